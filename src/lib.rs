@@ -1,0 +1,21 @@
+//! vendas takes sales orders from Apache Kafka, works out what each is worth, and keeps the result
+//! in PostgreSQL **exactly once**.
+//!
+//! [`kafka`] reads, [`order`] understands, [`pipeline`] carries, [`store`] commits; [`config`] says
+//! with which settings, and [`cli`] is how a person starts it all.
+//!
+//! The guarantee rests on one idea: a partition's next offset lives beside the data, and a batch is
+//! committed by *compare-and-set* on it, in one statement (see [`store`]).
+//!
+//! - **Invariant:** [`order`] does no I/O.
+//! - **Invariant:** [`store`] never retries, the worker in [`pipeline`] does.
+//! - **Invariant:** no variable holds a last offset; only next offsets exist ([`kafka::NextOffset`]).
+//! - **Invariant:** no payload and no secret reaches a log line or a message.
+
+pub mod cli;
+pub mod config;
+pub mod kafka;
+pub mod order;
+pub mod outage;
+pub mod pipeline;
+pub mod store;

@@ -1,0 +1,1 @@
+//! Understands a record: vocabulary, validation and total. Pure: no I/O, no clock.

@@ -1,0 +1,84 @@
+//! Says that a server is out of reach: once when it begins, once a minute, once when it is over.
+
+use std::{
+    fmt::Display,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use tracing::{error, info, warn};
+
+/// How long an outage stays silent between two of its log lines.
+const REMIND_AFTER: Duration = Duration::from_secs(60);
+
+/// One server's state, shared by all who talk to it, so that an outage is told once and not by each.
+#[derive(Debug)]
+pub struct Outage {
+    server: &'static str,
+    current: Mutex<Option<Current>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Current {
+    since: Instant,
+    said: Instant,
+    attempts: u64,
+}
+
+/// Whether an outage goes away by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gravity {
+    /// It is expected to.
+    PassesByItself,
+    /// A person has to put something right.
+    NeedsAPerson,
+}
+
+impl Outage {
+    /// `server` is the name by which the log lines call it.
+    #[must_use]
+    pub const fn new(server: &'static str) -> Self {
+        Self { server, current: Mutex::new(None) }
+    }
+
+    /// Notes a failed attempt, and says so if nothing was said within the last minute.
+    pub fn failed(&self, gravity: Gravity, cause: &dyn Display) {
+        let now = Instant::now();
+        let mut current = self.lock();
+        let (since, silent, attempts) = match *current {
+            Some(outage) => {
+                (outage.since, now.duration_since(outage.said) < REMIND_AFTER, outage.attempts + 1)
+            }
+            None => (now, false, 1),
+        };
+        let said = if silent { current.map_or(now, |outage| outage.said) } else { now };
+        *current = Some(Current { since, said, attempts });
+        drop(current);
+        if silent {
+            return;
+        }
+        let (server, elapsed_ms) = (self.server, now.duration_since(since).as_millis());
+        match gravity {
+            Gravity::PassesByItself => {
+                warn!(server, attempts, elapsed_ms, error = %cause, "paused, will go on by itself");
+            }
+            Gravity::NeedsAPerson => {
+                error!(server, attempts, elapsed_ms, error = %cause, "paused until this is put right");
+            }
+        }
+    }
+
+    /// Notes that the server answered, and says so if it had been out of reach.
+    pub fn recovered(&self) {
+        let ended = self.lock().take();
+        if let Some(outage) = ended {
+            let elapsed_ms = outage.since.elapsed().as_millis();
+            info!(server = self.server, attempts = outage.attempts, elapsed_ms, "going on");
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Current>> {
+        // Nothing can be left half done under this lock, so a poisoned one is as good.
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
