@@ -1,0 +1,144 @@
+//! Why a record is not an order.
+
+use std::fmt;
+
+/// Declares the reasons once: variant, code and documentation stay together.
+macro_rules! reasons {
+    ($($(#[doc = $doc:literal])+ $name:ident => $code:literal,)+) => {
+        /// The kinds of trouble for which a record becomes a dead letter.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Reason {
+            $($(#[doc = $doc])+ $name,)+
+        }
+
+        impl Reason {
+            /// Every reason, in the order in which a record is judged.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// The reason's name in tables, metrics and logs: lowercase words joined by `_`.
+            #[must_use]
+            pub const fn code(self) -> &'static str {
+                match self {
+                    $(Self::$name => $code,)+
+                }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// The record has no value at all.
+    Tombstone => "tombstone",
+    /// The bytes are not UTF-8 throughout.
+    NotUtf8 => "not_utf8",
+    /// The text begins with a byte order mark.
+    ByteOrderMark => "byte_order_mark",
+    /// Lists and objects nest more than 128 deep.
+    TooDeep => "too_deep",
+    /// The text is not one JSON document, or something follows it.
+    NotJson => "not_json",
+    /// The document is JSON, but no object.
+    NotAnObject => "not_an_object",
+    /// The items are no list, or one of them is no object.
+    InvalidItems => "invalid_items",
+    /// One role stands twice in one object.
+    DuplicateField => "duplicate_field",
+    /// There is neither an order number nor an order id.
+    MissingIdentity => "missing_identity",
+    /// There are both an order number and an order id.
+    TwoIdentities => "two_identities",
+    /// The order number is not a plain integer.
+    InvalidOrderNumber => "invalid_order_number",
+    /// The order id is neither usable text nor an integer.
+    InvalidOrderId => "invalid_order_id",
+    /// The date of the sale is of neither form, or does not exist.
+    InvalidDate => "invalid_date",
+    /// A quantity, price or total is not a decimal number.
+    InvalidNumber => "invalid_number",
+    /// A number or the count of items lies beyond what is calculated exactly.
+    OutOfRange => "out_of_range",
+    /// The stated total is below zero.
+    NegativeTotal => "negative_total",
+    /// There are neither items nor a total.
+    NoItemsNoTotal => "no_items_no_total",
+    /// Some items have a price and some have none.
+    PartlyPriced => "partly_priced",
+    /// No item has a price, and no total is stated.
+    MissingTotal => "missing_total",
+    /// An item has no quantity.
+    MissingQuantity => "missing_quantity",
+    /// A quantity is zero or below.
+    QuantityNotPositive => "quantity_not_positive",
+    /// A unit price is below zero.
+    NegativePrice => "negative_price",
+    /// A product is not usable text.
+    InvalidProduct => "invalid_product",
+    /// A text that would be stored holds the character U+0000, which PostgreSQL cannot keep.
+    NulCharacter => "nul_character",
+    /// A text holds half of a surrogate pair, which is no character.
+    LoneSurrogate => "lone_surrogate",
+    /// The stated total is not what the items come to.
+    TotalMismatch => "total_mismatch",
+    /// The database refused the order's rows.
+    RejectedByDatabase => "rejected_by_database",
+    /// The task that understood the record panicked.
+    Panicked => "panicked",
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+/// Why one record is not an order: the kind of trouble, and where it lies.
+///
+/// Those that [`Rules::understand`](super::Rules::understand) makes name the place and the rule,
+/// such as `order_items[3].qty must be above 0` (items count from 0), and never quote the payload:
+/// it holds personal data, and a rejection is logged.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}: {detail}")]
+pub struct Rejection {
+    reason: Reason,
+    detail: String,
+}
+
+impl Rejection {
+    /// `detail` says where the trouble lies and what the rule is, without the payload's values.
+    #[must_use]
+    pub fn new(reason: Reason, detail: impl Into<String>) -> Self {
+        Self { reason, detail: detail.into() }
+    }
+
+    /// The kind of trouble.
+    #[must_use]
+    pub const fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// The place and the rule.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_reason_has_a_code_of_its_own_in_snake_case() {
+        let codes: BTreeSet<_> = Reason::ALL.iter().map(|reason| reason.code()).collect();
+        assert_eq!(codes.len(), Reason::ALL.len());
+        for code in codes {
+            assert!(
+                code.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+            );
+        }
+        assert_eq!(Reason::RejectedByDatabase.code(), "rejected_by_database");
+        assert_eq!(Reason::Panicked.code(), "panicked");
+    }
+}
