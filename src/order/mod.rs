@@ -1,1 +1,171 @@
 //! Understands a record: vocabulary, validation and total. Pure: no I/O, no clock.
+//!
+//! In reading order: [`text`] makes bytes safe to read, [`document`] sorts fields by role with the
+//! help of the [`vocabulary`], [`literal`], [`decimal`] and [`sold_at`] read single values,
+//! [`total`] calculates, and [`understand`] puts these together into an [`Order`] or a
+//! [`Rejection`].
+//!
+//! - **Invariant:** no number passes through a float, and none is rounded in silence.
+//! - **Invariant:** a rejection names places and rules and never quotes the payload.
+//! - **Invariant:** time and memory are linear in the payload, and nothing recurses into it.
+
+mod decimal;
+mod document;
+mod literal;
+mod reason;
+mod sold_at;
+mod text;
+mod total;
+mod understand;
+mod vocabulary;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use jiff::{civil::DateTime, tz::TimeZone};
+use rust_decimal::Decimal;
+
+pub use reason::{Reason, Rejection};
+pub use vocabulary::{Role, Vocabulary, VocabularyError};
+
+/// How records are understood.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// Which names of fields stand for which role.
+    pub vocabulary: Vocabulary,
+    /// To whose wall clock a date with an explicit offset is converted.
+    pub shop_timezone: TimeZone,
+}
+
+/// A record understood: who it is, what it is worth, and which products it names.
+///
+/// Only [`Rules::understand`] makes one.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Order {
+    key: OrderKey,
+    total: Decimal,
+    items: Vec<Item>,
+    sold_at: Option<DateTime>,
+}
+
+/// What tells orders apart; number 17 and id "17" are two orders.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum OrderKey {
+    /// The order has a number.
+    Number(i32),
+    /// The order has an id, a text of 1 to 200 characters, without U+0000.
+    Id(String),
+}
+
+/// A product that an order names.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Item {
+    product: String,
+    quantity: Decimal,
+    amount: Decimal,
+}
+
+impl Order {
+    /// The order's number or its id.
+    #[must_use]
+    pub const fn key(&self) -> &OrderKey {
+        &self.key
+    }
+
+    /// The order's number, if that is what it has.
+    #[must_use]
+    pub const fn number(&self) -> Option<i32> {
+        match self.key {
+            OrderKey::Number(number) => Some(number),
+            OrderKey::Id(_) => None,
+        }
+    }
+
+    /// The order's id, if that is what it has.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        match &self.key {
+            OrderKey::Number(_) => None,
+            OrderKey::Id(id) => Some(id),
+        }
+    }
+
+    /// What the order is worth: exact, 0 or more, in its shortest form with 2 to 8 decimals.
+    #[must_use]
+    pub const fn total(&self) -> Decimal {
+        self.total
+    }
+
+    /// The items that name a product, in the order in which they were given.
+    ///
+    /// Their amounts sum to the total, unless there were items without a product.
+    #[must_use]
+    pub fn items(&self) -> &[Item] {
+        &self.items
+    }
+
+    /// When it was sold, by the wall clock that was stated, or the shop's if an offset was stated
+    /// with it; to the microsecond, in the years 1 to 9999.
+    #[must_use]
+    pub const fn sold_at(&self) -> Option<DateTime> {
+        self.sold_at
+    }
+
+    /// Whether the order has a row in `sales`: every order with a number does.
+    #[must_use]
+    pub const fn is_in_sales(&self) -> bool {
+        matches!(self.key, OrderKey::Number(_))
+    }
+
+    /// Whether the order has a row in `orders`: one with an id does, or one that names products.
+    #[must_use]
+    pub const fn is_in_orders(&self) -> bool {
+        matches!(self.key, OrderKey::Id(_)) || !self.items.is_empty()
+    }
+}
+
+impl Item {
+    /// The product's name: 1 to 200 characters as they were given, without U+0000.
+    #[must_use]
+    pub fn product(&self) -> &str {
+        &self.product
+    }
+
+    /// How much of it: above 0 and below 1,000,000, up to 4 decimals, without trailing zeros.
+    #[must_use]
+    pub const fn quantity(&self) -> Decimal {
+        self.quantity
+    }
+
+    /// What it is worth: exact, 0 or more, in its shortest form with 2 to 8 decimals.
+    #[must_use]
+    pub const fn amount(&self) -> Decimal {
+        self.amount
+    }
+}
+
+/// Prints what kind of order it is: its contents are the payload's and never reach a log.
+impl fmt::Debug for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Order").field("items", &self.items.len()).finish_non_exhaustive()
+    }
+}
+
+/// Prints which of the two it is, and not what it says.
+impl fmt::Debug for OrderKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Number(_) => "Number",
+            Self::Id(_) => "Id",
+        })
+    }
+}
+
+/// Prints nothing of the payload.
+impl fmt::Debug for Item {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Item").finish_non_exhaustive()
+    }
+}

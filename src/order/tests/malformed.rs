@@ -1,0 +1,157 @@
+//! Payloads that are no JSON object, or none that may be read.
+
+use super::*;
+
+fn reason(json: &str) -> Reason {
+    understand(json).expect_err(json).reason()
+}
+
+#[test]
+fn a_tombstone_is_no_order() {
+    assert_eq!(rules().understand(None).unwrap_err().reason(), Reason::Tombstone);
+    assert_eq!(reason(""), Reason::NotJson);
+}
+
+#[test]
+fn the_bytes_must_be_utf8_throughout_even_where_they_are_passed_over() {
+    for payload in
+        [&b"\xff"[..], b"{\"x\":\"\xc3\",\"order_id\":\"a\",\"total\":1}", b"{\"\xed\xa0\x80\":1}"]
+    {
+        let rejection = rules().understand(Some(payload)).unwrap_err();
+        assert_eq!(rejection.reason(), Reason::NotUtf8);
+    }
+    let utf16: Vec<u8> = "{\"total\":1}".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    assert_eq!(rules().understand(Some(&utf16)).unwrap_err().reason(), Reason::NotJson);
+}
+
+#[test]
+fn a_byte_order_mark_is_refused() {
+    assert_eq!(reason("\u{feff}{\"order_id\":\"a\",\"total\":1}"), Reason::ByteOrderMark);
+}
+
+#[test]
+fn white_space_may_surround_the_object_and_nothing_else() {
+    assert_eq!(total(" \t\r\n{\"order_id\":\"a\",\"total\":1} \t\r\n"), "1.00");
+    for behind in ["x", "{}", ",", "]", "\u{a0}", "\0", "// so", "\u{feff}"] {
+        let json = format!("{{\"order_id\":\"a\",\"total\":1}}{behind}");
+        assert_eq!(reason(&json), Reason::NotJson, "{behind:?}");
+    }
+}
+
+#[test]
+fn other_json_values_are_no_orders() {
+    for json in
+        ["null", "true", "5", "1e400", "\"a\"", "\"\\ud800\"", "[]", "[{}]", &"9".repeat(100_000)]
+    {
+        assert_eq!(reason(json), Reason::NotAnObject, "{json}");
+    }
+}
+
+#[test]
+fn what_is_almost_json_is_not_json() {
+    for json in [
+        "{",
+        "}",
+        "{]",
+        "[}",
+        "{\"a\"",
+        "{\"a\":",
+        "{\"a\":}",
+        "{\"a\":1",
+        "{\"a\":1,}",
+        "{,}",
+        "{\"a\" 1}",
+        "{'order_id':'a'}",
+        "{order_id:1}",
+        "{1:2}",
+        "{null:1}",
+        "{\"a\":[1,]}",
+        "{\"a\":[1 2]}",
+        "{\"a\":1}}",
+        "/* c */{}",
+        "{}//",
+        "{\"a\":01}",
+        "{\"a\":+1}",
+        "{\"a\":.5}",
+        "{\"a\":1.}",
+        "{\"a\":0x1}",
+        "{\"a\":-}",
+        "{\"a\":NaN}",
+        "{\"a\":Infinity}",
+        "{\"a\":nul}",
+        "{\"a\":True}",
+        "{\"a\":\"\\x41\"}",
+        "{\"a\":\"\\u12\"}",
+        "{\"a\":\"\\u12g4\"}",
+        "{\"a\":\"\n\"}",
+        "{\"a\":\"\0\"}",
+        "{\"a\u{1}\":1}",
+        "{\"a\":\"b}",
+        "{\"order_id\":\"\0\",\"total\":1}",
+        "{\"order_id\":\"a\",\"total\":NaN}",
+        "{\"order_id\":\"a\",\"items\":[{\"qty\":1},]}",
+        "{\"order_id\":\"a\",\"items\":[{\"qty\":1,}]}",
+        "{\"order_id\":\"a\",\"items\":[5}",
+        "{\"order_id\":\"a\",\"items\":[}",
+        "{\"order_id\":\"a\",\"items\":nul}",
+        "\u{2028}{}",
+    ] {
+        assert_eq!(reason(json), Reason::NotJson, "{json:?}");
+    }
+    rejected("{\"a\":1,}", Reason::NotJson, "key must be a string at line 1 column 8");
+}
+
+#[test]
+fn a_duplicate_in_what_is_not_json_is_not_json() {
+    assert_eq!(reason(r#"{"order_id":"a","order_id":"b","total":1"#), Reason::NotJson);
+}
+
+#[test]
+fn at_most_128_levels_wherever_they_stand() {
+    let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+    let ignored = |depth| format!(r#"{{"order_id":"a","total":1,"x":{}}}"#, nested(depth));
+    assert_eq!(total(&ignored(127)), "1.00");
+    let objects = r#"{"x":"#.repeat(9_999) + "1" + &"}".repeat(9_999);
+    for deep in [
+        ignored(128),
+        ignored(10_000),
+        nested(10_000),
+        objects,
+        "[".repeat(5_000_000),
+        format!(r#"{{"order_id":{}}}"#, nested(10_000)),
+        format!(r#"{{"total":{}}}"#, nested(10_000)),
+        format!(r#"{{"items":{}}}"#, nested(10_000)),
+        format!(r#"{{"items":[{}]}}"#, nested(10_000)),
+        format!(r#"{{"items":[{{"qty":{}}}]}}"#, nested(10_000)),
+        format!(r#"{{"items":[{{"x":{}}}]}}"#, nested(10_000)),
+    ] {
+        assert_eq!(reason(&deep), Reason::TooDeep);
+    }
+    // Where a role's value nests less, it is simply of the wrong kind.
+    let json = format!(r#"{{"order_id":{},"total":1}}"#, nested(127));
+    assert_eq!(reason(&json), Reason::InvalidOrderId);
+}
+
+#[test]
+fn a_large_payload_takes_time_in_proportion() {
+    let digits = "7".repeat(2_000_000);
+    let blanks = " ".repeat(2_000_000);
+    let escapes = r"\u00e7".repeat(500_000);
+    let fields: String = (0..100_000).map(|index| format!("\"x{index}\":[{{}}],")).collect();
+    let items = "{},".repeat(1_000_000);
+    for (json, expected) in [
+        (format!(r#"{{"order_number":{digits},"total":1}}"#), Reason::OutOfRange),
+        (format!(r#"{{"order_id":{digits},"total":1}}"#), Reason::InvalidOrderId),
+        (format!(r#"{{"order_id":"a","total":{digits}}}"#), Reason::OutOfRange),
+        (format!(r#"{{"order_id":"a","total":"1e{digits}"}}"#), Reason::OutOfRange),
+        (format!(r#"{{"order_id":"a","total":0.{digits}}}"#), Reason::OutOfRange),
+        (format!(r#"{{"order_id":"{blanks}","total":1}}"#), Reason::InvalidOrderId),
+        (format!(r#"{{"order_id":"{escapes}","total":1}}"#), Reason::InvalidOrderId),
+        (format!(r#"{{"{escapes}":1,"total":1}}"#), Reason::MissingIdentity),
+        (format!(r#"{{"order_id":"a",{blanks}"sold_at":"{digits}"}}"#), Reason::InvalidDate),
+        (format!(r#"{{{fields}"total":1}}"#), Reason::MissingIdentity),
+        (format!(r#"{{"order_id":"a","items":[{items}{{}}]}}"#), Reason::OutOfRange),
+    ] {
+        assert_eq!(reason(&json), expected);
+    }
+}

@@ -1,0 +1,49 @@
+//! What the rules promise for whole records, one test a promise.
+
+mod fuzz;
+mod malformed;
+mod orders;
+mod worth;
+
+use jiff::tz::TimeZone;
+
+use super::{Order, Reason, Rejection, Rules, Vocabulary};
+
+fn rules() -> Rules {
+    let shop_timezone = TimeZone::get("America/Sao_Paulo").unwrap();
+    Rules { vocabulary: Vocabulary::default(), shop_timezone }
+}
+
+fn understand(json: &str) -> Result<Order, Rejection> {
+    rules().understand(Some(json.as_bytes()))
+}
+
+#[track_caller]
+fn order(json: &str) -> Order {
+    understand(json).unwrap_or_else(|rejection| panic!("{json}: {rejection}"))
+}
+
+/// Asserts that the record is rejected for this reason, and with this detail.
+#[track_caller]
+fn rejected(json: &str, reason: Reason, detail: &str) {
+    match understand(json) {
+        Ok(_) => panic!("{json} was understood"),
+        Err(rejection) => {
+            assert_eq!((rejection.reason(), rejection.detail()), (reason, detail), "{json}");
+        }
+    }
+}
+
+#[track_caller]
+fn total(json: &str) -> String {
+    order(json).total().to_string()
+}
+
+/// Product, quantity and amount of each item.
+#[track_caller]
+fn items(json: &str) -> Vec<String> {
+    let shown = |item: &super::Item| {
+        format!("{}: {} for {}", item.product(), item.quantity(), item.amount())
+    };
+    order(json).items().iter().map(shown).collect()
+}

@@ -1,0 +1,81 @@
+//! From bytes to text that is safe to read: UTF-8, without a byte order mark, not too deep.
+
+use super::{Reason, Rejection};
+
+/// How deep lists and objects may nest, the order's own object included.
+const DEPTH_LIMIT: usize = 128;
+
+/// The payload as text.
+pub(super) fn of(payload: Option<&[u8]>) -> Result<&str, Rejection> {
+    let bytes = payload.ok_or_else(|| {
+        Rejection::new(Reason::Tombstone, "the record has no value (a tombstone)")
+    })?;
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let valid = error.valid_up_to();
+        Rejection::new(Reason::NotUtf8, format!("the bytes are not UTF-8 from byte {valid} on"))
+    })?;
+    if text.starts_with('\u{feff}') {
+        let detail = "the text must begin without a byte order mark";
+        return Err(Rejection::new(Reason::ByteOrderMark, detail));
+    }
+    if is_too_deep(text) {
+        let detail = format!("lists and objects must nest at most {DEPTH_LIMIT} deep");
+        return Err(Rejection::new(Reason::TooDeep, detail));
+    }
+    Ok(text)
+}
+
+/// serde_json limits the depth of what is visited but not of what is passed over; this holds for
+/// both. Brackets count outside of strings, whether or not the rest is JSON.
+fn is_too_deep(text: &str) -> bool {
+    // Hardly an order has so many brackets at all, and counting them is much the faster.
+    let opened = text.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count();
+    opened > DEPTH_LIMIT && nests_too_deep(text)
+}
+
+fn nests_too_deep(text: &str) -> bool {
+    let mut depth = 0_usize;
+    let mut in_string = false;
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => in_string = !in_string,
+            b'\\' if in_string => {
+                bytes.next();
+            }
+            b'[' | b'{' if !in_string => {
+                depth += 1;
+                if depth > DEPTH_LIMIT {
+                    return true;
+                }
+            }
+            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nested(depth: usize) -> String {
+        "[".repeat(depth) + &"]".repeat(depth)
+    }
+
+    #[test]
+    fn depth_128_passes_and_129_does_not() {
+        assert!(!is_too_deep(&nested(128)));
+        assert!(is_too_deep(&nested(129)));
+        assert!(is_too_deep(&"{".repeat(129)));
+    }
+
+    #[test]
+    fn only_open_brackets_outside_of_strings_count() {
+        assert!(!is_too_deep(&"[],".repeat(1_000)));
+        assert!(!is_too_deep(&format!("[\"{}\"]", "[".repeat(1_000))));
+        assert!(!is_too_deep(&format!(r#"["\"{}"]"#, "{".repeat(1_000))));
+        assert!(is_too_deep(&format!(r#"["\\",{}"#, nested(128))));
+    }
+}
