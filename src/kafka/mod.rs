@@ -1,7 +1,158 @@
 //! Reads partitions of Apache Kafka: connections, topics, offsets and batches of records.
+//!
+//! [`Kafka`] answers questions about topics and offsets, and a [`PartitionReader`] gives
+//! [`Batch`]es of one partition, committed records only, each with the [`Span`] of offsets that it
+//! accounts for. `cluster` knows who leads what; `fetcher` polls, one task a broker for all the
+//! partitions it leads; `reader` gets chunks from there, has them decoded (`decode`, with `header`,
+//! `wire` and `compression` below it) and finds the way back when a leader is lost. All stand on
+//! `connection`, which `bridge` makes out of two libraries.
+//!
+//! - **Invariant:** every call has a deadline, and nothing waits for a broker without one.
+//! - **Invariant:** no byte from the wire makes it panic, or allocate beyond [`Settings`].
+//! - **Invariant:** nothing commits offsets here, they live beside the data.
 
+mod bridge;
+mod cluster;
+mod compression;
+mod connection;
+mod decode;
+mod error;
+mod fetcher;
+mod header;
 mod offset;
+mod offsets;
+mod reader;
 mod record;
+mod trouble;
+mod wire;
 
+use std::{sync::Arc, time::Duration};
+
+use uuid::Uuid;
+
+pub use error::{KafkaError, ReadError};
 pub use offset::{NextOffset, Span};
+pub use reader::PartitionReader;
 pub use record::{Batch, Record, TopicPartition};
+
+/// How to reach Kafka, and within which bounds.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Brokers to ask for the others, as `host:port`.
+    pub brokers: Vec<String>,
+    /// By which the brokers' logs and quotas call us.
+    pub client_id: String,
+    /// Bytes of one partition in one fetch, from 1. A larger record batch still comes whole.
+    pub fetch_max_bytes: i32,
+    /// Fetched chunks held per partition beside the one in work, from 1.
+    pub read_ahead: usize,
+    /// Bytes that one record batch may decompress to.
+    pub max_decompressed_bytes: usize,
+    /// How long a broker has to answer, connecting included; a long poll has that much longer.
+    pub timeout: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            brokers: vec!["localhost:9092".to_owned()],
+            client_id: "vendas".to_owned(),
+            fetch_max_bytes: 1 << 20,
+            read_ahead: 2,
+            max_decompressed_bytes: 64 << 20,
+            timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// What there is of a topic that was asked for by its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TopicState {
+    /// No topic has the name, and none was created by asking.
+    Missing {
+        /// The name asked for.
+        topic: Arc<str>,
+    },
+    /// It exists.
+    Present {
+        /// Its name.
+        topic: Arc<str>,
+        /// Its identity (KIP-516).
+        topic_id: Uuid,
+        /// All its partitions by number, with or without a leader.
+        partitions: Vec<TopicPartition>,
+    },
+}
+
+/// Which end of a partition is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OffsetAt {
+    /// The first offset still there.
+    Earliest,
+    /// The last stable offset: behind all that can be read now, transactions still open excluded
+    /// (KIP-98).
+    End,
+}
+
+/// One Kafka. Clones share its connections and what is known of it.
+#[derive(Clone)]
+pub struct Kafka {
+    cluster: Arc<cluster::Cluster>,
+}
+
+impl Kafka {
+    /// Does no I/O: whether `settings` lead anywhere shows with the first question.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        Self { cluster: Arc::new(cluster::Cluster::new(settings)) }
+    }
+
+    /// The topics called `names`, in their order. Creates none.
+    ///
+    /// # Errors
+    /// [`KafkaError::Unreachable`] after [`Settings::timeout`] at the latest,
+    /// [`KafkaError::Unsupported`], and [`KafkaError::Refused`] if one of them is.
+    pub async fn topics(&self, names: &[Arc<str>]) -> Result<Vec<TopicState>, KafkaError> {
+        let mut found = self.cluster.metadata(names).await?;
+        let states = names.iter().map(|name| match found.remove(name) {
+            None => TopicState::Missing { topic: Arc::clone(name) },
+            Some(topic) => TopicState::Present {
+                topic: Arc::clone(name),
+                topic_id: topic.id,
+                partitions: topic
+                    .partitions
+                    .into_keys()
+                    .map(|partition| TopicPartition {
+                        topic: Arc::clone(name),
+                        partition,
+                        topic_id: topic.id,
+                    })
+                    .collect(),
+            },
+        });
+        Ok(states.collect())
+    }
+
+    /// The earliest or last offsets of `partitions`, in their order; one request a broker.
+    ///
+    /// Leaders that move meanwhile are followed.
+    ///
+    /// # Errors
+    /// [`KafkaError::Unreachable`] if not all are known after [`Settings::timeout`],
+    /// [`KafkaError::Gone`] if one belongs to a topic that is no more, and as for
+    /// [`topics`](Self::topics).
+    pub async fn offsets(
+        &self,
+        partitions: &[TopicPartition],
+        at: OffsetAt,
+    ) -> Result<Vec<(TopicPartition, NextOffset)>, KafkaError> {
+        offsets::offsets(&self.cluster, partitions, at).await
+    }
+
+    /// Reads `partition` from `from` on. Nothing is fetched before the first batch is asked for;
+    /// then it is read ahead.
+    #[must_use]
+    pub fn read(&self, partition: TopicPartition, from: NextOffset) -> PartitionReader {
+        PartitionReader::new(Arc::clone(&self.cluster), partition, from)
+    }
+}

@@ -1,0 +1,117 @@
+//! Carries kafka-protocol's messages over rskafka's connection.
+//!
+//! rskafka's own client fails on transaction markers, delivers aborted records and gives no next
+//! offset; its connection (framing, pipelining, negotiated versions) is sound. rskafka makes that
+//! connection public under the feature `unstable-fuzzing` only, hence the exact pin in Cargo.toml.
+//! Nothing outside this file and `connection` knows of rskafka, so that both can be replaced.
+
+use std::io::{Cursor, Write};
+
+use bytes::{Bytes, BytesMut};
+use kafka_protocol::{
+    messages::{
+        FetchRequest, FetchResponse, ListOffsetsRequest, ListOffsetsResponse, MetadataRequest,
+        MetadataResponse,
+    },
+    protocol::{Decodable, Encodable},
+};
+use rskafka::protocol::{
+    api_key::ApiKey,
+    api_version::{ApiVersion, ApiVersionRange},
+    messages::{
+        ReadVersionedError, ReadVersionedType, RequestBody, WriteVersionedError, WriteVersionedType,
+    },
+    primitives::Int16,
+    traits::{ReadError, WriteError},
+};
+
+/// A request: its number, its versions and what answers it.
+pub(super) trait Api: Encodable + Send {
+    /// What a broker answers.
+    type Response: Decodable;
+    /// As messages to people call it.
+    const NAME: &'static str;
+    /// As rskafka knows it; `ApiKey::Unknown(Int16(…))` where it doesn't.
+    const KEY: ApiKey;
+    /// The versions that we speak, both inclusive; the highest that the broker knows too is used.
+    const VERSIONS: (i16, i16);
+    /// The first version with tagged fields (KIP-482).
+    const FIRST_FLEXIBLE: i16;
+}
+
+impl Api for MetadataRequest {
+    type Response = MetadataResponse;
+    const NAME: &'static str = "Metadata";
+    const KEY: ApiKey = ApiKey::Metadata;
+    // From 10 on with topic ids.
+    const VERSIONS: (i16, i16) = (10, 13);
+    const FIRST_FLEXIBLE: i16 = 9;
+}
+
+impl Api for ListOffsetsRequest {
+    type Response = ListOffsetsResponse;
+    const NAME: &'static str = "ListOffsets";
+    const KEY: ApiKey = ApiKey::ListOffsets;
+    const VERSIONS: (i16, i16) = (6, 9);
+    const FIRST_FLEXIBLE: i16 = 6;
+}
+
+impl Api for FetchRequest {
+    type Response = FetchResponse;
+    const NAME: &'static str = "Fetch";
+    const KEY: ApiKey = ApiKey::Fetch;
+    // From 13 on by topic id (KIP-516, Kafka 3.1), so that a recreated topic can't pass for its
+    // namesake.
+    const VERSIONS: (i16, i16) = (13, 17);
+    const FIRST_FLEXIBLE: i16 = 12;
+}
+
+/// A request on its way out.
+pub(super) struct Outgoing<M>(pub(super) M);
+
+/// A response on its way in.
+pub(super) struct Incoming<M>(pub(super) M);
+
+impl<M: Api> RequestBody for Outgoing<M> {
+    type ResponseBody = Incoming<M::Response>;
+    const API_KEY: ApiKey = M::KEY;
+    const API_VERSION_RANGE: ApiVersionRange =
+        ApiVersionRange::new(ApiVersion(Int16(M::VERSIONS.0)), ApiVersion(Int16(M::VERSIONS.1)));
+    const FIRST_TAGGED_FIELD_IN_REQUEST_VERSION: ApiVersion = ApiVersion(Int16(M::FIRST_FLEXIBLE));
+}
+
+impl<W: Write, M: Api> WriteVersionedType<W> for Outgoing<M> {
+    fn write_versioned(
+        &self,
+        writer: &mut W,
+        version: ApiVersion,
+    ) -> Result<(), WriteVersionedError> {
+        let mut body = BytesMut::new();
+        self.0
+            .encode(&mut body, version.0.0)
+            .map_err(|error| WriteError::Malformed(error.into_boxed_dyn_error()))?;
+        writer.write_all(&body).map_err(WriteError::IO)?;
+        Ok(())
+    }
+}
+
+impl<M: Decodable> ReadVersionedType<Cursor<Vec<u8>>> for Incoming<M> {
+    fn read_versioned(
+        reader: &mut Cursor<Vec<u8>>,
+        version: ApiVersion,
+    ) -> Result<Self, ReadVersionedError> {
+        // The whole response is taken over, so that records are slices of it and no copies. An
+        // empty cursor at 0 stays behind, which the messenger takes for one read to its end.
+        let read = usize::try_from(reader.position()).map_err(ReadError::Overflow)?;
+        let mut body = Bytes::from(std::mem::take(reader.get_mut()));
+        reader.set_position(0);
+        let mut body = body.split_off(read.min(body.len()));
+        let message = M::decode(&mut body, version.0.0)
+            .map_err(|error| ReadError::Malformed(error.into_boxed_dyn_error()))?;
+        if !body.is_empty() {
+            let left = format!("{} bytes left behind the message", body.len());
+            return Err(ReadError::Malformed(left.into()).into());
+        }
+        Ok(Self(message))
+    }
+}

@@ -1,0 +1,322 @@
+//! What is known of the brokers and topics, and the control connections by which it is asked.
+//!
+//! A broker answers the requests of one connection in order, so that an offset asked for behind a
+//! long poll would wait for it: fetching has connections of its own (see `fetcher`).
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use kafka_protocol::{
+    ResponseError,
+    messages::{
+        ListOffsetsRequest, MetadataRequest, MetadataResponse, TopicName,
+        list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic},
+        metadata_request::MetadataRequestTopic,
+        metadata_response::MetadataResponseTopic,
+    },
+    protocol::StrBytes,
+};
+use tokio::{sync::Mutex as AsyncMutex, time::Instant};
+use uuid::Uuid;
+
+use super::{
+    KafkaError, NextOffset, Settings, TopicPartition,
+    bridge::Api,
+    connection::{CallError, Connection},
+    fetcher::Fetchers,
+    trouble::Troubles,
+};
+
+/// The least that one broker gets of a deadline before the next one is asked.
+const SHORTEST_SHARE: Duration = Duration::from_secs(2);
+
+/// Who leads a partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Leader {
+    /// `host:port`
+    pub(super) address: String,
+    pub(super) epoch: i32,
+}
+
+/// A topic as metadata showed it.
+#[derive(Debug)]
+pub(super) struct Topic {
+    pub(super) id: Uuid,
+    /// All partitions; those without a leader just now with the reason.
+    pub(super) partitions: BTreeMap<i32, Result<Leader, String>>,
+}
+
+/// An answer about a topic, and the how manieth it is: what has failed with one needs a newer one.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    pub(super) generation: u64,
+    /// `None` where there is no such topic.
+    pub(super) topic: Option<Arc<Topic>>,
+}
+
+type Slot<T> = Arc<AsyncMutex<Option<T>>>;
+
+/// One Kafka, shared by all who read from it.
+pub(super) struct Cluster {
+    pub(super) settings: Settings,
+    pub(super) client_id: Arc<str>,
+    pub(super) fetchers: Fetchers,
+    pub(super) troubles: Arc<Troubles>,
+    connections: Mutex<HashMap<String, Slot<Arc<Connection>>>>,
+    topics: Mutex<HashMap<Arc<str>, Slot<Known>>>,
+    /// Whom to ask for metadata, the last one that answered first.
+    candidates: Mutex<Vec<String>>,
+}
+
+/// Which offset of a partition is asked for, and to whom it is visible.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Bound {
+    Start,
+    HighWatermark,
+    LastStable,
+}
+
+/// The answer for one partition: its offset or why not.
+pub(super) type BoundOf = (TopicPartition, Result<NextOffset, ResponseError>);
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing is left half done under these locks, so a poisoned one is as good.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub(super) fn topic_name(name: &str) -> TopicName {
+    TopicName(StrBytes::from_string(name.to_owned()))
+}
+
+impl Cluster {
+    pub(super) fn new(settings: Settings) -> Self {
+        Self {
+            client_id: settings.client_id.as_str().into(),
+            fetchers: Fetchers::new(&settings),
+            troubles: Troubles::new(),
+            connections: Mutex::default(),
+            topics: Mutex::default(),
+            candidates: Mutex::new(settings.brokers.clone()),
+            settings,
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Instant {
+        Instant::now() + self.settings.timeout
+    }
+
+    /// Calls the broker at `address` over its control connection.
+    pub(super) async fn call<M: Api + Clone>(
+        &self,
+        address: &str,
+        message: M,
+        deadline: Instant,
+    ) -> Result<M::Response, CallError> {
+        let slot = Arc::clone(lock(&self.connections).entry(address.to_owned()).or_default());
+        loop {
+            let mut held = slot.lock().await;
+            let used_before = held.is_some();
+            let connection = match &*held {
+                Some(connection) => Arc::clone(connection),
+                None => {
+                    let opened = Connection::open(address, &self.client_id, deadline).await?;
+                    Arc::clone(held.insert(Arc::new(opened)))
+                }
+            };
+            drop(held);
+            let result = connection.call(message.clone(), deadline).await;
+            if matches!(result, Err(CallError::Late(_) | CallError::Broken(_))) {
+                let mut held = slot.lock().await;
+                if held.as_ref().is_some_and(|current| Arc::ptr_eq(current, &connection)) {
+                    *held = None;
+                }
+            }
+            // Brokers close connections that are idle for long, which says nothing about them.
+            if used_before && matches!(result, Err(CallError::Broken(_))) {
+                continue;
+            }
+            return result;
+        }
+    }
+
+    /// The topic called `name`; asked for anew unless there is an answer newer than `stale`.
+    pub(super) async fn topic(
+        &self,
+        name: &Arc<str>,
+        stale: Option<u64>,
+    ) -> Result<Known, KafkaError> {
+        let slot = Arc::clone(lock(&self.topics).entry(Arc::clone(name)).or_default());
+        // Held while asking: those who wait here take the same answer.
+        let mut known = slot.lock().await;
+        if let Some(known) =
+            known.as_ref().filter(|known| stale.is_none_or(|s| known.generation > s))
+        {
+            return Ok(known.clone());
+        }
+        let generation = known.as_ref().map_or(0, |known| known.generation + 1);
+        let topic = self.metadata(std::slice::from_ref(name)).await?.remove(name).map(Arc::new);
+        Ok(known.insert(Known { generation, topic }).clone())
+    }
+
+    /// The topics among `names` that exist.
+    pub(super) async fn metadata(
+        &self,
+        names: &[Arc<str>],
+    ) -> Result<HashMap<Arc<str>, Topic>, KafkaError> {
+        let request =
+            MetadataRequest::default().with_allow_auto_topic_creation(false).with_topics(Some(
+                names
+                    .iter()
+                    .map(|name| MetadataRequestTopic::default().with_name(Some(topic_name(name))))
+                    .collect(),
+            ));
+        let response = self.ask_anyone(request).await?;
+        let addresses: HashMap<i32, String> = response
+            .brokers
+            .iter()
+            .map(|broker| (broker.node_id.0, address(&broker.host, broker.port)))
+            .collect();
+        let mut topics = HashMap::new();
+        for topic in response.topics {
+            let Some(name) = topic.name.as_ref().map(|name| name.0.as_str()) else { continue };
+            let Some(name) = names.iter().find(|asked| &***asked == name) else { continue };
+            match ResponseError::try_from_code(topic.error_code) {
+                None | Some(ResponseError::LeaderNotAvailable) => {
+                    topics.insert(Arc::clone(name), topic_from(&topic, &addresses));
+                }
+                Some(ResponseError::UnknownTopicOrPartition) => {}
+                Some(error) if error.is_retriable() => {
+                    return Err(self.unreachable(format!("metadata of topic {name}: {error}")));
+                }
+                Some(error) => {
+                    let (topic, cause) = (name.to_string(), error.to_string());
+                    return Err(KafkaError::Refused { topic, cause });
+                }
+            }
+        }
+        Ok(topics)
+    }
+
+    async fn ask_anyone(&self, request: MetadataRequest) -> Result<MetadataResponse, KafkaError> {
+        let deadline = self.deadline();
+        let candidates = lock(&self.candidates).clone();
+        let mut causes = Vec::new();
+        for (asked, candidate) in candidates.iter().enumerate() {
+            // A broker that is frozen must not use up the time of those that aren't.
+            let left = deadline.saturating_duration_since(Instant::now());
+            let others = u32::try_from(candidates.len() - asked).unwrap_or(u32::MAX);
+            let share = (left / others.max(1)).max(SHORTEST_SHARE).min(left);
+            match self.call(candidate, request.clone(), Instant::now() + share).await {
+                Ok(response) if response.error_code == 0 && !response.brokers.is_empty() => {
+                    self.remember(candidate, &response);
+                    return Ok(response);
+                }
+                Ok(response) => {
+                    let error = ResponseError::try_from_code(response.error_code);
+                    let error = error.map_or("knows no brokers".to_owned(), |e| e.to_string());
+                    causes.push(format!("{candidate}: {error}"));
+                }
+                Err(error @ CallError::NoVersion(_)) => {
+                    let (broker, cause) = (candidate.clone(), error.to_string());
+                    return Err(KafkaError::Unsupported { broker, cause });
+                }
+                Err(error) => causes.push(format!("{candidate}: {error}")),
+            }
+            if Instant::now() >= deadline {
+                break;
+            }
+        }
+        // Next time the one that was asked first is asked last.
+        let mut candidates = lock(&self.candidates);
+        if !candidates.is_empty() {
+            candidates.rotate_left(1);
+        }
+        drop(candidates);
+        Err(self.unreachable(causes.join("; ")))
+    }
+
+    /// The one that answered is asked first from now on, then the others as they were configured,
+    /// then those that metadata names.
+    fn remember(&self, answered: &str, response: &MetadataResponse) {
+        let mut candidates = vec![answered.to_owned()];
+        let named = response.brokers.iter().map(|broker| address(&broker.host, broker.port));
+        for candidate in self.settings.brokers.iter().cloned().chain(named) {
+            if !candidates.contains(&candidate) {
+                candidates.push(candidate);
+            }
+        }
+        *lock(&self.candidates) = candidates;
+    }
+
+    pub(super) fn unreachable(&self, cause: String) -> KafkaError {
+        KafkaError::Unreachable { brokers: self.settings.brokers.join(", "), cause }
+    }
+
+    /// Asks the leader at `address` for offsets of partitions that it leads.
+    pub(super) async fn bounds(
+        &self,
+        address: &str,
+        partitions: Vec<(TopicPartition, i32)>,
+        bound: Bound,
+        deadline: Instant,
+    ) -> Result<Vec<BoundOf>, CallError> {
+        let mut topics: BTreeMap<&str, Vec<ListOffsetsPartition>> = BTreeMap::new();
+        let timestamp = if matches!(bound, Bound::Start) { -2 } else { -1 };
+        for (partition, epoch) in &partitions {
+            topics.entry(&partition.topic).or_default().push(
+                ListOffsetsPartition::default()
+                    .with_partition_index(partition.partition)
+                    .with_current_leader_epoch(*epoch)
+                    .with_timestamp(timestamp),
+            );
+        }
+        let topics = topics.into_iter().map(|(name, partitions)| {
+            ListOffsetsTopic::default().with_name(topic_name(name)).with_partitions(partitions)
+        });
+        let request = ListOffsetsRequest::default()
+            .with_replica_id((-1).into())
+            .with_isolation_level(i8::from(matches!(bound, Bound::LastStable)))
+            .with_topics(topics.collect());
+        let response = self.call(address, request, deadline).await?;
+        let mut answers = HashMap::new();
+        for topic in &response.topics {
+            for answer in &topic.partitions {
+                answers.insert((topic.name.0.as_str(), answer.partition_index), answer);
+            }
+        }
+        let bounds = partitions.into_iter().map(|(partition, _)| {
+            let answer = answers.get(&(&*partition.topic, partition.partition));
+            let offset = match answer {
+                Some(answer) => match ResponseError::try_from_code(answer.error_code) {
+                    Some(error) => Err(error),
+                    None => NextOffset::new(answer.offset).ok_or(ResponseError::OffsetNotAvailable),
+                },
+                None => Err(ResponseError::UnknownTopicOrPartition),
+            };
+            (partition, offset)
+        });
+        Ok(bounds.collect())
+    }
+}
+
+fn topic_from(topic: &MetadataResponseTopic, addresses: &HashMap<i32, String>) -> Topic {
+    let partitions = topic.partitions.iter().map(|partition| {
+        let leader = match (addresses.get(&partition.leader_id.0), partition.error_code) {
+            (Some(address), 0 | 9) => {
+                Ok(Leader { address: address.clone(), epoch: partition.leader_epoch })
+            }
+            (_, code) => Err(ResponseError::try_from_code(code)
+                .unwrap_or(ResponseError::LeaderNotAvailable)
+                .to_string()),
+        };
+        (partition.partition_index, leader)
+    });
+    Topic { id: topic.topic_id, partitions: partitions.collect() }
+}
+
+fn address(host: &str, port: i32) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}

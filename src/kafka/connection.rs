@@ -1,0 +1,84 @@
+//! One connection to one broker, with a deadline on everything.
+
+use std::{fmt, sync::Arc};
+
+use rskafka::messenger::{Messenger, RequestError, SyncVersionsError};
+use tokio::{
+    net::TcpStream,
+    time::{Instant, timeout_at},
+};
+
+use super::bridge::{Api, Incoming, Outgoing};
+
+/// The largest response taken. A record batch comes whole whatever was asked for, and brokers
+/// accept requests of up to 100 MiB (`socket.request.max.bytes`).
+const MAX_RESPONSE_BYTES: usize = 128 << 20;
+
+/// A connection whose versions are negotiated. After any [`CallError`] but `NoVersion` it is
+/// poisoned, and to be dropped.
+pub(super) struct Connection {
+    messenger: Messenger<TcpStream>,
+}
+
+/// Why a call to a broker failed.
+#[derive(Clone, Debug)]
+pub(super) enum CallError {
+    /// The broker doesn't offer this request in a version that we speak.
+    NoVersion(&'static str),
+    /// No answer within the deadline to what is named.
+    Late(&'static str),
+    /// The connection couldn't be made, or broke.
+    Broken(String),
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoVersion(what) => write!(f, "offers no version of {what} that is known here"),
+            Self::Late(what) => write!(f, "no answer to {what} in time"),
+            Self::Broken(cause) => f.write_str(cause),
+        }
+    }
+}
+
+impl Connection {
+    /// Connects to `address` (`host:port`) and negotiates versions.
+    pub(super) async fn open(
+        address: &str,
+        client_id: &Arc<str>,
+        deadline: Instant,
+    ) -> Result<Self, CallError> {
+        let opening = async {
+            let stream = TcpStream::connect(address).await.map_err(CallError::broken)?;
+            // A request is one small write, which must not wait for company.
+            stream.set_nodelay(true).map_err(CallError::broken)?;
+            let mut messenger = Messenger::new(stream, MAX_RESPONSE_BYTES, Arc::clone(client_id));
+            messenger.sync_versions().await.map_err(|error| match error {
+                SyncVersionsError::NoWorkingVersion => CallError::NoVersion("ApiVersions"),
+                other => CallError::broken(other),
+            })?;
+            Ok(Self { messenger })
+        };
+        timeout_at(deadline, opening).await.unwrap_or(Err(CallError::Late("connecting")))
+    }
+
+    /// Sends `message` and awaits its answer.
+    pub(super) async fn call<M: Api>(
+        &self,
+        message: M,
+        deadline: Instant,
+    ) -> Result<M::Response, CallError> {
+        match timeout_at(deadline, self.messenger.request(Outgoing(message))).await {
+            Ok(Ok(Incoming(response))) => Ok(response),
+            Ok(Err(RequestError::NoVersionMatch { .. })) => Err(CallError::NoVersion(M::NAME)),
+            Ok(Err(error)) => Err(CallError::broken(error)),
+            Err(_) => Err(CallError::Late(M::NAME)),
+        }
+    }
+}
+
+impl CallError {
+    fn broken(error: impl fmt::Display) -> Self {
+        Self::Broken(error.to_string())
+    }
+}

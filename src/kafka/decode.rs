@@ -1,0 +1,205 @@
+//! Decodes what was fetched: checks, decompresses and takes apart one record batch at a time.
+
+use std::{collections::HashSet, iter::Peekable, vec};
+
+use bytes::Bytes;
+
+use super::{
+    NextOffset, Record,
+    compression::decompress,
+    header::{Fault, HEADER_BYTES, Header},
+    wire::Wire,
+};
+
+/// The type of control record that ends an aborted transaction (KIP-98).
+const ABORT_MARKER: i16 = 0;
+
+/// A transaction of which no record may be delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Aborted {
+    pub(super) first_offset: i64,
+    pub(super) producer_id: i64,
+}
+
+/// What one response holds of one partition: record batches, and the aborted transactions among
+/// them. The list belongs to these batches alone; it names all transactions that reach into them,
+/// also those that began before or whose marker comes later.
+#[derive(Debug)]
+pub(super) struct Chunk {
+    pub(super) bytes: Bytes,
+    pub(super) aborted: Vec<Aborted>,
+}
+
+/// Gives the records of a [`Chunk`] piece by piece.
+pub(super) struct Decoder {
+    /// The batches not yet opened.
+    rest: Bytes,
+    /// Those not yet reached, by where they begin.
+    aborted: Peekable<vec::IntoIter<Aborted>>,
+    /// The producers whose transactional records belong to an aborted transaction just now.
+    excluded: HashSet<i64>,
+    open: Option<OpenBatch>,
+    position: NextOffset,
+    limit: usize,
+}
+
+impl Decoder {
+    /// Records below `position` were asked for by nobody and are dropped: a batch comes whole. A
+    /// batch may decompress to `limit` bytes.
+    pub(super) fn new(chunk: Chunk, position: NextOffset, limit: usize) -> Self {
+        let Chunk { bytes, mut aborted } = chunk;
+        aborted.sort_unstable_by_key(|transaction| transaction.first_offset);
+        Self {
+            rest: bytes,
+            aborted: aborted.into_iter().peekable(),
+            excluded: HashSet::new(),
+            open: None,
+            position,
+            limit,
+        }
+    }
+
+    /// The first offset not yet accounted for.
+    pub(super) const fn position(&self) -> NextOffset {
+        self.position
+    }
+
+    /// Appends up to `room` records to `records` and moves the position behind them, and behind
+    /// all that is no record to us. With room left over, the chunk is exhausted.
+    ///
+    /// At a fault the position is where it lies, and all before it has been appended.
+    pub(super) fn take(&mut self, mut room: usize, records: &mut Vec<Record>) -> Result<(), Fault> {
+        loop {
+            if let Some(open) = &mut self.open {
+                while open.remaining > 0 {
+                    if room == 0 {
+                        return Ok(());
+                    }
+                    let record = open.record()?;
+                    if record.offset >= self.position.get() {
+                        self.position = record_end(record.offset)?;
+                        records.push(record);
+                        room -= 1;
+                    }
+                }
+                open.at_end()?;
+                self.position = self.position.max(open.next_offset);
+                self.open = None;
+            }
+            if !self.next_batch(room > 0)? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Opens the next batch, or steps over it where it holds nothing for us. `false` at the end,
+    /// or where there are records to come and `may_open` is false.
+    fn next_batch(&mut self, may_open: bool) -> Result<bool, Fault> {
+        // What is left may be a partial batch, which the next response has whole.
+        let Some(header) = Header::read(&self.rest)? else { return Ok(false) };
+        while let Some(begun) =
+            self.aborted.next_if(|begun| begun.first_offset < header.next_offset.get())
+        {
+            self.excluded.insert(begun.producer_id);
+        }
+        let aborted = header.transactional && self.excluded.contains(&header.producer_id);
+        let known = header.next_offset <= self.position;
+        let passed_over = header.control || aborted || known || header.records == 0;
+        if !passed_over && !may_open {
+            return Ok(false);
+        }
+
+        let mut batch = self.rest.clone();
+        batch.truncate(header.size_bytes);
+        header.check(&batch)?;
+        let data = batch.split_off(HEADER_BYTES);
+        if header.control && OpenBatch::new(&header, &data, self.limit)?.is_abort_marker()? {
+            self.excluded.remove(&header.producer_id);
+        }
+        if passed_over {
+            self.position = self.position.max(header.next_offset);
+        } else {
+            self.open = Some(OpenBatch::new(&header, &data, self.limit)?);
+        }
+        self.rest = self.rest.slice(header.size_bytes..);
+        Ok(true)
+    }
+}
+
+fn record_end(offset: i64) -> Result<NextOffset, Fault> {
+    NextOffset::after(offset).ok_or_else(|| Fault::corrupt(format!("a record at offset {offset}")))
+}
+
+/// A record batch being taken apart.
+struct OpenBatch {
+    data: Bytes,
+    /// Where the next record begins in it.
+    at: usize,
+    remaining: u32,
+    base_offset: i64,
+    /// Behind the record before; offsets rise within a batch.
+    floor: i64,
+    next_offset: NextOffset,
+}
+
+impl OpenBatch {
+    fn new(header: &Header, data: &Bytes, limit: usize) -> Result<Self, Fault> {
+        Ok(Self {
+            data: decompress(header.compression, data, limit)?,
+            at: 0,
+            remaining: header.records,
+            base_offset: header.base_offset,
+            floor: header.base_offset,
+            next_offset: header.next_offset,
+        })
+    }
+
+    /// The next record; its headers are stepped over.
+    fn record(&mut self) -> Result<Record, Fault> {
+        let mut wire = Wire::new(&self.data, self.at);
+        let length = wire.varint()?;
+        let body = wire.skip(length)?;
+        let mut wire = Wire::new(self.data.get(..body.end).unwrap_or_default(), body.start);
+        let _attributes = wire.byte()?;
+        let _timestamp_delta = wire.varlong()?;
+        let offset_delta = wire.varint()?;
+        let key = wire.nullable()?;
+        let payload = wire.nullable()?;
+
+        let offset = self.base_offset.saturating_add(i64::from(offset_delta));
+        if offset < self.floor || offset >= self.next_offset.get() {
+            return Err(Fault::corrupt(format!(
+                "a record at offset {offset} where one of [{}, {}) belongs",
+                self.floor, self.next_offset
+            )));
+        }
+        self.floor = offset + 1;
+        self.at = body.end;
+        self.remaining -= 1;
+        let slice = |range| self.data.slice(range);
+        Ok(Record { offset, key: key.map(slice), payload: payload.map(slice) })
+    }
+
+    /// Whether nothing is left behind the last record, as it should be.
+    fn at_end(&self) -> Result<(), Fault> {
+        if self.at == self.data.len() {
+            return Ok(());
+        }
+        Err(Fault::corrupt(format!(
+            "a record batch up to {} with bytes behind its last record",
+            self.next_offset
+        )))
+    }
+
+    /// Whether this control batch ends an aborted transaction. Compaction may have emptied it.
+    fn is_abort_marker(&mut self) -> Result<bool, Fault> {
+        if self.remaining == 0 {
+            return Ok(false);
+        }
+        let key = self.record()?.key.unwrap_or_default();
+        match key.get(2..4) {
+            Some(kind) => Ok(kind == ABORT_MARKER.to_be_bytes()),
+            None => Err(Fault::corrupt("a control record without a type")),
+        }
+    }
+}

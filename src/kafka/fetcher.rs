@@ -1,0 +1,391 @@
+//! Fetches, one task and one connection a broker, for all partitions that it leads.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use kafka_protocol::{
+    ResponseError,
+    messages::{
+        FetchRequest, FetchResponse,
+        fetch_request::{FetchPartition, FetchTopic},
+        fetch_response::PartitionData,
+    },
+};
+use tokio::{
+    sync::{Notify, mpsc},
+    time::{Instant, sleep, timeout},
+};
+use uuid::Uuid;
+
+use super::{
+    NextOffset, Settings, TopicPartition,
+    connection::{CallError, Connection},
+    decode::{Aborted, Chunk},
+    header::scan,
+    trouble::Trouble,
+};
+
+/// How long a broker may wait for records to come.
+const LONG_POLL: Duration = Duration::from_millis(500);
+/// The same while more partitions are just being subscribed, which the running poll doesn't cover.
+const POLL_WHILE_SETTLING: Duration = Duration::from_millis(50);
+/// How long partitions keep coming after one did, as they do when an assignment changes.
+const SETTLING: Duration = Duration::from_secs(1);
+/// The same while a partition has no room: it must not wait out the others' poll once it has.
+const POLL_WHILE_HELD_BACK: Duration = Duration::from_millis(10);
+/// All partitions of a response together, unless one may have more by itself.
+const RESPONSE_BYTES: i32 = 16 << 20;
+/// A connection unused for this long is replaced before use: who knows what closed it meanwhile.
+const STALE_AFTER: Duration = Duration::from_secs(60);
+/// A fetcher without partitions keeps its connection for this long.
+const IDLE_FOR: Duration = Duration::from_secs(10);
+
+/// A partition to fetch from its leader on, and where to.
+pub(super) struct Subscription {
+    pub(super) partition: TopicPartition,
+    pub(super) position: NextOffset,
+    pub(super) leader_epoch: i32,
+    pub(super) feed: mpsc::Sender<Feed>,
+    /// Ends with the first answer without an error.
+    pub(super) trouble: Option<Trouble>,
+}
+
+/// What a subscription brings.
+#[derive(Debug)]
+pub(super) enum Feed {
+    /// Records to decode.
+    Chunk(Chunk),
+    /// The last of it: the subscription has ended, and why.
+    Lost(Loss, Option<Trouble>),
+}
+
+/// Why a subscription ended.
+#[derive(Clone, Debug)]
+pub(super) enum Loss {
+    /// The connection failed, or the broker.
+    Connection(String),
+    /// The broker doesn't speak our version of Fetch.
+    NoVersion(String),
+    /// The broker has an error for this partition.
+    Error(ResponseError),
+    /// What came can't be stepped over.
+    Stuck(String),
+}
+
+/// The fetchers of one Kafka, by their broker's address.
+pub(super) struct Fetchers {
+    limits: Limits,
+    inboxes: Mutex<HashMap<String, Arc<Inbox>>>,
+}
+
+#[derive(Clone)]
+struct Limits {
+    client_id: Arc<str>,
+    partition_bytes: i32,
+    timeout: Duration,
+}
+
+#[derive(Default)]
+struct Inbox {
+    /// `None` once the fetcher has ended.
+    waiting: Mutex<Option<Vec<Subscription>>>,
+    arrived: Notify,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Fetchers {
+    pub(super) fn new(settings: &Settings) -> Self {
+        let limits = Limits {
+            client_id: settings.client_id.as_str().into(),
+            partition_bytes: settings.fetch_max_bytes.max(1),
+            timeout: settings.timeout,
+        };
+        Self { limits, inboxes: Mutex::default() }
+    }
+
+    /// Hands `subscription` to the fetcher of the broker at `address`, starting one if need be.
+    pub(super) fn subscribe(&self, address: &str, subscription: Subscription) {
+        let mut inboxes = lock(&self.inboxes);
+        inboxes.retain(|_, inbox| lock(&inbox.waiting).is_some());
+        if let Some(inbox) = inboxes.get(address)
+            && let Some(waiting) = &mut *lock(&inbox.waiting)
+        {
+            waiting.push(subscription);
+            inbox.arrived.notify_one();
+            return;
+        }
+        let inbox = Arc::new(Inbox {
+            waiting: Mutex::new(Some(vec![subscription])),
+            arrived: Notify::new(),
+        });
+        inboxes.insert(address.to_owned(), Arc::clone(&inbox));
+        drop(inboxes);
+        tokio::spawn(Fetcher::new(address.to_owned(), self.limits.clone(), inbox).run());
+    }
+}
+
+/// A subscription with room for one more item in its feed.
+struct Ready {
+    subscription: Subscription,
+    room: mpsc::OwnedPermit<Feed>,
+}
+
+/// A subscription waiting for that room; `None` once its reader is gone.
+type Waiting = BoxFuture<'static, Option<Ready>>;
+
+async fn await_room(subscription: Subscription) -> Option<Ready> {
+    let room = subscription.feed.clone().reserve_owned().await.ok()?;
+    Some(Ready { subscription, room })
+}
+
+struct Fetcher {
+    address: String,
+    limits: Limits,
+    inbox: Arc<Inbox>,
+    connection: Option<(Connection, Instant)>,
+    ready: VecDeque<Ready>,
+    held_back: FuturesUnordered<Waiting>,
+    last_arrival: Instant,
+}
+
+impl Fetcher {
+    fn new(address: String, limits: Limits, inbox: Arc<Inbox>) -> Self {
+        Self {
+            address,
+            limits,
+            inbox,
+            connection: None,
+            ready: VecDeque::new(),
+            held_back: FuturesUnordered::new(),
+            last_arrival: Instant::now(),
+        }
+    }
+
+    async fn run(mut self) {
+        loop {
+            self.admit();
+            if !self.ready.is_empty() {
+                if let Err(loss) = self.turn().await {
+                    self.connection = None;
+                    for ready in mem::take(&mut self.ready) {
+                        ready.lose(loss.clone());
+                    }
+                }
+            } else if !self.held_back.is_empty() {
+                tokio::select! {
+                    () = self.inbox.arrived.notified() => {}
+                    Some(woken) = self.held_back.next() => self.ready.extend(woken),
+                }
+            } else if timeout(IDLE_FOR, self.inbox.arrived.notified()).await.is_err() {
+                let mut waiting = lock(&self.inbox.waiting);
+                if waiting.as_ref().is_none_or(Vec::is_empty) {
+                    *waiting = None;
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Takes in new subscriptions and those that have room again, drops those without a reader.
+    fn admit(&mut self) {
+        let arrived = lock(&self.inbox.waiting).as_mut().map(mem::take).unwrap_or_default();
+        if !arrived.is_empty() {
+            self.last_arrival = Instant::now();
+        }
+        for subscription in arrived {
+            self.sort_in(subscription);
+        }
+        while let Some(Some(woken)) = futures::FutureExt::now_or_never(self.held_back.next()) {
+            self.ready.extend(woken);
+        }
+        self.ready.retain(|ready| !ready.subscription.feed.is_closed());
+    }
+
+    fn sort_in(&mut self, subscription: Subscription) {
+        match subscription.feed.clone().try_reserve_owned() {
+            Ok(room) => self.ready.push_back(Ready { subscription, room }),
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                self.held_back.push(Box::pin(await_room(subscription)));
+            }
+            Err(mpsc::error::TrySendError::Closed(_)) => {}
+        }
+    }
+
+    /// Fetches once for all that have room.
+    async fn turn(&mut self) -> Result<(), Loss> {
+        let max_wait = if !self.held_back.is_empty() {
+            POLL_WHILE_HELD_BACK
+        } else if self.last_arrival.elapsed() < SETTLING {
+            POLL_WHILE_SETTLING
+        } else {
+            LONG_POLL
+        };
+        let connection = self.connection().await?;
+        let request = self.request(max_wait);
+        let deadline = Instant::now() + max_wait + self.limits.timeout;
+        let response = connection.call(request, deadline).await.map_err(|e| self.loss(&e))?;
+        self.connection = Some((connection, Instant::now()));
+        if let Some(error) = ResponseError::try_from_code(response.error_code) {
+            return Err(Loss::Connection(format!("{}: Fetch: {error}", self.address)));
+        }
+        let throttle = u64::try_from(response.throttle_time_ms).unwrap_or(0);
+        self.distribute(response);
+        // The broker is silent for so long anyway (KIP-219).
+        sleep(Duration::from_millis(throttle)).await;
+        Ok(())
+    }
+
+    async fn connection(&mut self) -> Result<Connection, Loss> {
+        if let Some((connection, used)) = self.connection.take()
+            && used.elapsed() < STALE_AFTER
+        {
+            return Ok(connection);
+        }
+        let deadline = Instant::now() + self.limits.timeout;
+        Connection::open(&self.address, &self.limits.client_id, deadline)
+            .await
+            .map_err(|error| self.loss(&error))
+    }
+
+    fn loss(&self, error: &CallError) -> Loss {
+        let cause = format!("{}: {error}", self.address);
+        match error {
+            CallError::NoVersion(_) => Loss::NoVersion(cause),
+            CallError::Late(_) | CallError::Broken(_) => Loss::Connection(cause),
+        }
+    }
+
+    fn request(&self, max_wait: Duration) -> FetchRequest {
+        let mut topics: Vec<FetchTopic> = Vec::new();
+        for Ready { subscription, .. } in &self.ready {
+            let partition = FetchPartition::default()
+                .with_partition(subscription.partition.partition)
+                .with_current_leader_epoch(subscription.leader_epoch)
+                .with_fetch_offset(subscription.position.get())
+                .with_partition_max_bytes(self.limits.partition_bytes);
+            let id = subscription.partition.topic_id;
+            match topics.iter_mut().find(|topic| topic.topic_id == id) {
+                Some(topic) => topic.partitions.push(partition),
+                None => topics
+                    .push(FetchTopic::default().with_topic_id(id).with_partitions(vec![partition])),
+            }
+        }
+        let bytes = i32::try_from(self.ready.len())
+            .unwrap_or(i32::MAX)
+            .saturating_mul(self.limits.partition_bytes)
+            .min(RESPONSE_BYTES.max(self.limits.partition_bytes));
+        FetchRequest::default()
+            .with_max_wait_ms(i32::try_from(max_wait.as_millis()).unwrap_or(i32::MAX))
+            .with_min_bytes(1)
+            .with_max_bytes(bytes)
+            .with_isolation_level(1)
+            .with_session_epoch(-1)
+            .with_topics(topics)
+    }
+
+    fn distribute(&mut self, response: FetchResponse) {
+        let mut answers: HashMap<(Uuid, i32), PartitionData> = HashMap::new();
+        for topic in response.responses {
+            for answer in topic.partitions {
+                answers.insert((topic.topic_id, answer.partition_index), answer);
+            }
+        }
+        let total = answers.values().filter_map(|data| data.records.as_ref()).map(Bytes::len).sum();
+        let mut first = true;
+        for mut ready in mem::take(&mut self.ready) {
+            let partition = &ready.subscription.partition;
+            let outcome = match answers.remove(&(partition.topic_id, partition.partition)) {
+                Some(data) => ready.take_in(data, total, first),
+                None => Err(Loss::Connection(format!("{}: no answer for it", self.address))),
+            };
+            first = false;
+            match outcome {
+                // Who got nothing keeps its place, who got something goes to the end: a response
+                // that is full serves the first ones.
+                Ok(None) => self.ready.push_back(ready),
+                Ok(Some(chunk)) => {
+                    if let Some(subscription) = ready.deliver(chunk) {
+                        self.sort_in(subscription);
+                    }
+                }
+                Err(loss) => ready.lose(loss),
+            }
+        }
+    }
+}
+
+/// What came for a subscription.
+struct Delivery {
+    chunk: Chunk,
+    /// Whether it can't be stepped over, which decoding will find out and report.
+    ends_here: bool,
+}
+
+impl Ready {
+    /// Judges the answer of the broker; `None` if there is nothing new. `total` bytes of records
+    /// came in the whole response, in which this partition was `first` or not.
+    fn take_in(
+        &mut self,
+        data: PartitionData,
+        total: usize,
+        first: bool,
+    ) -> Result<Option<Delivery>, Loss> {
+        if let Some(error) = ResponseError::try_from_code(data.error_code) {
+            return Err(Loss::Error(error));
+        }
+        let subscription = &mut self.subscription;
+        if let Some(trouble) = subscription.trouble.take() {
+            trouble.over();
+        }
+        let mut bytes = data.records.unwrap_or_default();
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        // The headers alone say where to go on, so that the next fetch starts before this one is
+        // decoded.
+        let seen = scan(&bytes, subscription.position);
+        if !seen.faulty {
+            bytes.truncate(seen.whole_bytes);
+            if bytes.is_empty() && !first {
+                // The space in the response went to others.
+                return Ok(None);
+            }
+            if seen.next_offset == subscription.position {
+                // The first record batch comes whole, whatever its size (KIP-74).
+                let detail =
+                    if bytes.is_empty() { "a partial record batch" } else { "older records" };
+                return Err(Loss::Stuck(format!("the broker gives {detail} and no more")));
+            }
+        }
+        subscription.position = seen.next_offset;
+        // A slice keeps the whole response in memory. That is worth it for most of one.
+        if bytes.len().saturating_mul(2) < total {
+            bytes = Bytes::copy_from_slice(&bytes);
+        }
+        let aborted = data.aborted_transactions.unwrap_or_default();
+        let aborted = aborted.iter().map(|transaction| Aborted {
+            first_offset: transaction.first_offset,
+            producer_id: transaction.producer_id.0,
+        });
+        let chunk = Chunk { bytes, aborted: aborted.collect() };
+        Ok(Some(Delivery { chunk, ends_here: seen.faulty }))
+    }
+
+    fn deliver(self, delivery: Delivery) -> Option<Subscription> {
+        self.room.send(Feed::Chunk(delivery.chunk));
+        (!delivery.ends_here).then_some(self.subscription)
+    }
+
+    fn lose(self, loss: Loss) {
+        self.room.send(Feed::Lost(loss, self.subscription.trouble));
+    }
+}

@@ -1,0 +1,151 @@
+//! The headers of record batches (message format 2, KIP-98), and what they alone tell.
+
+use bytes::{Buf, TryGetError};
+
+use super::NextOffset;
+
+/// Base offset and length, which the length itself doesn't count.
+const PREFIX_BYTES: usize = 12;
+/// Where the format's number stands, in all of them.
+const MAGIC_AT: usize = 16;
+/// Where the part begins that the checksum covers.
+const CHECKED_FROM: usize = 21;
+/// All of the header, the prefix included.
+pub(super) const HEADER_BYTES: usize = 61;
+
+/// Why bytes can't be read as record batches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// They aren't what their format demands.
+    Corrupt(String),
+    /// They decompress to more than is allowed.
+    TooLarge,
+    /// They are of a format that isn't read here.
+    Unsupported(String),
+}
+
+impl Fault {
+    pub(super) fn corrupt(detail: impl Into<String>) -> Self {
+        Self::Corrupt(detail.into())
+    }
+}
+
+/// What a record batch says of itself.
+#[derive(Clone, Debug)]
+pub(super) struct Header {
+    /// Of the whole batch, this header included.
+    pub(super) size_bytes: usize,
+    pub(super) base_offset: i64,
+    /// Behind the batch; also of an empty one, which still accounts for its offsets.
+    pub(super) next_offset: NextOffset,
+    pub(super) crc: u32,
+    pub(super) compression: u8,
+    pub(super) transactional: bool,
+    pub(super) control: bool,
+    pub(super) producer_id: i64,
+    pub(super) records: u32,
+}
+
+impl Header {
+    /// The header of the batch at the start of `bytes`; `None` where less than the whole batch is
+    /// there, as at the end of a response.
+    pub(super) fn read(bytes: &[u8]) -> Result<Option<Self>, Fault> {
+        let Some(magic) = bytes.get(MAGIC_AT) else { return Ok(None) };
+        match magic {
+            2 => Self::read_fields(bytes)
+                .unwrap_or(Ok(None))
+                .map(|header| header.filter(|header| header.size_bytes <= bytes.len())),
+            0 | 1 => Err(Fault::Unsupported(format!(
+                "message format {magic} of before Kafka 0.11: copy the topic with a newer producer"
+            ))),
+            _ => Err(Fault::Unsupported(format!("message format {magic}: upgrade vendas"))),
+        }
+    }
+
+    /// The outer error says that the bytes end within the header.
+    fn read_fields(mut bytes: &[u8]) -> Result<Result<Option<Self>, Fault>, TryGetError> {
+        let base_offset = bytes.try_get_i64()?;
+        let length = bytes.try_get_i32()?;
+        let _leader_epoch = bytes.try_get_i32()?;
+        let _magic = bytes.try_get_i8()?;
+        let crc = bytes.try_get_u32()?;
+        let attributes = bytes.try_get_u16()?;
+        let last_offset_delta = bytes.try_get_i32()?;
+        let _base_timestamp = bytes.try_get_i64()?;
+        let _max_timestamp = bytes.try_get_i64()?;
+        let producer_id = bytes.try_get_i64()?;
+        let _producer_epoch = bytes.try_get_i16()?;
+        let _base_sequence = bytes.try_get_i32()?;
+        let records = bytes.try_get_i32()?;
+
+        let size_bytes = usize::try_from(length).ok().and_then(|n| n.checked_add(PREFIX_BYTES));
+        let Some(size_bytes) = size_bytes.filter(|size| *size >= HEADER_BYTES) else {
+            return Ok(Err(Fault::corrupt(format!("a record batch of length {length}"))));
+        };
+        let next_offset = (base_offset >= 0 && last_offset_delta >= 0)
+            .then(|| base_offset.checked_add(i64::from(last_offset_delta)))
+            .flatten()
+            .and_then(NextOffset::after);
+        let Some(next_offset) = next_offset else {
+            return Ok(Err(Fault::corrupt(format!(
+                "a record batch from {base_offset} with last offset delta {last_offset_delta}"
+            ))));
+        };
+        let Ok(records) = u32::try_from(records) else {
+            return Ok(Err(Fault::corrupt(format!("a record batch of {records} records"))));
+        };
+        Ok(Ok(Some(Self {
+            size_bytes,
+            base_offset,
+            next_offset,
+            crc,
+            compression: (attributes & 0b111).to_le_bytes()[0],
+            transactional: attributes & 0b1_0000 != 0,
+            control: attributes & 0b10_0000 != 0,
+            producer_id,
+            records,
+        })))
+    }
+
+    /// Compares the checksum of `batch`, which is the whole one that this header heads.
+    pub(super) fn check(&self, batch: &[u8]) -> Result<(), Fault> {
+        let computed = crc32c::crc32c(batch.get(CHECKED_FROM..).unwrap_or_default());
+        if computed == self.crc {
+            return Ok(());
+        }
+        Err(Fault::corrupt(format!(
+            "the record batch from {} has checksum {computed:08x}, and should have {:08x}",
+            self.base_offset, self.crc
+        )))
+    }
+}
+
+/// What the headers of a response tell, without its records being decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Scan {
+    /// Bytes of whole batches; more behind them is a partial one.
+    pub(super) whole_bytes: usize,
+    /// Where the next fetch goes on.
+    pub(super) next_offset: NextOffset,
+    /// Whether a header is at fault: then all behind `whole_bytes` can't be stepped over.
+    pub(super) faulty: bool,
+}
+
+/// Steps over the batches in `bytes`, which were fetched from `from` on.
+pub(super) fn scan(bytes: &[u8], from: NextOffset) -> Scan {
+    let mut scan = Scan { whole_bytes: 0, next_offset: from, faulty: false };
+    while let Some(rest) = bytes.get(scan.whole_bytes..) {
+        match Header::read(rest) {
+            Ok(Some(header)) => {
+                scan.whole_bytes += header.size_bytes;
+                scan.next_offset = scan.next_offset.max(header.next_offset);
+            }
+            Ok(None) => break,
+            Err(_) => {
+                scan.faulty = true;
+                break;
+            }
+        }
+    }
+    scan
+}

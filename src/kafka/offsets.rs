@@ -1,0 +1,135 @@
+//! Asks many partitions for their earliest or last offsets, at all their leaders at once.
+
+use std::{collections::HashMap, sync::Arc};
+
+use futures::future::join_all;
+use kafka_protocol::ResponseError;
+use tokio::time::{Instant, sleep_until};
+
+use super::{
+    KafkaError, NextOffset, OffsetAt, TopicPartition,
+    cluster::{Bound, Cluster},
+    connection::CallError,
+    trouble::backoff,
+};
+
+/// The offsets of `partitions`, in their order.
+pub(super) async fn offsets(
+    cluster: &Cluster,
+    partitions: &[TopicPartition],
+    at: OffsetAt,
+) -> Result<Vec<(TopicPartition, NextOffset)>, KafkaError> {
+    let mut inquiry = Inquiry {
+        cluster,
+        bound: match at {
+            OffsetAt::Earliest => Bound::Start,
+            OffsetAt::End => Bound::LastStable,
+        },
+        deadline: cluster.deadline(),
+        stale: HashMap::new(),
+        found: HashMap::new(),
+        cause: String::new(),
+    };
+    for wait in backoff() {
+        let missing: Vec<&TopicPartition> =
+            partitions.iter().filter(|asked| !inquiry.found.contains_key(*asked)).collect();
+        if missing.is_empty() {
+            break;
+        }
+        inquiry.round(missing).await?;
+        if inquiry.found.len() < partitions.len() {
+            let again_at = Instant::now() + wait;
+            if again_at >= inquiry.deadline {
+                break;
+            }
+            sleep_until(again_at).await;
+        }
+    }
+    let offsets = partitions.iter().map(|asked| {
+        let offset = inquiry.found.get(asked).copied();
+        offset.map(|offset| (asked.clone(), offset))
+    });
+    offsets.collect::<Option<_>>().ok_or_else(|| cluster.unreachable(inquiry.cause.clone()))
+}
+
+struct Inquiry<'a> {
+    cluster: &'a Cluster,
+    bound: Bound,
+    deadline: Instant,
+    /// The topics whose metadata has proved wrong.
+    stale: HashMap<Arc<str>, u64>,
+    found: HashMap<TopicPartition, NextOffset>,
+    /// Why some are still missing.
+    cause: String,
+}
+
+impl Inquiry<'_> {
+    /// Asks each leader once for those of `missing` that it leads.
+    async fn round(&mut self, missing: Vec<&TopicPartition>) -> Result<(), KafkaError> {
+        let mut generations: HashMap<Arc<str>, u64> = HashMap::new();
+        let mut by_leader: HashMap<String, Vec<(TopicPartition, i32)>> = HashMap::new();
+        for partition in missing {
+            let mut stale = self.stale.get(&partition.topic).copied();
+            // Within one round all partitions of a topic go by the same answer.
+            if generations.contains_key(&partition.topic) {
+                stale = None;
+            }
+            let mut known = self.cluster.topic(&partition.topic, stale).await?;
+            let is_same = |id| id == partition.topic_id;
+            if stale.is_none() && !known.topic.as_ref().is_some_and(|topic| is_same(topic.id)) {
+                known = self.cluster.topic(&partition.topic, Some(known.generation)).await?;
+            }
+            generations.insert(Arc::clone(&partition.topic), known.generation);
+            let topic = known.topic.filter(|topic| is_same(topic.id));
+            let topic = topic.ok_or_else(|| KafkaError::Gone { partition: partition.clone() })?;
+            match topic.partitions.get(&partition.partition) {
+                Some(Ok(leader)) => by_leader
+                    .entry(leader.address.clone())
+                    .or_default()
+                    .push((partition.clone(), leader.epoch)),
+                Some(Err(cause)) => self.cause = format!("{partition}: {cause}"),
+                None => return Err(KafkaError::Gone { partition: partition.clone() }),
+            }
+        }
+        let (cluster, bound, deadline) = (self.cluster, self.bound, self.deadline);
+        let answers = join_all(by_leader.into_iter().map(async |(address, asked)| {
+            let answer = cluster.bounds(&address, asked, bound, deadline).await;
+            (address, answer)
+        }));
+        for (address, answer) in answers.await {
+            match answer {
+                Ok(answer) => {
+                    for (partition, offset) in answer {
+                        self.take_in(partition, offset)?;
+                    }
+                }
+                Err(error @ CallError::NoVersion(_)) => {
+                    let cause = error.to_string();
+                    return Err(KafkaError::Unsupported { broker: address, cause });
+                }
+                Err(error) => self.cause = format!("{address}: {error}"),
+            }
+        }
+        // What is still missing is asked for with newer metadata.
+        self.stale = generations;
+        Ok(())
+    }
+
+    fn take_in(
+        &mut self,
+        partition: TopicPartition,
+        offset: Result<NextOffset, ResponseError>,
+    ) -> Result<(), KafkaError> {
+        match offset {
+            Ok(offset) => {
+                self.found.insert(partition, offset);
+            }
+            Err(error @ ResponseError::TopicAuthorizationFailed) => {
+                let (topic, cause) = (partition.topic.to_string(), error.to_string());
+                return Err(KafkaError::Refused { topic, cause });
+            }
+            Err(error) => self.cause = format!("{partition}: {error}"),
+        }
+        Ok(())
+    }
+}

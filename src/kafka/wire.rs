@@ -1,0 +1,56 @@
+//! Reads the variable-length fields of records, never beyond the bytes that are there.
+
+use std::ops::Range;
+
+use super::header::Fault;
+
+/// A place in some bytes.
+pub(super) struct Wire<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Wire<'a> {
+    pub(super) const fn new(bytes: &'a [u8], at: usize) -> Self {
+        Self { bytes, at }
+    }
+
+    pub(super) fn byte(&mut self) -> Result<u8, Fault> {
+        let byte =
+            self.bytes.get(self.at).ok_or_else(|| Fault::corrupt("a record that ends early"))?;
+        self.at += 1;
+        Ok(*byte)
+    }
+
+    /// At most ten bytes of seven bits each, zigzag-encoded.
+    pub(super) fn varlong(&mut self) -> Result<i64, Fault> {
+        let mut value = 0_u64;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Ok((value >> 1).cast_signed() ^ -((value & 1).cast_signed()));
+            }
+        }
+        Err(Fault::corrupt("a number of more than 64 bits"))
+    }
+
+    pub(super) fn varint(&mut self) -> Result<i32, Fault> {
+        i32::try_from(self.varlong()?).map_err(|_| Fault::corrupt("a number of more than 32 bits"))
+    }
+
+    /// Where the bytes stand that follow their length; `None` where that is -1.
+    pub(super) fn nullable(&mut self) -> Result<Option<Range<usize>>, Fault> {
+        let length = self.varint()?;
+        if length == -1 { Ok(None) } else { self.skip(length).map(Some) }
+    }
+
+    /// Steps over `length` bytes and says where they stand.
+    pub(super) fn skip(&mut self, length: i32) -> Result<Range<usize>, Fault> {
+        let end = usize::try_from(length).ok().and_then(|length| self.at.checked_add(length));
+        match end.filter(|end| *end <= self.bytes.len()) {
+            Some(end) => Ok(std::mem::replace(&mut self.at, end)..end),
+            None => Err(Fault::corrupt(format!("a field of length {length} within a record"))),
+        }
+    }
+}
