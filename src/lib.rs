@@ -1,8 +1,9 @@
 //! vendas takes sales orders from Apache Kafka, works out what each is worth, and keeps the result
 //! in PostgreSQL **exactly once**.
 //!
-//! [`kafka`] reads, [`order`] understands, [`pipeline`] carries, [`store`] commits; [`config`] says
-//! with which settings, and [`cli`] is how a person starts it all.
+//! [`kafka`] reads, [`order`] understands a record, [`process`] a batch of them in parallel, [`store`]
+//! commits it, and [`pipeline`] carries it from one to the other; [`config`] says with which
+//! settings, and [`cli`] is how a person starts it all.
 //!
 //! The guarantee rests on one idea: a partition's next offset lives beside the data, and a batch is
 //! committed by *compare-and-set* on it, in one statement (see [`store`]).
@@ -18,4 +19,5 @@ pub mod kafka;
 pub mod order;
 pub mod outage;
 pub mod pipeline;
+pub mod process;
 pub mod store;

@@ -1,2 +1,16 @@
-//! vendas
-fn main() {}
+//! The program: turns what a command comes to into an exit code.
+
+use std::{io::Write, process::ExitCode};
+
+fn main() -> ExitCode {
+    match vendas::cli::run(std::env::args_os(), std::env::vars_os()) {
+        Ok(()) => ExitCode::SUCCESS,
+        // `vendas offsets show | head`
+        Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
+        Err(error) => {
+            // Where nobody can be told there is still the exit code.
+            let _told = writeln!(std::io::stderr(), "{error}").is_ok();
+            error.exit_code()
+        }
+    }
+}

@@ -9,7 +9,7 @@ use std::{
 use tracing::{error, info, warn};
 
 /// How long an outage stays silent between two of its log lines.
-const REMIND_AFTER: Duration = Duration::from_secs(60);
+pub const REMIND_AFTER: Duration = Duration::from_secs(60);
 
 /// One server's state, shared by all who talk to it, so that an outage is told once and not by each.
 #[derive(Debug)]

@@ -102,13 +102,13 @@ pub struct Vocabulary {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VocabularyError {
     /// A name is empty or only blanks.
-    #[error("vocabulary.{role} holds a name that is empty")]
+    #[error("holds a name that is empty")]
     EmptyName {
         /// The role that the name was to stand for.
         role: Role,
     },
     /// A name stands for two roles of the same object.
-    #[error("vocabulary.{role} holds {name:?}, which already stands for {other}")]
+    #[error("holds {name:?}, which already stands for {other}")]
     Ambiguous {
         /// The name in question.
         name: String,
@@ -117,6 +117,16 @@ pub enum VocabularyError {
         /// The role that it stands for already.
         other: Role,
     },
+}
+
+impl VocabularyError {
+    /// The role whose names are at fault.
+    #[must_use]
+    pub const fn role(&self) -> Role {
+        match self {
+            Self::EmptyName { role } | Self::Ambiguous { role, .. } => *role,
+        }
+    }
 }
 
 impl Default for Vocabulary {

@@ -1,1 +1,129 @@
-//! TODO-skeleton
+//! Keeps orders, dead letters and offsets in PostgreSQL, exactly once.
+//!
+//! A partition's next offset lies beside the data and moves by **compare-and-set**, in the very
+//! statement that writes the batch (`sql/commit.sql`): `UPDATE partitions SET next_offset = to
+//! WHERE … AND next_offset = from`, and everything else in the statement depends on its one row.
+//! No row, and nothing was written ([`StoreError::Fenced`]): somebody else moved the partition, an
+//! earlier batch in flight failed, our own commit succeeded although its answer was lost, or
+//! PostgreSQL came back from a crash with an older offset. One answer serves all of these: settle
+//! what is in flight, read the offset again, go on from there.
+//!
+//! That is why several batches can be in flight on one connection, why an instance that comes back
+//! from a long pause does no harm, and why `synchronous_commit = off` loses nothing: after a crash
+//! of PostgreSQL the offset is as old as the rows, and Kafka has the rest.
+//!
+//! **Invariant:** nothing here retries, and no statement relies on the state of a session, except
+//! for statements prepared on the connection.
+
+mod columns;
+mod commit;
+mod connect;
+mod error;
+mod offsets;
+mod schema;
+mod session;
+
+use std::{sync::Arc, time::Duration};
+
+use bb8::Pool;
+use secrecy::SecretString;
+use uuid::Uuid;
+
+pub use commit::{Committed, Session};
+pub use error::{Cause, StoreError};
+pub use offsets::PartitionRow;
+pub use schema::{Finding, SCHEMA, quote_identifier};
+
+use connect::{Lent, Places, Server};
+
+/// How PostgreSQL is reached, and how it is used.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// A host name, an address, or the folder of a Unix socket.
+    pub host: String,
+    /// 1 to 65535.
+    pub port: u16,
+    /// The role to log in as.
+    pub user: String,
+    /// Its password; never printed.
+    pub password: SecretString,
+    /// The database.
+    pub dbname: String,
+    /// The schema that holds the tables.
+    pub schema: String,
+    /// Whether each commit waits until it is on the disk. Without it a crash of PostgreSQL loses
+    /// progress, but neither an order nor the guarantee.
+    pub synchronous_commit: bool,
+    /// The most connections open at once.
+    pub pool_size: u32,
+    /// How long connecting and logging in may take.
+    pub connect_timeout: Duration,
+    /// How long any one statement may take.
+    pub statement_timeout: Duration,
+}
+
+/// PostgreSQL, as vendas uses it. Cheap to clone; all clones share one pool.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pool: Pool<Places>,
+    server: Arc<Server>,
+    schema: String,
+    synchronous_commit: &'static str,
+    instance: Uuid,
+}
+
+impl Store {
+    /// Connects to nothing yet. `instance` is written beside each offset that this process moves.
+    #[must_use]
+    pub fn new(settings: &Settings, instance: Uuid) -> Self {
+        let pool = Pool::builder()
+            .max_size(settings.pool_size)
+            .test_on_check_out(false)
+            .connection_timeout(settings.connect_timeout)
+            .build_unchecked(Places);
+        Self {
+            pool,
+            server: Arc::new(Server::new(settings)),
+            schema: settings.schema.clone(),
+            synchronous_commit: if settings.synchronous_commit { "on" } else { "off" },
+            instance,
+        }
+    }
+
+    /// Which instance this process is, as `partitions.moved_by` names it.
+    #[must_use]
+    pub const fn instance(&self) -> Uuid {
+        self.instance
+    }
+
+    /// Borrows a connection from the pool to commit batches on.
+    ///
+    /// # Errors
+    /// [`StoreError::Transient`] if the server is out of reach or the pool exhausted,
+    /// [`StoreError::Permanent`] if it does not let us in.
+    pub async fn session(&self) -> Result<Session<'_>, StoreError> {
+        Ok(Session::new(self, self.lend().await?))
+    }
+
+    /// Asks the server for nothing but an answer.
+    ///
+    /// # Errors
+    /// As [`Self::session`].
+    pub async fn ping(&self) -> Result<String, StoreError> {
+        let lent = self.lend().await?;
+        let connection = lent.connection()?;
+        let row = connection
+            .in_time(connection.client().query_typed_one("SHOW server_version", &[]))
+            .await?;
+        Ok(row.get(0))
+    }
+
+    async fn lend(&self) -> Result<Lent<'_>, StoreError> {
+        Lent::take(&self.pool, &self.server).await
+    }
+
+    /// `sql` with the schema's name in it.
+    fn sql(&self, sql: &str) -> String {
+        sql.replace("{schema}", &quote_identifier(&self.schema))
+    }
+}

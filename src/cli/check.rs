@@ -1,0 +1,83 @@
+//! `vendas check`: is everything in order, and if not, what puts it right? Changes nothing.
+
+use super::{CliError, print, store};
+use crate::{
+    config::Config,
+    kafka::{Kafka, OffsetAt, TopicState},
+};
+
+/// The result of one check: what is in order, or what is not and how to mend it.
+type Line = Result<String, String>;
+
+pub(super) async fn check(config: &Config) -> Result<(), CliError> {
+    let mut failed = 0;
+    let mut say = |lines: Vec<Line>| {
+        let mut text = String::new();
+        for line in lines {
+            match line {
+                Ok(line) => text.push_str(&format!("ok    {line}\n")),
+                Err(line) => {
+                    failed += 1;
+                    text.push_str(&format!("FAIL  {line}\n"));
+                }
+            }
+        }
+        print(&text)
+    };
+    say(vec![Ok("configuration: every setting is known and possible".to_owned())])?;
+    say(kafka(config).await)?;
+    say(postgres(config).await)?;
+    match failed {
+        0 => Ok(()),
+        1 => Err(CliError::Reported("one check failed")),
+        _ => Err(CliError::Reported("several checks failed")),
+    }
+}
+
+async fn kafka(config: &Config) -> Vec<Line> {
+    let kafka = Kafka::new(config.kafka.clone());
+    let brokers = config.kafka.brokers.join(",");
+    let states = match kafka.topics(&config.topics).await {
+        Ok(states) => states,
+        Err(error) => return vec![Err(format!("kafka: {error}: check kafka.brokers"))],
+    };
+    let mut lines = vec![Ok(format!("kafka: {brokers} answers"))];
+    for state in states {
+        lines.push(match state {
+            TopicState::Missing { topic } => Err(format!(
+                "topic {topic}: does not exist: create it (kafka-topics.sh --bootstrap-server \
+                 {brokers} --create --topic {topic} --partitions 4), or set kafka.topics"
+            )),
+            TopicState::Present { topic, partitions, .. } => {
+                match kafka.offsets(&partitions, OffsetAt::End).await {
+                    Ok(ends) => Ok(format!("topic {topic}: {} partitions can be read", ends.len())),
+                    Err(error) => Err(format!("topic {topic}: {error}")),
+                }
+            }
+        });
+    }
+    lines
+}
+
+async fn postgres(config: &Config) -> Vec<Line> {
+    let settings = &config.database;
+    let place = format!(
+        "database \"{}\" on {}:{} as \"{}\"",
+        settings.dbname, settings.host, settings.port, settings.user
+    );
+    let store = store(config);
+    let version = match store.ping().await {
+        Ok(version) => version,
+        Err(error) => return vec![Err(format!("{place}: {error}"))],
+    };
+    let mut lines = vec![Ok(format!("{place}: PostgreSQL {version} answers"))];
+    match store.inspect().await {
+        Ok(findings) if findings.is_empty() => lines.push(Ok(format!(
+            "schema \"{}\": all tables and privileges are as they have to be",
+            settings.schema
+        ))),
+        Ok(findings) => lines.extend(findings.iter().map(|finding| Err(finding.to_string()))),
+        Err(error) => lines.push(Err(format!("schema \"{}\": {error}", settings.schema))),
+    }
+    lines
+}

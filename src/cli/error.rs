@@ -1,0 +1,85 @@
+//! What a command can come to, other than success.
+
+use std::{fmt, io, process::ExitCode};
+
+use crate::{config::Problems, kafka::KafkaError, pipeline::RunError, store::StoreError};
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+pub enum CliError {
+    /// The arguments make no command.
+    Usage(clap::Error),
+    /// The settings are wrong.
+    Config(Problems),
+    /// It was tried, and failed.
+    Failed(String),
+    /// It was tried, and what failed has been printed already.
+    Reported(&'static str),
+    /// The output could not be written.
+    Output(io::Error),
+}
+
+impl CliError {
+    /// Whether whoever read the output has had enough of it.
+    #[must_use]
+    pub fn is_broken_pipe(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+
+    /// 1 failed, 2 usage or configuration.
+    #[must_use]
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Usage(_) | Self::Config(_) => ExitCode::from(2),
+            Self::Failed(_) | Self::Reported(_) | Self::Output(_) => ExitCode::from(1),
+        }
+    }
+}
+
+impl fmt::Display for CliError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            // It brings its own line end.
+            Self::Usage(error) => f.write_str(error.to_string().trim_end()),
+            Self::Config(problems) => {
+                let lines = problems.0.iter().map(|problem| format!("vendas: {problem}"));
+                f.write_str(&lines.collect::<Vec<_>>().join("\n"))
+            }
+            Self::Failed(text) => write!(f, "vendas: {text}"),
+            Self::Reported(text) => write!(f, "vendas: {text}"),
+            Self::Output(error) => write!(f, "vendas: cannot write: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for CliError {}
+
+impl From<Problems> for CliError {
+    fn from(problems: Problems) -> Self {
+        Self::Config(problems)
+    }
+}
+
+impl From<io::Error> for CliError {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+impl From<RunError> for CliError {
+    fn from(error: RunError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<KafkaError> for CliError {
+    fn from(error: KafkaError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<StoreError> for CliError {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}

@@ -1,0 +1,227 @@
+//! The command line: what can be asked, and who answers it.
+
+mod check;
+mod error;
+mod logging;
+mod offsets;
+mod signals;
+
+use std::{
+    ffi::OsString,
+    io::{self, Write},
+    path::PathBuf,
+};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+use uuid::Uuid;
+
+pub use error::CliError;
+
+use crate::{
+    config::{self, Config, FILE_VARIABLE, Flag, Sources},
+    pipeline::{self, Until},
+    store::{SCHEMA, Store},
+};
+
+/// The file that is read where it is, without being named.
+const DEFAULT_FILE: &str = "vendas.toml";
+
+const AFTER_HELP: &str = "\
+Settings come from vendas.toml, are overridden by the environment \
+(VENDAS_DATABASE__HOST is database.host), and that by flags. Exit codes: 0 done, 1 failed, \
+2 usage or configuration.
+
+Examples:
+  vendas run                                  work the topic `sales` until told to stop
+  vendas run --until-end --topics a,b         work what is there now, then exit
+  vendas check                                is everything in order?
+  vendas offsets show --format json           how far is each partition, and what is its lag?";
+
+/// Takes sales orders from Apache Kafka and keeps their totals in PostgreSQL, exactly once.
+#[derive(Debug, Parser)]
+#[command(name = "vendas", version, after_help = AFTER_HELP)]
+struct Cli {
+    #[command(flatten)]
+    settings: Settings,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Settings")]
+struct Settings {
+    /// The configuration file; else $VENDAS_CONFIG, else vendas.toml where it exists.
+    #[arg(short, long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// kafka.brokers, separated by commas.
+    #[arg(long, global = true, value_name = "HOST:PORT,…")]
+    brokers: Option<String>,
+    /// kafka.topics, separated by commas.
+    #[arg(long, global = true, value_name = "NAME,…")]
+    topics: Option<String>,
+    /// Any setting by its key, such as database.host=db.example. Never a password: other users of
+    /// this machine can see the arguments of your programs.
+    #[arg(short, long, global = true, value_name = "KEY=VALUE", value_parser = key_value)]
+    set: Vec<(String, String)>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Take orders from Kafka and keep their totals in PostgreSQL.
+    Run {
+        /// Stop with exit code 0 once everything is committed that is there now.
+        #[arg(long)]
+        until_end: bool,
+    },
+    /// Tell whether configuration, servers, topics, tables and privileges are in order.
+    Check,
+    /// Show or set how far each partition has been worked.
+    Offsets {
+        #[command(subcommand)]
+        command: OffsetsCommand,
+    },
+    /// Print the SQL that makes the tables, or apply it.
+    Schema {
+        /// Make what is missing, as database.user in database.schema.
+        #[arg(long)]
+        apply: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum OffsetsCommand {
+    /// Next offset, log end and lag of each partition.
+    Show {
+        /// How they are printed.
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+    },
+    /// Set the next offset of partitions, deliberately: what lies between is skipped or repeated.
+    Reset {
+        /// The partition; without it, all partitions of the configured topics.
+        #[arg(long, value_name = "N")]
+        partition: Option<i32>,
+        /// earliest, latest, or an offset.
+        #[arg(long, value_name = "WHERE")]
+        to: offsets::Target,
+        /// Do it; without this it is only shown.
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    Table,
+    /// One JSON array.
+    Json,
+}
+
+/// Does what the arguments ask for.
+///
+/// # Errors
+/// [`CliError`], whose text is for the person at the terminal and which knows its exit code.
+pub fn run(
+    arguments: impl IntoIterator<Item = OsString>,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<(), CliError> {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        // --help and --version come this way too, and are no failure.
+        Err(error) if !error.use_stderr() => return Ok(error.print()?),
+        Err(error) => return Err(CliError::Usage(error)),
+    };
+    let sources = sources(cli.settings, environment);
+    let config = config::load(&sources)?;
+    logging::start(&config.log);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let result = runtime.block_on(dispatch(cli.command, &config));
+    // What still waits for a server, such as a look-up of its name, is not waited for.
+    runtime.shutdown_background();
+    result
+}
+
+async fn dispatch(command: Command, config: &Config) -> Result<(), CliError> {
+    match command {
+        Command::Run { until_end } => work(config, until_end).await,
+        Command::Check => check::check(config).await,
+        Command::Offsets { command: OffsetsCommand::Show { format } } => {
+            offsets::show(config, format).await
+        }
+        Command::Offsets { command: OffsetsCommand::Reset { partition, to, yes } } => {
+            offsets::reset(config, partition, to, yes).await
+        }
+        Command::Schema { apply: false } => print(SCHEMA),
+        Command::Schema { apply: true } => {
+            store(config).apply_schema().await?;
+            print(&format!("the tables are in schema \"{}\"\n", config.database.schema))
+        }
+    }
+}
+
+async fn work(config: &Config, until_end: bool) -> Result<(), CliError> {
+    let stop = CancellationToken::new();
+    signals::cancel_on_signal(&stop)?;
+    let until = if until_end { Until::End } else { Until::Stopped };
+    info!(version = env!("CARGO_PKG_VERSION"), topics = ?config.topics, "starting");
+    let tally = pipeline::run(config, until, &stop).await?;
+    info!(
+        records = tally.records,
+        orders = tally.orders,
+        dead_letters = tally.dead_letters,
+        "done"
+    );
+    Ok(())
+}
+
+fn store(config: &Config) -> Store {
+    Store::new(&config.database, Uuid::new_v4())
+}
+
+fn sources(
+    settings: Settings,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Sources {
+    // What is no text is none of ours: our names are plain, and a value that is not fails its check.
+    let environment: Vec<(String, String)> = environment
+        .into_iter()
+        .map(|(name, value)| {
+            (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())
+        })
+        .collect();
+    let named = environment
+        .iter()
+        .find(|(name, value)| name == FILE_VARIABLE && !value.is_empty())
+        .map(|(_, value)| PathBuf::from(value));
+    let default = || Some(PathBuf::from(DEFAULT_FILE)).filter(|path| path.exists());
+    let file = settings.config.or(named).or_else(default);
+
+    let mut flags = Vec::new();
+    for (name, key, value) in [
+        ("--brokers", "kafka.brokers", settings.brokers),
+        ("--topics", "kafka.topics", settings.topics),
+    ] {
+        flags.extend(value.map(|value| Flag { name: name.to_owned(), key: key.to_owned(), value }));
+    }
+    flags.extend(settings.set.into_iter().map(|(key, value)| Flag {
+        name: format!("--set {key}"),
+        key,
+        value,
+    }));
+    Sources { file, environment, flags }
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) =
+        text.split_once('=').ok_or("must be KEY=VALUE, such as database.port=5433")?;
+    Ok((key.trim().to_owned(), value.to_owned()))
+}
+
+fn print(text: &str) -> Result<(), CliError> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    Ok(stdout.flush()?)
+}

@@ -1,0 +1,156 @@
+//! `vendas offsets`: how far each partition has been worked.
+
+use std::{collections::HashMap, str::FromStr, sync::Arc};
+
+use comfy_table::{CellAlignment, Table, presets::NOTHING};
+use serde::Serialize;
+
+use super::{CliError, Format, print, store};
+use crate::{
+    config::Config,
+    kafka::{Kafka, NextOffset, OffsetAt, TopicPartition, TopicState},
+};
+
+/// Where a partition is set to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Target {
+    At(OffsetAt),
+    Offset(NextOffset),
+}
+
+impl FromStr for Target {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "earliest" => Ok(Self::At(OffsetAt::Earliest)),
+            "latest" => Ok(Self::At(OffsetAt::End)),
+            number => number
+                .parse()
+                .ok()
+                .and_then(NextOffset::new)
+                .map(Self::Offset)
+                .ok_or("must be earliest, latest, or an offset of 0 or more"),
+        }
+    }
+}
+
+/// One partition, as it is printed. `None` where there is nothing to say yet.
+#[derive(Debug, Serialize)]
+struct Line {
+    topic: Arc<str>,
+    partition: i32,
+    /// The first offset not yet accounted for.
+    next_offset: Option<i64>,
+    /// Behind the last record that can be read now (the last stable offset).
+    log_end: i64,
+    /// Offsets from the next one to the log's end; all from its start where nothing was worked yet.
+    lag: i64,
+}
+
+pub(super) async fn show(config: &Config, format: Format) -> Result<(), CliError> {
+    let lines = lines(config).await?;
+    match format {
+        Format::Json => {
+            let json = serde_json::to_string_pretty(&lines)
+                .map_err(|error| CliError::Failed(error.to_string()))?;
+            print(&format!("{json}\n"))
+        }
+        Format::Table => print(&format!("{}\n", table(&lines))),
+    }
+}
+
+async fn lines(config: &Config) -> Result<Vec<Line>, CliError> {
+    let kafka = Kafka::new(config.kafka.clone());
+    let partitions = partitions(&kafka, config).await?;
+    let earliest = kafka.offsets(&partitions, OffsetAt::Earliest).await?;
+    let ends = kafka.offsets(&partitions, OffsetAt::End).await?;
+    let rows: HashMap<_, _> = store(config)
+        .partitions(&config.topics)
+        .await?
+        .into_iter()
+        .map(|row| (row.partition, row.next_offset))
+        .collect();
+    let lines = earliest.into_iter().zip(ends).map(|((partition, earliest), (_, end))| {
+        let next_offset = rows.get(&partition).copied();
+        Line {
+            next_offset: next_offset.map(NextOffset::get),
+            log_end: end.get(),
+            lag: next_offset.unwrap_or(earliest).lag(end),
+            topic: partition.topic,
+            partition: partition.partition,
+        }
+    });
+    Ok(lines.collect())
+}
+
+async fn partitions(kafka: &Kafka, config: &Config) -> Result<Vec<TopicPartition>, CliError> {
+    let mut all = Vec::new();
+    for state in kafka.topics(&config.topics).await? {
+        match state {
+            TopicState::Present { partitions, .. } => all.extend(partitions),
+            TopicState::Missing { topic } => {
+                return Err(CliError::Failed(format!(
+                    "topic {topic} does not exist: create it, or set kafka.topics"
+                )));
+            }
+        }
+    }
+    Ok(all)
+}
+
+fn table(lines: &[Line]) -> Table {
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_header(["topic", "partition", "next offset", "log end", "lag"]);
+    for line in lines {
+        table.add_row([
+            line.topic.to_string(),
+            line.partition.to_string(),
+            line.next_offset.map_or_else(|| "-".to_owned(), |offset| offset.to_string()),
+            line.log_end.to_string(),
+            line.lag.to_string(),
+        ]);
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+/// Sets the next offset, which fences whoever works the partition now: they read it again.
+pub(super) async fn reset(
+    config: &Config,
+    partition: Option<i32>,
+    to: Target,
+    yes: bool,
+) -> Result<(), CliError> {
+    let kafka = Kafka::new(config.kafka.clone());
+    let mut partitions = partitions(&kafka, config).await?;
+    partitions.retain(|found| partition.is_none_or(|wanted| found.partition == wanted));
+    if partitions.is_empty() {
+        return Err(CliError::Failed(
+            "no topic of kafka.topics has that partition: `vendas offsets show` lists them"
+                .to_owned(),
+        ));
+    }
+    let targets = match to {
+        Target::At(at) => kafka.offsets(&partitions, at).await?,
+        Target::Offset(offset) => {
+            partitions.into_iter().map(|partition| (partition, offset)).collect()
+        }
+    };
+    let store = store(config);
+    let mut text = String::new();
+    for (partition, offset) in &targets {
+        let row = store.partition(partition).await?;
+        let from = row.map_or_else(|| "none".to_owned(), |row| row.next_offset.to_string());
+        text.push_str(&format!("{partition}: next offset {from} -> {offset}\n"));
+    }
+    if yes {
+        store.reset_partitions(&targets).await?;
+        text.push_str("done; instances whose partition had halted have to be started again\n");
+    } else {
+        text.push_str("nothing was changed: say --yes to do it\n");
+    }
+    print(&text)
+}

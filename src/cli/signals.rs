@@ -1,0 +1,30 @@
+//! SIGTERM and SIGINT: the first asks for an orderly end, the second gets an immediate one.
+
+use std::{io, process};
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+/// Cancels `stop` at the first signal.
+pub(super) fn cancel_on_signal(stop: &CancellationToken) -> io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let stop = stop.clone();
+    tokio::spawn(async move {
+        let signal = either(&mut terminate, &mut interrupt).await;
+        info!(signal, "stopping: finishing what is in flight");
+        stop.cancel();
+        let signal = either(&mut terminate, &mut interrupt).await;
+        warn!(signal, "stopping at once");
+        process::exit(1);
+    });
+    Ok(())
+}
+
+async fn either(terminate: &mut Signal, interrupt: &mut Signal) -> &'static str {
+    tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    }
+}

@@ -1,0 +1,300 @@
+//! What is to be done and how: file, environment and flags, read once and checked whole.
+//!
+//! `vendas.toml` is overridden by the environment (`VENDAS_DATABASE__HOST` is `database.host`), and
+//! that by flags. [`load`] reports every problem at once, each with where it came from; what it
+//! returns needs no further checking.
+
+mod reader;
+mod source;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use jiff::tz::TimeZone;
+use secrecy::SecretString;
+use tracing_subscriber::EnvFilter;
+
+use crate::{
+    kafka,
+    order::{Role, Rules, Vocabulary},
+    store,
+};
+
+pub use reader::Problem;
+pub use source::{FILE_VARIABLE, Flag, Sources};
+
+use reader::Reader;
+
+/// All settings, checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// How Kafka is reached.
+    pub kafka: kafka::Settings,
+    /// The topics to work, each once.
+    pub topics: Vec<Arc<str>>,
+    /// Where a topic starts that was never worked before.
+    pub start_from: StartFrom,
+    /// How PostgreSQL is reached.
+    pub database: store::Settings,
+    /// Whether `run` makes the tables that are missing.
+    pub apply_schema: bool,
+    /// How the work is cut and kept in flight.
+    pub pipeline: Pipeline,
+    /// How records are understood.
+    pub rules: Arc<Rules>,
+    /// What is logged, and in which form.
+    pub log: Log,
+}
+
+/// Where a topic starts that was never worked before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartFrom {
+    /// At the oldest record that Kafka still has.
+    Earliest,
+    /// Behind the newest one.
+    Latest,
+}
+
+/// How the work is cut and kept in flight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pipeline {
+    /// The most records in a batch, 1 to 10,000.
+    pub batch_size: usize,
+    /// The most batches of a partition whose commit is under way, 1 to 64.
+    pub depth: usize,
+    /// How long what is in flight may take to finish when the program is told to stop.
+    pub shutdown_timeout: Duration,
+}
+
+/// What is logged, and in which form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// As tracing-subscriber's `EnvFilter` writes it: `info`, or `info,vendas::kafka=debug`.
+    pub level: String,
+    /// How a line looks.
+    pub format: LogFormat,
+}
+
+/// How a line of the log looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Everything that is wrong with the settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problems(pub Vec<Problem>);
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.0.iter().enumerate() {
+            if index > 0 {
+                writeln!(f)?;
+            }
+            write!(f, "{problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problems {}
+
+/// Reads and checks all settings.
+///
+/// # Errors
+/// [`Problems`], with everything that is wrong: unknown keys, wrong types, impossible values.
+pub fn load(sources: &Sources) -> Result<Config, Problems> {
+    let mut reader = Reader::new(sources);
+    let config = config(&mut reader);
+    match (config, reader.finish()) {
+        (Some(config), problems) if problems.is_empty() => Ok(config),
+        (_, problems) => Err(Problems(problems)),
+    }
+}
+
+/// Every key that there is, in the order of the example file.
+#[must_use]
+pub fn keys() -> Vec<String> {
+    let mut reader = Reader::new(&Sources::default());
+    let _: Option<Config> = config(&mut reader);
+    reader.known().to_vec()
+}
+
+/// `None` only if a problem was noted. All keys are read before any is missed, so that all problems
+/// are found.
+fn config(reader: &mut Reader) -> Option<Config> {
+    let kafka = kafka_settings(reader);
+    let topics = topics(reader);
+    let start_from = reader.choice(
+        "kafka.start_from",
+        &[("earliest", StartFrom::Earliest), ("latest", StartFrom::Latest)],
+    );
+    let database = database(reader);
+    let apply_schema = reader.flag("database.apply_schema", true);
+    let pipeline = pipeline(reader);
+    let shop_timezone = shop_timezone(reader);
+    let vocabulary = vocabulary(reader);
+    let log = log(reader);
+    Some(Config {
+        kafka: kafka?,
+        topics: topics?,
+        start_from: start_from?,
+        database: database?,
+        apply_schema: apply_schema?,
+        pipeline: pipeline?,
+        rules: Arc::new(Rules { vocabulary: vocabulary?, shop_timezone: shop_timezone? }),
+        log: log?,
+    })
+}
+
+fn kafka_settings(reader: &mut Reader) -> Option<kafka::Settings> {
+    const KIB: i64 = 1024;
+    const MIB: i64 = 1024 * KIB;
+    let brokers = reader.list("kafka.brokers", &["localhost:9092"], "host:port", |broker| {
+        let (host, port) = broker.rsplit_once(':')?;
+        (!host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0))
+            .then(|| broker.to_owned())
+    });
+    let client_id = reader.text("kafka.client_id", "vendas");
+    let fetch_max_bytes = reader.integer("kafka.fetch_max_bytes", MIB, KIB..=100 * MIB);
+    let read_ahead = reader.integer("kafka.read_ahead", 2, 1..=64);
+    let max_decompressed_bytes =
+        reader.integer("kafka.max_decompressed_bytes", 128 * MIB, MIB..=1024 * MIB);
+    let timeout = reader.duration("kafka.timeout", "10s", Duration::from_millis(100)..=MAX_TIMEOUT);
+    Some(kafka::Settings {
+        brokers: brokers?,
+        client_id: client_id?,
+        fetch_max_bytes: fetch_max_bytes?,
+        read_ahead: read_ahead?,
+        max_decompressed_bytes: max_decompressed_bytes?,
+        timeout: timeout?,
+    })
+}
+
+fn topics(reader: &mut Reader) -> Option<Vec<Arc<str>>> {
+    // Names: org.apache.kafka.common.internals.Topic of Apache Kafka.
+    let legal = |name: &str| {
+        let characters = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        (1..=249).contains(&name.len())
+            && name.chars().all(characters)
+            && !matches!(name, "." | "..")
+    };
+    let mut topics = reader.list(
+        "kafka.topics",
+        &["sales"],
+        "a topic's name (1 to 249 letters, digits, dots, underscores, hyphens)",
+        |name| legal(name).then(|| Arc::<str>::from(name)),
+    )?;
+    topics.sort();
+    topics.dedup();
+    Some(topics)
+}
+
+fn database(reader: &mut Reader) -> Option<store::Settings> {
+    let host = reader.text("database.host", "localhost");
+    let port = reader.integer("database.port", 5432, 1..=65_535);
+    let user = reader.text("database.user", "postgres");
+    let password = password(reader);
+    let dbname = reader.text("database.dbname", "salesdb");
+    let schema = reader.text("database.schema", "public");
+    let synchronous_commit =
+        reader.choice("database.synchronous_commit", &[("off", false), ("on", true)]);
+    let pool_size = reader.integer("database.pool_size", 4, 1..=1000);
+    let shortest = Duration::from_millis(100);
+    let connect_timeout = reader.duration("database.connect_timeout", "5s", shortest..=MAX_TIMEOUT);
+    let statement_timeout =
+        reader.duration("database.statement_timeout", "30s", shortest..=MAX_TIMEOUT);
+    Some(store::Settings {
+        host: host?,
+        port: port?,
+        user: user?,
+        password: password?,
+        dbname: dbname?,
+        schema: schema?,
+        synchronous_commit: synchronous_commit?,
+        pool_size: pool_size?,
+        connect_timeout: connect_timeout?,
+        statement_timeout: statement_timeout?,
+    })
+}
+
+/// A file's content wins over the built-in default, and two passwords are one too many.
+fn password(reader: &mut Reader) -> Option<SecretString> {
+    let file = reader.optional_text("database.password_file");
+    if let (Some(_), true) = (&file, reader.is_set("database.password")) {
+        reader.problem(
+            "database.password_file",
+            "stands beside database.password, and only one of them can be right: remove one",
+        );
+    }
+    let literal = reader.secret("database.password", "postgres");
+    let Some(file) = file else {
+        return literal;
+    };
+    match std::fs::read_to_string(&file) {
+        Ok(content) => Some(content.trim_end_matches(['\r', '\n']).to_owned().into()),
+        Err(error) => {
+            reader.problem("database.password_file", &format!("names {file}, and: {error}"));
+            None
+        }
+    }
+}
+
+fn pipeline(reader: &mut Reader) -> Option<Pipeline> {
+    let batch_size = reader.integer("pipeline.batch_size", 100, 1..=10_000);
+    let depth = reader.integer("pipeline.depth", 4, 1..=64);
+    let shutdown_timeout =
+        reader.duration("pipeline.shutdown_timeout", "30s", Duration::ZERO..=MAX_TIMEOUT);
+    Some(Pipeline { batch_size: batch_size?, depth: depth?, shutdown_timeout: shutdown_timeout? })
+}
+
+fn shop_timezone(reader: &mut Reader) -> Option<TimeZone> {
+    let name = reader.text("orders.shop_timezone", "America/Sao_Paulo")?;
+    let zone = TimeZone::get(&name).ok();
+    if zone.is_none() {
+        reader.problem(
+            "orders.shop_timezone",
+            &format!("is {name:?}, must be a name of the IANA time zone database, such as \"America/Sao_Paulo\""),
+        );
+    }
+    zone
+}
+
+fn vocabulary(reader: &mut Reader) -> Option<Vocabulary> {
+    let mut names = Vec::new();
+    for role in Role::ALL {
+        let key = format!("vocabulary.{}", role.key());
+        let more = reader
+            .list(&key, &[], "a field's name", |name| (!name.is_empty()).then(|| name.to_owned()));
+        names.extend(more.into_iter().flatten().map(|name| (role, name)));
+    }
+    match Vocabulary::with(names) {
+        Ok(vocabulary) => Some(vocabulary),
+        Err(errors) => {
+            for error in errors {
+                let key = format!("vocabulary.{}", error.role().key());
+                reader.problem(&key, &error.to_string());
+            }
+            None
+        }
+    }
+}
+
+fn log(reader: &mut Reader) -> Option<Log> {
+    let level = reader.text("log.level", "info").filter(|level| {
+        let problem = EnvFilter::try_new(level).err();
+        if let Some(problem) = &problem {
+            let text = format!("is {level:?}, must be a level such as \"info\", or \"info,vendas::kafka=debug\": {problem}");
+            reader.problem("log.level", &text);
+        }
+        problem.is_none()
+    });
+    let format =
+        reader.choice("log.format", &[("text", LogFormat::Text), ("json", LogFormat::Json)]);
+    Some(Log { level: level?, format: format? })
+}
+
+/// Longer than this is not waiting any more.
+const MAX_TIMEOUT: Duration = Duration::from_secs(3600);

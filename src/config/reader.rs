@@ -1,0 +1,316 @@
+//! Takes one key after the other, checks its value, and notes every problem with where it came from.
+
+use std::{
+    fmt::{self, Display},
+    ops::RangeInclusive,
+    time::Duration,
+};
+
+use figment::{
+    Figment, Metadata, Provider,
+    providers::{Format, Toml},
+    value::{Dict, Tag, Value},
+};
+use jiff::SignedDuration;
+use secrecy::SecretString;
+
+use super::source::{ENVIRONMENT, FLAGS, Flag, Sources, Texts, variable};
+
+/// Something wrong with a setting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The file, the variable or the flag; nothing where a default is at fault.
+    pub origin: Option<String>,
+    /// The thing, what it is and what it must be.
+    pub text: String,
+}
+
+impl Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.origin {
+            Some(origin) => write!(f, "{origin}: {}", self.text),
+            None => f.write_str(&self.text),
+        }
+    }
+}
+
+/// Reads keys and remembers which there are, so that [`Self::finish`] knows the unknown ones.
+pub(super) struct Reader {
+    figment: Figment,
+    flags: Vec<Flag>,
+    known: Vec<String>,
+    problems: Vec<Problem>,
+}
+
+impl Reader {
+    pub(super) fn new(sources: &Sources) -> Self {
+        let mut problems = Vec::new();
+        let mut figment = Figment::new();
+        if let Some(path) = &sources.file {
+            let origin = path.display().to_string();
+            match std::fs::read_to_string(path) {
+                Err(error) => problems.push(Problem {
+                    origin: Some(origin),
+                    text: format!("cannot be read: {error}"),
+                }),
+                Ok(_) => {
+                    let toml = Toml::file_exact(path);
+                    match toml.data() {
+                        Ok(_) => figment = figment.merge(toml),
+                        Err(error) => problems
+                            .push(Problem { origin: Some(origin), text: error.kind.to_string() }),
+                    }
+                }
+            }
+        }
+        let figment = figment
+            .merge(Texts::of_environment(&sources.environment))
+            .merge(Texts::of_flags(&sources.flags));
+        Self { figment, flags: sources.flags.clone(), known: Vec::new(), problems }
+    }
+
+    /// The keys that were asked for so far.
+    pub(super) fn known(&self) -> &[String] {
+        &self.known
+    }
+
+    /// All problems, those with unknown keys among them.
+    pub(super) fn finish(mut self) -> Vec<Problem> {
+        let mut leaves = Vec::new();
+        if let Ok(data) = self.figment.data() {
+            for dict in data.values() {
+                collect_leaves(dict, "", &mut leaves);
+            }
+        }
+        for (key, tag) in leaves {
+            if !self.known.contains(&key) {
+                let nearest = self.nearest(&key);
+                let text = match nearest {
+                    Some(nearest) => format!("unknown key {key}: did you mean {nearest}?"),
+                    None => format!("unknown key {key}: remove it"),
+                };
+                let origin = self.origin(&key, tag);
+                self.problems.push(Problem { origin, text });
+            }
+        }
+        self.problems
+    }
+
+    /// Whether any source sets `key`.
+    pub(super) fn is_set(&self, key: &str) -> bool {
+        self.figment.find_value(key).is_ok()
+    }
+
+    /// Notes that `key` `text`; its value is at fault, or its default if it has none.
+    pub(super) fn problem(&mut self, key: &str, text: &str) {
+        let origin =
+            self.figment.find_value(key).ok().and_then(|value| self.origin(key, value.tag()));
+        self.problems.push(Problem { origin, text: format!("{key} {text}") });
+    }
+
+    pub(super) fn text(&mut self, key: &str, default: &str) -> Option<String> {
+        match self.take(key) {
+            None => Some(default.to_owned()),
+            Some(Value::String(_, text)) if !text.is_empty() => Some(text),
+            Some(other) => self.wrong(key, &other, "a text that is not empty"),
+        }
+    }
+
+    /// `None` where it is not set, too.
+    pub(super) fn optional_text(&mut self, key: &str) -> Option<String> {
+        match self.take(key)? {
+            Value::String(_, text) if !text.is_empty() => Some(text),
+            other => self.wrong(key, &other, "a text that is not empty"),
+        }
+    }
+
+    /// A text that no message repeats. It may be empty.
+    pub(super) fn secret(&mut self, key: &str, default: &str) -> Option<SecretString> {
+        match self.take(key) {
+            None => Some(default.to_owned().into()),
+            Some(Value::String(_, text)) => Some(text.into()),
+            Some(_) => {
+                self.problem(key, "must be a text: put it between quotes");
+                None
+            }
+        }
+    }
+
+    pub(super) fn integer<T: TryFrom<i64>>(
+        &mut self,
+        key: &str,
+        default: i64,
+        range: RangeInclusive<i64>,
+    ) -> Option<T> {
+        let value = self.take(key);
+        let number = match &value {
+            None => Some(default),
+            Some(Value::Num(_, number)) => number
+                .to_i128()
+                .or_else(|| number.to_u128()?.try_into().ok())
+                .and_then(|number| i64::try_from(number).ok()),
+            Some(Value::String(_, text)) if self.is_untyped(&value) => text.trim().parse().ok(),
+            Some(_) => None,
+        };
+        let in_range = number.filter(|number| range.contains(number));
+        let converted = in_range.and_then(|number| T::try_from(number).ok());
+        if let (None, Some(value)) = (&converted, &value) {
+            let expected = format!("a whole number from {} to {}", range.start(), range.end());
+            return self.wrong(key, value, &expected);
+        }
+        converted
+    }
+
+    pub(super) fn flag(&mut self, key: &str, default: bool) -> Option<bool> {
+        let value = self.take(key);
+        match &value {
+            None => Some(default),
+            Some(Value::Bool(_, flag)) => Some(*flag),
+            Some(Value::String(_, text)) if self.is_untyped(&value) && text == "true" => Some(true),
+            Some(Value::String(_, text)) if self.is_untyped(&value) && text == "false" => {
+                Some(false)
+            }
+            Some(value) => self.wrong(key, value, "true or false"),
+        }
+    }
+
+    /// The first of `choices` is the default.
+    pub(super) fn choice<T: Copy>(&mut self, key: &str, choices: &[(&str, T)]) -> Option<T> {
+        match self.take(key) {
+            None => choices.first().map(|(_, choice)| *choice),
+            Some(value) => {
+                let named =
+                    value.as_str().and_then(|text| choices.iter().find(|(name, _)| *name == text));
+                match named {
+                    Some((_, choice)) => Some(*choice),
+                    None => {
+                        let names: Vec<String> =
+                            choices.iter().map(|(name, _)| format!("{name:?}")).collect();
+                        self.wrong(key, &value, &names.join(" or "))
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn duration(
+        &mut self,
+        key: &str,
+        default: &str,
+        range: RangeInclusive<Duration>,
+    ) -> Option<Duration> {
+        let value = self.take(key);
+        let text = match &value {
+            None => default,
+            Some(value) => value.as_str().unwrap_or_default(),
+        };
+        let duration = text
+            .parse::<SignedDuration>()
+            .ok()
+            .and_then(|duration| Duration::try_from(duration).ok())
+            .filter(|duration| range.contains(duration));
+        match (duration, value) {
+            (None, Some(value)) => {
+                let expected = format!(
+                    "a duration such as \"500ms\" or \"30s\", from {:?} to {:?}",
+                    range.start(),
+                    range.end()
+                );
+                self.wrong(key, &value, &expected)
+            }
+            (duration, _) => duration,
+        }
+    }
+
+    /// A TOML array of texts, or from the environment and from flags a text with commas.
+    pub(super) fn list<T>(
+        &mut self,
+        key: &str,
+        default: &[&str],
+        expected: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let value = self.take(key);
+        let texts: Option<Vec<String>> = match &value {
+            None => Some(default.iter().map(|&text| text.to_owned()).collect()),
+            Some(Value::Array(_, values)) => {
+                values.iter().map(|value| value.as_str().map(str::to_owned)).collect()
+            }
+            Some(Value::String(_, text)) if self.is_untyped(&value) => {
+                Some(text.split(',').map(|part| part.trim().to_owned()).collect())
+            }
+            Some(_) => None,
+        };
+        let parsed: Option<Vec<T>> =
+            texts.and_then(|texts| texts.iter().map(|text| parse(text)).collect());
+        let is_default_empty = default.is_empty();
+        match (parsed, value) {
+            (Some(parsed), _) if is_default_empty || !parsed.is_empty() => Some(parsed),
+            (_, Some(value)) => {
+                let expected = format!("a list of which each is {expected}");
+                self.wrong(key, &value, &expected)
+            }
+            (parsed, None) => parsed,
+        }
+    }
+
+    fn take(&mut self, key: &str) -> Option<Value> {
+        self.known.push(key.to_owned());
+        self.figment.find_value(key).ok()
+    }
+
+    fn wrong<T>(&mut self, key: &str, value: &Value, expected: &str) -> Option<T> {
+        let shown = match value {
+            Value::String(_, text) => format!("{text:?}"),
+            Value::Num(_, number) => number
+                .to_i128()
+                .map(|number| number.to_string())
+                .or_else(|| number.to_u128().map(|number| number.to_string()))
+                .unwrap_or_else(|| "a number with a fraction".to_owned()),
+            Value::Bool(_, flag) => flag.to_string(),
+            Value::Array(..) => "a list".to_owned(),
+            Value::Dict(..) => "a table".to_owned(),
+            Value::Char(_, character) => format!("\"{character}\""),
+            Value::Empty(..) => "nothing".to_owned(),
+        };
+        self.problem(key, &format!("is {shown}, must be {expected}"));
+        None
+    }
+
+    /// Whether the value came as text from a source that knows nothing but text.
+    fn is_untyped(&self, value: &Option<Value>) -> bool {
+        value
+            .as_ref()
+            .and_then(|value| self.figment.get_metadata(value.tag()))
+            .is_some_and(|metadata| metadata.name == ENVIRONMENT || metadata.name == FLAGS)
+    }
+
+    fn origin(&self, key: &str, tag: Tag) -> Option<String> {
+        let metadata: &Metadata = self.figment.get_metadata(tag)?;
+        if metadata.name == ENVIRONMENT {
+            return Some(variable(key));
+        }
+        if metadata.name == FLAGS {
+            return self.flags.iter().find(|flag| flag.key == key).map(|flag| flag.name.clone());
+        }
+        metadata.source.as_ref().map(ToString::to_string)
+    }
+
+    fn nearest(&self, key: &str) -> Option<&str> {
+        let distance = |known: &String| strsim::damerau_levenshtein(known, key);
+        let nearest = self.known.iter().min_by_key(|known| distance(known))?;
+        (distance(nearest) <= key.len() / 2).then_some(nearest)
+    }
+}
+
+fn collect_leaves(dict: &Dict, prefix: &str, leaves: &mut Vec<(String, Tag)>) {
+    for (name, value) in dict {
+        let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+        match value {
+            Value::Dict(_, inner) if !inner.is_empty() => collect_leaves(inner, &key, leaves),
+            // An empty table sets nothing.
+            Value::Dict(..) => {}
+            _ => leaves.push((key, value.tag())),
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Where settings come from: a TOML file, the environment, flags.
+
+use std::path::PathBuf;
+
+use figment::{
+    Error, Metadata, Profile, Provider,
+    value::{Dict, Map, Value},
+};
+
+/// The variable that names the configuration file. It is no setting itself.
+pub const FILE_VARIABLE: &str = "VENDAS_CONFIG";
+
+/// What every variable of ours starts with.
+const PREFIX: &str = "VENDAS_";
+
+/// Variables for the project's own tests, which choose servers by them.
+const TEST_PREFIX: &str = "VENDAS_TEST_";
+
+/// Where settings are read from, in the order of precedence: the later wins.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// A TOML file that has to be there.
+    pub file: Option<PathBuf>,
+    /// Names and values of variables; those that are not ours are passed over.
+    pub environment: Vec<(String, String)>,
+    /// What was given on the command line.
+    pub flags: Vec<Flag>,
+}
+
+/// A setting given on the command line.
+#[derive(Clone, Debug)]
+pub struct Flag {
+    /// As it was written, for messages: `--brokers`.
+    pub name: String,
+    /// The setting's key: `kafka.brokers`.
+    pub key: String,
+    /// Its value, as text.
+    pub value: String,
+}
+
+/// The variable that sets `key`.
+pub(super) fn variable(key: &str) -> String {
+    format!("{PREFIX}{}", key.replace('.', "__").to_uppercase())
+}
+
+/// Settings as text, from the environment or from flags; the reader makes of each what its key asks
+/// for. (figment's own `Env` guesses, so that a password of digits becomes a number.)
+pub(super) struct Texts {
+    name: &'static str,
+    values: Vec<(String, String)>,
+}
+
+impl Texts {
+    pub(super) fn of_environment(environment: &[(String, String)]) -> Self {
+        let values = environment
+            .iter()
+            .filter(|(name, _)| name != FILE_VARIABLE && !name.starts_with(TEST_PREFIX))
+            .filter_map(|(name, value)| {
+                let key = name.strip_prefix(PREFIX)?.to_lowercase().replace("__", ".");
+                Some((key, value.clone()))
+            })
+            .collect();
+        Self { name: ENVIRONMENT, values }
+    }
+
+    pub(super) fn of_flags(flags: &[Flag]) -> Self {
+        let values = flags.iter().map(|flag| (flag.key.clone(), flag.value.clone())).collect();
+        Self { name: FLAGS, values }
+    }
+}
+
+/// The metadata's name of what comes from the environment.
+pub(super) const ENVIRONMENT: &str = "environment";
+
+/// The metadata's name of what comes from the command line.
+pub(super) const FLAGS: &str = "flags";
+
+impl Provider for Texts {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(self.name)
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, Error> {
+        let mut dict = Dict::new();
+        for (key, value) in &self.values {
+            insert(&mut dict, key, Value::from(value.as_str()));
+        }
+        Ok(Profile::Default.collect(dict))
+    }
+}
+
+fn insert(dict: &mut Dict, key: &str, value: Value) {
+    match key.split_once('.') {
+        None => {
+            dict.insert(key.to_owned(), value);
+        }
+        Some((table, rest)) => {
+            let entry = dict.entry(table.to_owned()).or_insert_with(|| Value::from(Dict::new()));
+            if let Value::Dict(_, inner) = entry {
+                insert(inner, rest, value);
+            } else {
+                // `a` and `a.b` both given: `a` is no setting, and is reported as unknown.
+                let mut inner = Dict::new();
+                insert(&mut inner, rest, value);
+                *entry = Value::from(inner);
+            }
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Reads ahead: batches, processed and in order, into a bounded channel.
+
+use std::sync::Arc;
+
+use tokio::{sync::mpsc, task::AbortHandle};
+
+use super::Shared;
+use crate::{
+    kafka::{NextOffset, ReadError, TopicPartition},
+    process::{ProcessedBatch, process},
+};
+
+/// Processed batches of one partition, each starting where the one before ended. Dropping it ends
+/// the reading.
+pub(super) struct Prepared {
+    batches: mpsc::Receiver<Result<ProcessedBatch, ReadError>>,
+    task: AbortHandle,
+}
+
+impl Prepared {
+    /// Reads from `from` on; up to `end`, if there is one, and maybe some records further.
+    pub(super) fn start(
+        shared: &Arc<Shared>,
+        partition: TopicPartition,
+        from: NextOffset,
+        end: Option<NextOffset>,
+    ) -> Self {
+        let (sender, batches) = mpsc::channel(shared.settings.depth);
+        let shared = Arc::clone(shared);
+        let task = tokio::spawn(async move {
+            let mut reader = shared.kafka.read(partition.clone(), from);
+            let mut next = from;
+            while end.is_none_or(|end| next < end) {
+                let prepared = match reader.next_batch(shared.settings.batch_size).await {
+                    Ok(batch) => {
+                        next = batch.span().to();
+                        Ok(process(&partition, batch, &shared.rules).await)
+                    }
+                    Err(error) => Err(error),
+                };
+                let is_last = prepared.is_err();
+                // Nobody listens any more, or there is nothing more to say.
+                if sender.send(prepared).await.is_err() || is_last {
+                    return;
+                }
+            }
+        });
+        Self { batches, task: task.abort_handle() }
+    }
+
+    /// The next batch; `None` once the end was reached. Cancel-safe.
+    pub(super) async fn next(&mut self) -> Option<Result<ProcessedBatch, ReadError>> {
+        self.batches.recv().await
+    }
+}
+
+impl Drop for Prepared {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}

@@ -1,0 +1,103 @@
+//! Waiting for what passes by itself.
+
+use std::{fmt::Display, time::Duration};
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    kafka::KafkaError,
+    outage::{Gravity, Outage},
+    store::StoreError,
+};
+
+/// Told to stop while waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stopped;
+
+/// Pauses that grow from 0.1 to 30 seconds, with jitter, until [`Self::reset`].
+#[derive(Debug)]
+pub(super) struct Pauses {
+    delays: Option<ExponentialBackoff>,
+}
+
+const LONGEST: Duration = Duration::from_secs(30);
+
+impl Pauses {
+    pub(super) const fn new() -> Self {
+        Self { delays: None }
+    }
+
+    pub(super) fn reset(&mut self) {
+        self.delays = None;
+    }
+
+    /// # Errors
+    /// [`Stopped`] as soon as `stop` is cancelled.
+    pub(super) async fn pause(&mut self, stop: &CancellationToken) -> Result<(), Stopped> {
+        let delays = self.delays.get_or_insert_with(|| {
+            ExponentialBuilder::new()
+                .with_min_delay(Duration::from_millis(100))
+                .with_max_delay(LONGEST)
+                .with_jitter()
+                .without_max_times()
+                .build()
+        });
+        let delay = delays.next().unwrap_or(LONGEST).min(LONGEST);
+        tokio::select! {
+            () = stop.cancelled() => Err(Stopped),
+            () = tokio::time::sleep(delay) => Ok(()),
+        }
+    }
+}
+
+/// Whether an error is expected to pass by itself.
+pub(super) trait Passing: Display {
+    /// True where waiting helps.
+    fn passes(&self) -> bool;
+}
+
+impl Passing for StoreError {
+    fn passes(&self) -> bool {
+        matches!(self, Self::Transient(_))
+    }
+}
+
+impl Passing for KafkaError {
+    fn passes(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Gone { .. })
+    }
+}
+
+/// Does `work` again and again until it succeeds, is told to stop, or fails for good.
+///
+/// # Errors
+/// The outer one is an error that does not pass; the inner one says that it was told to stop.
+pub(super) async fn persist<T, E, F>(
+    stop: &CancellationToken,
+    outage: &Outage,
+    mut work: impl FnMut() -> F,
+) -> Result<Result<T, Stopped>, E>
+where
+    E: Passing,
+    F: Future<Output = Result<T, E>>,
+{
+    let mut pauses = Pauses::new();
+    loop {
+        let result = tokio::select! {
+            () = stop.cancelled() => return Ok(Err(Stopped)),
+            result = work() => result,
+        };
+        match result {
+            Ok(value) => {
+                outage.recovered();
+                return Ok(Ok(value));
+            }
+            Err(error) if error.passes() => outage.failed(Gravity::PassesByItself, &error),
+            Err(error) => return Err(error),
+        }
+        if pauses.pause(stop).await.is_err() {
+            return Ok(Err(Stopped));
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! One partition's way from its next offset onwards: commits batches in flight, in order, and finds
+//! its way back after anything that went wrong.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use futures::{StreamExt, stream::FuturesOrdered};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use super::{
+    Halt, Shared, Tally,
+    prepare::Prepared,
+    retry::{Pauses, Stopped, persist},
+};
+use crate::{
+    kafka::{NextOffset, TopicPartition},
+    outage::{Gravity, Outage},
+    process::ProcessedBatch,
+    store::{Committed, PartitionRow, Session, StoreError},
+};
+
+/// How long a partition with an endless backlog keeps a connection while others may wait for one.
+const LEASE: Duration = Duration::from_millis(100);
+
+/// Works one partition.
+pub(super) struct Worker {
+    shared: Arc<Shared>,
+    partition: TopicPartition,
+    next: NextOffset,
+    end: Option<NextOffset>,
+    stop: CancellationToken,
+    /// This partition's own trouble, as opposed to a server's that all share.
+    trouble: Outage,
+    pauses: Pauses,
+    tally: Tally,
+}
+
+/// Why a walk ended.
+enum Ended {
+    /// Everything before the end is committed.
+    AtEnd,
+    /// The partition goes on elsewhere than where the walk was.
+    Elsewhere,
+}
+
+/// Why a walk cannot go on.
+enum Broken {
+    Halted(Halt),
+    Stopped,
+}
+
+impl From<Halt> for Broken {
+    fn from(halt: Halt) -> Self {
+        Self::Halted(halt)
+    }
+}
+
+impl From<Stopped> for Broken {
+    fn from(Stopped: Stopped) -> Self {
+        Self::Stopped
+    }
+}
+
+impl Worker {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        partition: TopicPartition,
+        next: NextOffset,
+        end: Option<NextOffset>,
+        stop: CancellationToken,
+    ) -> Self {
+        let (pauses, tally) = (Pauses::new(), Tally::default());
+        Self {
+            shared,
+            partition,
+            next,
+            end,
+            stop,
+            trouble: Outage::new("partition"),
+            pauses,
+            tally,
+        }
+    }
+
+    /// Works until the end, if there is one, or until told to stop.
+    ///
+    /// # Errors
+    /// [`Halt`], if the partition needs a person's decision.
+    pub(super) async fn run(mut self) -> Result<Tally, Halt> {
+        match self.work().await {
+            Ok(()) | Err(Broken::Stopped) => Ok(self.tally),
+            Err(Broken::Halted(halt)) => Err(halt),
+        }
+    }
+
+    async fn work(&mut self) -> Result<(), Broken> {
+        loop {
+            match self.walk().await? {
+                Ended::Elsewhere => {}
+                Ended::AtEnd => {
+                    // A crash of PostgreSQL can still take back what it has only promised.
+                    let row = self.durable_row().await?;
+                    self.next = row.next_offset;
+                    if self.end.is_some_and(|end| self.next >= end) {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    /// From `self.next` to the end, or to where something went wrong that cannot be mended on the
+    /// way.
+    async fn walk(&mut self) -> Result<Ended, Broken> {
+        let shared = Arc::clone(&self.shared);
+        let mut prepared = Prepared::start(&shared, self.partition.clone(), self.next, self.end);
+        let mut pending = VecDeque::new();
+        while !self.stop.is_cancelled() {
+            if pending.is_empty() {
+                let next = tokio::select! {
+                    biased;
+                    () = self.stop.cancelled() => return Err(Broken::Stopped),
+                    next = prepared.next() => next,
+                };
+                match next {
+                    Some(Ok(batch)) => pending.push_back(batch),
+                    Some(Err(error)) => return Err(Halt::Read(error).into()),
+                    None => return Ok(Ended::AtEnd),
+                }
+            }
+            let outcome = match shared.store.session().await {
+                Ok(session) => self.commit_some(&session, &mut pending, &mut prepared).await?,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = outcome {
+                self.react(error).await?;
+                let row = self.row().await?;
+                self.next = row.next_offset;
+                pending.retain(|batch| batch.span().to() > row.next_offset);
+                if pending.front().is_none_or(|batch| batch.span().from() != row.next_offset) {
+                    return Ok(Ended::Elsewhere);
+                }
+            }
+        }
+        Err(Broken::Stopped)
+    }
+
+    /// Commits `pending` and what is prepared behind it, several batches in flight, until nothing is
+    /// in flight or the connection has to be given to others.
+    ///
+    /// The inner error is that of the first batch that failed; `pending` then holds it and all that
+    /// were not committed after it, in order. A row that the database rejects is dealt with here.
+    async fn commit_some(
+        &mut self,
+        session: &Session<'_>,
+        pending: &mut VecDeque<ProcessedBatch>,
+        prepared: &mut Prepared,
+    ) -> Result<Result<(), StoreError>, Broken> {
+        let lease_ends = Instant::now() + LEASE;
+        let mut in_flight = FuturesOrdered::new();
+        let mut failed: Option<StoreError> = None;
+        let mut halt = None;
+        let mut uncommitted = VecDeque::new();
+        let mut more = true;
+        loop {
+            let depth = self.shared.settings.depth;
+            let open = failed.is_none() && !self.stop.is_cancelled() && Instant::now() < lease_ends;
+            while open
+                && in_flight.len() < depth
+                && let Some(batch) = pending.pop_front()
+            {
+                in_flight.push_back(commit(session, batch));
+            }
+            let wants_more = open && more && in_flight.len() < depth;
+            tokio::select! {
+                Some((batch, result)) = in_flight.next() => match result {
+                    Ok(committed) => self.advance(committed, &batch),
+                    Err(error) => {
+                        failed.get_or_insert(error);
+                        uncommitted.push_back(batch);
+                    }
+                },
+                next = prepared.next(), if wants_more && !in_flight.is_empty() => match next {
+                    Some(Ok(batch)) => pending.push_back(batch),
+                    Some(Err(error)) => {
+                        more = false;
+                        halt = Some(Halt::Read(error));
+                    }
+                    None => more = false,
+                },
+                else => break,
+            }
+        }
+        uncommitted.append(pending);
+        *pending = uncommitted;
+        if let Some(StoreError::Data(cause)) = failed {
+            debug!(partition = %self.partition, %cause, "looking for the row that is rejected");
+            failed = match pending.pop_front() {
+                Some(batch) => self.commit_one_by_one(session, batch).await.err(),
+                None => None,
+            };
+        }
+        match (failed, halt) {
+            (Some(error), _) => Ok(Err(error)),
+            (None, Some(halt)) => Err(halt.into()),
+            (None, None) => Ok(Ok(())),
+        }
+    }
+
+    async fn commit_one_by_one(
+        &mut self,
+        session: &Session<'_>,
+        batch: ProcessedBatch,
+    ) -> Result<(), StoreError> {
+        let (committed, batch) = session.commit_one_by_one(batch).await?;
+        self.advance(committed, &batch);
+        Ok(())
+    }
+
+    /// Only proof moves the worker on.
+    fn advance(&mut self, committed: Committed, batch: &ProcessedBatch) {
+        self.next = committed.next_offset();
+        self.shared.postgres.recovered();
+        self.trouble.recovered();
+        self.pauses.reset();
+        let mut dead_letters = 0;
+        for outcome in batch.outcomes() {
+            if let Err(rejection) = &outcome.result {
+                dead_letters += 1;
+                warn!(
+                    topic = %self.partition.topic,
+                    partition = self.partition.partition,
+                    offset = outcome.record.offset,
+                    reason = rejection.reason().code(),
+                    detail = rejection.detail(),
+                    "record became a dead letter"
+                );
+            }
+        }
+        let records = batch.outcomes().len() as u64;
+        self.tally.add(Tally { records, orders: records - dead_letters, dead_letters });
+    }
+
+    /// Waits where waiting helps, and says what has to be said.
+    async fn react(&mut self, error: StoreError) -> Result<(), Stopped> {
+        match &error {
+            StoreError::Fenced => return Ok(()),
+            StoreError::Transient(cause) => {
+                self.shared.postgres.failed(Gravity::PassesByItself, cause);
+            }
+            StoreError::Data(cause) | StoreError::Permanent(cause) => {
+                self.trouble
+                    .failed(Gravity::NeedsAPerson, &format_args!("{}: {cause}", self.partition));
+            }
+        }
+        self.pauses.pause(&self.stop).await
+    }
+
+    /// Where the partition stands in PostgreSQL; its row is made again if somebody took it away.
+    async fn row(&mut self) -> Result<PartitionRow, Broken> {
+        loop {
+            let row = match self.shared.store.partition(&self.partition).await {
+                Ok(Some(row)) => row,
+                Ok(None) => {
+                    let start = [(self.partition.clone(), self.next)];
+                    if let Err(error) = self.shared.store.start_partitions(&start).await {
+                        self.react(error).await?;
+                    }
+                    continue;
+                }
+                Err(error) => {
+                    self.react(error).await?;
+                    continue;
+                }
+            };
+            if row.partition.topic_id != self.partition.topic_id {
+                return Err(Halt::OtherTopic(self.partition.clone()).into());
+            }
+            if row.moved_by != self.shared.store.instance() {
+                warn!(
+                    topic = %self.partition.topic,
+                    partition = self.partition.partition,
+                    next_offset = %row.next_offset,
+                    "fenced: another instance has moved this partition"
+                );
+                self.pauses.pause(&self.stop).await?;
+            }
+            return Ok(row);
+        }
+    }
+
+    async fn durable_row(&mut self) -> Result<PartitionRow, Broken> {
+        let (store, partition) = (&self.shared.store, &self.partition);
+        let outage = &self.shared.postgres;
+        match persist(&self.stop, outage, || store.make_durable(partition)).await {
+            Ok(Ok(Some(row))) => Ok(row),
+            Ok(Err(Stopped)) => Err(Broken::Stopped),
+            // What is not as expected is looked at anew.
+            Ok(Ok(None)) => self.row().await,
+            Err(error) => {
+                self.react(error).await?;
+                self.row().await
+            }
+        }
+    }
+}
+
+async fn commit(
+    session: &Session<'_>,
+    batch: ProcessedBatch,
+) -> (ProcessedBatch, Result<Committed, StoreError>) {
+    let result = session.commit(&batch).await;
+    (batch, result)
+}

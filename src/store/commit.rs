@@ -1,0 +1,161 @@
+//! Commits a batch: its rows and the partition's next offset, in one statement.
+
+use tokio_postgres::types::ToSql;
+
+use super::{Cause, Store, StoreError, columns::Columns, connect::Lent};
+use crate::{
+    kafka::{NextOffset, Span},
+    order::{Reason, Rejection},
+    process::ProcessedBatch,
+};
+
+/// Proof that everything in a span has been committed; only [`Session`] makes one.
+#[derive(Debug)]
+#[must_use]
+pub struct Committed {
+    span: Span,
+}
+
+impl Committed {
+    /// Where the partition goes on.
+    #[must_use]
+    pub const fn next_offset(&self) -> NextOffset {
+        self.span.to()
+    }
+}
+
+/// A connection lent by the pool. Commits on it may overlap: they are sent in the order in which
+/// they are first polled, and each depends on the one before.
+#[derive(Debug)]
+pub struct Session<'a> {
+    store: &'a Store,
+    lent: Lent<'a>,
+}
+
+impl<'a> Session<'a> {
+    pub(super) const fn new(store: &'a Store, lent: Lent<'a>) -> Self {
+        Self { store, lent }
+    }
+
+    /// Writes what the batch became and moves the partition to the end of its span; all or nothing.
+    ///
+    /// # Errors
+    /// Any [`StoreError`]. After [`StoreError::Transient`] it is unknown whether the batch was
+    /// committed; after the others it was not.
+    pub async fn commit(&self, batch: &ProcessedBatch) -> Result<Committed, StoreError> {
+        let connection = self.lent.connection()?;
+        let columns = Columns::of(batch);
+        let Columns { sales, orders, dead_letters } = &columns;
+        let (partition, span) = (batch.partition(), batch.span());
+        let (from, to) = (span.from().get(), span.to().get());
+        let topic: &str = &partition.topic;
+
+        // $1 to $10 of both statements.
+        let for_sales: [&(dyn ToSql + Sync); 10] = [
+            &topic,
+            &partition.partition,
+            &partition.topic_id,
+            &from,
+            &to,
+            &self.store.instance,
+            &self.store.synchronous_commit,
+            &sales.numbers,
+            &sales.totals,
+            &sales.unlisted,
+        ];
+        let client = connection.client();
+        let row = if columns.only_sales() {
+            let statement = connection.commit_sales().await?;
+            connection.in_time(client.query_one(statement, &for_sales)).await?
+        } else {
+            // $11 to $20 of commit.sql.
+            let for_the_rest: [&(dyn ToSql + Sync); 10] = [
+                &orders.ids,
+                &orders.numbered,
+                &orders.totals,
+                &orders.items,
+                &orders.sold_at,
+                &dead_letters.offsets,
+                &dead_letters.keys,
+                &dead_letters.payloads,
+                &dead_letters.reasons,
+                &dead_letters.details,
+            ];
+            let parameters = [for_sales, for_the_rest].concat();
+            let statement = connection.commit().await?;
+            connection.in_time(client.query_one(statement, &parameters)).await?
+        };
+        match row.try_get(0)? {
+            0_i64 => Err(StoreError::Fenced),
+            _ => Ok(Committed { span }),
+        }
+    }
+
+    /// Commits a batch of which the database rejected a row: each record on its own, all in one
+    /// transaction, and those that it rejects again as dead letters
+    /// ([`Reason::RejectedByDatabase`]). Returns the batch as it was committed.
+    ///
+    /// # Errors
+    /// As [`Self::commit`]. If the database rejects every order of a batch of several in the same
+    /// way it is the table that is wrong and not the orders: [`StoreError::Permanent`], and nothing
+    /// was written.
+    pub async fn commit_one_by_one(
+        &self,
+        batch: ProcessedBatch,
+    ) -> Result<(Committed, ProcessedBatch), StoreError> {
+        let committed = self.in_transaction(batch).await;
+        if committed.is_err() {
+            // Whatever the transaction held ends with its connection.
+            self.lent.connection()?.give_up();
+        }
+        committed
+    }
+
+    async fn in_transaction(
+        &self,
+        batch: ProcessedBatch,
+    ) -> Result<(Committed, ProcessedBatch), StoreError> {
+        let (span, orders) = (batch.span(), batch.orders());
+        // Constraints that wait for the transaction's end would name no order.
+        self.execute("BEGIN; SET CONSTRAINTS ALL IMMEDIATE").await?;
+        let (mut committed, mut causes) = (Vec::new(), Vec::new());
+        for single in batch.into_singles() {
+            self.execute("SAVEPOINT single").await?;
+            let single = match self.commit(&single).await {
+                Ok(_) => single,
+                Err(StoreError::Data(cause)) => {
+                    self.execute("ROLLBACK TO SAVEPOINT single").await?;
+                    let rejection = Rejection::new(Reason::RejectedByDatabase, cause.to_string());
+                    causes.push(cause);
+                    let rejected = single.rejected(&rejection);
+                    let _: Committed = self.commit(&rejected).await?;
+                    rejected
+                }
+                Err(error) => return Err(error),
+            };
+            self.execute("RELEASE SAVEPOINT single").await?;
+            committed.push(single);
+        }
+        if let Some(cause) = alike(&causes).filter(|_| orders > 1 && causes.len() == orders) {
+            return Err(StoreError::Permanent(Cause::new(format!(
+                "every order of the batch {span} is rejected alike, so the table is wrong and not \
+                 the orders: {cause}"
+            ))));
+        }
+        self.execute("COMMIT").await?;
+        let batch = ProcessedBatch::rejoined(committed)
+            .ok_or_else(|| StoreError::Permanent(Cause::new("a batch without a span")))?;
+        Ok((Committed { span }, batch))
+    }
+
+    async fn execute(&self, sql: &str) -> Result<(), StoreError> {
+        let connection = self.lent.connection()?;
+        connection.in_time(connection.client().batch_execute(sql)).await
+    }
+}
+
+/// The cause that all of them share, if they do.
+fn alike(causes: &[Cause]) -> Option<&Cause> {
+    let (first, rest) = causes.split_first()?;
+    rest.iter().all(|cause| cause == first).then_some(first)
+}

@@ -1,0 +1,169 @@
+//! What went wrong in PostgreSQL, by what the caller does about it.
+
+use std::{error::Error, fmt, io};
+
+use tokio_postgres::error::{DbError, SqlState};
+
+/// A variant for each reaction of the caller.
+#[derive(Debug)]
+pub enum StoreError {
+    /// The server is out of reach or busy: wait, and try again.
+    Transient(Cause),
+    /// Nothing was written, since the partition's next offset is not the one that the batch starts
+    /// at: read it again, and go on from there.
+    Fenced,
+    /// The database rejects a row of the batch: find out which.
+    Data(Cause),
+    /// A person has to put something right, and the cause says what.
+    Permanent(Cause),
+}
+
+/// Why, in words for a person: the thing, the place and, where there is one, the remedy. It holds
+/// no value of any row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cause {
+    sqlstate: Option<String>,
+    message: String,
+}
+
+impl Cause {
+    /// A cause that did not come from the database as an error of its own.
+    #[must_use]
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { sqlstate: None, message: message.into() }
+    }
+
+    /// The five characters of the PostgreSQL manual's appendix A.
+    #[must_use]
+    pub fn sqlstate(&self) -> Option<&str> {
+        self.sqlstate.as_deref()
+    }
+
+    /// The same cause, met at the server with that address.
+    #[must_use]
+    pub(super) fn at(mut self, address: &str) -> Self {
+        self.message = format!("PostgreSQL at {address}: {}", self.message);
+        self
+    }
+
+    /// Only the message and the names of things: DETAIL may quote the row.
+    fn of(error: &DbError) -> Self {
+        let mut message = error.message().to_owned();
+        for (what, name) in [
+            ("table", error.table()),
+            ("column", error.column()),
+            ("constraint", error.constraint()),
+        ] {
+            if let Some(name) = name.filter(|name| !message.contains(name)) {
+                message.push_str(&format!(", {what} \"{name}\""));
+            }
+        }
+        if let Some(remedy) = remedy(error.code()) {
+            message.push_str(": ");
+            message.push_str(remedy);
+        }
+        let sqlstate = error.code().code().to_owned();
+        message.push_str(&format!(" (SQLSTATE {sqlstate})"));
+        Self { sqlstate: Some(sqlstate), message }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Transient(cause) | Self::Data(cause) | Self::Permanent(cause) => cause.fmt(f),
+            Self::Fenced => f.write_str("the partition's next offset was moved by another"),
+        }
+    }
+}
+
+impl Error for StoreError {}
+
+impl From<tokio_postgres::Error> for StoreError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        if let Some(db_error) = error.as_db_error() {
+            return reaction(db_error.code())(Cause::of(db_error));
+        }
+        let cause = Cause::new(with_sources(&error));
+        if error.is_closed() || is_io(&error) {
+            Self::Transient(cause)
+        } else {
+            Self::Permanent(cause)
+        }
+    }
+}
+
+/// Classes: PostgreSQL manual, appendix A.
+fn reaction(code: &SqlState) -> fn(Cause) -> StoreError {
+    let permanent_in_data_class = [&SqlState::NOT_NULL_VIOLATION];
+    match (code.code().get(..2).unwrap_or_default(), code) {
+        // No statement of ours writes a null where our tables forbid it, so it is somebody's new
+        // column that has no default, and every order would be rejected alike.
+        (_, code) if permanent_in_data_class.contains(&code) => StoreError::Permanent,
+        ("21" | "22" | "23" | "44" | "54" | "P0", _) => StoreError::Data,
+        ("08" | "40" | "53" | "57" | "58", _) => StoreError::Transient,
+        // A lock that was not had in time; a standby amid a failover; a pooler that gave us another
+        // server, which does not know our prepared statement.
+        (
+            _,
+            &SqlState::LOCK_NOT_AVAILABLE
+            | &SqlState::READ_ONLY_SQL_TRANSACTION
+            | &SqlState::INVALID_SQL_STATEMENT_NAME,
+        ) => StoreError::Transient,
+        _ => StoreError::Permanent,
+    }
+}
+
+fn remedy(code: &SqlState) -> Option<&'static str> {
+    Some(match *code {
+        SqlState::INVALID_PASSWORD | SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
+            "check database.user and database.password, and the server's pg_hba.conf"
+        }
+        SqlState::INVALID_CATALOG_NAME => "create it with createdb, or set database.dbname",
+        SqlState::UNDEFINED_TABLE
+        | SqlState::UNDEFINED_OBJECT
+        | SqlState::UNDEFINED_COLUMN
+        | SqlState::INVALID_SCHEMA_NAME => {
+            "run `vendas schema --apply` as the role that owns the schema, or set database.schema"
+        }
+        SqlState::INVALID_COLUMN_REFERENCE => {
+            "the table lacks the primary key that `vendas schema` shows: add it"
+        }
+        SqlState::INSUFFICIENT_PRIVILEGE => {
+            "GRANT it to database.user; `vendas check` lists all that is missing"
+        }
+        SqlState::NOT_NULL_VIOLATION => "give that column a default, or drop its NOT NULL",
+        _ => return None,
+    })
+}
+
+fn is_io(error: &tokio_postgres::Error) -> bool {
+    let mut source = error.source();
+    while let Some(error) = source {
+        if error.is::<io::Error>() {
+            return true;
+        }
+        source = error.source();
+    }
+    false
+}
+
+fn with_sources(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let cause = error.to_string();
+        if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+        source = error.source();
+    }
+    text
+}

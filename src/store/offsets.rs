@@ -1,0 +1,173 @@
+//! The partitions' next offsets: made before the first record is read, read back when in doubt.
+
+use std::{collections::HashMap, sync::Arc};
+
+use tokio_postgres::{
+    Row,
+    types::{ToSql, Type},
+};
+use uuid::Uuid;
+
+use super::{Cause, Store, StoreError};
+use crate::kafka::{NextOffset, TopicPartition};
+
+/// What `partitions` says of one partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartitionRow {
+    /// The partition, with the id of the topic that the offset belongs to.
+    pub partition: TopicPartition,
+    /// The first offset that is not yet accounted for.
+    pub next_offset: NextOffset,
+    /// The instance that moved it last.
+    pub moved_by: Uuid,
+}
+
+impl Store {
+    /// The rows of the named topics, in the order of topic and partition.
+    ///
+    /// # Errors
+    /// As [`Store::session`].
+    pub async fn partitions(&self, topics: &[Arc<str>]) -> Result<Vec<PartitionRow>, StoreError> {
+        let sql = self.sql(
+            "SELECT topic, partition, topic_id, next_offset, moved_by \
+             FROM {schema}.partitions WHERE topic = ANY($1) ORDER BY topic, partition",
+        );
+        let topics = names(topics);
+        self.rows(&sql, &[(&topics, Type::TEXT_ARRAY)]).await
+    }
+
+    /// The row of one partition, whatever topic id it holds.
+    ///
+    /// # Errors
+    /// As [`Store::session`].
+    pub async fn partition(
+        &self,
+        partition: &TopicPartition,
+    ) -> Result<Option<PartitionRow>, StoreError> {
+        let sql = self.sql(
+            "SELECT topic, partition, topic_id, next_offset, moved_by \
+             FROM {schema}.partitions WHERE topic = $1 AND partition = $2",
+        );
+        let parameters: &[(&(dyn ToSql + Sync), Type)] =
+            &[(&&*partition.topic, Type::TEXT), (&partition.partition, Type::INT4)];
+        Ok(self.rows(&sql, parameters).await?.pop())
+    }
+
+    /// Makes the rows that are not there yet, all in one durable statement, so that where a
+    /// partition starts is decided once and never again.
+    ///
+    /// # Errors
+    /// As [`Store::session`].
+    pub async fn start_partitions(
+        &self,
+        starts: &[(TopicPartition, NextOffset)],
+    ) -> Result<(), StoreError> {
+        self.put_partitions(starts, "DO NOTHING").await
+    }
+
+    /// Sets partitions to where a person wants them, and to the topic that has the name now.
+    ///
+    /// # Errors
+    /// As [`Store::session`].
+    pub async fn reset_partitions(
+        &self,
+        targets: &[(TopicPartition, NextOffset)],
+    ) -> Result<(), StoreError> {
+        self.put_partitions(
+            targets,
+            "DO UPDATE SET topic_id = excluded.topic_id, next_offset = excluded.next_offset, \
+             moved_by = excluded.moved_by, moved_at = now()",
+        )
+        .await
+    }
+
+    async fn put_partitions(
+        &self,
+        rows: &[(TopicPartition, NextOffset)],
+        on_conflict: &str,
+    ) -> Result<(), StoreError> {
+        let sql = self.sql(
+            "WITH durable AS (SELECT set_config('synchronous_commit', 'on', true)) \
+             INSERT INTO {schema}.partitions (topic, partition, topic_id, next_offset, moved_by) \
+             SELECT put.topic, put.partition, put.topic_id, put.next_offset, $5 \
+             FROM durable, UNNEST($1::text[], $2::int[], $3::uuid[], $4::bigint[]) \
+                 AS put (topic, partition, topic_id, next_offset) \
+             ON CONFLICT (topic, partition) ",
+        ) + on_conflict;
+        let topics: Vec<&str> = rows.iter().map(|(partition, _)| &*partition.topic).collect();
+        let partitions: Vec<i32> = rows.iter().map(|(partition, _)| partition.partition).collect();
+        let ids: Vec<Uuid> = rows.iter().map(|(partition, _)| partition.topic_id).collect();
+        let offsets: Vec<i64> = rows.iter().map(|(_, offset)| offset.get()).collect();
+        let lent = self.lend().await?;
+        let connection = lent.connection()?;
+        let parameters: &[(&(dyn ToSql + Sync), Type)] = &[
+            (&topics, Type::TEXT_ARRAY),
+            (&partitions, Type::INT4_ARRAY),
+            (&ids, Type::UUID_ARRAY),
+            (&offsets, Type::INT8_ARRAY),
+            (&self.instance, Type::UUID),
+        ];
+        connection.in_time(connection.client().query_typed(&sql, parameters)).await?;
+        Ok(())
+    }
+
+    /// Makes all that was committed so far durable, and says where the partition then stands: with
+    /// `synchronous_commit = off` a crash can have set it back. `None` if it has no row.
+    ///
+    /// # Errors
+    /// As [`Store::session`].
+    pub async fn make_durable(
+        &self,
+        partition: &TopicPartition,
+    ) -> Result<Option<PartitionRow>, StoreError> {
+        // A synchronous commit flushes the log up to its own end, and so all that came before it
+        // (PostgreSQL manual, 28.4); it has to write something for that.
+        let sql = self.sql(
+            "WITH durable AS (SELECT set_config('synchronous_commit', 'on', true)) \
+             UPDATE {schema}.partitions SET moved_at = moved_at FROM durable \
+             WHERE topic = $1 AND partition = $2 \
+             RETURNING topic, partition, topic_id, next_offset, moved_by",
+        );
+        let parameters: &[(&(dyn ToSql + Sync), Type)] =
+            &[(&&*partition.topic, Type::TEXT), (&partition.partition, Type::INT4)];
+        Ok(self.rows(&sql, parameters).await?.pop())
+    }
+
+    async fn rows(
+        &self,
+        sql: &str,
+        parameters: &[(&(dyn ToSql + Sync), Type)],
+    ) -> Result<Vec<PartitionRow>, StoreError> {
+        let lent = self.lend().await?;
+        let connection = lent.connection()?;
+        let rows = connection.in_time(connection.client().query_typed(sql, parameters)).await?;
+        let mut topics = HashMap::new();
+        rows.iter().map(|row| partition_row(row, &mut topics)).collect()
+    }
+}
+
+fn partition_row(
+    row: &Row,
+    topics: &mut HashMap<String, Arc<str>>,
+) -> Result<PartitionRow, StoreError> {
+    let topic: String = row.try_get("topic")?;
+    let topic = Arc::clone(topics.entry(topic).or_insert_with_key(|topic| topic.as_str().into()));
+    let next_offset: i64 = row.try_get("next_offset")?;
+    Ok(PartitionRow {
+        partition: TopicPartition {
+            topic,
+            partition: row.try_get("partition")?,
+            topic_id: row.try_get("topic_id")?,
+        },
+        next_offset: NextOffset::new(next_offset).ok_or_else(|| {
+            StoreError::Permanent(Cause::new(format!(
+                "partitions.next_offset is {next_offset}, must be 0 or more: put it right by hand"
+            )))
+        })?,
+        moved_by: row.try_get("moved_by")?,
+    })
+}
+
+fn names(topics: &[Arc<str>]) -> Vec<&str> {
+    topics.iter().map(AsRef::as_ref).collect()
+}

@@ -1,0 +1,321 @@
+//! The tables: what they have to be like, whether they are, and how they are made.
+
+use std::{collections::HashMap, fmt};
+
+use tokio_postgres::{Row, types::Type};
+
+use super::{Cause, Store, StoreError};
+
+/// `schema.sql`, which makes all that is missing.
+pub const SCHEMA: &str = include_str!("../../schema.sql");
+
+/// The last step that `schema.sql` takes, and that this program understands.
+const VERSION: i32 = 1;
+
+/// Only one session at a time makes tables; any number will do that is always the same.
+const APPLY_LOCK: i64 = 0x7665_6e64_6173;
+
+/// What this program needs of a table.
+struct Table {
+    name: &'static str,
+    /// Each column's name and type, the latter as `format_type` prints it.
+    columns: &'static [(&'static str, &'static str)],
+    /// The columns by which ON CONFLICT finds a row.
+    key: &'static [&'static str],
+    privileges: &'static [&'static str],
+}
+
+const TABLES: &[Table] = &[
+    Table {
+        name: "sales",
+        columns: &[
+            ("order_number", "integer"),
+            ("total", "numeric"),
+            ("processed_at", "timestamp without time zone"),
+        ],
+        key: &["order_number"],
+        privileges: &["SELECT", "INSERT", "UPDATE"],
+    },
+    Table {
+        name: "orders",
+        columns: &[
+            ("order_id", "text"),
+            ("numbered", "boolean"),
+            ("total", "numeric"),
+            ("items", "order_item[]"),
+            ("sold_at", "timestamp without time zone"),
+            ("processed_at", "timestamp without time zone"),
+        ],
+        key: &["order_id", "numbered"],
+        privileges: &["SELECT", "INSERT", "UPDATE", "DELETE"],
+    },
+    Table {
+        name: "partitions",
+        columns: &[
+            ("topic", "text"),
+            ("partition", "integer"),
+            ("topic_id", "uuid"),
+            ("next_offset", "bigint"),
+            ("moved_by", "uuid"),
+            ("moved_at", "timestamp with time zone"),
+        ],
+        key: &["topic", "partition"],
+        privileges: &["SELECT", "INSERT", "UPDATE"],
+    },
+    Table {
+        name: "dead_letters",
+        columns: &[
+            ("id", "bigint"),
+            ("topic", "text"),
+            ("partition", "integer"),
+            ("topic_id", "uuid"),
+            ("record_offset", "bigint"),
+            ("key", "bytea"),
+            ("payload", "bytea"),
+            ("reason", "text"),
+            ("detail", "text"),
+            ("failed_at", "timestamp with time zone"),
+            ("replayed_at", "timestamp with time zone"),
+        ],
+        key: &["topic_id", "partition", "record_offset"],
+        privileges: &["SELECT", "INSERT", "UPDATE"],
+    },
+    Table {
+        name: "schema_version",
+        columns: &[("version", "integer"), ("applied_at", "timestamp with time zone")],
+        key: &["version"],
+        privileges: &["SELECT"],
+    },
+];
+
+/// Something about the tables that keeps vendas from working.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The table, as the messages call it.
+    pub table: String,
+    /// What is wrong.
+    pub problem: String,
+    /// What puts it right.
+    pub remedy: String,
+    /// Whether applying the schema is the remedy.
+    absent: bool,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "table {}: {}: {}", self.table, self.problem, self.remedy)
+    }
+}
+
+/// `name` as a quoted identifier (PostgreSQL manual, 4.1.1).
+#[must_use]
+pub fn quote_identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// What the catalogue says of one table.
+#[derive(Default)]
+struct Found {
+    columns: HashMap<String, FoundColumn>,
+    keys: Vec<Vec<String>>,
+    privileges: Vec<String>,
+}
+
+struct FoundColumn {
+    data_type: String,
+    demands_value: bool,
+}
+
+impl Store {
+    /// Everything about the tables and the privileges on them that keeps vendas from working; empty
+    /// if all is well.
+    ///
+    /// # Errors
+    /// As [`Store::session`].
+    pub async fn inspect(&self) -> Result<Vec<Finding>, StoreError> {
+        let found = self.catalogue().await?;
+        let mut findings = Vec::new();
+        for table in TABLES {
+            match found.get(table.name) {
+                Some(found) => findings.extend(self.compare(table, found)),
+                None => findings.push(Finding {
+                    table: self.qualified(table.name),
+                    problem: "does not exist".to_owned(),
+                    remedy: "run `vendas schema --apply` as the role that owns the schema"
+                        .to_owned(),
+                    absent: true,
+                }),
+            }
+        }
+        if findings.is_empty() {
+            let version = self.schema_version().await?;
+            if version > VERSION {
+                findings.push(Finding {
+                    table: self.qualified("schema_version"),
+                    problem: format!(
+                        "version {version} belongs to a newer vendas, this one knows {VERSION}"
+                    ),
+                    remedy: "install the newer vendas here too".to_owned(),
+                    absent: false,
+                });
+            }
+        }
+        Ok(findings)
+    }
+
+    /// Makes sure that the tables are there and as they have to be; makes those that are missing if
+    /// it `may_apply`.
+    ///
+    /// # Errors
+    /// [`StoreError::Permanent`] with all that is wrong and what puts it right; else as
+    /// [`Store::session`].
+    pub async fn prepare_schema(&self, may_apply: bool) -> Result<(), StoreError> {
+        let mut findings = self.inspect().await?;
+        if may_apply && findings.iter().any(|finding| finding.absent) {
+            self.apply_schema().await?;
+            findings = self.inspect().await?;
+        }
+        if findings.is_empty() {
+            return Ok(());
+        }
+        let all: Vec<String> = findings.iter().map(Finding::to_string).collect();
+        Err(StoreError::Permanent(Cause::new(all.join("; "))))
+    }
+
+    /// Runs `schema.sql` in the configured schema, in one transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::Permanent`] if the role may not; else as [`Store::session`].
+    pub async fn apply_schema(&self) -> Result<(), StoreError> {
+        let schema = quote_identifier(&self.schema);
+        let literal = self.schema.replace('\'', "''");
+        // CREATE SCHEMA IF NOT EXISTS asks for the privilege even where the schema exists.
+        let sql = format!(
+            "BEGIN; SET LOCAL client_min_messages = warning; \
+             SELECT pg_advisory_xact_lock({APPLY_LOCK}); \
+             DO $$ BEGIN \
+                 IF to_regnamespace('{literal_identifier}') IS NULL THEN CREATE SCHEMA {schema}; END IF; \
+             END $$; \
+             SET LOCAL search_path TO {schema}; {SCHEMA} COMMIT",
+            literal_identifier = quote_identifier(&literal),
+        );
+        let lent = self.lend().await?;
+        let connection = lent.connection()?;
+        let applied = connection.in_time(connection.client().batch_execute(&sql)).await;
+        if applied.is_err() {
+            connection.give_up();
+        }
+        applied
+    }
+
+    async fn schema_version(&self) -> Result<i32, StoreError> {
+        let sql = self.sql("SELECT coalesce(max(version), 0) FROM {schema}.schema_version");
+        let lent = self.lend().await?;
+        let connection = lent.connection()?;
+        let row = connection.in_time(connection.client().query_typed_one(&sql, &[])).await?;
+        Ok(row.try_get(0)?)
+    }
+
+    async fn catalogue(&self) -> Result<HashMap<String, Found>, StoreError> {
+        let names: Vec<&str> = TABLES.iter().map(|table| table.name).collect();
+        let lent = self.lend().await?;
+        let connection = lent.connection()?;
+        let rows = connection
+            .in_time(connection.client().query_typed(
+                include_str!("sql/catalogue.sql"),
+                &[(&self.schema, Type::TEXT), (&names, Type::TEXT_ARRAY)],
+            ))
+            .await?;
+        let mut tables = HashMap::<String, Found>::new();
+        for row in &rows {
+            let table: String = row.try_get("table_name")?;
+            tables.entry(table).or_default().add(row)?;
+        }
+        Ok(tables)
+    }
+
+    fn compare(&self, table: &Table, found: &Found) -> Vec<Finding> {
+        let name = self.qualified(table.name);
+        let user = self.server.config.get_user().unwrap_or_default();
+        let finding = |problem: String, remedy: String| Finding {
+            table: name.clone(),
+            problem,
+            remedy,
+            absent: false,
+        };
+        let mut findings = Vec::new();
+        for (column, data_type) in table.columns {
+            let have = found.columns.get(*column).map(|column| column.data_type.as_str());
+            if have.is_none_or(|have| have != *data_type) {
+                findings.push(finding(
+                    match have {
+                        Some(have) => format!("column {column} is {have}, must be {data_type}"),
+                        None => format!("has no column {column} of type {data_type}"),
+                    },
+                    "alter it, or set database.schema to a schema of vendas' own".to_owned(),
+                ));
+            }
+        }
+        for (column, have) in &found.columns {
+            let ours = table.columns.iter().any(|(name, _)| name == column);
+            if have.demands_value && !ours {
+                findings.push(finding(
+                    format!("column {column} is NOT NULL and has no default, and vendas has no value for it"),
+                    format!("ALTER TABLE {name} ALTER COLUMN {column} DROP NOT NULL, or give it a default"),
+                ));
+            }
+        }
+        let same_columns = |key: &[String]| {
+            key.len() == table.key.len()
+                && table.key.iter().all(|column| key.iter().any(|have| have == column))
+        };
+        if !found.keys.iter().any(|key| same_columns(key)) {
+            let key = table.key.join(", ");
+            findings.push(finding(
+                format!("has no primary key or unique constraint on exactly ({key})"),
+                format!("ALTER TABLE {name} ADD PRIMARY KEY ({key})"),
+            ));
+        }
+        let missing: Vec<&str> = table
+            .privileges
+            .iter()
+            .copied()
+            .filter(|privilege| !found.privileges.iter().any(|have| have == privilege))
+            .collect();
+        if !missing.is_empty() {
+            let missing = missing.join(", ");
+            findings.push(finding(
+                format!("the role \"{user}\" lacks {missing}"),
+                format!("GRANT {missing} ON {name} TO {}", quote_identifier(user)),
+            ));
+        }
+        findings
+    }
+
+    fn qualified(&self, table: &str) -> String {
+        format!("{}.{table}", quote_identifier(&self.schema))
+    }
+}
+
+impl Found {
+    fn add(&mut self, row: &Row) -> Result<(), StoreError> {
+        let column: String = row.try_get("column_name")?;
+        let data_type: String = row.try_get("data_type")?;
+        // A type outside of search_path is printed with its schema.
+        let data_type = match data_type.rsplit_once('.') {
+            Some((_, unqualified)) => unqualified.to_owned(),
+            None => data_type,
+        };
+        let demands_value = row.try_get("demands_value")?;
+        self.columns.insert(column, FoundColumn { data_type, demands_value });
+        if self.privileges.is_empty() {
+            self.privileges = row.try_get("privileges")?;
+        }
+        if self.keys.is_empty() {
+            let keys: Vec<String> = row.try_get("unique_keys")?;
+            self.keys =
+                keys.iter().map(|key| key.split(',').map(str::to_owned).collect()).collect();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,118 @@
+//! One connection to PostgreSQL, lent out by the pool.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{sync::OnceCell, task::AbortHandle, time::timeout};
+use tokio_postgres::{Client, NoTls, Statement};
+use tracing::debug;
+
+use super::{
+    Cause, StoreError,
+    connect::{Server, SqlText},
+};
+
+/// A connection and the statements prepared on it.
+#[derive(Debug)]
+pub(super) struct Connection {
+    client: Client,
+    driver: AbortHandle,
+    commit: OnceCell<Statement>,
+    commit_sales: OnceCell<Statement>,
+    deadline: Duration,
+    sql: Arc<SqlText>,
+    given_up: std::sync::atomic::AtomicBool,
+}
+
+impl Connection {
+    /// # Errors
+    /// As PostgreSQL answers, and [`StoreError::Transient`] if it does not within the deadline.
+    pub(super) async fn open(server: &Server) -> Result<Self, StoreError> {
+        let connecting = server.config.connect(NoTls);
+        let (client, connection) = timeout(server.connect_timeout, connecting)
+            .await
+            .map_err(|_| server.unreachable("no answer within database.connect_timeout"))?
+            .map_err(|error| server.explain(error))?;
+        let driver = tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                debug!(%error, "connection to PostgreSQL ended");
+            }
+        });
+        Ok(Self {
+            client,
+            driver: driver.abort_handle(),
+            commit: OnceCell::new(),
+            commit_sales: OnceCell::new(),
+            deadline: server.statement_timeout,
+            sql: Arc::clone(&server.sql),
+            given_up: std::sync::atomic::AtomicBool::new(false),
+        })
+    }
+
+    pub(super) const fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The statement of `commit.sql`, prepared at its first use.
+    pub(super) async fn commit(&self) -> Result<&Statement, StoreError> {
+        self.commit.get_or_try_init(|| self.prepare(&self.sql.commit)).await
+    }
+
+    /// The statement of `commit_sales.sql`, prepared at its first use.
+    pub(super) async fn commit_sales(&self) -> Result<&Statement, StoreError> {
+        self.commit_sales.get_or_try_init(|| self.prepare(&self.sql.commit_sales)).await
+    }
+
+    async fn prepare(&self, sql: &str) -> Result<Statement, StoreError> {
+        self.in_time(self.client.prepare(sql)).await
+    }
+
+    /// Awaits `answer` no longer than the deadline for a statement. After any error but one about
+    /// data the connection is not used again.
+    pub(super) async fn in_time<T>(
+        &self,
+        answer: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, StoreError> {
+        let result = match timeout(self.deadline, answer).await {
+            Ok(result) => result.map_err(StoreError::from),
+            Err(_) => {
+                self.cancel();
+                Err(StoreError::Transient(Cause::new(format!(
+                    "PostgreSQL did not answer a statement within database.statement_timeout, {:?}",
+                    self.deadline
+                ))))
+            }
+        };
+        if matches!(result, Err(StoreError::Transient(_) | StoreError::Permanent(_))) {
+            self.give_up();
+        }
+        result
+    }
+
+    /// Asks the server to end what it still does for this connection, so that a statement that
+    /// waits for a lock does not stay behind for each attempt. Nobody waits for the answer.
+    fn cancel(&self) {
+        let (token, deadline) = (self.client.cancel_token(), self.deadline);
+        tokio::spawn(async move {
+            if let Ok(Err(error)) = timeout(deadline, token.cancel_query(NoTls)).await {
+                debug!(%error, "could not cancel a statement");
+            }
+        });
+    }
+
+    pub(super) fn give_up(&self) {
+        self.given_up.store(true, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    pub(super) fn is_usable(&self) -> bool {
+        !self.given_up.load(std::sync::atomic::Ordering::Relaxed) && !self.client.is_closed()
+    }
+}
+
+/// A server that went silent would keep the task waiting for ever.
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if !self.is_usable() {
+            self.driver.abort();
+        }
+    }
+}
