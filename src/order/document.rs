@@ -127,10 +127,9 @@ impl<'v, 'p> Reader<'v, 'p> {
             self.note_duplicate("the order ", Role::Items, earlier, name);
             return map.next_value::<IgnoredAny>().map(drop);
         }
+        // Behind the items nothing else is expected to be of one kind, so this is never set back.
         self.at = At::Items;
-        map.next_value_seed(Items(self))?;
-        self.at = At::Order;
-        Ok(())
+        map.next_value_seed(Items(self))
     }
 }
 
