@@ -1,4 +1,6 @@
 //! The record's fields as they were written, sorted by role; their values are not yet judged.
+//!
+//! Nothing here prints itself: what it holds is the payload's.
 
 use std::fmt;
 
@@ -11,14 +13,14 @@ use super::{Reason, Rejection, Role, Vocabulary, literal, vocabulary::Level};
 const ITEMS_LIMIT: usize = 9_999;
 
 /// A field: the name by which the vocabulary knows it, and its value as JSON text.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(super) struct Field<'v, 'p> {
     pub(super) name: &'v str,
     pub(super) json: &'p str,
 }
 
 /// A field that may be missing.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct Slot<'v, 'p>(Option<Field<'v, 'p>>);
 
 impl<'v, 'p> Slot<'v, 'p> {
@@ -34,7 +36,7 @@ impl<'v, 'p> Slot<'v, 'p> {
 }
 
 /// What an order's object holds for each role.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Document<'v, 'p> {
     pub(super) number: Slot<'v, 'p>,
     pub(super) id: Slot<'v, 'p>,
@@ -46,7 +48,7 @@ pub(super) struct Document<'v, 'p> {
 }
 
 /// What an item's object holds for each role.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct ItemFields<'v, 'p> {
     pub(super) product: Slot<'v, 'p>,
     pub(super) quantity: Slot<'v, 'p>,
@@ -125,10 +127,9 @@ impl<'v, 'p> Reader<'v, 'p> {
             self.note_duplicate("the order ", Role::Items, earlier, name);
             return map.next_value::<IgnoredAny>().map(drop);
         }
+        // Behind the items nothing else is expected to be of one kind, so this is never set back.
         self.at = At::Items;
-        map.next_value_seed(Items(self))?;
-        self.at = At::Order;
-        Ok(())
+        map.next_value_seed(Items(self))
     }
 }
 

@@ -67,6 +67,7 @@ mod tests {
     #[test]
     fn depth_128_passes_and_129_does_not() {
         assert!(!is_too_deep(&nested(128)));
+        assert!(!is_too_deep(&nested(128).repeat(2)));
         assert!(is_too_deep(&nested(129)));
         assert!(is_too_deep(&"{".repeat(129)));
     }

@@ -7,8 +7,11 @@ use super::*;
 
 /// What must hold for every payload.
 fn check(payload: &[u8]) -> Result<(), TestCaseError> {
+    let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(payload).is_ok();
+    let is_object = is_json && payload.trim_ascii_start().starts_with(b"{");
     match rules().understand(Some(payload)) {
         Ok(order) => {
+            prop_assert!(is_object);
             prop_assert!(order.number().is_some() != order.id().is_some());
             prop_assert!(order.is_in_sales() || order.is_in_orders());
             prop_assert!(order.total() >= Decimal::ZERO && order.total().scale() >= 2);
@@ -22,6 +25,12 @@ fn check(payload: &[u8]) -> Result<(), TestCaseError> {
         Err(rejection) => {
             prop_assert!(!rejection.detail().is_empty());
             prop_assert!(!rejection.detail().contains("SECRET"));
+            match rejection.reason() {
+                Reason::NotUtf8 | Reason::ByteOrderMark | Reason::TooDeep => {}
+                Reason::NotJson => prop_assert!(!is_json),
+                Reason::NotAnObject => prop_assert!(is_json && !is_object),
+                _ => prop_assert!(is_object),
+            }
         }
     }
     Ok(())

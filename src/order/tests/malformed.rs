@@ -7,6 +7,43 @@ fn reason(json: &str) -> Reason {
 }
 
 #[test]
+fn every_reason_of_a_record_is_given() {
+    let deep = "[".repeat(200);
+    let records = [
+        "\u{feff}{}",
+        &deep,
+        "{",
+        "[]",
+        r#"{"items":5}"#,
+        r#"{"total":1,"total":1}"#,
+        r#"{"total":1}"#,
+        r#"{"order_number":1,"order_id":"a"}"#,
+        r#"{"order_number":1.0}"#,
+        r#"{"order_id":""}"#,
+        r#"{"order_id":"a","sold_at":1}"#,
+        r#"{"order_id":"a","total":"x"}"#,
+        r#"{"order_id":"a","total":1e99}"#,
+        r#"{"order_id":"a","total":-1}"#,
+        r#"{"order_id":"a"}"#,
+        r#"{"order_id":"a","items":[{"qty":1,"unit_price":1},{"qty":1}]}"#,
+        r#"{"order_id":"a","items":[{"qty":1}]}"#,
+        r#"{"order_id":"a","items":[{"unit_price":1}]}"#,
+        r#"{"order_id":"a","items":[{"qty":0,"unit_price":1}]}"#,
+        r#"{"order_id":"a","items":[{"qty":1,"unit_price":-1}]}"#,
+        r#"{"order_id":"a","items":[{"qty":1,"unit_price":1,"product":5}]}"#,
+        r#"{"order_id":"\u0000"}"#,
+        r#"{"order_id":"\ud800"}"#,
+        r#"{"order_id":"a","items":[{"qty":1,"unit_price":1}],"total":2}"#,
+    ];
+    let payloads = [None, Some(&b"\xff"[..])].into_iter();
+    let payloads = payloads.chain(records.iter().map(|json| Some(json.as_bytes())));
+    let given: Vec<_> =
+        payloads.map(|payload| rules().understand(payload).unwrap_err().reason()).collect();
+    let elsewhere = [Reason::RejectedByDatabase, Reason::Panicked];
+    assert_eq!([&given[..], &elsewhere].concat(), Reason::ALL);
+}
+
+#[test]
 fn a_tombstone_is_no_order() {
     assert_eq!(rules().understand(None).unwrap_err().reason(), Reason::Tombstone);
     assert_eq!(reason(""), Reason::NotJson);
