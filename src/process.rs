@@ -137,3 +137,56 @@ fn understand(rules: &Rules, payload: Option<&Bytes>) -> Result<Order, Rejection
     fail::fail_point!("understand");
     rules.understand(payload.map(AsRef::as_ref))
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::sync::Arc;
+
+    use jiff::tz::TimeZone;
+
+    use super::{Batch, NextOffset, ProcessedBatch, Record, Rules, Span, TopicPartition, process};
+    use crate::order::Vocabulary;
+
+    /// A batch of these payloads, from offset 10 on with a gap behind it.
+    pub(crate) async fn processed(payloads: &[&str]) -> ProcessedBatch {
+        let records: Vec<_> = (10..)
+            .zip(payloads)
+            .map(|(offset, payload)| Record {
+                offset,
+                key: None,
+                payload: Some(payload.as_bytes().to_vec().into()),
+            })
+            .collect();
+        let end = NextOffset::new(20 + i64::try_from(records.len()).unwrap()).unwrap();
+        let span = Span::new(NextOffset::new(5).unwrap(), end).unwrap();
+        let rules = Rules { vocabulary: Vocabulary::default(), shop_timezone: TimeZone::UTC };
+        let partition =
+            TopicPartition { topic: "t".into(), partition: 0, topic_id: uuid::Uuid::nil() };
+        process(&partition, Batch::new(span, records), &Arc::new(rules)).await
+    }
+
+    #[tokio::test]
+    async fn singles_account_for_the_same_span_and_can_be_rejoined() {
+        let batch = processed(&["{}", "[]", r#"{"order_id": "a", "total": 1}"#]).await;
+        let span = batch.span();
+        let singles = batch.into_singles();
+        let spans: Vec<_> = singles
+            .iter()
+            .map(|single| (single.span().from().get(), single.span().to().get()))
+            .collect();
+        assert_eq!(spans, [(5, 11), (11, 12), (12, 23)]);
+        let rejoined = ProcessedBatch::rejoined(singles).unwrap();
+        assert_eq!(rejoined.span(), span);
+        assert_eq!(rejoined.outcomes().len(), 3);
+        assert_eq!(rejoined.orders(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_batch_without_records_is_its_own_only_single() {
+        let batch = processed(&[]).await;
+        let span = batch.span();
+        let singles = batch.into_singles();
+        assert_eq!(singles.len(), 1);
+        assert_eq!(singles[0].span(), span);
+    }
+}

@@ -6,6 +6,8 @@
 
 mod reader;
 mod source;
+#[cfg(test)]
+mod tests;
 
 use std::{fmt, sync::Arc, time::Duration};
 

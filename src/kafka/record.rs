@@ -48,7 +48,7 @@ impl fmt::Debug for Record {
 
 /// Consecutive records of one partition, and the span of offsets that they account for.
 ///
-/// Only the reader makes one. The span also covers what is no record to us: transaction markers,
+/// Only the reader makes one (and tests do). The span also covers what is no record to us: transaction markers,
 /// records of aborted transactions and the gaps that compaction leaves; so a batch may be empty.
 #[derive(Debug)]
 pub struct Batch {
@@ -58,7 +58,7 @@ pub struct Batch {
 
 impl Batch {
     /// `records` are in the order of their offsets, all of them within `span`.
-    pub(super) fn new(span: Span, records: Vec<Record>) -> Self {
+    pub(crate) fn new(span: Span, records: Vec<Record>) -> Self {
         debug_assert!(records.iter().all(|record| span.contains(record.offset)));
         debug_assert!(records.is_sorted_by(|a, b| a.offset < b.offset));
         Self { span, records }

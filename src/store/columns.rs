@@ -129,3 +129,26 @@ fn items_literal(items: &[Item]) -> String {
     literal.push('}');
     literal
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Columns;
+    use crate::process::tests::processed;
+
+    #[tokio::test]
+    async fn the_last_of_a_batch_wins_and_every_table_gets_an_order_once_sorted() {
+        let batch = processed(&[
+            r#"{"order_number": 9, "order_items": [{"qty": 1, "value_unit": 1, "product": "a"}]}"#,
+            r#"{"order_number": -3, "order_items": [{"qty": 1, "value_unit": 2}]}"#,
+            r#"{"order_id": "9", "total": 5}"#,
+            r#"{"order_number": 9, "order_items": [{"qty": 1, "value_unit": 3}]}"#,
+        ])
+        .await;
+        let Columns { sales, orders, .. } = Columns::of(&batch);
+        assert_eq!(sales.numbers, [-3, 9]);
+        let totals: Vec<_> = sales.totals.iter().map(ToString::to_string).collect();
+        assert_eq!(totals, ["2.00", "3.00"]);
+        assert_eq!(sales.unlisted, ["-3", "9"]);
+        assert_eq!((orders.ids, orders.numbered), (vec!["9".to_owned()], vec![false]));
+    }
+}

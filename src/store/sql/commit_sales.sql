@@ -12,9 +12,9 @@ WITH moved AS (  -- no row: fenced, and nothing below happens
     FROM moved, UNNEST($8::int[], $9::numeric[]) AS batch (number, total)
     ON CONFLICT (order_number) DO UPDATE
     SET total = excluded.total, processed_at = excluded.processed_at
-), unlisted AS (  -- numbered orders whose newest version names no product
+), unlisted AS (  -- as in commit.sql
     DELETE FROM {schema}.orders
-    USING moved, UNNEST($10::text[]) AS batch (id)
+    USING moved, (SELECT id FROM UNNEST($10::text[]) AS id LIMIT cardinality($10)) AS batch
     WHERE orders.numbered AND orders.order_id = batch.id
 )
 SELECT count(*) FROM moved

@@ -1,0 +1,143 @@
+use std::{collections::BTreeSet, fs, path::PathBuf};
+
+use secrecy::ExposeSecret;
+
+use super::{Flag, Sources, keys, load};
+
+fn environment(variables: &[(&str, &str)]) -> Sources {
+    let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    Sources { environment: variables.iter().map(own).collect(), ..Sources::default() }
+}
+
+fn file(content: &str) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("vendas.toml");
+    fs::write(&path, content).unwrap();
+    (folder, path)
+}
+
+fn problems(sources: &Sources) -> Vec<String> {
+    load(sources).unwrap_err().0.iter().map(ToString::to_string).collect()
+}
+
+const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/vendas.example.toml");
+
+#[test]
+fn example_file_names_every_key_and_no_other() {
+    let mut table = "";
+    let mut named = BTreeSet::new();
+    let text = fs::read_to_string(EXAMPLE).unwrap();
+    for line in text.lines() {
+        if let Some(name) = line.strip_prefix('[') {
+            table = name.trim_end_matches(']');
+        } else if let Some((key, _)) = line.split_once(" = ")
+            && !key.contains(' ')
+        {
+            named.insert(format!("{table}.{}", key.trim_start_matches('#')));
+        }
+    }
+    assert_eq!(named, keys().into_iter().collect());
+}
+
+#[test]
+fn example_file_states_the_defaults() {
+    let file = Some(PathBuf::from(EXAMPLE));
+    let example = load(&Sources { file, ..Sources::default() }).unwrap();
+    let default = load(&Sources::default()).unwrap();
+    assert_eq!(format!("{example:?}"), format!("{default:?}"));
+    let password = |config: &super::Config| config.database.password.expose_secret().to_owned();
+    assert_eq!(password(&example), password(&default));
+}
+
+#[test]
+fn environment_overrides_the_file_and_flags_override_both() {
+    let (_folder, path) = file("[database]\nhost = 'a'\nuser = 'a'\ndbname = 'a'");
+    let mut sources =
+        environment(&[("VENDAS_DATABASE__USER", "b"), ("VENDAS_DATABASE__DBNAME", "b")]);
+    sources.file = Some(path);
+    sources.flags.push(Flag {
+        name: "--set database.dbname".to_owned(),
+        key: "database.dbname".to_owned(),
+        value: "c".to_owned(),
+    });
+    let database = load(&sources).unwrap().database;
+    assert_eq!((&*database.host, &*database.user, &*database.dbname), ("a", "b", "c"));
+}
+
+#[test]
+fn every_problem_is_told_at_once_with_where_it_came_from() {
+    let (_folder, path) = file(
+        "[database]\nprot = 1\nport = 'x'\npool_size = 2.5\n[kafka]\ntopics = ['a b']\n[pipeline]\ndepth = 0",
+    );
+    let mut sources = environment(&[
+        ("VENDAS_PIPELINE__BATCH_SIZE", "0"),
+        ("VENDAS_PIPELINE__SHUTDOWN_TIMEOUT", "soon"),
+        ("VENDAS_ORDERS__SHOP_TIMEZONE", "Mars/Olympus"),
+        ("VENDAS_VOCABULARY__QUANTITY", "produto"),
+        ("VENDAS_LOG__LEVEL", "vendas=loud"),
+        ("VENDAS_KAFAK__BROKERS", "x:1"),
+        ("VENDAS_DATABASE__APPLY_SCHEMA", "yes"),
+    ]);
+    sources.file = Some(path.clone());
+    sources.flags.push(Flag {
+        name: "--brokers".to_owned(),
+        key: "kafka.brokers".to_owned(),
+        value: "nowhere".to_owned(),
+    });
+    let found = problems(&sources).join("\n");
+    let path = path.display().to_string();
+    for expected in [
+        format!("{path}: unknown key database.prot: did you mean database.port?"),
+        format!("{path}: database.port is \"x\", must be a whole number from 1 to 65535"),
+        format!("{path}: database.pool_size is a number with a fraction, must be a whole number"),
+        format!("{path}: kafka.topics is a list, must be a list of which each is a topic's name"),
+        format!("{path}: pipeline.depth is 0, must be a whole number from 1 to 64"),
+        "VENDAS_PIPELINE__BATCH_SIZE: pipeline.batch_size is \"0\", must be".to_owned(),
+        "VENDAS_PIPELINE__SHUTDOWN_TIMEOUT: pipeline.shutdown_timeout is \"soon\", must be a duration"
+            .to_owned(),
+        "VENDAS_ORDERS__SHOP_TIMEZONE: orders.shop_timezone is \"Mars/Olympus\"".to_owned(),
+        "VENDAS_VOCABULARY__QUANTITY: vocabulary.quantity holds \"produto\", which already stands for product"
+            .to_owned(),
+        "VENDAS_LOG__LEVEL: log.level is \"vendas=loud\"".to_owned(),
+        "VENDAS_KAFAK__BROKERS: unknown key kafak.brokers: did you mean kafka.brokers?".to_owned(),
+        "VENDAS_DATABASE__APPLY_SCHEMA: database.apply_schema is \"yes\", must be true or false"
+            .to_owned(),
+        "--brokers: kafka.brokers is \"nowhere\", must be a list of which each is host:port".to_owned(),
+    ] {
+        assert!(found.contains(&expected), "{expected}\nis not in\n{found}");
+    }
+    assert_eq!(found.lines().count(), 13, "{found}");
+}
+
+#[test]
+fn a_file_that_is_missing_or_no_toml_is_a_problem_that_names_it() {
+    let missing = Sources { file: Some(PathBuf::from("no/such.toml")), ..Sources::default() };
+    assert!(problems(&missing)[0].starts_with("no/such.toml: cannot be read"));
+    let (_folder, path) = file("[kafka\nbrokers");
+    let broken = Sources { file: Some(path.clone()), ..Sources::default() };
+    assert!(problems(&broken)[0].starts_with(&path.display().to_string()));
+}
+
+#[test]
+fn passwords_stay_as_written_and_are_never_shown() {
+    let sources = environment(&[("VENDAS_DATABASE__PASSWORD", "007")]);
+    let config = load(&sources).unwrap();
+    assert_eq!(config.database.password.expose_secret(), "007");
+    assert!(!format!("{config:?}").contains("007"));
+    let (_folder, path) = file("[database]\npassword = 90817263");
+    let wrong = problems(&Sources { file: Some(path), ..Sources::default() });
+    assert!(!wrong.concat().contains("90817263"), "{wrong:?}");
+}
+
+#[test]
+fn a_password_file_is_read_without_its_line_end_and_stands_alone() {
+    let (_folder, path) = file("s3cret\n");
+    let name = path.display().to_string();
+    let config = load(&environment(&[("VENDAS_DATABASE__PASSWORD_FILE", &name)])).unwrap();
+    assert_eq!(config.database.password.expose_secret(), "s3cret");
+    let both = environment(&[
+        ("VENDAS_DATABASE__PASSWORD_FILE", &name),
+        ("VENDAS_DATABASE__PASSWORD", "other"),
+    ]);
+    assert!(problems(&both)[0].contains("only one of them can be right"));
+}
