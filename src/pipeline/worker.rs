@@ -6,7 +6,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use futures::{StreamExt, stream::FuturesOrdered};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, warn};
+use tracing::warn;
 
 use super::{
     Halt, Shared, Tally,
@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     kafka::{NextOffset, TopicPartition},
+    order::Reason,
     outage::{Gravity, Outage},
     process::ProcessedBatch,
     store::{Committed, PartitionRow, Session, StoreError},
@@ -194,8 +195,7 @@ impl Worker {
         }
         uncommitted.append(pending);
         *pending = uncommitted;
-        if let Some(StoreError::Data(cause)) = failed {
-            debug!(partition = %self.partition, %cause, "looking for the row that is rejected");
+        if let Some(StoreError::Data(_)) = failed {
             failed = match pending.pop_front() {
                 Some(batch) => self.commit_one_by_one(session, batch).await.err(),
                 None => None,
@@ -228,12 +228,15 @@ impl Worker {
         for outcome in batch.outcomes() {
             if let Err(rejection) = &outcome.result {
                 dead_letters += 1;
+                // The database's own words can quote the row.
+                let detail =
+                    (rejection.reason() != Reason::RejectedByDatabase).then(|| rejection.detail());
                 warn!(
                     topic = %self.partition.topic,
                     partition = self.partition.partition,
                     offset = outcome.record.offset,
                     reason = rejection.reason().code(),
-                    detail = rejection.detail(),
+                    detail,
                     "record became a dead letter"
                 );
             }

@@ -125,7 +125,7 @@ impl<'a> Session<'a> {
                 Ok(_) => single,
                 Err(StoreError::Data(cause)) => {
                     self.execute("ROLLBACK TO SAVEPOINT single").await?;
-                    let rejection = Rejection::new(Reason::RejectedByDatabase, cause.to_string());
+                    let rejection = Rejection::new(Reason::RejectedByDatabase, cause.in_full());
                     causes.push(cause);
                     let rejected = single.rejected(&rejection);
                     let _: Committed = self.commit(&rejected).await?;

@@ -18,25 +18,30 @@ pub enum StoreError {
     Permanent(Cause),
 }
 
-/// Why, in words for a person: the thing, the place and, where there is one, the remedy. It holds
-/// no value of any row.
+/// Why, in words for a person: the thing, the place and, where there is one, the remedy. What it
+/// displays holds no value of any row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cause {
-    sqlstate: Option<String>,
     message: String,
+    /// What the database said in its own words, where these can quote a row.
+    verbatim: Option<String>,
 }
 
 impl Cause {
     /// A cause that did not come from the database as an error of its own.
     #[must_use]
     pub fn new(message: impl Into<String>) -> Self {
-        Self { sqlstate: None, message: message.into() }
+        Self { message: message.into(), verbatim: None }
     }
 
-    /// The five characters of the PostgreSQL manual's appendix A.
+    /// Everything the database said. It can quote the row, so it belongs beside that row's bytes and
+    /// into no log.
     #[must_use]
-    pub fn sqlstate(&self) -> Option<&str> {
-        self.sqlstate.as_deref()
+    pub fn in_full(&self) -> String {
+        match &self.verbatim {
+            Some(verbatim) => format!("{verbatim}: {}", self.message),
+            None => self.message.clone(),
+        }
     }
 
     /// The same cause, met at the server with that address.
@@ -46,9 +51,13 @@ impl Cause {
         self
     }
 
-    /// Only the message and the names of things: DETAIL may quote the row.
     fn of(error: &DbError) -> Self {
-        let mut message = error.message().to_owned();
+        let code = error.code().code();
+        // Class 22 quotes what it cannot convert, and P0 says whatever a trigger's author likes.
+        let quotes = matches!(code.get(..2), Some("22" | "44" | "P0"));
+        let mut message =
+            if quotes { "a value is rejected".to_owned() } else { error.message().to_owned() };
+        // Not DETAIL, which quotes the row.
         for (what, name) in [
             ("table", error.table()),
             ("column", error.column()),
@@ -62,9 +71,8 @@ impl Cause {
             message.push_str(": ");
             message.push_str(remedy);
         }
-        let sqlstate = error.code().code().to_owned();
-        message.push_str(&format!(" (SQLSTATE {sqlstate})"));
-        Self { sqlstate: Some(sqlstate), message }
+        message.push_str(&format!(" (SQLSTATE {code})"));
+        Self { message, verbatim: quotes.then(|| error.message().to_owned()) }
     }
 }
 
