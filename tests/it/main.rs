@@ -4,7 +4,9 @@
 //! [`stream`] makes records that know what they mean, [`oracle`] says what they come to, [`witness`]
 //! watches every write from within the database, and [`stage`] puts the play on.
 
+mod killed;
 mod oracle;
+mod several;
 mod stage;
 mod stream;
 mod streams;
