@@ -1,7 +1,7 @@
 //! Fetches, one task and one connection a broker, for all partitions that it leads.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -222,7 +222,7 @@ impl Fetcher {
 
     /// Fetches once for all that have room.
     async fn turn(&mut self) -> Result<(), Loss> {
-        let max_wait = if !self.held_back.is_empty() {
+        let max_wait = if !self.held_back.is_empty() || self.has_twins() {
             POLL_WHILE_HELD_BACK
         } else if self.last_arrival.elapsed() < SETTLING {
             POLL_WHILE_SETTLING
@@ -239,8 +239,10 @@ impl Fetcher {
         }
         let throttle = u64::try_from(response.throttle_time_ms).unwrap_or(0);
         self.distribute(response);
-        // The broker is silent for so long anyway (KIP-219).
-        sleep(Duration::from_millis(throttle)).await;
+        if throttle > 0 {
+            // The broker is silent for so long anyway (KIP-219).
+            sleep(Duration::from_millis(throttle)).await;
+        }
         Ok(())
     }
 
@@ -264,9 +266,20 @@ impl Fetcher {
         }
     }
 
+    /// Whether somebody reads a partition twice. One request asks for it once: the broker would
+    /// answer once, and from one of both positions.
+    fn has_twins(&self) -> bool {
+        let mut seen = HashSet::new();
+        !self.ready.iter().all(|ready| seen.insert(ready.key()))
+    }
+
     fn request(&self, max_wait: Duration) -> FetchRequest {
         let mut topics: Vec<FetchTopic> = Vec::new();
-        for Ready { subscription, .. } in &self.ready {
+        let mut asked = HashSet::new();
+        for ready @ Ready { subscription, .. } in &self.ready {
+            if !asked.insert(ready.key()) {
+                continue;
+            }
             let partition = FetchPartition::default()
                 .with_partition(subscription.partition.partition)
                 .with_current_leader_epoch(subscription.leader_epoch)
@@ -300,14 +313,18 @@ impl Fetcher {
             }
         }
         let total = answers.values().filter_map(|data| data.records.as_ref()).map(Bytes::len).sum();
-        let mut first = true;
+        let mut asked = HashSet::new();
+        let mut twins = Vec::new();
         for mut ready in mem::take(&mut self.ready) {
-            let partition = &ready.subscription.partition;
-            let outcome = match answers.remove(&(partition.topic_id, partition.partition)) {
+            let first = asked.is_empty();
+            if !asked.insert(ready.key()) {
+                twins.push(ready);
+                continue;
+            }
+            let outcome = match answers.remove(&ready.key()) {
                 Some(data) => ready.take_in(data, total, first),
                 None => Err(Loss::Connection(format!("{}: no answer for it", self.address))),
             };
-            first = false;
             match outcome {
                 // Who got nothing keeps its place, who got something goes to the end: a response
                 // that is full serves the first ones.
@@ -320,6 +337,9 @@ impl Fetcher {
                 Err(loss) => ready.lose(loss),
             }
         }
+        for twin in twins {
+            self.ready.push_front(twin);
+        }
     }
 }
 
@@ -331,6 +351,11 @@ struct Delivery {
 }
 
 impl Ready {
+    const fn key(&self) -> (Uuid, i32) {
+        let partition = &self.subscription.partition;
+        (partition.topic_id, partition.partition)
+    }
+
     /// Judges the answer of the broker; `None` if there is nothing new. `total` bytes of records
     /// came in the whole response, in which this partition was `first` or not.
     fn take_in(

@@ -8,7 +8,7 @@
 //! `connection`, which `bridge` makes out of two libraries.
 //!
 //! - **Invariant:** every call has a deadline, and nothing waits for a broker without one.
-//! - **Invariant:** no byte from the wire makes it panic, or allocate beyond [`Settings`].
+//! - **Invariant:** no record batch makes it panic, or allocate beyond [`Settings`].
 //! - **Invariant:** nothing commits offsets here, they live beside the data.
 
 mod bridge;

@@ -97,6 +97,10 @@ impl PartitionReader {
         let Some(decoder) = &mut self.decoder else { return (self.next, None) };
         let result = decoder.take(max - records.len(), records);
         let position = decoder.position();
+        if records.len() < max {
+            // It is exhausted, or at fault.
+            self.decoder = None;
+        }
         (position, result.err())
     }
 
@@ -188,6 +192,21 @@ struct Search {
     suspected: bool,
 }
 
+/// Whether newer metadata is likely to help.
+const fn is_about_leadership(error: ResponseError) -> bool {
+    matches!(
+        error,
+        ResponseError::UnknownTopicOrPartition
+            | ResponseError::LeaderNotAvailable
+            | ResponseError::NotLeaderOrFollower
+            | ResponseError::ReplicaNotAvailable
+            | ResponseError::FencedLeaderEpoch
+            | ResponseError::UnknownLeaderEpoch
+            | ResponseError::UnknownTopicId
+            | ResponseError::InconsistentTopicId
+    )
+}
+
 /// Why there is no leader yet.
 enum Setback {
     Passing(Gravity, String),
@@ -207,8 +226,12 @@ impl Search {
         let mut check_range = false;
         if let Some(loss) = loss {
             check_range = matches!(loss, Loss::Error(ResponseError::OffsetOutOfRange));
-            if let Some(setback) = self.judge(loss) {
-                self.sit_out(setback).await?;
+            let repeated = self.trouble.is_some();
+            match self.judge(loss) {
+                Some(setback) => self.sit_out(setback).await?,
+                None if repeated => self.trouble().wait_silently().await,
+                // From now on it is a trouble, so that a second time isn't tried at once.
+                None => _ = self.trouble(),
             }
         }
         loop {
@@ -223,18 +246,22 @@ impl Search {
         let (gravity, cause) = match setback {
             Setback::Final(error) => return Err(error),
             Setback::Suspicion(error) if self.suspected => return Err(error),
-            Setback::Suspicion(error) => {
+            Setback::Suspicion(_) => {
                 self.suspected = true;
-                (Gravity::PassesByItself, error.to_string())
+                self.trouble().wait_silently().await;
+                return Ok(());
             }
             Setback::Passing(gravity, cause) => {
                 self.suspected = false;
                 (gravity, format!("{}: {cause}", self.partition))
             }
         };
-        let trouble = self.trouble.get_or_insert_with(|| self.cluster.troubles.begin());
-        trouble.wait(gravity, &cause).await;
+        self.trouble().wait(gravity, &cause).await;
         Ok(())
+    }
+
+    fn trouble(&mut self) -> &mut Trouble {
+        self.trouble.get_or_insert_with(|| self.cluster.troubles.begin())
     }
 
     /// What an ended subscription means; `None` if only asking further will tell.
@@ -242,6 +269,8 @@ impl Search {
         let (partition, offset) = (self.partition.clone(), self.position);
         match loss {
             Loss::Error(ResponseError::OffsetOutOfRange) => None,
+            // A leader that moves is no outage, unless newer metadata doesn't know better.
+            Loss::Error(error) if self.trouble.is_none() && is_about_leadership(error) => None,
             Loss::Stuck(detail) => {
                 Some(Setback::Final(ReadError::Corrupt { partition, offset, detail }))
             }
@@ -282,8 +311,7 @@ impl Search {
     }
 
     async fn leader(&mut self) -> Result<Leader, Setback> {
-        let asked_again = self.stale.is_some();
-        let known = self.cluster.topic(&self.partition.topic, self.stale).await;
+        let known = self.cluster.topic_of(&self.partition, self.stale).await;
         let known = known.map_err(|error| match error {
             KafkaError::Unsupported { .. } => Setback::Final(ReadError::Unsupported {
                 partition: self.partition.clone(),
@@ -301,9 +329,6 @@ impl Search {
             return Err(Setback::Passing(Gravity::NeedsAPerson, cause));
         };
         if topic.id != self.partition.topic_id {
-            if !asked_again {
-                return Err(Setback::passing("its topic has another id than metadata had"));
-            }
             let (partition, topic_id) = (self.partition.clone(), topic.id);
             return Err(Setback::Suspicion(ReadError::Recreated { partition, topic_id }));
         }
