@@ -19,7 +19,10 @@ use kafka_protocol::{
     },
     protocol::StrBytes,
 };
-use tokio::{sync::Mutex as AsyncMutex, time::Instant};
+use tokio::{
+    sync::Mutex as AsyncMutex,
+    time::{Instant, timeout_at},
+};
 use uuid::Uuid;
 
 use super::{
@@ -116,8 +119,11 @@ impl Cluster {
         deadline: Instant,
     ) -> Result<M::Response, CallError> {
         let slot = Arc::clone(lock(&self.connections).entry(address.to_owned()).or_default());
+        let mut attempts = 0;
         loop {
-            let mut held = slot.lock().await;
+            attempts += 1;
+            let waited = timeout_at(deadline, slot.lock()).await;
+            let mut held = waited.map_err(|_| CallError::Late("connecting"))?;
             let used_before = held.is_some();
             let connection = match &*held {
                 Some(connection) => Arc::clone(connection),
@@ -135,7 +141,7 @@ impl Cluster {
                 }
             }
             // Brokers close connections that are idle for long, which says nothing about them.
-            if used_before && matches!(result, Err(CallError::Broken(_))) {
+            if used_before && attempts == 1 && matches!(result, Err(CallError::Broken(_))) {
                 continue;
             }
             return result;
@@ -143,11 +149,7 @@ impl Cluster {
     }
 
     /// The topic called `name`; asked for anew unless there is an answer newer than `stale`.
-    pub(super) async fn topic(
-        &self,
-        name: &Arc<str>,
-        stale: Option<u64>,
-    ) -> Result<Known, KafkaError> {
+    async fn topic(&self, name: &Arc<str>, stale: Option<u64>) -> Result<Known, KafkaError> {
         let slot = Arc::clone(lock(&self.topics).entry(Arc::clone(name)).or_default());
         // Held while asking: those who wait here take the same answer.
         let mut known = slot.lock().await;
@@ -159,6 +161,22 @@ impl Cluster {
         let generation = known.as_ref().map_or(0, |known| known.generation + 1);
         let topic = self.metadata(std::slice::from_ref(name)).await?.remove(name).map(Arc::new);
         Ok(known.insert(Known { generation, topic }).clone())
+    }
+
+    /// The topic of `partition`; what is known is asked for again if it doesn't know of that one.
+    pub(super) async fn topic_of(
+        &self,
+        partition: &TopicPartition,
+        stale: Option<u64>,
+    ) -> Result<Known, KafkaError> {
+        let known = self.topic(&partition.topic, stale).await?;
+        let knows = |topic: &Arc<Topic>| {
+            topic.id == partition.topic_id && topic.partitions.contains_key(&partition.partition)
+        };
+        if stale.is_some() || known.topic.as_ref().is_some_and(knows) {
+            return Ok(known);
+        }
+        self.topic(&partition.topic, Some(known.generation)).await
     }
 
     /// The topics among `names` that exist.

@@ -1,10 +1,13 @@
 //! Asks many partitions for their earliest or last offsets, at all their leaders at once.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use futures::future::join_all;
 use kafka_protocol::ResponseError;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::{
     KafkaError, NextOffset, OffsetAt, TopicPartition,
@@ -28,16 +31,21 @@ pub(super) async fn offsets(
         deadline: cluster.deadline(),
         stale: HashMap::new(),
         found: HashMap::new(),
-        cause: String::new(),
+        cause: "no answer in time".to_owned(),
     };
     for wait in backoff() {
-        let missing: Vec<&TopicPartition> =
+        let missing: BTreeSet<&TopicPartition> =
             partitions.iter().filter(|asked| !inquiry.found.contains_key(*asked)).collect();
         if missing.is_empty() {
             break;
         }
-        inquiry.round(missing).await?;
-        if inquiry.found.len() < partitions.len() {
+        let wanted = missing.len() + inquiry.found.len();
+        let deadline = inquiry.deadline;
+        match timeout_at(deadline, inquiry.round(missing)).await {
+            Ok(asked) => asked?,
+            Err(_) => break,
+        }
+        if inquiry.found.len() < wanted {
             let again_at = Instant::now() + wait;
             if again_at >= inquiry.deadline {
                 break;
@@ -65,7 +73,7 @@ struct Inquiry<'a> {
 
 impl Inquiry<'_> {
     /// Asks each leader once for those of `missing` that it leads.
-    async fn round(&mut self, missing: Vec<&TopicPartition>) -> Result<(), KafkaError> {
+    async fn round(&mut self, missing: BTreeSet<&TopicPartition>) -> Result<(), KafkaError> {
         let mut generations: HashMap<Arc<str>, u64> = HashMap::new();
         let mut by_leader: HashMap<String, Vec<(TopicPartition, i32)>> = HashMap::new();
         for partition in missing {
@@ -74,13 +82,9 @@ impl Inquiry<'_> {
             if generations.contains_key(&partition.topic) {
                 stale = None;
             }
-            let mut known = self.cluster.topic(&partition.topic, stale).await?;
-            let is_same = |id| id == partition.topic_id;
-            if stale.is_none() && !known.topic.as_ref().is_some_and(|topic| is_same(topic.id)) {
-                known = self.cluster.topic(&partition.topic, Some(known.generation)).await?;
-            }
+            let known = self.cluster.topic_of(partition, stale).await?;
             generations.insert(Arc::clone(&partition.topic), known.generation);
-            let topic = known.topic.filter(|topic| is_same(topic.id));
+            let topic = known.topic.filter(|topic| topic.id == partition.topic_id);
             let topic = topic.ok_or_else(|| KafkaError::Gone { partition: partition.clone() })?;
             match topic.partitions.get(&partition.partition) {
                 Some(Ok(leader)) => by_leader

@@ -54,6 +54,11 @@ impl Trouble {
     /// Says what is wrong, as the outage sees fit, and waits until it is time to try again.
     pub(super) async fn wait(&mut self, gravity: Gravity, cause: &(dyn Display + Sync)) {
         self.shared.outage.failed(gravity, cause);
+        self.wait_silently().await;
+    }
+
+    /// Waits without a word: what is wrong isn't certain yet.
+    pub(super) async fn wait_silently(&mut self) {
         tokio::time::sleep(self.backoff.next().unwrap_or(LONGEST_WAIT)).await;
     }
 
