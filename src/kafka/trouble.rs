@@ -3,7 +3,7 @@
 use std::{
     fmt::Display,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
@@ -74,7 +74,7 @@ impl Drop for Trouble {
         *partitions = partitions.saturating_sub(1);
         // A reader that is dropped amid trouble proves nothing about Kafka.
         if *partitions == 0 && self.over {
-            self.shared.outage.recovered();
+            self.shared.outage.recovered(Instant::now());
         }
     }
 }
