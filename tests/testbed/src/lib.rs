@@ -1,1 +1,32 @@
-//! Private servers.
+//! Private Kafka and PostgreSQL servers for the tests, the demo and the benchmarks.
+//!
+//! [`Testbed`] has both. They are the real ones, brought by Maven when they are first needed; they
+//! listen at free ports of the loopback address, keep their data in a temporary folder, and can be
+//! stopped, killed, frozen and restarted at the same place with the same data. [`VendasCommand`]
+//! runs the built program against them, and [`eventually`] waits for what shall come of it.
+//!
+//! **Invariant:** nothing outlives the process that started it, not even where that is killed: a
+//! guard process sees to it.
+//!
+//! **Invariant:** nothing waits for a time; everything waits for a condition, with a deadline.
+
+mod bed;
+mod database;
+mod eventually;
+mod guard;
+mod install;
+mod kafka;
+mod port;
+mod postgres;
+mod process;
+pub mod samples;
+mod vendas;
+
+pub use anyhow::{Context, Error, Result, bail, ensure};
+pub use bed::Testbed;
+pub use database::{Database, Table};
+pub use eventually::eventually;
+pub use guard::{Folder, end_everything};
+pub use kafka::{Kafka, KafkaOptions, Record};
+pub use postgres::{Postgres, PostgresOptions};
+pub use vendas::{Ended, Signal, Vendas, VendasCommand};

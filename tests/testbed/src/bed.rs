@@ -1,0 +1,92 @@
+//! The servers that tests share.
+
+use std::{
+    path::PathBuf,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use anyhow::Result;
+use tokio::sync::OnceCell;
+
+use crate::{database::Database, kafka::Kafka, postgres::Postgres, vendas::VendasCommand};
+
+/// A Kafka and a PostgreSQL.
+#[derive(Debug)]
+pub struct Testbed {
+    /// The broker.
+    pub kafka: Kafka,
+    /// The database server.
+    pub postgres: Postgres,
+}
+
+impl Testbed {
+    /// Servers of a test's own, which it may stop, kill, pause and restart.
+    ///
+    /// # Errors
+    /// Where one doesn't come up.
+    pub async fn private() -> Result<Self> {
+        let (kafka, postgres) = tokio::try_join!(Kafka::start(), Postgres::start())?;
+        Ok(Self { kafka, postgres })
+    }
+
+    /// The servers that all tests of this process share, started with the first one: private ones,
+    /// or those of `VENDAS_TEST_KAFKA` (`host:port`) and `VENDAS_TEST_POSTGRES` (a connection URL).
+    /// Each test makes itself a topic and a database there, and leaves the servers in peace.
+    ///
+    /// # Errors
+    /// Where one doesn't come up or isn't reachable.
+    pub async fn shared() -> Result<&'static Self> {
+        static SHARED: OnceCell<Testbed> = OnceCell::const_new();
+        SHARED
+            .get_or_try_init(|| async {
+                let (kafka, postgres) = tokio::try_join!(Kafka::shared(), Postgres::shared())?;
+                Ok(Self { kafka, postgres })
+            })
+            .await
+    }
+
+    /// Creates a topic of a new name.
+    ///
+    /// # Errors
+    /// Where the broker refuses or doesn't answer.
+    pub async fn topic(&self, partitions: u16) -> Result<String> {
+        self.configured_topic(partitions, &[]).await
+    }
+
+    /// Creates a topic of a new name, with configurations of Kafka's.
+    ///
+    /// # Errors
+    /// Where the broker refuses or doesn't answer.
+    pub async fn configured_topic(
+        &self,
+        partitions: u16,
+        configs: &[(&str, &str)],
+    ) -> Result<String> {
+        static COUNT: AtomicU32 = AtomicU32::new(1);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let now = std::time::UNIX_EPOCH.elapsed()?.as_micros();
+        // A server that isn't private may have topics of earlier runs.
+        let name = format!("test-{now}-{number}");
+        self.kafka.create_topic(&name, partitions, configs).await?;
+        Ok(name)
+    }
+
+    /// Makes a new and empty database.
+    ///
+    /// # Errors
+    /// Where the server refuses or doesn't answer.
+    pub async fn database(&self) -> Result<Database> {
+        self.postgres.database().await
+    }
+
+    /// The program's command line and environment for these servers, without a subcommand as yet.
+    #[must_use]
+    pub fn vendas(
+        &self,
+        program: impl Into<PathBuf>,
+        topics: &[&str],
+        database: &Database,
+    ) -> VendasCommand {
+        VendasCommand::new(program).kafka(&self.kafka, topics).database(database)
+    }
+}

@@ -1,0 +1,129 @@
+//! A small process that ends what this one started, even after a `kill -9`.
+//!
+//! It holds the reading end of a pipe whose other end only this process has, and so notices this
+//! process's death whatever the cause. `PR_SET_PDEATHSIG` would not do: it fires when the *thread*
+//! that started the child ends, and tests end threads all the time.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write},
+    os::unix::{fs::PermissionsExt, process::CommandExt},
+    path::{Path, PathBuf},
+    process::{ChildStdin, ChildStdout, Command, Stdio},
+    sync::{
+        Mutex, OnceLock, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use anyhow::{Context, Result, ensure};
+
+/// The guard of this process, started with the first thing that it has to guard.
+static GUARD: OnceLock<Mutex<Option<Guard>>> = OnceLock::new();
+
+struct Guard {
+    folder: PathBuf,
+    orders: ChildStdin,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Guard {
+    fn start() -> Result<Self> {
+        let folder = tempfile::Builder::new()
+            .prefix("vendas-testbed-")
+            // PostgreSQL may run as another user, who has to pass through here.
+            .permissions(fs::Permissions::from_mode(0o755))
+            .tempdir()
+            .context("no temporary folder")?;
+        let mut child = Command::new("/bin/sh")
+            .args(["-c", include_str!("guard.sh"), "guard"])
+            .arg(folder.path())
+            .current_dir("/")
+            // Out of reach of a Ctrl-C.
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .context("no /bin/sh")?;
+        let orders = child.stdin.take().context("the guard has no standard input")?;
+        let answers = child.stdout.take().context("the guard has no standard output")?;
+        Ok(Self { folder: folder.keep(), orders, answers: BufReader::new(answers) })
+    }
+
+    fn tell(&mut self, order: &str) -> Result<()> {
+        let mut answer = String::new();
+        writeln!(self.orders, "{order}").context("the guard is gone")?;
+        self.answers.read_line(&mut answer)?;
+        ensure!(answer == "noted\n", "the guard is gone");
+        Ok(())
+    }
+}
+
+fn with_guard<T>(work: impl FnOnce(&mut Guard) -> Result<T>) -> Result<T> {
+    let mut slot = GUARD.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
+    if slot.is_none() {
+        *slot = Some(Guard::start()?);
+    }
+    work(slot.as_mut().context("no guard")?)
+}
+
+/// From here on, the process group of `leader` and its leader's children end with this process.
+pub(crate) fn add(leader: u32) -> Result<()> {
+    with_guard(|guard| guard.tell(&format!("add {leader}")))
+}
+
+/// `leader` is gone, and its number may soon be somebody else's.
+pub(crate) fn drop(leader: u32) -> Result<()> {
+    with_guard(|guard| guard.tell(&format!("drop {leader}")))
+}
+
+/// A folder under the system's temporary one, reachable for every user, which is removed when this
+/// value is dropped, or at this process's end.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+}
+
+impl Folder {
+    /// A new and empty one, whose name begins with `name`.
+    ///
+    /// # Errors
+    /// Where it cannot be made.
+    pub fn new(name: &str) -> Result<Self> {
+        static COUNT: AtomicU32 = AtomicU32::new(1);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = with_guard(|guard| Ok(guard.folder.join(format!("{name}-{number}"))))?;
+        fs::create_dir(&path).with_context(|| format!("cannot make {}", path.display()))?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
+        Ok(Self { path })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What is left over goes with the guard.
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+/// Ends everything now, rather than at this process's end: for a `main` that wants to see it done.
+///
+/// # Errors
+/// Where the folder is still there after a while.
+pub fn end_everything() -> Result<()> {
+    let Some(slot) = GUARD.get() else { return Ok(()) };
+    let guard = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let Some(mut guard) = guard else { return Ok(()) };
+    std::mem::drop(guard.orders);
+    // The guard says nothing more: this waits for its end.
+    guard.answers.read_line(&mut String::new())?;
+    ensure!(!guard.folder.exists(), "{} is still there", guard.folder.display());
+    Ok(())
+}

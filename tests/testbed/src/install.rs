@@ -1,0 +1,153 @@
+//! Brings the servers' programs onto this machine, from Maven Central, when they are first needed.
+
+use std::{
+    env,
+    fs::{self, File},
+    hash::{DefaultHasher, Hash, Hasher},
+    io::{self, Write},
+    path::{Path, PathBuf},
+    process::{Command, Output},
+    sync::OnceLock,
+};
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use rustix::fs::{FlockOperation, flock};
+
+use crate::guard::Folder;
+
+const POM: &str = include_str!("../pom.xml");
+/// The name that PostgreSQL's archive bears at its publisher's.
+const PLATFORM: &str = if cfg!(target_arch = "aarch64") { "linux-arm64v8" } else { "linux-amd64" };
+
+/// Kafka's jars, as a class path.
+///
+/// # Errors
+/// Where a program is missing (the text says which to install) or Maven fails.
+pub(crate) fn kafka() -> Result<PathBuf> {
+    ensure_java()?;
+    Ok(installed()?.join("kafka/*"))
+}
+
+/// The folder of PostgreSQL's programs, unpacked where every user can reach it.
+///
+/// # Errors
+/// Where a program is missing (the text says which to install) or Maven fails.
+pub(crate) fn postgres() -> Result<PathBuf> {
+    static UNPACKED: OnceLock<Result<Folder, String>> = OnceLock::new();
+    let unpack = || -> Result<Folder> {
+        let jar = installed()?.join("postgres");
+        let archive = fs::read_dir(&jar)?
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .find(|path| path.extension().is_some_and(|extension| extension == "txz"))
+            .with_context(|| format!("no .txz in {}", jar.display()))?;
+        let folder = Folder::new("postgresql")?;
+        ensure_program("xz", "xz-utils")?;
+        run(
+            Command::new("tar")
+                .args(["--extract", "--xz", "--no-same-owner", "--file"])
+                .arg(archive)
+                .arg("--directory")
+                .arg(folder.path()),
+            "tar",
+        )?;
+        Ok(folder)
+    };
+    match UNPACKED.get_or_init(|| unpack().map_err(|error| format!("{error:#}"))) {
+        Ok(folder) => Ok(folder.path().join("bin")),
+        Err(error) => Err(anyhow!("{error}")),
+    }
+}
+
+/// The Java program: of `JAVA_HOME`, where it is set.
+pub(crate) fn java() -> PathBuf {
+    env::var_os("JAVA_HOME")
+        .map(|home| Path::new(&home).join("bin/java"))
+        .filter(|java| java.exists())
+        .unwrap_or_else(|| "java".into())
+}
+
+/// One folder a content of pom.xml: a changed one is installed anew.
+fn installed() -> Result<PathBuf> {
+    let mut hasher = DefaultHasher::new();
+    (POM, PLATFORM).hash(&mut hasher);
+    let home = target()?.join("testbed");
+    let folder = home.join(format!("{:016x}", hasher.finish()));
+    fs::create_dir_all(&home)?;
+    // Several test processes may come here at once. The lock goes with the file's end of scope.
+    let lock = File::create(home.join("lock"))?;
+    flock(&lock, FlockOperation::LockExclusive)?;
+    if !folder.exists() {
+        // A closed standard error is no reason to fail.
+        let _ = writeln!(io::stderr(), "testbed: Maven brings Kafka and PostgreSQL (85 MB, once)");
+        let partial = home.join("partial");
+        if partial.exists() {
+            fs::remove_dir_all(&partial)?;
+        }
+        fs::create_dir_all(&partial)?;
+        let pom = partial.join("pom.xml");
+        fs::write(&pom, POM)?;
+        run(
+            Command::new("mvn")
+                .args(["--batch-mode", "--quiet", "--file"])
+                .arg(&pom)
+                .arg(format!("-Dtestbed.folder={}", partial.display()))
+                .arg(format!("-Dpostgres.platform={PLATFORM}"))
+                .arg("package"),
+            "maven",
+        )?;
+        fs::rename(&partial, &folder)?;
+    }
+    Ok(folder)
+}
+
+/// The workspace's `target`, wherever Cargo was told to put it.
+fn target() -> Result<PathBuf> {
+    let program = env::current_exe()?;
+    let marked = program.ancestors().find(|folder| folder.join("CACHEDIR.TAG").exists());
+    let usual = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target");
+    Ok(marked.map_or_else(usual, Path::to_owned))
+}
+
+fn ensure_java() -> Result<()> {
+    static CHECKED: OnceLock<Result<(), String>> = OnceLock::new();
+    let check = || -> Result<()> {
+        let output = run(Command::new(java()).arg("-version"), "openjdk-17-jdk-headless")?;
+        // openjdk version "17.0.15" 2025-04-15
+        let text = String::from_utf8_lossy(&output.stderr);
+        let version = text.split('"').nth(1).unwrap_or_default();
+        let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
+        ensure!(
+            major.is_some_and(|major| major >= 17),
+            "Kafka needs Java 17 or newer, and `{}` is `{version}`: \
+             apt-get install openjdk-17-jdk-headless",
+            java().display(),
+        );
+        Ok(())
+    };
+    CHECKED
+        .get_or_init(|| check().map_err(|error| format!("{error:#}")))
+        .clone()
+        .map_err(|error| anyhow!("{error}"))
+}
+
+fn ensure_program(program: &str, package: &str) -> Result<()> {
+    run(Command::new(program).arg("--version"), package).map(drop)
+}
+
+/// Runs a program to its end; where it isn't there, says what to install.
+pub(crate) fn run(command: &mut Command, package: &str) -> Result<Output> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    match command.output() {
+        Ok(output) if output.status.success() => Ok(output),
+        Ok(output) => bail!(
+            "{command:?} ended with {}:\n{}{}",
+            output.status,
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr),
+        ),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            bail!("there is no `{program}` on this machine: apt-get install {package}")
+        }
+        Err(error) => Err(error).with_context(|| format!("cannot start `{program}`")),
+    }
+}

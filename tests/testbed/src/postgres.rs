@@ -1,0 +1,340 @@
+//! A private PostgreSQL.
+
+use std::{
+    env,
+    ffi::OsString,
+    fs,
+    os::unix::fs::chown,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use rustix::process::{Signal, geteuid};
+use tokio::{task::spawn_blocking, time::sleep};
+use tokio_postgres::config::Host;
+
+use crate::{
+    database::Database,
+    guard::Folder,
+    install, port,
+    process::{Launch, Process, User, tail},
+};
+
+/// Recovery after a crash included.
+const START_DEADLINE: Duration = Duration::from_secs(90);
+const STOP_DEADLINE: Duration = Duration::from_secs(30);
+/// As in the first challenge's configuration.
+const USER: &str = "postgres";
+const PASSWORD: &str = "postgres";
+
+/// What a test may want otherwise than usual.
+#[derive(Clone, Debug, Default)]
+pub struct PostgresOptions {
+    settings: Vec<(String, String)>,
+}
+
+impl PostgresOptions {
+    /// A setting of postgresql.conf, such as `("fsync", "off")`.
+    #[must_use]
+    pub fn setting(mut self, name: &str, value: &str) -> Self {
+        self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Starts a server with these.
+    ///
+    /// # Errors
+    /// Where it does not come up, with the end of its log.
+    pub async fn start(self) -> Result<Postgres> {
+        let programs = spawn_blocking(install::postgres).await??;
+        // Somebody else may take the port between the look and the start.
+        for _ in 0..4 {
+            if let Some(postgres) = self.start_at(&programs, port::free()?).await? {
+                return Ok(postgres);
+            }
+        }
+        bail!("PostgreSQL found its port taken, four times")
+    }
+
+    /// `None`: the port is taken.
+    async fn start_at(&self, programs: &Path, port: u16) -> Result<Option<Postgres>> {
+        let folder = Folder::new("postgres")?;
+        let user = unprivileged()?;
+        if let Some(user) = user {
+            chown(folder.path(), Some(user.uid), Some(user.gid))?;
+        }
+        let mut args = vec![
+            ("listen_addresses".to_owned(), "127.0.0.1".to_owned()),
+            ("port".to_owned(), port.to_string()),
+            ("unix_socket_directories".to_owned(), String::new()),
+            // In files of the folder, so that a killed server leaves none behind elsewhere.
+            ("dynamic_shared_memory_type".to_owned(), "mmap".to_owned()),
+        ];
+        args.extend(self.settings.clone());
+        let args = args.iter().flat_map(|(name, value)| ["-c".into(), format!("{name}={value}")]);
+        let server = Server {
+            folder,
+            programs: programs.to_owned(),
+            args: args.collect(),
+            user,
+            process: Mutex::new(None),
+        };
+        server.initdb().await?;
+        let postgres = Database::new("127.0.0.1", port, USER, PASSWORD, "postgres");
+        match server.start(&postgres).await {
+            Ok(()) => Ok(Some(Postgres { postgres, server: Some(server) })),
+            Err(_) if tail(&server.log()).contains("Address already in use") => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The part of a private server that can be stopped.
+#[derive(Debug)]
+struct Server {
+    folder: Folder,
+    programs: PathBuf,
+    args: Vec<String>,
+    user: Option<User>,
+    process: Mutex<Option<Process>>,
+}
+
+impl Server {
+    fn log(&self) -> PathBuf {
+        self.folder.path().join("postgres.log")
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Process>> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn launch(&self, program: &str, args: Vec<OsString>, log: &Path) -> Result<Process> {
+        // The environment's PGPORT, PGOPTIONS and the like are somebody else's.
+        let env = env::vars_os().map(|(name, _)| name).filter(|name| {
+            let name = name.to_string_lossy();
+            name.starts_with("PG") || name.starts_with("LC_") || name == "LANG"
+        });
+        Process::start(&Launch {
+            program: self.programs.join(program).as_os_str(),
+            args,
+            env: env.map(|name| (name, None)).collect(),
+            folder: self.folder.path(),
+            user: self.user,
+            input: &[],
+            stdout: log,
+            stderr: None,
+        })
+    }
+
+    async fn initdb(&self) -> Result<()> {
+        let folder = self.folder.path();
+        fs::write(folder.join("password"), PASSWORD)?;
+        let args = [
+            "--pgdata=data",
+            "--username=postgres",
+            "--pwfile=password",
+            "--auth=scram-sha-256",
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
+            "--no-instructions",
+            // A machine that loses power here takes the whole folder with it.
+            "--no-sync",
+        ];
+        let log = folder.join("initdb.log");
+        let mut process = self.launch("initdb", args.map(OsString::from).to_vec(), &log)?;
+        let status = process.wait(START_DEADLINE).await?;
+        ensure!(status.success(), "{}", process.state());
+        Ok(())
+    }
+
+    async fn start(&self, postgres: &Database) -> Result<()> {
+        let mut args = vec![OsString::from("-D"), self.folder.path().join("data").into_os_string()];
+        args.extend(self.args.iter().map(OsString::from));
+        let mut process = self.launch("postgres", args, &self.log())?;
+        let until = Instant::now() + START_DEADLINE;
+        while let Err(error) = postgres.execute("SELECT 1").await {
+            let ended = process.exit_status()?.is_some();
+            if ended || Instant::now() > until {
+                let state = process.state();
+                return Err(error).with_context(|| format!("PostgreSQL did not come up: {state}"));
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+        *self.lock() = Some(process);
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.lock().take().map(|mut process| process.kill());
+        // A killed server could not give back the piece of shared memory that it wrote down here.
+        let lock = fs::read_to_string(self.folder.path().join("data/postmaster.pid"));
+        let line = lock.as_ref().ok().and_then(|text| text.lines().nth(6));
+        if let Some(id) = line.and_then(|line| line.split_whitespace().nth(1)) {
+            let _ = Command::new("ipcrm").args(["-m", id]).output();
+        }
+    }
+}
+
+/// A PostgreSQL: a private one, or one that was there already. A private one ends when dropped.
+#[derive(Debug)]
+pub struct Postgres {
+    /// The database that every server has.
+    postgres: Database,
+    server: Option<Server>,
+}
+
+impl Postgres {
+    /// Starts a private one with the usual settings.
+    ///
+    /// # Errors
+    /// Where it does not come up, with the end of its log.
+    pub async fn start() -> Result<Self> {
+        PostgresOptions::default().start().await
+    }
+
+    /// One that somebody else runs, as a connection URL says: `postgresql://user:password@host/db`.
+    ///
+    /// # Errors
+    /// Where the URL isn't one, or names no host.
+    pub fn external(url: &str) -> Result<Self> {
+        // The error could hold the URL, and with it the password.
+        let config: tokio_postgres::Config =
+            url.parse().ok().context("not a connection URL of PostgreSQL")?;
+        let host = match config.get_hosts().first() {
+            Some(Host::Tcp(host)) => host,
+            _ => bail!("the connection URL names no host"),
+        };
+        let port = config.get_ports().first().copied().unwrap_or(5432);
+        let user = config.get_user().unwrap_or(USER);
+        let password = String::from_utf8(config.get_password().unwrap_or_default().to_owned())?;
+        let name = config.get_dbname().unwrap_or("postgres");
+        Ok(Self { postgres: Database::new(host, port, user, &password, name), server: None })
+    }
+
+    /// The database that the server has from the start: for what concerns all of them.
+    #[must_use]
+    pub const fn postgres(&self) -> &Database {
+        &self.postgres
+    }
+
+    /// Makes a new and empty database. On a server that isn't private it is dropped with this value.
+    ///
+    /// # Errors
+    /// Where the server refuses or doesn't answer.
+    pub async fn database(&self) -> Result<Database> {
+        static COUNT: AtomicU32 = AtomicU32::new(1);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        self.named_database(&format!("test_{}_{number}", std::process::id())).await
+    }
+
+    /// Makes a database of this name, which may only consist of letters, digits and underscores.
+    ///
+    /// # Errors
+    /// Where the server refuses or doesn't answer.
+    pub async fn named_database(&self, name: &str) -> Result<Database> {
+        let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        ensure!(plain, "{name:?} is no name for a database");
+        self.postgres.execute(&format!("CREATE DATABASE {name}")).await?;
+        Ok(self.postgres.sibling(name, self.server.is_none()))
+    }
+
+    /// The private server's first process, as long as it runs: for its CPU time.
+    #[must_use]
+    pub fn process_id(&self) -> Option<u32> {
+        Some(self.server.as_ref()?.lock().as_ref()?.id())
+    }
+
+    /// Lets it shut down by itself, cutting its clients off ("fast"). Its data and its port stay.
+    ///
+    /// # Errors
+    /// Where it isn't a private one, doesn't run, or is too slow.
+    pub async fn stop(&self) -> Result<()> {
+        let mut process = self.server()?.lock().take().context("PostgreSQL doesn't run")?;
+        let _ = process.resume();
+        process.signal(Signal::INT)?;
+        process.wait(STOP_DEADLINE).await.map(drop)
+    }
+
+    /// Kills it with all its children, as a power failure would, but for what the kernel has still
+    /// in memory. What was committed with `synchronous_commit = off` a moment ago is lost.
+    ///
+    /// # Errors
+    /// Where it isn't a private one or doesn't run.
+    pub fn kill(&self) -> Result<()> {
+        self.server()?.lock().take().context("PostgreSQL doesn't run")?.kill()
+    }
+
+    /// Starts it again, with the same data at the same port; stops it first, if it runs.
+    ///
+    /// # Errors
+    /// Where it isn't a private one or doesn't come up.
+    pub async fn restart(&self) -> Result<()> {
+        if self.process_id().is_some() {
+            self.stop().await?;
+        }
+        self.server()?.start(&self.postgres).await
+    }
+
+    /// Freezes it with all its children: its connections stay open and nothing answers.
+    ///
+    /// # Errors
+    /// Where it isn't a private one or doesn't run.
+    pub fn pause(&self) -> Result<()> {
+        self.server()?.lock().as_mut().context("PostgreSQL doesn't run")?.pause()
+    }
+
+    /// Lets it go on.
+    ///
+    /// # Errors
+    /// Where it isn't a private one or doesn't run.
+    pub fn resume(&self) -> Result<()> {
+        self.server()?.lock().as_mut().context("PostgreSQL doesn't run")?.resume()
+    }
+
+    fn server(&self) -> Result<&Server> {
+        self.server.as_ref().context(
+            "this PostgreSQL is not ours to stop: this test needs a private one (`Postgres::start`)",
+        )
+    }
+
+    /// The server that tests share where they do no harm to it: that of `VENDAS_TEST_POSTGRES`, or
+    /// else a private one.
+    pub(crate) async fn shared() -> Result<Self> {
+        match env::var("VENDAS_TEST_POSTGRES") {
+            Ok(url) => {
+                let postgres = Self::external(&url).context("VENDAS_TEST_POSTGRES")?;
+                postgres.postgres.execute("SELECT 1").await.context("VENDAS_TEST_POSTGRES")?;
+                Ok(postgres)
+            }
+            Err(_) => Self::start().await,
+        }
+    }
+}
+
+/// PostgreSQL refuses to run as root: who else there is. `None`: this user will do.
+fn unprivileged() -> Result<Option<User>> {
+    if !geteuid().is_root() {
+        return Ok(None);
+    }
+    let users = fs::read_to_string("/etc/passwd")?;
+    let find = |wanted: &str| {
+        // postgres:x:101:104:PostgreSQL administrator:/var/lib/postgresql:/bin/bash
+        let line = users.lines().find(|line| line.split(':').next() == Some(wanted))?;
+        let mut numbers = line.split(':').skip(2).map(|field| field.parse::<u32>().ok());
+        let user = User { uid: numbers.next()??, gid: numbers.next()?? };
+        (user.uid != 0).then_some(user)
+    };
+    ["postgres", "nobody"]
+        .into_iter()
+        .find_map(find)
+        .map(Some)
+        .context("PostgreSQL refuses to run as root, and there is neither `postgres` nor `nobody`")
+}

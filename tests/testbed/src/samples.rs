@@ -1,0 +1,216 @@
+//! The hundred orders of samples/sales_sample.json: most as a shop has them, some as hard as they
+//! come, and eight that are malformed, each in a way of its own.
+
+/// How many orders there are, malformed ones included.
+pub const ORDERS: usize = 100;
+
+/// What `POSITIONED` has that must become a dead letter.
+pub const MALFORMED: usize = 8;
+
+/// The number of the first order; each ordinary one counts on by its position.
+const FIRST_NUMBER: usize = 1001;
+
+/// Name, price in cents, and whether it is sold by weight.
+const PRODUCTS: [(&str, u64, bool); 16] = [
+    ("Café torrado 500 g", 2_490, false),
+    ("Pão de queijo", 4_290, true),
+    ("Feijão carioca 1 kg", 879, false),
+    ("Queijo minas", 5_490, true),
+    ("Goiabada cascão", 1_890, false),
+    ("Açaí 1 L", 3_250, false),
+    ("Maçã Fuji", 1_299, true),
+    ("Mamão formosa", 799, true),
+    ("Guaraná 2 L", 999, false),
+    ("Rede de algodão", 18_900, false),
+    ("Fogão de 4 bocas", 89_900, false),
+    ("Notebook", 349_990, false),
+    ("Calça jeans", 12_990, false),
+    ("Sabão em pó 2 kg", 2_799, false),
+    ("Violão", 64_950, false),
+    ("Bola de futebol", 7_990, false),
+];
+
+/// The orders that are not drawn: where they stand, and what they are.
+const POSITIONED: [(usize, &str); 27] = [
+    // A total that binary floats get wrong: 0.1 + 0.2.
+    (
+        3,
+        r#"{"order_number": 1004, "order_items": [{"qty": 1, "value_unit": 0.1}, {"qty": 1, "value_unit": 0.2}]}"#,
+    ),
+    // What another program's floats made of 349.90.
+    (7, r#"{"order_number": 1008, "order_items": [{"qty": 2, "value_unit": 349.90000000000003}]}"#),
+    // Malformed: no number.
+    (10, r#"{"order_items": [{"qty": 1, "value_unit": 59.90}]}"#),
+    // Prices and quantities as strings.
+    (
+        13,
+        r#"{"order_number": 1014, "order_items": [{"qty": "3", "value_unit": "12.30"}, {"qty": "0.5", "value_unit": "79.90"}]}"#,
+    ),
+    // The field names in Portuguese.
+    (
+        17,
+        r#"{"numero_pedido": 1018, "itens": [{"produto": "Café torrado 500 g", "quantidade": 4, "preco_unitario": 24.90}, {"produto": "Pão de queijo", "quantidade": 1.250, "preco_unitario": 42.90}]}"#,
+    ),
+    // Malformed: a negative quantity.
+    (20, r#"{"order_number": 1021, "order_items": [{"qty": -2, "value_unit": 18.90}]}"#),
+    // Ten items.
+    (
+        24,
+        r#"{"order_number": 1025, "order_items": [{"qty": 1, "value_unit": 8.79}, {"qty": 2, "value_unit": 9.99}, {"qty": 3, "value_unit": 12.99}, {"qty": 4, "value_unit": 18.90}, {"qty": 5, "value_unit": 24.90}, {"qty": 6, "value_unit": 27.99}, {"qty": 7, "value_unit": 32.50}, {"qty": 8, "value_unit": 42.90}, {"qty": 9, "value_unit": 54.90}, {"qty": 10, "value_unit": 79.90}]}"#,
+    ),
+    // Malformed: a decimal comma.
+    (29, r#"{"order_number": 1030, "order_items": [{"qty": 1, "value_unit": "12,30"}]}"#),
+    // The largest quantity and the largest price there can be.
+    (
+        33,
+        r#"{"order_number": 2147483647, "order_items": [{"qty": 999999.9999, "value_unit": 9999999999.9999}]}"#,
+    ),
+    // A correction of the order that stands at position 30: the last one holds.
+    (38, r#"{"order_number": 1031, "order_items": [{"qty": 1, "value_unit": 899.00}]}"#),
+    // Malformed: a number that no INT holds.
+    (41, r#"{"order_number": 2147483648, "order_items": [{"qty": 1, "value_unit": 10.00}]}"#),
+    // A negative number is one all the same.
+    (45, r#"{"order_number": -46, "order_items": [{"qty": 1, "value_unit": 10.000}]}"#),
+    // An exponent: 100.
+    (48, r#"{"order_number": 1049, "order_items": [{"qty": 3, "value_unit": 1e2}]}"#),
+    // A gift: a price of nothing.
+    (
+        52,
+        r#"{"order_number": 1053, "order_items": [{"qty": 1, "value_unit": 129.90}, {"qty": 1, "value_unit": 0}]}"#,
+    ),
+    // Malformed: priced and unpriced items together.
+    (
+        55,
+        r#"{"order_number": 1056, "order_items": [{"qty": 1, "value_unit": 649.50}, {"qty": 2}]}"#,
+    ),
+    // No prices but a total, which is split over the items by quantity.
+    (
+        59,
+        r#"{"order_number": 1060, "order_items": [{"product": "Goiabada cascão", "qty": 1}, {"product": "Queijo minas", "qty": 2}], "total": 100.00}"#,
+    ),
+    // A total alone.
+    (62, r#"{"order_number": 1063, "total": "73.45"}"#),
+    // A stated total that agrees within half a cent an item: 4.995 rounded up by the shop.
+    (
+        66,
+        r#"{"order_number": 1067, "order_items": [{"qty": 0.5, "value_unit": 9.99}], "total": 5.00}"#,
+    ),
+    // Malformed: one thing said twice, under both of its names.
+    (
+        69,
+        r#"{"order_number": 1070, "numero_pedido": 1071, "order_items": [{"qty": 1, "value_unit": 21.50}]}"#,
+    ),
+    // Fields that mean nothing to us.
+    (
+        73,
+        r#"{"order_number": 1074, "channel": {"name": "balcão", "tags": ["loja 3", null]}, "order_items": [{"qty": 2, "value_unit": 79.90, "colour": "azul"}]}"#,
+    ),
+    // Malformed: the stated total is not what the items come to.
+    (
+        76,
+        r#"{"order_number": 1077, "order_items": [{"qty": 2, "value_unit": 129.90}], "total": 129.90}"#,
+    ),
+    // A number as a string.
+    (80, r#"{"order_number": "1081", "order_items": [{"qty": 1, "value_unit": 189.00}]}"#),
+    // `null` is as if absent.
+    (
+        84,
+        r#"{"order_number": 1085, "order_items": [{"product": null, "qty": 1, "value_unit": 27.99}], "total": null}"#,
+    ),
+    // Four decimals each.
+    (
+        87,
+        r#"{"order_number": 1088, "order_items": [{"qty": 0.3333, "value_unit": 0.0001}, {"qty": 12.3456, "value_unit": 78.9012}]}"#,
+    ),
+    // Malformed: nothing at all.
+    (90, "{}"),
+    // Again an order that stands above, at position 87: the same, once more.
+    (
+        94,
+        r#"{"order_number": 1088, "order_items": [{"qty": 0.3333, "value_unit": 0.0001}, {"qty": 12.3456, "value_unit": 78.9012}]}"#,
+    ),
+    // A text escaped in part, spaces where JSON allows them.
+    (
+        97,
+        r#"{ "order_number" : 1098 , "order_items" : [ { "product" : "A\u00e7a\u00ed 1 L" , "qty" : 6 , "value_unit" : 32.5 } ] }"#,
+    ),
+];
+
+/// The same orders every time, each as its JSON text.
+#[must_use]
+pub fn orders() -> Vec<String> {
+    let mut random = Random(2026);
+    (0..ORDERS)
+        .map(|position| {
+            // Drawn in any case, so that a change of the list leaves the others as they are.
+            let drawn = ordinary(FIRST_NUMBER + position, &mut random);
+            let positioned = POSITIONED.iter().find(|(at, _)| *at == position);
+            positioned.map_or(drawn, |(_, text)| (*text).to_owned())
+        })
+        .collect()
+}
+
+/// The whole file: a JSON array, an order a line.
+#[must_use]
+pub fn file() -> String {
+    format!("[\n  {}\n]\n", orders().join(",\n  "))
+}
+
+fn ordinary(number: usize, random: &mut Random) -> String {
+    let with_products = random.below(3) == 0;
+    let items: Vec<_> = (0..=random.below(4)).map(|_| item(with_products, random)).collect();
+    format!(r#"{{"order_number": {number}, "order_items": [{}]}}"#, items.join(", "))
+}
+
+fn item(with_product: bool, random: &mut Random) -> String {
+    let (name, cents, by_weight) = PRODUCTS[random.below(PRODUCTS.len())];
+    // Up to 10 % off, so that prices vary.
+    let cents = cents - cents * random.below(11) as u64 / 100;
+    let quantity = match by_weight {
+        true => format!("{}.{:03}", random.below(4), 50 * (1 + random.below(19))),
+        false => (1 + random.below(6)).to_string(),
+    };
+    let product = if with_product { format!(r#""product": "{name}", "#) } else { String::new() };
+    let price = format!("{}.{:02}", cents / 100, cents % 100);
+    format!(r#"{{{product}"qty": {quantity}, "value_unit": {price}}}"#)
+}
+
+/// SplitMix64: small, and the same on every machine and in every version of every library.
+#[derive(Clone, Debug)]
+pub struct Random(pub u64);
+
+impl Random {
+    /// The next 64 bits.
+    pub const fn bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// From 0 to `end`, which is above 0 and not itself included.
+    pub fn below(&mut self, end: usize) -> usize {
+        // A remainder of `end` fits where `end` does.
+        usize::try_from(self.bits() % end as u64).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_committed_file_is_what_the_generator_makes() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../samples/sales_sample.json");
+        let committed = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(committed == file(), "run: cargo run -p testbed -- samples > {path}");
+    }
+
+    #[test]
+    fn the_file_is_an_array_of_a_hundred_objects() {
+        let orders: Vec<serde_json::Map<String, serde_json::Value>> =
+            serde_json::from_str(&file()).unwrap();
+        assert_eq!(orders.len(), ORDERS);
+    }
+}

@@ -1,0 +1,236 @@
+//! The built program, run as a user runs it.
+
+use std::{
+    env,
+    ffi::{OsStr, OsString},
+    fs,
+    path::{Path, PathBuf},
+    process::ExitStatus,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, anyhow, ensure};
+pub use rustix::process::Signal;
+
+use crate::{
+    database::Database,
+    guard::Folder,
+    kafka::Kafka,
+    process::{Launch, Process},
+};
+
+/// A command line with its environment, to be started.
+///
+/// Nothing of the surroundings gets in: neither variables of the same prefix nor a file of the
+/// working folder, which is a new one.
+#[derive(Clone, Debug)]
+pub struct VendasCommand {
+    program: PathBuf,
+    args: Vec<OsString>,
+    env: Vec<(OsString, Option<OsString>)>,
+    input: Vec<u8>,
+}
+
+impl VendasCommand {
+    /// `program` is `env!("CARGO_BIN_EXE_vendas")`.
+    #[must_use]
+    pub fn new(program: impl Into<PathBuf>) -> Self {
+        let inherited = env::vars_os().map(|(name, _)| name).filter(|name| {
+            name.to_string_lossy().starts_with("VENDAS_")
+                || ["FAILPOINTS", "RUST_LOG", "NO_COLOR"].iter().any(|other| name == other)
+        });
+        Self {
+            program: program.into(),
+            args: Vec::new(),
+            env: inherited.map(|name| (name, None)).collect(),
+            input: Vec::new(),
+        }
+    }
+
+    /// Further words of the command line.
+    #[must_use]
+    pub fn args(mut self, args: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// A variable of its environment.
+    #[must_use]
+    pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.env.push((name.as_ref().to_owned(), Some(value.as_ref().to_owned())));
+        self
+    }
+
+    /// The broker and the topics that it shall read.
+    #[must_use]
+    pub fn kafka(self, kafka: &Kafka, topics: &[&str]) -> Self {
+        self.env("VENDAS_KAFKA__BROKERS", kafka.address())
+            .env("VENDAS_KAFKA__TOPICS", topics.join(","))
+    }
+
+    /// The database that it shall write.
+    #[must_use]
+    pub fn database(self, database: &Database) -> Self {
+        database
+            .settings()
+            .into_iter()
+            .fold(self, |command, (name, value)| command.env(name, value))
+    }
+
+    /// What it finds on its standard input; else it is empty.
+    #[must_use]
+    pub fn input(mut self, input: impl Into<Vec<u8>>) -> Self {
+        self.input = input.into();
+        self
+    }
+
+    /// Starts it.
+    ///
+    /// # Errors
+    /// Where the program isn't there.
+    pub fn start(&self) -> Result<Vendas> {
+        ensure!(self.program.exists(), "there is no program {}", self.program.display());
+        let folder = Folder::new("vendas")?;
+        let process = Process::start(&Launch {
+            program: self.program.as_os_str(),
+            args: self.args.clone(),
+            env: self.env.clone(),
+            folder: folder.path(),
+            user: None,
+            input: &self.input,
+            stdout: &folder.path().join("stdout"),
+            stderr: Some(&folder.path().join("stderr")),
+        })?;
+        Ok(Vendas { process: Mutex::new(process), folder })
+    }
+
+    /// Starts it and waits for its end.
+    ///
+    /// # Errors
+    /// Where the program isn't there, or runs on at `deadline`, with the end of its log.
+    pub async fn run(&self, deadline: Duration) -> Result<Ended> {
+        self.start()?.wait_exit(deadline).await
+    }
+}
+
+/// A running `vendas`. Dropping it kills it.
+#[derive(Debug)]
+pub struct Vendas {
+    // Before the folder, so that it is dropped, and with it the process killed, first.
+    process: Mutex<Process>,
+    folder: Folder,
+}
+
+/// What a run left behind.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// `None`: a signal ended it.
+    pub code: Option<i32>,
+    /// How it ended.
+    pub status: ExitStatus,
+    /// All that it printed.
+    pub stdout: String,
+    /// All that it logged.
+    pub stderr: String,
+    state: String,
+}
+
+impl Ended {
+    /// Checks the exit code.
+    ///
+    /// # Errors
+    /// Where it is another one, with the command and the end of its log.
+    pub fn expect_code(self, code: i32) -> Result<Self> {
+        if self.code == Some(code) {
+            return Ok(self);
+        }
+        Err(anyhow!("expected exit code {code}: {}", self.state))
+    }
+
+    /// The command, how it ended and the end of its log: for a failure's message.
+    #[must_use]
+    pub fn state(&self) -> &str {
+        &self.state
+    }
+}
+
+impl Vendas {
+    fn lock(&self) -> MutexGuard<'_, Process> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Its process.
+    #[must_use]
+    pub fn process_id(&self) -> u32 {
+        self.lock().id()
+    }
+
+    /// Whether it runs.
+    ///
+    /// # Errors
+    /// Where the kernel doesn't say.
+    pub fn is_running(&self) -> Result<bool> {
+        Ok(self.lock().exit_status()?.is_none())
+    }
+
+    /// Sends it a signal: `Signal::TERM`, `INT`, `STOP`, `CONT`; for KILL there is [`Self::kill`].
+    ///
+    /// # Errors
+    /// Where it has ended, with the end of its log.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        self.lock().signal(signal)
+    }
+
+    /// Kills it, and returns when it is gone.
+    ///
+    /// # Errors
+    /// Where the kernel refuses.
+    pub fn kill(&self) -> Result<()> {
+        self.lock().kill()
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// Where it runs on at `deadline`, with the end of its log; it is killed then.
+    pub async fn wait_exit(self, deadline: Duration) -> Result<Ended> {
+        let Self { process, folder } = self;
+        let mut process = process.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let status = process.wait(deadline).await?;
+        Ok(Ended {
+            code: status.code(),
+            status,
+            stdout: read(&folder.path().join("stdout"))?,
+            stderr: read(&folder.path().join("stderr"))?,
+            state: process.state(),
+        })
+    }
+
+    /// What it has printed so far.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn stdout(&self) -> Result<String> {
+        read(&self.folder.path().join("stdout"))
+    }
+
+    /// What it has logged so far.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn stderr(&self) -> Result<String> {
+        read(&self.folder.path().join("stderr"))
+    }
+
+    /// The command, whether it runs, and what it logged last: for a failure's message.
+    #[must_use]
+    pub fn state(&self) -> String {
+        self.lock().state()
+    }
+}
+
+fn read(path: &Path) -> Result<String> {
+    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
