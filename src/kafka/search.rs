@@ -1,6 +1,6 @@
 //! Looks for the leader of a partition until there is one, or until that is hopeless.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use kafka_protocol::ResponseError;
 use tokio::sync::mpsc;
@@ -13,6 +13,9 @@ use super::{
     trouble::Trouble,
 };
 use crate::outage::Gravity;
+
+/// How long a leader may take to move before that is worth a word.
+const MOVING: Duration = Duration::from_secs(2);
 
 /// A running subscription and the metadata that led to it.
 pub(super) struct Found {
@@ -101,6 +104,10 @@ impl Search {
         Ok(())
     }
 
+    fn is_fresh(&self) -> bool {
+        self.trouble.as_ref().is_none_or(|trouble| trouble.age() < MOVING)
+    }
+
     fn trouble(&mut self) -> &mut Trouble {
         self.trouble.get_or_insert_with(|| self.cluster.troubles.begin())
     }
@@ -110,8 +117,8 @@ impl Search {
         let (partition, offset) = (self.partition.clone(), self.position);
         match loss {
             Loss::Error(ResponseError::OffsetOutOfRange) => None,
-            // A leader that moves is no outage, unless newer metadata doesn't know better.
-            Loss::Error(error) if self.trouble.is_none() && is_about_leadership(error) => None,
+            // A leader that moves is no outage, unless it takes long.
+            Loss::Error(error) if is_about_leadership(error) && self.is_fresh() => None,
             Loss::Stuck(detail) => {
                 Some(Setback::Final(ReadError::Corrupt { partition, offset, detail }))
             }
