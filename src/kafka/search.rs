@@ -7,8 +7,9 @@ use tokio::sync::mpsc;
 
 use super::{
     KafkaError, NextOffset, ReadError, TopicPartition,
-    cluster::{Bound, Cluster, Leader},
+    cluster::{Cluster, Leader},
     connection::CallError,
+    offsets::Bound,
     subscription::{Feed, Loss, Subscription},
     trouble::Trouble,
 };
