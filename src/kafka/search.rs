@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use kafka_protocol::ResponseError;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::sleep};
 
 use super::{
     KafkaError, NextOffset, ReadError, TopicPartition,
@@ -17,6 +17,9 @@ use crate::outage::Gravity;
 
 /// How long a leader may take to move before that is worth a word.
 const MOVING: Duration = Duration::from_secs(2);
+
+/// How long after something final was seen it is looked at again.
+const DOUBT: Duration = Duration::from_millis(200);
 
 /// A running subscription and the metadata that led to it.
 pub(super) struct Found {
@@ -93,7 +96,7 @@ impl Search {
             Setback::Suspicion(error) if self.suspected => return Err(error),
             Setback::Suspicion(_) => {
                 self.suspected = true;
-                self.trouble().wait_silently().await;
+                sleep(DOUBT).await;
                 return Ok(());
             }
             Setback::Passing(gravity, cause) => {
