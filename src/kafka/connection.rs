@@ -25,7 +25,7 @@ pub(super) struct Connection {
 pub(super) enum CallError {
     /// The broker doesn't offer this request in a version that we speak.
     NoVersion(&'static str),
-    /// No answer within the deadline to what is named.
+    /// No answer within the deadline, at what is named.
     Late(&'static str),
     /// The connection couldn't be made, or broke.
     Broken(String),
@@ -35,7 +35,7 @@ impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoVersion(what) => write!(f, "offers no version of {what} that is known here"),
-            Self::Late(what) => write!(f, "no answer to {what} in time"),
+            Self::Late(what) => write!(f, "no answer in time ({what})"),
             Self::Broken(cause) => f.write_str(cause),
         }
     }

@@ -109,6 +109,13 @@ struct Fetcher {
     last_arrival: Instant,
 }
 
+/// However a fetcher ends, a panic included, nobody is to wait at its inbox any longer.
+impl Drop for Fetcher {
+    fn drop(&mut self) {
+        *lock(&self.inbox.waiting) = None;
+    }
+}
+
 impl Fetcher {
     fn new(address: String, limits: Limits, inbox: Arc<Inbox>) -> Self {
         Self {

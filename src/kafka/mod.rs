@@ -23,6 +23,8 @@ mod offset;
 mod offsets;
 mod reader;
 mod record;
+#[cfg(test)]
+mod samples;
 mod search;
 mod subscription;
 mod trouble;

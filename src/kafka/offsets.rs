@@ -1,20 +1,37 @@
-//! Asks many partitions for their earliest or last offsets, at all their leaders at once.
+//! Asks for the earliest or last offsets of partitions, at all their leaders at once.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
 use futures::future::join_all;
-use kafka_protocol::ResponseError;
+use kafka_protocol::{
+    ResponseError,
+    messages::{
+        ListOffsetsRequest,
+        list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic},
+    },
+};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::{
     KafkaError, NextOffset, OffsetAt, TopicPartition,
-    cluster::{Bound, Cluster},
+    cluster::{Cluster, topic_name},
     connection::CallError,
     trouble::backoff,
 };
+
+/// Which offset of a partition is asked for, and to whom it is visible.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Bound {
+    Start,
+    HighWatermark,
+    LastStable,
+}
+
+/// The answer for one partition: its offset or why not.
+pub(super) type BoundOf = (TopicPartition, Result<NextOffset, ResponseError>);
 
 /// The offsets of `partitions`, in their order.
 pub(super) async fn offsets(
@@ -135,5 +152,53 @@ impl Inquiry<'_> {
             Err(error) => self.cause = format!("{partition}: {error}"),
         }
         Ok(())
+    }
+}
+
+impl Cluster {
+    /// Asks the leader at `address` for offsets of partitions that it leads.
+    pub(super) async fn bounds(
+        &self,
+        address: &str,
+        partitions: Vec<(TopicPartition, i32)>,
+        bound: Bound,
+        deadline: Instant,
+    ) -> Result<Vec<BoundOf>, CallError> {
+        let mut topics: BTreeMap<&str, Vec<ListOffsetsPartition>> = BTreeMap::new();
+        let timestamp = if matches!(bound, Bound::Start) { -2 } else { -1 };
+        for (partition, epoch) in &partitions {
+            topics.entry(&partition.topic).or_default().push(
+                ListOffsetsPartition::default()
+                    .with_partition_index(partition.partition)
+                    .with_current_leader_epoch(*epoch)
+                    .with_timestamp(timestamp),
+            );
+        }
+        let topics = topics.into_iter().map(|(name, partitions)| {
+            ListOffsetsTopic::default().with_name(topic_name(name)).with_partitions(partitions)
+        });
+        let request = ListOffsetsRequest::default()
+            .with_replica_id((-1).into())
+            .with_isolation_level(i8::from(matches!(bound, Bound::LastStable)))
+            .with_topics(topics.collect());
+        let response = self.call(address, request, deadline).await?;
+        let mut answers = HashMap::new();
+        for topic in &response.topics {
+            for answer in &topic.partitions {
+                answers.insert((topic.name.0.as_str(), answer.partition_index), answer);
+            }
+        }
+        let bounds = partitions.into_iter().map(|(partition, _)| {
+            let answer = answers.get(&(&*partition.topic, partition.partition));
+            let offset = match answer {
+                Some(answer) => match ResponseError::try_from_code(answer.error_code) {
+                    Some(error) => Err(error),
+                    None => NextOffset::new(answer.offset).ok_or(ResponseError::OffsetNotAvailable),
+                },
+                None => Err(ResponseError::UnknownTopicOrPartition),
+            };
+            (partition, offset)
+        });
+        Ok(bounds.collect())
     }
 }

@@ -166,3 +166,6 @@ impl PartitionReader {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,18 +1,25 @@
 //! Looks for the leader of a partition until there is one, or until that is hopeless.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use kafka_protocol::ResponseError;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::sleep};
 
 use super::{
     KafkaError, NextOffset, ReadError, TopicPartition,
-    cluster::{Bound, Cluster, Leader},
+    cluster::{Cluster, Leader},
     connection::CallError,
+    offsets::Bound,
     subscription::{Feed, Loss, Subscription},
     trouble::Trouble,
 };
 use crate::outage::Gravity;
+
+/// How long a leader may take to move before that is worth a word.
+const MOVING: Duration = Duration::from_secs(2);
+
+/// How long after something final was seen it is looked at again.
+const DOUBT: Duration = Duration::from_millis(200);
 
 /// A running subscription and the metadata that led to it.
 pub(super) struct Found {
@@ -89,7 +96,7 @@ impl Search {
             Setback::Suspicion(error) if self.suspected => return Err(error),
             Setback::Suspicion(_) => {
                 self.suspected = true;
-                self.trouble().wait_silently().await;
+                sleep(DOUBT).await;
                 return Ok(());
             }
             Setback::Passing(gravity, cause) => {
@@ -101,6 +108,10 @@ impl Search {
         Ok(())
     }
 
+    fn is_fresh(&self) -> bool {
+        self.trouble.as_ref().is_none_or(|trouble| trouble.age() < MOVING)
+    }
+
     fn trouble(&mut self) -> &mut Trouble {
         self.trouble.get_or_insert_with(|| self.cluster.troubles.begin())
     }
@@ -110,8 +121,8 @@ impl Search {
         let (partition, offset) = (self.partition.clone(), self.position);
         match loss {
             Loss::Error(ResponseError::OffsetOutOfRange) => None,
-            // A leader that moves is no outage, unless newer metadata doesn't know better.
-            Loss::Error(error) if self.trouble.is_none() && is_about_leadership(error) => None,
+            // A leader that moves is no outage, unless it takes long.
+            Loss::Error(error) if is_about_leadership(error) && self.is_fresh() => None,
             Loss::Stuck(detail) => {
                 Some(Setback::Final(ReadError::Corrupt { partition, offset, detail }))
             }

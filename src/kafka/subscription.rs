@@ -133,3 +133,64 @@ impl Ready {
         self.room.send(Feed::Lost(loss, self.subscription.trouble));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kafka::samples::{BatchOf, at};
+
+    /// What becomes of `bytes` that came for a partition at offset 1.
+    async fn outcome(
+        bytes: &[u8],
+        total: usize,
+        first: bool,
+    ) -> (NextOffset, Result<Option<Delivery>, Loss>) {
+        let (feed, _reader) = mpsc::channel(1);
+        let partition =
+            TopicPartition { topic: "orders".into(), partition: 0, topic_id: Uuid::nil() };
+        let subscription =
+            Subscription { partition, position: at(1), leader_epoch: 0, feed, trouble: None };
+        let mut ready = await_room(subscription).await.unwrap();
+        let data = PartitionData::default().with_records(Some(Bytes::copy_from_slice(bytes)));
+        let result = ready.take_in(data, total, first);
+        (ready.subscription.position, result)
+    }
+
+    #[tokio::test]
+    async fn the_next_fetch_goes_on_behind_the_last_whole_batch() {
+        let bytes = [
+            BatchOf::plain(1, &[b"a", b"b"]).encode(),
+            BatchOf { next: 9, ..BatchOf::plain(5, &[b"c"]) }.encode(),
+            BatchOf::plain(9, &[b"d"]).encode(),
+        ]
+        .concat();
+        let (position, result) = outcome(&bytes[..bytes.len() - 1], bytes.len(), true).await;
+        assert_eq!(position, at(9));
+        assert!(!result.unwrap().unwrap().ends_here);
+    }
+
+    #[tokio::test]
+    async fn a_batch_that_never_comes_whole_halts_instead_of_looping() {
+        let bytes = BatchOf::plain(1, &[b"a"]).encode();
+        let partial = &bytes[..bytes.len() - 1];
+        let (position, result) = outcome(partial, partial.len(), true).await;
+        assert!(matches!(result, Err(Loss::Stuck(_))) && position == at(1));
+        // Behind others it may only have lacked space, and is asked for again.
+        assert!(matches!(outcome(partial, partial.len(), false).await.1, Ok(None)));
+    }
+
+    #[tokio::test]
+    async fn records_below_the_position_alone_halt_instead_of_looping() {
+        let bytes = BatchOf::plain(0, &[b"a"]).encode();
+        assert!(matches!(outcome(&bytes, bytes.len(), true).await.1, Err(Loss::Stuck(_))));
+    }
+
+    #[tokio::test]
+    async fn a_faulty_header_is_handed_on_and_ends_the_subscription() {
+        let mut bytes = BatchOf::plain(1, &[b"a"]).encode();
+        bytes[16] = 0;
+        let (_, result) = outcome(&bytes, bytes.len(), true).await;
+        let delivery = result.unwrap().unwrap();
+        assert!(delivery.ends_here && delivery.chunk.bytes.len() == bytes.len());
+    }
+}

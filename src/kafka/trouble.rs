@@ -36,6 +36,7 @@ pub(super) struct Troubles {
 pub(super) struct Trouble {
     shared: Arc<Troubles>,
     backoff: ExponentialBackoff,
+    since: Instant,
     over: bool,
 }
 
@@ -46,7 +47,7 @@ impl Troubles {
 
     pub(super) fn begin(self: &Arc<Self>) -> Trouble {
         *self.partitions.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        Trouble { shared: Arc::clone(self), backoff: backoff(), over: false }
+        Trouble { shared: Arc::clone(self), backoff: backoff(), since: Instant::now(), over: false }
     }
 }
 
@@ -55,6 +56,11 @@ impl Trouble {
     pub(super) async fn wait(&mut self, gravity: Gravity, cause: &(dyn Display + Sync)) {
         self.shared.outage.failed(gravity, cause);
         self.wait_silently().await;
+    }
+
+    /// How long it has lasted.
+    pub(super) fn age(&self) -> Duration {
+        self.since.elapsed()
     }
 
     /// Waits without a word: what is wrong isn't certain yet.
