@@ -68,9 +68,11 @@ impl Outage {
         }
     }
 
-    /// Notes that the server answered, and says so if it had been out of reach.
-    pub fn recovered(&self) {
-        let ended = self.lock().take();
+    /// Notes that the server answered what it was asked at `asked`, and says so if it had been out
+    /// of reach. What it was asked before the outage began, and whose answer was only looked at
+    /// later, says nothing.
+    pub fn recovered(&self, asked: Instant) {
+        let ended = self.lock().take_if(|outage| outage.since < asked);
         if let Some(outage) = ended {
             let elapsed_ms = outage.since.elapsed().as_millis();
             info!(server = self.server, attempts = outage.attempts, elapsed_ms, "going on");
@@ -80,5 +82,23 @@ impl Outage {
     fn lock(&self) -> MutexGuard<'_, Option<Current>> {
         // Nothing can be left half done under this lock, so a poisoned one is as good.
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::{Gravity, Outage};
+
+    #[test]
+    fn an_answer_to_an_older_question_does_not_end_an_outage() {
+        let outage = Outage::new("server");
+        let before = Instant::now();
+        outage.failed(Gravity::PassesByItself, &"gone");
+        outage.recovered(before);
+        assert!(outage.lock().is_some());
+        outage.recovered(Instant::now());
+        assert!(outage.lock().is_none());
     }
 }

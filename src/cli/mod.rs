@@ -128,6 +128,9 @@ pub fn run(
     arguments: impl IntoIterator<Item = OsString>,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<(), CliError> {
+    // Reads $FAILPOINTS, for tests alone.
+    #[cfg(feature = "failpoints")]
+    let _scenario = fail::FailScenario::setup();
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         // --help and --version come this way too, and are no failure.

@@ -12,18 +12,19 @@ use std::{
 use kafka_protocol::{
     ResponseError,
     messages::{
-        ListOffsetsRequest, MetadataRequest, MetadataResponse, TopicName,
-        list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic},
-        metadata_request::MetadataRequestTopic,
+        MetadataRequest, MetadataResponse, TopicName, metadata_request::MetadataRequestTopic,
         metadata_response::MetadataResponseTopic,
     },
     protocol::StrBytes,
 };
-use tokio::{sync::Mutex as AsyncMutex, time::Instant};
+use tokio::{
+    sync::Mutex as AsyncMutex,
+    time::{Instant, timeout_at},
+};
 use uuid::Uuid;
 
 use super::{
-    KafkaError, NextOffset, Settings, TopicPartition,
+    KafkaError, Settings, TopicPartition,
     bridge::Api,
     connection::{CallError, Connection},
     fetcher::Fetchers,
@@ -49,7 +50,7 @@ pub(super) struct Topic {
     pub(super) partitions: BTreeMap<i32, Result<Leader, String>>,
 }
 
-/// An answer about a topic, and the how manieth it is: what has failed with one needs a newer one.
+/// An answer about a topic, numbered: what has failed with one answer needs a newer one.
 #[derive(Clone, Debug)]
 pub(super) struct Known {
     pub(super) generation: u64,
@@ -70,17 +71,6 @@ pub(super) struct Cluster {
     /// Whom to ask for metadata, the last one that answered first.
     candidates: Mutex<Vec<String>>,
 }
-
-/// Which offset of a partition is asked for, and to whom it is visible.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Bound {
-    Start,
-    HighWatermark,
-    LastStable,
-}
-
-/// The answer for one partition: its offset or why not.
-pub(super) type BoundOf = (TopicPartition, Result<NextOffset, ResponseError>);
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Nothing is left half done under these locks, so a poisoned one is as good.
@@ -116,8 +106,11 @@ impl Cluster {
         deadline: Instant,
     ) -> Result<M::Response, CallError> {
         let slot = Arc::clone(lock(&self.connections).entry(address.to_owned()).or_default());
+        let mut attempts = 0;
         loop {
-            let mut held = slot.lock().await;
+            attempts += 1;
+            let waited = timeout_at(deadline, slot.lock()).await;
+            let mut held = waited.map_err(|_| CallError::Late("connecting"))?;
             let used_before = held.is_some();
             let connection = match &*held {
                 Some(connection) => Arc::clone(connection),
@@ -135,7 +128,7 @@ impl Cluster {
                 }
             }
             // Brokers close connections that are idle for long, which says nothing about them.
-            if used_before && matches!(result, Err(CallError::Broken(_))) {
+            if used_before && attempts == 1 && matches!(result, Err(CallError::Broken(_))) {
                 continue;
             }
             return result;
@@ -143,11 +136,7 @@ impl Cluster {
     }
 
     /// The topic called `name`; asked for anew unless there is an answer newer than `stale`.
-    pub(super) async fn topic(
-        &self,
-        name: &Arc<str>,
-        stale: Option<u64>,
-    ) -> Result<Known, KafkaError> {
+    async fn topic(&self, name: &Arc<str>, stale: Option<u64>) -> Result<Known, KafkaError> {
         let slot = Arc::clone(lock(&self.topics).entry(Arc::clone(name)).or_default());
         // Held while asking: those who wait here take the same answer.
         let mut known = slot.lock().await;
@@ -159,6 +148,22 @@ impl Cluster {
         let generation = known.as_ref().map_or(0, |known| known.generation + 1);
         let topic = self.metadata(std::slice::from_ref(name)).await?.remove(name).map(Arc::new);
         Ok(known.insert(Known { generation, topic }).clone())
+    }
+
+    /// The topic of `partition`; what is known is asked for again if it doesn't know of that one.
+    pub(super) async fn topic_of(
+        &self,
+        partition: &TopicPartition,
+        stale: Option<u64>,
+    ) -> Result<Known, KafkaError> {
+        let known = self.topic(&partition.topic, stale).await?;
+        let knows = |topic: &Arc<Topic>| {
+            topic.id == partition.topic_id && topic.partitions.contains_key(&partition.partition)
+        };
+        if stale.is_some() || known.topic.as_ref().is_some_and(knows) {
+            return Ok(known);
+        }
+        self.topic(&partition.topic, Some(known.generation)).await
     }
 
     /// The topics among `names` that exist.
@@ -253,52 +258,6 @@ impl Cluster {
 
     pub(super) fn unreachable(&self, cause: String) -> KafkaError {
         KafkaError::Unreachable { brokers: self.settings.brokers.join(", "), cause }
-    }
-
-    /// Asks the leader at `address` for offsets of partitions that it leads.
-    pub(super) async fn bounds(
-        &self,
-        address: &str,
-        partitions: Vec<(TopicPartition, i32)>,
-        bound: Bound,
-        deadline: Instant,
-    ) -> Result<Vec<BoundOf>, CallError> {
-        let mut topics: BTreeMap<&str, Vec<ListOffsetsPartition>> = BTreeMap::new();
-        let timestamp = if matches!(bound, Bound::Start) { -2 } else { -1 };
-        for (partition, epoch) in &partitions {
-            topics.entry(&partition.topic).or_default().push(
-                ListOffsetsPartition::default()
-                    .with_partition_index(partition.partition)
-                    .with_current_leader_epoch(*epoch)
-                    .with_timestamp(timestamp),
-            );
-        }
-        let topics = topics.into_iter().map(|(name, partitions)| {
-            ListOffsetsTopic::default().with_name(topic_name(name)).with_partitions(partitions)
-        });
-        let request = ListOffsetsRequest::default()
-            .with_replica_id((-1).into())
-            .with_isolation_level(i8::from(matches!(bound, Bound::LastStable)))
-            .with_topics(topics.collect());
-        let response = self.call(address, request, deadline).await?;
-        let mut answers = HashMap::new();
-        for topic in &response.topics {
-            for answer in &topic.partitions {
-                answers.insert((topic.name.0.as_str(), answer.partition_index), answer);
-            }
-        }
-        let bounds = partitions.into_iter().map(|(partition, _)| {
-            let answer = answers.get(&(&*partition.topic, partition.partition));
-            let offset = match answer {
-                Some(answer) => match ResponseError::try_from_code(answer.error_code) {
-                    Some(error) => Err(error),
-                    None => NextOffset::new(answer.offset).ok_or(ResponseError::OffsetNotAvailable),
-                },
-                None => Err(ResponseError::UnknownTopicOrPartition),
-            };
-            (partition, offset)
-        });
-        Ok(bounds.collect())
     }
 }
 

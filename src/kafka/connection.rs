@@ -1,6 +1,6 @@
 //! One connection to one broker, with a deadline on everything.
 
-use std::{fmt, sync::Arc};
+use std::{error::Error, fmt, io, sync::Arc};
 
 use rskafka::messenger::{Messenger, RequestError, SyncVersionsError};
 use tokio::{
@@ -25,7 +25,7 @@ pub(super) struct Connection {
 pub(super) enum CallError {
     /// The broker doesn't offer this request in a version that we speak.
     NoVersion(&'static str),
-    /// No answer within the deadline to what is named.
+    /// No answer within the deadline, at what is named.
     Late(&'static str),
     /// The connection couldn't be made, or broke.
     Broken(String),
@@ -35,7 +35,7 @@ impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoVersion(what) => write!(f, "offers no version of {what} that is known here"),
-            Self::Late(what) => write!(f, "no answer to {what} in time"),
+            Self::Late(what) => write!(f, "no answer in time ({what})"),
             Self::Broken(cause) => f.write_str(cause),
         }
     }
@@ -55,6 +55,7 @@ impl Connection {
             let mut messenger = Messenger::new(stream, MAX_RESPONSE_BYTES, Arc::clone(client_id));
             messenger.sync_versions().await.map_err(|error| match error {
                 SyncVersionsError::NoWorkingVersion => CallError::NoVersion("ApiVersions"),
+                SyncVersionsError::RequestError(error) => CallError::broken(innermost(&error)),
                 other => CallError::broken(other),
             })?;
             Ok(Self { messenger })
@@ -71,9 +72,24 @@ impl Connection {
         match timeout_at(deadline, self.messenger.request(Outgoing(message))).await {
             Ok(Ok(Incoming(response))) => Ok(response),
             Ok(Err(RequestError::NoVersionMatch { .. })) => Err(CallError::NoVersion(M::NAME)),
-            Ok(Err(error)) => Err(CallError::broken(error)),
+            Ok(Err(error)) => Err(CallError::broken(innermost(&error))),
             Err(_) => Err(CallError::Late(M::NAME)),
         }
+    }
+}
+
+/// What is wrong beneath all that wraps it; a broker that goes away shows as an early end.
+fn innermost(error: &RequestError) -> String {
+    if let RequestError::Poisoned(cause) = error {
+        return innermost(cause);
+    }
+    let mut cause: &dyn Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    match cause.downcast_ref::<io::Error>().map(io::Error::kind) {
+        Some(io::ErrorKind::UnexpectedEof) => "closed the connection".to_owned(),
+        _ => cause.to_string(),
     }
 }
 

@@ -104,7 +104,8 @@ impl Decoder {
         }
         let aborted = header.transactional && self.excluded.contains(&header.producer_id);
         let known = header.next_offset <= self.position;
-        let passed_over = header.control || aborted || known || header.records == 0;
+        let empty = header.size_bytes == HEADER_BYTES && header.records == 0;
+        let passed_over = header.control || aborted || known || empty;
         if !passed_over && !may_open {
             return Ok(false);
         }
@@ -203,3 +204,6 @@ impl OpenBatch {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

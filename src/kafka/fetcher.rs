@@ -1,14 +1,14 @@
 //! Fetches, one task and one connection a broker, for all partitions that it leads.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use bytes::Bytes;
-use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
 use kafka_protocol::{
     ResponseError,
     messages::{
@@ -24,11 +24,9 @@ use tokio::{
 use uuid::Uuid;
 
 use super::{
-    NextOffset, Settings, TopicPartition,
+    Settings,
     connection::{CallError, Connection},
-    decode::{Aborted, Chunk},
-    header::scan,
-    trouble::Trouble,
+    subscription::{Loss, Ready, Subscription, Waiting, await_room},
 };
 
 /// How long a broker may wait for records to come.
@@ -45,38 +43,6 @@ const RESPONSE_BYTES: i32 = 16 << 20;
 const STALE_AFTER: Duration = Duration::from_secs(60);
 /// A fetcher without partitions keeps its connection for this long.
 const IDLE_FOR: Duration = Duration::from_secs(10);
-
-/// A partition to fetch from its leader on, and where to.
-pub(super) struct Subscription {
-    pub(super) partition: TopicPartition,
-    pub(super) position: NextOffset,
-    pub(super) leader_epoch: i32,
-    pub(super) feed: mpsc::Sender<Feed>,
-    /// Ends with the first answer without an error.
-    pub(super) trouble: Option<Trouble>,
-}
-
-/// What a subscription brings.
-#[derive(Debug)]
-pub(super) enum Feed {
-    /// Records to decode.
-    Chunk(Chunk),
-    /// The last of it: the subscription has ended, and why.
-    Lost(Loss, Option<Trouble>),
-}
-
-/// Why a subscription ended.
-#[derive(Clone, Debug)]
-pub(super) enum Loss {
-    /// The connection failed, or the broker.
-    Connection(String),
-    /// The broker doesn't speak our version of Fetch.
-    NoVersion(String),
-    /// The broker has an error for this partition.
-    Error(ResponseError),
-    /// What came can't be stepped over.
-    Stuck(String),
-}
 
 /// The fetchers of one Kafka, by their broker's address.
 pub(super) struct Fetchers {
@@ -133,20 +99,6 @@ impl Fetchers {
     }
 }
 
-/// A subscription with room for one more item in its feed.
-struct Ready {
-    subscription: Subscription,
-    room: mpsc::OwnedPermit<Feed>,
-}
-
-/// A subscription waiting for that room; `None` once its reader is gone.
-type Waiting = BoxFuture<'static, Option<Ready>>;
-
-async fn await_room(subscription: Subscription) -> Option<Ready> {
-    let room = subscription.feed.clone().reserve_owned().await.ok()?;
-    Some(Ready { subscription, room })
-}
-
 struct Fetcher {
     address: String,
     limits: Limits,
@@ -155,6 +107,13 @@ struct Fetcher {
     ready: VecDeque<Ready>,
     held_back: FuturesUnordered<Waiting>,
     last_arrival: Instant,
+}
+
+/// However a fetcher ends, a panic included, nobody is to wait at its inbox any longer.
+impl Drop for Fetcher {
+    fn drop(&mut self) {
+        *lock(&self.inbox.waiting) = None;
+    }
 }
 
 impl Fetcher {
@@ -204,7 +163,7 @@ impl Fetcher {
         for subscription in arrived {
             self.sort_in(subscription);
         }
-        while let Some(Some(woken)) = futures::FutureExt::now_or_never(self.held_back.next()) {
+        while let Some(Some(woken)) = self.held_back.next().now_or_never() {
             self.ready.extend(woken);
         }
         self.ready.retain(|ready| !ready.subscription.feed.is_closed());
@@ -222,7 +181,7 @@ impl Fetcher {
 
     /// Fetches once for all that have room.
     async fn turn(&mut self) -> Result<(), Loss> {
-        let max_wait = if !self.held_back.is_empty() {
+        let max_wait = if !self.held_back.is_empty() || self.has_twins() {
             POLL_WHILE_HELD_BACK
         } else if self.last_arrival.elapsed() < SETTLING {
             POLL_WHILE_SETTLING
@@ -239,8 +198,10 @@ impl Fetcher {
         }
         let throttle = u64::try_from(response.throttle_time_ms).unwrap_or(0);
         self.distribute(response);
-        // The broker is silent for so long anyway (KIP-219).
-        sleep(Duration::from_millis(throttle)).await;
+        if throttle > 0 {
+            // The broker is silent for so long anyway (KIP-219).
+            sleep(Duration::from_millis(throttle)).await;
+        }
         Ok(())
     }
 
@@ -264,9 +225,20 @@ impl Fetcher {
         }
     }
 
+    /// Whether somebody reads a partition twice. One request asks for it once: the broker would
+    /// answer once, and from one of both positions.
+    fn has_twins(&self) -> bool {
+        let mut seen = HashSet::new();
+        !self.ready.iter().all(|ready| seen.insert(ready.key()))
+    }
+
     fn request(&self, max_wait: Duration) -> FetchRequest {
         let mut topics: Vec<FetchTopic> = Vec::new();
-        for Ready { subscription, .. } in &self.ready {
+        let mut asked = HashSet::new();
+        for ready @ Ready { subscription, .. } in &self.ready {
+            if !asked.insert(ready.key()) {
+                continue;
+            }
             let partition = FetchPartition::default()
                 .with_partition(subscription.partition.partition)
                 .with_current_leader_epoch(subscription.leader_epoch)
@@ -300,14 +272,18 @@ impl Fetcher {
             }
         }
         let total = answers.values().filter_map(|data| data.records.as_ref()).map(Bytes::len).sum();
-        let mut first = true;
+        let mut asked = HashSet::new();
+        let mut twins = Vec::new();
         for mut ready in mem::take(&mut self.ready) {
-            let partition = &ready.subscription.partition;
-            let outcome = match answers.remove(&(partition.topic_id, partition.partition)) {
+            let first = asked.is_empty();
+            if !asked.insert(ready.key()) {
+                twins.push(ready);
+                continue;
+            }
+            let outcome = match answers.remove(&ready.key()) {
                 Some(data) => ready.take_in(data, total, first),
                 None => Err(Loss::Connection(format!("{}: no answer for it", self.address))),
             };
-            first = false;
             match outcome {
                 // Who got nothing keeps its place, who got something goes to the end: a response
                 // that is full serves the first ones.
@@ -320,72 +296,8 @@ impl Fetcher {
                 Err(loss) => ready.lose(loss),
             }
         }
-    }
-}
-
-/// What came for a subscription.
-struct Delivery {
-    chunk: Chunk,
-    /// Whether it can't be stepped over, which decoding will find out and report.
-    ends_here: bool,
-}
-
-impl Ready {
-    /// Judges the answer of the broker; `None` if there is nothing new. `total` bytes of records
-    /// came in the whole response, in which this partition was `first` or not.
-    fn take_in(
-        &mut self,
-        data: PartitionData,
-        total: usize,
-        first: bool,
-    ) -> Result<Option<Delivery>, Loss> {
-        if let Some(error) = ResponseError::try_from_code(data.error_code) {
-            return Err(Loss::Error(error));
+        for twin in twins {
+            self.ready.push_front(twin);
         }
-        let subscription = &mut self.subscription;
-        if let Some(trouble) = subscription.trouble.take() {
-            trouble.over();
-        }
-        let mut bytes = data.records.unwrap_or_default();
-        if bytes.is_empty() {
-            return Ok(None);
-        }
-        // The headers alone say where to go on, so that the next fetch starts before this one is
-        // decoded.
-        let seen = scan(&bytes, subscription.position);
-        if !seen.faulty {
-            bytes.truncate(seen.whole_bytes);
-            if bytes.is_empty() && !first {
-                // The space in the response went to others.
-                return Ok(None);
-            }
-            if seen.next_offset == subscription.position {
-                // The first record batch comes whole, whatever its size (KIP-74).
-                let detail =
-                    if bytes.is_empty() { "a partial record batch" } else { "older records" };
-                return Err(Loss::Stuck(format!("the broker gives {detail} and no more")));
-            }
-        }
-        subscription.position = seen.next_offset;
-        // A slice keeps the whole response in memory. That is worth it for most of one.
-        if bytes.len().saturating_mul(2) < total {
-            bytes = Bytes::copy_from_slice(&bytes);
-        }
-        let aborted = data.aborted_transactions.unwrap_or_default();
-        let aborted = aborted.iter().map(|transaction| Aborted {
-            first_offset: transaction.first_offset,
-            producer_id: transaction.producer_id.0,
-        });
-        let chunk = Chunk { bytes, aborted: aborted.collect() };
-        Ok(Some(Delivery { chunk, ends_here: seen.faulty }))
-    }
-
-    fn deliver(self, delivery: Delivery) -> Option<Subscription> {
-        self.room.send(Feed::Chunk(delivery.chunk));
-        (!delivery.ends_here).then_some(self.subscription)
-    }
-
-    fn lose(self, loss: Loss) {
-        self.room.send(Feed::Lost(loss, self.subscription.trouble));
     }
 }

@@ -2,13 +2,13 @@
 //!
 //! [`Kafka`] answers questions about topics and offsets, and a [`PartitionReader`] gives
 //! [`Batch`]es of one partition, committed records only, each with the [`Span`] of offsets that it
-//! accounts for. `cluster` knows who leads what; `fetcher` polls, one task a broker for all the
-//! partitions it leads; `reader` gets chunks from there, has them decoded (`decode`, with `header`,
-//! `wire` and `compression` below it) and finds the way back when a leader is lost. All stand on
-//! `connection`, which `bridge` makes out of two libraries.
+//! accounts for. `cluster` knows who leads what; `fetcher` polls, one task a broker for the
+//! `subscription`s of all the partitions it leads; `reader` gets chunks from there and has them
+//! decoded (`decode`, with `header`, `wire` and `compression` below it); `search` finds the way back
+//! when a leader is lost. All stand on `connection`, which `bridge` makes out of two libraries.
 //!
 //! - **Invariant:** every call has a deadline, and nothing waits for a broker without one.
-//! - **Invariant:** no byte from the wire makes it panic, or allocate beyond [`Settings`].
+//! - **Invariant:** no record batch makes it panic, or allocate beyond [`Settings`].
 //! - **Invariant:** nothing commits offsets here, they live beside the data.
 
 mod bridge;
@@ -23,6 +23,10 @@ mod offset;
 mod offsets;
 mod reader;
 mod record;
+#[cfg(test)]
+mod samples;
+mod search;
+mod subscription;
 mod trouble;
 mod wire;
 

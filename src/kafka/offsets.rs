@@ -1,17 +1,37 @@
-//! Asks many partitions for their earliest or last offsets, at all their leaders at once.
+//! Asks for the earliest or last offsets of partitions, at all their leaders at once.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use futures::future::join_all;
-use kafka_protocol::ResponseError;
-use tokio::time::{Instant, sleep_until};
+use kafka_protocol::{
+    ResponseError,
+    messages::{
+        ListOffsetsRequest,
+        list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic},
+    },
+};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::{
     KafkaError, NextOffset, OffsetAt, TopicPartition,
-    cluster::{Bound, Cluster},
+    cluster::{Cluster, topic_name},
     connection::CallError,
     trouble::backoff,
 };
+
+/// Which offset of a partition is asked for, and to whom it is visible.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Bound {
+    Start,
+    HighWatermark,
+    LastStable,
+}
+
+/// The answer for one partition: its offset or why not.
+pub(super) type BoundOf = (TopicPartition, Result<NextOffset, ResponseError>);
 
 /// The offsets of `partitions`, in their order.
 pub(super) async fn offsets(
@@ -28,16 +48,21 @@ pub(super) async fn offsets(
         deadline: cluster.deadline(),
         stale: HashMap::new(),
         found: HashMap::new(),
-        cause: String::new(),
+        cause: "no answer in time".to_owned(),
     };
     for wait in backoff() {
-        let missing: Vec<&TopicPartition> =
+        let missing: BTreeSet<&TopicPartition> =
             partitions.iter().filter(|asked| !inquiry.found.contains_key(*asked)).collect();
         if missing.is_empty() {
             break;
         }
-        inquiry.round(missing).await?;
-        if inquiry.found.len() < partitions.len() {
+        let wanted = missing.len() + inquiry.found.len();
+        let deadline = inquiry.deadline;
+        match timeout_at(deadline, inquiry.round(missing)).await {
+            Ok(asked) => asked?,
+            Err(_) => break,
+        }
+        if inquiry.found.len() < wanted {
             let again_at = Instant::now() + wait;
             if again_at >= inquiry.deadline {
                 break;
@@ -65,7 +90,7 @@ struct Inquiry<'a> {
 
 impl Inquiry<'_> {
     /// Asks each leader once for those of `missing` that it leads.
-    async fn round(&mut self, missing: Vec<&TopicPartition>) -> Result<(), KafkaError> {
+    async fn round(&mut self, missing: BTreeSet<&TopicPartition>) -> Result<(), KafkaError> {
         let mut generations: HashMap<Arc<str>, u64> = HashMap::new();
         let mut by_leader: HashMap<String, Vec<(TopicPartition, i32)>> = HashMap::new();
         for partition in missing {
@@ -74,13 +99,9 @@ impl Inquiry<'_> {
             if generations.contains_key(&partition.topic) {
                 stale = None;
             }
-            let mut known = self.cluster.topic(&partition.topic, stale).await?;
-            let is_same = |id| id == partition.topic_id;
-            if stale.is_none() && !known.topic.as_ref().is_some_and(|topic| is_same(topic.id)) {
-                known = self.cluster.topic(&partition.topic, Some(known.generation)).await?;
-            }
+            let known = self.cluster.topic_of(partition, stale).await?;
             generations.insert(Arc::clone(&partition.topic), known.generation);
-            let topic = known.topic.filter(|topic| is_same(topic.id));
+            let topic = known.topic.filter(|topic| topic.id == partition.topic_id);
             let topic = topic.ok_or_else(|| KafkaError::Gone { partition: partition.clone() })?;
             match topic.partitions.get(&partition.partition) {
                 Some(Ok(leader)) => by_leader
@@ -131,5 +152,53 @@ impl Inquiry<'_> {
             Err(error) => self.cause = format!("{partition}: {error}"),
         }
         Ok(())
+    }
+}
+
+impl Cluster {
+    /// Asks the leader at `address` for offsets of partitions that it leads.
+    pub(super) async fn bounds(
+        &self,
+        address: &str,
+        partitions: Vec<(TopicPartition, i32)>,
+        bound: Bound,
+        deadline: Instant,
+    ) -> Result<Vec<BoundOf>, CallError> {
+        let mut topics: BTreeMap<&str, Vec<ListOffsetsPartition>> = BTreeMap::new();
+        let timestamp = if matches!(bound, Bound::Start) { -2 } else { -1 };
+        for (partition, epoch) in &partitions {
+            topics.entry(&partition.topic).or_default().push(
+                ListOffsetsPartition::default()
+                    .with_partition_index(partition.partition)
+                    .with_current_leader_epoch(*epoch)
+                    .with_timestamp(timestamp),
+            );
+        }
+        let topics = topics.into_iter().map(|(name, partitions)| {
+            ListOffsetsTopic::default().with_name(topic_name(name)).with_partitions(partitions)
+        });
+        let request = ListOffsetsRequest::default()
+            .with_replica_id((-1).into())
+            .with_isolation_level(i8::from(matches!(bound, Bound::LastStable)))
+            .with_topics(topics.collect());
+        let response = self.call(address, request, deadline).await?;
+        let mut answers = HashMap::new();
+        for topic in &response.topics {
+            for answer in &topic.partitions {
+                answers.insert((topic.name.0.as_str(), answer.partition_index), answer);
+            }
+        }
+        let bounds = partitions.into_iter().map(|(partition, _)| {
+            let answer = answers.get(&(&*partition.topic, partition.partition));
+            let offset = match answer {
+                Some(answer) => match ResponseError::try_from_code(answer.error_code) {
+                    Some(error) => Err(error),
+                    None => NextOffset::new(answer.offset).ok_or(ResponseError::OffsetNotAvailable),
+                },
+                None => Err(ResponseError::UnknownTopicOrPartition),
+            };
+            (partition, offset)
+        });
+        Ok(bounds.collect())
     }
 }

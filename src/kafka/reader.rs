@@ -2,21 +2,18 @@
 
 use std::{mem, sync::Arc};
 
-use kafka_protocol::ResponseError;
-use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::debug;
 
 use super::{
-    Batch, KafkaError, NextOffset, ReadError, Span, TopicPartition,
-    cluster::{Bound, Cluster, Leader},
-    connection::CallError,
+    Batch, NextOffset, ReadError, Record, Span, TopicPartition,
+    cluster::Cluster,
     decode::Decoder,
-    fetcher::{Feed, Loss, Subscription},
     header::Fault,
+    search::{Found, Search},
+    subscription::{Feed, Loss},
     trouble::Trouble,
 };
-use crate::outage::Gravity;
 
 /// Reads a partition from a position on. Dropping it ends the subscription.
 pub struct PartitionReader {
@@ -39,12 +36,6 @@ enum Source {
     Feeding(Found),
     /// From nowhere until somebody decides.
     Halted(ReadError),
-}
-
-/// A running subscription and the metadata that led to it.
-struct Found {
-    feed: mpsc::Receiver<Feed>,
-    generation: u64,
 }
 
 impl PartitionReader {
@@ -89,14 +80,14 @@ impl PartitionReader {
     }
 
     /// Appends up to `max` records in all; where that leads to, and what stands in the way there.
-    fn decode(
-        &mut self,
-        max: usize,
-        records: &mut Vec<super::Record>,
-    ) -> (NextOffset, Option<Fault>) {
+    fn decode(&mut self, max: usize, records: &mut Vec<Record>) -> (NextOffset, Option<Fault>) {
         let Some(decoder) = &mut self.decoder else { return (self.next, None) };
         let result = decoder.take(max - records.len(), records);
         let position = decoder.position();
+        if records.len() < max {
+            // It is exhausted, or at fault.
+            self.decoder = None;
+        }
         (position, result.err())
     }
 
@@ -176,169 +167,5 @@ impl PartitionReader {
     }
 }
 
-/// Looks for the leader of a partition until it has one, or until that is hopeless.
-struct Search {
-    cluster: Arc<Cluster>,
-    partition: TopicPartition,
-    position: NextOffset,
-    /// The metadata that is known to be wrong.
-    stale: Option<u64>,
-    trouble: Option<Trouble>,
-    /// What halts a partition has to be seen twice in a row: brokers learn of changes one by one.
-    suspected: bool,
-}
-
-/// Why there is no leader yet.
-enum Setback {
-    Passing(Gravity, String),
-    /// Final, if it is seen again.
-    Suspicion(ReadError),
-    Final(ReadError),
-}
-
-impl Setback {
-    fn passing(cause: impl ToString) -> Self {
-        Self::Passing(Gravity::PassesByItself, cause.to_string())
-    }
-}
-
-impl Search {
-    async fn run(mut self, loss: Option<Loss>) -> Result<Found, ReadError> {
-        let mut check_range = false;
-        if let Some(loss) = loss {
-            check_range = matches!(loss, Loss::Error(ResponseError::OffsetOutOfRange));
-            if let Some(setback) = self.judge(loss) {
-                self.sit_out(setback).await?;
-            }
-        }
-        loop {
-            match self.attempt(check_range).await {
-                Ok(found) => return Ok(found),
-                Err(setback) => self.sit_out(setback).await?,
-            }
-        }
-    }
-
-    async fn sit_out(&mut self, setback: Setback) -> Result<(), ReadError> {
-        let (gravity, cause) = match setback {
-            Setback::Final(error) => return Err(error),
-            Setback::Suspicion(error) if self.suspected => return Err(error),
-            Setback::Suspicion(error) => {
-                self.suspected = true;
-                (Gravity::PassesByItself, error.to_string())
-            }
-            Setback::Passing(gravity, cause) => {
-                self.suspected = false;
-                (gravity, format!("{}: {cause}", self.partition))
-            }
-        };
-        let trouble = self.trouble.get_or_insert_with(|| self.cluster.troubles.begin());
-        trouble.wait(gravity, &cause).await;
-        Ok(())
-    }
-
-    /// What an ended subscription means; `None` if only asking further will tell.
-    fn judge(&self, loss: Loss) -> Option<Setback> {
-        let (partition, offset) = (self.partition.clone(), self.position);
-        match loss {
-            Loss::Error(ResponseError::OffsetOutOfRange) => None,
-            Loss::Stuck(detail) => {
-                Some(Setback::Final(ReadError::Corrupt { partition, offset, detail }))
-            }
-            Loss::NoVersion(detail) => {
-                let detail = format!("{detail}: use Apache Kafka 3.1 or newer");
-                Some(Setback::Final(ReadError::Unsupported { partition, offset, detail }))
-            }
-            Loss::Error(ResponseError::CorruptMessage) => {
-                let detail = "the broker finds its log damaged".to_owned();
-                Some(Setback::Final(ReadError::Corrupt { partition, offset, detail }))
-            }
-            Loss::Error(error) => {
-                let gravity = match error {
-                    ResponseError::TopicAuthorizationFailed => Gravity::NeedsAPerson,
-                    _ => Gravity::PassesByItself,
-                };
-                Some(Setback::Passing(gravity, error.to_string()))
-            }
-            Loss::Connection(cause) => Some(Setback::passing(cause)),
-        }
-    }
-
-    async fn attempt(&mut self, check_range: bool) -> Result<Found, Setback> {
-        let leader = self.leader().await?;
-        if check_range {
-            self.check_range(&leader).await?;
-        }
-        let (sender, feed) = mpsc::channel(self.cluster.settings.read_ahead.max(1));
-        let subscription = Subscription {
-            partition: self.partition.clone(),
-            position: self.position,
-            leader_epoch: leader.epoch,
-            feed: sender,
-            trouble: self.trouble.take(),
-        };
-        self.cluster.fetchers.subscribe(&leader.address, subscription);
-        Ok(Found { feed, generation: self.stale.unwrap_or_default() })
-    }
-
-    async fn leader(&mut self) -> Result<Leader, Setback> {
-        let asked_again = self.stale.is_some();
-        let known = self.cluster.topic(&self.partition.topic, self.stale).await;
-        let known = known.map_err(|error| match error {
-            KafkaError::Unsupported { .. } => Setback::Final(ReadError::Unsupported {
-                partition: self.partition.clone(),
-                offset: self.position,
-                detail: error.to_string(),
-            }),
-            KafkaError::Refused { .. } => {
-                Setback::Passing(Gravity::NeedsAPerson, error.to_string())
-            }
-            KafkaError::Unreachable { .. } | KafkaError::Gone { .. } => Setback::passing(error),
-        })?;
-        self.stale = Some(known.generation);
-        let Some(topic) = known.topic else {
-            let cause = "there is no such topic: create it, or leave it out".to_owned();
-            return Err(Setback::Passing(Gravity::NeedsAPerson, cause));
-        };
-        if topic.id != self.partition.topic_id {
-            if !asked_again {
-                return Err(Setback::passing("its topic has another id than metadata had"));
-            }
-            let (partition, topic_id) = (self.partition.clone(), topic.id);
-            return Err(Setback::Suspicion(ReadError::Recreated { partition, topic_id }));
-        }
-        match topic.partitions.get(&self.partition.partition) {
-            Some(Ok(leader)) => Ok(leader.clone()),
-            Some(Err(cause)) => Err(Setback::passing(cause)),
-            None => Err(Setback::passing("its topic has no such partition")),
-        }
-    }
-
-    /// Whether the position really lies outside the log; a leader that lags may think so too.
-    async fn check_range(&self, leader: &Leader) -> Result<(), Setback> {
-        let [log_start, log_end] =
-            [Bound::Start, Bound::HighWatermark].map(|bound| self.bound(leader, bound));
-        let (log_start, log_end) = (log_start.await?, log_end.await?);
-        if (log_start..=log_end).contains(&self.position) {
-            return Ok(());
-        }
-        Err(Setback::Suspicion(ReadError::OutOfRange {
-            partition: self.partition.clone(),
-            next_offset: self.position,
-            log_start,
-            log_end,
-        }))
-    }
-
-    async fn bound(&self, leader: &Leader, bound: Bound) -> Result<NextOffset, Setback> {
-        let asked = vec![(self.partition.clone(), leader.epoch)];
-        let deadline = self.cluster.deadline();
-        let failed = |error: CallError| Setback::passing(format!("{}: {error}", leader.address));
-        let answer = self.cluster.bounds(&leader.address, asked, bound, deadline).await;
-        match answer.map_err(failed)?.pop() {
-            Some((_, Ok(offset))) => Ok(offset),
-            Some((_, Err(error))) => Err(Setback::passing(error)),
-            None => Err(Setback::passing("no answer about its offsets")),
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

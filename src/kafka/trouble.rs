@@ -3,7 +3,7 @@
 use std::{
     fmt::Display,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
@@ -36,6 +36,7 @@ pub(super) struct Troubles {
 pub(super) struct Trouble {
     shared: Arc<Troubles>,
     backoff: ExponentialBackoff,
+    since: Instant,
     over: bool,
 }
 
@@ -46,7 +47,7 @@ impl Troubles {
 
     pub(super) fn begin(self: &Arc<Self>) -> Trouble {
         *self.partitions.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        Trouble { shared: Arc::clone(self), backoff: backoff(), over: false }
+        Trouble { shared: Arc::clone(self), backoff: backoff(), since: Instant::now(), over: false }
     }
 }
 
@@ -54,6 +55,16 @@ impl Trouble {
     /// Says what is wrong, as the outage sees fit, and waits until it is time to try again.
     pub(super) async fn wait(&mut self, gravity: Gravity, cause: &(dyn Display + Sync)) {
         self.shared.outage.failed(gravity, cause);
+        self.wait_silently().await;
+    }
+
+    /// How long it has lasted.
+    pub(super) fn age(&self) -> Duration {
+        self.since.elapsed()
+    }
+
+    /// Waits without a word: what is wrong isn't certain yet.
+    pub(super) async fn wait_silently(&mut self) {
         tokio::time::sleep(self.backoff.next().unwrap_or(LONGEST_WAIT)).await;
     }
 
@@ -69,7 +80,7 @@ impl Drop for Trouble {
         *partitions = partitions.saturating_sub(1);
         // A reader that is dropped amid trouble proves nothing about Kafka.
         if *partitions == 0 && self.over {
-            self.shared.outage.recovered();
+            self.shared.outage.recovered(Instant::now());
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio_util::sync::CancellationToken;
@@ -100,6 +100,7 @@ impl Assignment {
         &mut self,
         stop: &CancellationToken,
     ) -> Result<Result<News, Stopped>, RunError> {
+        let asked = Instant::now();
         let states = match self.shared.kafka.topics(&self.topics).await {
             Ok(states) => states,
             Err(error) if error.passes() => {
@@ -108,7 +109,7 @@ impl Assignment {
             }
             Err(error) => return Err(error.into()),
         };
-        self.kafka.recovered();
+        self.kafka.recovered(asked);
         self.say_missing(missing(&states).as_ref());
         let grown = self.unknown(states);
         self.hand_out(grown, stop).await
@@ -120,7 +121,7 @@ impl Assignment {
                 self.missing
                     .failed(Gravity::PassesByItself, &format_args!("{topic} does not exist"));
             }
-            None => self.missing.recovered(),
+            None => self.missing.recovered(Instant::now()),
         }
     }
 

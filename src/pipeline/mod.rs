@@ -74,6 +74,9 @@ pub enum RunError {
     /// A topic is not there, so there is no end to work towards.
     #[error("topic {0} does not exist: create it, or set kafka.topics")]
     NoSuchTopic(Arc<str>),
+    /// Told to stop while there was an end to work towards.
+    #[error("stopped before the end: what was committed stays, the next run goes on from there")]
+    StoppedEarly,
     /// Partitions that need a decision.
     #[error("{} halted: {}", count(.0.len()), join(.0))]
     Halted(Vec<Halt>),
@@ -133,11 +136,25 @@ pub async fn run(
         postgres: Outage::new("PostgreSQL"),
     });
     let prepare = || shared.store.prepare_schema(config.apply_schema);
-    if persist(stop, &shared.postgres, prepare).await? == Err(Stopped) {
-        return Ok(Tally::default());
+    let tally = match persist(stop, &shared.postgres, prepare).await? {
+        Ok(()) => work(config, until, stop, shared).await?,
+        Err(Stopped) => Tally::default(),
+    };
+    match until {
+        Until::End if stop.is_cancelled() => Err(RunError::StoppedEarly),
+        Until::End | Until::Stopped => Ok(tally),
     }
+}
+
+async fn work(
+    config: &Config,
+    until: Until,
+    stop: &CancellationToken,
+    shared: Arc<Shared>,
+) -> Result<Tally, RunError> {
     let mut assignment = Assignment::new(Arc::clone(&shared), config, until);
-    let mut running = Running::new(Arc::clone(&shared), stop.clone());
+    // The workers stop with everybody else, and when there is no more to wait for.
+    let mut running = Running::new(shared, stop.child_token());
     let result = running.work(&mut assignment, until).await;
     running.finish(config.pipeline.shutdown_timeout).await;
     result.map(|()| running.tally)

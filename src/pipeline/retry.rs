@@ -1,6 +1,9 @@
 //! Waiting for what passes by itself.
 
-use std::{fmt::Display, time::Duration};
+use std::{
+    fmt::Display,
+    time::{Duration, Instant},
+};
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use tokio_util::sync::CancellationToken;
@@ -84,13 +87,14 @@ where
 {
     let mut pauses = Pauses::new();
     loop {
+        let asked = Instant::now();
         let result = tokio::select! {
             () = stop.cancelled() => return Ok(Err(Stopped)),
             result = work() => result,
         };
         match result {
             Ok(value) => {
-                outage.recovered();
+                outage.recovered(asked);
                 return Ok(Ok(value));
             }
             Err(error) if error.passes() => outage.failed(Gravity::PassesByItself, &error),

@@ -1,10 +1,13 @@
 //! One partition's way from its next offset onwards: commits batches in flight, in order, and finds
 //! its way back after anything that went wrong.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures::{StreamExt, stream::FuturesOrdered};
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -175,8 +178,8 @@ impl Worker {
             }
             let wants_more = open && more && in_flight.len() < depth;
             tokio::select! {
-                Some((batch, result)) = in_flight.next() => match result {
-                    Ok(committed) => self.advance(committed, &batch),
+                Some(Attempt { batch, asked, result }) = in_flight.next() => match result {
+                    Ok(committed) => self.advance(committed, &batch, asked),
                     Err(error) => {
                         failed.get_or_insert(error);
                         uncommitted.push_back(batch);
@@ -213,16 +216,17 @@ impl Worker {
         session: &Session<'_>,
         batch: ProcessedBatch,
     ) -> Result<(), StoreError> {
+        let asked = Instant::now();
         let (committed, batch) = session.commit_one_by_one(batch).await?;
-        self.advance(committed, &batch);
+        self.advance(committed, &batch, asked);
         Ok(())
     }
 
     /// Only proof moves the worker on.
-    fn advance(&mut self, committed: Committed, batch: &ProcessedBatch) {
+    fn advance(&mut self, committed: Committed, batch: &ProcessedBatch, asked: Instant) {
         self.next = committed.next_offset();
-        self.shared.postgres.recovered();
-        self.trouble.recovered();
+        self.shared.postgres.recovered(asked);
+        self.trouble.recovered(asked);
         self.pauses.reset();
         let mut dead_letters = 0;
         for outcome in batch.outcomes() {
@@ -309,10 +313,15 @@ impl Worker {
     }
 }
 
-async fn commit(
-    session: &Session<'_>,
+/// A batch whose commit was tried.
+struct Attempt {
     batch: ProcessedBatch,
-) -> (ProcessedBatch, Result<Committed, StoreError>) {
+    asked: Instant,
+    result: Result<Committed, StoreError>,
+}
+
+async fn commit(session: &Session<'_>, batch: ProcessedBatch) -> Attempt {
+    let asked = Instant::now();
     let result = session.commit(&batch).await;
-    (batch, result)
+    Attempt { batch, asked, result }
 }

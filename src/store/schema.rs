@@ -12,6 +12,8 @@ pub const SCHEMA: &str = include_str!("../../schema.sql");
 /// The last step that `schema.sql` takes, and that this program understands.
 const VERSION: i32 = 1;
 
+const APPLY: &str = "run `vendas schema --apply` as the role that owns the schema";
+
 /// Only one session at a time makes tables; any number will do that is always the same.
 const APPLY_LOCK: i64 = 0x7665_6e64_6173;
 
@@ -91,8 +93,8 @@ const TABLES: &[Table] = &[
 /// Something about the tables that keeps vendas from working.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// The table, as the messages call it.
-    pub table: String,
+    /// The table, or the tables.
+    pub what: String,
     /// What is wrong.
     pub problem: String,
     /// What puts it right.
@@ -103,7 +105,7 @@ pub struct Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "table {}: {}: {}", self.table, self.problem, self.remedy)
+        write!(f, "{}: {}: {}", self.what, self.problem, self.remedy)
     }
 }
 
@@ -135,23 +137,27 @@ impl Store {
     pub async fn inspect(&self) -> Result<Vec<Finding>, StoreError> {
         let found = self.catalogue().await?;
         let mut findings = Vec::new();
-        for table in TABLES {
-            match found.get(table.name) {
-                Some(found) => findings.extend(self.compare(table, found)),
-                None => findings.push(Finding {
-                    table: self.qualified(table.name),
-                    problem: "does not exist".to_owned(),
-                    remedy: "run `vendas schema --apply` as the role that owns the schema"
-                        .to_owned(),
-                    absent: true,
-                }),
-            }
+        let (present, absent): (Vec<_>, Vec<_>) =
+            TABLES.iter().partition(|table| found.contains_key(table.name));
+        if !absent.is_empty() {
+            let names: Vec<_> = absent.iter().map(|table| self.qualified(table.name)).collect();
+            findings.push(Finding {
+                what: names.join(", "),
+                problem: "missing".to_owned(),
+                remedy: APPLY.to_owned(),
+                absent: true,
+            });
+        }
+        for table in present {
+            findings.extend(
+                found.get(table.name).into_iter().flat_map(|found| self.compare(table, found)),
+            );
         }
         if findings.is_empty() {
             let version = self.schema_version().await?;
             if version > VERSION {
                 findings.push(Finding {
-                    table: self.qualified("schema_version"),
+                    what: self.qualified("schema_version"),
                     problem: format!(
                         "version {version} belongs to a newer vendas, this one knows {VERSION}"
                     ),
@@ -172,7 +178,14 @@ impl Store {
     pub async fn prepare_schema(&self, may_apply: bool) -> Result<(), StoreError> {
         let mut findings = self.inspect().await?;
         if may_apply && findings.iter().any(|finding| finding.absent) {
-            self.apply_schema().await?;
+            self.apply_schema().await.map_err(|error| match error {
+                StoreError::Permanent(cause) => {
+                    let missing: Vec<String> = findings.iter().map(Finding::to_string).collect();
+                    let missing = missing.join("; ");
+                    StoreError::Permanent(Cause::new(format!("{missing}; tried to, and: {cause}")))
+                }
+                passing => passing,
+            })?;
             findings = self.inspect().await?;
         }
         if findings.is_empty() {
@@ -238,7 +251,7 @@ impl Store {
         let name = self.qualified(table.name);
         let user = self.server.config.get_user().unwrap_or_default();
         let finding = |problem: String, remedy: String| Finding {
-            table: name.clone(),
+            what: name.clone(),
             problem,
             remedy,
             absent: false,

@@ -1,12 +1,19 @@
-//! Runs the built program on a real Kafka and a real PostgreSQL, as a user does, and compares what
-//! the tables hold with what an independent oracle says they must.
+//! What users rely on, checked as they would: the built program, a real Apache Kafka, a real
+//! PostgreSQL.
 //!
-//! [`stream`] makes records that know what they mean, [`oracle`] says what they come to, [`witness`]
-//! watches every write from within the database, and [`stage`] puts the play on.
+//! Whole streams are compared row by row: [`stream`] makes records that know what they mean,
+//! [`oracle`] says what they come to, [`witness`] watches every write from within the database, and
+//! [`stage`] puts the play on, for [`streams`], [`killed`] and [`several`].
 
+mod check;
+mod configuration;
 mod killed;
+mod offsets;
 mod oracle;
+mod outages;
+mod poison;
 mod several;
+mod shop;
 mod stage;
 mod stream;
 mod streams;

@@ -1,0 +1,325 @@
+//! Against kafka-protocol's own encoder (see `samples`), and bytes that nobody would encode.
+
+use kafka_protocol::records::Compression;
+use proptest::{collection::vec, option, prelude::*};
+
+use super::*;
+use crate::kafka::{
+    header::scan,
+    samples::{BatchOf, CODECS, at, chunk, record, resum},
+};
+
+const LIMIT: usize = 1 << 20;
+/// All of it, in helpings of `room`.
+fn drain(decoder: &mut Decoder, room: usize) -> Result<Vec<Record>, Fault> {
+    let mut all = Vec::new();
+    loop {
+        let before = all.len();
+        decoder.take(room, &mut all)?;
+        assert!(all.len() - before <= room);
+        if all.len() - before < room {
+            return Ok(all);
+        }
+    }
+}
+
+fn offsets(records: &[Record]) -> Vec<i64> {
+    records.iter().map(|record| record.offset).collect()
+}
+
+#[test]
+fn position_moves_behind_the_last_record_within_a_batch_and_behind_the_batch_at_its_end() {
+    let batch = BatchOf { next: 20, ..BatchOf::plain(10, &[b"a", b"b", b"c"]) };
+    let mut decoder = Decoder::new(chunk(&[batch], &[]), at(10), LIMIT);
+    let mut records = Vec::new();
+    decoder.take(2, &mut records).unwrap();
+    assert_eq!((offsets(&records), decoder.position()), (vec![10, 11], at(12)));
+    decoder.take(1, &mut records).unwrap();
+    assert_eq!((offsets(&records), decoder.position()), (vec![10, 11, 12], at(20)));
+}
+
+#[test]
+fn empty_control_and_aborted_batches_are_stepped_over() {
+    let log = [
+        BatchOf { records: Vec::new(), ..BatchOf::plain(0, &[b"", b""]) },
+        BatchOf::plain(2, &[b"gone"]).transactional(7),
+        BatchOf::marker(3, 7, false),
+        BatchOf { records: Vec::new(), ..BatchOf::marker(4, 9, true) },
+    ];
+    let mut decoder = Decoder::new(chunk(&log, &[(2, 7)]), at(0), LIMIT);
+    assert_eq!(drain(&mut decoder, 10).unwrap(), []);
+    assert_eq!(decoder.position(), at(5));
+}
+
+#[test]
+fn markers_behind_the_last_record_taken_are_part_of_its_helping() {
+    let log = [BatchOf::plain(0, &[b"a"]).transactional(7), BatchOf::marker(1, 7, true)];
+    let mut decoder = Decoder::new(chunk(&log, &[]), at(0), LIMIT);
+    decoder.take(1, &mut Vec::new()).unwrap();
+    assert_eq!(decoder.position(), at(2));
+}
+
+#[test]
+fn a_producer_is_excluded_only_between_the_start_and_the_marker_of_its_aborted_transaction() {
+    let log = [
+        BatchOf::plain(0, &[b"kept"]).transactional(7),
+        BatchOf::marker(1, 7, true),
+        BatchOf::plain(2, &[b"gone"]).transactional(7),
+        BatchOf::plain(3, &[b"another's"]).transactional(8),
+        BatchOf::marker(4, 7, false),
+        BatchOf::plain(5, &[b"kept"]).transactional(7),
+        BatchOf::marker(6, 7, true),
+        BatchOf::plain(7, &[b"gone"]).transactional(7),
+    ];
+    let mut decoder = Decoder::new(chunk(&log, &[(7, 7), (2, 7)]), at(0), LIMIT);
+    assert_eq!(offsets(&drain(&mut decoder, 10).unwrap()), [0, 3, 5]);
+}
+
+#[test]
+fn records_below_the_position_are_dropped() {
+    let log = [BatchOf::plain(0, &[b"a"]), BatchOf::plain(1, &[b"b", b"c"])];
+    let mut decoder = Decoder::new(chunk(&log, &[]), at(2), LIMIT);
+    assert_eq!(offsets(&drain(&mut decoder, 10).unwrap()), [2]);
+}
+
+#[test]
+fn a_partial_batch_at_the_end_is_left_for_the_next_fetch() {
+    let whole = BatchOf::plain(0, &[b"a"]).encode();
+    let partial = BatchOf::plain(1, &[b"b"]).encode();
+    for end in 0..partial.len() {
+        let bytes = Bytes::from([&whole[..], &partial[..end]].concat());
+        let seen = scan(&bytes, at(0));
+        assert_eq!((seen.whole_bytes, seen.next_offset, seen.faulty), (whole.len(), at(1), false));
+        let mut decoder = Decoder::new(Chunk { bytes, aborted: Vec::new() }, at(0), LIMIT);
+        assert_eq!(offsets(&drain(&mut decoder, 10).unwrap()), [0]);
+        assert_eq!(decoder.position(), at(1));
+    }
+}
+
+#[test]
+fn old_formats_are_named() {
+    let mut old = BatchOf::plain(0, &[b"a"]).encode();
+    old[16] = 1;
+    assert!(scan(&old, at(0)).faulty);
+    let mut decoder = Decoder::new(Chunk { bytes: old.into(), aborted: Vec::new() }, at(0), LIMIT);
+    let fault = drain(&mut decoder, 1).unwrap_err();
+    assert!(matches!(&fault, Fault::Unsupported(text) if text.contains("format 1")), "{fault:?}");
+}
+
+#[test]
+fn what_precedes_a_damaged_batch_is_still_delivered() {
+    let mut bytes = BatchOf::plain(0, &[b"a", b"b"]).encode();
+    let mut damaged = BatchOf::plain(2, &[b"c"]).encode();
+    *damaged.last_mut().unwrap() ^= 1;
+    bytes.extend(damaged);
+    let mut decoder =
+        Decoder::new(Chunk { bytes: bytes.into(), aborted: Vec::new() }, at(0), LIMIT);
+    let mut records = Vec::new();
+    let fault = decoder.take(10, &mut records).unwrap_err();
+    assert!(matches!(&fault, Fault::Corrupt(text) if text.contains("checksum")), "{fault:?}");
+    assert_eq!((offsets(&records), decoder.position()), (vec![0, 1], at(2)));
+}
+
+#[test]
+fn a_bomb_is_refused_in_every_compression() {
+    let zeros: &'static [u8] = vec![0; 4 << 20].leak();
+    for codec in &CODECS[1..] {
+        for framed in [false, true] {
+            let bomb = BatchOf { codec: *codec, framed, ..BatchOf::plain(0, &[zeros]) };
+            let mut decoder = Decoder::new(chunk(std::slice::from_ref(&bomb), &[]), at(0), LIMIT);
+            assert_eq!(drain(&mut decoder, 1), Err(Fault::TooLarge), "{codec:?}");
+            let mut decoder = Decoder::new(chunk(&[bomb], &[]), at(0), 5 << 20);
+            assert_eq!(drain(&mut decoder, 10).unwrap().len(), 1, "{codec:?}");
+        }
+    }
+}
+
+fn codec() -> impl Strategy<Value = Compression> {
+    (0..CODECS.len()).prop_map(|index| CODECS[index])
+}
+
+/// What happens to a log, in the words of a test.
+#[derive(Clone, Debug)]
+enum Event {
+    Records { producer: i64, transactional: bool, gaps: Vec<(i64, Vec<u8>)>, tail: i64 },
+    End { producer: i64, commit: bool },
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let gaps = vec((0..3_i64, vec(any::<u8>(), 0..50)), 0..6);
+    prop_oneof![
+        3 => (0..3_i64, any::<bool>(), gaps, 0..3_i64).prop_map(
+            |(producer, transactional, gaps, tail)| {
+                Event::Records { producer, transactional, gaps, tail }
+            }
+        ),
+        1 => (0..3_i64, any::<bool>())
+            .prop_map(|(producer, commit)| Event::End { producer, commit }),
+    ]
+}
+
+/// A log as a broker would hold it.
+#[derive(Default)]
+struct Log {
+    batches: Vec<BatchOf>,
+    /// First offset, marker's offset and producer of aborted transactions.
+    aborted: Vec<(i64, i64, i64)>,
+    /// Where each producer's open transaction began, and which records are in it.
+    open: std::collections::BTreeMap<i64, (i64, Vec<Record>)>,
+    visible: Vec<Record>,
+    end: i64,
+}
+
+impl Log {
+    fn add(&mut self, event: Event, codec: Compression, framed: bool) {
+        match event {
+            Event::Records { producer, transactional, gaps, tail } => {
+                let base = self.end;
+                let mut records = Vec::new();
+                for (gap, payload) in gaps {
+                    let offset = self.end + gap;
+                    let key = (gap == 1).then_some(&b"key"[..]);
+                    records.push(record(offset, key, (gap < 2).then_some(&payload)));
+                    self.end = offset + 1;
+                }
+                self.end += tail + 1;
+                let next = self.end;
+                if transactional {
+                    let open = self.open.entry(producer).or_insert((base, Vec::new()));
+                    open.1.extend(records.clone());
+                } else {
+                    self.visible.extend(records.clone());
+                }
+                let control = false;
+                self.batches.push(BatchOf {
+                    base,
+                    next,
+                    producer,
+                    transactional,
+                    control,
+                    codec,
+                    framed,
+                    records,
+                });
+            }
+            Event::End { producer, commit } => {
+                let Some((first, records)) = self.open.remove(&producer) else { return };
+                self.batches.push(BatchOf::marker(self.end, producer, commit));
+                if commit {
+                    self.visible.extend(records);
+                } else {
+                    self.aborted.push((first, self.end, producer));
+                }
+                self.end += 1;
+            }
+        }
+    }
+
+    /// What a broker answers a fetch from `from` on with, `count` batches in all.
+    fn fetch(&self, from: i64, count: usize) -> (Chunk, NextOffset) {
+        let held = self.batches.iter().filter(|batch| batch.next > from);
+        let held: Vec<BatchOf> = held.take(count).cloned().collect();
+        let end = held.last().map_or(from, |batch| batch.next);
+        let reaching_in =
+            self.aborted.iter().filter(|(first, marker, _)| *marker >= from && *first < end);
+        let aborted: Vec<_> = reaching_in.map(|(first, _, producer)| (*first, *producer)).collect();
+        (chunk(&held, &aborted), at(end))
+    }
+}
+
+proptest! {
+    #[test]
+    fn committed_records_come_once_and_in_order_however_they_are_fetched(
+        events in vec((event(), codec(), any::<bool>()), 1..25),
+        from in 0..20_i64,
+        helpings in vec((1..4_usize, 1..5_usize), 1..8),
+    ) {
+        let mut log = Log::default();
+        for (event, codec, framed) in events {
+            log.add(event, codec, framed);
+        }
+        for producer in 0..3 {
+            log.add(Event::End { producer, commit: producer == 1 }, Compression::None, false);
+        }
+        log.visible.sort_by_key(|record| record.offset);
+        log.visible.retain(|record| record.offset >= from);
+
+        let mut position = at(from);
+        let mut records = Vec::new();
+        let mut helpings = helpings.iter().cycle();
+        while position.get() < log.end {
+            let &(batches, room) = helpings.next().unwrap();
+            let (chunk, end) = log.fetch(position.get(), batches);
+            prop_assert_eq!(scan(&chunk.bytes, position).next_offset, end);
+            let mut decoder = Decoder::new(chunk, position, LIMIT);
+            records.extend(drain(&mut decoder, room).unwrap());
+            prop_assert!(decoder.position() > position);
+            prop_assert_eq!(decoder.position(), end);
+            position = decoder.position();
+        }
+        prop_assert_eq!(records, log.visible);
+    }
+
+    #[test]
+    fn mutated_batches_end_in_a_fault_or_in_progress(
+        payloads in vec(option::of(vec(any::<u8>(), 0..40)), 1..10),
+        codec in codec(),
+        framed in any::<bool>(),
+        mutations in vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+        cut in option::of(any::<prop::sample::Index>()),
+        honest_checksum in any::<bool>(),
+    ) {
+        let records: Vec<Record> =
+            (5..).zip(&payloads).map(|(offset, p)| record(offset, None, p.as_deref())).collect();
+        let next = 5 + i64::try_from(records.len()).unwrap();
+        let batch = BatchOf { next, codec, framed, records, ..BatchOf::plain(5, &[]) };
+        let mut bytes = batch.encode();
+        for (index, value) in mutations {
+            let index = index.index(bytes.len());
+            bytes[index] = value;
+        }
+        if let Some(cut) = cut {
+            bytes.truncate(cut.index(bytes.len()));
+        }
+        if honest_checksum && bytes.len() > 61 {
+            bytes = resum(bytes);
+        }
+        survives(bytes)?;
+    }
+
+    #[test]
+    fn arbitrary_bytes_end_in_a_fault_or_in_progress(bytes in vec(any::<u8>(), 0..300)) {
+        survives(bytes)?;
+    }
+
+    #[test]
+    fn arbitrary_records_end_in_a_fault_or_in_progress(
+        body in vec(any::<u8>(), 0..100), codec in 0..8_u8, records in any::<i32>(),
+    ) {
+        let mut bytes = BatchOf { records: Vec::new(), ..BatchOf::plain(3, &[b"a"]) }.encode();
+        bytes.truncate(61);
+        bytes[22] = codec;
+        bytes[57..61].copy_from_slice(&records.to_be_bytes());
+        bytes.extend(body);
+        let length = i32::try_from(bytes.len() - 12).unwrap();
+        bytes[8..12].copy_from_slice(&length.to_be_bytes());
+        survives(resum(bytes))?;
+    }
+}
+
+/// No panic, no end without progress or a fault, no records out of order, no huge allocation.
+fn survives(bytes: Vec<u8>) -> Result<(), TestCaseError> {
+    let bytes = Bytes::from(bytes);
+    let from = at(5);
+    let seen = scan(&bytes, from);
+    let mut decoder = Decoder::new(Chunk { bytes, aborted: Vec::new() }, from, LIMIT);
+    let mut records = Vec::new();
+    let result = decoder.take(1000, &mut records);
+    prop_assert!(records.is_sorted_by(|a, b| a.offset < b.offset));
+    prop_assert!(records.iter().all(|r| (5..decoder.position().get()).contains(&r.offset)));
+    if result.is_ok() && records.len() < 1000 {
+        prop_assert_eq!(decoder.position(), seen.next_offset);
+        prop_assert!(!seen.faulty);
+    }
+    Ok(())
+}

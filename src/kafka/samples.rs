@@ -1,0 +1,164 @@
+//! Record batches for tests, made by kafka-protocol's own encoder.
+
+use std::io::Write;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use kafka_protocol::{
+    protocol::StrBytes,
+    records::{
+        Compression, Record as Sent, RecordBatchEncoder, RecordEncodeOptions, TimestampType,
+    },
+};
+
+use super::{
+    NextOffset, Record,
+    decode::{Aborted, Chunk},
+};
+
+pub(super) const CODECS: [Compression; 5] = [
+    Compression::None,
+    Compression::Gzip,
+    Compression::Snappy,
+    Compression::Lz4,
+    Compression::Zstd,
+];
+
+fn compress(data: &[u8], codec: Compression, framed: bool) -> Vec<u8> {
+    match codec {
+        Compression::None => data.to_vec(),
+        Compression::Gzip => {
+            let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            out.write_all(data).unwrap();
+            out.finish().unwrap()
+        }
+        Compression::Snappy if framed => {
+            let mut out = b"\x82SNAPPY\0\0\0\0\x01\0\0\0\x01".to_vec();
+            for block in data.chunks(100) {
+                let block = snap::raw::Encoder::new().compress_vec(block).unwrap();
+                out.put_u32(block.len().try_into().unwrap());
+                out.extend(block);
+            }
+            out
+        }
+        Compression::Snappy => snap::raw::Encoder::new().compress_vec(data).unwrap(),
+        Compression::Lz4 => {
+            let mut out = lz4_flex::frame::FrameEncoder::new(Vec::new());
+            out.write_all(data).unwrap();
+            out.finish().unwrap()
+        }
+        Compression::Zstd => {
+            // Two frames, one behind the other.
+            let (first, second) = data.split_at(if framed { data.len() / 2 } else { data.len() });
+            let level = ruzstd::encoding::CompressionLevel::Fastest;
+            let mut out = ruzstd::encoding::compress_to_vec(first, level);
+            if framed {
+                out.extend(ruzstd::encoding::compress_to_vec(second, level));
+            }
+            out
+        }
+    }
+}
+
+/// A record batch from `base` to `next`, with records at these offsets.
+#[derive(Clone, Debug)]
+pub(super) struct BatchOf {
+    pub(super) base: i64,
+    pub(super) next: i64,
+    pub(super) producer: i64,
+    pub(super) transactional: bool,
+    pub(super) control: bool,
+    pub(super) codec: Compression,
+    pub(super) framed: bool,
+    pub(super) records: Vec<Record>,
+}
+
+impl BatchOf {
+    pub(super) fn plain(base: i64, values: &[&'static [u8]]) -> Self {
+        let records: Vec<Record> =
+            (base..).zip(values).map(|(o, v)| record(o, None, Some(v))).collect();
+        let next = base + i64::try_from(records.len()).unwrap();
+        let codec = Compression::None;
+        let (producer, transactional, control) = (-1, false, false);
+        Self { base, next, producer, transactional, control, codec, framed: false, records }
+    }
+
+    pub(super) fn transactional(self, producer: i64) -> Self {
+        Self { producer, transactional: true, ..self }
+    }
+
+    pub(super) fn marker(base: i64, producer: i64, commit: bool) -> Self {
+        let key: &[u8] = if commit { &[0, 0, 0, 1] } else { &[0, 0, 0, 0] };
+        let marker = record(base, Some(key), Some(&[0, 0, 0, 0, 0, 0]));
+        let batch = Self::plain(base, &[b""]).transactional(producer);
+        Self { control: true, records: vec![marker], ..batch }
+    }
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let sent = |record: &Record| Sent {
+            transactional: self.transactional,
+            control: self.control,
+            delete_horizon: false,
+            partition_leader_epoch: 3,
+            producer_id: self.producer,
+            producer_epoch: 0,
+            timestamp_type: TimestampType::Creation,
+            offset: record.offset,
+            sequence: i32::try_from(record.offset).unwrap(),
+            timestamp: 1_700_000_000_000 + record.offset * 7 % 100,
+            key: record.key.clone(),
+            value: record.payload.clone(),
+            headers: [(StrBytes::from_static_str("null"), None)].into_iter().collect(),
+        };
+        // The batch begins where a record is that compaction may have taken since.
+        let anchor = sent(&record(self.base, None, None));
+        let records: Vec<Sent> = self.records.iter().map(sent).collect();
+        let kept = if records.is_empty() { vec![anchor] } else { records };
+        let mut out = BytesMut::new();
+        let compressor = |data: &mut BytesMut, out: &mut BytesMut, codec| {
+            let data = if self.records.is_empty() { &[][..] } else { &data[..] };
+            out.extend_from_slice(&compress(data, codec, self.framed));
+            Ok(())
+        };
+        RecordBatchEncoder::encode_with_custom_compression(
+            &mut out,
+            &kept,
+            &RecordEncodeOptions { version: 2, compression: self.codec },
+            Some(compressor),
+        )
+        .unwrap();
+        let mut out = out.to_vec();
+        let base = i64::from_be_bytes(out[..8].try_into().unwrap());
+        let delta = i32::try_from(self.next - 1 - base).unwrap();
+        out[23..27].copy_from_slice(&delta.to_be_bytes());
+        if self.records.is_empty() {
+            out[57..61].copy_from_slice(&0_i32.to_be_bytes());
+        }
+        resum(out)
+    }
+}
+
+/// Puts the checksum right again.
+pub(super) fn resum(mut batch: Vec<u8>) -> Vec<u8> {
+    let crc = crc32c::crc32c(&batch[21..]);
+    batch[17..21].copy_from_slice(&crc.to_be_bytes());
+    batch
+}
+
+pub(super) fn record(offset: i64, key: Option<&[u8]>, payload: Option<&[u8]>) -> Record {
+    let bytes = Bytes::copy_from_slice;
+    Record { offset, key: key.map(bytes), payload: payload.map(bytes) }
+}
+
+pub(super) fn at(offset: i64) -> NextOffset {
+    NextOffset::new(offset).unwrap()
+}
+
+pub(super) fn chunk(batches: &[BatchOf], aborted: &[(i64, i64)]) -> Chunk {
+    Chunk {
+        bytes: batches.iter().flat_map(BatchOf::encode).collect(),
+        aborted: aborted
+            .iter()
+            .map(|&(first_offset, producer_id)| Aborted { first_offset, producer_id })
+            .collect(),
+    }
+}

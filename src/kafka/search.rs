@@ -1,0 +1,221 @@
+//! Looks for the leader of a partition until there is one, or until that is hopeless.
+
+use std::{sync::Arc, time::Duration};
+
+use kafka_protocol::ResponseError;
+use tokio::{sync::mpsc, time::sleep};
+
+use super::{
+    KafkaError, NextOffset, ReadError, TopicPartition,
+    cluster::{Cluster, Leader},
+    connection::CallError,
+    offsets::Bound,
+    subscription::{Feed, Loss, Subscription},
+    trouble::Trouble,
+};
+use crate::outage::Gravity;
+
+/// How long a leader may take to move before that is worth a word.
+const MOVING: Duration = Duration::from_secs(2);
+
+/// How long after something final was seen it is looked at again.
+const DOUBT: Duration = Duration::from_millis(200);
+
+/// A running subscription and the metadata that led to it.
+pub(super) struct Found {
+    pub(super) feed: mpsc::Receiver<Feed>,
+    pub(super) generation: u64,
+}
+
+/// One partition's search.
+pub(super) struct Search {
+    pub(super) cluster: Arc<Cluster>,
+    pub(super) partition: TopicPartition,
+    pub(super) position: NextOffset,
+    /// The metadata that is known to be wrong.
+    pub(super) stale: Option<u64>,
+    pub(super) trouble: Option<Trouble>,
+    /// What halts a partition has to be seen twice in a row: brokers learn of changes one by one.
+    pub(super) suspected: bool,
+}
+
+/// Whether newer metadata is likely to help.
+const fn is_about_leadership(error: ResponseError) -> bool {
+    matches!(
+        error,
+        ResponseError::UnknownTopicOrPartition
+            | ResponseError::LeaderNotAvailable
+            | ResponseError::NotLeaderOrFollower
+            | ResponseError::ReplicaNotAvailable
+            | ResponseError::FencedLeaderEpoch
+            | ResponseError::UnknownLeaderEpoch
+            | ResponseError::UnknownTopicId
+            | ResponseError::InconsistentTopicId
+    )
+}
+
+/// Why there is no leader yet.
+enum Setback {
+    Passing(Gravity, String),
+    /// Final, if it is seen again.
+    Suspicion(ReadError),
+    Final(ReadError),
+}
+
+impl Setback {
+    fn passing(cause: impl ToString) -> Self {
+        Self::Passing(Gravity::PassesByItself, cause.to_string())
+    }
+}
+
+impl Search {
+    /// A subscription at the leader; `loss` is how the one before ended.
+    pub(super) async fn run(mut self, loss: Option<Loss>) -> Result<Found, ReadError> {
+        let mut check_range = false;
+        if let Some(loss) = loss {
+            check_range = matches!(loss, Loss::Error(ResponseError::OffsetOutOfRange));
+            let repeated = self.trouble.is_some();
+            match self.judge(loss) {
+                Some(setback) => self.sit_out(setback).await?,
+                None if repeated => self.trouble().wait_silently().await,
+                // From now on it is a trouble, so that a second time isn't tried at once.
+                None => _ = self.trouble(),
+            }
+        }
+        loop {
+            match self.attempt(check_range).await {
+                Ok(found) => return Ok(found),
+                Err(setback) => self.sit_out(setback).await?,
+            }
+        }
+    }
+
+    async fn sit_out(&mut self, setback: Setback) -> Result<(), ReadError> {
+        let (gravity, cause) = match setback {
+            Setback::Final(error) => return Err(error),
+            Setback::Suspicion(error) if self.suspected => return Err(error),
+            Setback::Suspicion(_) => {
+                self.suspected = true;
+                sleep(DOUBT).await;
+                return Ok(());
+            }
+            Setback::Passing(gravity, cause) => {
+                self.suspected = false;
+                (gravity, format!("{}: {cause}", self.partition))
+            }
+        };
+        self.trouble().wait(gravity, &cause).await;
+        Ok(())
+    }
+
+    fn is_fresh(&self) -> bool {
+        self.trouble.as_ref().is_none_or(|trouble| trouble.age() < MOVING)
+    }
+
+    fn trouble(&mut self) -> &mut Trouble {
+        self.trouble.get_or_insert_with(|| self.cluster.troubles.begin())
+    }
+
+    /// What an ended subscription means; `None` if only asking further will tell.
+    fn judge(&self, loss: Loss) -> Option<Setback> {
+        let (partition, offset) = (self.partition.clone(), self.position);
+        match loss {
+            Loss::Error(ResponseError::OffsetOutOfRange) => None,
+            // A leader that moves is no outage, unless it takes long.
+            Loss::Error(error) if is_about_leadership(error) && self.is_fresh() => None,
+            Loss::Stuck(detail) => {
+                Some(Setback::Final(ReadError::Corrupt { partition, offset, detail }))
+            }
+            Loss::NoVersion(detail) => {
+                let detail = format!("{detail}: use Apache Kafka 3.1 or newer");
+                Some(Setback::Final(ReadError::Unsupported { partition, offset, detail }))
+            }
+            Loss::Error(ResponseError::CorruptMessage) => {
+                let detail = "the broker finds its log damaged".to_owned();
+                Some(Setback::Final(ReadError::Corrupt { partition, offset, detail }))
+            }
+            Loss::Error(error) => {
+                let gravity = match error {
+                    ResponseError::TopicAuthorizationFailed => Gravity::NeedsAPerson,
+                    _ => Gravity::PassesByItself,
+                };
+                Some(Setback::Passing(gravity, error.to_string()))
+            }
+            Loss::Connection(cause) => Some(Setback::passing(cause)),
+        }
+    }
+
+    async fn attempt(&mut self, check_range: bool) -> Result<Found, Setback> {
+        let leader = self.leader().await?;
+        if check_range {
+            self.check_range(&leader).await?;
+        }
+        let (sender, feed) = mpsc::channel(self.cluster.settings.read_ahead.max(1));
+        let subscription = Subscription {
+            partition: self.partition.clone(),
+            position: self.position,
+            leader_epoch: leader.epoch,
+            feed: sender,
+            trouble: self.trouble.take(),
+        };
+        self.cluster.fetchers.subscribe(&leader.address, subscription);
+        Ok(Found { feed, generation: self.stale.unwrap_or_default() })
+    }
+
+    async fn leader(&mut self) -> Result<Leader, Setback> {
+        let known = self.cluster.topic_of(&self.partition, self.stale).await;
+        let known = known.map_err(|error| match error {
+            KafkaError::Unsupported { .. } => Setback::Final(ReadError::Unsupported {
+                partition: self.partition.clone(),
+                offset: self.position,
+                detail: error.to_string(),
+            }),
+            KafkaError::Refused { .. } => {
+                Setback::Passing(Gravity::NeedsAPerson, error.to_string())
+            }
+            KafkaError::Unreachable { .. } | KafkaError::Gone { .. } => Setback::passing(error),
+        })?;
+        self.stale = Some(known.generation);
+        let Some(topic) = known.topic else {
+            let cause = "there is no such topic: create it, or leave it out".to_owned();
+            return Err(Setback::Passing(Gravity::NeedsAPerson, cause));
+        };
+        if topic.id != self.partition.topic_id {
+            let (partition, topic_id) = (self.partition.clone(), topic.id);
+            return Err(Setback::Suspicion(ReadError::Recreated { partition, topic_id }));
+        }
+        match topic.partitions.get(&self.partition.partition) {
+            Some(Ok(leader)) => Ok(leader.clone()),
+            Some(Err(cause)) => Err(Setback::passing(cause)),
+            None => Err(Setback::passing("its topic has no such partition")),
+        }
+    }
+
+    /// Whether the position really lies outside the log; a leader that lags may think so too.
+    async fn check_range(&self, leader: &Leader) -> Result<(), Setback> {
+        let [log_start, log_end] =
+            [Bound::Start, Bound::HighWatermark].map(|bound| self.bound(leader, bound));
+        let (log_start, log_end) = (log_start.await?, log_end.await?);
+        if (log_start..=log_end).contains(&self.position) {
+            return Ok(());
+        }
+        Err(Setback::Suspicion(ReadError::OutOfRange {
+            partition: self.partition.clone(),
+            next_offset: self.position,
+            log_start,
+            log_end,
+        }))
+    }
+
+    async fn bound(&self, leader: &Leader, bound: Bound) -> Result<NextOffset, Setback> {
+        let asked = vec![(self.partition.clone(), leader.epoch)];
+        let deadline = self.cluster.deadline();
+        let failed = |error: CallError| Setback::passing(format!("{}: {error}", leader.address));
+        let answer = self.cluster.bounds(&leader.address, asked, bound, deadline).await;
+        match answer.map_err(failed)?.pop() {
+            Some((_, Ok(offset))) => Ok(offset),
+            Some((_, Err(error))) => Err(Setback::passing(error)),
+            None => Err(Setback::passing("no answer about its offsets")),
+        }
+    }
+}

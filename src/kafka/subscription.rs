@@ -1,0 +1,196 @@
+//! A partition's place at its fetcher: what it asks for, and what becomes of an answer.
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use kafka_protocol::{ResponseError, messages::fetch_response::PartitionData};
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use super::{
+    NextOffset, TopicPartition,
+    decode::{Aborted, Chunk},
+    header::scan,
+    trouble::Trouble,
+};
+
+/// A partition to fetch from its leader on, and where to.
+pub(super) struct Subscription {
+    pub(super) partition: TopicPartition,
+    pub(super) position: NextOffset,
+    pub(super) leader_epoch: i32,
+    pub(super) feed: mpsc::Sender<Feed>,
+    /// Ends with the first answer without an error.
+    pub(super) trouble: Option<Trouble>,
+}
+
+/// What a subscription brings.
+#[derive(Debug)]
+pub(super) enum Feed {
+    /// Records to decode.
+    Chunk(Chunk),
+    /// The last of it: the subscription has ended, and why.
+    Lost(Loss, Option<Trouble>),
+}
+
+/// Why a subscription ended.
+#[derive(Clone, Debug)]
+pub(super) enum Loss {
+    /// The connection failed, or the broker.
+    Connection(String),
+    /// The broker doesn't speak our version of Fetch.
+    NoVersion(String),
+    /// The broker has an error for this partition.
+    Error(ResponseError),
+    /// What came can't be stepped over.
+    Stuck(String),
+}
+
+/// A subscription with room for one more item in its feed.
+pub(super) struct Ready {
+    pub(super) subscription: Subscription,
+    pub(super) room: mpsc::OwnedPermit<Feed>,
+}
+
+/// A subscription waiting for that room; `None` once its reader is gone.
+pub(super) type Waiting = BoxFuture<'static, Option<Ready>>;
+
+pub(super) async fn await_room(subscription: Subscription) -> Option<Ready> {
+    let room = subscription.feed.clone().reserve_owned().await.ok()?;
+    Some(Ready { subscription, room })
+}
+
+/// What came for a subscription.
+pub(super) struct Delivery {
+    chunk: Chunk,
+    /// Whether it can't be stepped over, which decoding will find out and report.
+    ends_here: bool,
+}
+
+impl Ready {
+    /// Which partition it is, to the broker.
+    pub(super) const fn key(&self) -> (Uuid, i32) {
+        let partition = &self.subscription.partition;
+        (partition.topic_id, partition.partition)
+    }
+
+    /// Judges the answer of the broker; `None` if there is nothing new. `total` bytes of records
+    /// came in the whole response, in which this partition was `first` or not.
+    pub(super) fn take_in(
+        &mut self,
+        data: PartitionData,
+        total: usize,
+        first: bool,
+    ) -> Result<Option<Delivery>, Loss> {
+        if let Some(error) = ResponseError::try_from_code(data.error_code) {
+            return Err(Loss::Error(error));
+        }
+        let subscription = &mut self.subscription;
+        if let Some(trouble) = subscription.trouble.take() {
+            trouble.over();
+        }
+        let mut bytes = data.records.unwrap_or_default();
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        // The headers alone say where to go on, so that the next fetch starts before this one is
+        // decoded.
+        let seen = scan(&bytes, subscription.position);
+        if !seen.faulty {
+            bytes.truncate(seen.whole_bytes);
+            if bytes.is_empty() && !first {
+                // The space in the response went to others.
+                return Ok(None);
+            }
+            if seen.next_offset == subscription.position {
+                // The first record batch comes whole, whatever its size (KIP-74).
+                let detail =
+                    if bytes.is_empty() { "a partial record batch" } else { "older records" };
+                return Err(Loss::Stuck(format!("the broker gives {detail} and no more")));
+            }
+        }
+        subscription.position = seen.next_offset;
+        // A slice keeps the whole response in memory. That is worth it for most of one.
+        if bytes.len().saturating_mul(2) < total {
+            bytes = Bytes::copy_from_slice(&bytes);
+        }
+        let aborted = data.aborted_transactions.unwrap_or_default();
+        let aborted = aborted.iter().map(|transaction| Aborted {
+            first_offset: transaction.first_offset,
+            producer_id: transaction.producer_id.0,
+        });
+        let chunk = Chunk { bytes, aborted: aborted.collect() };
+        Ok(Some(Delivery { chunk, ends_here: seen.faulty }))
+    }
+
+    /// Hands it over; the subscription goes on unless that ended it.
+    pub(super) fn deliver(self, delivery: Delivery) -> Option<Subscription> {
+        self.room.send(Feed::Chunk(delivery.chunk));
+        (!delivery.ends_here).then_some(self.subscription)
+    }
+
+    /// Ends the subscription, and says so to its reader.
+    pub(super) fn lose(self, loss: Loss) {
+        self.room.send(Feed::Lost(loss, self.subscription.trouble));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kafka::samples::{BatchOf, at};
+
+    /// What becomes of `bytes` that came for a partition at offset 1.
+    async fn outcome(
+        bytes: &[u8],
+        total: usize,
+        first: bool,
+    ) -> (NextOffset, Result<Option<Delivery>, Loss>) {
+        let (feed, _reader) = mpsc::channel(1);
+        let partition =
+            TopicPartition { topic: "orders".into(), partition: 0, topic_id: Uuid::nil() };
+        let subscription =
+            Subscription { partition, position: at(1), leader_epoch: 0, feed, trouble: None };
+        let mut ready = await_room(subscription).await.unwrap();
+        let data = PartitionData::default().with_records(Some(Bytes::copy_from_slice(bytes)));
+        let result = ready.take_in(data, total, first);
+        (ready.subscription.position, result)
+    }
+
+    #[tokio::test]
+    async fn the_next_fetch_goes_on_behind_the_last_whole_batch() {
+        let bytes = [
+            BatchOf::plain(1, &[b"a", b"b"]).encode(),
+            BatchOf { next: 9, ..BatchOf::plain(5, &[b"c"]) }.encode(),
+            BatchOf::plain(9, &[b"d"]).encode(),
+        ]
+        .concat();
+        let (position, result) = outcome(&bytes[..bytes.len() - 1], bytes.len(), true).await;
+        assert_eq!(position, at(9));
+        assert!(!result.unwrap().unwrap().ends_here);
+    }
+
+    #[tokio::test]
+    async fn a_batch_that_never_comes_whole_halts_instead_of_looping() {
+        let bytes = BatchOf::plain(1, &[b"a"]).encode();
+        let partial = &bytes[..bytes.len() - 1];
+        let (position, result) = outcome(partial, partial.len(), true).await;
+        assert!(matches!(result, Err(Loss::Stuck(_))) && position == at(1));
+        // Behind others it may only have lacked space, and is asked for again.
+        assert!(matches!(outcome(partial, partial.len(), false).await.1, Ok(None)));
+    }
+
+    #[tokio::test]
+    async fn records_below_the_position_alone_halt_instead_of_looping() {
+        let bytes = BatchOf::plain(0, &[b"a"]).encode();
+        assert!(matches!(outcome(&bytes, bytes.len(), true).await.1, Err(Loss::Stuck(_))));
+    }
+
+    #[tokio::test]
+    async fn a_faulty_header_is_handed_on_and_ends_the_subscription() {
+        let mut bytes = BatchOf::plain(1, &[b"a"]).encode();
+        bytes[16] = 0;
+        let (_, result) = outcome(&bytes, bytes.len(), true).await;
+        let delivery = result.unwrap().unwrap();
+        assert!(delivery.ends_here && delivery.chunk.bytes.len() == bytes.len());
+    }
+}

@@ -1,0 +1,124 @@
+use testbed::{Ended, Result, ensure};
+
+use crate::shop::{DEADLINE, Shop, numbered};
+
+const README: &str = include_str!("../../README.md");
+
+/// The shop's database as a role that was just made and may log in, and nothing more.
+async fn role(shop: &Shop, name: &str) -> Result<testbed::Database> {
+    // Roles belong to the server, which all tests share.
+    let name = format!("{name} of {}", shop.database.name());
+    shop.database.execute(&format!("CREATE ROLE \"{name}\" LOGIN PASSWORD 'pa55word'")).await?;
+    Ok(shop.database.as_user(&name, "pa55word"))
+}
+
+fn expect(ended: &Ended, lines: &[&str]) -> Result<()> {
+    for line in lines {
+        ensure!(ended.stdout.contains(line), "no {line:?} in {}", ended.stdout);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_place_where_all_is_in_order_is_told_so() -> Result<()> {
+    let shop = Shop::open(3).await?;
+    shop.apply_schema().await?;
+    let ended = shop.vendas(&["check"]).run(DEADLINE).await?.expect_code(0)?;
+    ensure!(!ended.stdout.contains("FAIL"), "{}", ended.stdout);
+    expect(&ended, &[&format!("ok    topic {}: 3 partitions can be read", shop.topic)])
+}
+
+#[tokio::test]
+async fn each_thing_that_is_not_in_order_has_its_line_and_its_remedy() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    let missing = shop.vendas(&["check", "--topics", "no-such-topic"]).run(DEADLINE).await?;
+    expect(
+        &missing.expect_code(1)?,
+        &[
+            "FAIL  topic no-such-topic: does not exist: create it (kafka-topics.sh",
+            "FAIL  \"public\".sales, \"public\".orders, \"public\".partitions",
+            "missing: run `vendas schema --apply` as the role that owns the schema",
+        ],
+    )?;
+
+    shop.apply_schema().await?;
+    shop.database
+        .execute(
+            "ALTER TABLE sales ALTER total TYPE NUMERIC(10, 2), ADD seller TEXT NOT NULL; \
+             ALTER TABLE orders DROP CONSTRAINT orders_pkey; \
+             ALTER TABLE dead_letters DROP detail",
+        )
+        .await?;
+    let altered = shop.vendas(&["check"]).run(DEADLINE).await?.expect_code(1)?;
+    expect(
+        &altered,
+        &[
+            "FAIL  \"public\".sales: column total is numeric(10,2), must be numeric",
+            "FAIL  \"public\".sales: column seller is NOT NULL and has no default",
+            "FAIL  \"public\".orders: has no primary key or unique constraint on exactly (order_id, numbered)",
+            "FAIL  \"public\".dead_letters: has no column detail of type text",
+        ],
+    )?;
+
+    let away = ["--brokers", "127.0.0.1:1", "--set", "database.port=1"];
+    let away = shop.vendas(&["check"]).args(away).run(DEADLINE).await?.expect_code(1)?;
+    expect(&away, &["FAIL  kafka: kafka at 127.0.0.1:1", "FAIL  database \"", "Connection refused"])
+}
+
+#[tokio::test]
+async fn check_changes_nothing() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    shop.vendas(&["check"]).run(DEADLINE).await?.expect_code(1)?;
+    let tables = shop.rows("SELECT * FROM pg_tables WHERE schemaname = 'public'").await?;
+    ensure!(tables.is_empty(), "{tables:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_grants_of_the_readme_are_enough_to_run() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    let stated = r#"{"id_ordem": "a", "valor_total": 2}"#;
+    shop.send(0, &[&numbered(1), stated, "rubbish", &numbered(1), stated]).await?;
+    shop.apply_schema().await?;
+    let app = role(&shop, "app").await?;
+    let as_app = |args: &[&str]| shop.vendas(args).database(&app);
+    let refused = as_app(&["run", "--until-end"]).run(DEADLINE).await?.expect_code(1)?;
+    ensure!(refused.stderr.contains("lacks SELECT, INSERT, UPDATE"), "{}", refused.stderr);
+    ensure!(!refused.stderr.contains("pa55word"), "{}", refused.stderr);
+
+    let grants: Vec<_> = README.lines().filter(|line| line.starts_with("GRANT ")).collect();
+    ensure!(grants.len() == 4, "{grants:?}");
+    let grants = grants.join(" ").replace(" app;", &format!(" \"{}\";", app.user()));
+    shop.database.execute(&grants).await?;
+    as_app(&["check"]).run(DEADLINE).await?.expect_code(0)?;
+    as_app(&["run", "--until-end"]).run(DEADLINE).await?.expect_code(0)?;
+    let counts = "SELECT (SELECT count(*) FROM sales), (SELECT count(*) FROM orders), \
+                  (SELECT count(*) FROM dead_letters)";
+    ensure!(shop.rows(counts).await? == ["1|1|1"], "{:?}", shop.rows(counts).await?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_wrong_password_ends_the_start_with_the_remedy_and_without_the_password() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    let guest = role(&shop, "guest").await?;
+    let wrong = shop.database.as_user(guest.user(), "wr0ng-one");
+    let ended = shop.vendas(&["run"]).database(&wrong).run(DEADLINE).await?.expect_code(1)?;
+    ensure!(ended.stderr.contains("check database.user and database.password"), "{}", ended.stderr);
+    ensure!(!ended.stderr.contains("wr0ng-one"), "{}", ended.stderr);
+    Ok(())
+}
+
+#[tokio::test]
+async fn another_schema_keeps_out_of_the_way_of_a_shop_that_has_orders_already() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    shop.send(0, &[r#"{"id_ordem": "a", "valor_total": 2}"#]).await?;
+    shop.database.execute("CREATE TABLE orders (id INT)").await?;
+    let taken = shop.vendas(&["run", "--until-end"]).run(DEADLINE).await?.expect_code(1)?;
+    ensure!(taken.stderr.contains("\"public\".orders"), "{}", taken.stderr);
+    let own = ["--set", "database.schema=ven\"das"];
+    shop.vendas(&["run", "--until-end"]).args(own).run(DEADLINE).await?.expect_code(0)?;
+    let rows = shop.rows("SELECT order_id, total FROM \"ven\"\"das\".orders").await?;
+    ensure!(rows == ["a|2.00"], "{rows:?}");
+    Ok(())
+}

@@ -1,0 +1,71 @@
+//! A topic and a database of a test's own, on the servers that all tests share.
+
+use std::time::Duration;
+
+use testbed::{Database, Ended, Record, Result, Testbed, VendasCommand};
+
+/// Longer than anything that works takes, also on a busy machine.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+
+/// The built program.
+pub(crate) const VENDAS: &str = env!("CARGO_BIN_EXE_vendas");
+
+pub(crate) struct Shop {
+    pub(crate) bed: &'static Testbed,
+    pub(crate) topic: String,
+    pub(crate) database: Database,
+}
+
+impl Shop {
+    pub(crate) async fn open(partitions: u16) -> Result<Self> {
+        let bed = Testbed::shared().await?;
+        Ok(Self { bed, topic: bed.topic(partitions).await?, database: bed.database().await? })
+    }
+
+    /// The program with this shop's settings.
+    pub(crate) fn vendas(&self, args: &[&str]) -> VendasCommand {
+        self.bed.vendas(VENDAS, &[&self.topic], &self.database).args(args.iter().copied())
+    }
+
+    /// Makes the tables, as their owner.
+    pub(crate) async fn apply_schema(&self) -> Result<()> {
+        self.vendas(&["schema", "--apply"]).run(DEADLINE).await?.expect_code(0).map(drop)
+    }
+
+    /// Works all that is there, and has to succeed.
+    pub(crate) async fn work(&self) -> Result<Ended> {
+        self.vendas(&["run", "--until-end"]).run(DEADLINE).await?.expect_code(0)
+    }
+
+    pub(crate) async fn send(&self, partition: i32, payloads: &[&str]) -> Result<()> {
+        let records: Vec<_> = payloads.iter().map(|payload| Record::new(*payload)).collect();
+        self.bed.kafka.produce(&self.topic, partition, &records).await?;
+        Ok(())
+    }
+
+    /// Orders of one item each: number `n` is worth `n` and 10 cents.
+    pub(crate) async fn send_numbers(
+        &self,
+        partition: i32,
+        numbers: impl IntoIterator<Item = i32>,
+    ) -> Result<()> {
+        let payloads: Vec<_> = numbers.into_iter().map(numbered).collect();
+        self.send(partition, &payloads.iter().map(String::as_str).collect::<Vec<_>>()).await
+    }
+
+    /// The rows that a query gives, each with its columns joined by `|`, NULL as nothing.
+    pub(crate) async fn rows(&self, sql: &str) -> Result<Vec<String>> {
+        let rows = self.database.table(sql).await?.rows.into_iter();
+        let text = |row: Vec<Option<String>>| {
+            row.into_iter().map(Option::unwrap_or_default).collect::<Vec<_>>().join("|")
+        };
+        Ok(rows.map(text).collect())
+    }
+}
+
+/// An order that is worth `number` and 10 cents.
+pub(crate) fn numbered(number: i32) -> String {
+    format!(
+        r#"{{"order_number": {number}, "order_items": [{{"qty": 1, "value_unit": {number}.10}}]}}"#
+    )
+}
