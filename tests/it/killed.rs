@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use testbed::{PostgresOptions, Result, ensure, eventually};
+use testbed::{Postgres, PostgresOptions, Result, ensure, eventually};
 use tokio::try_join;
 
 use crate::{
@@ -50,15 +50,20 @@ async fn it_outlives_postgresql_killed_with_durable_commits_in_flight() -> Resul
     Ok(())
 }
 
-/// Returns how many outages took back what had been committed.
-async fn outlives_postgresql(synchronous_commit: &str) -> Result<usize> {
-    const OUTAGES: usize = 4;
-    let postgres = PostgresOptions::default()
-        // As long as it may, PostgreSQL keeps to itself what need not be durable at once.
+/// A PostgreSQL that keeps to itself, for as long as it may, what need not be durable at once.
+async fn that_puts_off_what_it_may() -> Result<Postgres> {
+    let options = PostgresOptions::default();
+    options
         .setting("wal_writer_delay", "10s")
         .setting("wal_writer_flush_after", "1GB")
         .start()
-        .await?;
+        .await
+}
+
+/// Returns how many outages took back what had been committed.
+async fn outlives_postgresql(synchronous_commit: &str) -> Result<usize> {
+    const OUTAGES: usize = 4;
+    let postgres = that_puts_off_what_it_may().await?;
     let mut stage = Stage::with(postgres.database().await?, 3, SHARE * (OUTAGES + 1)).await?;
     let mut dice = Dice::new(3);
     let mut taken_back = 0;
@@ -97,6 +102,17 @@ async fn outlives_postgresql(synchronous_commit: &str) -> Result<usize> {
         ensure!(said == OUTAGES, "{OUTAGES} outages, {said} times {text:?}:\n{}", ended.stderr);
     }
     Ok(taken_back)
+}
+
+#[tokio::test]
+async fn what_until_end_says_is_done_outlives_a_crash_of_postgresql() -> Result<()> {
+    let postgres = that_puts_off_what_it_may().await?;
+    let mut stage = Stage::with(postgres.database().await?, 8, SHARE).await?;
+    stage.send_rest().await?;
+    stage.run_until_end().await?;
+    postgres.kill()?;
+    postgres.restart().await?;
+    stage.expect_all().await
 }
 
 #[tokio::test]
