@@ -11,20 +11,35 @@ use testbed::{Context, Database, Result, bail, ensure};
 
 use crate::stream::{Generated, Key, Meaning, Moment, Stated};
 
-/// Money and quantities are counted in units of 10^-8: a quantity times a price has no more decimals.
+/// Everything is counted in units of 10^-8: a quantity times a price has no more decimals.
 const ONE: i128 = 100_000_000;
 /// From the stream's units of 10^-4.
 const FROM_STATED: i128 = 10_000;
 const HALF_A_CENT: i128 = ONE / 200;
 const CENT: i128 = ONE / 100;
 
+/// A decimal, in units of 10^-8.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Exact(i128);
+
+impl Debug for Exact {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (sign, units) = (if self.0 < 0 { "-" } else { "" }, self.0.abs());
+        write!(f, "{sign}{}.{:08}", units / ONE, units % ONE)
+    }
+}
+
 /// A row of `orders`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct OrderRow {
-    pub(crate) total: i128,
+    pub(crate) total: Exact,
     items: Vec<ItemRow>,
     /// As `YYYY-MM-DDTHH:MM:SS.UUUUUU`.
     sold_at: Option<String>,
+}
+
+impl Exact {
+    pub(crate) const ZERO: Self = Self(0);
 }
 
 impl OrderRow {
@@ -35,7 +50,7 @@ impl OrderRow {
 }
 
 /// Product, quantity and amount.
-type ItemRow = (String, i128, i128);
+type ItemRow = (String, Exact, Exact);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct DeadLetter {
@@ -61,7 +76,7 @@ type Coordinates = (String, i32, i64);
 /// What the tables hold.
 #[derive(Debug, Default)]
 pub(crate) struct Tables {
-    sales: BTreeMap<i32, i128>,
+    sales: BTreeMap<i32, Exact>,
     orders: BTreeMap<(String, bool), OrderRow>,
     dead_letters: BTreeMap<Coordinates, DeadLetter>,
     next_offsets: BTreeMap<(String, i32), i64>,
@@ -88,7 +103,7 @@ pub(crate) fn effect(meaning: &Meaning) -> Effect {
 }
 
 /// Total and items; `None` where the stated total and the prices disagree.
-fn worth(order: &Stated) -> Option<(i128, Vec<ItemRow>)> {
+fn worth(order: &Stated) -> Option<(Exact, Vec<ItemRow>)> {
     let stated = order.total.map(|total| total * FROM_STATED);
     let priced = order.items.iter().any(|item| item.unit_price.is_some());
     let amounts: Vec<i128> = if priced {
@@ -110,9 +125,9 @@ fn worth(order: &Stated) -> Option<(i128, Vec<ItemRow>)> {
         None => amounts.iter().sum(),
     };
     let items = order.items.iter().zip(amounts).filter_map(|(item, amount)| {
-        Some((item.product.clone()?, item.quantity * FROM_STATED, amount))
+        Some((item.product.clone()?, Exact(item.quantity * FROM_STATED), Exact(amount)))
     });
-    Some((total, items.collect()))
+    Some((Exact(total), items.collect()))
 }
 
 /// By quantity, by largest remainder, in cents or in what is finer if the total is.
@@ -387,8 +402,8 @@ impl Row {
     }
 }
 
-/// A NUMERIC as PostgreSQL prints it, in units of 10^-8, or an error where that would round it.
-pub(crate) fn decimal(text: &str) -> Result<i128> {
+/// A NUMERIC as PostgreSQL prints it, or an error where 8 decimals would round it.
+pub(crate) fn decimal(text: &str) -> Result<Exact> {
     let (negative, digits) = text.strip_prefix('-').map_or((false, text), |digits| (true, digits));
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let (kept, rest) = fraction.split_at(fraction.len().min(8));
@@ -398,7 +413,7 @@ pub(crate) fn decimal(text: &str) -> Result<i128> {
         bail!("{text:?} is no decimal of up to 8 places");
     }
     let units: i128 = all.parse()?;
-    Ok(if negative { -units } else { units })
+    Ok(Exact(if negative { -units } else { units }))
 }
 
 fn from_hex(hex: &str) -> Bytes {
@@ -441,8 +456,8 @@ mod tests {
 
     #[test]
     fn decimals_are_read_exactly_or_not_at_all() {
-        assert_eq!(decimal("12.3").ok(), Some(12 * ONE + 3 * ONE / 10));
-        assert_eq!(decimal("-0.000000010").ok(), Some(-1));
+        assert_eq!(decimal("12.3").ok(), Some(Exact(12 * ONE + 3 * ONE / 10)));
+        assert_eq!(decimal("-0.000000010").ok(), Some(Exact(-1)));
         for text in ["NaN", "", "0.000000001", "1e3", "Infinity"] {
             assert!(decimal(text).is_err(), "{text}");
         }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use testbed::{Context, Database, Result, ensure};
 
 use crate::{
-    oracle::{self, Effect},
+    oracle::{self, Effect, Exact},
     stream::{Generated, Key},
 };
 
@@ -81,7 +81,7 @@ pub(crate) async fn expect<'a>(
     }
 
     // What may be written of each order and dead letter, in this order.
-    let mut versions: BTreeMap<String, Vec<i128>> = BTreeMap::new();
+    let mut versions: BTreeMap<String, Vec<Exact>> = BTreeMap::new();
     for (topic, partition, records) in partitions {
         for (offset, generated) in records.iter().enumerate() {
             let (what, total) = match oracle::effect(&generated.meaning) {
@@ -89,7 +89,9 @@ pub(crate) async fn expect<'a>(
                     (format!("number {number}"), row.total)
                 }
                 Effect::Order { key: Key::Id(id), row } => (format!("id {id}"), row.total),
-                Effect::DeadLetter(_) => (format!("dead letter {topic}-{partition}@{offset}"), 0),
+                Effect::DeadLetter(_) => {
+                    (format!("dead letter {topic}-{partition}@{offset}"), Exact::ZERO)
+                }
             };
             versions.entry(what).or_default().push(total);
         }
