@@ -1,9 +1,20 @@
 //! What users rely on, checked as they would: the built program, a real Apache Kafka, a real
 //! PostgreSQL.
+//!
+//! Whole streams are compared row by row: [`stream`] makes records that know what they mean,
+//! [`oracle`] says what they come to, [`witness`] watches every write from within the database, and
+//! [`stage`] puts the play on, for [`streams`], [`killed`] and [`several`].
 
 mod check;
 mod configuration;
+mod killed;
 mod offsets;
+mod oracle;
 mod outages;
 mod poison;
+mod several;
 mod shop;
+mod stage;
+mod stream;
+mod streams;
+mod witness;

@@ -1,0 +1,55 @@
+//! Several instances on the same partitions, without knowing of each other.
+
+use testbed::{Result, Signal, ensure, eventually};
+use tokio::try_join;
+
+use crate::stage::{DEADLINE, Stage, lines, tally, terminate};
+
+const FENCED: &str = "fenced: another instance has moved this partition";
+
+#[tokio::test]
+async fn two_instances_on_the_same_partitions_fence_each_other() -> Result<()> {
+    let mut stage = Stage::shared(6, 300).await?;
+    let progress = stage.progress().await?;
+    let (one, other) = (stage.vendas(["run"]).start()?, stage.vendas(["run"]).start()?);
+    stage.send_rest().await?;
+    progress.reach(stage.sent(), &one).await?;
+    let (one, other) = try_join!(terminate(one), terminate(other))?;
+    stage.expect_all().await?;
+    let fenced = lines(&one.stderr, FENCED) + lines(&other.stderr, FENCED);
+    ensure!(fenced > 0, "neither was fenced:\n{}\n{}", one.state(), other.state());
+    // Each record was committed by one of them.
+    let (one, other) = (tally(&one)?, tally(&other)?);
+    ensure!(one + other == stage.sent(), "{one} and {other} make {}", stage.sent());
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_instance_that_was_frozen_while_another_worked_writes_nothing_old() -> Result<()> {
+    let mut stage = Stage::shared(7, 300).await?;
+    let progress = stage.progress().await?;
+    let frozen = stage.vendas(["run"]).start()?;
+    try_join!(stage.send(150), async {
+        progress.reach(100, &frozen).await?;
+        frozen.signal(Signal::STOP)
+    })?;
+    let at = progress.records().await?;
+    ensure!(at < stage.sent(), "all was done before it froze");
+    let other = stage.vendas(["run"]).start()?;
+    stage.send(50).await?;
+    progress.reach(stage.sent(), &other).await?;
+
+    frozen.signal(Signal::CONT)?;
+    stage.send_rest().await?;
+    eventually("word that the frozen one was fenced", DEADLINE, async || {
+        ensure!(lines(&frozen.stderr()?, FENCED) > 0, "{}", frozen.state());
+        Ok(())
+    })
+    .await?;
+    progress.reach(stage.sent(), &other).await?;
+    let (frozen, other) = try_join!(terminate(frozen), terminate(other))?;
+    stage.expect_all().await?;
+    let (frozen, other) = (tally(&frozen)?, tally(&other)?);
+    ensure!(frozen + other == stage.sent(), "{frozen} and {other} make {}", stage.sent());
+    Ok(())
+}

@@ -1,0 +1,82 @@
+//! A whole stream, undisturbed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use testbed::{Result, ensure};
+
+use crate::{
+    oracle::{Effect, effect},
+    stage::{LANES, Stage, expect_discretion, tally},
+    stream::{Key, Stream},
+};
+
+const RECORDS: usize = 800;
+
+#[test]
+fn the_stream_holds_every_reason_and_every_turn_that_an_order_can_take() {
+    let stream = Stream::new(1, LANES, RECORDS);
+    let (mut reasons, mut numbers, mut ids) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
+    let (mut lost, mut corrected, mut repeated) = (0, 0, 0);
+    for lane in &stream.lanes {
+        let mut listed: BTreeMap<Key, bool> = BTreeMap::new();
+        for pair in lane.windows(2) {
+            repeated += usize::from(pair[0].record.payload == pair[1].record.payload);
+        }
+        for generated in lane {
+            let size = generated.record.payload.as_ref().map_or(0, Vec::len);
+            assert!(size < 1_001_000, "Kafka takes no record of {size} bytes");
+            match effect(&generated.meaning) {
+                Effect::DeadLetter(reason) => *reasons.entry(reason).or_insert(0) += 1,
+                Effect::Order { key, row } => {
+                    match &key {
+                        Key::Number(number) => numbers.insert(number.to_string()),
+                        Key::Id(id) => ids.insert(id.clone()),
+                    };
+                    let lists = row.has_items();
+                    if let Some(listed) = listed.insert(key, lists) {
+                        corrected += 1;
+                        lost += usize::from(listed && !lists);
+                    }
+                }
+            }
+        }
+    }
+    for reason in vendas::order::Reason::ALL {
+        use vendas::order::Reason::{Panicked, RejectedByDatabase};
+        if !matches!(reason, Panicked | RejectedByDatabase) {
+            assert!(reasons.contains_key(reason.code()), "no record is bad by {reason}");
+        }
+    }
+    assert!(numbers.contains("17") && ids.contains("17"), "17 is not both a number and an id");
+    assert!(lost > 50, "only {lost} orders lose their products");
+    assert!(corrected > 500 && repeated > 100, "{corrected} corrected, {repeated} repeated");
+}
+
+#[tokio::test]
+async fn a_mixed_stream_lands_as_its_records_say_and_a_second_run_changes_nothing() -> Result<()> {
+    let mut stage = Stage::shared(1, RECORDS).await?;
+    stage.send_rest().await?;
+    let [sales, orders, dead_letters] = stage.expected().counts();
+    ensure!(sales > 500 && orders > 1_000 && dead_letters > 500, "a poor stream");
+
+    let ended = stage.run_until_end().await?;
+    stage.expect_all().await?;
+    expect_discretion(&ended)?;
+    ensure!(tally(&ended)? == stage.sent(), "{}", ended.state());
+    let before = everything(&stage).await?;
+
+    let ended = stage.run_until_end().await?;
+    ensure!(tally(&ended)? == 0, "{}", ended.state());
+    stage.expect_all().await?;
+    ensure!(before == everything(&stage).await?, "a second run changed a time");
+    Ok(())
+}
+
+/// All rows with all their columns.
+async fn everything(stage: &Stage) -> Result<Vec<testbed::Table>> {
+    let mut tables = Vec::new();
+    for table in ["sales", "orders", "dead_letters"] {
+        tables.push(stage.database.table(&format!("SELECT * FROM {table} ORDER BY 1, 2")).await?);
+    }
+    Ok(tables)
+}

@@ -1,0 +1,120 @@
+//! Triggers that note every write, since the tables alone cannot tell an effect that came twice
+//! from one that came once: an upsert repeats itself in silence.
+
+use std::collections::BTreeMap;
+
+use testbed::{Context, Database, Result, ensure};
+
+use crate::{
+    oracle::{self, Effect},
+    stream::{Generated, Key},
+};
+
+const TRIGGERS: &str = "
+    CREATE SCHEMA witness;
+    CREATE TABLE witness.moves (
+        n BIGSERIAL PRIMARY KEY, place TEXT, from_offset BIGINT, to_offset BIGINT
+    );
+    CREATE TABLE witness.writes (n BIGSERIAL PRIMARY KEY, what TEXT, total NUMERIC);
+
+    CREATE FUNCTION witness.note_move() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        INSERT INTO witness.moves (place, from_offset, to_offset)
+        VALUES (NEW.topic || '-' || NEW.partition, OLD.next_offset, NEW.next_offset);
+        RETURN NULL;
+    END $$;
+    CREATE TRIGGER witness AFTER UPDATE ON partitions FOR EACH ROW
+        WHEN (OLD.next_offset <> NEW.next_offset) EXECUTE FUNCTION witness.note_move();
+
+    CREATE FUNCTION witness.note_sale() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        INSERT INTO witness.writes (what, total)
+        VALUES ('number ' || NEW.order_number, NEW.total);
+        RETURN NULL;
+    END $$;
+    CREATE TRIGGER witness AFTER INSERT OR UPDATE ON sales FOR EACH ROW
+        EXECUTE FUNCTION witness.note_sale();
+
+    CREATE FUNCTION witness.note_order() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        INSERT INTO witness.writes (what, total) VALUES ('id ' || NEW.order_id, NEW.total);
+        RETURN NULL;
+    END $$;
+    CREATE TRIGGER witness AFTER INSERT OR UPDATE ON orders FOR EACH ROW
+        WHEN (NOT NEW.numbered) EXECUTE FUNCTION witness.note_order();
+
+    CREATE FUNCTION witness.note_dead_letter() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        INSERT INTO witness.writes (what)
+        VALUES ('dead letter ' || NEW.topic || '-' || NEW.partition || '@' || NEW.record_offset);
+        RETURN NULL;
+    END $$;
+    CREATE TRIGGER witness AFTER INSERT OR UPDATE ON dead_letters FOR EACH ROW
+        EXECUTE FUNCTION witness.note_dead_letter();
+";
+
+/// Begins to watch a database that has its tables and no rows yet.
+///
+/// # Errors
+/// Where the database refuses.
+pub(crate) async fn watch(database: &Database) -> Result<()> {
+    database.execute(TRIGGERS).await
+}
+
+/// Checks that every partition went forward from 0 without a gap or a step back, and that every
+/// effect was written at most once and in the order of the records.
+///
+/// # Errors
+/// Where something came twice, too early or too late.
+pub(crate) async fn expect<'a>(
+    database: &Database,
+    partitions: impl IntoIterator<Item = (&'a str, i32, &'a [Generated])>,
+) -> Result<()> {
+    let moves = database
+        .query("SELECT place, from_offset, to_offset FROM witness.moves ORDER BY n", &[])
+        .await?;
+    let mut stands: BTreeMap<String, i64> = BTreeMap::new();
+    for row in moves {
+        let (place, from, to): (String, i64, i64) =
+            (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+        let stood = stands.insert(place.clone(), to).unwrap_or(0);
+        ensure!(
+            stood == from && from < to,
+            "{place} stood at {stood} and moved from {from} to {to}"
+        );
+    }
+
+    // What may be written of each order and dead letter, in this order.
+    let mut versions: BTreeMap<String, Vec<i128>> = BTreeMap::new();
+    for (topic, partition, records) in partitions {
+        for (offset, generated) in records.iter().enumerate() {
+            let (what, total) = match oracle::effect(&generated.meaning) {
+                Effect::Order { key: Key::Number(number), row } => {
+                    (format!("number {number}"), row.total)
+                }
+                Effect::Order { key: Key::Id(id), row } => (format!("id {id}"), row.total),
+                Effect::DeadLetter(_) => (format!("dead letter {topic}-{partition}@{offset}"), 0),
+            };
+            versions.entry(what).or_default().push(total);
+        }
+    }
+    let writes =
+        database.table("SELECT what, coalesce(total, 0) FROM witness.writes ORDER BY n").await?;
+    // The versions that are not yet written, and what was written last.
+    let mut state: BTreeMap<_, _> =
+        versions.iter().map(|(what, totals)| (what.as_str(), (totals.iter(), None))).collect();
+    for row in &writes.rows {
+        let [Some(what), Some(total)] = row.as_slice() else { continue };
+        let (ahead, last) =
+            state.get_mut(what.as_str()).with_context(|| format!("{what} was written"))?;
+        let written = oracle::decimal(total)?;
+        *last = Some(written);
+        ensure!(
+            ahead.any(|total| *total == written),
+            "{what} was written as {total}, which no record says that was not yet written: \
+             an effect came twice or late"
+        );
+    }
+    for (what, (_, last)) in state {
+        // The same may stand twice in a batch, which then writes it once.
+        let newest = versions.get(what).and_then(|totals| totals.last().copied());
+        ensure!(last == newest, "{what}: {last:?} was written last, and the newest is {newest:?}");
+    }
+    Ok(())
+}
