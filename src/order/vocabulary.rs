@@ -251,15 +251,13 @@ mod tests {
             (Role::UnitPrice, "sku".to_owned()),
         ];
         let errors = Vocabulary::with(added).unwrap_err();
-        let texts: Vec<_> = errors.iter().map(ToString::to_string).collect();
-        assert_eq!(
-            texts,
-            [
-                "vocabulary.total holds a name that is empty",
-                "vocabulary.product holds a name that is empty",
-                r#"vocabulary.total holds "order_id", which already stands for order_id"#,
-                r#"vocabulary.unit_price holds "sku", which already stands for product"#,
-            ]
-        );
+        let texts: Vec<_> = errors.iter().map(|error| (error.role(), error.to_string())).collect();
+        let expected = [
+            (Role::Total, "holds a name that is empty"),
+            (Role::Product, "holds a name that is empty"),
+            (Role::Total, r#"holds "order_id", which already stands for order_id"#),
+            (Role::UnitPrice, r#"holds "sku", which already stands for product"#),
+        ];
+        assert_eq!(texts, expected.map(|(role, text)| (role, text.to_owned())));
     }
 }

@@ -2,7 +2,7 @@
 
 use tokio_postgres::types::ToSql;
 
-use super::{Cause, Store, StoreError, columns::Columns, connect::Lent};
+use super::{Cause, Store, StoreError, columns::Columns, pool::Lent};
 use crate::{
     kafka::{NextOffset, Span},
     order::{Reason, Rejection},

@@ -17,10 +17,11 @@
 
 mod columns;
 mod commit;
-mod connect;
 mod error;
 mod offsets;
+mod pool;
 mod schema;
+mod server;
 mod session;
 
 use std::{sync::Arc, time::Duration};
@@ -34,7 +35,8 @@ pub use error::{Cause, StoreError};
 pub use offsets::PartitionRow;
 pub use schema::{Finding, SCHEMA, quote_identifier};
 
-use connect::{Lent, Places, Server};
+use pool::{Lent, Places};
+use server::Server;
 
 /// How PostgreSQL is reached, and how it is used.
 #[derive(Clone, Debug)]

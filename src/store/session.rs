@@ -8,7 +8,7 @@ use tracing::debug;
 
 use super::{
     Cause, StoreError,
-    connect::{Server, SqlText},
+    server::{Server, SqlText},
 };
 
 /// A connection and the statements prepared on it.

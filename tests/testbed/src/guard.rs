@@ -9,7 +9,7 @@ use std::{
     io::{BufRead, BufReader, Write},
     os::unix::{fs::PermissionsExt, process::CommandExt},
     path::{Path, PathBuf},
-    process::{ChildStdin, ChildStdout, Command, Stdio},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     sync::{
         Mutex, OnceLock, PoisonError,
         atomic::{AtomicU32, Ordering},
@@ -23,6 +23,7 @@ static GUARD: OnceLock<Mutex<Option<Guard>>> = OnceLock::new();
 
 struct Guard {
     folder: PathBuf,
+    child: Child,
     orders: ChildStdin,
     answers: BufReader<ChildStdout>,
 }
@@ -48,7 +49,7 @@ impl Guard {
             .context("no /bin/sh")?;
         let orders = child.stdin.take().context("the guard has no standard input")?;
         let answers = child.stdout.take().context("the guard has no standard output")?;
-        Ok(Self { folder: folder.keep(), orders, answers: BufReader::new(answers) })
+        Ok(Self { folder: folder.keep(), child, orders, answers: BufReader::new(answers) })
     }
 
     fn tell(&mut self, order: &str) -> Result<()> {
@@ -122,8 +123,7 @@ pub fn end_everything() -> Result<()> {
     let guard = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
     let Some(mut guard) = guard else { return Ok(()) };
     std::mem::drop(guard.orders);
-    // The guard says nothing more: this waits for its end.
-    guard.answers.read_line(&mut String::new())?;
+    guard.child.wait()?;
     ensure!(!guard.folder.exists(), "{} is still there", guard.folder.display());
     Ok(())
 }

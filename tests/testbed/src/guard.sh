@@ -26,7 +26,7 @@ done
 # PostgreSQL's children are leaders of groups of their own. A stopped parent starts no more of them.
 for leader in $leaders; do
     kill -STOP "$leader"
-    for status in $(grep -l "^PPid:[[:space:]]*$leader\$" /proc/[0-9]*/status); do
+    grep -l "^PPid:[[:space:]]*$leader\$" /proc/[0-9]*/status | while read -r status; do
         process=${status#/proc/}
         kill -KILL "${process%/status}"
     done

@@ -111,7 +111,7 @@ fn target() -> Result<PathBuf> {
 fn ensure_java() -> Result<()> {
     static CHECKED: OnceLock<Result<(), String>> = OnceLock::new();
     let check = || -> Result<()> {
-        let output = run(Command::new(java()).arg("-version"), "openjdk-17-jdk-headless")?;
+        let output = run(Command::new(java()).arg("-version"), "openjdk-17-jre-headless")?;
         // openjdk version "17.0.15" 2025-04-15
         let text = String::from_utf8_lossy(&output.stderr);
         let version = text.split('"').nth(1).unwrap_or_default();
@@ -119,7 +119,7 @@ fn ensure_java() -> Result<()> {
         ensure!(
             major.is_some_and(|major| major >= 17),
             "Kafka needs Java 17 or newer, and `{}` is `{version}`: \
-             apt-get install openjdk-17-jdk-headless",
+             apt-get install openjdk-17-jre-headless",
             java().display(),
         );
         Ok(())

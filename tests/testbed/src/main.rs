@@ -97,11 +97,15 @@ struct At {
     dbname: String,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    let result = run(Cli::parse().command).await;
-    let ended = end_everything();
-    match result.and(ended) {
+fn main() -> ExitCode {
+    let command = Cli::parse().command;
+    let result = tokio::runtime::Runtime::new().map_err(Into::into).and_then(|runtime| {
+        let result = runtime.block_on(run(command));
+        // A thread may still be reading the standard input, and nothing but its end would end that.
+        runtime.shutdown_background();
+        result
+    });
+    match result.and(end_everything()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
@@ -131,6 +135,9 @@ async fn run(what: What) -> Result<()> {
         What::Query { sql, at } => {
             let database = Database::new(&at.host, at.port, &at.user, &at.password, &at.dbname);
             let table = database.table(&sql).await?;
+            if table.columns.is_empty() {
+                return Ok(());
+            }
             let mut shown = comfy_table::Table::new();
             shown.load_style(comfy_table::presets::ASCII_MARKDOWN);
             shown.set_header(table.columns);
