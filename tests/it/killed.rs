@@ -150,7 +150,7 @@ async fn sigterm_in_the_middle_ends_it_in_order_and_a_restart_goes_on_exactly_th
 }
 
 #[tokio::test]
-async fn a_second_signal_is_not_needed_while_postgresql_is_gone() -> Result<()> {
+async fn sigterm_while_postgresql_is_gone_ends_it_and_nothing_is_lost() -> Result<()> {
     let postgres = PostgresOptions::default().start().await?;
     let mut stage = Stage::with(postgres.database().await?, 5, SHARE).await?;
     stage.send_rest().await?;
