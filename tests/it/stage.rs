@@ -112,9 +112,10 @@ impl Stage {
         Ok(Progress { client: self.database.connect().await? })
     }
 
-    /// Works everything that was sent.
+    /// Works everything that was sent, in batches of the usual size.
     pub(crate) async fn run_until_end(&self) -> Result<Ended> {
-        self.vendas(["run", "--until-end"]).run(DEADLINE).await?.expect_code(0)
+        let command = self.vendas(["run", "--until-end"]).env("VENDAS_PIPELINE__BATCH_SIZE", "100");
+        command.run(DEADLINE).await?.expect_code(0)
     }
 
     /// What the tables must hold now, if everything that was sent was worked.
