@@ -1,4 +1,4 @@
-use testbed::{Record, Result, bail, ensure};
+use testbed::{Record, Result, ensure};
 
 use crate::shop::{DEADLINE, Shop, numbered};
 
@@ -103,6 +103,7 @@ async fn no_byte_of_a_record_reaches_the_log() -> Result<()> {
     Ok(())
 }
 
+#[cfg(feature = "failpoints")]
 #[tokio::test]
 async fn an_order_that_panics_the_code_is_a_dead_letter_and_its_neighbours_are_kept() -> Result<()>
 {
@@ -118,7 +119,7 @@ async fn an_order_that_panics_the_code_is_a_dead_letter_and_its_neighbours_are_k
                    FROM dead_letters";
     let letters = shop.rows(letters).await?;
     let Some(number) = letters.first().and_then(|letter| letter.strip_prefix("panicked|")) else {
-        bail!("{letters:?} {}", ended.state());
+        testbed::bail!("{letters:?} {}", ended.state());
     };
     let missing = "SELECT n FROM generate_series(0, 299) AS n \
                    WHERE n NOT IN (SELECT order_number FROM sales)";
