@@ -39,17 +39,19 @@ SELECT orders.order_id, orders.numbered, item.product, item.quantity, item.amoun
 FROM orders, UNNEST(orders.items) AS item;
 
 -- How far each partition has been worked: the first offset that is not yet accounted for, moved in
--- the same statement as the rows that account for those before it. Rewritten with every batch, so
--- its pages keep room for that.
+-- the same statement as the rows that account for those before it. A partition has one row, which is
+-- rewritten with every batch; while an old snapshot is open (a pg_dump) PostgreSQL keeps all its
+-- versions, and only a key that holds the offset itself still finds the newest one at once. So
+-- (topic, partition) has no constraint of its own: whoever makes a row holds a lock.
 CREATE TABLE IF NOT EXISTS partitions (
-    topic TEXT,
-    partition INT,
+    topic TEXT NOT NULL,
+    partition INT NOT NULL,
     topic_id UUID NOT NULL,
     next_offset BIGINT NOT NULL CHECK (next_offset >= 0),
     moved_by UUID NOT NULL,
     moved_at TIMESTAMPTZ NOT NULL DEFAULT now(),
-    PRIMARY KEY (topic, partition)
-) WITH (fillfactor = 50);
+    UNIQUE (topic, partition, next_offset)
+);
 
 -- Records that became no order, with the bytes as they were and the reason. The bytes can hold
 -- personal data.

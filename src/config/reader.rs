@@ -7,7 +7,7 @@ use std::{
 };
 
 use figment::{
-    Figment, Metadata, Provider,
+    Figment, Metadata, Provider, Source,
     providers::{Format, Toml},
     value::{Dict, Tag, Value},
 };
@@ -293,7 +293,11 @@ impl Reader {
         if metadata.name == FLAGS {
             return self.flags.iter().find(|flag| flag.key == key).map(|flag| flag.name.clone());
         }
-        metadata.source.as_ref().map(ToString::to_string)
+        match metadata.source.as_ref()? {
+            // As it was named, wherever this process stands.
+            Source::File(path) => Some(path.display().to_string()),
+            other => Some(other.to_string()),
+        }
     }
 
     fn nearest(&self, key: &str) -> Option<&str> {

@@ -11,6 +11,19 @@ use uuid::Uuid;
 use super::{Cause, Store, StoreError};
 use crate::kafka::{NextOffset, TopicPartition};
 
+/// Only one session at a time makes rows of `partitions`; any number will do that is always the same.
+const START_LOCK: i64 = 0x7665_6e64_6174;
+
+/// Makes the rows that are missing after `present`, which says what becomes of those that are there.
+const PUT_PARTITIONS: &str = "\
+    WITH put AS ( \
+        SELECT * FROM UNNEST($1::text[], $2::int[], $3::uuid[], $4::bigint[]) \
+            AS put (topic, partition, topic_id, next_offset) \
+    ), present AS ({present}) \
+    INSERT INTO {schema}.partitions (topic, partition, topic_id, next_offset, moved_by) \
+    SELECT topic, partition, topic_id, next_offset, $5 FROM put \
+    WHERE (topic, partition) NOT IN (SELECT topic, partition FROM present)";
+
 /// What `partitions` says of one partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartitionRow {
@@ -53,7 +66,7 @@ impl Store {
         Ok(self.rows(&sql, parameters).await?.pop())
     }
 
-    /// Makes the rows that are not there yet, all in one durable statement, so that where a
+    /// Makes the rows that are not there yet, all in one durable transaction, so that where a
     /// partition starts is decided once and never again.
     ///
     /// # Errors
@@ -62,7 +75,7 @@ impl Store {
         &self,
         starts: &[(TopicPartition, NextOffset)],
     ) -> Result<(), StoreError> {
-        self.put_partitions(starts, "DO NOTHING").await
+        self.put_partitions(starts, "SELECT topic, partition FROM {schema}.partitions").await
     }
 
     /// Sets partitions to where a person wants them, and to the topic that has the name now.
@@ -73,33 +86,23 @@ impl Store {
         &self,
         targets: &[(TopicPartition, NextOffset)],
     ) -> Result<(), StoreError> {
-        self.put_partitions(
-            targets,
-            "DO UPDATE SET topic_id = excluded.topic_id, next_offset = excluded.next_offset, \
-             moved_by = excluded.moved_by, moved_at = now()",
-        )
-        .await
+        let update = "UPDATE {schema}.partitions SET topic_id = put.topic_id, \
+                      next_offset = put.next_offset, moved_by = $5, moved_at = now() \
+                      FROM put WHERE (partitions.topic, partitions.partition) = (put.topic, put.partition) \
+                      RETURNING partitions.topic, partitions.partition";
+        self.put_partitions(targets, update).await
     }
 
     async fn put_partitions(
         &self,
         rows: &[(TopicPartition, NextOffset)],
-        on_conflict: &str,
+        present: &str,
     ) -> Result<(), StoreError> {
-        let sql = self.sql(
-            "WITH durable AS (SELECT set_config('synchronous_commit', 'on', true)) \
-             INSERT INTO {schema}.partitions (topic, partition, topic_id, next_offset, moved_by) \
-             SELECT put.topic, put.partition, put.topic_id, put.next_offset, $5 \
-             FROM durable, UNNEST($1::text[], $2::int[], $3::uuid[], $4::bigint[]) \
-                 AS put (topic, partition, topic_id, next_offset) \
-             ON CONFLICT (topic, partition) ",
-        ) + on_conflict;
+        let sql = self.sql(&PUT_PARTITIONS.replace("{present}", present));
         let topics: Vec<&str> = rows.iter().map(|(partition, _)| &*partition.topic).collect();
         let partitions: Vec<i32> = rows.iter().map(|(partition, _)| partition.partition).collect();
         let ids: Vec<Uuid> = rows.iter().map(|(partition, _)| partition.topic_id).collect();
         let offsets: Vec<i64> = rows.iter().map(|(_, offset)| offset.get()).collect();
-        let lent = self.lend().await?;
-        let connection = lent.connection()?;
         let parameters: &[(&(dyn ToSql + Sync), Type)] = &[
             (&topics, Type::TEXT_ARRAY),
             (&partitions, Type::INT4_ARRAY),
@@ -107,8 +110,23 @@ impl Store {
             (&offsets, Type::INT8_ARRAY),
             (&self.instance, Type::UUID),
         ];
-        connection.in_time(connection.client().query_typed(&sql, parameters)).await?;
-        Ok(())
+        let lent = self.lend().await?;
+        let connection = lent.connection()?;
+        let client = connection.client();
+        // The lock first, in a statement of its own: the next one then sees what its last holder did.
+        let begin = format!(
+            "BEGIN; SELECT pg_advisory_xact_lock({START_LOCK}); SET LOCAL synchronous_commit = on"
+        );
+        let put = async {
+            connection.in_time(client.batch_execute(&begin)).await?;
+            connection.in_time(client.query_typed(&sql, parameters)).await?;
+            connection.in_time(client.batch_execute("COMMIT")).await
+        };
+        let result = put.await;
+        if result.is_err() {
+            connection.give_up();
+        }
+        result
     }
 
     /// Makes all that was committed so far durable, and says where the partition then stands: with

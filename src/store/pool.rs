@@ -52,8 +52,9 @@ impl Lent<'_> {
                  the server waits for",
             ),
         })?;
-        if !place.connection.as_ref().is_some_and(Connection::is_usable) {
-            place.connection = Some(Connection::open(server).await?);
+        match &mut place.connection {
+            Some(connection) if connection.is_usable() => connection.replan(),
+            none => *none = Some(Connection::open(server).await?),
         }
         Ok(Lent { place })
     }

@@ -61,7 +61,7 @@ const TABLES: &[Table] = &[
             ("moved_by", "uuid"),
             ("moved_at", "timestamp with time zone"),
         ],
-        key: &["topic", "partition"],
+        key: &["topic", "partition", "next_offset"],
         privileges: &["SELECT", "INSERT", "UPDATE"],
     },
     Table {

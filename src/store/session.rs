@@ -1,6 +1,12 @@
 //! One connection to PostgreSQL, lent out by the pool.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use tokio::{sync::OnceCell, task::AbortHandle, time::timeout};
 use tokio_postgres::{Client, NoTls, Statement};
@@ -11,6 +17,10 @@ use super::{
     server::{Server, SqlText},
 };
 
+/// A plan is made for the tables as they are, and kept with its statement. What was right for empty
+/// tables ruins full ones, so that statements are prepared anew after this time.
+const REPLAN_AFTER: Duration = Duration::from_secs(5);
+
 /// A connection and the statements prepared on it.
 #[derive(Debug)]
 pub(super) struct Connection {
@@ -18,9 +28,10 @@ pub(super) struct Connection {
     driver: AbortHandle,
     commit: OnceCell<Statement>,
     commit_sales: OnceCell<Statement>,
+    planned: Instant,
     deadline: Duration,
     sql: Arc<SqlText>,
-    given_up: std::sync::atomic::AtomicBool,
+    given_up: AtomicBool,
 }
 
 impl Connection {
@@ -42,10 +53,20 @@ impl Connection {
             driver: driver.abort_handle(),
             commit: OnceCell::new(),
             commit_sales: OnceCell::new(),
+            planned: Instant::now(),
             deadline: server.statement_timeout,
             sql: Arc::clone(&server.sql),
-            given_up: std::sync::atomic::AtomicBool::new(false),
+            given_up: AtomicBool::new(false),
         })
+    }
+
+    /// Has the statements prepared anew at their next use, if it is time for that.
+    pub(super) fn replan(&mut self) {
+        if self.planned.elapsed() > REPLAN_AFTER {
+            self.planned = Instant::now();
+            self.commit = OnceCell::new();
+            self.commit_sales = OnceCell::new();
+        }
     }
 
     pub(super) const fn client(&self) -> &Client {
@@ -100,11 +121,11 @@ impl Connection {
     }
 
     pub(super) fn give_up(&self) {
-        self.given_up.store(true, std::sync::atomic::Ordering::Relaxed);
+        self.given_up.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn is_usable(&self) -> bool {
-        !self.given_up.load(std::sync::atomic::Ordering::Relaxed) && !self.client.is_closed()
+        !self.given_up.load(Ordering::Relaxed) && !self.client.is_closed()
     }
 }
 
