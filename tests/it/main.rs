@@ -7,3 +7,4 @@ mod offsets;
 mod outages;
 mod poison;
 mod shop;
+mod topics;
