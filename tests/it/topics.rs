@@ -117,7 +117,7 @@ async fn reads_the_same_in(codec: &str) -> Result<()> {
     let shop = Shop::open(3).await?;
     let librdkafka = Librdkafka::start(&shop.bed.kafka).await?;
     let batches = batches(&mut Random(11));
-    let sent = librdkafka.produce(&shop.topic, codec, false, &batches).await?;
+    let sent = librdkafka.produce(&shop.topic, codec, &batches).await?;
     let records = batches.iter().flat_map(|batch| &batch.records);
     let payloads: usize = records.filter_map(|record| Some(record.payload.as_ref()?.len())).sum();
     let compressed = sent < payloads / 2;
@@ -324,21 +324,20 @@ async fn compacted_topics_with_gaps_and_empty_batches_are_read_as_librdkafka_rea
     // Batches of producers that send nothing more: Kafka keeps them when they have no record left,
     // since they tell these producers' sequence numbers. Together they exceed the smallest fetch.
     const PRODUCERS: i64 = 30;
-    for _ in 0..PRODUCERS {
-        let batch = keyed(&mut (0..3).map(|number| format!("often {number}")));
-        librdkafka.produce(topic, "none", true, &[batch]).await?;
-    }
+    let mut often = || keyed(&mut (0..3).map(|number| format!("often {number}")));
+    let batches: Vec<_> = (0..PRODUCERS).map(|_| often()).collect();
+    librdkafka.produce_apart(topic, &batches).await?;
     let end = |who, step| [Step::Begin(who), Step::Send(who, saying_keyed("often 0")), step];
     let transactions = [end("ana", Step::Commit("ana")), end("bia", Step::Abort("bia"))].concat();
     librdkafka.transactions(topic, &transactions).await?;
     let first = keyed(&mut (0..100).map(|number| format!("key {number}")));
-    librdkafka.produce(topic, "gzip", false, &[first]).await?;
+    librdkafka.produce(topic, "gzip", &[first]).await?;
     let mut second = keyed(&mut (0..3).map(|number| format!("often {number}")));
     second.records.extend(
         keyed(&mut (0..100).filter(|number| number % 2 == 1).map(|n| format!("key {n}"))).records,
     );
     second.records.extend([2, 4].map(|number| Record::tombstone(format!("key {number}"))));
-    librdkafka.produce(topic, "gzip", false, &[second]).await?;
+    librdkafka.produce(topic, "gzip", &[second]).await?;
 
     let first = 3 * PRODUCERS + 4;
     let second = first + 100;
@@ -349,7 +348,7 @@ async fn compacted_topics_with_gaps_and_empty_batches_are_read_as_librdkafka_rea
         // What comes later closes a segment, and makes the log dirty again.
         let nudge = keyed(&mut [format!("nudge {nudges}")].into_iter());
         nudges += 1;
-        librdkafka.produce(topic, "none", false, &[nudge]).await?;
+        librdkafka.produce(topic, "none", &[nudge]).await?;
         let log = librdkafka.consume(topic).await?.remove(&0).context("no partition")?;
         let offsets = log.records.iter().map(|(offset, _)| *offset);
         let kept: Vec<_> = offsets.filter(|offset| *offset < second + 55).collect();
@@ -390,7 +389,7 @@ async fn headers_of_any_kind_tombstones_and_the_brokers_own_timestamps_change_no
             ..RecordBatch::default()
         };
         let batches: Vec<_> = several.iter().map(with).collect();
-        librdkafka.produce(&shop.topic, codec, false, &batches).await?;
+        librdkafka.produce(&shop.topic, codec, &batches).await?;
     }
     let logs = read_by_both(&shop, &librdkafka).await?;
     ensure!(logs[&0].records.len() == 100, "{}", logs[&0].records.len());
@@ -429,7 +428,7 @@ async fn a_record_larger_than_a_fetch_comes_whole() -> Result<()> {
         let records = vec![Record::new("before"), Record::new(payload), Record::new("behind")];
         let batches =
             [RecordBatch { records, ..RecordBatch::default() }, saying(0, "a batch behind it")];
-        librdkafka.produce(&shop.topic, codec, false, &batches).await?;
+        librdkafka.produce(&shop.topic, codec, &batches).await?;
     }
     let logs = read_by_both(&shop, &librdkafka).await?;
     let log = &logs[&0].records;

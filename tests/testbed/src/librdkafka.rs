@@ -65,8 +65,8 @@ impl Librdkafka {
         Ok(Self { python: Python::start(SCRIPT, [kafka.address()]).await? })
     }
 
-    /// Sends batches with a producer of their own, idempotent or not, compressed as `codec` (none,
-    /// gzip, snappy, lz4, zstd) says. Returns how many bytes went over the wire in all.
+    /// Sends batches, compressed as `codec` (none, gzip, snappy, lz4, zstd) says. Returns how many
+    /// bytes went over the wire in all.
     ///
     /// # Errors
     /// Where not all of them were taken.
@@ -74,16 +74,23 @@ impl Librdkafka {
         &self,
         topic: &str,
         codec: &str,
-        idempotent: bool,
         batches: &[RecordBatch],
     ) -> Result<usize> {
         let batches: Vec<_> = batches.iter().map(batch).collect();
-        let plan = json!({
-            "do": "produce", "topic": topic, "compression": codec, "idempotent": idempotent,
-            "batches": batches,
-        });
+        let plan =
+            json!({"do": "produce", "topic": topic, "compression": codec, "batches": batches});
         let sent = self.python.call(plan).await?;
         Ok(usize::try_from(sent.as_u64().context("no number of bytes")?)?)
+    }
+
+    /// Sends each batch by an idempotent producer of its own, which sends nothing more.
+    ///
+    /// # Errors
+    /// Where not all of them were taken.
+    pub async fn produce_apart(&self, topic: &str, batches: &[RecordBatch]) -> Result<()> {
+        let batches: Vec<_> = batches.iter().map(batch).collect();
+        let plan = json!({"do": "produce_apart", "topic": topic, "batches": batches});
+        self.python.call(plan).await.map(drop)
     }
 
     /// Carries out steps, one after the other. A transaction that isn't ended here stays open, and
