@@ -167,7 +167,8 @@ async fn topics_of_the_java_client_are_read_as_librdkafka_reads_them() -> Result
             .collect();
         let lines: String =
             payloads.iter().map(|payload| format!("{codec}\t{payload}\n")).collect();
-        let args = ["--topic", &shop.topic, "--compression-codec", codec];
+        let args =
+            ["--topic", &shop.topic, "--compression-codec", codec, "--batch-size", "1000000"];
         let args = [&args[..], &["--reader-property", "parse.key=true"]].concat();
         let class = "org.apache.kafka.tools.ConsoleProducer";
         shop.bed.kafka.tool(class, &args, lines.as_bytes()).await?;
@@ -254,6 +255,47 @@ async fn committed_records_arrive_aborted_ones_never_and_markers_stop_nothing() 
     ensure!(read.len() == committed, "{} of {committed}", read.len());
     let wrong = read.iter().find(|text| !text.starts_with("committed") && !text.starts_with("pl"));
     ensure!(wrong.is_none(), "{wrong:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_start_amid_a_batch_or_an_aborted_transaction_reads_what_librdkafka_reads_from_there()
+-> Result<()> {
+    let shop = Shop::open(1).await?;
+    let librdkafka = Librdkafka::start(&shop.bed.kafka).await?;
+    let records = |text: &str| RecordBatch {
+        records: (0..4).map(|number| Record::new(format!("{text} {number}"))).collect(),
+        ..RecordBatch::default()
+    };
+    librdkafka.produce(&shop.topic, "gzip", &[records("plain")]).await?;
+    let steps = [
+        Step::Begin("ana"),
+        Step::Send("ana", records("aborted")),
+        Step::Send("ana", records("aborted")),
+        Step::SendPlainly(records("between")),
+        Step::Abort("ana"),
+        Step::Begin("ana"),
+        Step::Send("ana", records("committed")),
+        Step::Commit("ana"),
+    ];
+    librdkafka.transactions(&shop.topic, &steps).await?;
+    let all = librdkafka.consume(&shop.topic).await?;
+    shop.work().await?;
+    ensure_same(&read_by_vendas(&shop.database).await?, &all)?;
+
+    // Within each batch, and from both markers.
+    for from in [2, 6, 10, 14, 16, 19, 21] {
+        shop.database.execute("TRUNCATE dead_letters").await?;
+        let reset = ["offsets", "reset", "--to", &from.to_string(), "--yes"];
+        shop.vendas(&reset).run(DEADLINE).await?.expect_code(0)?;
+        shop.work().await?;
+        let mut expected = all.clone();
+        for log in expected.values_mut() {
+            log.records.retain(|(offset, _)| *offset >= from);
+        }
+        ensure_same(&read_by_vendas(&shop.database).await?, &expected)
+            .with_context(|| format!("from {from} on"))?;
+    }
     Ok(())
 }
 
