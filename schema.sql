@@ -38,6 +38,132 @@ CREATE OR REPLACE VIEW order_items AS
 SELECT orders.order_id, orders.numbered, item.product, item.quantity, item.amount
 FROM orders, UNNEST(orders.items) AS item;
 
+-- What each product has sold is the sum over `orders`, by construction: whatever changes an order,
+-- triggers note the difference in the ledger, in the same transaction, a row for each statement.
+-- Nobody waits for anybody there, unlike at a row for each product. The ledger is folded into the
+-- sums now and then; the view adds up both.
+CREATE TABLE IF NOT EXISTS product_ledger (
+    items order_item[] NOT NULL
+);
+CREATE TABLE IF NOT EXISTS product_sums (
+    product TEXT PRIMARY KEY,
+    quantity NUMERIC NOT NULL,
+    amount NUMERIC NOT NULL
+);
+
+CREATE OR REPLACE VIEW product_totals AS
+SELECT part.product, sum(part.quantity) AS quantity, sum(part.amount) AS amount
+FROM (
+    SELECT product, quantity, amount FROM product_sums
+    UNION ALL
+    SELECT item.product, item.quantity, item.amount
+    FROM product_ledger, UNNEST(product_ledger.items) AS item
+) AS part
+GROUP BY part.product
+HAVING sum(part.quantity) <> 0 OR sum(part.amount) <> 0;
+
+CREATE OR REPLACE FUNCTION note_order_differences() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    -- Each event has transition tables of its own, so that none of these serves for two.
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO product_ledger (items)
+        SELECT array_agg(ROW(product, quantity, amount)::order_item)
+        FROM (
+            SELECT item.product, coalesce(sum(item.quantity), 0), coalesce(sum(item.amount), 0)
+            FROM added, UNNEST(added.items) AS item
+            WHERE item.product IS NOT NULL
+            GROUP BY item.product
+        ) AS difference (product, quantity, amount)
+        HAVING count(*) > 0;
+    ELSIF TG_OP = 'DELETE' THEN
+        INSERT INTO product_ledger (items)
+        SELECT array_agg(ROW(product, quantity, amount)::order_item)
+        FROM (
+            SELECT item.product, -coalesce(sum(item.quantity), 0), -coalesce(sum(item.amount), 0)
+            FROM removed, UNNEST(removed.items) AS item
+            WHERE item.product IS NOT NULL
+            GROUP BY item.product
+        ) AS difference (product, quantity, amount)
+        HAVING count(*) > 0;
+    ELSE
+        INSERT INTO product_ledger (items)
+        SELECT array_agg(ROW(product, quantity, amount)::order_item)
+        FROM (
+            SELECT change.product, sum(change.quantity), sum(change.amount)
+            FROM (
+                SELECT item.product, coalesce(item.quantity, 0), coalesce(item.amount, 0)
+                FROM added, UNNEST(added.items) AS item
+                UNION ALL
+                SELECT item.product, -coalesce(item.quantity, 0), -coalesce(item.amount, 0)
+                FROM removed, UNNEST(removed.items) AS item
+            ) AS change (product, quantity, amount)
+            WHERE change.product IS NOT NULL
+            GROUP BY change.product
+            HAVING sum(change.quantity) <> 0 OR sum(change.amount) <> 0
+        ) AS difference (product, quantity, amount)
+        HAVING count(*) > 0;
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION forget_products() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    TRUNCATE product_ledger, product_sums;
+    RETURN NULL;
+END
+$$;
+
+-- Moves what the ledger holds into the sums, and returns how many of its rows; null if another
+-- session is at it.
+CREATE OR REPLACE FUNCTION fold_product_ledger() RETURNS BIGINT
+LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE
+    folded BIGINT;
+BEGIN
+    IF NOT pg_try_advisory_xact_lock('product_ledger'::regclass::oid::bigint) THEN
+        RETURN NULL;
+    END IF;
+    WITH taken AS (
+        DELETE FROM product_ledger RETURNING items
+    ), summed AS (
+        INSERT INTO product_sums AS sums (product, quantity, amount)
+        SELECT item.product, sum(item.quantity), sum(item.amount)
+        FROM taken, UNNEST(taken.items) AS item
+        GROUP BY item.product
+        ON CONFLICT (product) DO UPDATE
+        SET quantity = sums.quantity + excluded.quantity, amount = sums.amount + excluded.amount
+    )
+    SELECT count(*) INTO folded FROM taken;
+    RETURN folded;
+END
+$$;
+
+-- These run with their owner's rights, and so must not find anybody else's tables.
+DO $$
+DECLARE
+    name TEXT;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['note_order_differences', 'forget_products', 'fold_product_ledger'] LOOP
+        EXECUTE format('ALTER FUNCTION %I() SET search_path = %I, pg_temp', name, current_schema());
+    END LOOP;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER note_inserted AFTER INSERT ON orders
+REFERENCING NEW TABLE AS added
+FOR EACH STATEMENT EXECUTE FUNCTION note_order_differences();
+CREATE OR REPLACE TRIGGER note_updated AFTER UPDATE ON orders
+REFERENCING OLD TABLE AS removed NEW TABLE AS added
+FOR EACH STATEMENT EXECUTE FUNCTION note_order_differences();
+CREATE OR REPLACE TRIGGER note_deleted AFTER DELETE ON orders
+REFERENCING OLD TABLE AS removed
+FOR EACH STATEMENT EXECUTE FUNCTION note_order_differences();
+CREATE OR REPLACE TRIGGER note_truncated AFTER TRUNCATE ON orders
+FOR EACH STATEMENT EXECUTE FUNCTION forget_products();
+
 -- How far each partition has been worked: the first offset that is not yet accounted for, moved in
 -- the same statement as the rows that account for those before it. A partition has one row, which is
 -- rewritten with every batch; while an old snapshot is open (a pg_dump) PostgreSQL keeps all its

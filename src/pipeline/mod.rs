@@ -2,6 +2,7 @@
 //! an orderly end.
 
 mod assignment;
+mod fold;
 mod prepare;
 mod retry;
 mod worker;
@@ -12,7 +13,7 @@ use tokio::{
     task::JoinSet,
     time::{Instant, interval_at, timeout},
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::{error, info, warn};
 
 use crate::{
@@ -24,6 +25,7 @@ use crate::{
 };
 
 use assignment::{Assigned, Assignment, News, REFRESH_EVERY};
+use fold::fold_now_and_then;
 use retry::{Stopped, persist};
 use worker::Worker;
 
@@ -152,11 +154,16 @@ async fn work(
     stop: &CancellationToken,
     shared: Arc<Shared>,
 ) -> Result<Tally, RunError> {
+    let folding = AbortOnDropHandle::new(tokio::spawn(fold_now_and_then(
+        shared.store.clone(),
+        stop.child_token(),
+    )));
     let mut assignment = Assignment::new(Arc::clone(&shared), config, until);
     // The workers stop with everybody else, and when there is no more to wait for.
     let mut running = Running::new(shared, stop.child_token());
     let result = running.work(&mut assignment, until).await;
     running.finish(config.pipeline.shutdown_timeout).await;
+    drop(folding);
     result.map(|()| running.tally)
 }
 

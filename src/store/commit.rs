@@ -1,6 +1,6 @@
 //! Commits a batch: its rows and the partition's next offset, in one statement.
 
-use tokio_postgres::types::ToSql;
+use tokio_postgres::{Row, types::ToSql};
 
 use super::{Cause, Store, StoreError, columns::Columns, pool::Lent};
 use crate::{
@@ -64,31 +64,30 @@ impl<'a> Session<'a> {
             &sales.unlisted,
         ];
         let client = connection.client();
-        let row = if columns.only_sales() {
+        if columns.only_sales() {
             let statement = connection.commit_sales().await?;
-            connection.in_time(client.query_one(statement, &for_sales)).await?
-        } else {
-            // $11 to $20 of commit.sql.
-            let for_the_rest: [&(dyn ToSql + Sync); 10] = [
-                &orders.ids,
-                &orders.numbered,
-                &orders.totals,
-                &orders.items,
-                &orders.sold_at,
-                &dead_letters.offsets,
-                &dead_letters.keys,
-                &dead_letters.payloads,
-                &dead_letters.reasons,
-                &dead_letters.details,
-            ];
-            let parameters = [for_sales, for_the_rest].concat();
-            let statement = connection.commit().await?;
-            connection.in_time(client.query_one(statement, &parameters)).await?
-        };
-        match row.try_get(0)? {
-            0_i64 => Err(StoreError::Fenced),
-            _ => Ok(Committed { span }),
+            let row = connection.in_time(client.query_one(statement, &for_sales)).await?;
+            if moved(&row)? {
+                return Ok(Committed { span });
+            }
         }
+        // $11 to $20 of commit.sql.
+        let for_the_rest: [&(dyn ToSql + Sync); 10] = [
+            &orders.ids,
+            &orders.numbered,
+            &orders.totals,
+            &orders.items,
+            &orders.sold_at,
+            &dead_letters.offsets,
+            &dead_letters.keys,
+            &dead_letters.payloads,
+            &dead_letters.reasons,
+            &dead_letters.details,
+        ];
+        let parameters = [for_sales, for_the_rest].concat();
+        let statement = connection.commit().await?;
+        let row = connection.in_time(client.query_one(statement, &parameters)).await?;
+        if moved(&row)? { Ok(Committed { span }) } else { Err(StoreError::Fenced) }
     }
 
     /// Commits a batch of which the database rejected a row: each record on its own, all in one
@@ -152,6 +151,11 @@ impl<'a> Session<'a> {
         let connection = self.lent.connection()?;
         connection.in_time(connection.client().batch_execute(sql)).await
     }
+}
+
+/// Whether the statement found the partition where the batch starts.
+fn moved(row: &Row) -> Result<bool, StoreError> {
+    Ok(row.try_get::<_, i64>(0)? > 0)
 }
 
 /// The cause that all of them share, if they do.

@@ -23,6 +23,7 @@ mod pool;
 mod schema;
 mod server;
 mod session;
+mod totals;
 
 use std::{sync::Arc, time::Duration};
 

@@ -22,7 +22,7 @@ struct Table {
     name: &'static str,
     /// Each column's name and type, the latter as `format_type` prints it.
     columns: &'static [(&'static str, &'static str)],
-    /// The columns by which ON CONFLICT finds a row.
+    /// The columns that tell its rows apart, where any do.
     key: &'static [&'static str],
     privileges: &'static [&'static str],
 }
@@ -50,6 +50,19 @@ const TABLES: &[Table] = &[
         ],
         key: &["order_id", "numbered"],
         privileges: &["SELECT", "INSERT", "UPDATE", "DELETE"],
+    },
+    // Only the triggers and functions of schema.sql touch the next two, with their owner's rights.
+    Table {
+        name: "product_ledger",
+        columns: &[("items", "order_item[]")],
+        key: &[],
+        privileges: &[],
+    },
+    Table {
+        name: "product_sums",
+        columns: &[("product", "text"), ("quantity", "numeric"), ("amount", "numeric")],
+        key: &["product"],
+        privileges: &[],
     },
     Table {
         name: "partitions",
@@ -282,7 +295,7 @@ impl Store {
             key.len() == table.key.len()
                 && table.key.iter().all(|column| key.iter().any(|have| have == column))
         };
-        if !found.keys.iter().any(|key| same_columns(key)) {
+        if !table.key.is_empty() && !found.keys.iter().any(|key| same_columns(key)) {
             let key = table.key.join(", ");
             findings.push(finding(
                 format!("has no primary key or unique constraint on exactly ({key})"),

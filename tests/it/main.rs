@@ -17,4 +17,5 @@ mod shop;
 mod stage;
 mod stream;
 mod streams;
+mod topics;
 mod witness;

@@ -18,8 +18,14 @@ pub(crate) struct Shop {
 
 impl Shop {
     pub(crate) async fn open(partitions: u16) -> Result<Self> {
+        Self::open_with(partitions, &[]).await
+    }
+
+    /// The topic has these configurations of Kafka's.
+    pub(crate) async fn open_with(partitions: u16, configs: &[(&str, &str)]) -> Result<Self> {
         let bed = Testbed::shared().await?;
-        Ok(Self { bed, topic: bed.topic(partitions).await?, database: bed.database().await? })
+        let topic = bed.configured_topic(partitions, configs).await?;
+        Ok(Self { bed, topic, database: bed.database().await? })
     }
 
     /// The program with this shop's settings.

@@ -1,4 +1,5 @@
-//! Brings the servers' programs onto this machine, from Maven Central, when they are first needed.
+//! Brings the servers' programs onto this machine, by Maven, and librdkafka, by pip, when they are
+//! first needed.
 
 use std::{
     env,
@@ -16,6 +17,9 @@ use rustix::fs::{FlockOperation, flock};
 use crate::guard::Folder;
 
 const POM: &str = include_str!("../pom.xml");
+const REQUIREMENTS: &str = include_str!("../requirements.txt");
+/// Where a virtual environment has its program.
+const PYTHON: &str = "bin/python";
 /// The name that PostgreSQL's archive bears at its publisher's.
 const PLATFORM: &str = if cfg!(target_arch = "aarch64") { "linux-arm64v8" } else { "linux-amd64" };
 
@@ -66,24 +70,34 @@ pub(crate) fn java() -> PathBuf {
         .unwrap_or_else(|| "java".into())
 }
 
-/// One folder a content of pom.xml: a changed one is installed anew.
+/// A Python that has what requirements.txt asks for.
+///
+/// # Errors
+/// Where Python or its venv is missing (the text says what to install) or pip fails.
+pub(crate) fn python() -> Result<PathBuf> {
+    let about = r#"import sys; print("{}.{}".format(*sys.version_info), sys.version, sys.prefix)"#;
+    let about = run(Command::new("python3").args(["-c", about]), "python3 python3-venv")?.stdout;
+    let folder = once(&(REQUIREMENTS, &about), "pip brings librdkafka (5 MB, once)", |partial| {
+        run(Command::new("python3").args(["-c", "import ensurepip, venv"]), "python3-venv")
+            .context("Python has no venv: apt-get install python3-venv")?;
+        run(Command::new("python3").args(["-m", "venv"]).arg(partial), "python3-venv")?;
+        let requirements = partial.join("requirements.txt");
+        fs::write(&requirements, REQUIREMENTS)?;
+        // Through Python and not by its own name, which has the folder's name of now in it.
+        run(
+            Command::new(partial.join(PYTHON))
+                .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+                .args(["--only-binary", ":all:", "--requirement"])
+                .arg(requirements),
+            "python3-venv",
+        )
+        .map(drop)
+    })?;
+    Ok(folder.join(PYTHON))
+}
+
 fn installed() -> Result<PathBuf> {
-    let mut hasher = DefaultHasher::new();
-    (POM, PLATFORM).hash(&mut hasher);
-    let home = target()?.join("testbed");
-    let folder = home.join(format!("{:016x}", hasher.finish()));
-    fs::create_dir_all(&home)?;
-    // Several test processes may come here at once. The lock goes with the file's end of scope.
-    let lock = File::create(home.join("lock"))?;
-    flock(&lock, FlockOperation::LockExclusive)?;
-    if !folder.exists() {
-        // A closed standard error is no reason to fail.
-        let _ = writeln!(io::stderr(), "testbed: Maven brings Kafka and PostgreSQL (85 MB, once)");
-        let partial = home.join("partial");
-        if partial.exists() {
-            fs::remove_dir_all(&partial)?;
-        }
-        fs::create_dir_all(&partial)?;
+    once(&(POM, PLATFORM), "Maven brings Kafka and PostgreSQL (85 MB, once)", |partial| {
         let pom = partial.join("pom.xml");
         fs::write(&pom, POM)?;
         run(
@@ -94,7 +108,35 @@ fn installed() -> Result<PathBuf> {
                 .arg(format!("-Dpostgres.platform={PLATFORM}"))
                 .arg("package"),
             "maven",
-        )?;
+        )
+        .map(drop)
+    })
+}
+
+/// One folder a content of what says what to install: a changed one is installed anew. `install`
+/// is given a new folder, which is moved to where it belongs when all is there.
+fn once(
+    content: &impl Hash,
+    announcement: &str,
+    install: impl FnOnce(&Path) -> Result<()>,
+) -> Result<PathBuf> {
+    let mut hasher = DefaultHasher::new();
+    content.hash(&mut hasher);
+    let home = target()?.join("testbed");
+    let folder = home.join(format!("{:016x}", hasher.finish()));
+    fs::create_dir_all(&home)?;
+    // Several test processes may come here at once. The lock goes with the file's end of scope.
+    let lock = File::create(home.join("lock"))?;
+    flock(&lock, FlockOperation::LockExclusive)?;
+    if !folder.exists() {
+        // A closed standard error is no reason to fail.
+        let _ = writeln!(io::stderr(), "testbed: {announcement}");
+        let partial = home.join("partial");
+        if partial.exists() {
+            fs::remove_dir_all(&partial)?;
+        }
+        fs::create_dir_all(&partial)?;
+        install(&partial)?;
         fs::rename(&partial, &folder)?;
     }
     Ok(folder)

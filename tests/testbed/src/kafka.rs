@@ -116,6 +116,8 @@ impl KafkaOptions {
                 ("group.consumer.session.timeout.ms", "6000"),
                 ("group.consumer.min.heartbeat.interval.ms", "500"),
                 ("group.consumer.heartbeat.interval.ms", "1000"),
+                // Topics are compacted when there is something to compact, not every 15 s.
+                ("log.cleaner.backoff.ms", "100"),
             ]
             .map(|(name, value)| (name.to_owned(), value.to_owned())),
         );
