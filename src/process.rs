@@ -54,38 +54,32 @@ impl ProcessedBatch {
         self.outcomes.iter().filter(|outcome| outcome.result.is_ok()).count()
     }
 
-    /// The same batch with each of its records alone, in the same order, together accounting for
-    /// the same span. A batch without records is its own only part.
-    #[must_use]
-    pub fn into_singles(self) -> Vec<Self> {
-        let Self { partition, span, outcomes } = self;
-        let mut singles = Vec::with_capacity(outcomes.len().max(1));
-        let mut from = span.from();
-        let mut outcomes = outcomes.into_iter().peekable();
-        while let Some(outcome) = outcomes.next() {
-            let to = match outcomes.peek() {
-                Some(next) => NextOffset::new(next.record.offset).unwrap_or_else(|| span.to()),
-                None => span.to(),
-            };
-            if let Some(span) = Span::new(from, to) {
-                singles.push(Self { partition: partition.clone(), span, outcomes: vec![outcome] });
-            }
-            from = to;
-        }
-        if singles.is_empty() {
-            singles.push(Self { partition, span, outcomes: Vec::new() });
-        }
-        singles
+    /// The same batch as two, together accounting for the same span.
+    ///
+    /// # Errors
+    /// The batch itself, if it has fewer than two records.
+    pub fn into_halves(mut self) -> Result<(Self, Self), Self> {
+        let middle = self.outcomes.len() / 2;
+        let border = self.outcomes.get(middle).and_then(|o| NextOffset::new(o.record.offset));
+        let spans = border
+            .and_then(|to| Some((Span::new(self.span.from(), to)?, Span::new(to, self.span.to())?)))
+            .filter(|_| middle > 0);
+        let Some((first, second)) = spans else {
+            return Err(self);
+        };
+        let outcomes = self.outcomes.split_off(middle);
+        let second = Self { partition: self.partition.clone(), span: second, outcomes };
+        Ok((Self { span: first, ..self }, second))
     }
 
-    /// Puts together what [`Self::into_singles`] took apart; `None` if there is nothing to put
-    /// together.
+    /// Puts together what [`Self::into_halves`] took apart, in order; `None` if there is nothing to
+    /// put together.
     #[must_use]
-    pub fn rejoined(singles: Vec<Self>) -> Option<Self> {
-        let (first, last) = (singles.first()?, singles.last()?);
+    pub fn rejoined(parts: Vec<Self>) -> Option<Self> {
+        let (first, last) = (parts.first()?, parts.last()?);
         let (partition, span) =
             (first.partition.clone(), Span::new(first.span.from(), last.span.to())?);
-        let outcomes = singles.into_iter().flat_map(|single| single.outcomes).collect();
+        let outcomes = parts.into_iter().flat_map(|part| part.outcomes).collect();
         Some(Self { partition, span, outcomes })
     }
 
@@ -166,27 +160,23 @@ pub(crate) mod tests {
     }
 
     #[tokio::test]
-    async fn singles_account_for_the_same_span_and_can_be_rejoined() {
+    async fn halves_account_for_the_same_span_and_can_be_rejoined() {
         let batch = processed(&["{}", "[]", r#"{"order_id": "a", "total": 1}"#]).await;
         let span = batch.span();
-        let singles = batch.into_singles();
-        let spans: Vec<_> = singles
-            .iter()
-            .map(|single| (single.span().from().get(), single.span().to().get()))
-            .collect();
-        assert_eq!(spans, [(5, 11), (11, 12), (12, 23)]);
-        let rejoined = ProcessedBatch::rejoined(singles).unwrap();
+        let (first, rest) = batch.into_halves().unwrap();
+        let (second, third) = rest.into_halves().unwrap();
+        let spans = [&first, &second, &third].map(|part| part.span().to_string());
+        assert_eq!(spans, ["[5, 11)", "[11, 12)", "[12, 23)"]);
+        let first = first.into_halves().unwrap_err();
+        let rejoined = ProcessedBatch::rejoined(vec![first, second, third]).unwrap();
         assert_eq!(rejoined.span(), span);
-        assert_eq!(rejoined.outcomes().len(), 3);
-        assert_eq!(rejoined.orders(), 1);
+        assert_eq!((rejoined.outcomes().len(), rejoined.orders()), (3, 1));
     }
 
     #[tokio::test]
-    async fn a_batch_without_records_is_its_own_only_single() {
+    async fn a_batch_without_records_has_no_halves() {
         let batch = processed(&[]).await;
         let span = batch.span();
-        let singles = batch.into_singles();
-        assert_eq!(singles.len(), 1);
-        assert_eq!(singles[0].span(), span);
+        assert_eq!(batch.into_halves().unwrap_err().span(), span);
     }
 }

@@ -20,7 +20,7 @@ use uuid::Uuid;
 pub use error::CliError;
 
 use crate::{
-    config::{self, Config, FILE_VARIABLE, Flag, Sources},
+    config::{self, Config, FILE_VARIABLE, Flag, PREFIX, Problem, Problems, Sources},
     pipeline::{self, Until},
     store::{SCHEMA, Store},
 };
@@ -104,7 +104,7 @@ enum OffsetsCommand {
         #[arg(long, value_name = "N")]
         partition: Option<i32>,
         /// earliest, latest, or an offset.
-        #[arg(long, value_name = "WHERE")]
+        #[arg(long, value_name = "WHERE", allow_hyphen_values = true)]
         to: offsets::Target,
         /// Do it; without this it is only shown.
         #[arg(long)]
@@ -137,7 +137,7 @@ pub fn run(
         Err(error) if !error.use_stderr() => return Ok(error.print()?),
         Err(error) => return Err(CliError::Usage(error)),
     };
-    let sources = sources(cli.settings, environment);
+    let sources = sources(cli.settings, environment)?;
     let config = config::load(&sources)?;
     logging::start(&config.log);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -187,14 +187,8 @@ fn store(config: &Config) -> Store {
 fn sources(
     settings: Settings,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
-) -> Sources {
-    // What is no text is none of ours: our names are plain, and a value that is not fails its check.
-    let environment: Vec<(String, String)> = environment
-        .into_iter()
-        .map(|(name, value)| {
-            (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())
-        })
-        .collect();
+) -> Result<Sources, Problems> {
+    let environment = texts(environment)?;
     let named = environment
         .iter()
         .find(|(name, value)| name == FILE_VARIABLE && !value.is_empty())
@@ -214,13 +208,37 @@ fn sources(
         key,
         value,
     }));
-    Sources { file, environment, flags }
+    Ok(Sources { file, environment, flags })
+}
+
+/// The variables of our prefix, which have to be text.
+fn texts(
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<Vec<(String, String)>, Problems> {
+    let (mut texts, mut problems) = (Vec::new(), Vec::new());
+    for (name, value) in environment {
+        let name = name.to_string_lossy().into_owned();
+        if !name.starts_with(PREFIX) {
+            continue;
+        }
+        match value.into_string() {
+            Ok(value) => texts.push((name, value)),
+            Err(_) => problems
+                .push(Problem { origin: Some(name), text: "is no text in UTF-8".to_owned() }),
+        }
+    }
+    if problems.is_empty() { Ok(texts) } else { Err(Problems(problems)) }
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {
     let (key, value) =
         text.split_once('=').ok_or("must be KEY=VALUE, such as database.port=5433")?;
-    Ok((key.trim().to_owned(), value.to_owned()))
+    let is_name =
+        |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+    if !key.split('.').all(is_name) {
+        return Err(format!("{key:?} is no key, which looks like database.port"));
+    }
+    Ok((key.to_owned(), value.to_owned()))
 }
 
 fn print(text: &str) -> Result<(), CliError> {

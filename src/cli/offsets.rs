@@ -65,12 +65,15 @@ async fn lines(config: &Config) -> Result<Vec<Line>, CliError> {
     let partitions = partitions(&kafka, config).await?;
     let earliest = kafka.offsets(&partitions, OffsetAt::Earliest).await?;
     let ends = kafka.offsets(&partitions, OffsetAt::End).await?;
-    let rows: HashMap<_, _> = store(config)
-        .partitions(&config.topics)
-        .await?
-        .into_iter()
-        .map(|row| (row.partition, row.next_offset))
-        .collect();
+    let store = store(config);
+    // Before the first run there is nothing to read.
+    let rows = if store.has_offsets().await? {
+        store.partitions(&config.topics).await?
+    } else {
+        Vec::new()
+    };
+    let rows: HashMap<_, _> =
+        rows.into_iter().map(|row| (row.partition, row.next_offset)).collect();
     let lines = earliest.into_iter().zip(ends).map(|((partition, earliest), (_, end))| {
         let next_offset = rows.get(&partition).copied();
         Line {
@@ -136,12 +139,18 @@ pub(super) async fn reset(
     let targets = match to {
         Target::At(at) => kafka.offsets(&partitions, at).await?,
         Target::Offset(offset) => {
-            partitions.into_iter().map(|partition| (partition, offset)).collect()
+            partitions.iter().map(|partition| (partition.clone(), offset)).collect()
         }
     };
     let store = store(config);
+    let ends = kafka.offsets(&partitions, OffsetAt::End).await?;
     let mut text = String::new();
-    for (partition, offset) in &targets {
+    for ((partition, offset), (_, end)) in targets.iter().zip(ends) {
+        if *offset > end {
+            return Err(CliError::Failed(format!(
+                "offset {offset} lies beyond the end of {partition}, which is {end}"
+            )));
+        }
         let row = store.partition(partition).await?;
         let from = row.map_or_else(|| "none".to_owned(), |row| row.next_offset.to_string());
         text.push_str(&format!("{partition}: next offset {from} -> {offset}\n"));

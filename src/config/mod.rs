@@ -9,7 +9,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, fs::File, io::Read, sync::Arc, time::Duration};
 
 use jiff::tz::TimeZone;
 use secrecy::SecretString;
@@ -22,7 +22,7 @@ use crate::{
 };
 
 pub use reader::Problem;
-pub use source::{FILE_VARIABLE, Flag, Sources};
+pub use source::{FILE_VARIABLE, Flag, PREFIX, Sources};
 
 use reader::Reader;
 
@@ -59,7 +59,7 @@ pub enum StartFrom {
 /// How the work is cut and kept in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pipeline {
-    /// The most records in a batch, 1 to 10,000.
+    /// The most records in a batch, 1 to 1,000.
     pub batch_size: usize,
     /// The most batches of a partition whose commit is under way, 1 to 64.
     pub depth: usize,
@@ -156,8 +156,12 @@ fn kafka_settings(reader: &mut Reader) -> Option<kafka::Settings> {
     const MIB: i64 = 1024 * KIB;
     let brokers = reader.list("kafka.brokers", &["localhost:9092"], "host:port", |broker| {
         let (host, port) = broker.rsplit_once(':')?;
-        (!host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0))
-            .then(|| broker.to_owned())
+        let is_host =
+            |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
+        (!host.is_empty()
+            && host.chars().all(is_host)
+            && port.parse::<u16>().is_ok_and(|port| port > 0))
+        .then(|| broker.to_owned())
     });
     let client_id = reader.text("kafka.client_id", "vendas");
     let fetch_max_bytes = reader.integer("kafka.fetch_max_bytes", MIB, KIB..=100 * MIB);
@@ -200,7 +204,7 @@ fn database(reader: &mut Reader) -> Option<store::Settings> {
     let user = reader.text("database.user", "postgres");
     let password = password(reader);
     let dbname = reader.text("database.dbname", "salesdb");
-    let schema = reader.text("database.schema", "public");
+    let schema = schema(reader);
     let synchronous_commit =
         reader.choice("database.synchronous_commit", &[("off", false), ("on", true)]);
     let pool_size = reader.integer("database.pool_size", 4, 1..=1000);
@@ -222,6 +226,22 @@ fn database(reader: &mut Reader) -> Option<store::Settings> {
     })
 }
 
+/// PostgreSQL cuts longer names (manual, 4.1.1), which would then not be found again.
+const MAX_IDENTIFIER_BYTES: usize = 63;
+
+fn schema(reader: &mut Reader) -> Option<String> {
+    let schema = reader.text("database.schema", "public")?;
+    if schema.len() > MAX_IDENTIFIER_BYTES || schema.contains('\0') {
+        let text = format!("is {schema:?}, must be a name of at most {MAX_IDENTIFIER_BYTES} bytes");
+        reader.problem("database.schema", &text);
+        return None;
+    }
+    Some(schema)
+}
+
+/// Longer than any password, shorter than a file named by mistake.
+const MAX_PASSWORD_BYTES: u64 = 64 * 1024;
+
 /// A file's content wins over the built-in default, and two passwords are one too many.
 fn password(reader: &mut Reader) -> Option<SecretString> {
     let file = reader.optional_text("database.password_file");
@@ -235,8 +255,11 @@ fn password(reader: &mut Reader) -> Option<SecretString> {
     let Some(file) = file else {
         return literal;
     };
-    match std::fs::read_to_string(&file) {
-        Ok(content) => Some(content.trim_end_matches(['\r', '\n']).to_owned().into()),
+    let mut content = String::new();
+    let read = File::open(&file)
+        .and_then(|file| file.take(MAX_PASSWORD_BYTES).read_to_string(&mut content));
+    match read {
+        Ok(_) => Some(content.trim_end_matches(['\r', '\n']).to_owned().into()),
         Err(error) => {
             reader.problem("database.password_file", &format!("names {file}, and: {error}"));
             None
@@ -245,7 +268,7 @@ fn password(reader: &mut Reader) -> Option<SecretString> {
 }
 
 fn pipeline(reader: &mut Reader) -> Option<Pipeline> {
-    let batch_size = reader.integer("pipeline.batch_size", 100, 1..=10_000);
+    let batch_size = reader.integer("pipeline.batch_size", 100, 1..=1000);
     let depth = reader.integer("pipeline.depth", 4, 1..=64);
     let shutdown_timeout =
         reader.duration("pipeline.shutdown_timeout", "30s", Duration::ZERO..=MAX_TIMEOUT);

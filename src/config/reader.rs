@@ -57,8 +57,9 @@ impl Reader {
                     let toml = Toml::file_exact(path);
                     match toml.data() {
                         Ok(_) => figment = figment.merge(toml),
-                        Err(error) => problems
-                            .push(Problem { origin: Some(origin), text: error.kind.to_string() }),
+                        Err(error) => {
+                            problems.push(Problem { origin: Some(origin), text: unquoted(&error) });
+                        }
                     }
                 }
             }
@@ -305,6 +306,18 @@ impl Reader {
         let nearest = self.known.iter().min_by_key(|known| distance(known))?;
         (distance(nearest) <= key.len() / 2).then_some(nearest)
     }
+}
+
+/// What is wrong with a file, without the line that it is wrong in: that may hold a password.
+fn unquoted(error: &figment::Error) -> String {
+    let text = error.kind.to_string();
+    let quotes = |line: &&str| {
+        line.trim_start()
+            .trim_start_matches(|c: char| c.is_ascii_digit())
+            .trim_start()
+            .starts_with('|')
+    };
+    text.lines().filter(|line| !quotes(line)).collect::<Vec<_>>().join(": ")
 }
 
 fn collect_leaves(dict: &Dict, prefix: &str, leaves: &mut Vec<(String, Tag)>) {

@@ -11,7 +11,7 @@ use figment::{
 pub const FILE_VARIABLE: &str = "VENDAS_CONFIG";
 
 /// What every variable of ours starts with.
-const PREFIX: &str = "VENDAS_";
+pub const PREFIX: &str = "VENDAS_";
 
 /// Variables for the project's own tests, which choose servers by them.
 const TEST_PREFIX: &str = "VENDAS_TEST_";

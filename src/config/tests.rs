@@ -130,6 +130,15 @@ fn passwords_stay_as_written_and_are_never_shown() {
 }
 
 #[test]
+fn a_file_that_is_no_toml_is_not_quoted_since_it_may_hold_a_password() {
+    for content in ["[database]\npassword = s3cr3t", "[database]\npassword = 's3cr3t"] {
+        let (_folder, path) = file(content);
+        let found = problems(&Sources { file: Some(path), ..Sources::default() }).concat();
+        assert!(found.contains("line 2") && !found.contains("s3cr3t"), "{found}");
+    }
+}
+
+#[test]
 fn a_password_file_is_read_without_its_line_end_and_stands_alone() {
     let (_folder, path) = file("s3cret\n");
     let name = path.display().to_string();

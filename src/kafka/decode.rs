@@ -30,6 +30,26 @@ pub(super) struct Chunk {
     pub(super) aborted: Vec<Aborted>,
 }
 
+/// What still fits into a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Room {
+    pub(super) records: usize,
+    /// Of keys and payloads. The last record to fit may be larger.
+    pub(super) bytes: usize,
+}
+
+impl Room {
+    pub(super) const fn is_full(self) -> bool {
+        self.records == 0 || self.bytes == 0
+    }
+
+    fn make_less(&mut self, record: &Record) {
+        let bytes = [&record.key, &record.payload].into_iter().flatten().map(Bytes::len).sum();
+        self.records = self.records.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(bytes);
+    }
+}
+
 /// Gives the records of a [`Chunk`] piece by piece.
 pub(super) struct Decoder {
     /// The batches not yet opened.
@@ -68,25 +88,25 @@ impl Decoder {
     /// all that is no record to us. With room left over, the chunk is exhausted.
     ///
     /// At a fault the position is where it lies, and all before it has been appended.
-    pub(super) fn take(&mut self, mut room: usize, records: &mut Vec<Record>) -> Result<(), Fault> {
+    pub(super) fn take(&mut self, room: &mut Room, records: &mut Vec<Record>) -> Result<(), Fault> {
         loop {
             if let Some(open) = &mut self.open {
                 while open.remaining > 0 {
-                    if room == 0 {
+                    if room.is_full() {
                         return Ok(());
                     }
                     let record = open.record()?;
                     if record.offset >= self.position.get() {
                         self.position = record_end(record.offset)?;
+                        room.make_less(&record);
                         records.push(record);
-                        room -= 1;
                     }
                 }
                 open.at_end()?;
                 self.position = self.position.max(open.next_offset);
                 self.open = None;
             }
-            if !self.next_batch(room > 0)? {
+            if !self.next_batch(!room.is_full())? {
                 return Ok(());
             }
         }

@@ -8,12 +8,16 @@ use tracing::debug;
 use super::{
     Batch, NextOffset, ReadError, Record, Span, TopicPartition,
     cluster::Cluster,
-    decode::Decoder,
+    decode::{Decoder, Room},
     header::Fault,
     search::{Found, Search},
     subscription::{Feed, Loss},
     trouble::Trouble,
 };
+
+/// Keys and payloads of one batch together, unless its last record is larger. It bounds what lies in
+/// memory between Kafka and PostgreSQL, and what one statement has to carry.
+const MAX_BATCH_BYTES: usize = 1 << 20;
 
 /// Reads a partition from a position on. Dropping it ends the subscription.
 pub struct PartitionReader {
@@ -47,7 +51,8 @@ impl PartitionReader {
         Self { cluster, partition, next: from, decoder: None, source: Source::Idle }
     }
 
-    /// What is there, up to `max_records` (at least 1); waits only if nothing is.
+    /// What is there, up to `max_records` (at least 1) or a mebibyte; waits only if nothing is. A
+    /// larger record comes alone or last.
     ///
     /// Its span begins where the one before ended. A batch without records is progress too: over
     /// transaction markers, aborted records or gaps. Cancelling loses nothing. Whatever passes by
@@ -56,17 +61,17 @@ impl PartitionReader {
     /// # Errors
     /// Any [`ReadError`] halts the partition: it is returned again from then on.
     pub async fn next_batch(&mut self, max_records: usize) -> Result<Batch, ReadError> {
-        let max_records = max_records.max(1);
+        let mut room = Room { records: max_records.max(1), bytes: MAX_BATCH_BYTES };
         let mut records = Vec::new();
         let mut chunks = 0;
         loop {
-            let (next, fault) = self.decode(max_records, &mut records);
+            let (next, fault) = self.decode(&mut room, &mut records);
             if let Some(fault) = fault {
                 self.decoder = None;
                 self.source = Source::Halted(self.fault(fault, next));
             }
             // No await between here and the return, so that cancelling loses no records.
-            let enough = records.len() >= max_records || chunks > self.cluster.settings.read_ahead;
+            let enough = room.is_full() || chunks > self.cluster.settings.read_ahead;
             if !enough && self.take_waiting_chunk(next) {
                 chunks += 1;
                 continue;
@@ -79,12 +84,16 @@ impl PartitionReader {
         }
     }
 
-    /// Appends up to `max` records in all; where that leads to, and what stands in the way there.
-    fn decode(&mut self, max: usize, records: &mut Vec<Record>) -> (NextOffset, Option<Fault>) {
+    /// Appends what there is room for; where that leads to, and what stands in the way there.
+    fn decode(
+        &mut self,
+        room: &mut Room,
+        records: &mut Vec<Record>,
+    ) -> (NextOffset, Option<Fault>) {
         let Some(decoder) = &mut self.decoder else { return (self.next, None) };
-        let result = decoder.take(max - records.len(), records);
+        let result = decoder.take(room, records);
         let position = decoder.position();
-        if records.len() < max {
+        if !room.is_full() {
             // It is exhausted, or at fault.
             self.decoder = None;
         }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    mem,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -80,39 +81,46 @@ impl Assignment {
             if let (Some(topic), Until::End) = (&missing, self.until) {
                 return Err(RunError::NoSuchTopic(Arc::clone(topic)));
             }
+            self.say_missing(missing.as_ref());
             let present = self.unknown(states);
-            if present.is_empty() {
-                self.say_missing(missing.as_ref());
-                if pauses.pause(stop).await.is_err() {
-                    return Ok(Err(Stopped));
-                }
-                continue;
+            let Ok(news) = self.hand_out(present, self.start_from, stop).await? else {
+                return Ok(Err(Stopped));
+            };
+            if !news.assigned.is_empty() || !news.halted.is_empty() {
+                return Ok(Ok(news));
             }
-            return self.hand_out(present, stop).await;
+            if pauses.pause(stop).await.is_err() {
+                return Ok(Err(Stopped));
+            }
         }
     }
 
-    /// The partitions that were added since, if Kafka can be asked now.
-    ///
-    /// # Errors
-    /// [`RunError`] where waiting does not help.
-    pub(super) async fn grown(
+    /// The partitions that were added since, if they can be found out now. They start at their first
+    /// record: whatever they hold came after us.
+    pub(super) async fn grown(&mut self, stop: &CancellationToken) -> Result<News, Stopped> {
+        let asked = Instant::now();
+        match self.try_grown(stop).await {
+            Ok(news) => {
+                self.kafka.recovered(asked);
+                news
+            }
+            Err(error) => {
+                let passes = matches!(&error, RunError::Kafka(error) if error.passes());
+                let gravity = if passes { Gravity::PassesByItself } else { Gravity::NeedsAPerson };
+                self.kafka.failed(gravity, &error);
+                Ok(News::default())
+            }
+        }
+    }
+
+    async fn try_grown(
         &mut self,
         stop: &CancellationToken,
     ) -> Result<Result<News, Stopped>, RunError> {
-        let asked = Instant::now();
-        let states = match self.shared.kafka.topics(&self.topics).await {
-            Ok(states) => states,
-            Err(error) if error.passes() => {
-                self.kafka.failed(Gravity::PassesByItself, &error);
-                return Ok(Ok(News::default()));
-            }
-            Err(error) => return Err(error.into()),
-        };
-        self.kafka.recovered(asked);
+        let states = self.shared.kafka.topics(&self.topics).await?;
         self.say_missing(missing(&states).as_ref());
         let grown = self.unknown(states);
-        self.hand_out(grown, stop).await
+        self.hand_out(grown, StartFrom::Earliest, stop).await
     }
 
     fn say_missing(&self, missing: Option<&Arc<str>>) {
@@ -138,17 +146,35 @@ impl Assignment {
     async fn hand_out(
         &mut self,
         partitions: Vec<TopicPartition>,
+        start_from: StartFrom,
         stop: &CancellationToken,
     ) -> Result<Result<News, Stopped>, RunError> {
         if partitions.is_empty() {
             return Ok(Ok(News::default()));
         }
-        let Ok(rows) = self.rows(&partitions, stop).await? else {
+        match self.find_places(&partitions, start_from, stop).await {
+            // A topic was deleted meanwhile: what is there will be seen the next time.
+            Err(RunError::Kafka(KafkaError::Gone { .. })) => Ok(Ok(News::default())),
+            Ok(Ok(news)) => {
+                let found = partitions.into_iter().map(|found| (found.topic, found.partition));
+                self.handed_out.extend(found);
+                Ok(Ok(news))
+            }
+            stopped_or_failed => stopped_or_failed,
+        }
+    }
+
+    async fn find_places(
+        &self,
+        partitions: &[TopicPartition],
+        start_from: StartFrom,
+        stop: &CancellationToken,
+    ) -> Result<Result<News, Stopped>, RunError> {
+        let Ok(rows) = self.rows(partitions, start_from, stop).await? else {
             return Ok(Err(Stopped));
         };
         let mut news = News::default();
-        for partition in &partitions {
-            self.handed_out.insert((Arc::clone(&partition.topic), partition.partition));
+        for partition in partitions {
             match rows.get(&(Arc::clone(&partition.topic), partition.partition)) {
                 Some(row) if row.partition.topic_id == partition.topic_id => {
                     news.assigned.push(Assigned {
@@ -166,8 +192,15 @@ impl Assignment {
             let Ok(ends) = self.offsets(&wanted, OffsetAt::End, stop).await? else {
                 return Ok(Err(Stopped));
             };
-            for (assigned, (_, end)) in news.assigned.iter_mut().zip(ends) {
-                assigned.end = Some(end);
+            for (mut assigned, (_, end)) in mem::take(&mut news.assigned).into_iter().zip(ends) {
+                let next_offset = assigned.next_offset;
+                if next_offset > end {
+                    let partition = assigned.partition;
+                    news.halted.push(Halt::BeyondEnd { partition, next_offset, end });
+                } else {
+                    assigned.end = Some(end);
+                    news.assigned.push(assigned);
+                }
             }
         }
         Ok(Ok(news))
@@ -177,6 +210,7 @@ impl Assignment {
     async fn rows(
         &self,
         partitions: &[TopicPartition],
+        start_from: StartFrom,
         stop: &CancellationToken,
     ) -> Result<Result<HashMap<(Arc<str>, i32), PartitionRow>, Stopped>, RunError> {
         let (store, postgres) = (&self.shared.store, &self.shared.postgres);
@@ -191,9 +225,9 @@ impl Assignment {
             .filter(|found| !rows.contains_key(&(Arc::clone(&found.topic), found.partition)));
         // A partition that a worked topic gets later starts at its first record: whatever it holds
         // came after us.
-        let (latest, earliest): (Vec<_>, Vec<_>) = absent.cloned().partition(|absent| {
-            self.start_from == StartFrom::Latest && !worked.contains(&absent.topic)
-        });
+        let (latest, earliest): (Vec<_>, Vec<_>) = absent
+            .cloned()
+            .partition(|absent| start_from == StartFrom::Latest && !worked.contains(&absent.topic));
         let mut starts = Vec::with_capacity(latest.len() + earliest.len());
         for (partitions, at) in [(latest, OffsetAt::End), (earliest, OffsetAt::Earliest)] {
             let Ok(offsets) = self.offsets(&partitions, at, stop).await? else {

@@ -18,7 +18,7 @@ use tracing::{error, info, warn};
 
 use crate::{
     config::{Config, Pipeline},
-    kafka::{Kafka, KafkaError, ReadError, TopicPartition},
+    kafka::{Kafka, KafkaError, NextOffset, ReadError, TopicPartition},
     order::Rules,
     outage::{Outage, REMIND_AFTER},
     store::{Store, StoreError},
@@ -107,6 +107,26 @@ pub enum Halt {
          `vendas offsets reset` starts the new one"
     )]
     OtherTopic(TopicPartition),
+    /// PostgreSQL has lost the offset, and maybe more.
+    #[error(
+        "the offset of {0} is no longer in PostgreSQL, where it was {1}: if nothing else is \
+         missing there, `vendas offsets reset --partition {partition} --to {1}` goes on",
+        partition = .0.partition
+    )]
+    NoOffset(TopicPartition, NextOffset),
+    /// The log ends before the offset that PostgreSQL holds, so that records were lost in Kafka.
+    #[error(
+        "the offset of {partition} in PostgreSQL is {next_offset}, but its log ends at {end}: \
+         records were lost there; choose with `vendas offsets reset`"
+    )]
+    BeyondEnd {
+        /// The partition.
+        partition: TopicPartition,
+        /// Where it was to go on.
+        next_offset: NextOffset,
+        /// Where its log ends (the last stable offset, which never goes back by itself).
+        end: NextOffset,
+    },
 }
 
 /// What all workers share.
@@ -197,7 +217,7 @@ impl Running {
                     self.note(ended.map_err(|_| RunError::WorkerFailed)?);
                 }
                 _ = refresh.tick(), if until == Until::Stopped => {
-                    if let Ok(news) = assignment.grown(&self.stop).await? {
+                    if let Ok(news) = assignment.grown(&self.stop).await {
                         self.spawn(news);
                     }
                     self.remind();

@@ -68,7 +68,8 @@ impl Passing for StoreError {
 
 impl Passing for KafkaError {
     fn passes(&self) -> bool {
-        matches!(self, Self::Unreachable { .. } | Self::Gone { .. })
+        // What is gone stays so: the topics have to be asked for again.
+        matches!(self, Self::Unreachable { .. })
     }
 }
 

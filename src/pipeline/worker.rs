@@ -14,7 +14,7 @@ use tracing::warn;
 use super::{
     Halt, Shared, Tally,
     prepare::Prepared,
-    retry::{Pauses, Stopped, persist},
+    retry::{Pauses, Stopped},
 };
 use crate::{
     kafka::{NextOffset, TopicPartition},
@@ -133,7 +133,12 @@ impl Worker {
                     None => return Ok(Ended::AtEnd),
                 }
             }
-            let outcome = match shared.store.session().await {
+            let session = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return Err(Broken::Stopped),
+                session = shared.store.session() => session,
+            };
+            let outcome = match session {
                 Ok(session) => self.commit_some(&session, &mut pending, &mut prepared).await?,
                 Err(error) => Err(error),
             };
@@ -200,7 +205,7 @@ impl Worker {
         *pending = uncommitted;
         if let Some(StoreError::Data(_)) = failed {
             failed = match pending.pop_front() {
-                Some(batch) => self.commit_one_by_one(session, batch).await.err(),
+                Some(batch) => self.commit_in_parts(session, batch).await.err(),
                 None => None,
             };
         }
@@ -211,13 +216,13 @@ impl Worker {
         }
     }
 
-    async fn commit_one_by_one(
+    async fn commit_in_parts(
         &mut self,
         session: &Session<'_>,
         batch: ProcessedBatch,
     ) -> Result<(), StoreError> {
         let asked = Instant::now();
-        let (committed, batch) = session.commit_one_by_one(batch).await?;
+        let (committed, batch) = session.commit_in_parts(batch).await?;
         self.advance(committed, &batch, asked);
         Ok(())
     }
@@ -264,52 +269,57 @@ impl Worker {
         self.pauses.pause(&self.stop).await
     }
 
-    /// Where the partition stands in PostgreSQL; its row is made again if somebody took it away.
+    /// Where the partition stands in PostgreSQL.
     async fn row(&mut self) -> Result<PartitionRow, Broken> {
         loop {
-            let row = match self.shared.store.partition(&self.partition).await {
-                Ok(Some(row)) => row,
-                Ok(None) => {
-                    let start = [(self.partition.clone(), self.next)];
-                    if let Err(error) = self.shared.store.start_partitions(&start).await {
-                        self.react(error).await?;
-                    }
-                    continue;
-                }
-                Err(error) => {
-                    self.react(error).await?;
-                    continue;
-                }
+            let read = tokio::select! {
+                () = self.stop.cancelled() => return Err(Broken::Stopped),
+                read = self.shared.store.partition(&self.partition) => read,
             };
-            if row.partition.topic_id != self.partition.topic_id {
-                return Err(Halt::OtherTopic(self.partition.clone()).into());
+            match read {
+                Ok(row) => return self.own(row).await,
+                Err(error) => self.react(error).await?,
             }
-            if row.moved_by != self.shared.store.instance() {
-                warn!(
-                    topic = %self.partition.topic,
-                    partition = self.partition.partition,
-                    next_offset = %row.next_offset,
-                    "fenced: another instance has moved this partition"
-                );
-                self.pauses.pause(&self.stop).await?;
-            }
-            return Ok(row);
         }
     }
 
+    /// The same, after everything that was committed has been made durable.
     async fn durable_row(&mut self) -> Result<PartitionRow, Broken> {
-        let (store, partition) = (&self.shared.store, &self.partition);
-        let outage = &self.shared.postgres;
-        match persist(&self.stop, outage, || store.make_durable(partition)).await {
-            Ok(Ok(Some(row))) => Ok(row),
-            Ok(Err(Stopped)) => Err(Broken::Stopped),
-            // What is not as expected is looked at anew.
-            Ok(Ok(None)) => self.row().await,
-            Err(error) => {
-                self.react(error).await?;
-                self.row().await
+        loop {
+            let asked = Instant::now();
+            let read = tokio::select! {
+                () = self.stop.cancelled() => return Err(Broken::Stopped),
+                read = self.shared.store.make_durable(&self.partition) => read,
+            };
+            match read {
+                Ok(row) => {
+                    self.shared.postgres.recovered(asked);
+                    return self.own(row).await;
+                }
+                Err(error) => self.react(error).await?,
             }
         }
+    }
+
+    /// Makes sure that the row is there and still this topic's, and says so if another instance has
+    /// moved it.
+    async fn own(&mut self, row: Option<PartitionRow>) -> Result<PartitionRow, Broken> {
+        let Some(row) = row else {
+            return Err(Halt::NoOffset(self.partition.clone(), self.next).into());
+        };
+        if row.partition.topic_id != self.partition.topic_id {
+            return Err(Halt::OtherTopic(self.partition.clone()).into());
+        }
+        if row.moved_by != self.shared.store.instance() && row.next_offset != self.next {
+            warn!(
+                topic = %self.partition.topic,
+                partition = self.partition.partition,
+                next_offset = %row.next_offset,
+                "fenced: another instance has moved this partition"
+            );
+            self.pauses.pause(&self.stop).await?;
+        }
+        Ok(row)
     }
 }
 

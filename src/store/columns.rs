@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use jiff::civil::DateTime;
 use rust_decimal::Decimal;
 
 use crate::{
@@ -28,7 +27,8 @@ pub(super) struct Orders {
     pub(super) numbered: Vec<bool>,
     pub(super) totals: Vec<Decimal>,
     pub(super) items: Vec<String>,
-    pub(super) sold_at: Vec<Option<DateTime>>,
+    /// In ISO 8601, since the binary form is refused on the last days of year 9999.
+    pub(super) sold_at: Vec<Option<String>>,
 }
 
 /// What goes into `dead_letters`, in the order of their offsets.
@@ -73,10 +73,10 @@ impl<'a> Columns<'a> {
                 Some(number) => {
                     sales.numbers.push(number);
                     sales.totals.push(order.total());
-                    if order.items().is_empty() {
-                        sales.unlisted.push(number.to_string());
-                    } else {
+                    if order.is_in_orders() {
                         orders.push(number.to_string(), true, order);
+                    } else {
+                        sales.unlisted.push(number.to_string());
                     }
                 }
                 None => orders.push(order.id().unwrap_or_default().to_owned(), false, order),
@@ -97,7 +97,7 @@ impl Orders {
         self.numbered.push(numbered);
         self.totals.push(order.total());
         self.items.push(items_literal(order.items()));
-        self.sold_at.push(order.sold_at());
+        self.sold_at.push(order.sold_at().map(|time| time.to_string()));
     }
 }
 

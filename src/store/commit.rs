@@ -24,8 +24,8 @@ impl Committed {
     }
 }
 
-/// A connection lent by the pool. Commits on it may overlap: they are sent in the order in which
-/// they are first polled, and each depends on the one before.
+/// A connection lent by the pool, with its statements prepared. Commits on it may overlap: they are
+/// sent in the order in which they are first polled, and each depends on the one before.
 #[derive(Debug)]
 pub struct Session<'a> {
     store: &'a Store,
@@ -90,15 +90,15 @@ impl<'a> Session<'a> {
         if moved(&row)? { Ok(Committed { span }) } else { Err(StoreError::Fenced) }
     }
 
-    /// Commits a batch of which the database rejected a row: each record on its own, all in one
-    /// transaction, and those that it rejects again as dead letters
-    /// ([`Reason::RejectedByDatabase`]). Returns the batch as it was committed.
+    /// Commits a batch of which the database rejected a row: split until each rejected order stands
+    /// alone, all in one transaction, and those as dead letters ([`Reason::RejectedByDatabase`]).
+    /// Returns the batch as it was committed.
     ///
     /// # Errors
     /// As [`Self::commit`]. If the database rejects every order of a batch of several in the same
     /// way it is the table that is wrong and not the orders: [`StoreError::Permanent`], and nothing
     /// was written.
-    pub async fn commit_one_by_one(
+    pub async fn commit_in_parts(
         &self,
         batch: ProcessedBatch,
     ) -> Result<(Committed, ProcessedBatch), StoreError> {
@@ -118,22 +118,31 @@ impl<'a> Session<'a> {
         // Constraints that wait for the transaction's end would name no order.
         self.execute("BEGIN; SET CONSTRAINTS ALL IMMEDIATE").await?;
         let (mut committed, mut causes) = (Vec::new(), Vec::new());
-        for single in batch.into_singles() {
-            self.execute("SAVEPOINT single").await?;
-            let single = match self.commit(&single).await {
-                Ok(_) => single,
+        let mut parts = vec![batch];
+        while let Some(part) = parts.pop() {
+            self.execute("SAVEPOINT part").await?;
+            match self.commit(&part).await {
+                Ok(_) => {
+                    self.execute("RELEASE SAVEPOINT part").await?;
+                    committed.push(part);
+                }
                 Err(StoreError::Data(cause)) => {
-                    self.execute("ROLLBACK TO SAVEPOINT single").await?;
-                    let rejection = Rejection::new(Reason::RejectedByDatabase, cause.in_full());
-                    causes.push(cause);
-                    let rejected = single.rejected(&rejection);
-                    let _: Committed = self.commit(&rejected).await?;
-                    rejected
+                    self.execute("ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part").await?;
+                    match part.into_halves() {
+                        // The first half is on top, since each part goes on where the last ended.
+                        Ok((first, second)) => parts.extend([second, first]),
+                        Err(alone) if alone.orders() == 0 => {
+                            return Err(StoreError::Permanent(cause));
+                        }
+                        Err(alone) => {
+                            let reason = Reason::RejectedByDatabase;
+                            parts.push(alone.rejected(&Rejection::new(reason, cause.in_full())));
+                            causes.push(cause);
+                        }
+                    }
                 }
                 Err(error) => return Err(error),
-            };
-            self.execute("RELEASE SAVEPOINT single").await?;
-            committed.push(single);
+            }
         }
         if let Some(cause) = alike(&causes).filter(|_| orders > 1 && causes.len() == orders) {
             return Err(StoreError::Permanent(Cause::new(format!(
@@ -161,5 +170,5 @@ fn moved(row: &Row) -> Result<bool, StoreError> {
 /// The cause that all of them share, if they do.
 fn alike(causes: &[Cause]) -> Option<&Cause> {
     let (first, rest) = causes.split_first()?;
-    rest.iter().all(|cause| cause == first).then_some(first)
+    rest.iter().all(|cause| cause.is_like(first)).then_some(first)
 }

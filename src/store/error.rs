@@ -20,7 +20,7 @@ pub enum StoreError {
 
 /// Why, in words for a person: the thing, the place and, where there is one, the remedy. What it
 /// displays holds no value of any row.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Cause {
     message: String,
     /// What the database said in its own words, where these can quote a row.
@@ -42,6 +42,12 @@ impl Cause {
             Some(verbatim) => format!("{verbatim}: {}", self.message),
             None => self.message.clone(),
         }
+    }
+
+    /// Whether it is the same trouble, whatever row it is about.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.message == other.message
     }
 
     /// The same cause, met at the server with that address.
@@ -102,7 +108,8 @@ impl From<tokio_postgres::Error> for StoreError {
         if error.is_closed() || is_io(&error) {
             Self::Transient(cause)
         } else {
-            Self::Permanent(cause)
+            // It could not be said to the server, or not be understood: which row is it about?
+            Self::Data(cause)
         }
     }
 }

@@ -75,6 +75,10 @@ pub struct Store {
     instance: Uuid,
 }
 
+/// Who waits in line for a connection is no outage, however many partitions stand before it: each
+/// of them is bounded by the deadlines of what it does.
+const WAIT_FOR_A_PLACE: Duration = Duration::from_secs(24 * 3600);
+
 impl Store {
     /// Connects to nothing yet. `instance` is written beside each offset that this process moves.
     #[must_use]
@@ -82,7 +86,7 @@ impl Store {
         let pool = Pool::builder()
             .max_size(settings.pool_size)
             .test_on_check_out(false)
-            .connection_timeout(settings.connect_timeout)
+            .connection_timeout(WAIT_FOR_A_PLACE)
             .build_unchecked(Places);
         Self {
             pool,
@@ -105,7 +109,12 @@ impl Store {
     /// [`StoreError::Transient`] if the server is out of reach or the pool exhausted,
     /// [`StoreError::Permanent`] if it does not let us in.
     pub async fn session(&self) -> Result<Session<'_>, StoreError> {
-        Ok(Session::new(self, self.lend().await?))
+        let lent = self.lend().await?;
+        // Now, since later it would let one batch overtake another.
+        let connection = lent.connection()?;
+        connection.commit_sales().await?;
+        connection.commit().await?;
+        Ok(Session::new(self, lent))
     }
 
     /// Asks the server for nothing but an answer.

@@ -36,6 +36,20 @@ pub struct PartitionRow {
 }
 
 impl Store {
+    /// Whether the table of offsets is there.
+    ///
+    /// # Errors
+    /// As [`Store::session`].
+    pub async fn has_offsets(&self) -> Result<bool, StoreError> {
+        let name = self.sql("{schema}.partitions");
+        let lent = self.lend().await?;
+        let connection = lent.connection()?;
+        let client = connection.client();
+        let sql = "SELECT to_regclass($1) IS NOT NULL";
+        let row = connection.in_time(client.query_typed_one(sql, &[(&name, Type::TEXT)])).await?;
+        Ok(row.try_get(0)?)
+    }
+
     /// The rows of the named topics, in the order of topic and partition.
     ///
     /// # Errors

@@ -14,6 +14,8 @@ const VERSION: i32 = 1;
 
 const APPLY: &str = "run `vendas schema --apply` as the role that owns the schema";
 
+const ELSEWHERE: &str = "set database.schema to a schema of vendas' own";
+
 /// Only one session at a time makes tables; any number will do that is always the same.
 const APPLY_LOCK: i64 = 0x7665_6e64_6173;
 
@@ -131,6 +133,8 @@ pub fn quote_identifier(name: &str) -> String {
 /// What the catalogue says of one table.
 #[derive(Default)]
 struct Found {
+    is_table: bool,
+    is_logged: bool,
     columns: HashMap<String, FoundColumn>,
     keys: Vec<Vec<String>>,
     privileges: Vec<String>,
@@ -214,19 +218,22 @@ impl Store {
     /// [`StoreError::Permanent`] if the role may not; else as [`Store::session`].
     pub async fn apply_schema(&self) -> Result<(), StoreError> {
         let schema = quote_identifier(&self.schema);
-        let literal = self.schema.replace('\'', "''");
-        // CREATE SCHEMA IF NOT EXISTS asks for the privilege even where the schema exists.
-        let sql = format!(
-            "BEGIN; SET LOCAL client_min_messages = warning; \
-             SELECT pg_advisory_xact_lock({APPLY_LOCK}); \
-             DO $$ BEGIN \
-                 IF to_regnamespace('{literal_identifier}') IS NULL THEN CREATE SCHEMA {schema}; END IF; \
-             END $$; \
-             SET LOCAL search_path TO {schema}; {SCHEMA} COMMIT",
-            literal_identifier = quote_identifier(&literal),
-        );
         let lent = self.lend().await?;
         let connection = lent.connection()?;
+        let client = connection.client();
+        let exists = "SELECT to_regnamespace($1) IS NOT NULL";
+        let row =
+            connection.in_time(client.query_typed_one(exists, &[(&schema, Type::TEXT)])).await?;
+        // IF NOT EXISTS asks for the privilege even where the schema exists.
+        let create = match row.try_get(0)? {
+            true => String::new(),
+            false => format!("CREATE SCHEMA IF NOT EXISTS {schema};"),
+        };
+        let sql = format!(
+            "BEGIN; SET LOCAL client_min_messages = warning; \
+             SELECT pg_advisory_xact_lock({APPLY_LOCK}); {create} \
+             SET LOCAL search_path TO {schema}; {SCHEMA} COMMIT"
+        );
         let applied = connection.in_time(connection.client().batch_execute(&sql)).await;
         if applied.is_err() {
             connection.give_up();
@@ -270,6 +277,16 @@ impl Store {
             absent: false,
         };
         let mut findings = Vec::new();
+        if !found.is_table {
+            findings.push(finding("is no table".to_owned(), ELSEWHERE.to_owned()));
+            return findings;
+        }
+        if !found.is_logged {
+            findings.push(finding(
+                "is unlogged, and empty after a crash while the offsets stay".to_owned(),
+                format!("ALTER TABLE {name} SET LOGGED"),
+            ));
+        }
         for (column, data_type) in table.columns {
             let have = found.columns.get(*column).map(|column| column.data_type.as_str());
             if have.is_none_or(|have| have != *data_type) {
@@ -278,7 +295,7 @@ impl Store {
                         Some(have) => format!("column {column} is {have}, must be {data_type}"),
                         None => format!("has no column {column} of type {data_type}"),
                     },
-                    "alter it, or set database.schema to a schema of vendas' own".to_owned(),
+                    format!("alter it, or {ELSEWHERE}"),
                 ));
             }
         }
@@ -334,6 +351,8 @@ impl Found {
         };
         let demands_value = row.try_get("demands_value")?;
         self.columns.insert(column, FoundColumn { data_type, demands_value });
+        self.is_table = row.try_get("is_table")?;
+        self.is_logged = row.try_get("is_logged")?;
         if self.privileges.is_empty() {
             self.privileges = row.try_get("privileges")?;
         }

@@ -61,8 +61,9 @@ impl Server {
         let at = |cause: Cause| cause.at(&self.address);
         match StoreError::from(error) {
             StoreError::Transient(cause) => StoreError::Transient(at(cause)),
-            StoreError::Permanent(cause) => StoreError::Permanent(at(cause)),
-            StoreError::Data(cause) => StoreError::Data(at(cause)),
+            StoreError::Permanent(cause) | StoreError::Data(cause) => {
+                StoreError::Permanent(at(cause))
+            }
             StoreError::Fenced => StoreError::Fenced,
         }
     }

@@ -18,4 +18,5 @@ mod stage;
 mod stream;
 mod streams;
 mod topics;
+mod totals;
 mod witness;

@@ -28,6 +28,20 @@ async fn offsets_show_prints_next_offset_log_end_and_lag_of_each_partition() -> 
 }
 
 #[tokio::test]
+async fn before_the_first_run_there_are_no_offsets_and_all_is_lag() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    shop.send_numbers(0, 0..3).await?;
+    let json = shop.vendas(&["offsets", "show", "--format", "json"]).run(DEADLINE).await?;
+    let json: serde_json::Value = serde_json::from_str(&json.expect_code(0)?.stdout)?;
+    let topic = shop.topic.as_str();
+    let expected = serde_json::json!([
+        {"topic": topic, "partition": 0, "next_offset": null, "log_end": 3, "lag": 3},
+    ]);
+    ensure!(json == expected, "{json:#}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_restart_goes_on_where_it_left_off() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.send_numbers(0, 0..150).await?;
@@ -67,6 +81,71 @@ async fn latest_is_resolved_once_and_partitions_that_come_later_start_at_their_f
         Ok(())
     })
     .await
+}
+
+#[tokio::test]
+async fn a_topic_that_comes_while_running_starts_at_its_first_record() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    let later = format!("{}-later", shop.topic);
+    let topics = format!("{},{later}", shop.topic);
+    let run = shop
+        .vendas(&["run", "--topics", &topics])
+        .args(["--set", "kafka.start_from=latest"])
+        .start()?;
+    eventually("the first topic's row", DEADLINE, async || {
+        let rows = shop.rows("SELECT next_offset FROM partitions").await?;
+        ensure!(rows == ["0"], "{rows:?} {}", run.state());
+        Ok(())
+    })
+    .await?;
+    shop.bed.kafka.create_topic(&later, 1, &[]).await?;
+    let records = [1, 2].map(|number| testbed::Record::new(crate::shop::numbered(number)));
+    shop.bed.kafka.produce(&later, 0, &records).await?;
+    eventually("both of its orders", DEADLINE, async || {
+        let count = shop.database.count("sales").await?;
+        ensure!(count == 2, "{count} {}", run.state());
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn an_offset_beyond_the_end_of_its_log_is_data_loss_and_no_success() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    shop.send_numbers(0, 0..5).await?;
+    let beyond = ["offsets", "reset", "--to", "6", "--yes"];
+    shop.work().await?;
+    let refused = shop.vendas(&beyond).run(DEADLINE).await?.expect_code(1)?;
+    ensure!(refused.stderr.contains("beyond the end"), "{}", refused.stderr);
+    shop.database.execute("UPDATE partitions SET next_offset = 6").await?;
+    let halted = shop.vendas(&["run", "--until-end"]).run(DEADLINE).await?.expect_code(1)?;
+    ensure!(halted.stderr.contains("but its log ends at 5"), "{}", halted.stderr);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_offset_that_vanishes_halts_its_partition_instead_of_being_made_up() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    shop.send_numbers(0, 0..5).await?;
+    let run = shop.vendas(&["run"]).start()?;
+    eventually("5 sales", DEADLINE, async || {
+        ensure!(shop.database.count("sales").await? == 5, "{}", run.state());
+        Ok(())
+    })
+    .await?;
+    shop.database.execute("DELETE FROM partitions").await?;
+    shop.send_numbers(0, 5..8).await?;
+    eventually("a word about it", DEADLINE, async || {
+        ensure!(
+            run.stderr()?.contains("is no longer in PostgreSQL, where it was 5"),
+            "{}",
+            run.state()
+        );
+        Ok(())
+    })
+    .await?;
+    ensure!(shop.database.count("partitions").await? == 0, "the offset was made up");
+    Ok(())
 }
 
 #[tokio::test]

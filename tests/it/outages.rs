@@ -131,6 +131,12 @@ async fn a_table_that_rejects_every_order_alike_is_waited_for_and_no_order_is_bl
     for (wrong, mended) in [
         ("ADD CHECK (total < 0) NOT VALID", "DROP CONSTRAINT sales_total_check"),
         (
+            "DISABLE TRIGGER ALL; CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ \
+             BEGIN RAISE EXCEPTION 'sales is frozen, order %', NEW.order_number; END $$; \
+             CREATE TRIGGER refuse BEFORE INSERT ON sales FOR EACH ROW EXECUTE FUNCTION refuse()",
+            "DISABLE TRIGGER refuse",
+        ),
+        (
             "ADD seller TEXT NOT NULL DEFAULT ''; ALTER TABLE sales ALTER seller DROP DEFAULT",
             "DROP seller",
         ),

@@ -154,6 +154,33 @@ async fn orders_that_the_database_rejects_are_dead_letters_and_the_others_land()
 }
 
 #[tokio::test]
+async fn times_at_both_ends_of_the_calendar_are_kept() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    let sold = |id: &str, time: &str| {
+        format!(r#"{{"id": 0, "order_id": "{id}", "total": 1, "sold_at": "{time}"}}"#)
+    };
+    let (first, last) = (sold("a", "01/01/0001 00:00:00"), sold("b", "9999-12-31T23:59:59.999999"));
+    shop.send(0, &[&first, &last]).await?;
+    shop.work().await?;
+    let rows = shop
+        .rows("SELECT to_char(sold_at, 'YYYY-MM-DD HH24:MI:SS.US') FROM orders ORDER BY 1")
+        .await?;
+    ensure!(rows == ["0001-01-01 00:00:00.000000", "9999-12-31 23:59:59.999999"], "{rows:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_hundred_records_of_a_megabyte_pass() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    let records = vec![Record::new(vec![b'x'; 1_000_000]); 100];
+    shop.bed.kafka.produce(&shop.topic, 0, &records).await?;
+    shop.work().await?;
+    let rows = shop.rows("SELECT count(*), sum(length(payload)) FROM dead_letters").await?;
+    ensure!(rows == ["100|100000000"], "{rows:?}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn the_last_of_the_same_order_wins_within_a_batch_and_across() -> Result<()> {
     let shop = Shop::open(1).await?;
     let version = |total: i32| format!(r#"{{"order_number": 5, "total": {total}}}"#);

@@ -10,12 +10,17 @@ use crate::kafka::{
 };
 
 const LIMIT: usize = 1 << 20;
+
+fn helping(records: usize) -> Room {
+    Room { records, bytes: usize::MAX }
+}
+
 /// All of it, in helpings of `room`.
 fn drain(decoder: &mut Decoder, room: usize) -> Result<Vec<Record>, Fault> {
     let mut all = Vec::new();
     loop {
         let before = all.len();
-        decoder.take(room, &mut all)?;
+        decoder.take(&mut helping(room), &mut all)?;
         assert!(all.len() - before <= room);
         if all.len() - before < room {
             return Ok(all);
@@ -32,9 +37,9 @@ fn position_moves_behind_the_last_record_within_a_batch_and_behind_the_batch_at_
     let batch = BatchOf { next: 20, ..BatchOf::plain(10, &[b"a", b"b", b"c"]) };
     let mut decoder = Decoder::new(chunk(&[batch], &[]), at(10), LIMIT);
     let mut records = Vec::new();
-    decoder.take(2, &mut records).unwrap();
+    decoder.take(&mut helping(2), &mut records).unwrap();
     assert_eq!((offsets(&records), decoder.position()), (vec![10, 11], at(12)));
-    decoder.take(1, &mut records).unwrap();
+    decoder.take(&mut helping(1), &mut records).unwrap();
     assert_eq!((offsets(&records), decoder.position()), (vec![10, 11, 12], at(20)));
 }
 
@@ -55,7 +60,7 @@ fn empty_control_and_aborted_batches_are_stepped_over() {
 fn markers_behind_the_last_record_taken_are_part_of_its_helping() {
     let log = [BatchOf::plain(0, &[b"a"]).transactional(7), BatchOf::marker(1, 7, true)];
     let mut decoder = Decoder::new(chunk(&log, &[]), at(0), LIMIT);
-    decoder.take(1, &mut Vec::new()).unwrap();
+    decoder.take(&mut helping(1), &mut Vec::new()).unwrap();
     assert_eq!(decoder.position(), at(2));
 }
 
@@ -115,7 +120,7 @@ fn what_precedes_a_damaged_batch_is_still_delivered() {
     let mut decoder =
         Decoder::new(Chunk { bytes: bytes.into(), aborted: Vec::new() }, at(0), LIMIT);
     let mut records = Vec::new();
-    let fault = decoder.take(10, &mut records).unwrap_err();
+    let fault = decoder.take(&mut helping(10), &mut records).unwrap_err();
     assert!(matches!(&fault, Fault::Corrupt(text) if text.contains("checksum")), "{fault:?}");
     assert_eq!((offsets(&records), decoder.position()), (vec![0, 1], at(2)));
 }
@@ -314,7 +319,7 @@ fn survives(bytes: Vec<u8>) -> Result<(), TestCaseError> {
     let seen = scan(&bytes, from);
     let mut decoder = Decoder::new(Chunk { bytes, aborted: Vec::new() }, from, LIMIT);
     let mut records = Vec::new();
-    let result = decoder.take(1000, &mut records);
+    let result = decoder.take(&mut helping(1000), &mut records);
     prop_assert!(records.is_sorted_by(|a, b| a.offset < b.offset));
     prop_assert!(records.iter().all(|r| (5..decoder.position().get()).contains(&r.offset)));
     if result.is_ok() && records.len() < 1000 {
@@ -322,4 +327,13 @@ fn survives(bytes: Vec<u8>) -> Result<(), TestCaseError> {
         prop_assert!(!seen.faulty);
     }
     Ok(())
+}
+
+#[test]
+fn a_helping_ends_with_the_record_that_fills_its_bytes() {
+    let batch = BatchOf::plain(0, &[b"12345", b"67890", b"abcde"]);
+    let mut decoder = Decoder::new(chunk(&[batch], &[]), at(0), LIMIT);
+    let mut records = Vec::new();
+    decoder.take(&mut Room { records: 10, bytes: 6 }, &mut records).unwrap();
+    assert_eq!((records.len(), decoder.position()), (2, at(2)));
 }

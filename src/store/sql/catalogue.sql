@@ -6,6 +6,8 @@ SELECT table_class.relname::text AS table_name,
        format_type(attribute.atttypid, attribute.atttypmod) AS data_type,
        attribute.attnotnull AND NOT attribute.atthasdef AND attribute.attidentity = ''
            AS demands_value,
+       table_class.relkind IN ('r', 'p') AS is_table,
+       table_class.relpersistence <> 'u' AS is_logged,
        ARRAY (
            SELECT (
                SELECT string_agg(key_column.attname::text, ',' ORDER BY position.n)
@@ -15,7 +17,7 @@ SELECT table_class.relname::text AS table_name,
            )
            FROM pg_index AS index
            WHERE index.indrelid = table_class.oid
-             AND index.indisunique AND index.indisvalid
+             AND index.indisunique AND index.indisvalid AND index.indimmediate
              AND index.indpred IS NULL AND index.indexprs IS NULL
        ) AS unique_keys,
        ARRAY (
@@ -30,4 +32,4 @@ JOIN pg_attribute AS attribute
    AND attribute.attnum > 0 AND NOT attribute.attisdropped
 WHERE namespace.nspname = $1
   AND table_class.relname = ANY ($2)
-  AND table_class.relkind IN ('r', 'p')
+  AND table_class.relkind IN ('r', 'p', 'v', 'm', 'f')

@@ -20,8 +20,8 @@ WITH moved AS (  -- no row: fenced, and nothing below happens
 ), upserted_orders AS (
     INSERT INTO {schema}.orders (order_id, numbered, total, items, sold_at, processed_at)
     SELECT batch.id, batch.numbered, batch.total, batch.items::{schema}.order_item[],
-           batch.sold_at, now() AT TIME ZONE 'UTC'
-    FROM moved, UNNEST($11::text[], $12::boolean[], $13::numeric[], $14::text[], $15::timestamp[])
+           batch.sold_at::timestamp, now() AT TIME ZONE 'UTC'
+    FROM moved, UNNEST($11::text[], $12::boolean[], $13::numeric[], $14::text[], $15::text[])
         AS batch (id, numbered, total, items, sold_at)
     ON CONFLICT (order_id, numbered) DO UPDATE
     SET total = excluded.total, items = excluded.items, sold_at = excluded.sold_at,

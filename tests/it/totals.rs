@@ -1,0 +1,119 @@
+//! `product_totals` equals the sum over `orders`, whatever is done to these.
+
+use testbed::{Database, Result, ensure, eventually};
+
+use crate::shop::{DEADLINE, Shop};
+
+/// The totals that are not what `orders` says, either way round.
+const DIFFERENCES: &str = "
+    SELECT product, kept.quantity, kept.amount, summed.quantity, summed.amount
+    FROM product_totals AS kept
+    FULL JOIN (
+        SELECT product, sum(quantity) AS quantity, sum(amount) AS amount
+        FROM order_items GROUP BY product
+    ) AS summed USING (product)
+    WHERE (kept.quantity, kept.amount) IS DISTINCT FROM (summed.quantity, summed.amount)";
+
+pub(crate) async fn expect_equal(database: &Database) -> Result<()> {
+    let differences = database.table(DIFFERENCES).await?;
+    ensure!(differences.rows.is_empty(), "{:?}", differences.rows);
+    Ok(())
+}
+
+/// An order of `count` of each product, at 1.10 each.
+fn order(id: usize, products: &[&str], count: usize) -> String {
+    let items: Vec<_> = products
+        .iter()
+        .map(|product| serde_json::json!({"product": product, "qty": count, "unit_price": "1.10"}))
+        .collect();
+    serde_json::json!({"order_id": id.to_string(), "items": items}).to_string()
+}
+
+async fn send(shop: &Shop, partition: i32, orders: &[String]) -> Result<()> {
+    shop.send(partition, &orders.iter().map(String::as_str).collect::<Vec<_>>()).await
+}
+
+#[tokio::test]
+async fn totals_follow_new_repeated_and_corrected_orders_and_an_operators_hand() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    let first: Vec<_> = (0..250).map(|id| order(id, &["a", "b", "a"], 2)).collect();
+    // Redelivered, corrected in numbers, corrected in products, without any, and a new one.
+    let second: Vec<_> = (0..300)
+        .map(|id| match id % 4 {
+            0 => order(id, &["a", "b", "a"], 2),
+            1 => order(id, &["a", "b", "a"], 3),
+            2 => order(id, &["c \"d\" \\e, {f}", "é😀"], 1),
+            _ => format!(r#"{{"order_id": "{id}", "total": 5}}"#),
+        })
+        .collect();
+    send(&shop, 0, &first).await?;
+    shop.work().await?;
+    let totals = "SELECT product, quantity, amount FROM product_totals ORDER BY product";
+    let found = shop.rows(totals).await?;
+    ensure!(found == ["a|1000|1100.00", "b|500|550.00"], "{found:?}");
+    expect_equal(&shop.database).await?;
+    send(&shop, 0, &second).await?;
+    shop.work().await?;
+    ensure!(shop.rows(totals).await?.len() == 4, "{:?}", shop.rows(totals).await?);
+
+    for statement in [
+        "UPDATE orders SET items = items || ROW('by hand', 1.5, 2.25)::order_item WHERE order_id < '2'",
+        "UPDATE orders SET items = NULLIF(items, items) || ROW('a', NULL, 1)::order_item WHERE order_id = '5'",
+        "SELECT fold_product_ledger()",
+        "DELETE FROM orders WHERE order_id LIKE '%3'",
+        "INSERT INTO orders VALUES ('x', false, 1, ARRAY[ROW('a', 1, -7)]::order_item[], NULL, now()), \
+         ('y', false, 1, '{}', NULL, now())",
+        "UPDATE orders SET order_id = order_id || 'z'",
+        "BEGIN; DELETE FROM orders; ROLLBACK",
+        "SELECT fold_product_ledger()",
+    ] {
+        shop.database.execute(statement).await?;
+        let unknown =
+            "SELECT count(*) FROM product_totals WHERE quantity IS NULL OR amount IS NULL";
+        ensure!(shop.rows(unknown).await? == ["0"], "unknown totals after {statement}");
+    }
+    // What nobody stated counts as nothing.
+    shop.database.execute("DELETE FROM orders WHERE order_id = '5z'").await?;
+    expect_equal(&shop.database).await?;
+    shop.database.execute("TRUNCATE orders").await?;
+    ensure!(shop.rows(totals).await?.is_empty(), "{:?}", shop.rows(totals).await?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn totals_are_equal_at_every_moment_while_two_instances_write_and_the_ledger_is_folded()
+-> Result<()> {
+    let shop = Shop::open(4).await?;
+    for partition in 0..4 {
+        let orders: Vec<_> = (0..2000)
+            .map(|n| {
+                // Each order comes four times, with another count or another product.
+                let id = usize::try_from(partition).unwrap() * 10_000 + n % 500;
+                order(id, [&["a", "b"][..], &["b", "c"], &["c"]][n % 3], n % 7 + 1)
+            })
+            .collect();
+        send(&shop, partition, &orders).await?;
+    }
+    let small = ["--set", "pipeline.batch_size=5"];
+    let instances =
+        [shop.vendas(&["run"]).args(small).start()?, shop.vendas(&["run"]).args(small).start()?];
+    let (mut moments, mut violation) = (0, None);
+    eventually("all 8000 records", DEADLINE, async || {
+        ensure!(shop.rows("SELECT to_regclass('product_totals')").await? != [""], "no tables yet");
+        for statement in ["SELECT 1", "SELECT fold_product_ledger()"] {
+            shop.database.execute(statement).await?;
+            // What is wrong at one moment stays so, also if it is right at the next.
+            if let Err(differences) = expect_equal(&shop.database).await {
+                violation.get_or_insert(differences);
+            }
+        }
+        moments += 1;
+        let rows = shop.rows("SELECT coalesce(sum(next_offset), 0) FROM partitions").await?;
+        ensure!(rows == ["8000"], "{rows:?} {}", instances[0].state());
+        Ok(())
+    })
+    .await?;
+    ensure!(moments > 3, "only {moments} moments were looked at");
+    violation.map_or(Ok(()), Err)?;
+    expect_equal(&shop.database).await
+}
