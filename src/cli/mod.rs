@@ -4,6 +4,7 @@ mod check;
 mod error;
 mod logging;
 mod offsets;
+mod produce;
 mod signals;
 
 use std::{
@@ -36,6 +37,7 @@ Settings come from vendas.toml, are overridden by the environment \
 Examples:
   vendas run                                  work the topic `sales` until told to stop
   vendas run --until-end --topics a,b         work what is there now, then exit
+  vendas produce orders.json                  send the orders of a file to the topic
   vendas check                                is everything in order?
   vendas offsets show --format json           how far is each partition, and what is its lag?";
 
@@ -77,6 +79,8 @@ enum Command {
     },
     /// Tell whether configuration, servers, topics, tables and privileges are in order.
     Check,
+    /// Send the orders of a file to a topic.
+    Produce(produce::Arguments),
     /// Show or set how far each partition has been worked.
     Offsets {
         #[command(subcommand)]
@@ -151,6 +155,7 @@ async fn dispatch(command: Command, config: &Config) -> Result<(), CliError> {
     match command {
         Command::Run { until_end } => work(config, until_end).await,
         Command::Check => check::check(config).await,
+        Command::Produce(arguments) => produce::produce(config, arguments).await,
         Command::Offsets { command: OffsetsCommand::Show { format } } => {
             offsets::show(config, format).await
         }
