@@ -6,6 +6,7 @@ mod logging;
 mod offsets;
 mod produce;
 mod signals;
+mod simulate;
 
 use std::{
     ffi::OsString,
@@ -38,6 +39,7 @@ Examples:
   vendas run                                  work the topic `sales` until told to stop
   vendas run --until-end --topics a,b         work what is there now, then exit
   vendas produce orders.json                  send the orders of a file to the topic
+  vendas simulate --rate 100/s                let a shop that doesn't exist sell
   vendas check                                is everything in order?
   vendas offsets show --format json           how far is each partition, and what is its lag?";
 
@@ -81,6 +83,8 @@ enum Command {
     Check,
     /// Send the orders of a file to a topic.
     Produce(produce::Arguments),
+    /// Send the orders of a shop that doesn't exist, for demos and tests.
+    Simulate(simulate::Arguments),
     /// Show or set how far each partition has been worked.
     Offsets {
         #[command(subcommand)]
@@ -156,6 +160,7 @@ async fn dispatch(command: Command, config: &Config) -> Result<(), CliError> {
         Command::Run { until_end } => work(config, until_end).await,
         Command::Check => check::check(config).await,
         Command::Produce(arguments) => produce::produce(config, arguments).await,
+        Command::Simulate(arguments) => simulate::simulate(config, arguments).await,
         Command::Offsets { command: OffsetsCommand::Show { format } } => {
             offsets::show(config, format).await
         }

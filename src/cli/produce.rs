@@ -80,13 +80,8 @@ impl Target {
 }
 
 impl Sender {
-    /// Waits until all is acknowledged, and says how many records went where, also if some didn't.
-    pub(super) async fn finish(
-        mut self,
-        sent: Result<(), ProduceError>,
-        what: &str,
-    ) -> Result<(), CliError> {
-        let finished = self.producer.finish().await;
+    /// How many records went where, with `what` there is to say of it besides.
+    pub(super) fn tell(&self, what: &str) -> String {
         let acknowledged = self.producer.acknowledged();
         let sum: u64 = acknowledged.iter().map(|(_, records)| records).sum();
         let created = match acknowledged.len() {
@@ -100,8 +95,7 @@ impl Sender {
         for (partition, records) in acknowledged.iter().filter(|(_, records)| *records > 0) {
             text.push_str(&format!("partition {partition}: {records}\n"));
         }
-        print(&text)?;
-        Ok(sent.and(finished)?)
+        text
     }
 }
 
@@ -125,10 +119,10 @@ pub(super) async fn produce(config: &Config, arguments: Arguments) -> Result<(),
     let mut sender = target.open(config).await?;
     let sent = send(&mut sender.producer, first, &mut chunks, &config.rules, &stop).await;
     let stopped = stop.is_cancelled();
-    let what = if stopped { ", then stopped by a signal" } else { "" };
-    let failed = sent.is_err();
-    sender.finish(sent, what).await?;
-    if stopped || failed { Ok(()) } else { read(reading).await }
+    let sent = sent.and(sender.producer.finish().await);
+    print(&sender.tell(if stopped { ", then stopped by a signal" } else { "" }))?;
+    sent?;
+    if stopped { Ok(()) } else { read(reading).await }
 }
 
 /// What came of reading the file.
@@ -147,10 +141,12 @@ async fn send(
     let mut next = first;
     while let Some(chunk) = next {
         for payload in chunk {
-            producer.send(key(rules, &payload), Some(payload)).await?;
-        }
-        if stop.is_cancelled() {
-            break;
+            let Some(sent) =
+                stop.run_until_cancelled(producer.send(key(rules, &payload), Some(payload))).await
+            else {
+                return Ok(());
+            };
+            sent?;
         }
         next = match chunks.try_recv() {
             Ok(chunk) => Some(chunk),

@@ -170,7 +170,8 @@ impl Producer {
     }
 
     /// Takes a record, to be sent when its batch is full. Those of one key stay in one partition,
-    /// in order. Waits while brokers are slower than the caller.
+    /// in order. Waits while brokers are slower than the caller; given up meanwhile, this record
+    /// alone isn't taken.
     ///
     /// # Errors
     /// Why no more is sent, [`KafkaError::Gone`] included.
@@ -239,10 +240,12 @@ impl Producer {
         if index == self.without_key {
             self.without_key = next;
         }
-        lane.pending_bytes = 0;
-        let batch = mem::take(&mut lane.pending);
-        lane.pending.reserve(batch.len());
-        if lane.ready.send(batch).await.is_ok() {
+        // Should whoever waits here give up, the batch is still there.
+        if let Ok(place) = lane.ready.reserve().await {
+            lane.pending_bytes = 0;
+            let batch = mem::take(&mut lane.pending);
+            lane.pending.reserve(batch.len());
+            place.send(batch);
             return Ok(());
         }
         // It takes no more because it has failed.
