@@ -3,7 +3,8 @@
 //!
 //! [`kafka`] reads, [`order`] understands a record, [`process`] a batch of them in parallel, [`store`]
 //! commits it, and [`pipeline`] carries it from one to the other; [`config`] says with which
-//! settings, and [`cli`] is how a person starts it all.
+//! settings, and [`cli`] is how a person starts it all. [`simulate`] makes orders where there is no
+//! shop to send them.
 //!
 //! The guarantee rests on one idea: a partition's next offset lives beside the data, and a batch is
 //! committed by *compare-and-set* on it, in one statement (see [`store`]).
@@ -20,4 +21,5 @@ pub mod order;
 pub mod outage;
 pub mod pipeline;
 pub mod process;
+pub mod simulate;
 pub mod store;

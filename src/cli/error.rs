@@ -2,7 +2,12 @@
 
 use std::{fmt, io, process::ExitCode};
 
-use crate::{config::Problems, kafka::KafkaError, pipeline::RunError, store::StoreError};
+use crate::{
+    config::Problems,
+    kafka::{KafkaError, ProduceError},
+    pipeline::RunError,
+    store::StoreError,
+};
 
 /// Why a command did not do what it was asked.
 #[derive(Debug)]
@@ -74,6 +79,12 @@ impl From<RunError> for CliError {
 
 impl From<KafkaError> for CliError {
     fn from(error: KafkaError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<ProduceError> for CliError {
+    fn from(error: ProduceError) -> Self {
         Self::Failed(error.to_string())
     }
 }

@@ -4,7 +4,9 @@ mod check;
 mod error;
 mod logging;
 mod offsets;
+mod produce;
 mod signals;
+mod simulate;
 
 use std::{
     ffi::OsString,
@@ -36,6 +38,8 @@ Settings come from vendas.toml, are overridden by the environment \
 Examples:
   vendas run                                  work the topic `sales` until told to stop
   vendas run --until-end --topics a,b         work what is there now, then exit
+  vendas produce orders.json                  send the orders of a file to the topic
+  vendas simulate --rate 100/s                let a shop that doesn't exist sell
   vendas check                                is everything in order?
   vendas offsets show --format json           how far is each partition, and what is its lag?";
 
@@ -77,6 +81,10 @@ enum Command {
     },
     /// Tell whether configuration, servers, topics, tables and privileges are in order.
     Check,
+    /// Send the orders of a file to a topic.
+    Produce(produce::Arguments),
+    /// Send the orders of a shop that doesn't exist, for demos and tests.
+    Simulate(simulate::Arguments),
     /// Show or set how far each partition has been worked.
     Offsets {
         #[command(subcommand)]
@@ -151,6 +159,8 @@ async fn dispatch(command: Command, config: &Config) -> Result<(), CliError> {
     match command {
         Command::Run { until_end } => work(config, until_end).await,
         Command::Check => check::check(config).await,
+        Command::Produce(arguments) => produce::produce(config, arguments).await,
+        Command::Simulate(arguments) => simulate::simulate(config, arguments).await,
         Command::Offsets { command: OffsetsCommand::Show { format } } => {
             offsets::show(config, format).await
         }

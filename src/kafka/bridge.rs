@@ -10,8 +10,9 @@ use std::io::{Cursor, Write};
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::{
     messages::{
-        FetchRequest, FetchResponse, ListOffsetsRequest, ListOffsetsResponse, MetadataRequest,
-        MetadataResponse,
+        CreateTopicsRequest, CreateTopicsResponse, FetchRequest, FetchResponse,
+        InitProducerIdRequest, InitProducerIdResponse, ListOffsetsRequest, ListOffsetsResponse,
+        MetadataRequest, MetadataResponse, ProduceRequest, ProduceResponse,
     },
     protocol::{Decodable, Encodable},
 };
@@ -64,6 +65,31 @@ impl Api for FetchRequest {
     // namesake.
     const VERSIONS: (i16, i16) = (13, 17);
     const FIRST_FLEXIBLE: i16 = 12;
+}
+
+impl Api for CreateTopicsRequest {
+    type Response = CreateTopicsResponse;
+    const NAME: &'static str = "CreateTopics";
+    const KEY: ApiKey = ApiKey::CreateTopics;
+    const VERSIONS: (i16, i16) = (5, 7);
+    const FIRST_FLEXIBLE: i16 = 5;
+}
+
+impl Api for InitProducerIdRequest {
+    type Response = InitProducerIdResponse;
+    const NAME: &'static str = "InitProducerId";
+    const KEY: ApiKey = ApiKey::InitProducerId;
+    const VERSIONS: (i16, i16) = (2, 5);
+    const FIRST_FLEXIBLE: i16 = 2;
+}
+
+impl Api for ProduceRequest {
+    type Response = ProduceResponse;
+    const NAME: &'static str = "Produce";
+    const KEY: ApiKey = ApiKey::Produce;
+    // By the topic's name; from 13 on it would be by its id, which brokers before 4.0 don't know.
+    const VERSIONS: (i16, i16) = (9, 12);
+    const FIRST_FLEXIBLE: i16 = 9;
 }
 
 /// A request on its way out.

@@ -5,7 +5,7 @@
 //! accounts for. `cluster` knows who leads what; `fetcher` polls, one task a broker for the
 //! `subscription`s of all the partitions it leads; `reader` gets chunks from there and has them
 //! decoded (`decode`, with `header`, `wire` and `compression` below it); `search` finds the way back
-//! when a leader is lost. All stand on `connection`, which `bridge` makes out of two libraries.
+//! when a leader is lost. A [`Producer`] sends. All stand on `connection`, which `bridge` makes out of two libraries.
 //!
 //! - **Invariant:** every call has a deadline, and nothing waits for a broker without one.
 //! - **Invariant:** no record batch makes it panic, or allocate beyond [`Settings`].
@@ -21,6 +21,7 @@ mod fetcher;
 mod header;
 mod offset;
 mod offsets;
+mod produce;
 mod reader;
 mod record;
 #[cfg(test)]
@@ -36,6 +37,7 @@ use uuid::Uuid;
 
 pub use error::{KafkaError, ReadError};
 pub use offset::{NextOffset, Span};
+pub use produce::{ProduceError, Producer};
 pub use reader::PartitionReader;
 pub use record::{Batch, Record, TopicPartition};
 

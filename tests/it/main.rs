@@ -14,6 +14,7 @@ mod outages;
 mod poison;
 mod several;
 mod shop;
+mod simulate;
 mod stage;
 mod stream;
 mod streams;

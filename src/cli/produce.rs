@@ -1,0 +1,232 @@
+//! `vendas produce`: sends the orders of a file, each as it is written there.
+
+mod elements;
+
+use std::{
+    io::{self, BufRead, BufReader, Read},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use clap::{Args, CommandFactory, error::ErrorKind};
+use tokio::{
+    sync::mpsc::{self, error::TryRecvError},
+    task::spawn_blocking,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{Cli, CliError, print, signals};
+use crate::{
+    config::Config,
+    kafka::{Kafka, ProduceError, Producer},
+    order::{OrderKey, Rules},
+};
+
+/// What a file may hold if it is to be checked: it is held in memory, so that nothing is sent of one
+/// that isn't valid.
+const CHECKED_BYTES: u64 = 1 << 30;
+
+/// What a line may hold: more than brokers take by default.
+const LINE_BYTES: u64 = 64 << 20;
+
+/// Records handed from reading to sending at once.
+const CHUNK: usize = 256;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Orders one a line (NDJSON) or in one JSON array, up to 1 GiB; - is standard input.
+    #[arg(value_name = "FILE|-")]
+    file: PathBuf,
+    #[command(flatten)]
+    target: Target,
+    /// Send each line as it stands, JSON or not, without a look at the file as a whole.
+    #[arg(long)]
+    as_is: bool,
+}
+
+/// Where records are sent.
+#[derive(Debug, Args)]
+pub(super) struct Target {
+    /// The topic; without it, the one of kafka.topics.
+    #[arg(long, value_name = "NAME")]
+    topic: Option<String>,
+    /// The partitions with which the topic is created, if it isn't there.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(i32).range(1..=10_000))]
+    partitions: i32,
+}
+
+/// A producer and the name of its topic.
+pub(super) struct Sender {
+    pub(super) producer: Producer,
+    topic: Arc<str>,
+}
+
+impl Target {
+    /// Creates the topic where it has to.
+    pub(super) async fn open(self, config: &Config) -> Result<Sender, CliError> {
+        let topic = match (self.topic, config.topics.as_slice()) {
+            (Some(named), _) => named.into(),
+            (None, [only]) => Arc::clone(only),
+            (None, _) => {
+                let text = "kafka.topics names several topics: say --topic";
+                let kind = ErrorKind::MissingRequiredArgument;
+                return Err(CliError::Usage(Cli::command().error(kind, text)));
+            }
+        };
+        let kafka = Kafka::new(config.kafka.clone());
+        Ok(Sender { producer: kafka.producer(&topic, self.partitions).await?, topic })
+    }
+}
+
+impl Sender {
+    /// How many records went where, with `what` there is to say of it besides.
+    pub(super) fn tell(&self, what: &str) -> String {
+        let acknowledged = self.producer.acknowledged();
+        let sum: u64 = acknowledged.iter().map(|(_, records)| records).sum();
+        let created = match acknowledged.len() {
+            _ if !self.producer.has_created_topic() => String::new(),
+            1 => ", created with 1 partition".to_owned(),
+            count => format!(", created with {count} partitions"),
+        };
+        let plural = if sum == 1 { "" } else { "s" };
+        let mut text =
+            format!("{sum} record{plural} sent to topic {}{created}{what}\n", self.topic);
+        for (partition, records) in acknowledged.iter().filter(|(_, records)| *records > 0) {
+            text.push_str(&format!("partition {partition}: {records}\n"));
+        }
+        text
+    }
+}
+
+pub(super) async fn produce(config: &Config, arguments: Arguments) -> Result<(), CliError> {
+    let Arguments { file, target, as_is } = arguments;
+    let stop = CancellationToken::new();
+    signals::cancel_on_signal(&stop)?;
+    let (give, mut chunks) = mpsc::channel(4);
+    // Reading blocks, perhaps for ever where a person types.
+    let reading =
+        spawn_blocking(move || if as_is { lines(&file, &give) } else { checked(&file, &give) });
+    // Nothing is created for a file that isn't valid.
+    let first = tokio::select! {
+        first = chunks.recv() => first,
+        () = stop.cancelled() => None,
+    };
+    if first.is_none() && !stop.is_cancelled() {
+        read(reading).await?;
+        return print("0 records sent: there are none\n");
+    }
+    let mut sender = target.open(config).await?;
+    let sent = send(&mut sender.producer, first, &mut chunks, &config.rules, &stop).await;
+    let stopped = stop.is_cancelled();
+    let sent = sent.and(sender.producer.finish().await);
+    print(&sender.tell(if stopped { ", then stopped by a signal" } else { "" }))?;
+    sent?;
+    if stopped { Ok(()) } else { read(reading).await }
+}
+
+/// What came of reading the file.
+async fn read(reading: tokio::task::JoinHandle<Result<(), String>>) -> Result<(), CliError> {
+    let failed = |_| "reading failed: report it as a defect".to_owned();
+    reading.await.map_err(failed).and_then(|result| result).map_err(CliError::Failed)
+}
+
+async fn send(
+    producer: &mut Producer,
+    first: Option<Vec<Bytes>>,
+    chunks: &mut mpsc::Receiver<Vec<Bytes>>,
+    rules: &Rules,
+    stop: &CancellationToken,
+) -> Result<(), ProduceError> {
+    let mut next = first;
+    while let Some(chunk) = next {
+        for payload in chunk {
+            let Some(sent) =
+                stop.run_until_cancelled(producer.send(key(rules, &payload), Some(payload))).await
+            else {
+                return Ok(());
+            };
+            sent?;
+        }
+        next = match chunks.try_recv() {
+            Ok(chunk) => Some(chunk),
+            Err(TryRecvError::Disconnected) => None,
+            Err(TryRecvError::Empty) => {
+                // What comes next may be long in coming.
+                producer.flush().await?;
+                tokio::select! {
+                    chunk = chunks.recv() => chunk,
+                    () = stop.cancelled() => None,
+                }
+            }
+        };
+    }
+    Ok(())
+}
+
+/// An order's number or id. What makes no order has none, and may go to any partition.
+fn key(rules: &Rules, payload: &Bytes) -> Option<Bytes> {
+    let order = rules.understand(Some(payload)).ok()?;
+    Some(match order.key() {
+        OrderKey::Number(number) => number.to_string().into(),
+        OrderKey::Id(id) => Bytes::copy_from_slice(id.as_bytes()),
+    })
+}
+
+fn open(file: &Path) -> Result<Box<dyn Read>, String> {
+    if file.as_os_str() == "-" {
+        return Ok(Box::new(io::stdin()));
+    }
+    let opened = std::fs::File::open(file).map_err(|error| format!("{}: {error}", file.display()));
+    Ok(Box::new(opened?))
+}
+
+/// Gives what the file holds, if all of it is valid.
+fn checked(file: &Path, give: &mpsc::Sender<Vec<Bytes>>) -> Result<(), String> {
+    let name = file.display();
+    let mut bytes = Vec::new();
+    let read = open(file)?.take(CHECKED_BYTES + 1).read_to_end(&mut bytes);
+    read.map_err(|error| format!("{name}: {error}"))?;
+    let bytes = Bytes::from(bytes);
+    if u64::try_from(bytes.len()).is_ok_and(|length| length > CHECKED_BYTES) {
+        return Err(format!("{name}: larger than 1 GiB: split it, or send its lines with --as-is"));
+    }
+    let elements =
+        elements::of(&bytes).map_err(|fault| format!("{name}: {fault}: nothing was sent"))?;
+    for chunk in elements.chunks(CHUNK) {
+        let chunk = chunk.iter().map(|element| bytes.slice_ref(element.as_bytes())).collect();
+        if give.blocking_send(chunk).is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Gives line after line as it comes.
+fn lines(file: &Path, give: &mpsc::Sender<Vec<Bytes>>) -> Result<(), String> {
+    let name = file.display();
+    let mut reader = BufReader::new(open(file)?);
+    let mut chunk = Vec::with_capacity(CHUNK);
+    for number in 1_u64.. {
+        let mut line = Vec::new();
+        let read = (&mut reader).take(LINE_BYTES).read_until(b'\n', &mut line);
+        read.map_err(|error| format!("{name}: {error}"))?;
+        let whole = line.pop_if(|last| *last == b'\n').is_some();
+        if !whole && u64::try_from(line.len()).is_ok_and(|length| length == LINE_BYTES) {
+            return Err(format!("{name}: line {number} is longer than 64 MiB: it was not sent"));
+        }
+        let ended = !whole && line.is_empty();
+        if !ended {
+            chunk.push(Bytes::from(line));
+        }
+        // A line that is there isn't kept waiting for one that isn't.
+        let due = ended || chunk.len() == CHUNK || reader.buffer().is_empty();
+        if due && !chunk.is_empty() && give.blocking_send(std::mem::take(&mut chunk)).is_err() {
+            break;
+        }
+        if ended {
+            break;
+        }
+    }
+    Ok(())
+}

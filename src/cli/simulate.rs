@@ -1,0 +1,238 @@
+//! `vendas simulate`: sends the orders of a shop that doesn't exist.
+
+use std::{
+    io::{self, IsTerminal},
+    time::{Duration, Instant},
+};
+
+use clap::{Args, CommandFactory, ValueEnum, error::ErrorKind};
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+use uuid::Uuid;
+
+use super::{Cli, CliError, print, produce::Target, signals};
+use crate::{
+    config::Config,
+    kafka::Producer,
+    simulate::{Clock, Habits, Kind, Rate, Shape, Share, Shop},
+};
+
+/// Records drawn between two looks at what else there is to do.
+const CHUNK: u64 = 256;
+
+/// How long records of a rate are gathered before they are sent together.
+const TICK: Duration = Duration::from_millis(10);
+
+const REDRAW: Duration = Duration::from_millis(100);
+
+/// How long it stays silent in a pipe.
+const SILENCE: Duration = Duration::from_secs(10);
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    target: Target,
+    /// How orders look: priced products, products and a total, or numbered.
+    #[arg(long, value_enum, default_value_t = ShapeName::Ecommerce)]
+    shape: ShapeName,
+    /// Records a second or a minute, such as 100/s or 90/min; without it, as fast as can be.
+    #[arg(long, value_name = "N/s")]
+    rate: Option<Rate>,
+    /// Stop after so many records, of whatever kind; without it, when told to.
+    #[arg(long, value_name = "N")]
+    count: Option<u64>,
+    /// The same seed gives the same records; orders are then sold from 01/01/2026 on, some seconds
+    /// apart, and else now.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// The first number, where orders are numbered.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(i32).range(1..))]
+    first_number: i32,
+    /// How many of the records make no order, such as 1%.
+    #[arg(long, value_name = "SHARE", default_value = "0%")]
+    invalid: Share,
+    /// How many of the records are orders sent again, changed, such as 1%.
+    #[arg(long, value_name = "SHARE", default_value = "0%")]
+    corrections: Share,
+    /// The records' key. Without one, a correction may overtake its order in another partition.
+    #[arg(long, value_enum, default_value_t = Key::Order)]
+    key: Key,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ShapeName {
+    Ecommerce,
+    EcommerceStatedTotal,
+    Numbered,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Key {
+    /// The order's number or id, so that it stays in one partition.
+    Order,
+    /// None: the partitions take turns.
+    None,
+}
+
+impl Arguments {
+    fn habits(&self, config: &Config) -> Result<Habits, CliError> {
+        if self.invalid.parts() + self.corrections.parts() > Share::WHOLE {
+            let text = "--invalid and --corrections come to more than 100%";
+            return Err(CliError::Usage(Cli::command().error(ErrorKind::ValueValidation, text)));
+        }
+        Ok(Habits {
+            shape: match self.shape {
+                ShapeName::Ecommerce => Shape::Ecommerce,
+                ShapeName::EcommerceStatedTotal => Shape::EcommerceStatedTotal,
+                ShapeName::Numbered => Shape::Numbered,
+            },
+            seed: self.seed.unwrap_or_else(|| Uuid::new_v4().as_u64_pair().0),
+            clock: match self.seed {
+                Some(_) => Clock::Drawn,
+                None => Clock::Now(config.rules.shop_timezone.clone()),
+            },
+            first_number: self.first_number,
+            invalid: self.invalid,
+            corrections: self.corrections,
+        })
+    }
+}
+
+pub(super) async fn simulate(config: &Config, arguments: Arguments) -> Result<(), CliError> {
+    let shop = Shop::open(arguments.habits(config)?);
+    let stop = CancellationToken::new();
+    signals::cancel_on_signal(&stop)?;
+    let Arguments { target, rate, count, key, .. } = arguments;
+    let mut sender = target.open(config).await?;
+    let started = Instant::now();
+    let mut run = Run {
+        shop,
+        rate,
+        count: count.unwrap_or(u64::MAX),
+        keyed: key == Key::Order,
+        started,
+        made: Made::default(),
+        progress: Progress::start(count, started),
+    };
+    // A signal interrupts it wherever it waits.
+    let sent = stop.run_until_cancelled(run.send(&mut sender.producer)).await.unwrap_or(Ok(()));
+    let finished = sender.producer.finish().await.map_err(CliError::from);
+    run.progress.bar.finish_and_clear();
+    let Made { orders, corrections, invalid } = run.made;
+    let elapsed = started.elapsed();
+    let sum = sender.producer.acknowledged().iter().map(|(_, records)| records).sum();
+    print(&sender.tell(&format!(
+        ", {}/s in {elapsed:.1?}: {orders} orders, {corrections} corrections, {invalid} invalid",
+        per_second(sum, elapsed)
+    )))?;
+    sent.and(finished)
+}
+
+/// What was drawn and given to the producer.
+#[derive(Clone, Copy, Debug, Default)]
+struct Made {
+    orders: u64,
+    corrections: u64,
+    invalid: u64,
+}
+
+impl Made {
+    const fn sum(&self) -> u64 {
+        self.orders + self.corrections + self.invalid
+    }
+}
+
+struct Run {
+    shop: Shop,
+    rate: Option<Rate>,
+    count: u64,
+    keyed: bool,
+    started: Instant,
+    made: Made,
+    progress: Progress,
+}
+
+impl Run {
+    async fn send(&mut self, producer: &mut Producer) -> Result<(), CliError> {
+        while self.made.sum() < self.count {
+            let due = match self.rate {
+                Some(rate) => rate.due(self.started.elapsed()),
+                None => self.made.sum() + CHUNK,
+            };
+            while self.made.sum() < due.min(self.count) {
+                self.send_one(producer).await?;
+            }
+            if self.rate.is_some() {
+                producer.flush().await?;
+                sleep(TICK).await;
+            }
+            self.progress.show(producer, self.started);
+            // What draws as fast as it can may find no other place to be interrupted at.
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+
+    async fn send_one(&mut self, producer: &mut Producer) -> Result<(), CliError> {
+        let record = self.shop.next_record();
+        let record = record.map_err(|error| CliError::Failed(error.to_string()))?;
+        let key = Some(record.key).filter(|_| self.keyed);
+        producer.send(key, record.payload).await?;
+        match record.kind {
+            Kind::Order => self.made.orders += 1,
+            Kind::Correction => self.made.corrections += 1,
+            Kind::Invalid => self.made.invalid += 1,
+        }
+        Ok(())
+    }
+}
+
+/// A line that is redrawn on a terminal; elsewhere a log line now and then.
+struct Progress {
+    bar: ProgressBar,
+    terminal: bool,
+    shown: Instant,
+}
+
+impl Progress {
+    fn start(count: Option<u64>, started: Instant) -> Self {
+        let terminal = io::stderr().is_terminal();
+        let bar = match count {
+            _ if !terminal => ProgressBar::hidden(),
+            Some(count) => ProgressBar::new(count),
+            None => ProgressBar::no_length(),
+        };
+        let template = match count {
+            Some(_) => "{bar:30} {human_pos} of {human_len} records  {msg}  {eta} left",
+            None => "{spinner} {human_pos} records  {msg}  {elapsed}",
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        Self { bar, terminal, shown: started }
+    }
+
+    fn show(&mut self, producer: &Producer, started: Instant) {
+        let pause = if self.terminal { REDRAW } else { SILENCE };
+        if self.shown.elapsed() < pause {
+            return;
+        }
+        self.shown = Instant::now();
+        let records: u64 = producer.acknowledged().iter().map(|(_, records)| records).sum();
+        let per_second = per_second(records, started.elapsed());
+        if self.terminal {
+            self.bar.set_position(records);
+            self.bar.set_message(format!("{per_second}/s"));
+            self.bar.tick();
+        } else {
+            info!(records, per_second, "simulating");
+        }
+    }
+}
+
+/// In whole records.
+fn per_second(records: u64, elapsed: Duration) -> u128 {
+    (u128::from(records) * 1_000_000_000).checked_div(elapsed.as_nanos()).unwrap_or_default()
+}

@@ -1,0 +1,107 @@
+use std::collections::{HashMap, HashSet};
+
+use jiff::tz::TimeZone;
+
+use super::{Clock, Fault, Habits, Kind, Random, Shape, Share, Shop, Simulated};
+use crate::order::{Rules, Vocabulary};
+
+const SHAPES: [Shape; 3] = [Shape::Ecommerce, Shape::EcommerceStatedTotal, Shape::Numbered];
+
+fn rules() -> Rules {
+    Rules { vocabulary: Vocabulary::default(), shop_timezone: TimeZone::UTC }
+}
+
+fn share(text: &str) -> Share {
+    text.parse().unwrap()
+}
+
+fn shop(shape: Shape, seed: u64, invalid: &str, corrections: &str) -> Shop {
+    let (invalid, corrections) = (share(invalid), share(corrections));
+    Shop::open(Habits { shape, seed, clock: Clock::Drawn, first_number: 1, invalid, corrections })
+}
+
+fn records(mut shop: Shop, count: usize) -> Vec<Simulated> {
+    (0..count).map(|_| shop.next_record().unwrap()).collect()
+}
+
+#[test]
+fn the_same_seed_gives_the_same_records_and_another_gives_others() {
+    for shape in SHAPES {
+        let texts = |seed| -> Vec<_> {
+            let records = records(shop(shape, seed, "5%", "5%"), 2_000);
+            records.into_iter().map(|record| (record.key, record.payload)).collect()
+        };
+        assert_eq!(texts(7), texts(7));
+        assert_ne!(texts(7), texts(8));
+    }
+}
+
+#[test]
+fn what_is_said_to_be_an_order_is_one_and_what_is_not_is_none() {
+    let rules = rules();
+    for shape in SHAPES {
+        let mut kinds = HashMap::new();
+        for record in records(shop(shape, 1, "10%", "10%"), 20_000) {
+            let understood = rules.understand(record.payload.as_deref());
+            let expected = record.kind != Kind::Invalid;
+            assert_eq!(understood.is_ok(), expected, "{:?}: {understood:?}", record.payload);
+            *kinds.entry(format!("{:?}", record.kind)).or_insert(0) += 1;
+        }
+        assert!((1_800..=2_200).contains(&kinds["Invalid"]), "{kinds:?}");
+        assert!((1_800..=2_200).contains(&kinds["Correction"]), "{kinds:?}");
+    }
+}
+
+#[test]
+fn every_fault_of_every_shape_makes_a_dead_letter() {
+    let rules = rules();
+    for shape in SHAPES {
+        let mut shop = shop(shape, 2, "0%", "0%");
+        for fault in Fault::of(shape) {
+            for _ in 0..200 {
+                let payload = fault.spoil(shop.sell(), shape).unwrap();
+                assert!(rules.understand(payload.as_deref()).is_err(), "{fault:?}: {payload:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_correction_changes_an_order_that_was_sent() {
+    let rules = rules();
+    for shape in SHAPES {
+        let mut sent = HashMap::new();
+        for record in records(shop(shape, 3, "0%", "20%"), 5_000) {
+            let order = rules.understand(record.payload.as_deref()).unwrap();
+            let earlier = sent.insert(record.key, order.clone());
+            assert_eq!(earlier.is_some(), record.kind == Kind::Correction);
+            assert!(earlier.is_none_or(|earlier| earlier != order));
+        }
+    }
+}
+
+#[test]
+fn documents_are_valid_and_of_many_customers() {
+    let mut documents = HashSet::new();
+    for record in records(shop(Shape::Ecommerce, 4, "0%", "0%"), 5_000) {
+        let order: serde_json::Value = serde_json::from_slice(&record.payload.unwrap()).unwrap();
+        let document = order["documento_cliente"].as_str().unwrap().to_owned();
+        let digits: Vec<u32> = document.chars().filter_map(|c| c.to_digit(10)).collect();
+        assert_eq!((document.len(), digits.len()), (14, 11), "{document}");
+        // The rule in its other usual form: a sum by falling weights, times ten, modulo eleven.
+        for (checked, heaviest) in [(9, 10), (10, 11)] {
+            let weights = (2..=heaviest).rev();
+            let sum: u32 = digits.iter().zip(weights).map(|(digit, weight)| digit * weight).sum();
+            assert_eq!(sum * 10 % 11 % 10, digits[checked], "{document}");
+        }
+        assert!(digits.iter().any(|digit| *digit != digits[0]), "{document}");
+        documents.insert(document);
+    }
+    assert!(documents.len() > 500, "{}", documents.len());
+}
+
+#[test]
+fn draws_do_not_depend_on_the_machine() {
+    use fake::rand::{Rng, SeedableRng};
+    assert_eq!(Random::seed_from_u64(42).next_u64(), 15_021_278_609_987_233_951);
+}

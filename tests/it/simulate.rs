@@ -1,0 +1,251 @@
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, Instant},
+};
+
+use rskafka::client::partition::UnknownTopicHandling;
+use testbed::{Context, Record, Result, Signal, bail, ensure, eventually, samples};
+
+use crate::shop::{DEADLINE, Shop};
+
+/// What a partition holds, read by a foreign client.
+async fn partition(shop: &Shop, topic: &str, partition: i32) -> Result<Vec<Record>> {
+    let kafka = &shop.bed.kafka;
+    let end = kafka.log_end(topic, partition).await?;
+    let client = kafka.client().await?;
+    let client = client.partition_client(topic, partition, UnknownTopicHandling::Retry).await?;
+    let mut records = Vec::new();
+    let mut next = 0;
+    while next < end {
+        let (fetched, _) = client.fetch_records(next, 1..50_000_000, 1_000).await?;
+        for fetched in fetched {
+            next = fetched.offset + 1;
+            let (key, payload) = (fetched.record.key, fetched.record.value);
+            records.push(Record { key, payload });
+        }
+    }
+    Ok(records)
+}
+
+async fn partitions(shop: &Shop, topic: &str) -> Result<Vec<Vec<Record>>> {
+    let mut all = Vec::new();
+    for number in shop.bed.kafka.partitions(topic).await? {
+        all.push(partition(shop, topic, number).await?);
+    }
+    Ok(all)
+}
+
+/// A number that the program says, before these words.
+fn told(text: &str, words: &str) -> Result<usize> {
+    let before = text.split(words).next().context("nothing is said")?;
+    let number = before.rsplit(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
+    number.parse().with_context(|| format!("no number before {words:?} in {text}"))
+}
+
+#[tokio::test]
+async fn the_same_seed_sends_the_same_records_to_the_same_partitions() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    let mut sent = Vec::new();
+    for run in ["first", "second"] {
+        let topic = format!("{}-{run}", shop.topic);
+        let args = ["simulate", "--topic", &topic, "--seed", "11", "--count", "3000"];
+        let mixed = ["--invalid", "5%", "--corrections", "5%", "--partitions", "3"];
+        let ended = shop.vendas(&args).args(mixed).run(DEADLINE).await?.expect_code(0)?;
+        ensure!(ended.stdout.contains("created with 3 partitions"), "{}", ended.stdout);
+        ensure!(told(&ended.stdout, " records sent")? == 3_000, "{}", ended.stdout);
+        sent.push(partitions(&shop, &topic).await?);
+    }
+    ensure!(sent[0].iter().map(Vec::len).sum::<usize>() == 3_000, "not as many as were told");
+    ensure!(sent[0].iter().all(|partition| partition.len() > 500), "one partition has too few");
+    ensure!(sent[0] == sent[1], "the same seed sent other records");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_rate_is_kept_to_two_percent_over_ten_seconds() -> Result<()> {
+    let shop = Shop::open(4).await?;
+    let args = ["simulate", "--rate", "500/s", "--shape", "numbered"];
+    let simulate = shop.vendas(&args).start()?;
+    let count = async || {
+        let mut sum = 0;
+        for number in 0..4 {
+            sum += shop.bed.kafka.log_end(&shop.topic, number).await?;
+        }
+        Ok::<_, testbed::Error>(sum)
+    };
+    eventually("the first records", DEADLINE, async || {
+        ensure!(count().await? > 0, "none yet: {}", simulate.state());
+        Ok(())
+    })
+    .await?;
+    let (before, since) = (count().await?, Instant::now());
+    // This is about time itself.
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let (sent, elapsed) = (count().await? - before, since.elapsed());
+    let due = i64::try_from(elapsed.as_millis() / 2)?;
+    ensure!((sent - due).abs() * 50 <= due, "{sent} in {elapsed:?}, {due} were due");
+
+    simulate.signal(Signal::TERM)?;
+    let ended = simulate.wait_exit(DEADLINE).await?.expect_code(0)?;
+    let told = told(&ended.stdout, " records sent")?;
+    ensure!(i64::try_from(told)? == count().await?, "{}", ended.stdout);
+    Ok(())
+}
+
+#[tokio::test]
+async fn invalid_ones_are_so_many_and_exactly_these_become_dead_letters() -> Result<()> {
+    for shape in ["ecommerce", "ecommerce-stated-total", "numbered"] {
+        let shop = Shop::open(2).await?;
+        let args = ["simulate", "--shape", shape, "--invalid", "5%", "--count", "4000"];
+        let ended = shop.vendas(&args).run(DEADLINE).await?.expect_code(0)?;
+        let invalid = told(&ended.stdout, " invalid")?;
+        // Four standard deviations.
+        ensure!((145..=255).contains(&invalid), "{}", ended.stdout);
+        shop.work().await?;
+        let dead = shop.rows("SELECT count(*) FROM dead_letters").await?;
+        ensure!(dead == [invalid.to_string()], "{shape}: {invalid} invalid, {dead:?} dead letters");
+        let table = if shape == "numbered" { "sales" } else { "orders" };
+        let orders = shop.database.count(table).await?;
+        ensure!(orders == i64::try_from(4_000 - invalid)?, "{shape}: {orders} rows in {table}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn corrections_land_behind_their_orders_and_the_last_one_holds() -> Result<()> {
+    let shop = Shop::open(3).await?;
+    let args = ["simulate", "--corrections", "20%", "--count", "3000", "--seed", "5"];
+    let ended = shop.vendas(&args).run(DEADLINE).await?.expect_code(0)?;
+    let corrections = told(&ended.stdout, " corrections")?;
+    ensure!((500..=700).contains(&corrections), "{}", ended.stdout);
+
+    let mut last = BTreeMap::new();
+    let mut partitions_of: BTreeMap<_, BTreeSet<usize>> = BTreeMap::new();
+    for (number, records) in partitions(&shop, &shop.topic).await?.into_iter().enumerate() {
+        for record in records {
+            let key = record.key.context("a record without a key")?;
+            partitions_of.entry(key.clone()).or_default().insert(number);
+            last.insert(key, record.payload.context("a tombstone")?);
+        }
+    }
+    ensure!(partitions_of.values().all(|of| of.len() == 1), "an order lies in two partitions");
+    ensure!(last.len() == 3_000 - corrections, "{} orders", last.len());
+    shop.work().await?;
+    let mut expected = Vec::new();
+    for payload in last.values() {
+        let order: serde_json::Value = serde_json::from_slice(payload)?;
+        let items = order["produtos_comprados"].as_array().context("no items")?.len();
+        expected.push(format!("{}|{items}", order["id_ordem"].as_str().context("no id")?));
+    }
+    let sql = "SELECT order_id, cardinality(items) FROM orders ORDER BY order_id COLLATE \"C\"";
+    ensure!(shop.rows(sql).await? == expected, "another version of an order holds");
+    Ok(())
+}
+
+#[tokio::test]
+async fn twenty_thousand_simulated_orders_are_twenty_thousand_orders() -> Result<()> {
+    let shop = Shop::open(4).await?;
+    shop.vendas(&["simulate", "--count", "20000"]).run(DEADLINE).await?.expect_code(0)?;
+    let ended = shop.work().await?;
+    ensure!(ended.stderr.contains("orders=20000 dead_letters=0"), "{}", ended.state());
+    ensure!(shop.database.count("orders").await? == 20_000, "orders are missing");
+    let off = "SELECT count(*) FROM orders
+               WHERE abs(extract(epoch FROM now() AT TIME ZONE 'America/Sao_Paulo' - sold_at)) > 3600";
+    ensure!(shop.rows(off).await? == ["0"], "without a seed orders are sold now");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_signal_ends_it_in_order_and_it_says_what_arrived() -> Result<()> {
+    let shop = Shop::open(2).await?;
+    let simulate = shop.vendas(&["simulate"]).start()?;
+    eventually("records", DEADLINE, async || {
+        ensure!(shop.bed.kafka.log_end(&shop.topic, 1).await? > 2_000, "{}", simulate.state());
+        Ok(())
+    })
+    .await?;
+    simulate.signal(Signal::INT)?;
+    let ended = simulate.wait_exit(DEADLINE).await?.expect_code(0)?;
+    for number in 0..2 {
+        let end = shop.bed.kafka.log_end(&shop.topic, number).await?;
+        let line = format!("partition {number}: {end}\n");
+        ensure!(ended.stdout.contains(&line), "{line:?} is not in {}", ended.stdout);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_array_and_its_lines_are_sent_alike_and_each_order_as_it_is_written() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    let orders = samples::orders();
+    let mut sent = Vec::new();
+    for (name, content) in [("array", samples::file()), ("lines", orders.join("\n"))] {
+        let topic = format!("{}-{name}", shop.topic);
+        let produce = shop.vendas(&["produce", "-", "--topic", &topic, "--partitions", "1"]);
+        let ended = produce.input(content).run(DEADLINE).await?.expect_code(0)?;
+        ensure!(told(&ended.stdout, " records sent")? == orders.len(), "{}", ended.stdout);
+        sent.push(partition(&shop, &topic, 0).await?);
+    }
+    ensure!(sent[0] == sent[1], "the array and the lines differ");
+    let texts: Vec<_> = sent[0].iter().filter_map(|record| record.payload.clone()).collect();
+    let expected: Vec<_> = orders.iter().map(|order| order.clone().into_bytes()).collect();
+    ensure!(texts == expected, "an order isn't as it was written");
+    ensure!(sent[0][0].key.as_deref() == Some(b"1001"), "the key isn't the order's number");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_valid_is_refused_with_its_place_and_nothing_is_sent() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    let lines = format!("{}\n{}", samples::orders()[..3].join("\n"), r#"{"order_number": 12,}"#);
+    let array = "[{\"order_number\": 1, \"total\": 1},\n {\"order_number\": 2 \"total\": 1}]";
+    for (content, place) in
+        [(lines.as_str(), "line 4, column 21: "), (array, "line 2, column 21: ")]
+    {
+        let ended = shop.vendas(&["produce", "-"]).input(content).run(DEADLINE).await?;
+        let ended = ended.expect_code(1)?;
+        ensure!(ended.stderr.contains(place), "{place} is not in {}", ended.stderr);
+        ensure!(ended.stderr.contains("nothing was sent"), "{}", ended.stderr);
+    }
+    ensure!(shop.bed.kafka.log_end(&shop.topic, 0).await? == 0, "something was sent");
+
+    let as_is = shop.vendas(&["produce", "--as-is", "-"]).input(lines.as_str());
+    as_is.run(DEADLINE).await?.expect_code(0)?;
+    let sent = partition(&shop, &shop.topic, 0).await?;
+    let sent: Vec<_> = sent.into_iter().filter_map(|record| record.payload).collect();
+    ensure!(
+        sent == lines.lines().map(|line| line.as_bytes().to_vec()).collect::<Vec<_>>(),
+        "lines"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_broker_that_goes_away_meanwhile_gets_every_record_once() -> Result<()> {
+    let kafka = testbed::Kafka::start().await?;
+    let topic = "outage";
+    kafka.create_topic(topic, 2, &[]).await?;
+    let simulate = testbed::VendasCommand::new(crate::shop::VENDAS)
+        .kafka(&kafka, &[topic])
+        .args(["simulate", "--shape", "numbered", "--rate", "4000/s", "--count", "20000"])
+        .start()?;
+    eventually("the first records", DEADLINE, async || {
+        ensure!(kafka.log_end(topic, 0).await? > 500, "too few: {}", simulate.state());
+        Ok(())
+    })
+    .await?;
+    kafka.pause()?;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    kafka.resume()?;
+    kafka.restart().await?;
+    let ended = simulate.wait_exit(DEADLINE).await?.expect_code(0)?;
+    ensure!(told(&ended.stdout, " records sent")? == 20_000, "{}", ended.stdout);
+    let mut sum = 0;
+    for number in 0..2 {
+        sum += kafka.log_end(topic, number).await?;
+    }
+    if sum != 20_000 {
+        bail!("{sum} records of 20000 are there: {}", ended.stdout);
+    }
+    Ok(())
+}
