@@ -152,7 +152,8 @@ struct OpenLane {
     pending_bytes: usize,
     ready: mpsc::Sender<Vec<Pending>>,
     acknowledged: Arc<AtomicU64>,
-    task: JoinHandle<Result<(), ProduceError>>,
+    /// `None` once its end is known.
+    task: Option<JoinHandle<Result<(), ProduceError>>>,
 }
 
 impl Producer {
@@ -212,21 +213,15 @@ impl Producer {
     /// # Errors
     /// The first that any lane has; the others still send what they have.
     pub async fn finish(&mut self) -> Result<(), ProduceError> {
-        let flushed = self.flush().await;
-        let mut tasks = Vec::with_capacity(self.lanes.len());
+        let mut result = self.flush().await;
         for lane in &mut self.lanes {
             // The lane ends when nobody can give it more.
             lane.ready = mpsc::channel(1).0;
-            tasks.push(&mut lane.task);
         }
-        let mut result = flushed;
-        for task in tasks {
-            // One that failed before has been asked already.
-            if task.is_finished() && result.is_err() {
-                continue;
+        for lane in &mut self.lanes {
+            if lane.task.is_some() {
+                result = result.and(lane.end().await);
             }
-            let ended = task.await.unwrap_or(Err(ProduceError::Defect));
-            result = result.and(ended);
         }
         result
     }
@@ -249,8 +244,7 @@ impl Producer {
             return Ok(());
         }
         // It takes no more because it has failed.
-        let ended = (&mut lane.task).await.unwrap_or(Err(ProduceError::Defect));
-        ended.and(Err(ProduceError::Defect))
+        lane.end().await.and(Err(ProduceError::Defect))
     }
 }
 
@@ -267,7 +261,17 @@ impl OpenLane {
             pending_bytes: 0,
             ready,
             acknowledged,
-            task: tokio::spawn(lane.run()),
+            task: Some(tokio::spawn(lane.run())),
         }
+    }
+
+    /// Waits for it, and says what came of it.
+    async fn end(&mut self) -> Result<(), ProduceError> {
+        let ended = match &mut self.task {
+            Some(task) => task.await.unwrap_or(Err(ProduceError::Defect)),
+            None => Err(ProduceError::Defect),
+        };
+        self.task = None;
+        ended
     }
 }

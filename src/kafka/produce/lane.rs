@@ -84,6 +84,10 @@ pub(super) struct Lane {
     acknowledged: Arc<AtomicU64>,
     /// Sent or about to be, the oldest first, and not yet acknowledged.
     window: VecDeque<Encoded>,
+    /// Whether the brokers know our id in this partition, by a first batch that was acknowledged.
+    /// Before that they would take a later batch though the first one failed, as it may while a
+    /// topic is new, and would never take the first one again.
+    introduced: bool,
     /// Of the next batch's first record.
     sequence: i32,
     /// The metadata that has proved wrong.
@@ -108,6 +112,7 @@ impl Lane {
             batches,
             acknowledged,
             window: VecDeque::with_capacity(IN_FLIGHT),
+            introduced: false,
             sequence: 0,
             stale: None,
             waiting_since: Instant::now(),
@@ -176,16 +181,18 @@ impl Lane {
         }
         let mut may_come = true;
         loop {
+            let room = if self.introduced { IN_FLIGHT } else { 1 };
             tokio::select! {
                 Some(answer) = answers.next() => {
                     judge(&self.partition, answer)?;
                     if let Some(batch) = self.window.pop_front() {
                         self.acknowledged.fetch_add(batch.records, Ordering::Relaxed);
                     }
+                    self.introduced = true;
                     self.waiting_since = Instant::now();
                     self.backoff = backoff();
                 }
-                batch = self.batches.recv(), if may_come && self.window.len() < IN_FLIGHT => {
+                batch = self.batches.recv(), if may_come && self.window.len() < room => {
                     let Some(batch) = batch else {
                         may_come = false;
                         continue;
