@@ -23,6 +23,7 @@ mod pool;
 mod schema;
 mod server;
 mod session;
+mod totals;
 
 use std::{sync::Arc, time::Duration};
 
@@ -34,6 +35,7 @@ pub use commit::{Committed, Session};
 pub use error::{Cause, StoreError};
 pub use offsets::PartitionRow;
 pub use schema::{Finding, SCHEMA, quote_identifier};
+pub use totals::{Difference, Figures, ProductTotal, Totals, Verification};
 
 use pool::{Lent, Places};
 use server::Server;
