@@ -55,6 +55,12 @@ pub fn table(totals: &Totals, top: Option<usize>, locale: Locale, room: Room) ->
                 top.min(free.saturating_sub(1))
             };
             let mut rows = rows(totals, Some(shown), locale);
+            if rows.len() > lines {
+                // Not even the others have a line: the total says most.
+                let total = rows.pop();
+                rows.truncate(lines.saturating_sub(1));
+                rows.extend(total);
+            }
             let drawn = draw(&rows, None);
             let drawn = match excess(&drawn, columns) {
                 0 => drawn,
