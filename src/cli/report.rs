@@ -79,7 +79,11 @@ pub(super) async fn report(
     }
     let mut stop = Stop::new()?;
     let on_screen = request.format == Format::Table && io::stdout().is_terminal();
-    let top = if on_screen { request.top.or(Some(MOST_LINES)) } else { request.top };
+    let top = if on_screen {
+        Some(request.top.map_or(MOST_LINES, |top| top.min(MOST_LINES)))
+    } else {
+        request.top
+    };
     let looks = look(store, limit(top), arguments.interval);
     if on_screen {
         redraw(request, looks, &mut stop).await
@@ -192,9 +196,11 @@ async fn redraw(
                     seen = Some(totals);
                     trouble = None;
                 }
-                // On the screen at the next look, like everything.
-                Some(Err(error)) if seen.is_some() || matches!(error, StoreError::Transient(_)) => {
-                    trouble = Some(error.to_string());
+                Some(Err(StoreError::Transient(cause))) => {
+                    trouble = Some(format!("PostgreSQL is away: {cause}"));
+                }
+                Some(Err(error)) if seen.is_some() => {
+                    trouble = Some(format!("paused until this is put right: {error}"));
                 }
                 Some(Err(error)) => return Err(error.into()),
             },
@@ -206,7 +212,7 @@ async fn redraw(
             Some(totals) => report::heading(totals),
         });
         if let Some(trouble) = &trouble {
-            lines.push(format!("PostgreSQL is away: {}", report::visible(trouble)));
+            lines.push(report::visible(trouble));
         }
         if let Some(totals) = &seen {
             let room = Room::Window { columns, lines: height.saturating_sub(lines.len()) };
