@@ -65,25 +65,24 @@ HAVING sum(part.quantity) <> 0 OR sum(part.amount) <> 0;
 CREATE OR REPLACE FUNCTION note_order_differences() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
-    -- Each event has transition tables of its own, so that none of these serves for two.
+    -- Each event has transition tables of its own, so that none of these serves for two. What an
+    -- operator left null counts as nothing, under no name.
     IF TG_OP = 'INSERT' THEN
         INSERT INTO product_ledger (items)
         SELECT array_agg(ROW(product, quantity, amount)::order_item)
         FROM (
-            SELECT item.product, coalesce(sum(item.quantity), 0), coalesce(sum(item.amount), 0)
+            SELECT coalesce(item.product, ''), coalesce(sum(item.quantity), 0), coalesce(sum(item.amount), 0)
             FROM added, UNNEST(added.items) AS item
-            WHERE item.product IS NOT NULL
-            GROUP BY item.product
+            GROUP BY 1
         ) AS difference (product, quantity, amount)
         HAVING count(*) > 0;
     ELSIF TG_OP = 'DELETE' THEN
         INSERT INTO product_ledger (items)
         SELECT array_agg(ROW(product, quantity, amount)::order_item)
         FROM (
-            SELECT item.product, -coalesce(sum(item.quantity), 0), -coalesce(sum(item.amount), 0)
+            SELECT coalesce(item.product, ''), -coalesce(sum(item.quantity), 0), -coalesce(sum(item.amount), 0)
             FROM removed, UNNEST(removed.items) AS item
-            WHERE item.product IS NOT NULL
-            GROUP BY item.product
+            GROUP BY 1
         ) AS difference (product, quantity, amount)
         HAVING count(*) > 0;
     ELSE
@@ -92,13 +91,12 @@ BEGIN
         FROM (
             SELECT change.product, sum(change.quantity), sum(change.amount)
             FROM (
-                SELECT item.product, coalesce(item.quantity, 0), coalesce(item.amount, 0)
+                SELECT coalesce(item.product, ''), coalesce(item.quantity, 0), coalesce(item.amount, 0)
                 FROM added, UNNEST(added.items) AS item
                 UNION ALL
-                SELECT item.product, -coalesce(item.quantity, 0), -coalesce(item.amount, 0)
+                SELECT coalesce(item.product, ''), -coalesce(item.quantity, 0), -coalesce(item.amount, 0)
                 FROM removed, UNNEST(removed.items) AS item
             ) AS change (product, quantity, amount)
-            WHERE change.product IS NOT NULL
             GROUP BY change.product
             HAVING sum(change.quantity) <> 0 OR sum(change.amount) <> 0
         ) AS difference (product, quantity, amount)

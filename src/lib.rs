@@ -2,9 +2,9 @@
 //! in PostgreSQL **exactly once**.
 //!
 //! [`kafka`] reads, [`order`] understands a record, [`process`] a batch of them in parallel, [`store`]
-//! commits it, and [`pipeline`] carries it from one to the other; [`config`] says with which
-//! settings, and [`cli`] is how a person starts it all. [`simulate`] makes orders where there is no
-//! shop to send them.
+//! commits it, and [`pipeline`] carries it from one to the other; [`report`] shows what came of it.
+//! [`simulate`] makes orders where there is no shop to send them. [`config`] says with which
+//! settings, and [`cli`] is how a person starts it all.
 //!
 //! The guarantee rests on one idea: a partition's next offset lives beside the data, and a batch is
 //! committed by *compare-and-set* on it, in one statement (see [`store`]).
@@ -21,5 +21,6 @@ pub mod order;
 pub mod outage;
 pub mod pipeline;
 pub mod process;
+pub mod report;
 pub mod simulate;
 pub mod store;

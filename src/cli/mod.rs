@@ -5,8 +5,10 @@ mod error;
 mod logging;
 mod offsets;
 mod produce;
+mod report;
 mod signals;
 mod simulate;
+mod verify;
 
 use std::{
     ffi::OsString,
@@ -41,7 +43,10 @@ Examples:
   vendas produce orders.json                  send the orders of a file to the topic
   vendas simulate --rate 100/s                let a shop that doesn't exist sell
   vendas check                                is everything in order?
-  vendas offsets show --format json           how far is each partition, and what is its lag?";
+  vendas offsets show --format json           how far is each partition, and what is its lag?
+  vendas report --watch --top 10              what sells best, live
+  vendas report --format csv > totals.csv     all products, exact
+  vendas verify                               are the totals what the orders come to?";
 
 /// Takes sales orders from Apache Kafka and keeps their totals in PostgreSQL, exactly once.
 #[derive(Debug, Parser)]
@@ -90,6 +95,14 @@ enum Command {
         #[command(subcommand)]
         command: OffsetsCommand,
     },
+    /// Show what each product has sold, and its share of the whole.
+    Report(report::Arguments),
+    /// Add up all orders anew and compare with the totals that are kept: exit code 1 if they differ.
+    Verify {
+        /// How the differences are printed.
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+    },
     /// Print the SQL that makes the tables, or apply it.
     Schema {
         /// Make what is missing, as database.user in database.schema.
@@ -124,7 +137,7 @@ enum OffsetsCommand {
 enum Format {
     /// For people.
     Table,
-    /// One JSON array.
+    /// For programs.
     Json,
 }
 
@@ -149,13 +162,17 @@ pub fn run(
     let config = config::load(&sources)?;
     logging::start(&config.log);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let result = runtime.block_on(dispatch(cli.command, &config));
+    let result = runtime.block_on(dispatch(cli.command, &config, &sources.environment));
     // What still waits for a server, such as a look-up of its name, is not waited for.
     runtime.shutdown_background();
     result
 }
 
-async fn dispatch(command: Command, config: &Config) -> Result<(), CliError> {
+async fn dispatch(
+    command: Command,
+    config: &Config,
+    environment: &[(String, String)],
+) -> Result<(), CliError> {
     match command {
         Command::Run { until_end } => work(config, until_end).await,
         Command::Check => check::check(config).await,
@@ -167,6 +184,8 @@ async fn dispatch(command: Command, config: &Config) -> Result<(), CliError> {
         Command::Offsets { command: OffsetsCommand::Reset { partition, to, yes } } => {
             offsets::reset(config, partition, to, yes).await
         }
+        Command::Report(arguments) => report::report(config, arguments, environment).await,
+        Command::Verify { format } => verify::verify(config, format).await,
         Command::Schema { apply: false } => print(SCHEMA),
         Command::Schema { apply: true } => {
             store(config).apply_schema().await?;

@@ -18,6 +18,7 @@
 mod columns;
 mod commit;
 mod error;
+mod ledger;
 mod offsets;
 mod pool;
 mod schema;
@@ -35,6 +36,7 @@ pub use commit::{Committed, Session};
 pub use error::{Cause, StoreError};
 pub use offsets::PartitionRow;
 pub use schema::{Finding, SCHEMA, quote_identifier};
+pub use totals::{Difference, Figures, ProductTotal, Totals, Verification};
 
 use pool::{Lent, Places};
 use server::Server;

@@ -12,6 +12,7 @@ mod offsets;
 mod oracle;
 mod outages;
 mod poison;
+mod report;
 mod several;
 mod shop;
 mod simulate;

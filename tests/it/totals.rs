@@ -72,7 +72,8 @@ async fn totals_follow_new_repeated_and_corrected_orders_and_an_operators_hand()
             "SELECT count(*) FROM product_totals WHERE quantity IS NULL OR amount IS NULL";
         ensure!(shop.rows(unknown).await? == ["0"], "unknown totals after {statement}");
     }
-    // What nobody stated counts as nothing.
+    // `verify` agrees, which knows that what nobody stated counts as nothing.
+    shop.vendas(&["verify"]).run(DEADLINE).await?.expect_code(0)?;
     shop.database.execute("DELETE FROM orders WHERE order_id = '5z'").await?;
     expect_equal(&shop.database).await?;
     shop.database.execute("TRUNCATE orders").await?;

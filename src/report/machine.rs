@@ -1,0 +1,120 @@
+//! Totals for other programs: JSON and CSV, in which numbers are exact and of no locale.
+
+use std::io;
+
+use csv::{QuoteStyle, WriterBuilder};
+use serde::Serialize;
+
+use super::{number::with_cents, text};
+use crate::store::{Figures, Totals};
+
+/// Amounts are texts, since most programs read a JSON number as a binary float.
+#[derive(Serialize)]
+struct Document<'a> {
+    as_of: String,
+    products: Vec<Product<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    others: Option<Sum<'a>>,
+    total: Sum<'a>,
+}
+
+#[derive(Serialize)]
+struct Product<'a> {
+    product: &'a str,
+    #[serde(flatten)]
+    figures: Line<'a>,
+}
+
+#[derive(Serialize)]
+struct Sum<'a> {
+    products: i64,
+    #[serde(flatten)]
+    figures: Line<'a>,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    quantity: &'a str,
+    amount: String,
+    share_percent: Option<&'a str>,
+}
+
+impl<'a> From<&'a Figures> for Line<'a> {
+    fn from(figures: &'a Figures) -> Self {
+        Self {
+            quantity: &figures.quantity,
+            amount: with_cents(&figures.amount),
+            share_percent: figures.share.as_deref(),
+        }
+    }
+}
+
+/// One JSON object on one line, without the line's end.
+///
+/// # Errors
+/// None that are known of.
+pub fn json(totals: &Totals, top: Option<usize>) -> serde_json::Result<String> {
+    let (products, others) = totals.folded(top);
+    let document = Document {
+        as_of: totals.as_of.to_string(),
+        products: products
+            .iter()
+            .map(|total| Product { product: &total.product, figures: (&total.figures).into() })
+            .collect(),
+        others: others
+            .map(|first| Sum { products: first.rest_products, figures: (&first.rest).into() }),
+        total: Sum { products: totals.products, figures: (&totals.whole).into() },
+    };
+    Ok(tame(&serde_json::to_string(&document)?))
+}
+
+/// The same JSON, fit to be looked at in a terminal: what acts on one is written as an escape, for
+/// which JSON only asks below U+0020.
+pub(crate) fn tame(json: &str) -> String {
+    let mut tamed = String::with_capacity(json.len());
+    for character in json.chars() {
+        // Such a character can only be in a string, and none of them is outside of the first plane.
+        if text::acts(character) && character != '\n' {
+            tamed.push_str(&format!("\\u{:04x}", u32::from(character)));
+        } else {
+            tamed.push(character);
+        }
+    }
+    tamed
+}
+
+/// Lines of `product`, then `others` and `total` as the column `line` says, with a header.
+///
+/// A spreadsheet takes a cell for a formula if it begins with `=`, `+`, `-`, `@`, a tab or a line's
+/// end, and a formula in a product's name can be an attack. Such a name gets a `'` in front, and so
+/// does one that has it already: to have the exact name take one `'` off, or use JSON. All names are
+/// quoted, so that a spreadsheet which parts columns at semicolons finds no cell within a name.
+///
+/// # Errors
+/// None that are known of.
+pub fn csv(totals: &Totals, top: Option<usize>) -> io::Result<Vec<u8>> {
+    let (products, others) = totals.folded(top);
+    let mut writer = WriterBuilder::new().quote_style(QuoteStyle::NonNumeric).from_writer(vec![]);
+    writer.write_record(["product", "quantity", "amount", "share_percent", "line"])?;
+    let mut line = |kind: &str, product: &str, figures: &Figures| {
+        let share = figures.share.as_deref().unwrap_or_default();
+        let amount = with_cents(&figures.amount);
+        writer.write_record([product, &figures.quantity, &amount, share, kind])
+    };
+    for total in products {
+        line("product", &without_formula(&total.product), &total.figures)?;
+    }
+    if let Some(first) = others {
+        line("others", "", &first.rest)?;
+    }
+    line("total", "", &totals.whole)?;
+    writer.into_inner().map_err(csv::IntoInnerError::into_error)
+}
+
+fn without_formula(name: &str) -> String {
+    // The last four are the first four in the width of an ideograph, which some spreadsheets take
+    // for the same.
+    const BEGINNINGS: [char; 12] =
+        ['=', '+', '-', '@', '\t', '\r', '\n', '\'', '＝', '＋', '－', '＠'];
+    if name.starts_with(BEGINNINGS) { format!("'{name}") } else { name.to_owned() }
+}

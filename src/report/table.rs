@@ -1,0 +1,117 @@
+//! Totals as a table.
+
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets::NOTHING};
+use jiff::tz::TimeZone;
+
+use super::{
+    number::Locale,
+    text::{cut, visible, width},
+};
+use crate::store::{Figures, Totals};
+
+/// A name that is cut keeps at least so many cells, however narrow the terminal.
+const NARROWEST_NAME: usize = 8;
+
+/// Above the products there is the header, below them the total.
+const LINES_BESIDE: usize = 2;
+
+/// How much of a table there is room for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// All of it.
+    Enough,
+    /// All of it, with names that go on in a next line where there are fewer columns.
+    Columns(u16),
+    /// So many columns and lines: names are cut, and what has no line is among the others.
+    Window {
+        /// Cells of a line.
+        columns: usize,
+        /// Lines of the table.
+        lines: usize,
+    },
+}
+
+/// Says as of when, in the time zone of this machine.
+#[must_use]
+pub fn heading(totals: &Totals) -> String {
+    let time = totals.as_of.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S %Z");
+    format!("product totals as of {time}")
+}
+
+/// Header, products, the others if there are more than `top` or than there is room for, total.
+#[must_use]
+pub fn table(totals: &Totals, top: Option<usize>, locale: Locale, room: Room) -> Vec<String> {
+    match room {
+        Room::Enough => draw(&rows(totals, top, locale), None),
+        Room::Columns(columns) => draw(&rows(totals, top, locale), Some(columns)),
+        Room::Window { columns, lines } => {
+            let free = lines.saturating_sub(LINES_BESIDE);
+            let products = usize::try_from(totals.products).unwrap_or(usize::MAX);
+            let top = top.unwrap_or(usize::MAX);
+            let shown = if products <= top.min(free) {
+                products
+            } else {
+                // The others need a line too.
+                top.min(free.saturating_sub(1))
+            };
+            let mut rows = rows(totals, Some(shown), locale);
+            if rows.len() > lines {
+                // Not even the others have a line: the total says most.
+                let total = rows.pop();
+                rows.truncate(lines.saturating_sub(1));
+                rows.extend(total);
+            }
+            let drawn = draw(&rows, None);
+            let drawn = match excess(&drawn, columns) {
+                0 => drawn,
+                excess => {
+                    let widest = rows.iter().map(|[name, ..]| width(name)).max().unwrap_or(0);
+                    let cells = widest.saturating_sub(excess).max(NARROWEST_NAME);
+                    for [name, ..] in &mut rows {
+                        *name = cut(name, cells);
+                    }
+                    draw(&rows, None)
+                }
+            };
+            drawn.iter().take(lines).map(|line| cut(line, columns)).collect()
+        }
+    }
+}
+
+fn excess(drawn: &[String], columns: usize) -> usize {
+    drawn.iter().map(|line| width(line)).max().unwrap_or(0).saturating_sub(columns)
+}
+
+fn rows(totals: &Totals, top: Option<usize>, locale: Locale) -> Vec<[String; 4]> {
+    let row = |name: String, figures: &Figures| {
+        [
+            name,
+            locale.quantity(&figures.quantity),
+            locale.money(&figures.amount),
+            locale.share(figures.share.as_deref()),
+        ]
+    };
+    let (products, others) = totals.folded(top);
+    let mut rows = vec![["product", "quantity", "amount", "share"].map(str::to_owned)];
+    for total in products {
+        rows.push(row(visible(&total.product), &total.figures));
+    }
+    if let Some(first) = others {
+        rows.push(row(format!("others ({})", first.rest_products), &first.rest));
+    }
+    rows.push(row(format!("total ({})", totals.products), &totals.whole));
+    rows
+}
+
+fn draw(rows: &[[String; 4]], columns: Option<u16>) -> Vec<String> {
+    let mut table = Table::new();
+    table.load_style(NOTHING).add_rows(rows);
+    if let Some(columns) = columns {
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(columns);
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+        column.set_constraint(ColumnConstraint::ContentWidth);
+    }
+    table.lines().map(|line| line.trim_end().to_owned()).collect()
+}

@@ -1,0 +1,62 @@
+-- The $1 products that sold for most (NULL: all), and the whole: one statement, so one moment.
+-- With each product comes what it and all after it make together, so that whoever draws a table can
+-- end it at any line and say what the others come to. Shares are in percent, rounded half up to one
+-- decimal from the exact quotient: `div` is a division of integers, `/` would have rounded before.
+WITH totals AS MATERIALIZED (
+    SELECT coalesce(product, '') AS product, quantity, amount
+    FROM {schema}.product_totals
+), whole AS (
+    SELECT
+        count(*) AS products,
+        coalesce(sum(quantity), 0) AS quantity,
+        coalesce(sum(amount), 0) AS amount
+    FROM totals
+), top AS (
+    SELECT product, quantity, amount
+    FROM totals
+    ORDER BY amount DESC, product COLLATE "C"
+    LIMIT $1
+), ranked AS (
+    SELECT
+        product, quantity, amount,
+        row_number() OVER up_to_here AS rank,
+        sum(quantity) OVER up_to_here - quantity AS quantity_before,
+        sum(amount) OVER up_to_here - amount AS amount_before
+    FROM top
+    WINDOW up_to_here AS (
+        ORDER BY amount DESC, product COLLATE "C" ROWS UNBOUNDED PRECEDING
+    )
+), lines AS (
+    SELECT
+        ranked.*,
+        whole.products,
+        whole.quantity AS whole_quantity,
+        whole.amount AS whole_amount,
+        nullif(whole.amount, 0) AS divisor,
+        whole.products - ranked.rank + 1 AS rest_products,
+        whole.quantity - ranked.quantity_before AS rest_quantity,
+        whole.amount - ranked.amount_before AS rest_amount
+    FROM whole LEFT JOIN ranked ON true
+)
+SELECT
+    now() AS as_of,
+    products,
+    trim_scale(whole_quantity)::text AS whole_quantity,
+    trim_scale(whole_amount)::text AS whole_amount,
+    CASE WHEN divisor IS NOT NULL THEN '100.0' END AS whole_share,
+    product,
+    trim_scale(quantity)::text AS quantity,
+    trim_scale(amount)::text AS amount,
+    round(
+        sign(amount) * sign(divisor)
+            * div(2000 * abs(amount) + abs(divisor), 2 * abs(divisor)) / 10, 1
+    )::text AS share,
+    rest_products,
+    trim_scale(rest_quantity)::text AS rest_quantity,
+    trim_scale(rest_amount)::text AS rest_amount,
+    round(
+        sign(rest_amount) * sign(divisor)
+            * div(2000 * abs(rest_amount) + abs(divisor), 2 * abs(divisor)) / 10, 1
+    )::text AS rest_share
+FROM lines
+ORDER BY rank
