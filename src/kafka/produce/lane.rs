@@ -6,9 +6,9 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
-use backon::ExponentialBackoff;
 use bytes::{Bytes, BytesMut};
 use futures::stream::{FuturesOrdered, StreamExt};
 use jiff::Timestamp;
@@ -20,16 +20,16 @@ use kafka_protocol::{
     },
     records::{Compression, Record, RecordBatchEncoder, RecordEncodeOptions, TimestampType},
 };
-use tokio::{
-    sync::mpsc,
-    time::{Instant, sleep},
-};
+use tokio::{sync::mpsc, time::Instant};
 
 use super::{KafkaError, ProduceError, TopicPartition};
-use crate::kafka::{
-    cluster::{Cluster, topic_name},
-    connection::{CallError, Connection},
-    trouble::backoff,
+use crate::{
+    kafka::{
+        cluster::{Cluster, topic_name},
+        connection::{CallError, Connection},
+        trouble::Trouble as Retry,
+    },
+    outage::Gravity,
 };
 
 /// Batches sent and not yet acknowledged. Brokers remember the last five of a producer, by which
@@ -38,6 +38,9 @@ const IN_FLIGHT: usize = 4;
 
 /// So many times the settings' timeout may pass without an acknowledgement.
 const PATIENCE: u32 = 3;
+
+/// For so long nothing is said of a failure: a new topic's leaders take their time.
+const SILENCE: Duration = Duration::from_secs(1);
 
 /// What a record needs beside key and payload, at most.
 const OVERHEAD_BYTES: usize = 24;
@@ -94,7 +97,8 @@ pub(super) struct Lane {
     stale: Option<u64>,
     /// Since when nothing was acknowledged that should have been.
     waiting_since: Instant,
-    backoff: ExponentialBackoff,
+    /// From the first failure up to the next acknowledgement.
+    retry: Option<Retry>,
 }
 
 impl Lane {
@@ -116,7 +120,7 @@ impl Lane {
             sequence: 0,
             stale: None,
             waiting_since: Instant::now(),
-            backoff: backoff(),
+            retry: None,
         }
     }
 
@@ -144,8 +148,11 @@ impl Lane {
                     cause,
                 });
             }
-            if let Some(wait) = self.backoff.next() {
-                sleep(wait).await;
+            let retry = self.retry.get_or_insert_with(|| self.cluster.troubles.begin());
+            if retry.age() < SILENCE {
+                retry.wait_silently().await;
+            } else {
+                retry.wait(Gravity::PassesByItself, &cause).await;
             }
         }
     }
@@ -190,7 +197,9 @@ impl Lane {
                     }
                     self.introduced = true;
                     self.waiting_since = Instant::now();
-                    self.backoff = backoff();
+                    if let Some(retry) = self.retry.take() {
+                        retry.over();
+                    }
                 }
                 batch = self.batches.recv(), if may_come && self.window.len() < room => {
                     let Some(batch) = batch else {
