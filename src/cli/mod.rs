@@ -240,20 +240,18 @@ fn sources(
     Ok(Sources { file, environment, flags })
 }
 
-/// The variables of our prefix, which have to be text.
+/// All variables as text, which those of our prefix have to be.
 fn texts(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Vec<(String, String)>, Problems> {
     let (mut texts, mut problems) = (Vec::new(), Vec::new());
     for (name, value) in environment {
         let name = name.to_string_lossy().into_owned();
-        if !name.starts_with(PREFIX) {
-            continue;
-        }
         match value.into_string() {
             Ok(value) => texts.push((name, value)),
-            Err(_) => problems
+            Err(_) if name.starts_with(PREFIX) => problems
                 .push(Problem { origin: Some(name), text: "is no text in UTF-8".to_owned() }),
+            Err(_) => {}
         }
     }
     if problems.is_empty() { Ok(texts) } else { Err(Problems(problems)) }
