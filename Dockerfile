@@ -14,7 +14,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
 # kill servers bring their own, hence Java and Maven. PostgreSQL's programs are built for glibc.
 FROM rust:1.95-bookworm AS test
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends maven openjdk-17-jre-headless xz-utils \
+    && apt-get install -y --no-install-recommends maven openjdk-17-jre-headless python3-venv xz-utils \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
 COPY . .

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::{
     oracle::Tables,
     stream::{DOCUMENT, Generated, Stream},
-    witness,
+    totals, witness,
 };
 
 /// For whatever takes well below a second on an idle machine.
@@ -126,7 +126,9 @@ impl Stage {
     /// Checks every row, and how it came there.
     pub(crate) async fn expect_all(&self) -> Result<()> {
         self.expected().expect(&self.database).await?;
-        witness::expect(&self.database, self.partitions()).await
+        witness::expect(&self.database, self.partitions()).await?;
+        // The orders are as they should be, and so is what they sum to.
+        totals::expect_equal(&self.database).await
     }
 }
 

@@ -108,6 +108,12 @@ async fn totals_are_equal_at_every_moment_while_two_instances_write_and_the_ledg
                 violation.get_or_insert(differences);
             }
         }
+        if moments % 4 == 0 {
+            let verified = shop.vendas(&["verify"]).run(DEADLINE).await?;
+            if let Err(differences) = verified.expect_code(0) {
+                violation.get_or_insert(differences);
+            }
+        }
         moments += 1;
         let rows = shop.rows("SELECT coalesce(sum(next_offset), 0) FROM partitions").await?;
         ensure!(rows == ["8000"], "{rows:?} {}", instances[0].state());
