@@ -1,6 +1,6 @@
 //! The totals as people and programs read them.
 //!
-//! [`table()`] is for people, [`json`] and [`csv`] are for programs, [`Screen`] is the terminal on
+//! [`table()`] is for people, [`json`] and [`csv()`] are for programs, [`Screen`] is the terminal on
 //! which a table is drawn again and again.
 //!
 //! - **Invariant:** nothing is computed here; what a line says, PostgreSQL has added up.
