@@ -9,6 +9,7 @@ use super::{CliError, Format, print, store};
 use crate::{
     config::Config,
     kafka::{Kafka, NextOffset, OffsetAt, TopicPartition, TopicState},
+    pipeline::RunError,
 };
 
 /// Where a partition is set to.
@@ -93,9 +94,7 @@ async fn partitions(kafka: &Kafka, config: &Config) -> Result<Vec<TopicPartition
         match state {
             TopicState::Present { partitions, .. } => all.extend(partitions),
             TopicState::Missing { topic } => {
-                return Err(CliError::Failed(format!(
-                    "topic {topic} does not exist: create it, or set kafka.topics"
-                )));
+                return Err(RunError::NoSuchTopic(topic).into());
             }
         }
     }

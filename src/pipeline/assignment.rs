@@ -44,7 +44,7 @@ pub(super) struct Assignment {
     topics: Vec<Arc<str>>,
     start_from: StartFrom,
     until: Until,
-    handed_out: HashSet<(Arc<str>, i32)>,
+    handed_out: HashSet<Place>,
     kafka: Outage,
     missing: Outage,
 }
@@ -138,9 +138,7 @@ impl Assignment {
             TopicState::Missing { .. } => Vec::new(),
             TopicState::Present { partitions, .. } => partitions,
         });
-        present
-            .filter(|found| !self.handed_out.contains(&(Arc::clone(&found.topic), found.partition)))
-            .collect()
+        present.filter(|found| !self.handed_out.contains(&place(found))).collect()
     }
 
     async fn hand_out(
@@ -156,8 +154,7 @@ impl Assignment {
             // A topic was deleted meanwhile: what is there will be seen the next time.
             Err(RunError::Kafka(KafkaError::Gone { .. })) => Ok(Ok(News::default())),
             Ok(Ok(news)) => {
-                let found = partitions.into_iter().map(|found| (found.topic, found.partition));
-                self.handed_out.extend(found);
+                self.handed_out.extend(partitions.iter().map(place));
                 Ok(Ok(news))
             }
             stopped_or_failed => stopped_or_failed,
@@ -175,7 +172,7 @@ impl Assignment {
         };
         let mut news = News::default();
         for partition in partitions {
-            match rows.get(&(Arc::clone(&partition.topic), partition.partition)) {
+            match rows.get(&place(partition)) {
                 Some(row) if row.partition.topic_id == partition.topic_id => {
                     news.assigned.push(Assigned {
                         partition: partition.clone(),
@@ -212,7 +209,7 @@ impl Assignment {
         partitions: &[TopicPartition],
         start_from: StartFrom,
         stop: &CancellationToken,
-    ) -> Result<Result<HashMap<(Arc<str>, i32), PartitionRow>, Stopped>, RunError> {
+    ) -> Result<Result<HashMap<Place, PartitionRow>, Stopped>, RunError> {
         let (store, postgres) = (&self.shared.store, &self.shared.postgres);
         let read = || store.partitions(&self.topics);
         let Ok(rows) = persist(stop, postgres, read).await? else {
@@ -220,9 +217,7 @@ impl Assignment {
         };
         let worked: HashSet<_> = rows.iter().map(|row| Arc::clone(&row.partition.topic)).collect();
         let rows = by_partition(rows);
-        let absent = partitions
-            .iter()
-            .filter(|found| !rows.contains_key(&(Arc::clone(&found.topic), found.partition)));
+        let absent = partitions.iter().filter(|found| !rows.contains_key(&place(found)));
         // A partition that a worked topic gets later starts at its first record: whatever it holds
         // came after us.
         let (latest, earliest): (Vec<_>, Vec<_>) = absent
@@ -259,10 +254,15 @@ impl Assignment {
     }
 }
 
-fn by_partition(rows: Vec<PartitionRow>) -> HashMap<(Arc<str>, i32), PartitionRow> {
-    rows.into_iter()
-        .map(|row| ((Arc::clone(&row.partition.topic), row.partition.partition), row))
-        .collect()
+/// A partition by its topic's name, whichever topic has that now: what `partitions` has a row for.
+type Place = (Arc<str>, i32);
+
+fn place(partition: &TopicPartition) -> Place {
+    (Arc::clone(&partition.topic), partition.partition)
+}
+
+fn by_partition(rows: Vec<PartitionRow>) -> HashMap<Place, PartitionRow> {
+    rows.into_iter().map(|row| (place(&row.partition), row)).collect()
 }
 
 /// The first of the topics that is not there.
