@@ -273,6 +273,7 @@ fn database(reader: &mut Reader) -> Option<store::Settings> {
     let schema = schema(reader);
     let synchronous_commit =
         reader.choice("database.synchronous_commit", &[("off", false), ("on", true)]);
+    let prepared_statements = reader.flag("database.prepared_statements", true);
     let pool_size = reader.integer("database.pool_size", 4, 1..=1000);
     let shortest = Duration::from_millis(100);
     let connect_timeout = reader.duration("database.connect_timeout", "5s", shortest..=MAX_TIMEOUT);
@@ -286,6 +287,7 @@ fn database(reader: &mut Reader) -> Option<store::Settings> {
         dbname: dbname?,
         schema: schema?,
         synchronous_commit: synchronous_commit?,
+        prepared_statements: prepared_statements?,
         pool_size: pool_size?,
         connect_timeout: connect_timeout?,
         statement_timeout: statement_timeout?,

@@ -1,8 +1,13 @@
 //! Commits a batch: its rows and the partition's next offset, in one statement.
 
-use tokio_postgres::{Row, types::ToSql};
+use tokio_postgres::{Row, types::Type};
 
-use super::{Cause, Store, StoreError, columns::Columns, pool::Lent};
+use super::{
+    Cause, Store, StoreError,
+    columns::Columns,
+    pool::Lent,
+    session::{CommitStatement, Parameter},
+};
 use crate::{
     kafka::{NextOffset, Span},
     order::{Reason, Rejection},
@@ -51,42 +56,39 @@ impl<'a> Session<'a> {
         let topic: &str = &partition.topic;
 
         // $1 to $10 of both statements.
-        let for_sales: [&(dyn ToSql + Sync); 10] = [
-            &topic,
-            &partition.partition,
-            &partition.topic_id,
-            &from,
-            &to,
-            &self.store.instance,
-            &self.store.synchronous_commit,
-            &sales.numbers,
-            &sales.totals,
-            &sales.unlisted,
+        let for_sales: [Parameter<'_>; 10] = [
+            (&topic, Type::TEXT),
+            (&partition.partition, Type::INT4),
+            (&partition.topic_id, Type::UUID),
+            (&from, Type::INT8),
+            (&to, Type::INT8),
+            (&self.store.instance, Type::UUID),
+            (&self.store.synchronous_commit, Type::TEXT),
+            (&sales.numbers, Type::INT4_ARRAY),
+            (&sales.totals, Type::NUMERIC_ARRAY),
+            (&sales.unlisted, Type::TEXT_ARRAY),
         ];
-        let client = connection.client();
         if columns.only_sales() {
-            let statement = connection.commit_sales().await?;
-            let row = connection.in_time(client.query_one(statement, &for_sales)).await?;
+            let row = connection.answer(CommitStatement::OnlySales, &for_sales).await?;
             if moved(&row)? {
                 return Ok(Committed { span });
             }
         }
         // $11 to $20 of commit.sql.
-        let for_the_rest: [&(dyn ToSql + Sync); 10] = [
-            &orders.ids,
-            &orders.numbered,
-            &orders.totals,
-            &orders.items,
-            &orders.sold_at,
-            &dead_letters.offsets,
-            &dead_letters.keys,
-            &dead_letters.payloads,
-            &dead_letters.reasons,
-            &dead_letters.details,
+        let for_the_rest: [Parameter<'_>; 10] = [
+            (&orders.ids, Type::TEXT_ARRAY),
+            (&orders.numbered, Type::BOOL_ARRAY),
+            (&orders.totals, Type::NUMERIC_ARRAY),
+            (&orders.items, Type::TEXT_ARRAY),
+            (&orders.sold_at, Type::TEXT_ARRAY),
+            (&dead_letters.offsets, Type::INT8_ARRAY),
+            (&dead_letters.keys, Type::BYTEA_ARRAY),
+            (&dead_letters.payloads, Type::BYTEA_ARRAY),
+            (&dead_letters.reasons, Type::TEXT_ARRAY),
+            (&dead_letters.details, Type::TEXT_ARRAY),
         ];
         let parameters = [for_sales, for_the_rest].concat();
-        let statement = connection.commit().await?;
-        let row = connection.in_time(client.query_one(statement, &parameters)).await?;
+        let row = connection.answer(CommitStatement::Everything, &parameters).await?;
         if moved(&row)? { Ok(Committed { span }) } else { Err(StoreError::Fenced) }
     }
 

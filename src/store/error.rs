@@ -129,7 +129,8 @@ fn reaction(code: &SqlState) -> fn(Cause) -> StoreError {
             _,
             &SqlState::LOCK_NOT_AVAILABLE
             | &SqlState::READ_ONLY_SQL_TRANSACTION
-            | &SqlState::INVALID_SQL_STATEMENT_NAME,
+            | &SqlState::INVALID_SQL_STATEMENT_NAME
+            | &SqlState::DUPLICATE_PSTATEMENT,
         ) => StoreError::Transient,
         _ => StoreError::Permanent,
     }
@@ -152,6 +153,10 @@ fn remedy(code: &SqlState) -> Option<&'static str> {
         }
         SqlState::INSUFFICIENT_PRIVILEGE => {
             "grant it to database.user, `vendas check` lists all that is missing"
+        }
+        SqlState::INVALID_SQL_STATEMENT_NAME | SqlState::DUPLICATE_PSTATEMENT => {
+            "behind a pooler in transaction mode set database.prepared_statements = false, or have \
+             it keep them (PgBouncer 1.21 or newer: max_prepared_statements)"
         }
         SqlState::NOT_NULL_VIOLATION => "give that column a default, or drop its NOT NULL",
         _ => return None,

@@ -13,7 +13,7 @@
 //! of PostgreSQL the offset is as old as the rows, and Kafka has the rest.
 //!
 //! **Invariant:** nothing here retries, and no statement relies on the state of a session, except
-//! for statements prepared on the connection.
+//! for statements prepared on the connection, where the settings allow these.
 
 mod columns;
 mod commit;
@@ -59,6 +59,9 @@ pub struct Settings {
     /// Whether each commit waits until it is on the disk. Without it a crash of PostgreSQL loses
     /// progress, but neither an order nor the guarantee.
     pub synchronous_commit: bool,
+    /// Whether a statement that was prepared on a connection is still there at its next use. It is
+    /// not behind a pooler that gives each transaction another server.
+    pub prepared_statements: bool,
     /// The most connections open at once.
     pub pool_size: u32,
     /// How long connecting and logging in may take.
@@ -113,9 +116,7 @@ impl Store {
     pub async fn session(&self) -> Result<Session<'_>, StoreError> {
         let lent = self.lend().await?;
         // Now, since later it would let one batch overtake another.
-        let connection = lent.connection()?;
-        connection.commit_sales().await?;
-        connection.commit().await?;
+        lent.connection()?.prepare().await?;
         Ok(Session::new(self, lent))
     }
 

@@ -3,8 +3,8 @@
 //!
 //! Whole streams are compared row by row: [`stream`] makes records that know what they mean,
 //! [`oracle`] says what they come to, [`witness`] watches every write from within the database, and
-//! [`stage`] puts the play on, for [`streams`], [`killed`], [`several`] and
-//! [`groups`].
+//! [`stage`] puts the play on, for [`streams`], [`killed`], [`several`],
+//! [`groups`] and [`pooler`].
 
 mod check;
 mod configuration;
@@ -14,6 +14,7 @@ mod offsets;
 mod oracle;
 mod outages;
 mod poison;
+mod pooler;
 mod report;
 mod several;
 mod shop;
