@@ -1,6 +1,7 @@
 //! The command line: what can be asked, and who answers it.
 
 mod check;
+mod dead_letters;
 mod error;
 mod logging;
 mod offsets;
@@ -23,6 +24,8 @@ use uuid::Uuid;
 
 pub use error::CliError;
 
+use dead_letters::DeadLettersCommand;
+
 use crate::{
     config::{self, Config, FILE_VARIABLE, Flag, PREFIX, Problem, Problems, Sources},
     pipeline::{self, Until},
@@ -44,6 +47,8 @@ Examples:
   vendas simulate --rate 100/s                let a shop that doesn't exist sell
   vendas check                                is everything in order?
   vendas offsets show --format json           how far is each partition, and what is its lag?
+  vendas dead-letters list --counts           what became no order, and why?
+  vendas dead-letters replay --all            understand it anew, with what is corrected now
   vendas report --watch --top 10              what sells best, live
   vendas report --format csv > totals.csv     all products, exact
   vendas verify                               are the totals what the orders come to?";
@@ -94,6 +99,11 @@ enum Command {
     Offsets {
         #[command(subcommand)]
         command: OffsetsCommand,
+    },
+    /// Find, look at, replay, discard and delete the records that became no order.
+    DeadLetters {
+        #[command(subcommand)]
+        command: DeadLettersCommand,
     },
     /// Show what each product has sold, and its share of the whole.
     Report(report::Arguments),
@@ -184,6 +194,7 @@ async fn dispatch(
         Command::Offsets { command: OffsetsCommand::Reset { partition, to, yes } } => {
             offsets::reset(config, partition, to, yes).await
         }
+        Command::DeadLetters { command } => dead_letters::dead_letters(config, command).await,
         Command::Report(arguments) => report::report(config, arguments, environment).await,
         Command::Verify { format } => verify::verify(config, format).await,
         Command::Schema { apply: false } => print(SCHEMA),

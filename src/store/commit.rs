@@ -71,20 +71,22 @@ impl<'a> Session<'a> {
                 return Ok(Committed { span });
             }
         }
-        // $11 to $20 of commit.sql.
-        let for_the_rest: [&(dyn ToSql + Sync); 10] = [
+        // $11 to $22 of commit.sql.
+        let for_the_rest: [&(dyn ToSql + Sync); 12] = [
+            &sales.letters_before,
             &orders.ids,
             &orders.numbered,
             &orders.totals,
             &orders.items,
             &orders.sold_at,
+            &orders.letters_before,
             &dead_letters.offsets,
             &dead_letters.keys,
             &dead_letters.payloads,
             &dead_letters.reasons,
             &dead_letters.details,
         ];
-        let parameters = [for_sales, for_the_rest].concat();
+        let parameters = [&for_sales[..], &for_the_rest].concat();
         let statement = connection.commit().await?;
         let row = connection.in_time(client.query_one(statement, &parameters)).await?;
         if moved(&row)? { Ok(Committed { span }) } else { Err(StoreError::Fenced) }
