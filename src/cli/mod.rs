@@ -88,6 +88,9 @@ enum Command {
         /// Stop with exit code 0 once everything is committed that is there now.
         #[arg(long)]
         until_end: bool,
+        /// pipeline.on_dead_letter: record, or halt the partition.
+        #[arg(long, value_name = "WHAT")]
+        on_dead_letter: Option<String>,
     },
     /// Tell whether configuration, servers, topics, tables and privileges are in order.
     Check,
@@ -168,7 +171,10 @@ pub fn run(
         Err(error) if !error.use_stderr() => return Ok(error.print()?),
         Err(error) => return Err(CliError::Usage(error)),
     };
-    let sources = sources(cli.settings, environment)?;
+    let mut sources = sources(cli.settings, environment)?;
+    if let Command::Run { on_dead_letter: Some(value), .. } = &cli.command {
+        sources.flags.push(flag("--on-dead-letter", "pipeline.on_dead_letter", value.clone()));
+    }
     let config = config::load(&sources)?;
     logging::start(&config.log);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -184,7 +190,7 @@ async fn dispatch(
     environment: &[(String, String)],
 ) -> Result<(), CliError> {
     match command {
-        Command::Run { until_end } => work(config, until_end).await,
+        Command::Run { until_end, .. } => work(config, until_end).await,
         Command::Check => check::check(config).await,
         Command::Produce(arguments) => produce::produce(config, arguments).await,
         Command::Simulate(arguments) => simulate::simulate(config, arguments).await,
@@ -241,7 +247,7 @@ fn sources(
         ("--brokers", "kafka.brokers", settings.brokers),
         ("--topics", "kafka.topics", settings.topics),
     ] {
-        flags.extend(value.map(|value| Flag { name: name.to_owned(), key: key.to_owned(), value }));
+        flags.extend(value.map(|value| flag(name, key, value)));
     }
     flags.extend(settings.set.into_iter().map(|(key, value)| Flag {
         name: format!("--set {key}"),
@@ -249,6 +255,10 @@ fn sources(
         value,
     }));
     Ok(Sources { file, environment, flags })
+}
+
+fn flag(name: &str, key: &str, value: String) -> Flag {
+    Flag { name: name.to_owned(), key: key.to_owned(), value }
 }
 
 /// All variables as text, which those of our prefix have to be.

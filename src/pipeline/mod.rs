@@ -17,11 +17,12 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::{error, info, warn};
 
 use crate::{
-    config::{Config, Pipeline},
+    config::{Config, OnDeadLetter, Pipeline},
     kafka::{Kafka, KafkaError, NextOffset, ReadError, TopicPartition},
     order::Rules,
     outage::{Outage, REMIND_AFTER},
-    store::{Store, StoreError},
+    process::{Cut, ProcessedBatch},
+    store::{Cause, Store, StoreError},
 };
 
 use assignment::{Assigned, Assignment, News, REFRESH_EVERY};
@@ -114,6 +115,25 @@ pub enum Halt {
         partition = .0.partition
     )]
     NoOffset(TopicPartition, NextOffset),
+    /// A record is no order, and `pipeline.on_dead_letter` is `halt`.
+    #[error(
+        "the record of {partition} at offset {offset} is no order ({why}), and \
+         pipeline.on_dead_letter is \"halt\": put right what refuses it (the vocabulary, a \
+         constraint of a table), or set pipeline.on_dead_letter to \"record\", or skip it \
+         (`vendas offsets reset --topics {topic} --partition {number} --to {next} --yes`), and \
+         start again",
+        topic = partition.topic,
+        number = partition.partition,
+        next = offset.saturating_add(1)
+    )]
+    DeadLetter {
+        /// The partition.
+        partition: TopicPartition,
+        /// The record's offset, which is the partition's next one.
+        offset: i64,
+        /// The reason and the place of the trouble, without the record's values.
+        why: String,
+    },
     /// The log ends before the offset that PostgreSQL holds, so that records were lost in Kafka.
     #[error(
         "the offset of {partition} in PostgreSQL is {next_offset}, but its log ends at {end}: \
@@ -136,6 +156,32 @@ struct Shared {
     rules: Arc<Rules>,
     settings: Pipeline,
     postgres: Outage,
+}
+
+impl Shared {
+    /// What of a batch is to be committed, and why no more of it if that is not all. `cause` is that
+    /// of the first order in it that the database rejects: a rejection would quote the row.
+    fn until_halt(
+        &self,
+        batch: ProcessedBatch,
+        cause: Option<&Cause>,
+    ) -> (Option<ProcessedBatch>, Option<Halt>) {
+        if self.settings.on_dead_letter == OnDeadLetter::Record {
+            return (Some(batch), None);
+        }
+        let partition = batch.partition().clone();
+        match batch.until_dead_letter() {
+            Ok(batch) => (Some(batch), None),
+            Err(cut) => {
+                let Cut { before, offset, rejection } = *cut;
+                let why = match cause {
+                    Some(cause) => format!("{}: {cause}", rejection.reason()),
+                    None => rejection.to_string(),
+                };
+                (before, Some(Halt::DeadLetter { partition, offset, why }))
+            }
+        }
+    }
 }
 
 /// Works the configured topics until `until`, or until `stop` is cancelled; then finishes what is
