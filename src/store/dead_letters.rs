@@ -192,12 +192,12 @@ impl Store {
         filter: &LetterFilter,
         because: &str,
     ) -> Result<u64, StoreError> {
-        let sql = format!(
-            "UPDATE {{schema}}.dead_letters SET discarded_at = now(), discarded_because = $6 \
-             WHERE id IN (SELECT id FROM {{schema}}.dead_letters WHERE {FILTER} AND {OPEN} \
-                          ORDER BY failed_at, id LIMIT $7) AND {OPEN}"
+        let which = format!("{FILTER} AND {OPEN}");
+        let change = format!(
+            "UPDATE {{schema}}.dead_letters SET discarded_at = now(), discarded_because = $8 \
+             FROM page WHERE dead_letters.id = page.id AND {OPEN}"
         );
-        self.change_letters(&sql, filter, &[(&because, Type::TEXT), (&AT_ONCE, Type::INT8)]).await
+        self.change_letters(&which, &change, filter, &[(&because, Type::TEXT)]).await
     }
 
     /// How many letters failed before `limit`.
@@ -220,36 +220,45 @@ impl Store {
     /// # Errors
     /// As [`Store::session`]. What was deleted until then stays so.
     pub async fn purge_letters(&self, limit: Timestamp) -> Result<u64, StoreError> {
-        let sql = format!(
-            "DELETE FROM {{schema}}.dead_letters WHERE id IN \
-             (SELECT id FROM {{schema}}.dead_letters WHERE {FILTER} LIMIT $6)"
-        );
-        self.change_letters(&sql, &before(limit), &[(&AT_ONCE, Type::INT8)]).await
+        let change = "DELETE FROM {schema}.dead_letters USING page WHERE dead_letters.id = page.id";
+        self.change_letters(FILTER, change, &before(limit), &[]).await
     }
 
-    /// Does `sql` until it finds nothing more to change.
+    /// Changes the letters that are `which`, some at a time, in the order of their ids: none is looked
+    /// for twice.
     async fn change_letters(
         &self,
-        sql: &str,
+        which: &str,
+        change: &str,
         filter: &LetterFilter,
         more: &[(&(dyn ToSql + Sync), Type)],
     ) -> Result<u64, StoreError> {
-        let sql = self.sql(sql);
-        let parameters = [&filter.parameters()[..], more].concat();
+        let sql = self.sql(&format!(
+            "WITH page AS ( \
+                 SELECT id FROM {{schema}}.dead_letters WHERE {which} AND id > $6 \
+                 ORDER BY id LIMIT $7 \
+             ), changed AS ({change} RETURNING 1) \
+             SELECT (SELECT max(id) FROM page), (SELECT count(*) FROM changed)"
+        ));
         let lent = self.lend().await?;
         let connection = lent.connection()?;
         let client = connection.client();
-        let mut changed = 0;
+        let (mut after, mut all) = (i64::MIN, 0);
         loop {
             let change = async {
                 lock_letters(connection).await?;
-                let some = connection.in_time(client.execute_typed(&sql, &parameters)).await?;
+                let place: [_; 2] = [(&after as _, Type::INT8), (&AT_ONCE as _, Type::INT8)];
+                let parameters = [&filter.parameters()[..], &place, more].concat();
+                let row = connection.in_time(client.query_typed_one(&sql, &parameters)).await?;
                 connection.in_time(client.batch_execute("COMMIT")).await?;
-                Ok(some)
+                Ok::<(Option<i64>, i64), StoreError>((row.try_get(0)?, row.try_get(1)?))
             };
             match change.await {
-                Ok(0) => return Ok(changed),
-                Ok(some) => changed += some,
+                Ok((None, _)) => return Ok(all),
+                Ok((Some(last), changed)) => {
+                    after = last;
+                    all += u64::try_from(changed).unwrap_or_default();
+                }
                 Err(error) => {
                     connection.give_up();
                     return Err(error);

@@ -151,7 +151,7 @@ fn remedy(code: &SqlState) -> Option<&'static str> {
             "the table lacks the primary key that `vendas schema` shows: add it"
         }
         SqlState::INSUFFICIENT_PRIVILEGE => {
-            "grant it to database.user, `vendas check` lists all that is missing"
+            "grant it to database.user; `vendas check` lists what `run` needs"
         }
         SqlState::NOT_NULL_VIOLATION => "give that column a default, or drop its NOT NULL",
         _ => return None,

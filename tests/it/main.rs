@@ -7,6 +7,7 @@
 
 mod check;
 mod configuration;
+mod dead_letters;
 mod killed;
 mod offsets;
 mod oracle;

@@ -4,7 +4,7 @@
 -- How old is what is stored? A batch writes when it was processed, and that is it. A replay does so
 -- too, but what it writes is as old as the letter that it came from, which is the one that was
 -- replayed at that very time. That a conflicting row is newer is looked at when it is locked, so
--- that nothing slips in between. Where there is no row, nothing is known of a newer version, and the
+-- that nothing slips in between. All this is as exact as the database's clock. Where there is no row, nothing is known of a newer version, and the
 -- order is written: an order is only gone if somebody deleted it. (A numbered one that a newer
 -- version took out of `orders` is still in `sales`, which therefore decides for both.)
 WITH batch AS (

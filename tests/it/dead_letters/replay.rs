@@ -1,0 +1,246 @@
+//! Replays that are watched closely, interrupted, or not alone.
+
+use std::time::Duration;
+
+use testbed::{Record, Result, ensure, eventually};
+use tokio::try_join;
+
+use super::{
+    CORRECTED, dead_letters, id, numbered, printed, replay, verify,
+    versions::{Model, Version},
+};
+use crate::{
+    shop::{DEADLINE, Shop},
+    stage::terminate,
+    stream::Dice,
+};
+
+#[tokio::test]
+async fn after_the_vocabulary_was_corrected_letters_become_orders_once() -> Result<()> {
+    let shop = Shop::open(2).await?;
+    let listed =
+        r#"{"order_number": 2, "items": [{"amount": 2, "unit_price": "1.25", "product": "tea"}]}"#;
+    let split = r#"{"id_ordem": "a", "valor_total": 10, "produtos_comprados": [
+        {"amount": 1, "nome_produto": "tea"}, {"amount": 2, "nome_produto": "cup"}]}"#;
+    shop.send(0, &[&numbered(1, "amount", 5), listed, "rubbish"]).await?;
+    shop.send(1, &[split]).await?;
+    shop.work().await?;
+    // Not corrected yet.
+    let early = dead_letters(&shop, &["replay", "--all"]).await?.expect_code(1)?;
+    ensure!(
+        early.stdout.ends_with("0 dead letters replayed, 4 still no order\n"),
+        "{}",
+        early.stdout
+    );
+    ensure!(shop.database.count("sales").await? == 0, "an order");
+
+    let topic = replay(&shop, &["--reason", "missing_quantity", "--topic", &shop.topic]).await?;
+    let topic = topic.expect_code(0)?;
+    ensure!(topic.stdout == "3 dead letters replayed\n", "{}", topic.stdout);
+    verify(&shop).await?;
+    let sales = shop.rows("SELECT order_number, total FROM sales ORDER BY 1").await?;
+    ensure!(sales == ["1|5.00", "2|2.50"], "{sales:?}");
+    let totals = shop.rows("SELECT * FROM product_totals ORDER BY 1").await?;
+    ensure!(totals == ["cup|2|6.67", "tea|3|5.83"], "{totals:?}");
+    let marks = "SELECT order_id, numbered, replayed_at BETWEEN failed_at AND now() \
+                 FROM dead_letters WHERE replayed_at IS NOT NULL ORDER BY 1";
+    ensure!(
+        shop.rows(marks).await? == ["1|t|t", "2|t|t", "a|f|t"],
+        "{:?}",
+        shop.rows(marks).await?
+    );
+
+    // Twice is harmless, also where it is named.
+    let everything = "SELECT to_jsonb(sales)::text FROM sales \
+                      UNION ALL SELECT to_jsonb(orders)::text FROM orders \
+                      UNION ALL SELECT to_jsonb(dead_letters)::text FROM dead_letters ORDER BY 1";
+    let before = shop.rows(everything).await?;
+    let again = replay(&shop, &["--reason", "missing_quantity"]).await?.expect_code(0)?;
+    ensure!(again.stdout == "0 dead letters replayed\n", "{}", again.stdout);
+    let first = id(&shop, 1).await?;
+    let again = replay(&shop, &[&first, "--force"]).await?.expect_code(0)?;
+    ensure!(
+        again.stdout.starts_with(&format!("dead letter {first}: already replayed at ")),
+        "{}",
+        again.stdout
+    );
+    ensure!(again.stdout.contains(" as order number 2\n"), "{}", again.stdout);
+    ensure!(before == shop.rows(everything).await?, "it was written again");
+
+    let missing = replay(&shop, &[&first, "4711"]).await?.expect_code(1)?;
+    ensure!(missing.stderr.contains("there is no dead letter 4711"), "{}", missing.stderr);
+    replay(&shop, &[]).await?.expect_code(2)?;
+    replay(&shop, &["--all", "--reason", "not_json"]).await?.expect_code(2).map(drop)
+}
+
+#[tokio::test]
+async fn a_version_that_came_later_stays_unless_force_says_otherwise() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    // A numbered order whose later version names no product and so has no row in `orders`; one with
+    // an id; and a number with the same digits as that id, which is another order.
+    let listed =
+        r#"{"order_number": 1, "items": [{"amount": 1, "unit_price": 5, "product": "p"}]}"#;
+    let with_id = r#"{"order_id": "2", "items": [{"amount": 1, "unit_price": 6, "product": "q"}]}"#;
+    let later = r#"{"order_id": "2", "items": [{"qty": 1, "unit_price": 60, "product": "q"}]}"#;
+    shop.send(0, &[listed, with_id, &numbered(2, "amount", 7)]).await?;
+    shop.work().await?;
+    shop.send(0, &[&numbered(1, "qty", 50), later]).await?;
+    shop.work().await?;
+    let stored = "SELECT order_number::text, total FROM sales \
+                  UNION ALL SELECT order_id || numbered, total FROM orders ORDER BY 1";
+    let ended = replay(&shop, &["--all"]).await?.expect_code(1)?;
+    for offset in [0, 1] {
+        let line = format!(
+            "dead letter {}: superseded: a version of its order was processed after it failed\n",
+            id(&shop, offset).await?
+        );
+        ensure!(ended.stdout.contains(&line), "{}", ended.stdout);
+    }
+    ensure!(ended.stdout.contains("\n1 dead letter replayed, 2 superseded ("), "{}", ended.stdout);
+    let found = shop.rows(stored).await?;
+    ensure!(found == ["1|50.00", "2|7.00", "2false|60.00"], "{found:?}");
+    let open = "dead_letters WHERE replayed_at IS NULL AND reason = 'missing_quantity'";
+    ensure!(shop.database.count(open).await? == 2, "a superseded letter has a mark");
+
+    let forced = replay(&shop, &["--all", "--force"]).await?.expect_code(0)?;
+    ensure!(forced.stdout == "2 dead letters replayed\n", "{}", forced.stdout);
+    let found = shop.rows(stored).await?;
+    ensure!(found == ["1|5.00", "1true|5.00", "2|7.00", "2false|6.00"], "{found:?}");
+    verify(&shop).await
+}
+
+#[tokio::test]
+async fn what_the_database_rejects_stays_a_letter_and_its_neighbours_are_replayed() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    let records: Vec<_> = (0..30).map(|number| numbered(number, "amount", 1)).collect();
+    shop.send(0, &records.iter().map(String::as_str).collect::<Vec<_>>()).await?;
+    shop.work().await?;
+    shop.database
+        .execute("ALTER TABLE sales ADD CONSTRAINT lucky CHECK (order_number NOT IN (7, 13))")
+        .await?;
+    let ended = replay(&shop, &["--all"]).await?.expect_code(1)?;
+    ensure!(
+        ended.stdout.ends_with("28 dead letters replayed, 2 still no order\n"),
+        "{}",
+        ended.stdout
+    );
+    let left = "SELECT record_offset, reason, detail LIKE '%lucky%' FROM dead_letters \
+                WHERE replayed_at IS NULL ORDER BY 1";
+    let left = shop.rows(left).await?;
+    ensure!(left == ["7|rejected_by_database|t", "13|rejected_by_database|t"], "{left:?}");
+    shop.database.execute("ALTER TABLE sales DROP CONSTRAINT lucky").await?;
+    replay(&shop, &["--reason", "rejected_by_database"]).await?.expect_code(0)?;
+    ensure!(shop.database.count("sales").await? == 30, "one is missing");
+    Ok(())
+}
+
+/// Lets the letters' marks wait for whoever holds the lock 4711: the orders are written by then.
+const SLOW: &str = "
+    CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        PERFORM pg_advisory_xact_lock(4711); RETURN NEW;
+    END $$;
+    CREATE TRIGGER wait BEFORE UPDATE ON dead_letters
+    FOR EACH ROW WHEN (NEW.replayed_at IS NOT NULL) EXECUTE FUNCTION wait()";
+
+#[tokio::test]
+async fn killed_between_the_order_and_the_mark_it_has_done_neither() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    let listed = r#"{"order_id": "a", "items": [{"amount": 1, "unit_price": 6, "product": "q"}]}"#;
+    shop.send(0, &[&numbered(1, "amount", 5), listed]).await?;
+    shop.work().await?;
+    shop.database.execute(SLOW).await?;
+    let holder = shop.database.connect().await?;
+    holder.execute("SELECT pg_advisory_lock(4711)", &[]).await?;
+    let replaying =
+        shop.vendas(&["dead-letters", "replay", "--all", "--set", CORRECTED]).start()?;
+    eventually("the mark that waits", DEADLINE, async || {
+        let waiting = "pg_stat_activity WHERE application_name = 'vendas' \
+                       AND datname = current_database() AND wait_event = 'advisory' \
+                       AND query LIKE '%SET replayed_at%'";
+        ensure!(shop.database.count(waiting).await? == 1, "{}", replaying.state());
+        Ok(())
+    })
+    .await?;
+    replaying.kill()?;
+    drop(holder);
+    eventually("the end of its session", DEADLINE, async || {
+        let sessions = "pg_stat_activity WHERE application_name = 'vendas' \
+                        AND datname = current_database()";
+        ensure!(shop.database.count(sessions).await? == 0, "it is still there");
+        Ok(())
+    })
+    .await?;
+    let done = "SELECT (SELECT count(*) FROM sales), (SELECT count(*) FROM orders), \
+                count(*) FILTER (WHERE replayed_at IS NULL) FROM dead_letters";
+    ensure!(shop.rows(done).await? == ["0|0|2"], "{:?}", shop.rows(done).await?);
+    verify(&shop).await?;
+    replay(&shop, &["--all"]).await?.expect_code(0)?;
+    ensure!(shop.rows(done).await? == ["1|1|0"], "{:?}", shop.rows(done).await?);
+    verify(&shop).await
+}
+
+#[tokio::test]
+async fn two_replays_and_a_run_at_once_come_to_what_one_after_the_other_would() -> Result<()> {
+    const ROUNDS: usize = 6;
+    const RECORDS: usize = 150;
+    let shop = Shop::open(1).await?;
+    shop.apply_schema().await?;
+    let mut dice = Dice::new(43);
+    let mut model = Model::default();
+    let run = shop.vendas(&["run", "--set", "pipeline.batch_size=20"]).start()?;
+    for _ in 0..ROUNDS {
+        // Few orders, so that all three want the same rows.
+        let versions: Vec<_> = (0..RECORDS).map(|_| Version::draw(&mut dice, 12)).collect();
+        let first = model.versions.len();
+        let records: Vec<Record> =
+            (first..).zip(&versions).map(|(offset, version)| version.record(offset)).collect();
+        model.run(versions);
+        let send = async {
+            for records in records.chunks(10) {
+                shop.bed.kafka.produce(&shop.topic, 0, records).await?;
+            }
+            Ok(())
+        };
+        let replay = || async {
+            let ended = replay(&shop, &["--all"]).await?;
+            // 1: superseded or rubbish; but each came to its end.
+            ensure!(ended.stdout.contains(" replayed"), "{}", ended.state());
+            ensure!(!ended.stderr.contains("deadlock"), "{}", ended.state());
+            Ok(())
+        };
+        try_join!(send, replay(), replay())?;
+    }
+    eventually("all records", DEADLINE, async || {
+        let next = shop.rows("SELECT next_offset FROM partitions").await?;
+        ensure!(next == [model.versions.len().to_string()], "{next:?} {}", run.state());
+        Ok(())
+    })
+    .await?;
+    let ended = terminate(run).await?;
+    ensure!(!ended.stderr.contains("paused"), "{}", ended.stderr);
+    replay(&shop, &["--all"]).await?.expect_code(1)?;
+    // Who was replayed depends on who came first; what is stored does not.
+    let replayed =
+        shop.rows("SELECT record_offset FROM dead_letters WHERE replayed_at IS NOT NULL");
+    for offset in replayed.await? {
+        model.letters.insert(offset.parse()?, true);
+    }
+    model.settle()?;
+    model.expect(&shop).await
+}
+
+#[tokio::test]
+async fn a_replay_that_cannot_reach_postgresql_says_so_in_time() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    let away = shop
+        .vendas(&["dead-letters", "replay", "--all", "--set", "database.port=1"])
+        .run(Duration::from_secs(20))
+        .await?
+        .expect_code(1)?;
+    ensure!(away.stderr.contains("Connection refused"), "{}", away.stderr);
+    let early = dead_letters(&shop, &["list"]).await?.expect_code(1)?;
+    ensure!(early.stderr.contains("vendas schema --apply"), "{}", early.stderr);
+    shop.apply_schema().await?;
+    ensure!(printed(&shop, &["list", "--format", "json"]).await? == "[]\n", "letters");
+    Ok(())
+}
