@@ -3,7 +3,7 @@
 //! A letter's order is older than whatever was read after it, and so it must not overwrite a version
 //! that was processed later than the letter failed (`sql/replay.sql` says how that is known).
 //! Commands that change letters do so one after the other, a few letters at a time; whoever works
-//! partitions meanwhile locks rows in the same order as these do: letters, orders, sales.
+//! partitions meanwhile locks rows in the same order: letters, sales, orders.
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -44,12 +44,6 @@ const LOCK: &str = "\
         WHERE replayed_at IS NULL AND (discarded_at IS NULL OR $3) \
         ORDER BY topic_id, partition, record_offset FOR UPDATE OF dead_letters \
     ) AS locked";
-
-const LOCK_ORDERS: &str = "\
-    SELECT FROM {schema}.orders \
-    JOIN UNNEST($1::text[], $2::boolean[]) WITH ORDINALITY AS batch (order_id, numbered, position) \
-        USING (order_id, numbered) \
-    ORDER BY position FOR UPDATE OF orders";
 
 /// failed_at stays: it says how old the order is that the letter holds.
 const MARK: &str = "\
@@ -238,9 +232,6 @@ impl Store {
     ) -> Result<Vec<i64>, StoreError> {
         let client = connection.client();
         let Rows { letters, failed_at, numbers, listed, orders } = rows;
-        let parameters: &[(&(dyn ToSql + Sync), Type)] =
-            &[(&orders.ids, Type::TEXT_ARRAY), (&orders.numbered, Type::BOOL_ARRAY)];
-        connection.in_time(client.query_typed(&self.sql(LOCK_ORDERS), parameters)).await?;
         let parameters: &[(&(dyn ToSql + Sync), Type)] = &[
             (letters, Type::INT8_ARRAY),
             (failed_at, Type::TIMESTAMPTZ_ARRAY),

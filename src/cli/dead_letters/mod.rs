@@ -24,7 +24,8 @@ pub(super) enum DeadLettersCommand {
     Replay(settle::ReplayArguments),
     /// Decide that they are not to become orders. They are kept, with the reason.
     Discard(settle::DiscardArguments),
-    /// Delete all that failed long ago, open ones too, and with them the personal data in them.
+    /// Delete all that failed long ago, open ones too, and the personal data in them. Needs the
+    /// privilege DELETE, which `run` does without.
     Purge(purge::Arguments),
 }
 

@@ -3,27 +3,15 @@
 -- The n-th dead letter of a batch, and the orders behind it, are a microsecond later than those
 -- before them, so that it can be told later which of two versions of an order was the newer. The
 -- statement's time and not the transaction's, since there can be several in one.
+--
+-- Writing CTEs that nothing reads run from the last to the first: letters, sales, orders. A replay
+-- locks in the same order, so that the two cannot deadlock.
 WITH moved AS (  -- no row: fenced, and nothing below happens
     UPDATE {schema}.partitions
     SET next_offset = $5, moved_by = $6, moved_at = now()
     WHERE topic = $1 AND partition = $2 AND topic_id = $3 AND next_offset = $4
     -- Here, since a CTE that nothing reads never runs. True: for this transaction only.
     RETURNING set_config('synchronous_commit', $7, true)
-), upserted_sales AS (
-    INSERT INTO {schema}.sales (order_number, total, processed_at)
-    SELECT batch.number, batch.total,
-           (statement_timestamp() + batch.letters_before * INTERVAL '1 microsecond')
-               AT TIME ZONE 'UTC'
-    FROM moved, UNNEST($8::int[], $9::numeric[], $11::int[])
-        AS batch (number, total, letters_before)
-    ON CONFLICT (order_number) DO UPDATE
-    SET total = excluded.total, processed_at = excluded.processed_at
-), unlisted AS (  -- numbered orders whose newest version names no product
-    DELETE FROM {schema}.orders
-    -- A limit that the planner does not know makes it reckon with one row instead of ten, and so
-    -- take the index also where it takes `orders` for tiny: a plan made then is kept while it grows.
-    USING moved, (SELECT id FROM UNNEST($10::text[]) AS id LIMIT cardinality($10)) AS batch
-    WHERE orders.numbered AND orders.order_id = batch.id
 ), upserted_orders AS (
     INSERT INTO {schema}.orders (order_id, numbered, total, items, sold_at, processed_at)
     SELECT batch.id, batch.numbered, batch.total, batch.items::{schema}.order_item[],
@@ -36,6 +24,21 @@ WITH moved AS (  -- no row: fenced, and nothing below happens
     ON CONFLICT (order_id, numbered) DO UPDATE
     SET total = excluded.total, items = excluded.items, sold_at = excluded.sold_at,
         processed_at = excluded.processed_at
+), unlisted AS (  -- numbered orders whose newest version names no product
+    DELETE FROM {schema}.orders
+    -- A limit that the planner does not know makes it reckon with one row instead of ten, and so
+    -- take the index also where it takes `orders` for tiny: a plan made then is kept while it grows.
+    USING moved, (SELECT id FROM UNNEST($10::text[]) AS id LIMIT cardinality($10)) AS batch
+    WHERE orders.numbered AND orders.order_id = batch.id
+), upserted_sales AS (
+    INSERT INTO {schema}.sales (order_number, total, processed_at)
+    SELECT batch.number, batch.total,
+           (statement_timestamp() + batch.letters_before * INTERVAL '1 microsecond')
+               AT TIME ZONE 'UTC'
+    FROM moved, UNNEST($8::int[], $9::numeric[], $11::int[])
+        AS batch (number, total, letters_before)
+    ON CONFLICT (order_number) DO UPDATE
+    SET total = excluded.total, processed_at = excluded.processed_at
 ), upserted_dead_letters AS (
     INSERT INTO {schema}.dead_letters
         (topic, partition, topic_id, record_offset, key, payload, reason, detail, failed_at)

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use testbed::{Record, Result, ensure, eventually};
+use testbed::{Record, Result, Vendas, ensure, eventually};
 use tokio::try_join;
 
 use super::{
     CORRECTED, dead_letters, id, numbered, printed, replay, verify,
-    versions::{Model, Version},
+    versions::{Model, Version, told},
 };
 use crate::{
     shop::{DEADLINE, Shop},
@@ -88,6 +88,8 @@ async fn a_version_that_came_later_stays_unless_force_says_otherwise() -> Result
     shop.work().await?;
     let stored = "SELECT order_number::text, total FROM sales \
                   UNION ALL SELECT order_id || numbered, total FROM orders ORDER BY 1";
+    // In vain, which makes none of them younger.
+    dead_letters(&shop, &["replay", "--all"]).await?.expect_code(1)?;
     let ended = replay(&shop, &["--all"]).await?.expect_code(1)?;
     for offset in [0, 1] {
         let line = format!(
@@ -142,6 +144,49 @@ const SLOW: &str = "
     CREATE TRIGGER wait BEFORE UPDATE ON dead_letters
     FOR EACH ROW WHEN (NEW.replayed_at IS NOT NULL) EXECUTE FUNCTION wait()";
 
+const HOLD: &str = "SELECT pg_advisory_lock(4711)";
+
+/// Until so many sessions wait for a lock of that kind.
+async fn waiting(shop: &Shop, sessions: i64, last: &Vendas) -> Result<()> {
+    eventually("sessions that wait", DEADLINE, async || {
+        let waiting = "pg_stat_activity WHERE application_name = 'vendas' \
+                       AND datname = current_database() AND wait_event = 'advisory'";
+        let waiting = shop.database.count(waiting).await?;
+        ensure!(waiting == sessions, "{waiting} of {sessions}: {}", last.state());
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn replays_at_once_take_turns_and_each_letter_is_replayed_by_one() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    let records = [numbered(1, "amount", 5), numbered(1, "amount", 6), numbered(2, "amount", 7)];
+    shop.send(0, &records.each_ref().map(String::as_str)).await?;
+    shop.work().await?;
+    shop.database.execute(SLOW).await?;
+    let holder = shop.database.connect().await?;
+    holder.execute(HOLD, &[]).await?;
+    let mut replays = Vec::new();
+    // The first one has written its order when the others begin; the second has a later version.
+    for (sessions, which) in
+        [(1, id(&shop, 0).await?), (2, id(&shop, 1).await?), (3, "--all".into())]
+    {
+        let args = ["dead-letters", "replay", &which, "--set", CORRECTED];
+        let replay = shop.vendas(&args).start()?;
+        waiting(&shop, sessions, &replay).await?;
+        replays.push(replay);
+    }
+    drop(holder);
+    for replay in replays {
+        let ended = replay.wait_exit(DEADLINE).await?.expect_code(0)?;
+        ensure!(ended.stdout == "1 dead letter replayed\n", "{}", ended.stdout);
+    }
+    let sold = shop.rows("SELECT order_number, total FROM sales ORDER BY 1").await?;
+    ensure!(sold == ["1|6.00", "2|7.00"], "{sold:?}");
+    verify(&shop).await
+}
+
 #[tokio::test]
 async fn killed_between_the_order_and_the_mark_it_has_done_neither() -> Result<()> {
     let shop = Shop::open(1).await?;
@@ -150,17 +195,10 @@ async fn killed_between_the_order_and_the_mark_it_has_done_neither() -> Result<(
     shop.work().await?;
     shop.database.execute(SLOW).await?;
     let holder = shop.database.connect().await?;
-    holder.execute("SELECT pg_advisory_lock(4711)", &[]).await?;
+    holder.execute(HOLD, &[]).await?;
     let replaying =
         shop.vendas(&["dead-letters", "replay", "--all", "--set", CORRECTED]).start()?;
-    eventually("the mark that waits", DEADLINE, async || {
-        let waiting = "pg_stat_activity WHERE application_name = 'vendas' \
-                       AND datname = current_database() AND wait_event = 'advisory' \
-                       AND query LIKE '%SET replayed_at%'";
-        ensure!(shop.database.count(waiting).await? == 1, "{}", replaying.state());
-        Ok(())
-    })
-    .await?;
+    waiting(&shop, 1, &replaying).await?;
     replaying.kill()?;
     drop(holder);
     eventually("the end of its session", DEADLINE, async || {
@@ -181,22 +219,28 @@ async fn killed_between_the_order_and_the_mark_it_has_done_neither() -> Result<(
 
 #[tokio::test]
 async fn two_replays_and_a_run_at_once_come_to_what_one_after_the_other_would() -> Result<()> {
-    const ROUNDS: usize = 6;
-    const RECORDS: usize = 150;
+    const ROUNDS: usize = 4;
+    const RECORDS: usize = 500;
+    const BEFORE: usize = 300;
     let shop = Shop::open(1).await?;
     shop.apply_schema().await?;
     let mut dice = Dice::new(43);
     let mut model = Model::default();
+    let mut told_as_replayed = 0;
     let run = shop.vendas(&["run", "--set", "pipeline.batch_size=20"]).start()?;
     for _ in 0..ROUNDS {
         // Few orders, so that all three want the same rows.
-        let versions: Vec<_> = (0..RECORDS).map(|_| Version::draw(&mut dice, 12)).collect();
+        let versions: Vec<_> = (0..RECORDS).map(|_| Version::draw(&mut dice, 60)).collect();
         let first = model.versions.len();
         let records: Vec<Record> =
             (first..).zip(&versions).map(|(offset, version)| version.record(offset)).collect();
         model.run(versions);
+        // Some for both replays to share, the others while they are at it.
+        let (before, meanwhile) = records.split_at(BEFORE);
+        shop.bed.kafka.produce(&shop.topic, 0, before).await?;
+        worked(&shop, &run, first + BEFORE).await?;
         let send = async {
-            for records in records.chunks(10) {
+            for records in meanwhile.chunks(20) {
                 shop.bed.kafka.produce(&shop.topic, 0, records).await?;
             }
             Ok(())
@@ -204,29 +248,35 @@ async fn two_replays_and_a_run_at_once_come_to_what_one_after_the_other_would() 
         let replay = || async {
             let ended = replay(&shop, &["--all"]).await?;
             // 1: superseded or rubbish; but each came to its end.
-            ensure!(ended.stdout.contains(" replayed"), "{}", ended.state());
             ensure!(!ended.stderr.contains("deadlock"), "{}", ended.state());
-            Ok(())
+            Ok(told(&ended.stdout)?.replayed)
         };
-        try_join!(send, replay(), replay())?;
+        let ((), one, other) = try_join!(send, replay(), replay())?;
+        told_as_replayed += one + other;
     }
-    eventually("all records", DEADLINE, async || {
-        let next = shop.rows("SELECT next_offset FROM partitions").await?;
-        ensure!(next == [model.versions.len().to_string()], "{next:?} {}", run.state());
-        Ok(())
-    })
-    .await?;
+    worked(&shop, &run, model.versions.len()).await?;
     let ended = terminate(run).await?;
     ensure!(!ended.stderr.contains("paused"), "{}", ended.stderr);
-    replay(&shop, &["--all"]).await?.expect_code(1)?;
+    told_as_replayed += told(&replay(&shop, &["--all"]).await?.expect_code(1)?.stdout)?.replayed;
     // Who was replayed depends on who came first; what is stored does not.
     let replayed =
         shop.rows("SELECT record_offset FROM dead_letters WHERE replayed_at IS NOT NULL");
-    for offset in replayed.await? {
+    let replayed = replayed.await?;
+    ensure!(told_as_replayed == replayed.len() as u64, "{told_as_replayed}: {replayed:?}");
+    for offset in replayed {
         model.letters.insert(offset.parse()?, true);
     }
     model.settle()?;
     model.expect(&shop).await
+}
+
+async fn worked(shop: &Shop, run: &Vendas, records: usize) -> Result<()> {
+    eventually("all records", DEADLINE, async || {
+        let next = shop.rows("SELECT next_offset FROM partitions").await?;
+        ensure!(next == [records.to_string()], "{next:?} {}", run.state());
+        Ok(())
+    })
+    .await
 }
 
 #[tokio::test]

@@ -27,17 +27,21 @@ pub(super) struct Version {
     listed: bool,
 }
 
+/// One in three; such an order always has a row in `orders`.
+const fn has_id(order: usize) -> bool {
+    order.is_multiple_of(3)
+}
+
 impl Version {
     pub(super) fn draw(dice: &mut Dice, orders: usize) -> Self {
         let order = dice.below(orders);
         let kind =
             [Kind::Good, Kind::Good, Kind::Amount, Kind::Amount, Kind::Rubbish][dice.below(5)];
-        // One in three has an id, which is always listed.
-        Self { order, kind, listed: order % 3 == 0 || dice.one_in(2) }
+        Self { order, kind, listed: has_id(order) || dice.one_in(2) }
     }
 
     pub(super) fn record(self, offset: usize) -> Record {
-        let name = if self.order % 3 == 0 { "order_id" } else { "order_number" };
+        let name = if has_id(self.order) { "order_id" } else { "order_number" };
         let product = if self.listed { r#", "product": "p""# } else { "" };
         let quantity = match self.kind {
             Kind::Good => r#""qty": 1"#,
@@ -62,8 +66,8 @@ pub(super) struct Model {
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Tally {
-    replayed: u64,
+pub(super) struct Tally {
+    pub(super) replayed: u64,
     superseded: u64,
     still_dead: u64,
 }
@@ -122,11 +126,11 @@ impl Model {
         let (mut sales, mut orders) = (Vec::new(), Vec::new());
         for (order, offset) in &self.stored {
             let total = offset + 1;
-            if order % 3 != 0 {
+            if !has_id(*order) {
                 sales.push(format!("{order}|{total}.00"));
             }
             if self.versions[*offset].listed {
-                let numbered = if order % 3 == 0 { "f" } else { "t" };
+                let numbered = if has_id(*order) { "f" } else { "t" };
                 orders.push(format!("{order}|{numbered}|{total}.00|p|1|{total}.00"));
             }
         }
@@ -141,7 +145,7 @@ impl Model {
             .iter()
             .map(|(offset, replayed)| {
                 let order = self.versions[*offset].order;
-                match (replayed, order % 3 == 0) {
+                match (replayed, has_id(order)) {
                     (true, true) => format!("{offset}|t|{order}|f"),
                     (true, false) => format!("{offset}|t|{order}|t"),
                     (false, _) => format!("{offset}|f||"),
@@ -222,7 +226,7 @@ async fn whatever_is_replayed_and_when_the_newest_version_is_stored() -> Result<
 }
 
 /// What the last line says.
-fn told(stdout: &str) -> Result<Tally> {
+pub(super) fn told(stdout: &str) -> Result<Tally> {
     let line = stdout.lines().last().context("it says nothing")?;
     let number = |what: &str| {
         let part = line.split(", ").find(|part| part.contains(what));
