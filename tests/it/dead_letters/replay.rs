@@ -136,6 +136,60 @@ async fn what_the_database_rejects_stays_a_letter_and_its_neighbours_are_replaye
     Ok(())
 }
 
+#[tokio::test]
+async fn within_a_batch_of_which_the_database_rejects_an_order_the_later_version_is_known()
+-> Result<()> {
+    let shop = Shop::open(1).await?;
+    shop.apply_schema().await?;
+    shop.database.execute("ALTER TABLE sales ADD CONSTRAINT cheap CHECK (total < 100)").await?;
+    // Each part of the batch is written by a statement of its own.
+    let versions = [(1, 500), (2, 6), (1, 5), (2, 600)];
+    let records = versions.map(|(number, price)| numbered(number, "qty", price));
+    shop.send(0, &records.each_ref().map(String::as_str)).await?;
+    shop.work().await?;
+    let letters = "SELECT record_offset, reason FROM dead_letters ORDER BY 1";
+    let letters = shop.rows(letters).await?;
+    ensure!(letters == ["0|rejected_by_database", "3|rejected_by_database"], "{letters:?}");
+    shop.database.execute("ALTER TABLE sales DROP CONSTRAINT cheap").await?;
+    replay(&shop, &["--all"]).await?.expect_code(1)?;
+    let sold = shop.rows("SELECT order_number, total FROM sales ORDER BY 1").await?;
+    ensure!(sold == ["1|5.00", "2|600.00"], "{sold:?}");
+    Ok(())
+}
+
+/// Notes in which order the tables are written, and so their rows locked.
+const NOTES: &str = "
+    CREATE TABLE notes (n BIGSERIAL, written TEXT);
+    CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        INSERT INTO notes (written) VALUES (TG_TABLE_NAME); RETURN NEW;
+    END $$;
+    CREATE TRIGGER note BEFORE INSERT ON sales FOR EACH ROW EXECUTE FUNCTION note();
+    CREATE TRIGGER note BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION note();
+    CREATE TRIGGER note BEFORE INSERT ON dead_letters FOR EACH ROW EXECUTE FUNCTION note()";
+
+#[tokio::test]
+async fn a_run_and_a_replay_write_the_tables_in_the_same_order_and_so_cannot_deadlock() -> Result<()>
+{
+    let shop = Shop::open(1).await?;
+    shop.apply_schema().await?;
+    shop.database.execute(NOTES).await?;
+    let listed = |number: i32, quantity: &str| {
+        format!(
+            r#"{{"order_number": {number}, "items": [{{"{quantity}": 1, "unit_price": 5, "product": "p"}}]}}"#
+        )
+    };
+    let written = "SELECT string_agg(written, ' ' ORDER BY n) FROM notes";
+    shop.send(0, &[&listed(1, "qty"), &listed(2, "amount"), &listed(3, "qty")]).await?;
+    shop.work().await?;
+    let run = shop.rows(written).await?;
+    ensure!(run == ["dead_letters sales sales orders orders"], "{run:?}");
+    shop.database.execute("TRUNCATE notes").await?;
+    replay(&shop, &["--all"]).await?.expect_code(0)?;
+    let replayed = shop.rows(written).await?;
+    ensure!(replayed == ["sales orders"], "{replayed:?}");
+    Ok(())
+}
+
 /// Lets the letters' marks wait for whoever holds the lock 4711: the orders are written by then.
 const SLOW: &str = "
     CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
