@@ -14,6 +14,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+use tracing::info;
 
 use crate::{
     config::{Config, OnDeadLetter, Pipeline},
@@ -198,8 +199,8 @@ impl Shared {
 /// How much longer the group waits for partitions to be let go than this instance takes for it.
 const REBALANCE_MARGIN: Duration = Duration::from_secs(5);
 
-/// Works the configured topics, or those of their partitions that are this instance's, until `until`, or until `stop` is cancelled; then finishes what is
-/// in flight, for as long as `pipeline.shutdown_timeout` allows.
+/// Works the configured topics, or those of their partitions that are this instance's, until
+/// `until`, or until `stop` is cancelled; then finishes what is in flight, for as long as `pipeline.shutdown_timeout` allows.
 ///
 /// While Kafka or PostgreSQL is out of reach it waits.
 ///
@@ -218,6 +219,7 @@ pub async fn run(
         postgres: Outage::new("PostgreSQL"),
         kafka_outage: Outage::new("Kafka"),
     });
+    info!(instance = %shared.store.instance(), "offsets are moved in this name");
     let prepare = || shared.store.prepare_schema(config.apply_schema);
     let tally = match persist(stop, &shared.postgres, prepare).await? {
         Ok(()) => work(config, until, stop, shared).await?,
