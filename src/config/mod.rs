@@ -75,6 +75,17 @@ pub struct Pipeline {
     pub depth: usize,
     /// How long what is in flight may take to finish when the program is told to stop.
     pub shutdown_timeout: Duration,
+    /// What a record that is no order does.
+    pub on_dead_letter: OnDeadLetter,
+}
+
+/// What a record that is no order does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnDeadLetter {
+    /// It is recorded as a dead letter, and the work goes on.
+    Record,
+    /// It halts its partition.
+    Halt,
 }
 
 /// What is logged, and in which form.
@@ -340,7 +351,16 @@ fn pipeline(reader: &mut Reader) -> Option<Pipeline> {
     let depth = reader.integer("pipeline.depth", 4, 1..=64);
     let shutdown_timeout =
         reader.duration("pipeline.shutdown_timeout", "30s", Duration::ZERO..=MAX_TIMEOUT);
-    Some(Pipeline { batch_size: batch_size?, depth: depth?, shutdown_timeout: shutdown_timeout? })
+    let on_dead_letter = reader.choice(
+        "pipeline.on_dead_letter",
+        &[("record", OnDeadLetter::Record), ("halt", OnDeadLetter::Halt)],
+    );
+    Some(Pipeline {
+        batch_size: batch_size?,
+        depth: depth?,
+        shutdown_timeout: shutdown_timeout?,
+        on_dead_letter: on_dead_letter?,
+    })
 }
 
 fn shop_timezone(reader: &mut Reader) -> Option<TimeZone> {

@@ -17,10 +17,12 @@
 
 mod columns;
 mod commit;
+mod dead_letters;
 mod error;
 mod ledger;
 mod offsets;
 mod pool;
+mod replay;
 mod schema;
 mod server;
 mod session;
@@ -33,8 +35,10 @@ use secrecy::SecretString;
 use uuid::Uuid;
 
 pub use commit::{Committed, Session};
+pub use dead_letters::{DeadLetter, Fate, LetterBytes, LetterFilter, Purgeable, ReasonCount};
 pub use error::{Cause, StoreError};
 pub use offsets::PartitionRow;
+pub use replay::{LetterPlace, ReplayableLetter, Replayed, Reread};
 pub use schema::{Finding, SCHEMA, quote_identifier};
 pub use totals::{Difference, Figures, ProductTotal, Totals, Verification};
 
