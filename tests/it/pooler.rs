@@ -60,9 +60,14 @@ async fn an_order_that_is_rejected_there_stands_alone_all_the_same() -> Result<(
 async fn prepared_statements_that_get_lost_there_are_told_with_the_remedy() -> Result<()> {
     let bed = Testbed::shared().await?;
     let mut stage = Stage::with(bed.database().await?, 32, 60).await?;
-    let bouncer = Pgbouncer::start(&stage.database, 2).await?;
+    let bouncer = Pgbouncer::start(&stage.database, 1).await?;
+    let with_them =
+        stage.vendas([]).database(bouncer.database()).env("VENDAS_DATABASE__POOL_SIZE", "1");
+    stage.send(20).await?;
+    // It leaves its statements behind on the one connection that there is.
+    with_them.clone().args(["run", "--until-end"]).run(DEADLINE).await?.expect_code(0)?;
     stage.send_rest().await?;
-    let run = stage.vendas(["run"]).database(bouncer.database()).start()?;
+    let run = with_them.args(["run"]).start()?;
     eventually("word of the remedy", DEADLINE, async || {
         let said = lines(&run.stderr()?, "database.prepared_statements = false");
         ensure!(said > 0, "{}", run.state());
@@ -70,7 +75,6 @@ async fn prepared_statements_that_get_lost_there_are_told_with_the_remedy() -> R
     })
     .await?;
     run.kill()?;
-    // What it got through is right.
     let without = stage.vendas(["run", "--until-end"]).database(bouncer.database());
     let without = without.env("VENDAS_DATABASE__PREPARED_STATEMENTS", "false");
     without.run(DEADLINE).await?.expect_code(0)?;
