@@ -17,6 +17,7 @@ mod outages;
 mod poison;
 mod pooler;
 mod report;
+mod rubbish;
 mod several;
 mod shop;
 mod simulate;
