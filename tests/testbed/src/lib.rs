@@ -14,6 +14,7 @@
 mod bed;
 mod database;
 mod eventually;
+pub mod fuzz;
 mod guard;
 mod install;
 mod kafka;
