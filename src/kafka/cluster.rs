@@ -28,6 +28,7 @@ use super::{
     bridge::Api,
     connection::{CallError, Connection},
     fetcher::Fetchers,
+    memory::Memory,
     trouble::Troubles,
 };
 
@@ -66,6 +67,7 @@ pub(super) struct Cluster {
     pub(super) client_id: Arc<str>,
     pub(super) fetchers: Fetchers,
     pub(super) troubles: Arc<Troubles>,
+    pub(super) memory: Arc<Memory>,
     connections: Mutex<HashMap<String, Slot<Arc<Connection>>>>,
     topics: Mutex<HashMap<Arc<str>, Slot<Known>>>,
     /// Whom to ask for metadata, the last one that answered first.
@@ -87,6 +89,7 @@ impl Cluster {
             client_id: settings.client_id.as_str().into(),
             fetchers: Fetchers::new(&settings),
             troubles: Troubles::new(),
+            memory: Memory::new(settings.buffer_bytes),
             connections: Mutex::default(),
             topics: Mutex::default(),
             candidates: Mutex::new(settings.brokers.clone()),

@@ -170,6 +170,9 @@ impl Fetcher {
     }
 
     fn sort_in(&mut self, subscription: Subscription) {
+        if !subscription.account.has_room() {
+            return self.held_back.push(Box::pin(await_room(subscription)));
+        }
         match subscription.feed.clone().try_reserve_owned() {
             Ok(room) => self.ready.push_back(Ready { subscription, room }),
             Err(mpsc::error::TrySendError::Full(_)) => {
@@ -232,6 +235,11 @@ impl Fetcher {
         !self.ready.iter().all(|ready| seen.insert(ready.key()))
     }
 
+    fn partition_bytes(&self, subscription: &Subscription) -> i32 {
+        let share = i32::try_from(subscription.account.fetch_bytes()).unwrap_or(i32::MAX);
+        self.limits.partition_bytes.min(share)
+    }
+
     fn request(&self, max_wait: Duration) -> FetchRequest {
         let mut topics: Vec<FetchTopic> = Vec::new();
         let mut asked = HashSet::new();
@@ -243,7 +251,7 @@ impl Fetcher {
                 .with_partition(subscription.partition.partition)
                 .with_current_leader_epoch(subscription.leader_epoch)
                 .with_fetch_offset(subscription.position.get())
-                .with_partition_max_bytes(self.limits.partition_bytes);
+                .with_partition_max_bytes(self.partition_bytes(subscription));
             let id = subscription.partition.topic_id;
             match topics.iter_mut().find(|topic| topic.topic_id == id) {
                 Some(topic) => topic.partitions.push(partition),

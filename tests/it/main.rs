@@ -11,6 +11,7 @@ mod configuration;
 mod dead_letters;
 mod groups;
 mod killed;
+mod memory;
 mod offsets;
 mod oracle;
 mod outages;

@@ -147,8 +147,8 @@ const BYTES: [&[u8]; 22] = [
 #[derive(Clone)]
 enum Tree {
     Leaf(String),
-    List(Vec<Tree>),
-    Object(Vec<(String, Tree)>),
+    List(Vec<Self>),
+    Object(Vec<(String, Self)>),
 }
 
 impl Tree {
