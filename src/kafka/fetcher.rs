@@ -273,6 +273,7 @@ impl Fetcher {
     }
 
     fn distribute(&mut self, response: FetchResponse) {
+        let throttled = response.throttle_time_ms > 0;
         let mut answers: HashMap<(Uuid, i32), PartitionData> = HashMap::new();
         for topic in response.responses {
             for answer in topic.partitions {
@@ -290,6 +291,8 @@ impl Fetcher {
             }
             let outcome = match answers.remove(&ready.key()) {
                 Some(data) => ready.take_in(data, total, first),
+                // A broker that throttles us may answer with nothing at all.
+                None if throttled => Ok(None),
                 None => Err(Loss::Connection(format!("{}: no answer for it", self.address))),
             };
             match outcome {

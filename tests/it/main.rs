@@ -17,6 +17,7 @@ mod oracle;
 mod outages;
 mod poison;
 mod pooler;
+mod quotas;
 mod report;
 mod rubbish;
 mod several;

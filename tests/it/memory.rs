@@ -23,7 +23,7 @@ async fn two_hundred_partitions_that_cannot_be_committed_keep_within_the_memory_
 -> Result<()> {
     const PARTITIONS: u16 = 200;
     const RECORDS: i32 = 50;
-    const BUFFER: usize = 32 * MIB;
+    const BUFFER: usize = 16 * MIB;
     // As the README says.
     const MOST: usize = 64 * MIB + 32 * MIB + 3 * BUFFER;
     let bed = Testbed::shared().await?;
