@@ -77,6 +77,8 @@ pub struct Pipeline {
     pub shutdown_timeout: Duration,
     /// What a record that is no order does.
     pub on_dead_letter: OnDeadLetter,
+    /// What becomes of a partition of which Kafka has lost unread records.
+    pub on_data_loss: OnDataLoss,
 }
 
 /// What a record that is no order does.
@@ -86,6 +88,15 @@ pub enum OnDeadLetter {
     Record,
     /// It halts its partition.
     Halt,
+}
+
+/// What becomes of a partition of which Kafka has lost unread records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnDataLoss {
+    /// It halts until a person decides.
+    Halt,
+    /// It is noted in `offset_resets`, and the partition goes on behind it.
+    Continue,
 }
 
 /// What is logged, and in which form.
@@ -351,6 +362,10 @@ fn pipeline(reader: &mut Reader) -> Option<Pipeline> {
     let depth = reader.integer("pipeline.depth", 4, 1..=64);
     let shutdown_timeout =
         reader.duration("pipeline.shutdown_timeout", "30s", Duration::ZERO..=MAX_TIMEOUT);
+    let on_data_loss = reader.choice(
+        "pipeline.on_data_loss",
+        &[("halt", OnDataLoss::Halt), ("continue", OnDataLoss::Continue)],
+    );
     let on_dead_letter = reader.choice(
         "pipeline.on_dead_letter",
         &[("record", OnDeadLetter::Record), ("halt", OnDeadLetter::Halt)],
@@ -360,6 +375,7 @@ fn pipeline(reader: &mut Reader) -> Option<Pipeline> {
         depth: depth?,
         shutdown_timeout: shutdown_timeout?,
         on_dead_letter: on_dead_letter?,
+        on_data_loss: on_data_loss?,
     })
 }
 

@@ -81,6 +81,24 @@ const TABLES: &[Table] = &[
         privileges: &["SELECT", "INSERT", "UPDATE"],
     },
     Table {
+        name: "offset_resets",
+        columns: &[
+            ("id", "bigint"),
+            ("topic", "text"),
+            ("partition", "integer"),
+            ("from_topic_id", "uuid"),
+            ("from_offset", "bigint"),
+            ("to_topic_id", "uuid"),
+            ("to_offset", "bigint"),
+            ("because", "text"),
+            ("reset_by", "text"),
+            ("role", "name"),
+            ("reset_at", "timestamp with time zone"),
+        ],
+        key: &[],
+        privileges: &["INSERT"],
+    },
+    Table {
         name: "dead_letters",
         columns: &[
             ("id", "bigint"),

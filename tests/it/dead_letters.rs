@@ -126,7 +126,7 @@ async fn what_fails_again_after_a_reset_is_open_again_unless_it_was_discarded_fo
     ];
     ensure!(before == expected, "{before:?}");
 
-    shop.vendas(&["offsets", "reset", "--to", "earliest", "--yes"])
+    shop.vendas(&["offsets", "reset", "--to", "earliest", "--because", "to see it again", "--yes"])
         .run(DEADLINE)
         .await?
         .expect_code(0)?;
