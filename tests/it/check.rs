@@ -91,7 +91,7 @@ async fn the_grants_of_the_readme_are_enough_to_run() -> Result<()> {
     ensure!(!refused.stderr.contains("pa55word"), "{}", refused.stderr);
 
     let grants: Vec<_> = README.lines().filter(|line| line.starts_with("GRANT ")).collect();
-    ensure!(grants.len() == 4, "{grants:?}");
+    ensure!(grants.len() == 5, "{grants:?}");
     let grants = grants.join(" ").replace(" app;", &format!(" \"{}\";", app.user()));
     shop.database.execute(&grants).await?;
     as_app(&["check"]).run(DEADLINE).await?.expect_code(0)?;
