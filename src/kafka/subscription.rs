@@ -39,6 +39,8 @@ pub(super) enum Loss {
     Connection(String),
     /// The broker doesn't speak our version of Fetch.
     NoVersion(String),
+    /// The broker does not let us in.
+    Denied(String),
     /// The broker has an error for this partition.
     Error(ResponseError),
     /// What came can't be stepped over.
