@@ -3,6 +3,7 @@
 
 use std::{
     collections::VecDeque,
+    slice,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -289,12 +290,12 @@ impl Worker {
             let asked = Instant::now();
             let read = tokio::select! {
                 () = self.stop.cancelled() => return Err(Broken::Stopped),
-                read = self.shared.store.make_durable(&self.partition) => read,
+                read = self.shared.store.make_durable(slice::from_ref(&self.partition)) => read,
             };
             match read {
-                Ok(row) => {
+                Ok(mut rows) => {
                     self.shared.postgres.recovered(asked);
-                    return self.own(row).await;
+                    return self.own(rows.pop()).await;
                 }
                 Err(error) => self.react(error).await?,
             }

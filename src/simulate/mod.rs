@@ -235,5 +235,6 @@ impl Shop {
 /// From 0 to `end`, which isn't included, small ones much more often.
 fn skewed(end: usize, random: &mut Random) -> usize {
     let end = end.max(1);
-    random.random_range(0..end) * random.random_range(0..end) / end
+    let below = random.random_range(0..end);
+    random.random_range(0..=below)
 }

@@ -143,26 +143,32 @@ impl Store {
         result
     }
 
-    /// Makes all that was committed so far durable, and says where the partition then stands: with
-    /// `synchronous_commit = off` a crash can have set it back. `None` if it has no row.
+    /// Makes all that was committed so far durable, and says where these partitions then stand:
+    /// with `synchronous_commit = off` a crash can have set them back. One without a row is left out.
     ///
     /// # Errors
     /// As [`Store::session`].
     pub async fn make_durable(
         &self,
-        partition: &TopicPartition,
-    ) -> Result<Option<PartitionRow>, StoreError> {
+        partitions: &[TopicPartition],
+    ) -> Result<Vec<PartitionRow>, StoreError> {
+        if partitions.is_empty() {
+            return Ok(Vec::new());
+        }
         // A synchronous commit flushes the log up to its own end, and so all that came before it
         // (PostgreSQL manual, 28.4); it has to write something for that.
         let sql = self.sql(
             "WITH durable AS (SELECT set_config('synchronous_commit', 'on', true)) \
-             UPDATE {schema}.partitions SET moved_at = moved_at FROM durable \
-             WHERE topic = $1 AND partition = $2 \
-             RETURNING topic, partition, topic_id, next_offset, moved_by",
+             UPDATE {schema}.partitions SET moved_at = moved_at \
+             FROM durable, UNNEST($1::text[], $2::int[]) AS asked (topic, partition) \
+             WHERE partitions.topic = asked.topic AND partitions.partition = asked.partition \
+             RETURNING partitions.topic, partitions.partition, topic_id, next_offset, moved_by",
         );
+        let topics: Vec<&str> = partitions.iter().map(|partition| &*partition.topic).collect();
+        let numbers: Vec<i32> = partitions.iter().map(|partition| partition.partition).collect();
         let parameters: &[(&(dyn ToSql + Sync), Type)] =
-            &[(&&*partition.topic, Type::TEXT), (&partition.partition, Type::INT4)];
-        Ok(self.rows(&sql, parameters).await?.pop())
+            &[(&topics, Type::TEXT_ARRAY), (&numbers, Type::INT4_ARRAY)];
+        self.rows(&sql, parameters).await
     }
 
     async fn rows(

@@ -224,6 +224,26 @@ async fn a_file_that_is_not_valid_is_refused_with_its_place_and_nothing_is_sent(
     Ok(())
 }
 
+/// Bytes that wait in the kernel for the server at `address` (proc_net_tcp in the kernel's own
+/// documentation: the local address second, then the peer's, the state, and `tx_queue:rx_queue`).
+fn unread_by(address: &str) -> Result<u64> {
+    let port: u16 = address.rsplit(':').next().unwrap_or_default().parse()?;
+    let local = format!(":{port:04X}");
+    let mut unread = 0;
+    for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
+        for line in std::fs::read_to_string(table).unwrap_or_default().lines() {
+            let fields: Vec<_> = line.split_whitespace().collect();
+            if let (Some(at), Some(queues)) = (fields.get(1), fields.get(4))
+                && at.ends_with(&local)
+                && let Some((_, received)) = queues.split_once(':')
+            {
+                unread += u64::from_str_radix(received, 16)?;
+            }
+        }
+    }
+    Ok(unread)
+}
+
 #[tokio::test]
 async fn a_broker_that_goes_away_meanwhile_gets_every_record_once() -> Result<()> {
     let kafka = testbed::Kafka::start().await?;
@@ -239,7 +259,11 @@ async fn a_broker_that_goes_away_meanwhile_gets_every_record_once() -> Result<()
     })
     .await?;
     kafka.pause()?;
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    eventually("records that the frozen broker has not read", DEADLINE, async || {
+        ensure!(unread_by(kafka.address())? > 0, "none: {}", simulate.state());
+        Ok(())
+    })
+    .await?;
     kafka.resume()?;
     kafka.restart().await?;
     let ended = simulate.wait_exit(DEADLINE).await?.expect_code(0)?;

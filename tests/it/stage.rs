@@ -24,11 +24,13 @@ pub(crate) const LANES: usize = TOPICS * PARTITIONS;
 /// Records of each lane that are sent together.
 const CHUNK: usize = 20;
 
-/// Two topics of three partitions each on the shared Kafka, a database, and what is to be sent.
+/// Two topics, of three partitions each unless it is said otherwise, on the shared Kafka, a database, and what is to be sent.
 pub(crate) struct Stage {
     bed: &'static Testbed,
     pub(crate) database: Database,
     topics: Vec<String>,
+    /// Of each topic.
+    partitions: usize,
     stream: Stream,
     /// How many records of each lane are sent.
     sent: usize,
@@ -41,18 +43,28 @@ impl Stage {
         Self::with(bed.database().await?, seed, records).await
     }
 
-    /// `records` for each lane; the database is new.
-    pub(crate) async fn with(database: Database, seed: u64, records: usize) -> Result<Self> {
+    /// With so many partitions for each of the topics.
+    pub(crate) async fn wide(
+        database: Database,
+        partitions: usize,
+        seed: u64,
+        records: usize,
+    ) -> Result<Self> {
         let bed = Testbed::shared().await?;
         let mut topics = Vec::with_capacity(TOPICS);
         for _ in 0..TOPICS {
-            topics.push(bed.topic(u16::try_from(PARTITIONS)?).await?);
+            topics.push(bed.topic(u16::try_from(partitions)?).await?);
         }
-        let stream = Stream::new(seed, LANES, records);
-        let stage = Self { bed, database, topics, stream, sent: 0 };
+        let stream = Stream::new(seed, TOPICS * partitions, records);
+        let stage = Self { bed, database, topics, partitions, stream, sent: 0 };
         stage.vendas(["schema", "--apply"]).run(DEADLINE).await?.expect_code(0)?;
         witness::watch(&stage.database).await?;
         Ok(stage)
+    }
+
+    /// `records` for each lane; the database is new.
+    pub(crate) async fn with(database: Database, seed: u64, records: usize) -> Result<Self> {
+        Self::wide(database, PARTITIONS, seed, records).await
     }
 
     /// The program, in small batches, so that there are many to be interrupted.
@@ -67,14 +79,20 @@ impl Stage {
     /// Every record that was sent has its place here: topic, partition, and the offset by counting.
     fn partitions(&self) -> impl Iterator<Item = (&str, i32, &[Generated])> {
         self.stream.lanes.iter().zip(0_i32..).map(|(lane, index)| {
-            let (topic, partition) = place(index);
+            let (topic, partition) = self.place(index);
             (self.topics[topic].as_str(), partition, &lane[..self.sent])
         })
     }
 
+    /// A lane's topic and partition.
+    fn place(&self, lane: i32) -> (usize, i32) {
+        let partitions = i32::try_from(self.partitions).unwrap_or(1);
+        (usize::try_from(lane / partitions).unwrap_or_default(), lane % partitions)
+    }
+
     /// How many records have been sent.
     pub(crate) fn sent(&self) -> usize {
-        self.sent * LANES
+        self.sent * self.stream.lanes.len()
     }
 
     /// Sends the next `records` of each lane, little by little.
@@ -84,7 +102,7 @@ impl Stage {
         while self.sent < until {
             let next = (self.sent + CHUNK).min(until);
             let lanes = self.stream.lanes.iter().zip(0_i32..).map(async |(lane, index)| {
-                let (topic, partition) = place(index);
+                let (topic, partition) = self.place(index);
                 let records: Vec<Record> = lane[self.sent..next]
                     .iter()
                     .map(|generated| generated.record.clone())
@@ -130,12 +148,6 @@ impl Stage {
         // The orders are as they should be, and so is what they sum to.
         totals::expect_equal(&self.database).await
     }
-}
-
-/// A lane's topic and partition.
-fn place(lane: i32) -> (usize, i32) {
-    let partitions = i32::try_from(PARTITIONS).unwrap_or(1);
-    (usize::try_from(lane / partitions).unwrap_or_default(), lane % partitions)
 }
 
 /// How far the work is.
