@@ -116,6 +116,7 @@ impl Cluster {
             attempts += 1;
             let waited = timeout_at(deadline, slot.lock()).await;
             let mut held = waited.map_err(|_| CallError::Late("connecting"))?;
+            held.take_if(|connection| !connection.is_believed());
             let used_before = held.is_some();
             let connection = match &*held {
                 Some(connection) => Arc::clone(connection),

@@ -31,6 +31,8 @@ pub(super) struct Connection {
     access: Arc<Access>,
     /// Whether anything was answered since it is open.
     answered: AtomicBool,
+    /// When the broker would close it, and a little before.
+    expires: Option<Instant>,
 }
 
 /// Why a call to a broker failed.
@@ -78,13 +80,19 @@ impl Connection {
                 other => CallError::broken(other),
             })?;
             let (access, answered) = (Arc::clone(access), AtomicBool::new(false));
-            let connection = Self { messenger, access, answered };
+            let mut connection = Self { messenger, access, answered, expires: None };
             if let Some(sasl) = &connection.access.security.sasl {
-                sasl.authenticate(&connection, deadline).await?;
+                connection.expires = sasl.authenticate(&connection, deadline).await?;
             }
             Ok(connection)
         };
         timeout_at(deadline, opening).await.unwrap_or(Err(CallError::Late("connecting")))
+    }
+
+    /// Whether the broker still believes who we are (KIP-368). Saying it again would do too; a new
+    /// connection is simpler.
+    pub(super) fn is_believed(&self) -> bool {
+        self.expires.is_none_or(|expires| Instant::now() < expires)
     }
 
     /// Sends `message` and awaits its answer.

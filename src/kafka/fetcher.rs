@@ -209,6 +209,7 @@ impl Fetcher {
     async fn connection(&mut self) -> Result<Connection, Loss> {
         if let Some((connection, used)) = self.connection.take()
             && used.elapsed() < STALE_AFTER
+            && connection.is_believed()
         {
             return Ok(connection);
         }

@@ -2,10 +2,12 @@
 //!
 //! rskafka has this too, but keeps to itself why a broker refuses and which mechanisms it offers.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use kafka_protocol::{
     ResponseError,
-    messages::{SaslAuthenticateRequest, SaslHandshakeRequest},
+    messages::{SaslAuthenticateRequest, SaslAuthenticateResponse, SaslHandshakeRequest},
     protocol::StrBytes,
 };
 use rsasl::{
@@ -26,12 +28,13 @@ use super::{
 const ITERATIONS: std::ops::RangeInclusive<u32> = 4096..=1_000_000;
 
 impl Sasl {
-    /// Has to be the first thing on a connection, behind the exchange of versions.
+    /// Has to be the first thing on a connection, behind the exchange of versions. Returns until when
+    /// that holds, if it does not for good.
     pub(super) async fn authenticate(
         &self,
         connection: &Connection,
         deadline: Instant,
-    ) -> Result<(), CallError> {
+    ) -> Result<Option<Instant>, CallError> {
         self.agree(connection, deadline).await?;
         let (user, password) = (self.user.clone(), self.password.expose_secret().to_owned());
         let unusable = |error: SASLError| denied(format!("cannot be told who we are: {error}"));
@@ -40,6 +43,7 @@ impl Sasl {
             .map_err(|error| denied(error.to_string()))?;
         let mut session = SASLClient::new(config).start_suggested(&[name]).map_err(unusable)?;
         let mut received: Option<Bytes> = None;
+        let mut expires = None;
         loop {
             if let Some(received) = received.as_deref() {
                 self.bound_iterations(received)?;
@@ -49,10 +53,15 @@ impl Sasl {
                 .step(received.as_deref(), &mut message)
                 .map_err(|error| self.distrust(&error))?;
             if state.has_sent_message() {
-                received = Some(self.send(connection, message, deadline).await?);
+                let answer = self.send(connection, message, deadline).await?;
+                let lifetime = u64::try_from(answer.session_lifetime_ms).unwrap_or_default();
+                // What is sent just before that may arrive behind it.
+                let lifetime = Duration::from_millis(lifetime - lifetime / 5);
+                expires = (!lifetime.is_zero()).then(|| Instant::now() + lifetime);
+                received = Some(answer.auth_bytes);
             }
             if state.is_finished() {
-                return Ok(());
+                return Ok(expires);
             }
             if !state.has_sent_message() {
                 return Err(denied("neither believes nor refuses us".to_owned()));
@@ -90,11 +99,11 @@ impl Sasl {
         connection: &Connection,
         message: Vec<u8>,
         deadline: Instant,
-    ) -> Result<Bytes, CallError> {
+    ) -> Result<SaslAuthenticateResponse, CallError> {
         let request = SaslAuthenticateRequest::default().with_auth_bytes(message.into());
         let answer = connection.call(request, deadline).await?;
         match ResponseError::try_from_code(answer.error_code) {
-            None => Ok(answer.auth_bytes),
+            None => Ok(answer),
             Some(ResponseError::SaslAuthenticationFailed) => {
                 let detail = answer.error_message.map(|message| format!(" ({message})"));
                 Err(denied(format!(

@@ -96,11 +96,23 @@ fn certificate_fault(error: &CertificateError, authorities: &str, host: &str) ->
         CertificateError::NotValidForNameContext { expected, presented } => format!(
             "has a certificate for {} and not for {}: set {host} to a name that it is for, or have \
              it issued for this one",
-            if presented.is_empty() { "no host".to_owned() } else { presented.join(", ") },
+            hosts(presented),
             expected.to_str(),
         ),
         other => format!("has a certificate that is not accepted: {other}"),
     }
+}
+
+/// The hosts that a certificate is for; each comes as `DnsName("…")` or the like.
+fn hosts(presented: &[String]) -> String {
+    let inner = |name: &str| {
+        let inner = name.split_once('(').and_then(|(_, inner)| inner.strip_suffix(')'));
+        inner.unwrap_or(name).trim_matches('"').to_owned()
+    };
+    if presented.is_empty() {
+        return "no host".to_owned();
+    }
+    presented.iter().map(|name| inner(name)).collect::<Vec<_>>().join(", ")
 }
 
 fn incompatible(cause: &str) -> String {

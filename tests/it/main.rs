@@ -8,6 +8,7 @@
 
 mod check;
 mod configuration;
+mod doors;
 mod groups;
 mod killed;
 mod offsets;
