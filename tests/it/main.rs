@@ -16,6 +16,7 @@ mod oracle;
 mod outages;
 mod poison;
 mod report;
+mod rights;
 mod several;
 mod shop;
 mod simulate;
