@@ -206,3 +206,6 @@ fn unused(reader: &mut Reader, keys: &[&str], text: &str) -> bool {
     }
     set.is_empty()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! What vendas must be allowed to do, and that it does without the rest.
 
-use testbed::{Context, Database, Ended, Result, VendasCommand, ensure};
+use testbed::{Context, Database, Ended, Result, Signal, VendasCommand, ensure, eventually};
 
 use crate::shop::{DEADLINE, Shop, numbered};
 
@@ -124,6 +124,54 @@ async fn the_grants_of_the_readme_are_enough_and_each_is_necessary() -> Result<(
     }
     roles.run(&["check"], 0).await?;
     Ok(())
+}
+
+#[tokio::test]
+async fn a_right_that_is_taken_away_amid_the_work_is_waited_for() -> Result<()> {
+    let roles = Roles::open().await?;
+    roles.vendas(&roles.owner, &["schema", "--apply"]).run(DEADLINE).await?.expect_code(0)?;
+    roles.owner.execute(&roles.named(&statements("GRANT "))).await?;
+    let work = roles.vendas(&roles.app, &["run"]).start()?;
+    let mut records = 0;
+    eventually("a line that it works", DEADLINE, async || {
+        let log = work.stderr()?;
+        ensure!(log.contains("working"), "{log}");
+        Ok(())
+    })
+    .await?;
+    for privilege in privileges()? {
+        // What is needed at the start alone, or by the report.
+        let Privilege { name, on } = &privilege;
+        let is_written =
+            ["sales", "orders", "dead_letters"].iter().any(|table| on.ends_with(table));
+        if !is_written && (!on.ends_with("partitions") || name == "INSERT") {
+            continue;
+        }
+        roles.set("REVOKE", &privilege, "FROM").await?;
+        let stated = r#"{"id_ordem": "a", "valor_total": 2}"#;
+        roles.shop.send(0, &[&numbered(records), stated, "rubbish"]).await?;
+        records += 3;
+        let pauses = |log: &str| log.matches("paused until this is put right").count();
+        let goings_on = |log: &str| log.matches("going on").count();
+        eventually("a word about it", DEADLINE, async || {
+            let log = work.stderr()?;
+            ensure!(pauses(&log) == goings_on(&log) + 1, "{privilege:?}: {log}");
+            Ok(())
+        })
+        .await?;
+        roles.set("GRANT", &privilege, "TO").await?;
+        eventually("all records", DEADLINE, async || {
+            let next = roles.shop.rows("SELECT next_offset FROM shop.partitions").await?;
+            ensure!(next == [records.to_string()], "{privilege:?}: {next:?}, {}", work.state());
+            let log = work.stderr()?;
+            ensure!(pauses(&log) == goings_on(&log), "{privilege:?}: {log}");
+            Ok(())
+        })
+        .await?;
+    }
+    ensure!(records == 36, "{records} records");
+    work.signal(Signal::TERM)?;
+    work.wait_exit(DEADLINE).await?.expect_code(0).map(drop)
 }
 
 #[tokio::test]
