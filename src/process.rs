@@ -83,6 +83,27 @@ impl ProcessedBatch {
         Some(Self { partition, span, outcomes })
     }
 
+    /// Ends the batch before its first record that is no order; the batch itself if all are.
+    ///
+    /// # Errors
+    /// [`Cut`], with what lies before that record.
+    pub fn until_dead_letter(mut self) -> Result<Self, Box<Cut>> {
+        let Some(index) = self.outcomes.iter().position(|outcome| outcome.result.is_err()) else {
+            return Ok(self);
+        };
+        let mut outcomes = self.outcomes.split_off(index).into_iter();
+        match outcomes.next() {
+            Some(Outcome { record, result: Err(rejection) }) => {
+                let span =
+                    NextOffset::new(record.offset).and_then(|to| Span::new(self.span.from(), to));
+                let before = span.map(|span| Self { span, ..self });
+                Err(Box::new(Cut { before, offset: record.offset, rejection }))
+            }
+            // It was found to be none.
+            Some(_) | None => Ok(self),
+        }
+    }
+
     /// The same batch with all its orders turned into dead letters for the same reason.
     #[must_use]
     pub fn rejected(self, rejection: &Rejection) -> Self {
@@ -98,10 +119,18 @@ impl ProcessedBatch {
     }
 }
 
-/// Understands every record of `batch` by `rules`, each in a task of its own.
-///
-/// A task that panics makes its own record a dead letter ([`Reason::Panicked`]) and disturbs no
-/// other.
+/// A batch that ends before a record that is no order.
+#[derive(Debug)]
+pub struct Cut {
+    /// What lies before that record, unless that is nothing.
+    pub before: Option<ProcessedBatch>,
+    /// The record's offset.
+    pub offset: i64,
+    /// Why it is no order.
+    pub rejection: Rejection,
+}
+
+/// Understands every record of `batch` by `rules`, as [`understand_each`] does.
 pub async fn process(
     partition: &TopicPartition,
     batch: Batch,
@@ -109,22 +138,38 @@ pub async fn process(
 ) -> ProcessedBatch {
     let span = batch.span();
     let records = batch.into_records();
-    let tasks: Vec<_> = records
-        .iter()
-        .map(|record| {
-            let (payload, rules) = (record.payload.clone(), Arc::clone(rules));
+    let results = understand_each(records.iter().map(|record| record.payload.clone()), rules).await;
+    let outcomes = records
+        .into_iter()
+        .zip(results)
+        .map(|(record, result)| Outcome { record, result })
+        .collect();
+    ProcessedBatch { partition: partition.clone(), span, outcomes }
+}
+
+/// Understands payloads by `rules`, each in a task of its own; the results stand in their order.
+///
+/// A task that panics makes its own record a dead letter ([`Reason::Panicked`]) and disturbs no
+/// other.
+pub async fn understand_each(
+    payloads: impl IntoIterator<Item = Option<Bytes>>,
+    rules: &Arc<Rules>,
+) -> Vec<Result<Order, Rejection>> {
+    let tasks: Vec<_> = payloads
+        .into_iter()
+        .map(|payload| {
+            let rules = Arc::clone(rules);
             tokio::spawn(async move { understand(&rules, payload.as_ref()) })
         })
         .collect();
-    let mut outcomes = Vec::with_capacity(records.len());
-    for (record, task) in records.into_iter().zip(tasks) {
-        let result = task.await.unwrap_or_else(|_| {
+    let mut results = Vec::with_capacity(tasks.len());
+    for task in tasks {
+        results.push(task.await.unwrap_or_else(|_| {
             let detail = "the program failed on this record: report it as a defect".to_owned();
             Err(Rejection::new(Reason::Panicked, detail))
-        });
-        outcomes.push(Outcome { record, result });
+        }));
     }
-    ProcessedBatch { partition: partition.clone(), span, outcomes }
+    results
 }
 
 fn understand(rules: &Rules, payload: Option<&Bytes>) -> Result<Order, Rejection> {
@@ -171,6 +216,19 @@ pub(crate) mod tests {
         let rejoined = ProcessedBatch::rejoined(vec![first, second, third]).unwrap();
         assert_eq!(rejoined.span(), span);
         assert_eq!((rejoined.outcomes().len(), rejoined.orders()), (3, 1));
+    }
+
+    #[tokio::test]
+    async fn a_batch_ends_before_its_first_dead_letter() {
+        let order = r#"{"order_id": "a", "total": 1}"#;
+        let cut = processed(&[order, order, "{}", order]).await.until_dead_letter().unwrap_err();
+        let before = cut.before.unwrap();
+        assert_eq!((before.span().to_string(), before.orders()), ("[5, 12)".to_owned(), 2));
+        assert_eq!((cut.offset, cut.rejection.reason().code()), (12, "missing_identity"));
+        // The gap before it is worked all the same.
+        let cut = processed(&["{}"]).await.until_dead_letter().unwrap_err();
+        assert_eq!(cut.before.unwrap().span().to_string(), "[5, 10)");
+        assert_eq!(processed(&[order]).await.until_dead_letter().unwrap().orders(), 1);
     }
 
     #[tokio::test]

@@ -75,6 +75,17 @@ pub struct Pipeline {
     pub depth: usize,
     /// How long what is in flight may take to finish when the program is told to stop.
     pub shutdown_timeout: Duration,
+    /// What a record that is no order does.
+    pub on_dead_letter: OnDeadLetter,
+}
+
+/// What a record that is no order does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnDeadLetter {
+    /// It is recorded as a dead letter, and the work goes on.
+    Record,
+    /// It halts its partition.
+    Halt,
 }
 
 /// What is logged, and in which form.
@@ -276,6 +287,7 @@ fn database(reader: &mut Reader) -> Option<store::Settings> {
     let schema = schema(reader);
     let synchronous_commit =
         reader.choice("database.synchronous_commit", &[("off", false), ("on", true)]);
+    let prepared_statements = reader.flag("database.prepared_statements", true);
     let pool_size = reader.integer("database.pool_size", 4, 1..=1000);
     let shortest = Duration::from_millis(100);
     let connect_timeout = reader.duration("database.connect_timeout", "5s", shortest..=MAX_TIMEOUT);
@@ -290,6 +302,7 @@ fn database(reader: &mut Reader) -> Option<store::Settings> {
         dbname: dbname?,
         schema: schema?,
         synchronous_commit: synchronous_commit?,
+        prepared_statements: prepared_statements?,
         pool_size: pool_size?,
         connect_timeout: connect_timeout?,
         statement_timeout: statement_timeout?,
@@ -314,7 +327,16 @@ fn pipeline(reader: &mut Reader) -> Option<Pipeline> {
     let depth = reader.integer("pipeline.depth", 4, 1..=64);
     let shutdown_timeout =
         reader.duration("pipeline.shutdown_timeout", "30s", Duration::ZERO..=MAX_TIMEOUT);
-    Some(Pipeline { batch_size: batch_size?, depth: depth?, shutdown_timeout: shutdown_timeout? })
+    let on_dead_letter = reader.choice(
+        "pipeline.on_dead_letter",
+        &[("record", OnDeadLetter::Record), ("halt", OnDeadLetter::Halt)],
+    );
+    Some(Pipeline {
+        batch_size: batch_size?,
+        depth: depth?,
+        shutdown_timeout: shutdown_timeout?,
+        on_dead_letter: on_dead_letter?,
+    })
 }
 
 fn shop_timezone(reader: &mut Reader) -> Option<TimeZone> {

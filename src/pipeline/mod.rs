@@ -17,11 +17,12 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::info;
 
 use crate::{
-    config::{Config, Pipeline},
+    config::{Config, OnDeadLetter, Pipeline},
     kafka::{GroupError, Kafka, KafkaError, NextOffset, ReadError, TopicPartition},
     order::Rules,
     outage::Outage,
-    store::{Store, StoreError},
+    process::{Cut, ProcessedBatch},
+    store::{Cause, Store, StoreError},
 };
 
 use fold::fold_now_and_then;
@@ -125,6 +126,25 @@ pub enum Halt {
         partition = .0.partition
     )]
     NoOffset(TopicPartition, NextOffset),
+    /// A record is no order, and `pipeline.on_dead_letter` is `halt`.
+    #[error(
+        "the record of {partition} at offset {offset} is no order ({why}), and \
+         pipeline.on_dead_letter is \"halt\": put right what refuses it (the vocabulary, a \
+         constraint of a table), or set pipeline.on_dead_letter to \"record\", or skip it \
+         (`vendas offsets reset --topics {topic} --partition {number} --to {next} --yes`), and \
+         start again",
+        topic = partition.topic,
+        number = partition.partition,
+        next = offset.saturating_add(1)
+    )]
+    DeadLetter {
+        /// The partition.
+        partition: TopicPartition,
+        /// The record's offset, which is the partition's next one.
+        offset: i64,
+        /// The reason and the place of the trouble, without the record's values.
+        why: String,
+    },
     /// The log ends before the offset that PostgreSQL holds, so that records were lost in Kafka.
     #[error(
         "the offset of {partition} in PostgreSQL is {next_offset}, but its log ends at {end}: \
@@ -148,6 +168,32 @@ struct Shared {
     settings: Pipeline,
     postgres: Outage,
     kafka_outage: Outage,
+}
+
+impl Shared {
+    /// What of a batch is to be committed, and why no more of it if that is not all. `cause` is that
+    /// of the first order in it that the database rejects: a rejection would quote the row.
+    fn until_halt(
+        &self,
+        batch: ProcessedBatch,
+        cause: Option<&Cause>,
+    ) -> (Option<ProcessedBatch>, Option<Halt>) {
+        if self.settings.on_dead_letter == OnDeadLetter::Record {
+            return (Some(batch), None);
+        }
+        let partition = batch.partition().clone();
+        match batch.until_dead_letter() {
+            Ok(batch) => (Some(batch), None),
+            Err(cut) => {
+                let Cut { before, offset, rejection } = *cut;
+                let why = match cause {
+                    Some(cause) => format!("{}: {cause}", rejection.reason()),
+                    None => rejection.to_string(),
+                };
+                (before, Some(Halt::DeadLetter { partition, offset, why }))
+            }
+        }
+    }
 }
 
 /// How much longer the group waits for partitions to be let go than this instance takes for it.

@@ -18,6 +18,7 @@ use super::{
     retry::{Pauses, Stopped},
 };
 use crate::{
+    config::OnDeadLetter,
     kafka::{NextOffset, TopicPartition},
     order::Reason,
     outage::{Gravity, Outage},
@@ -130,7 +131,7 @@ impl Worker {
                 };
                 match next {
                     Some(Ok(batch)) => pending.push_back(batch),
-                    Some(Err(error)) => return Err(Halt::Read(error).into()),
+                    Some(Err(halt)) => return Err(halt.into()),
                     None => return Ok(Ended::AtEnd),
                 }
             }
@@ -193,9 +194,9 @@ impl Worker {
                 },
                 next = prepared.next(), if wants_more && !in_flight.is_empty() => match next {
                     Some(Ok(batch)) => pending.push_back(batch),
-                    Some(Err(error)) => {
+                    Some(Err(reason)) => {
                         more = false;
-                        halt = Some(Halt::Read(error));
+                        halt = Some(reason);
                     }
                     None => more = false,
                 },
@@ -206,7 +207,16 @@ impl Worker {
         *pending = uncommitted;
         if let Some(StoreError::Data(_)) = failed {
             failed = match pending.pop_front() {
-                Some(batch) => self.commit_in_parts(session, batch).await.err(),
+                Some(batch) => match self.shared.settings.on_dead_letter {
+                    OnDeadLetter::Record => self.commit_in_parts(session, batch).await.err(),
+                    OnDeadLetter::Halt => match self.commit_until_halt(session, batch).await {
+                        Ok(reason) => {
+                            halt = reason;
+                            None
+                        }
+                        Err(error) => Some(error),
+                    },
+                },
                 None => None,
             };
         }
@@ -226,6 +236,22 @@ impl Worker {
         let (committed, batch) = session.commit_in_parts(batch).await?;
         self.advance(committed, &batch, asked);
         Ok(())
+    }
+
+    /// Commits what lies before the first order that the database rejects.
+    async fn commit_until_halt(
+        &mut self,
+        session: &Session<'_>,
+        batch: ProcessedBatch,
+    ) -> Result<Option<Halt>, StoreError> {
+        let asked = Instant::now();
+        let (batch, cause) = session.try_in_parts(batch).await?;
+        let (before, halt) = self.shared.until_halt(batch, cause.as_ref());
+        if let Some(before) = before {
+            let committed = session.commit(&before).await?;
+            self.advance(committed, &before, asked);
+        }
+        Ok(halt)
     }
 
     /// Only proof moves the worker on.

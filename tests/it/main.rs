@@ -3,11 +3,12 @@
 //!
 //! Whole streams are compared row by row: [`stream`] makes records that know what they mean,
 //! [`oracle`] says what they come to, [`witness`] watches every write from within the database, and
-//! [`stage`] puts the play on, for [`streams`], [`killed`], [`several`] and
-//! [`groups`].
+//! [`stage`] puts the play on, for [`streams`], [`killed`], [`several`],
+//! [`groups`] and [`pooler`].
 
 mod check;
 mod configuration;
+mod dead_letters;
 mod doors;
 mod groups;
 mod killed;
@@ -15,6 +16,7 @@ mod offsets;
 mod oracle;
 mod outages;
 mod poison;
+mod pooler;
 mod report;
 mod rights;
 mod several;

@@ -15,7 +15,7 @@ WITH listed AS (
     RETURNING set_config('synchronous_commit', $7, true)
 ), upserted_sales AS (
     INSERT INTO {schema}.sales (order_number, total, processed_at)
-    SELECT batch.number, batch.total, now() AT TIME ZONE 'UTC'
+    SELECT batch.number, batch.total, statement_timestamp() AT TIME ZONE 'UTC'
     FROM moved, UNNEST($8::int[], $9::numeric[]) AS batch (number, total)
     ON CONFLICT (order_number) DO UPDATE
     SET total = excluded.total, processed_at = excluded.processed_at
