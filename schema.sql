@@ -172,6 +172,7 @@ CREATE TABLE IF NOT EXISTS partitions (
     partition INT NOT NULL,
     topic_id UUID NOT NULL,
     next_offset BIGINT NOT NULL CHECK (next_offset >= 0),
+    leader_epoch INT,
     moved_by UUID NOT NULL,
     moved_at TIMESTAMPTZ NOT NULL DEFAULT now(),
     UNIQUE (topic, partition, next_offset)

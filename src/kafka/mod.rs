@@ -47,7 +47,7 @@ pub use access::{Mechanism, Sasl, Security};
 pub use coordinator::GroupError;
 pub use error::{KafkaError, ReadError};
 pub use group::{Beat, GroupMember, MemberSeen};
-pub use offset::{NextOffset, Span};
+pub use offset::{NextOffset, Position, Span};
 pub use produce::{ProduceError, Producer};
 pub use reader::PartitionReader;
 pub use record::{Batch, Record, TopicPartition};
@@ -209,7 +209,7 @@ impl Kafka {
     /// Reads `partition` from `from` on. Nothing is fetched before the first batch is asked for;
     /// then it is read ahead.
     #[must_use]
-    pub fn read(&self, partition: TopicPartition, from: NextOffset) -> PartitionReader {
+    pub fn read(&self, partition: TopicPartition, from: Position) -> PartitionReader {
         PartitionReader::new(Arc::clone(&self.cluster), partition, from)
     }
 }

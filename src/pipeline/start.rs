@@ -16,14 +16,14 @@ use super::{
 };
 use crate::{
     config::StartFrom,
-    kafka::{KafkaError, NextOffset, OffsetAt, TopicPartition},
+    kafka::{KafkaError, NextOffset, OffsetAt, Position, TopicPartition},
     store::PartitionRow,
 };
 
 /// A partition to work.
 pub(super) struct Start {
     pub(super) partition: TopicPartition,
-    pub(super) next_offset: NextOffset,
+    pub(super) position: Position,
     /// Where the work ends, if it does.
     pub(super) end: Option<NextOffset>,
 }
@@ -83,8 +83,8 @@ impl Starts {
         for partition in partitions.iter().cloned() {
             match rows.get(&place(&partition)) {
                 Some(row) if row.partition.topic_id == partition.topic_id => {
-                    let next_offset = row.next_offset;
-                    started.ready.push(Start { partition, next_offset, end: None });
+                    let position = row.position();
+                    started.ready.push(Start { partition, position, end: None });
                 }
                 _ => started.halted.push((partition.clone(), Halt::OtherTopic(partition))),
             }
@@ -101,7 +101,7 @@ impl Starts {
             return Ok(Err(Stopped));
         };
         for (mut start, (_, end)) in mem::take(&mut started.ready).into_iter().zip(ends) {
-            let next_offset = start.next_offset;
+            let next_offset = start.position.next_offset;
             if next_offset > end {
                 let partition = start.partition.clone();
                 let halt = Halt::BeyondEnd { partition, next_offset, end };

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     config::OnDeadLetter,
-    kafka::{NextOffset, TopicPartition},
+    kafka::{NextOffset, Position, TopicPartition},
     order::Reason,
     outage::{Gravity, Outage},
     process::ProcessedBatch,
@@ -33,7 +33,7 @@ const LEASE: Duration = Duration::from_millis(100);
 pub(super) struct Worker {
     shared: Arc<Shared>,
     partition: TopicPartition,
-    next: NextOffset,
+    next: Position,
     end: Option<NextOffset>,
     stop: CancellationToken,
     /// This partition's own trouble, as opposed to a server's that all share.
@@ -72,7 +72,7 @@ impl Worker {
     pub(super) fn new(
         shared: Arc<Shared>,
         partition: TopicPartition,
-        next: NextOffset,
+        next: Position,
         end: Option<NextOffset>,
         stop: CancellationToken,
     ) -> Self {
@@ -107,8 +107,8 @@ impl Worker {
                 Ended::AtEnd => {
                     // A crash of PostgreSQL can still take back what it has only promised.
                     let row = self.durable_row().await?;
-                    self.next = row.next_offset;
-                    if self.end.is_some_and(|end| self.next >= end) {
+                    self.next = row.position();
+                    if self.end.is_some_and(|end| self.next.next_offset >= end) {
                         return Ok(());
                     }
                 }
@@ -147,7 +147,7 @@ impl Worker {
             if let Err(error) = outcome {
                 self.react(error).await?;
                 let row = self.row().await?;
-                self.next = row.next_offset;
+                self.next = row.position();
                 pending.retain(|batch| batch.span().to() > row.next_offset);
                 if pending.front().is_none_or(|batch| batch.span().from() != row.next_offset) {
                     return Ok(Ended::Elsewhere);
@@ -256,7 +256,8 @@ impl Worker {
 
     /// Only proof moves the worker on.
     fn advance(&mut self, committed: Committed, batch: &ProcessedBatch, asked: Instant) {
-        self.next = committed.next_offset();
+        debug_assert_eq!(committed.next_offset(), batch.span().to());
+        self.next = batch.end();
         self.shared.postgres.recovered(asked);
         self.trouble.recovered(asked);
         self.pauses.reset();
@@ -332,12 +333,13 @@ impl Worker {
     /// moved it.
     async fn own(&mut self, row: Option<PartitionRow>) -> Result<PartitionRow, Broken> {
         let Some(row) = row else {
-            return Err(Halt::NoOffset(self.partition.clone(), self.next).into());
+            return Err(Halt::NoOffset(self.partition.clone(), self.next.next_offset).into());
         };
         if row.partition.topic_id != self.partition.topic_id {
             return Err(Halt::OtherTopic(self.partition.clone()).into());
         }
-        if row.moved_by != self.shared.store.instance() && row.next_offset != self.next {
+        if row.moved_by != self.shared.store.instance() && row.next_offset != self.next.next_offset
+        {
             warn!(
                 topic = %self.partition.topic,
                 partition = self.partition.partition,

@@ -174,13 +174,13 @@ impl Workers {
     }
 
     fn start(&mut self, started: Started) {
-        for Start { partition, next_offset, end } in started.ready {
-            info!(topic = %partition.topic, partition = partition.partition, %next_offset, "working");
+        for Start { partition, position, end } in started.ready {
+            info!(topic = %partition.topic, partition = partition.partition, next_offset = %position.next_offset, "working");
             let stop = self.stop.child_token();
             let worker = Worker::new(
                 Arc::clone(&self.shared),
                 partition.clone(),
-                next_offset,
+                position,
                 end,
                 stop.clone(),
             );

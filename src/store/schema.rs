@@ -82,6 +82,7 @@ const TABLES: &[Table] = &[
             ("partition", "integer"),
             ("topic_id", "uuid"),
             ("next_offset", "bigint"),
+            ("leader_epoch", "integer"),
             ("moved_by", "uuid"),
             ("moved_at", "timestamp with time zone"),
         ],

@@ -335,6 +335,15 @@ impl Kafka {
         self.broker()?.start(&self.address).await
     }
 
+    /// The first file of a partition's log.
+    ///
+    /// # Errors
+    /// Where it isn't a private one.
+    pub fn log_file(&self, topic: &str, partition: i32) -> Result<PathBuf> {
+        let folder = self.broker()?.folder.path().join(format!("data/{topic}-{partition}"));
+        Ok(folder.join("00000000000000000000.log"))
+    }
+
     /// Freezes it: its connections stay open and nothing answers.
     ///
     /// # Errors
