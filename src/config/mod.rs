@@ -6,14 +6,14 @@
 
 mod partitions;
 mod reader;
+mod security;
 mod source;
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, fs::File, io::Read, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use jiff::tz::TimeZone;
-use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
 
 use crate::{
@@ -199,6 +199,7 @@ fn kafka_settings(reader: &mut Reader) -> Option<kafka::Settings> {
             && port.parse::<u16>().is_ok_and(|port| port > 0))
         .then(|| broker.to_owned())
     });
+    let security = security::kafka(reader);
     let client_id = reader.text("kafka.client_id", "vendas");
     let fetch_max_bytes = reader.integer("kafka.fetch_max_bytes", MIB, KIB..=100 * MIB);
     let read_ahead = reader.integer("kafka.read_ahead", 2, 1..=64);
@@ -207,6 +208,7 @@ fn kafka_settings(reader: &mut Reader) -> Option<kafka::Settings> {
     let timeout = reader.duration("kafka.timeout", "10s", Duration::from_millis(100)..=MAX_TIMEOUT);
     Some(kafka::Settings {
         brokers: brokers?,
+        security: security?,
         client_id: client_id?,
         fetch_max_bytes: fetch_max_bytes?,
         read_ahead: read_ahead?,
@@ -290,7 +292,8 @@ fn database(reader: &mut Reader) -> Option<store::Settings> {
     let host = reader.text("database.host", "localhost");
     let port = reader.integer("database.port", 5432, 1..=65_535);
     let user = reader.text("database.user", "postgres");
-    let password = password(reader);
+    let password = security::password(reader, "database.password", Some("postgres"));
+    let encryption = security::database(reader);
     let dbname = reader.text("database.dbname", "salesdb");
     let schema = schema(reader);
     let synchronous_commit =
@@ -306,6 +309,7 @@ fn database(reader: &mut Reader) -> Option<store::Settings> {
         port: port?,
         user: user?,
         password: password?,
+        encryption: encryption?,
         dbname: dbname?,
         schema: schema?,
         synchronous_commit: synchronous_commit?,
@@ -327,34 +331,6 @@ fn schema(reader: &mut Reader) -> Option<String> {
         return None;
     }
     Some(schema)
-}
-
-/// Longer than any password, shorter than a file named by mistake.
-const MAX_PASSWORD_BYTES: u64 = 64 * 1024;
-
-/// A file's content wins over the built-in default, and two passwords are one too many.
-fn password(reader: &mut Reader) -> Option<SecretString> {
-    let file = reader.optional_text("database.password_file");
-    if let (Some(_), true) = (&file, reader.is_set("database.password")) {
-        reader.problem(
-            "database.password_file",
-            "stands beside database.password, and only one of them can be right: remove one",
-        );
-    }
-    let literal = reader.secret("database.password", "postgres");
-    let Some(file) = file else {
-        return literal;
-    };
-    let mut content = String::new();
-    let read = File::open(&file)
-        .and_then(|file| file.take(MAX_PASSWORD_BYTES).read_to_string(&mut content));
-    match read {
-        Ok(_) => Some(content.trim_end_matches(['\r', '\n']).to_owned().into()),
-        Err(error) => {
-            reader.problem("database.password_file", &format!("names {file}, and: {error}"));
-            None
-        }
-    }
 }
 
 fn pipeline(reader: &mut Reader) -> Option<Pipeline> {

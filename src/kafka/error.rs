@@ -24,6 +24,14 @@ pub enum KafkaError {
         /// What it lacks.
         cause: String,
     },
+    /// A broker does not let us in, or we do not believe that it is one of ours: needs a person.
+    #[error("kafka broker {broker} {cause}")]
+    Denied {
+        /// Its address.
+        broker: String,
+        /// What it said or showed, and the remedy.
+        cause: String,
+    },
     /// The brokers refuse us: needs a person.
     #[error("kafka refuses topic {topic}: {cause}: check its name and grant READ and DESCRIBE")]
     Refused {

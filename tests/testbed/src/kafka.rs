@@ -59,9 +59,18 @@ Configuration:
 pub struct KafkaOptions {
     properties: BTreeMap<String, String>,
     jvm: Vec<String>,
+    doors: Vec<(String, String, u16)>,
 }
 
 impl KafkaOptions {
+    /// A further listener: its name, its security protocol (`SSL`, `SASL_SSL`, `SASL_PLAINTEXT`) and
+    /// the port of 127.0.0.1 that it is to have. It is advertised as `localhost`.
+    #[must_use]
+    pub fn door(mut self, name: &str, protocol: &str, port: u16) -> Self {
+        self.doors.push((name.to_owned(), protocol.to_owned(), port));
+        self
+    }
+
     /// A line of the broker's server.properties, in addition to the usual ones or in place of one.
     #[must_use]
     pub fn property(mut self, name: &str, value: &str) -> Self {
@@ -125,8 +134,17 @@ impl KafkaOptions {
         let address = format!("127.0.0.1:{port}");
         let controller = format!("127.0.0.1:{quorum}");
         let client = format!("PLAINTEXT://{address}");
-        properties.insert("listeners".into(), format!("{client},CONTROLLER://{controller}"));
-        properties.insert("advertised.listeners".into(), client);
+        let mut listeners = format!("{client},CONTROLLER://{controller}");
+        let mut advertised = client;
+        let mut protocols = "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT".to_owned();
+        for (name, protocol, port) in &self.doors {
+            listeners.push_str(&format!(",{name}://127.0.0.1:{port}"));
+            advertised.push_str(&format!(",{name}://localhost:{port}"));
+            protocols.push_str(&format!(",{name}:{protocol}"));
+        }
+        properties.insert("listeners".into(), listeners);
+        properties.insert("advertised.listeners".into(), advertised);
+        properties.insert("listener.security.protocol.map".into(), protocols);
         properties.insert("controller.quorum.voters".into(), format!("1@{controller}"));
         properties.insert("log.dirs".into(), path("data").display().to_string());
         properties.extend(self.properties.clone());

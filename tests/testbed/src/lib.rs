@@ -12,6 +12,7 @@
 //! **Invariant:** nothing waits for a time; everything waits for a condition, with a deadline.
 
 mod bed;
+mod certificates;
 mod database;
 mod eventually;
 mod guard;
@@ -28,12 +29,14 @@ mod vendas;
 
 pub use anyhow::{Context, Error, Result, bail, ensure};
 pub use bed::Testbed;
+pub use certificates::{Authority, Certificate};
 pub use database::{Database, Table};
 pub use eventually::eventually;
 pub use guard::{Folder, end_everything};
 pub use kafka::{Kafka, KafkaOptions, Record};
 pub use librdkafka::{Header, Librdkafka, Log, RecordBatch, Step};
 pub use pgbouncer::Pgbouncer;
+pub use port::free as free_port;
 pub use postgres::{Postgres, PostgresOptions};
 pub use python::Python;
 pub use vendas::{Ended, Signal, Vendas, VendasCommand};
