@@ -3,10 +3,12 @@
 //!
 //! Whole streams are compared row by row: [`stream`] makes records that know what they mean,
 //! [`oracle`] says what they come to, [`witness`] watches every write from within the database, and
-//! [`stage`] puts the play on, for [`streams`], [`killed`] and [`several`].
+//! [`stage`] puts the play on, for [`streams`], [`faults`],
+//! [`killed`] and [`several`].
 
 mod check;
 mod configuration;
+mod faults;
 mod killed;
 mod offsets;
 mod oracle;
