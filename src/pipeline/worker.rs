@@ -260,6 +260,7 @@ impl Worker {
             StoreError::Fenced => return Ok(()),
             StoreError::Transient(cause) => {
                 self.shared.postgres.failed(Gravity::PassesByItself, cause);
+                return self.pauses.pause_during(&self.shared.postgres, &self.stop).await;
             }
             StoreError::Data(cause) | StoreError::Permanent(cause) => {
                 self.trouble

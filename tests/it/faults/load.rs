@@ -6,13 +6,13 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use testbed::{Database, Kafka, Result, Vendas};
+use testbed::{Database, Kafka, Result, Vendas, ensure, eventually};
 use tokio::{
     time::{MissedTickBehavior, interval},
     try_join,
 };
 
-use crate::stage::{Progress, Stage};
+use crate::stage::{DEADLINE, Progress, Stage, lines};
 
 /// Records that each of the partitions gets in a round, in which something fails once.
 pub(super) const SHARE: usize = 40;
@@ -96,6 +96,16 @@ impl<'k> Load<'k> {
     /// Waits until all that came in so far is accounted for.
     pub(super) async fn caught_up(&self, progress: &Progress, vendas: &Vendas) -> Result<usize> {
         progress.reach(self.stage.sent(), vendas).await
+    }
+
+    /// Waits until the log has said this so many times.
+    pub(super) async fn says(&self, vendas: &Vendas, text: &str, times: usize) -> Result<()> {
+        eventually(&format!("{text:?}, {times} times"), DEADLINE, async || {
+            let said = lines(&vendas.stderr()?, text);
+            ensure!(said >= times, "{said} times: {}", vendas.state());
+            Ok(())
+        })
+        .await
     }
 
     /// Checks that nothing was lost and nothing came twice, and prints the figures.
