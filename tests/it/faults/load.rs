@@ -12,7 +12,7 @@ use tokio::{
     try_join,
 };
 
-use crate::stage::{DEADLINE, Progress, Stage, lines};
+use crate::stage::{DEADLINE, Stage, lines};
 
 /// Records that each of the partitions gets in a round, in which something fails once.
 pub(super) const SHARE: usize = 40;
@@ -27,6 +27,8 @@ pub(super) struct Load<'k> {
     seed: u64,
     rounds: Cell<usize>,
     mended: RefCell<Vec<SystemTime>>,
+    longest: Cell<Duration>,
+    after: Cell<Duration>,
 }
 
 impl Load<'static> {
@@ -55,7 +57,9 @@ impl<'k> Load<'k> {
     }
 
     fn of(what: &'static str, seed: u64, stage: Stage<'k>) -> Self {
-        Self { stage, what, seed, rounds: Cell::new(0), mended: RefCell::default() }
+        let (rounds, mended) = (Cell::default(), RefCell::default());
+        let (longest, after) = (Cell::default(), Cell::default());
+        Self { stage, what, seed, rounds, mended, longest, after }
     }
 
     /// From now on the records of one more round come in.
@@ -93,9 +97,11 @@ impl<'k> Load<'k> {
         try_join!(sending, playing).map(|((), played)| played)
     }
 
-    /// Waits until all that came in so far is accounted for.
-    pub(super) async fn caught_up(&self, progress: &Progress, vendas: &Vendas) -> Result<usize> {
-        progress.reach(self.stage.sent(), vendas).await
+    /// Waits until all that came in so far is accounted for. What it took is measured here, since a
+    /// later crash may take it back.
+    pub(super) async fn caught_up(&self, vendas: &Vendas) -> Result<()> {
+        self.stage.progress().await?.reach(self.stage.sent(), vendas).await?;
+        self.measure().await
     }
 
     /// Waits until the log has said this so many times.
@@ -111,16 +117,21 @@ impl<'k> Load<'k> {
     /// Checks that nothing was lost and nothing came twice, and prints the figures.
     pub(super) async fn settle(&self) -> Result<()> {
         self.stage.expect_all().await?;
+        self.measure().await?;
+        let (what, times, records) = (self.what, self.mended.borrow().len(), self.stage.sent());
+        let [longest, after] = [&self.longest, &self.after].map(|time| time.get().as_millis());
+        let seed = self.seed;
+        println!("| {what} | {times} | {records} | 0 | 0 | {longest} ms | {after} ms | {seed} |");
+        Ok(())
+    }
+
+    async fn measure(&self) -> Result<()> {
         let waits = self.waits().await?;
-        let longest = waits.iter().map(|wait| wait.lasted()).max().unwrap_or_default();
-        let after = self.mended.borrow().iter().map(|at| after(*at, &waits)).max();
-        let after = after.map_or("".to_owned(), |after| format!("{:.2} s", after.as_secs_f64()));
-        let (what, seed, records) = (self.what, self.seed, self.stage.sent());
-        let times = self.mended.borrow().len();
-        println!(
-            "| {what} | {times} | {records} | 0 | 0 | {:.2} s | {after} | {seed} |",
-            longest.as_secs_f64()
-        );
+        let longest = waits.iter().map(Wait::lasted).max().unwrap_or_default();
+        self.longest.set(self.longest.get().max(longest));
+        let last = self.mended.borrow().last().copied();
+        let after = last.map(|mended| after(mended, &waits)).unwrap_or_default();
+        self.after.set(self.after.get().max(after));
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use testbed::{Postgres, PostgresOptions, Result, ensure};
 
 use super::{load::Load, seed, times};
 use crate::{
-    stage::{LANES, lines, terminate},
+    stage::{LANES, Stage, lines, terminate},
     stream::Dice,
 };
 
@@ -66,6 +66,25 @@ async fn it_outlives_postgresql_going_down_with_durable_commits_in_flight() -> R
     Ok(())
 }
 
+#[tokio::test]
+async fn what_a_crash_took_back_is_done_again_where_nothing_more_comes() -> Result<()> {
+    let postgres = that_puts_off_what_it_may().await?;
+    let stage = Stage::with(postgres.database().await?, seed(9)?, 20).await?;
+    let vendas = stage.vendas(["run"]).start()?;
+    let mut taken_back = 0;
+    for _ in 0..2 {
+        stage.send(10).await?;
+        stage.progress().await?.reach(stage.sent(), &vendas).await?;
+        postgres.kill()?;
+        postgres.restart().await?;
+        let progress = stage.progress().await?;
+        taken_back += stage.sent() - progress.records().await?;
+        progress.reach(stage.sent(), &vendas).await?;
+    }
+    ensure!(taken_back > 0, "the crash took nothing back");
+    stage.expect_all().await
+}
+
 /// A PostgreSQL that keeps to itself, for as long as it may, what need not be durable at once.
 async fn that_puts_off_what_it_may() -> Result<Postgres> {
     let options = PostgresOptions::default();
@@ -103,14 +122,13 @@ async fn outlives(
             load.says(&vendas, "paused", before + 1).await?;
             postgres.restart().await?;
             load.mended();
-            let progress = load.stage.progress().await?;
-            taken_back += usize::from(progress.records().await? < seen);
-            load.caught_up(&progress, &vendas).await?;
+            taken_back += usize::from(load.stage.progress().await?.records().await? < seen);
+            load.caught_up(&vendas).await?;
         }
         Ok(())
     })
     .await?;
-    load.caught_up(&load.stage.progress().await?, &vendas).await?;
+    load.caught_up(&vendas).await?;
     let ended = terminate(vendas).await?;
     for (text, said) in ["paused", "going on"].map(|text| (text, lines(&ended.stderr, text))) {
         // Without a postmaster some connections still serve, and it goes on for a moment.
