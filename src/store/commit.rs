@@ -116,7 +116,8 @@ impl<'a> Session<'a> {
     ) -> Result<(Committed, ProcessedBatch), StoreError> {
         let (span, orders) = (batch.span(), batch.orders());
         // Constraints that wait for the transaction's end would name no order.
-        self.execute("BEGIN; SET CONSTRAINTS ALL IMMEDIATE").await?;
+        let begin = self.store.begin();
+        self.execute(&format!("{begin}; SET CONSTRAINTS ALL IMMEDIATE")).await?;
         let (mut committed, mut causes) = (Vec::new(), Vec::new());
         let mut parts = vec![batch];
         while let Some(part) = parts.pop() {

@@ -136,6 +136,13 @@ impl Store {
         Lent::take(&self.pool, &self.server).await
     }
 
+    /// Begins a transaction that the server ends by itself if it hears nothing more of it, as when the
+    /// connection falls silent: its locks would shut everybody out for hours (tcp(7)).
+    fn begin(&self) -> String {
+        let patience = self.server.statement_timeout.as_millis().max(1);
+        format!("BEGIN; SET LOCAL idle_in_transaction_session_timeout = {patience}")
+    }
+
     /// `sql` with the schema's name in it.
     fn sql(&self, sql: &str) -> String {
         sql.replace("{schema}", &quote_identifier(&self.schema))

@@ -5,6 +5,7 @@
 //! has everything fail ten times as often, `VENDAS_TEST_SEED` chooses other moments for it.
 
 mod load;
+mod network;
 mod postgres;
 mod program;
 

@@ -44,6 +44,8 @@ pub enum Cut {
     BeforeRequest,
     /// The server has the statement with its parameters, but not the order to carry it out.
     WithinRequest,
+    /// The server has carried out a transaction of several statements, but hears no COMMIT.
+    BeforeEnd,
     /// The server has committed, and the client hears nothing of it.
     BeforeAnswer,
     /// The server has committed, and of its answer only the end is missing.

@@ -135,7 +135,7 @@ impl Conversation {
             b'Q' => {
                 let commits = texts.next().is_some_and(|text| text == b"COMMIT");
                 let at = armed.filter(|_| commits);
-                if matches!(at, Some(Cut::BeforeRequest | Cut::WithinRequest)) {
+                if matches!(at, Some(Cut::BeforeRequest | Cut::WithinRequest | Cut::BeforeEnd)) {
                     return Step::Cut;
                 }
                 self.asked.push_back(at);
