@@ -12,6 +12,9 @@ use tracing::{error, info, warn};
 /// How long an outage stays silent between two of its log lines.
 pub const REMIND_AFTER: Duration = Duration::from_secs(60);
 
+/// Outages up to this long are hardly worth the name.
+const FLICKER: Duration = Duration::from_millis(500);
+
 /// One server's state, shared by all who talk to it, so that an outage is told once and not by each.
 #[derive(Debug)]
 pub struct Outage {
@@ -78,11 +81,15 @@ impl Outage {
         if let Some(outage) = ended {
             let elapsed_ms = outage.since.elapsed().as_millis();
             info!(server = self.server, attempts = outage.attempts, elapsed_ms, "going on");
-            self.ended.notify_waiters();
+            // One that flickers, as when there are too few connections, wakes nobody: they would all
+            // come at once, each time.
+            if outage.since.elapsed() > FLICKER {
+                self.ended.notify_waiters();
+            }
         }
     }
 
-    /// Waits until somebody finds that the outage is over.
+    /// Waits until somebody finds that the outage is over, which must have lasted a while.
     pub async fn over(&self) {
         self.ended.notified().await;
     }

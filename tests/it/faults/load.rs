@@ -12,7 +12,7 @@ use tokio::{
     try_join,
 };
 
-use crate::stage::{DEADLINE, Stage, lines};
+use crate::stage::{DEADLINE, LANES, Stage, lines};
 
 /// Records that each of the partitions gets in a round, in which something fails once.
 pub(super) const SHARE: usize = 40;
@@ -97,10 +97,11 @@ impl<'k> Load<'k> {
         try_join!(sending, playing).map(|((), played)| played)
     }
 
-    /// Waits until all that came in so far is accounted for. What it took is measured here, since a
+    /// Waits until all records of the rounds so far have come in and are accounted for. What it took is measured here, since a
     /// later crash may take it back.
     pub(super) async fn caught_up(&self, vendas: &Vendas) -> Result<()> {
-        self.stage.progress().await?.reach(self.stage.sent(), vendas).await?;
+        let records = self.rounds.get() * SHARE * LANES;
+        self.stage.progress().await?.reach(records, vendas).await?;
         self.measure().await
     }
 

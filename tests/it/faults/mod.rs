@@ -4,6 +4,8 @@
 //! Each test prints a line of figures, which docs/reliability.md keeps. `VENDAS_TEST_FAULTS=10`
 //! has everything fail ten times as often, `VENDAS_TEST_SEED` chooses other moments for it.
 
+mod database;
+mod disk;
 mod load;
 mod network;
 mod postgres;

@@ -13,6 +13,7 @@
 
 mod bed;
 mod database;
+mod disk;
 mod eventually;
 mod guard;
 mod install;
@@ -29,6 +30,7 @@ mod vendas;
 pub use anyhow::{Context, Error, Result, bail, ensure};
 pub use bed::Testbed;
 pub use database::{Database, Table};
+pub use disk::SmallDisk;
 pub use eventually::eventually;
 pub use guard::{Folder, end_everything};
 pub use kafka::{Kafka, KafkaCluster, KafkaOptions, Record};

@@ -342,7 +342,7 @@ impl Postgres {
 }
 
 /// PostgreSQL refuses to run as root: who else there is. `None`: this user will do.
-fn unprivileged() -> Result<Option<User>> {
+pub(crate) fn unprivileged() -> Result<Option<User>> {
     if !geteuid().is_root() {
         return Ok(None);
     }
