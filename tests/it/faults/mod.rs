@@ -6,7 +6,9 @@
 
 mod database;
 mod disk;
+mod kafka;
 mod load;
+mod logs;
 mod network;
 mod postgres;
 mod program;

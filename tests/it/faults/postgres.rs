@@ -102,7 +102,7 @@ async fn outlives(
     what: &'static str,
     synchronous_commit: &str,
 ) -> Result<usize> {
-    let (outages, seed) = (times(3)?, seed(3)?);
+    let (outages, seed) = (times(2)?, seed(3)?);
     let load = Load::with(what, postgres.database().await?, seed, outages).await?;
     let mut dice = Dice::new(seed);
     let mut taken_back = 0;
