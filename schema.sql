@@ -172,13 +172,15 @@ CREATE TABLE IF NOT EXISTS partitions (
     partition INT NOT NULL,
     topic_id UUID NOT NULL,
     next_offset BIGINT NOT NULL CHECK (next_offset >= 0),
+    leader_epoch INT,
     moved_by UUID NOT NULL,
     moved_at TIMESTAMPTZ NOT NULL DEFAULT now(),
     UNIQUE (topic, partition, next_offset)
 );
 
 -- Records that became no order, with the bytes as they were and the reason. The bytes can hold
--- personal data.
+-- personal data. A letter is open until it is replayed, which makes it the order that order_id and
+-- numbered then name, or until it is discarded.
 CREATE TABLE IF NOT EXISTS dead_letters (
     id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     topic TEXT NOT NULL,
@@ -191,8 +193,20 @@ CREATE TABLE IF NOT EXISTS dead_letters (
     detail TEXT NOT NULL,
     failed_at TIMESTAMPTZ NOT NULL DEFAULT now(),
     replayed_at TIMESTAMPTZ,
+    order_id TEXT,
+    numbered BOOLEAN,
+    discarded_at TIMESTAMPTZ,
+    discarded_because TEXT,
     UNIQUE (topic_id, partition, record_offset)
 );
+
+-- Open letters are listed and replayed in the order in which they failed.
+CREATE INDEX IF NOT EXISTS dead_letters_open ON dead_letters (failed_at, id)
+WHERE replayed_at IS NULL AND discarded_at IS NULL;
+
+-- Whether an order came from a letter, and so how old it is.
+CREATE INDEX IF NOT EXISTS dead_letters_replayed ON dead_letters (order_id, numbered)
+WHERE replayed_at IS NOT NULL;
 
 -- The steps that this schema has taken; a newer vendas adds its own.
 CREATE TABLE IF NOT EXISTS schema_version (

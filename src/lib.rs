@@ -2,7 +2,8 @@
 //! in PostgreSQL **exactly once**.
 //!
 //! [`kafka`] reads, [`order`] understands a record, [`process`] a batch of them in parallel, [`store`]
-//! commits it, and [`pipeline`] carries it from one to the other; [`report`] shows what came of it.
+//! commits it, and [`pipeline`] carries it from one to the other; [`replay`] does so with the dead
+//! letters among them, once more; [`report`] shows what came of it.
 //! [`simulate`] makes orders where there is no shop to send them. [`config`] says with which
 //! settings, and [`cli`] is how a person starts it all.
 //!
@@ -21,6 +22,7 @@ pub mod order;
 pub mod outage;
 pub mod pipeline;
 pub mod process;
+pub mod replay;
 pub mod report;
 pub mod simulate;
 pub mod store;

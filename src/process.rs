@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::{
-    kafka::{Batch, NextOffset, Record, Span, TopicPartition},
+    kafka::{Batch, NextOffset, Position, Record, Span, TopicPartition},
     order::{Order, Reason, Rejection, Rules},
 };
 
@@ -17,6 +17,7 @@ use crate::{
 pub struct ProcessedBatch {
     partition: TopicPartition,
     span: Span,
+    leader_epoch: Option<i32>,
     outcomes: Vec<Outcome>,
 }
 
@@ -40,6 +41,12 @@ impl ProcessedBatch {
     #[must_use]
     pub const fn span(&self) -> Span {
         self.span
+    }
+
+    /// Where the partition goes on behind this batch.
+    #[must_use]
+    pub const fn end(&self) -> Position {
+        Position { next_offset: self.span.to(), leader_epoch: self.leader_epoch }
     }
 
     /// One for each record, in the order of their offsets.
@@ -68,7 +75,12 @@ impl ProcessedBatch {
             return Err(self);
         };
         let outcomes = self.outcomes.split_off(middle);
-        let second = Self { partition: self.partition.clone(), span: second, outcomes };
+        let second = Self {
+            partition: self.partition.clone(),
+            span: second,
+            leader_epoch: self.leader_epoch,
+            outcomes,
+        };
         Ok((Self { span: first, ..self }, second))
     }
 
@@ -79,8 +91,30 @@ impl ProcessedBatch {
         let (first, last) = (parts.first()?, parts.last()?);
         let (partition, span) =
             (first.partition.clone(), Span::new(first.span.from(), last.span.to())?);
+        let leader_epoch = last.leader_epoch;
         let outcomes = parts.into_iter().flat_map(|part| part.outcomes).collect();
-        Some(Self { partition, span, outcomes })
+        Some(Self { partition, span, leader_epoch, outcomes })
+    }
+
+    /// Ends the batch before its first record that is no order; the batch itself if all are.
+    ///
+    /// # Errors
+    /// [`Cut`], with what lies before that record.
+    pub fn until_dead_letter(mut self) -> Result<Self, Box<Cut>> {
+        let Some(index) = self.outcomes.iter().position(|outcome| outcome.result.is_err()) else {
+            return Ok(self);
+        };
+        let mut outcomes = self.outcomes.split_off(index).into_iter();
+        match outcomes.next() {
+            Some(Outcome { record, result: Err(rejection) }) => {
+                let span =
+                    NextOffset::new(record.offset).and_then(|to| Span::new(self.span.from(), to));
+                let before = span.map(|span| Self { span, ..self });
+                Err(Box::new(Cut { before, offset: record.offset, rejection }))
+            }
+            // It was found to be none.
+            Some(_) | None => Ok(self),
+        }
     }
 
     /// The same batch with all its orders turned into dead letters for the same reason.
@@ -98,33 +132,57 @@ impl ProcessedBatch {
     }
 }
 
-/// Understands every record of `batch` by `rules`, each in a task of its own.
-///
-/// A task that panics makes its own record a dead letter ([`Reason::Panicked`]) and disturbs no
-/// other.
+/// A batch that ends before a record that is no order.
+#[derive(Debug)]
+pub struct Cut {
+    /// What lies before that record, unless that is nothing.
+    pub before: Option<ProcessedBatch>,
+    /// The record's offset.
+    pub offset: i64,
+    /// Why it is no order.
+    pub rejection: Rejection,
+}
+
+/// Understands every record of `batch` by `rules`, as [`understand_each`] does.
 pub async fn process(
     partition: &TopicPartition,
     batch: Batch,
     rules: &Arc<Rules>,
 ) -> ProcessedBatch {
-    let span = batch.span();
+    let (span, leader_epoch) = (batch.span(), batch.leader_epoch());
     let records = batch.into_records();
-    let tasks: Vec<_> = records
-        .iter()
-        .map(|record| {
-            let (payload, rules) = (record.payload.clone(), Arc::clone(rules));
+    let results = understand_each(records.iter().map(|record| record.payload.clone()), rules).await;
+    let outcomes = records
+        .into_iter()
+        .zip(results)
+        .map(|(record, result)| Outcome { record, result })
+        .collect();
+    ProcessedBatch { partition: partition.clone(), span, leader_epoch, outcomes }
+}
+
+/// Understands payloads by `rules`, each in a task of its own; the results stand in their order.
+///
+/// A task that panics makes its own record a dead letter ([`Reason::Panicked`]) and disturbs no
+/// other.
+pub async fn understand_each(
+    payloads: impl IntoIterator<Item = Option<Bytes>>,
+    rules: &Arc<Rules>,
+) -> Vec<Result<Order, Rejection>> {
+    let tasks: Vec<_> = payloads
+        .into_iter()
+        .map(|payload| {
+            let rules = Arc::clone(rules);
             tokio::spawn(async move { understand(&rules, payload.as_ref()) })
         })
         .collect();
-    let mut outcomes = Vec::with_capacity(records.len());
-    for (record, task) in records.into_iter().zip(tasks) {
-        let result = task.await.unwrap_or_else(|_| {
+    let mut results = Vec::with_capacity(tasks.len());
+    for task in tasks {
+        results.push(task.await.unwrap_or_else(|_| {
             let detail = "the program failed on this record: report it as a defect".to_owned();
             Err(Rejection::new(Reason::Panicked, detail))
-        });
-        outcomes.push(Outcome { record, result });
+        }));
     }
-    ProcessedBatch { partition: partition.clone(), span, outcomes }
+    results
 }
 
 fn understand(rules: &Rules, payload: Option<&Bytes>) -> Result<Order, Rejection> {
@@ -156,7 +214,7 @@ pub(crate) mod tests {
         let rules = Rules { vocabulary: Vocabulary::default(), shop_timezone: TimeZone::UTC };
         let partition =
             TopicPartition { topic: "t".into(), partition: 0, topic_id: uuid::Uuid::nil() };
-        process(&partition, Batch::new(span, records), &Arc::new(rules)).await
+        process(&partition, Batch::new(span, None, records), &Arc::new(rules)).await
     }
 
     #[tokio::test]
@@ -171,6 +229,19 @@ pub(crate) mod tests {
         let rejoined = ProcessedBatch::rejoined(vec![first, second, third]).unwrap();
         assert_eq!(rejoined.span(), span);
         assert_eq!((rejoined.outcomes().len(), rejoined.orders()), (3, 1));
+    }
+
+    #[tokio::test]
+    async fn a_batch_ends_before_its_first_dead_letter() {
+        let order = r#"{"order_id": "a", "total": 1}"#;
+        let cut = processed(&[order, order, "{}", order]).await.until_dead_letter().unwrap_err();
+        let before = cut.before.unwrap();
+        assert_eq!((before.span().to_string(), before.orders()), ("[5, 12)".to_owned(), 2));
+        assert_eq!((cut.offset, cut.rejection.reason().code()), (12, "missing_identity"));
+        // The gap before it is worked all the same.
+        let cut = processed(&["{}"]).await.until_dead_letter().unwrap_err();
+        assert_eq!(cut.before.unwrap().span().to_string(), "[5, 10)");
+        assert_eq!(processed(&[order]).await.until_dead_letter().unwrap().orders(), 1);
     }
 
     #[tokio::test]

@@ -42,6 +42,12 @@ async fn kafka(config: &Config) -> Vec<Line> {
         Err(error) => return vec![Err(format!("kafka: {error}: check kafka.brokers"))],
     };
     let mut lines = vec![Ok(format!("kafka: {brokers} answers"))];
+    if let Some(group) = &config.group {
+        lines.push(match kafka.members(group).await {
+            Ok(members) => Ok(format!("group {group}: {} instances are in it", members.len())),
+            Err(error) => Err(format!("group {group}: {error}")),
+        });
+    }
     for state in states {
         lines.push(match state {
             TopicState::Missing { topic } => Err(format!(

@@ -4,7 +4,7 @@ use std::{fmt, io, process::ExitCode};
 
 use crate::{
     config::Problems,
-    kafka::{KafkaError, ProduceError},
+    kafka::{GroupError, KafkaError, ProduceError},
     pipeline::RunError,
     store::StoreError,
 };
@@ -79,6 +79,12 @@ impl From<RunError> for CliError {
 
 impl From<KafkaError> for CliError {
     fn from(error: KafkaError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<GroupError> for CliError {
+    fn from(error: GroupError) -> Self {
         Self::Failed(error.to_string())
     }
 }

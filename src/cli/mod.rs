@@ -1,6 +1,7 @@
 //! The command line: what can be asked, and who answers it.
 
 mod check;
+mod dead_letters;
 mod error;
 mod logging;
 mod offsets;
@@ -23,6 +24,8 @@ use uuid::Uuid;
 
 pub use error::CliError;
 
+use dead_letters::DeadLettersCommand;
+
 use crate::{
     config::{self, Config, FILE_VARIABLE, Flag, PREFIX, Problem, Problems, Sources},
     pipeline::{self, Until},
@@ -44,6 +47,8 @@ Examples:
   vendas simulate --rate 100/s                let a shop that doesn't exist sell
   vendas check                                is everything in order?
   vendas offsets show --format json           how far is each partition, and what is its lag?
+  vendas dead-letters list --counts           what became no order, and why?
+  vendas dead-letters replay --all            understand it anew, with what is corrected now
   vendas report --watch --top 10              what sells best, live
   vendas report --format csv > totals.csv     all products, exact
   vendas verify                               are the totals what the orders come to?";
@@ -83,6 +88,9 @@ enum Command {
         /// Stop with exit code 0 once everything is committed that is there now.
         #[arg(long)]
         until_end: bool,
+        /// pipeline.on_dead_letter: record, or halt the partition.
+        #[arg(long, value_name = "WHAT")]
+        on_dead_letter: Option<String>,
     },
     /// Tell whether configuration, servers, topics, tables and privileges are in order.
     Check,
@@ -94,6 +102,11 @@ enum Command {
     Offsets {
         #[command(subcommand)]
         command: OffsetsCommand,
+    },
+    /// Find, look at, replay, discard and delete the records that became no order.
+    DeadLetters {
+        #[command(subcommand)]
+        command: DeadLettersCommand,
     },
     /// Show what each product has sold, and its share of the whole.
     Report(report::Arguments),
@@ -158,7 +171,10 @@ pub fn run(
         Err(error) if !error.use_stderr() => return Ok(error.print()?),
         Err(error) => return Err(CliError::Usage(error)),
     };
-    let sources = sources(cli.settings, environment)?;
+    let mut sources = sources(cli.settings, environment)?;
+    if let Command::Run { on_dead_letter: Some(value), .. } = &cli.command {
+        sources.flags.push(flag("--on-dead-letter", "pipeline.on_dead_letter", value.clone()));
+    }
     let config = config::load(&sources)?;
     logging::start(&config.log);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -174,7 +190,7 @@ async fn dispatch(
     environment: &[(String, String)],
 ) -> Result<(), CliError> {
     match command {
-        Command::Run { until_end } => work(config, until_end).await,
+        Command::Run { until_end, .. } => work(config, until_end).await,
         Command::Check => check::check(config).await,
         Command::Produce(arguments) => produce::produce(config, arguments).await,
         Command::Simulate(arguments) => simulate::simulate(config, arguments).await,
@@ -184,6 +200,7 @@ async fn dispatch(
         Command::Offsets { command: OffsetsCommand::Reset { partition, to, yes } } => {
             offsets::reset(config, partition, to, yes).await
         }
+        Command::DeadLetters { command } => dead_letters::dead_letters(config, command).await,
         Command::Report(arguments) => report::report(config, arguments, environment).await,
         Command::Verify { format } => verify::verify(config, format).await,
         Command::Schema { apply: false } => print(SCHEMA),
@@ -230,7 +247,7 @@ fn sources(
         ("--brokers", "kafka.brokers", settings.brokers),
         ("--topics", "kafka.topics", settings.topics),
     ] {
-        flags.extend(value.map(|value| Flag { name: name.to_owned(), key: key.to_owned(), value }));
+        flags.extend(value.map(|value| flag(name, key, value)));
     }
     flags.extend(settings.set.into_iter().map(|(key, value)| Flag {
         name: format!("--set {key}"),
@@ -238,6 +255,10 @@ fn sources(
         value,
     }));
     Ok(Sources { file, environment, flags })
+}
+
+fn flag(name: &str, key: &str, value: String) -> Flag {
+    Flag { name: name.to_owned(), key: key.to_owned(), value }
 }
 
 /// All variables as text, which those of our prefix have to be.

@@ -4,11 +4,12 @@ use std::{collections::HashMap, str::FromStr, sync::Arc};
 
 use comfy_table::{CellAlignment, Table, presets::NOTHING};
 use serde::Serialize;
+use uuid::Uuid;
 
 use super::{CliError, Format, print, store};
 use crate::{
     config::Config,
-    kafka::{Kafka, NextOffset, OffsetAt, TopicPartition, TopicState},
+    kafka::{Kafka, MemberSeen, NextOffset, OffsetAt, TopicPartition, TopicState},
     pipeline::RunError,
 };
 
@@ -47,6 +48,11 @@ struct Line {
     log_end: i64,
     /// Offsets from the next one to the log's end; all from its start where nothing was worked yet.
     lag: i64,
+    /// The instance that moved the next offset last.
+    moved_by: Option<Uuid>,
+    /// The instance that has the partition in the group now, and its host.
+    member: Option<String>,
+    host: Option<String>,
 }
 
 pub(super) async fn show(config: &Config, format: Format) -> Result<(), CliError> {
@@ -57,7 +63,7 @@ pub(super) async fn show(config: &Config, format: Format) -> Result<(), CliError
                 .map_err(|error| CliError::Failed(error.to_string()))?;
             print(&format!("{json}\n"))
         }
-        Format::Table => print(&format!("{}\n", table(&lines))),
+        Format::Table => print(&format!("{}\n", table(&lines, config.group.is_some()))),
     }
 }
 
@@ -73,11 +79,22 @@ async fn lines(config: &Config) -> Result<Vec<Line>, CliError> {
     } else {
         Vec::new()
     };
-    let rows: HashMap<_, _> =
-        rows.into_iter().map(|row| (row.partition, row.next_offset)).collect();
+    let rows: HashMap<_, _> = rows.into_iter().map(|row| (row.partition.clone(), row)).collect();
+    let mut members = HashMap::new();
+    if let Some(group) = &config.group {
+        for MemberSeen { id, host, assigned } in kafka.members(group).await? {
+            let has = assigned.into_iter().map(|partition| (partition, (id.clone(), host.clone())));
+            members.extend(has);
+        }
+    }
     let lines = earliest.into_iter().zip(ends).map(|((partition, earliest), (_, end))| {
-        let next_offset = rows.get(&partition).copied();
+        let row = rows.get(&partition);
+        let next_offset = row.map(|row| row.next_offset);
+        let (member, host) = members.remove(&partition).unzip();
         Line {
+            moved_by: row.map(|row| row.moved_by),
+            member,
+            host,
             next_offset: next_offset.map(NextOffset::get),
             log_end: end.get(),
             lag: next_offset.unwrap_or(earliest).lag(end),
@@ -101,19 +118,29 @@ async fn partitions(kafka: &Kafka, config: &Config) -> Result<Vec<TopicPartition
     Ok(all)
 }
 
-fn table(lines: &[Line]) -> Table {
+fn table(lines: &[Line], in_group: bool) -> Table {
+    let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    let mut header = vec!["topic", "partition", "next offset", "log end", "lag", "moved by"];
+    if in_group {
+        header.extend(["member", "host"]);
+    }
     let mut table = Table::new();
-    table.load_style(NOTHING).set_header(["topic", "partition", "next offset", "log end", "lag"]);
+    table.load_style(NOTHING).set_header(header);
     for line in lines {
-        table.add_row([
+        let mut row = vec![
             line.topic.to_string(),
             line.partition.to_string(),
-            line.next_offset.map_or_else(|| "-".to_owned(), |offset| offset.to_string()),
+            or_none(line.next_offset.map(|offset| offset.to_string())),
             line.log_end.to_string(),
             line.lag.to_string(),
-        ]);
+            or_none(line.moved_by.map(|instance| instance.to_string())),
+        ];
+        if in_group {
+            row.extend([or_none(line.member.clone()), or_none(line.host.clone())]);
+        }
+        table.add_row(row);
     }
-    for column in table.column_iter_mut().skip(1) {
+    for column in table.column_iter_mut().skip(1).take(4) {
         column.set_cell_alignment(CellAlignment::Right);
     }
     table

@@ -109,12 +109,7 @@ impl Request {
                     .map_err(|error| CliError::Failed(error.to_string()))?;
                 format!("{json}\n")
             }
-            Format::Csv => {
-                let csv = report::csv(totals, self.top)?;
-                let csv = String::from_utf8_lossy(&csv);
-                let shown = |line| report::visible(line) + "\n";
-                if terminal { csv.lines().map(shown).collect() } else { csv.into_owned() }
-            }
+            Format::Csv => report::csv_text(&report::csv(totals, self.top)?, terminal),
         })
     }
 }

@@ -4,6 +4,7 @@
 //! that by flags. [`load`] reports every problem at once, each with where it came from; what it
 //! returns needs no further checking.
 
+mod partitions;
 mod reader;
 mod source;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use crate::{
     store,
 };
 
+pub use partitions::Partitions;
 pub use reader::Problem;
 pub use source::{FILE_VARIABLE, Flag, PREFIX, Sources};
 
@@ -33,6 +35,12 @@ pub struct Config {
     pub kafka: kafka::Settings,
     /// The topics to work, each once.
     pub topics: Vec<Arc<str>>,
+    /// The partitions that are worked where no group shares them out.
+    pub partitions: Partitions,
+    /// The consumer group that shares the partitions out.
+    pub group: Option<Arc<str>>,
+    /// How long this instance works on without having reached its group.
+    pub session_timeout: Duration,
     /// Where a topic starts that was never worked before.
     pub start_from: StartFrom,
     /// How PostgreSQL is reached.
@@ -48,12 +56,14 @@ pub struct Config {
 }
 
 /// Where a topic starts that was never worked before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StartFrom {
     /// At the oldest record that Kafka still has.
     Earliest,
     /// Behind the newest one.
     Latest,
+    /// Where this consumer group left off.
+    Group(Arc<str>),
 }
 
 /// How the work is cut and kept in flight.
@@ -65,6 +75,17 @@ pub struct Pipeline {
     pub depth: usize,
     /// How long what is in flight may take to finish when the program is told to stop.
     pub shutdown_timeout: Duration,
+    /// What a record that is no order does.
+    pub on_dead_letter: OnDeadLetter,
+}
+
+/// What a record that is no order does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnDeadLetter {
+    /// It is recorded as a dead letter, and the work goes on.
+    Record,
+    /// It halts its partition.
+    Halt,
 }
 
 /// What is logged, and in which form.
@@ -129,10 +150,11 @@ pub fn keys() -> Vec<String> {
 fn config(reader: &mut Reader) -> Option<Config> {
     let kafka = kafka_settings(reader);
     let topics = topics(reader);
-    let start_from = reader.choice(
-        "kafka.start_from",
-        &[("earliest", StartFrom::Earliest), ("latest", StartFrom::Latest)],
-    );
+    let group = group(reader);
+    let session_timeout =
+        reader.duration("kafka.session_timeout", "45s", Duration::from_secs(1)..=MAX_TIMEOUT);
+    let partitions = partitions(reader, topics.as_deref());
+    let start_from = start_from(reader);
     let database = database(reader);
     let apply_schema = reader.flag("database.apply_schema", true);
     let pipeline = pipeline(reader);
@@ -142,6 +164,9 @@ fn config(reader: &mut Reader) -> Option<Config> {
     Some(Config {
         kafka: kafka?,
         topics: topics?,
+        partitions: partitions?,
+        group: group?,
+        session_timeout: session_timeout?,
         start_from: start_from?,
         database: database?,
         apply_schema: apply_schema?,
@@ -198,6 +223,58 @@ fn topics(reader: &mut Reader) -> Option<Vec<Arc<str>>> {
     Some(topics)
 }
 
+/// Where a topic starts: `earliest`, `latest`, or `group:NAME`.
+fn start_from(reader: &mut Reader) -> Option<StartFrom> {
+    let text = reader.text("kafka.start_from", "earliest")?;
+    match (text.as_str(), text.strip_prefix("group:")) {
+        ("earliest", _) => Some(StartFrom::Earliest),
+        ("latest", _) => Some(StartFrom::Latest),
+        (_, Some(group)) if !group.is_empty() => Some(StartFrom::Group(group.into())),
+        _ => {
+            let text = format!(
+                "is {text:?}, must be \"earliest\", \"latest\", or \"group:NAME\" for where that \
+                 consumer group left off"
+            );
+            reader.problem("kafka.start_from", &text);
+            None
+        }
+    }
+}
+
+/// The inner `None` is no group.
+#[expect(clippy::option_option, reason = "the outer one says that a problem was noted")]
+fn group(reader: &mut Reader) -> Option<Option<Arc<str>>> {
+    match reader.optional_text("kafka.group") {
+        Some(group) if group.is_empty() => {
+            reader.problem("kafka.group", "is empty, must be a name: leave it out for no group");
+            None
+        }
+        group => Some(group.map(Arc::from)),
+    }
+}
+
+fn partitions(reader: &mut Reader, topics: Option<&[Arc<str>]>) -> Option<Partitions> {
+    let chosen = reader.list(
+        "kafka.partitions",
+        &[],
+        "partitions of a topic, such as \"sales:0-3\" or \"sales:7\"",
+        Partitions::parse,
+    )?;
+    if !chosen.is_empty() && reader.is_set("kafka.group") {
+        reader.problem(
+            "kafka.partitions",
+            "stands beside kafka.group, which shares the partitions out: remove one of them",
+        );
+    }
+    for (topic, _) in &chosen {
+        if topics.is_some_and(|topics| !topics.contains(topic)) {
+            let text = format!("names the topic {topic:?}, which is not in kafka.topics");
+            reader.problem("kafka.partitions", &text);
+        }
+    }
+    Some(Partitions::new(chosen))
+}
+
 fn database(reader: &mut Reader) -> Option<store::Settings> {
     let host = reader.text("database.host", "localhost");
     let port = reader.integer("database.port", 5432, 1..=65_535);
@@ -207,6 +284,7 @@ fn database(reader: &mut Reader) -> Option<store::Settings> {
     let schema = schema(reader);
     let synchronous_commit =
         reader.choice("database.synchronous_commit", &[("off", false), ("on", true)]);
+    let prepared_statements = reader.flag("database.prepared_statements", true);
     let pool_size = reader.integer("database.pool_size", 4, 1..=1000);
     let shortest = Duration::from_millis(100);
     let connect_timeout = reader.duration("database.connect_timeout", "5s", shortest..=MAX_TIMEOUT);
@@ -220,6 +298,7 @@ fn database(reader: &mut Reader) -> Option<store::Settings> {
         dbname: dbname?,
         schema: schema?,
         synchronous_commit: synchronous_commit?,
+        prepared_statements: prepared_statements?,
         pool_size: pool_size?,
         connect_timeout: connect_timeout?,
         statement_timeout: statement_timeout?,
@@ -272,7 +351,16 @@ fn pipeline(reader: &mut Reader) -> Option<Pipeline> {
     let depth = reader.integer("pipeline.depth", 4, 1..=64);
     let shutdown_timeout =
         reader.duration("pipeline.shutdown_timeout", "30s", Duration::ZERO..=MAX_TIMEOUT);
-    Some(Pipeline { batch_size: batch_size?, depth: depth?, shutdown_timeout: shutdown_timeout? })
+    let on_dead_letter = reader.choice(
+        "pipeline.on_dead_letter",
+        &[("record", OnDeadLetter::Record), ("halt", OnDeadLetter::Halt)],
+    );
+    Some(Pipeline {
+        batch_size: batch_size?,
+        depth: depth?,
+        shutdown_timeout: shutdown_timeout?,
+        on_dead_letter: on_dead_letter?,
+    })
 }
 
 fn shop_timezone(reader: &mut Reader) -> Option<TimeZone> {

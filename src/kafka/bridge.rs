@@ -10,9 +10,12 @@ use std::io::{Cursor, Write};
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::{
     messages::{
-        CreateTopicsRequest, CreateTopicsResponse, FetchRequest, FetchResponse,
-        InitProducerIdRequest, InitProducerIdResponse, ListOffsetsRequest, ListOffsetsResponse,
-        MetadataRequest, MetadataResponse, ProduceRequest, ProduceResponse,
+        ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse, ConsumerGroupHeartbeatRequest,
+        ConsumerGroupHeartbeatResponse, CreateTopicsRequest, CreateTopicsResponse, FetchRequest,
+        FetchResponse, FindCoordinatorRequest, FindCoordinatorResponse, InitProducerIdRequest,
+        InitProducerIdResponse, ListOffsetsRequest, ListOffsetsResponse, MetadataRequest,
+        MetadataResponse, OffsetCommitRequest, OffsetCommitResponse, OffsetFetchRequest,
+        OffsetFetchResponse, ProduceRequest, ProduceResponse,
     },
     protocol::{Decodable, Encodable},
 };
@@ -90,6 +93,47 @@ impl Api for ProduceRequest {
     // By the topic's name; from 13 on it would be by its id, which brokers before 4.0 don't know.
     const VERSIONS: (i16, i16) = (9, 12);
     const FIRST_FLEXIBLE: i16 = 9;
+}
+
+impl Api for FindCoordinatorRequest {
+    type Response = FindCoordinatorResponse;
+    const NAME: &'static str = "FindCoordinator";
+    const KEY: ApiKey = ApiKey::FindCoordinator;
+    const VERSIONS: (i16, i16) = (4, 6);
+    const FIRST_FLEXIBLE: i16 = 3;
+}
+
+impl Api for ConsumerGroupHeartbeatRequest {
+    type Response = ConsumerGroupHeartbeatResponse;
+    const NAME: &'static str = "ConsumerGroupHeartbeat";
+    const KEY: ApiKey = ApiKey::Unknown(Int16(68));
+    const VERSIONS: (i16, i16) = (0, 1);
+    const FIRST_FLEXIBLE: i16 = 0;
+}
+
+impl Api for ConsumerGroupDescribeRequest {
+    type Response = ConsumerGroupDescribeResponse;
+    const NAME: &'static str = "ConsumerGroupDescribe";
+    const KEY: ApiKey = ApiKey::Unknown(Int16(69));
+    const VERSIONS: (i16, i16) = (0, 1);
+    const FIRST_FLEXIBLE: i16 = 0;
+}
+
+impl Api for OffsetCommitRequest {
+    type Response = OffsetCommitResponse;
+    const NAME: &'static str = "OffsetCommit";
+    const KEY: ApiKey = ApiKey::OffsetCommit;
+    // From 9 on with the member's epoch (KIP-848); by the topic's name.
+    const VERSIONS: (i16, i16) = (9, 9);
+    const FIRST_FLEXIBLE: i16 = 8;
+}
+
+impl Api for OffsetFetchRequest {
+    type Response = OffsetFetchResponse;
+    const NAME: &'static str = "OffsetFetch";
+    const KEY: ApiKey = ApiKey::OffsetFetch;
+    const VERSIONS: (i16, i16) = (8, 9);
+    const FIRST_FLEXIBLE: i16 = 6;
 }
 
 /// A request on its way out.

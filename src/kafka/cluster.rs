@@ -136,7 +136,11 @@ impl Cluster {
     }
 
     /// The topic called `name`; asked for anew unless there is an answer newer than `stale`.
-    async fn topic(&self, name: &Arc<str>, stale: Option<u64>) -> Result<Known, KafkaError> {
+    pub(super) async fn topic(
+        &self,
+        name: &Arc<str>,
+        stale: Option<u64>,
+    ) -> Result<Known, KafkaError> {
         let slot = Arc::clone(lock(&self.topics).entry(Arc::clone(name)).or_default());
         // Held while asking: those who wait here take the same answer.
         let mut known = slot.lock().await;
@@ -178,7 +182,8 @@ impl Cluster {
                     .map(|name| MetadataRequestTopic::default().with_name(Some(topic_name(name))))
                     .collect(),
             ));
-        let response = self.ask_anyone(request).await?;
+        let response = self.ask_anyone(request, judge_metadata).await?;
+        self.remember(&response);
         let addresses: HashMap<i32, String> = response
             .brokers
             .iter()
@@ -205,7 +210,12 @@ impl Cluster {
         Ok(topics)
     }
 
-    async fn ask_anyone(&self, request: MetadataRequest) -> Result<MetadataResponse, KafkaError> {
+    /// Asks one broker after the other until one gives an answer that `judge` finds no fault with.
+    pub(super) async fn ask_anyone<M: Api + Clone>(
+        &self,
+        request: M,
+        judge: impl Fn(&M::Response) -> Result<(), String>,
+    ) -> Result<M::Response, KafkaError> {
         let deadline = self.deadline();
         let candidates = lock(&self.candidates).clone();
         let mut causes = Vec::new();
@@ -215,15 +225,13 @@ impl Cluster {
             let others = u32::try_from(candidates.len() - asked).unwrap_or(u32::MAX);
             let share = (left / others.max(1)).max(SHORTEST_SHARE).min(left);
             match self.call(candidate, request.clone(), Instant::now() + share).await {
-                Ok(response) if response.error_code == 0 && !response.brokers.is_empty() => {
-                    self.remember(candidate, &response);
-                    return Ok(response);
-                }
-                Ok(response) => {
-                    let error = ResponseError::try_from_code(response.error_code);
-                    let error = error.map_or("knows no brokers".to_owned(), |e| e.to_string());
-                    causes.push(format!("{candidate}: {error}"));
-                }
+                Ok(response) => match judge(&response) {
+                    Ok(()) => {
+                        self.prefer(candidate);
+                        return Ok(response);
+                    }
+                    Err(cause) => causes.push(format!("{candidate}: {cause}")),
+                },
                 Err(error @ CallError::NoVersion(_)) => {
                     let (broker, cause) = (candidate.clone(), error.to_string());
                     return Err(KafkaError::Unsupported { broker, cause });
@@ -243,21 +251,40 @@ impl Cluster {
         Err(self.unreachable(causes.join("; ")))
     }
 
-    /// The one that answered is asked first from now on, then the others as they were configured,
-    /// then those that metadata names.
-    fn remember(&self, answered: &str, response: &MetadataResponse) {
-        let mut candidates = vec![answered.to_owned()];
+    /// The one that answered is asked first from now on.
+    fn prefer(&self, answered: &str) {
+        let mut candidates = lock(&self.candidates);
+        if let Some(place) = candidates.iter().position(|candidate| candidate == answered) {
+            candidates[..=place].rotate_right(1);
+        }
+    }
+
+    /// Who can be asked: the one that answered last, then the others as they were configured, then
+    /// those that metadata names.
+    fn remember(&self, response: &MetadataResponse) {
+        let mut candidates = lock(&self.candidates);
         let named = response.brokers.iter().map(|broker| address(&broker.host, broker.port));
-        for candidate in self.settings.brokers.iter().cloned().chain(named) {
-            if !candidates.contains(&candidate) {
-                candidates.push(candidate);
+        let answered: Vec<String> = candidates.first().cloned().into_iter().collect();
+        let all = answered.into_iter().chain(self.settings.brokers.iter().cloned()).chain(named);
+        let mut seen = Vec::new();
+        for candidate in all {
+            if !seen.contains(&candidate) {
+                seen.push(candidate);
             }
         }
-        *lock(&self.candidates) = candidates;
+        *candidates = seen;
     }
 
     pub(super) fn unreachable(&self, cause: String) -> KafkaError {
         KafkaError::Unreachable { brokers: self.settings.brokers.join(", "), cause }
+    }
+}
+
+fn judge_metadata(response: &MetadataResponse) -> Result<(), String> {
+    match ResponseError::try_from_code(response.error_code) {
+        Some(error) => Err(error.to_string()),
+        None if response.brokers.is_empty() => Err("knows no brokers".to_owned()),
+        None => Ok(()),
     }
 }
 
@@ -276,6 +303,6 @@ fn topic_from(topic: &MetadataResponseTopic, addresses: &HashMap<i32, String>) -
     Topic { id: topic.topic_id, partitions: partitions.collect() }
 }
 
-fn address(host: &str, port: i32) -> String {
+pub(super) fn address(host: &str, port: i32) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }

@@ -60,6 +60,22 @@ pub enum ReadError {
         /// The log's end (high watermark).
         log_end: NextOffset,
     },
+    /// What was read from `from` on is no longer in the log, which has other records there now: a
+    /// leader was elected that did not have them (KIP-320).
+    #[error(
+        "{partition} was read up to {next_offset}, but its log was truncated at {from}: what was \
+         read in [{from}, {next_offset}) is no longer in Kafka, and other records have its offsets; \
+         `vendas offsets reset --partition {number} --to {from}` reads those",
+        number = .partition.partition
+    )]
+    Truncated {
+        /// The partition.
+        partition: TopicPartition,
+        /// Where we wanted to read on.
+        next_offset: NextOffset,
+        /// The first offset at which the log differs from what was read.
+        from: NextOffset,
+    },
     /// Metadata shows another topic of the same name (KIP-516).
     #[error(
         "topic of {partition} was recreated: its id was {} and is {topic_id}: \

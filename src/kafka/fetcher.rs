@@ -242,7 +242,8 @@ impl Fetcher {
             let partition = FetchPartition::default()
                 .with_partition(subscription.partition.partition)
                 .with_current_leader_epoch(subscription.leader_epoch)
-                .with_fetch_offset(subscription.position.get())
+                .with_fetch_offset(subscription.position.next_offset.get())
+                .with_last_fetched_epoch(subscription.position.leader_epoch.unwrap_or(-1))
                 .with_partition_max_bytes(self.limits.partition_bytes);
             let id = subscription.partition.topic_id;
             match topics.iter_mut().find(|topic| topic.topic_id == id) {

@@ -5,19 +5,23 @@
 //! accounts for. `cluster` knows who leads what; `fetcher` polls, one task a broker for the
 //! `subscription`s of all the partitions it leads; `reader` gets chunks from there and has them
 //! decoded (`decode`, with `header`, `wire` and `compression` below it); `search` finds the way back
-//! when a leader is lost. A [`Producer`] sends. All stand on `connection`, which `bridge` makes out of two libraries.
+//! when a leader is lost. A [`Producer`] sends. A [`GroupMember`] hears from its `coordinator` which partitions are
+//! its own. All stand on `connection`, which `bridge` makes out of two libraries.
 //!
 //! - **Invariant:** every call has a deadline, and nothing waits for a broker without one.
 //! - **Invariant:** no record batch makes it panic, or allocate beyond [`Settings`].
-//! - **Invariant:** nothing commits offsets here, they live beside the data.
+//! - **Invariant:** nothing here reads back an offset that was noted in a group as our own: they live
+//!   beside the data.
 
 mod bridge;
 mod cluster;
 mod compression;
 mod connection;
+mod coordinator;
 mod decode;
 mod error;
 mod fetcher;
+mod group;
 mod header;
 mod offset;
 mod offsets;
@@ -33,10 +37,13 @@ mod wire;
 
 use std::{sync::Arc, time::Duration};
 
+use kafka_protocol::protocol::StrBytes;
 use uuid::Uuid;
 
+pub use coordinator::GroupError;
 pub use error::{KafkaError, ReadError};
-pub use offset::{NextOffset, Span};
+pub use group::{Beat, GroupMember, MemberSeen};
+pub use offset::{NextOffset, Position, Span};
 pub use produce::{ProduceError, Producer};
 pub use reader::PartitionReader;
 pub use record::{Batch, Record, TopicPartition};
@@ -155,10 +162,47 @@ impl Kafka {
         offsets::offsets(&self.cluster, partitions, at).await
     }
 
+    /// A member of the consumer group `group` for `topics`, which joins with its first
+    /// [`beat`](GroupMember::beat). The group waits for up to `rebalance_timeout` until partitions
+    /// that it takes away are let go.
+    #[must_use]
+    pub fn member(
+        &self,
+        group: Arc<str>,
+        id: Uuid,
+        topics: Vec<Arc<str>>,
+        rebalance_timeout: Duration,
+    ) -> GroupMember {
+        let coordinator = coordinator::Coordinator::new(Arc::clone(&self.cluster), group);
+        let id = StrBytes::from_string(id.to_string());
+        GroupMember::new(coordinator, id, topics, rebalance_timeout)
+    }
+
+    /// The offsets that `group`, of whatever protocol, has committed of `partitions`, in their
+    /// order; `None` where it has none.
+    ///
+    /// # Errors
+    /// [`GroupError`], but never [`GroupError::Fenced`].
+    pub async fn committed(
+        &self,
+        group: &Arc<str>,
+        partitions: &[TopicPartition],
+    ) -> Result<Vec<(TopicPartition, Option<NextOffset>)>, GroupError> {
+        group::committed(&self.cluster, group, partitions).await
+    }
+
+    /// Who is in `group` (of KIP-848), and has what.
+    ///
+    /// # Errors
+    /// As for [`committed`](Self::committed).
+    pub async fn members(&self, group: &Arc<str>) -> Result<Vec<MemberSeen>, GroupError> {
+        group::members(&self.cluster, group).await
+    }
+
     /// Reads `partition` from `from` on. Nothing is fetched before the first batch is asked for;
     /// then it is read ahead.
     #[must_use]
-    pub fn read(&self, partition: TopicPartition, from: NextOffset) -> PartitionReader {
+    pub fn read(&self, partition: TopicPartition, from: Position) -> PartitionReader {
         PartitionReader::new(Arc::clone(&self.cluster), partition, from)
     }
 }

@@ -6,7 +6,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::debug;
 
 use super::{
-    Batch, NextOffset, ReadError, Record, Span, TopicPartition,
+    Batch, NextOffset, Position, ReadError, Record, Span, TopicPartition,
     cluster::Cluster,
     decode::{Decoder, Room},
     header::Fault,
@@ -25,6 +25,8 @@ pub struct PartitionReader {
     partition: TopicPartition,
     /// Where the next batch's span begins.
     next: NextOffset,
+    /// Of what lies before `next`.
+    leader_epoch: Option<i32>,
     /// What is left of the chunk in work.
     decoder: Option<Decoder>,
     source: Source,
@@ -46,9 +48,10 @@ impl PartitionReader {
     pub(super) const fn new(
         cluster: Arc<Cluster>,
         partition: TopicPartition,
-        from: NextOffset,
+        from: Position,
     ) -> Self {
-        Self { cluster, partition, next: from, decoder: None, source: Source::Idle }
+        let Position { next_offset: next, leader_epoch } = from;
+        Self { cluster, partition, next, leader_epoch, decoder: None, source: Source::Idle }
     }
 
     /// What is there, up to `max_records` (at least 1) or a mebibyte; waits only if nothing is. A
@@ -78,7 +81,7 @@ impl PartitionReader {
             }
             if let Some(span) = Span::new(self.next, next) {
                 self.next = next;
-                return Ok(Batch::new(span, records));
+                return Ok(Batch::new(span, self.leader_epoch, records));
             }
             self.refill().await?;
         }
@@ -93,6 +96,7 @@ impl PartitionReader {
         let Some(decoder) = &mut self.decoder else { return (self.next, None) };
         let result = decoder.take(room, records);
         let position = decoder.position();
+        self.leader_epoch = decoder.leader_epoch().or(self.leader_epoch);
         if !room.is_full() {
             // It is exhausted, or at fault.
             self.decoder = None;
@@ -155,7 +159,7 @@ impl PartitionReader {
         let search = Search {
             cluster: Arc::clone(&self.cluster),
             partition: self.partition.clone(),
-            position,
+            position: Position { next_offset: position, leader_epoch: self.leader_epoch },
             stale,
             trouble,
             suspected: false,

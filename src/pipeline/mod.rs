@@ -1,33 +1,36 @@
 //! Carries batches from Kafka to PostgreSQL: a worker for each partition, from the first record to
 //! an orderly end.
 
-mod assignment;
 mod fold;
+mod member;
 mod prepare;
 mod retry;
+mod start;
+mod topics;
 mod worker;
+mod workers;
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use tokio::{
-    task::JoinSet,
-    time::{Instant, interval_at, timeout},
-};
+use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
-use tracing::{error, info, warn};
+use tracing::info;
 
 use crate::{
-    config::{Config, Pipeline},
-    kafka::{Kafka, KafkaError, NextOffset, ReadError, TopicPartition},
+    config::{Config, OnDeadLetter, Pipeline},
+    kafka::{GroupError, Kafka, KafkaError, NextOffset, ReadError, TopicPartition},
     order::Rules,
-    outage::{Outage, REMIND_AFTER},
-    store::{Store, StoreError},
+    outage::Outage,
+    process::{Cut, ProcessedBatch},
+    store::{Cause, Store, StoreError},
 };
 
-use assignment::{Assigned, Assignment, News, REFRESH_EVERY};
 use fold::fold_now_and_then;
+use member::Membership;
 use retry::{Stopped, persist};
-use worker::Worker;
+use start::Starts;
+use topics::{Topics, Wanted};
+use workers::Workers;
 
 /// When the work is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +73,15 @@ pub enum RunError {
     /// Kafka does not let us work.
     #[error(transparent)]
     Kafka(#[from] KafkaError),
+    /// The consumer group does not let us work.
+    #[error(transparent)]
+    Group(#[from] GroupError),
+    /// The group whose offsets were to be taken over has none.
+    #[error(
+        "the consumer group {0} has committed no offset of these topics: check its name, or set \
+         kafka.start_from to \"earliest\" or \"latest\""
+    )]
+    NothingCommitted(Arc<str>),
     /// PostgreSQL does not let us work.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -114,6 +126,25 @@ pub enum Halt {
         partition = .0.partition
     )]
     NoOffset(TopicPartition, NextOffset),
+    /// A record is no order, and `pipeline.on_dead_letter` is `halt`.
+    #[error(
+        "the record of {partition} at offset {offset} is no order ({why}), and \
+         pipeline.on_dead_letter is \"halt\": put right what refuses it (the vocabulary, a \
+         constraint of a table), or set pipeline.on_dead_letter to \"record\", or skip it \
+         (`vendas offsets reset --topics {topic} --partition {number} --to {next} --yes`), and \
+         start again",
+        topic = partition.topic,
+        number = partition.partition,
+        next = offset.saturating_add(1)
+    )]
+    DeadLetter {
+        /// The partition.
+        partition: TopicPartition,
+        /// The record's offset, which is the partition's next one.
+        offset: i64,
+        /// The reason and the place of the trouble, without the record's values.
+        why: String,
+    },
     /// The log ends before the offset that PostgreSQL holds, so that records were lost in Kafka.
     #[error(
         "the offset of {partition} in PostgreSQL is {next_offset}, but its log ends at {end}: \
@@ -136,10 +167,40 @@ struct Shared {
     rules: Arc<Rules>,
     settings: Pipeline,
     postgres: Outage,
+    kafka_outage: Outage,
 }
 
-/// Works the configured topics until `until`, or until `stop` is cancelled; then finishes what is
-/// in flight, for as long as `pipeline.shutdown_timeout` allows.
+impl Shared {
+    /// What of a batch is to be committed, and why no more of it if that is not all. `cause` is that
+    /// of the first order in it that the database rejects: a rejection would quote the row.
+    fn until_halt(
+        &self,
+        batch: ProcessedBatch,
+        cause: Option<&Cause>,
+    ) -> (Option<ProcessedBatch>, Option<Halt>) {
+        if self.settings.on_dead_letter == OnDeadLetter::Record {
+            return (Some(batch), None);
+        }
+        let partition = batch.partition().clone();
+        match batch.until_dead_letter() {
+            Ok(batch) => (Some(batch), None),
+            Err(cut) => {
+                let Cut { before, offset, rejection } = *cut;
+                let why = match cause {
+                    Some(cause) => format!("{}: {cause}", rejection.reason()),
+                    None => rejection.to_string(),
+                };
+                (before, Some(Halt::DeadLetter { partition, offset, why }))
+            }
+        }
+    }
+}
+
+/// How much longer the group waits for partitions to be let go than this instance takes for it.
+const REBALANCE_MARGIN: Duration = Duration::from_secs(5);
+
+/// Works the configured topics, or those of their partitions that are this instance's, until
+/// `until`, or until `stop` is cancelled; then finishes what is in flight, for as long as `pipeline.shutdown_timeout` allows.
 ///
 /// While Kafka or PostgreSQL is out of reach it waits.
 ///
@@ -156,7 +217,9 @@ pub async fn run(
         rules: Arc::clone(&config.rules),
         settings: config.pipeline,
         postgres: Outage::new("PostgreSQL"),
+        kafka_outage: Outage::new("Kafka"),
     });
+    info!(instance = %shared.store.instance(), "offsets are moved in this name");
     let prepare = || shared.store.prepare_schema(config.apply_schema);
     let tally = match persist(stop, &shared.postgres, prepare).await? {
         Ok(()) => work(config, until, stop, shared).await?,
@@ -178,108 +241,46 @@ async fn work(
         shared.store.clone(),
         stop.child_token(),
     )));
-    let mut assignment = Assignment::new(Arc::clone(&shared), config, until);
-    // The workers stop with everybody else, and when there is no more to wait for.
-    let mut running = Running::new(shared, stop.child_token());
-    let result = running.work(&mut assignment, until).await;
-    running.finish(config.pipeline.shutdown_timeout).await;
+    let topics = Topics::new(Arc::clone(&shared), config);
+    let starts = Starts::new(Arc::clone(&shared), config.topics.clone(), until);
+    let Ok(present) = topics.first(until, stop).await? else {
+        return Ok(Tally::default());
+    };
+    // All of them, whoever is going to work them: that decides what "latest" means once and for all.
+    if starts.settle(&present, &config.start_from, stop).await?.is_err() {
+        return Ok(Tally::default());
+    }
+    let (owned, owned_now) = watch::channel(Vec::new());
+    let mut workers = Workers::new(Arc::clone(&shared), stop.child_token(), owned);
+    let within = config.pipeline.shutdown_timeout;
+    match &config.group {
+        Some(group) if until == Until::Stopped => {
+            let (wanted, wanted_now) = watch::channel(Wanted::new());
+            let (store, instance) = (shared.store.clone(), shared.store.instance());
+            let rebalance_timeout = within + REBALANCE_MARGIN;
+            let names = config.topics.clone();
+            let member = shared.kafka.member(Arc::clone(group), instance, names, rebalance_timeout);
+            let membership =
+                Membership::new(member, config.session_timeout, store, wanted, owned_now);
+            let leave = CancellationToken::new();
+            let taking_part =
+                AbortOnDropHandle::new(tokio::spawn(membership.take_part(leave.clone())));
+            let worked = workers.work(wanted_now, &starts, until).await;
+            workers.finish(within).await;
+            leave.cancel();
+            let took_part = taking_part.await;
+            worked?;
+            took_part.map_err(|_| RunError::WorkerFailed)??;
+        }
+        _ => {
+            let (wanted, wanted_now) = watch::channel(topics.chosen(&present));
+            let following = AbortOnDropHandle::new(tokio::spawn(topics.follow(wanted)));
+            let worked = workers.work(wanted_now, &starts, until).await;
+            drop(following);
+            workers.finish(within).await;
+            worked?;
+        }
+    }
     drop(folding);
-    result.map(|()| running.tally)
-}
-
-/// The workers and what they have come to.
-struct Running {
-    shared: Arc<Shared>,
-    stop: CancellationToken,
-    workers: JoinSet<Result<Tally, Halt>>,
-    halted: Vec<Halt>,
-    reminded: Instant,
-    tally: Tally,
-}
-
-impl Running {
-    fn new(shared: Arc<Shared>, stop: CancellationToken) -> Self {
-        let workers = JoinSet::new();
-        let (halted, reminded, tally) = (Vec::new(), Instant::now(), Tally::default());
-        Self { shared, stop, workers, halted, reminded, tally }
-    }
-
-    async fn work(&mut self, assignment: &mut Assignment, until: Until) -> Result<(), RunError> {
-        let Ok(news) = assignment.first(&self.stop).await? else {
-            return Ok(());
-        };
-        self.spawn(news);
-        let mut refresh = interval_at(Instant::now() + REFRESH_EVERY, REFRESH_EVERY);
-        while until == Until::Stopped || !self.workers.is_empty() {
-            tokio::select! {
-                () = self.stop.cancelled() => return Ok(()),
-                Some(ended) = self.workers.join_next() => {
-                    self.note(ended.map_err(|_| RunError::WorkerFailed)?);
-                }
-                _ = refresh.tick(), if until == Until::Stopped => {
-                    if let Ok(news) = assignment.grown(&self.stop).await {
-                        self.spawn(news);
-                    }
-                    self.remind();
-                }
-            }
-        }
-        if self.halted.is_empty() { Ok(()) } else { Err(RunError::Halted(self.halted.clone())) }
-    }
-
-    fn spawn(&mut self, news: News) {
-        for Assigned { partition, next_offset, end } in news.assigned {
-            info!(topic = %partition.topic, partition = partition.partition, %next_offset, "working");
-            let worker = Worker::new(
-                Arc::clone(&self.shared),
-                partition,
-                next_offset,
-                end,
-                self.stop.clone(),
-            );
-            self.workers.spawn(worker.run());
-        }
-        for halt in news.halted {
-            self.note(Err(halt));
-        }
-    }
-
-    fn note(&mut self, ended: Result<Tally, Halt>) {
-        match ended {
-            Ok(tally) => self.tally.add(tally),
-            Err(halt) => {
-                error!(error = %halt, "partition halted");
-                self.halted.push(halt);
-            }
-        }
-    }
-
-    fn remind(&mut self) {
-        if self.reminded.elapsed() < REMIND_AFTER {
-            return;
-        }
-        self.reminded = Instant::now();
-        for halt in &self.halted {
-            error!(error = %halt, "partition still halted");
-        }
-    }
-
-    /// Lets the workers finish what is in flight.
-    async fn finish(&mut self, shutdown_timeout: Duration) {
-        self.stop.cancel();
-        let settled = timeout(shutdown_timeout, async {
-            while let Some(ended) = self.workers.join_next().await {
-                match ended {
-                    Ok(ended) => self.note(ended),
-                    Err(_) => error!("a partition's worker failed: report it as a defect"),
-                }
-            }
-        });
-        if settled.await.is_err() {
-            warn!(
-                "not all batches in flight were settled within pipeline.shutdown_timeout: the next \
-                 start finds out which were"
-            );
-        }
-    }
+    Ok(workers.tally())
 }

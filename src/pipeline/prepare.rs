@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use tokio::{sync::mpsc, task::AbortHandle};
 
-use super::Shared;
+use super::{Halt, Shared};
 use crate::{
-    kafka::{NextOffset, ReadError, TopicPartition},
+    kafka::{NextOffset, Position, TopicPartition},
     process::{ProcessedBatch, process},
 };
 
 /// Processed batches of one partition, each starting where the one before ended. Dropping it ends
 /// the reading.
 pub(super) struct Prepared {
-    batches: mpsc::Receiver<Result<ProcessedBatch, ReadError>>,
+    batches: mpsc::Receiver<Result<ProcessedBatch, Halt>>,
     task: AbortHandle,
 }
 
@@ -22,25 +22,31 @@ impl Prepared {
     pub(super) fn start(
         shared: &Arc<Shared>,
         partition: TopicPartition,
-        from: NextOffset,
+        from: Position,
         end: Option<NextOffset>,
     ) -> Self {
         let (sender, batches) = mpsc::channel(shared.settings.depth);
         let shared = Arc::clone(shared);
         let task = tokio::spawn(async move {
             let mut reader = shared.kafka.read(partition.clone(), from);
-            let mut next = from;
+            let mut next = from.next_offset;
             while end.is_none_or(|end| next < end) {
-                let prepared = match reader.next_batch(shared.settings.batch_size).await {
+                let (prepared, halt) = match reader.next_batch(shared.settings.batch_size).await {
                     Ok(batch) => {
                         next = batch.span().to();
-                        Ok(process(&partition, batch, &shared.rules).await)
+                        let batch = process(&partition, batch, &shared.rules).await;
+                        shared.until_halt(batch, None)
                     }
-                    Err(error) => Err(error),
+                    Err(error) => (None, Some(error.into())),
                 };
-                let is_last = prepared.is_err();
-                // Nobody listens any more, or there is nothing more to say.
-                if sender.send(prepared).await.is_err() || is_last {
+                let is_last = halt.is_some();
+                for prepared in prepared.map(Ok).into_iter().chain(halt.map(Err)) {
+                    // Nobody listens any more.
+                    if sender.send(prepared).await.is_err() {
+                        return;
+                    }
+                }
+                if is_last {
                     return;
                 }
             }
@@ -49,7 +55,7 @@ impl Prepared {
     }
 
     /// The next batch; `None` once the end was reached. Cancel-safe.
-    pub(super) async fn next(&mut self) -> Option<Result<ProcessedBatch, ReadError>> {
+    pub(super) async fn next(&mut self) -> Option<Result<ProcessedBatch, Halt>> {
         self.batches.recv().await
     }
 }

@@ -8,8 +8,9 @@ use std::{
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use tokio_util::sync::CancellationToken;
 
+use super::RunError;
 use crate::{
-    kafka::KafkaError,
+    kafka::{GroupError, KafkaError},
     outage::{Gravity, Outage},
     store::StoreError,
 };
@@ -74,6 +75,10 @@ impl Pauses {
 pub(super) trait Passing: Display {
     /// True where waiting helps.
     fn passes(&self) -> bool;
+
+    fn gravity(&self) -> Gravity {
+        if self.passes() { Gravity::PassesByItself } else { Gravity::NeedsAPerson }
+    }
 }
 
 impl Passing for StoreError {
@@ -86,6 +91,23 @@ impl Passing for KafkaError {
     fn passes(&self) -> bool {
         // What is gone stays so: the topics have to be asked for again.
         matches!(self, Self::Unreachable { .. })
+    }
+}
+
+impl Passing for GroupError {
+    fn passes(&self) -> bool {
+        matches!(self, Self::Kafka(error) if error.passes())
+    }
+}
+
+impl Passing for RunError {
+    fn passes(&self) -> bool {
+        match self {
+            Self::Kafka(error) => error.passes(),
+            Self::Group(error) => error.passes(),
+            Self::Store(error) => error.passes(),
+            _ => false,
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::{
     collections::VecDeque,
+    slice,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -17,7 +18,8 @@ use super::{
     retry::{Pauses, Stopped},
 };
 use crate::{
-    kafka::{NextOffset, TopicPartition},
+    config::OnDeadLetter,
+    kafka::{NextOffset, Position, TopicPartition},
     order::Reason,
     outage::{Gravity, Outage},
     process::ProcessedBatch,
@@ -34,7 +36,7 @@ const CONFIRM_AFTER: Duration = Duration::from_secs(2);
 pub(super) struct Worker {
     shared: Arc<Shared>,
     partition: TopicPartition,
-    next: NextOffset,
+    next: Position,
     /// Whether something was committed that a crash of PostgreSQL could still take back.
     unconfirmed: bool,
     end: Option<NextOffset>,
@@ -75,7 +77,7 @@ impl Worker {
     pub(super) fn new(
         shared: Arc<Shared>,
         partition: TopicPartition,
-        next: NextOffset,
+        next: Position,
         end: Option<NextOffset>,
         stop: CancellationToken,
     ) -> Self {
@@ -111,8 +113,8 @@ impl Worker {
                 Ended::AtEnd => {
                     // A crash of PostgreSQL can still take back what it has only promised.
                     let row = self.durable_row().await?;
-                    self.next = row.next_offset;
-                    if self.end.is_some_and(|end| self.next >= end) {
+                    self.next = row.position();
+                    if self.end.is_some_and(|end| self.next.next_offset >= end) {
                         return Ok(());
                     }
                 }
@@ -135,8 +137,8 @@ impl Worker {
                     () = tokio::time::sleep(CONFIRM_AFTER), if self.unconfirmed => {
                         // Where nothing more comes, no commit would ever find out.
                         let row = self.durable_row().await?;
-                        if row.next_offset != self.next {
-                            self.next = row.next_offset;
+                        if row.next_offset != self.next.next_offset {
+                            self.next = row.position();
                             return Ok(Ended::Elsewhere);
                         }
                         self.unconfirmed = false;
@@ -145,7 +147,7 @@ impl Worker {
                 };
                 match next {
                     Some(Ok(batch)) => pending.push_back(batch),
-                    Some(Err(error)) => return Err(Halt::Read(error).into()),
+                    Some(Err(halt)) => return Err(halt.into()),
                     None => return Ok(Ended::AtEnd),
                 }
             }
@@ -161,7 +163,7 @@ impl Worker {
             if let Err(error) = outcome {
                 self.react(error).await?;
                 let row = self.row().await?;
-                self.next = row.next_offset;
+                self.next = row.position();
                 pending.retain(|batch| batch.span().to() > row.next_offset);
                 if pending.front().is_none_or(|batch| batch.span().from() != row.next_offset) {
                     return Ok(Ended::Elsewhere);
@@ -208,9 +210,9 @@ impl Worker {
                 },
                 next = prepared.next(), if wants_more && !in_flight.is_empty() => match next {
                     Some(Ok(batch)) => pending.push_back(batch),
-                    Some(Err(error)) => {
+                    Some(Err(reason)) => {
                         more = false;
-                        halt = Some(Halt::Read(error));
+                        halt = Some(reason);
                     }
                     None => more = false,
                 },
@@ -221,7 +223,16 @@ impl Worker {
         *pending = uncommitted;
         if let Some(StoreError::Data(_)) = failed {
             failed = match pending.pop_front() {
-                Some(batch) => self.commit_in_parts(session, batch).await.err(),
+                Some(batch) => match self.shared.settings.on_dead_letter {
+                    OnDeadLetter::Record => self.commit_in_parts(session, batch).await.err(),
+                    OnDeadLetter::Halt => match self.commit_until_halt(session, batch).await {
+                        Ok(reason) => {
+                            halt = reason;
+                            None
+                        }
+                        Err(error) => Some(error),
+                    },
+                },
                 None => None,
             };
         }
@@ -243,9 +254,26 @@ impl Worker {
         Ok(())
     }
 
+    /// Commits what lies before the first order that the database rejects.
+    async fn commit_until_halt(
+        &mut self,
+        session: &Session<'_>,
+        batch: ProcessedBatch,
+    ) -> Result<Option<Halt>, StoreError> {
+        let asked = Instant::now();
+        let (batch, cause) = session.try_in_parts(batch).await?;
+        let (before, halt) = self.shared.until_halt(batch, cause.as_ref());
+        if let Some(before) = before {
+            let committed = session.commit(&before).await?;
+            self.advance(committed, &before, asked);
+        }
+        Ok(halt)
+    }
+
     /// Only proof moves the worker on.
     fn advance(&mut self, committed: Committed, batch: &ProcessedBatch, asked: Instant) {
-        self.next = committed.next_offset();
+        debug_assert_eq!(committed.next_offset(), batch.span().to());
+        self.next = batch.end();
         self.unconfirmed = true;
         self.shared.postgres.recovered(asked);
         self.trouble.recovered(asked);
@@ -307,12 +335,12 @@ impl Worker {
             let asked = Instant::now();
             let read = tokio::select! {
                 () = self.stop.cancelled() => return Err(Broken::Stopped),
-                read = self.shared.store.make_durable(&self.partition) => read,
+                read = self.shared.store.make_durable(slice::from_ref(&self.partition)) => read,
             };
             match read {
-                Ok(row) => {
+                Ok(mut rows) => {
                     self.shared.postgres.recovered(asked);
-                    return self.own(row).await;
+                    return self.own(rows.pop()).await;
                 }
                 Err(error) => self.react(error).await?,
             }
@@ -323,12 +351,13 @@ impl Worker {
     /// moved it.
     async fn own(&mut self, row: Option<PartitionRow>) -> Result<PartitionRow, Broken> {
         let Some(row) = row else {
-            return Err(Halt::NoOffset(self.partition.clone(), self.next).into());
+            return Err(Halt::NoOffset(self.partition.clone(), self.next.next_offset).into());
         };
         if row.partition.topic_id != self.partition.topic_id {
             return Err(Halt::OtherTopic(self.partition.clone()).into());
         }
-        if row.moved_by != self.shared.store.instance() && row.next_offset != self.next {
+        if row.moved_by != self.shared.store.instance() && row.next_offset != self.next.next_offset
+        {
             warn!(
                 topic = %self.partition.topic,
                 partition = self.partition.partition,

@@ -111,7 +111,15 @@ pub fn csv(totals: &Totals, top: Option<usize>) -> io::Result<Vec<u8>> {
     writer.into_inner().map_err(csv::IntoInnerError::into_error)
 }
 
-fn without_formula(name: &str) -> String {
+/// What [`csv()`] or the like made, as it is written; on a terminal with what acts on one spelt out.
+pub(crate) fn csv_text(csv: &[u8], on_terminal: bool) -> String {
+    let csv = String::from_utf8_lossy(csv);
+    let shown = |line| text::visible(line) + "\n";
+    if on_terminal { csv.lines().map(shown).collect() } else { csv.into_owned() }
+}
+
+/// What a stranger wrote, as a cell that no spreadsheet takes for a formula (see [`csv()`]).
+pub(super) fn without_formula(name: &str) -> String {
     // The last four are the first four in the width of an ideograph, which some spreadsheets take
     // for the same.
     const BEGINNINGS: [char; 12] =

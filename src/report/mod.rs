@@ -1,22 +1,27 @@
-//! The totals as people and programs read them.
+//! Totals and dead letters as people and programs read them.
 //!
 //! [`table()`] is for people, [`json`] and [`csv()`] are for programs, [`Screen`] is the terminal on
-//! which a table is drawn again and again.
+//! which a table is drawn again and again. Dead letters are shown in the same forms.
 //!
 //! - **Invariant:** nothing is computed here; what a line says, PostgreSQL has added up.
 //! - **Invariant:** no character of a name acts on a terminal.
 
+mod letters;
 mod machine;
 mod number;
 mod screen;
 mod table;
 mod text;
 
-pub(crate) use machine::tame;
+pub(crate) use letters::{
+    counts_csv, counts_json, counts_table, fate, letters_csv, letters_json, letters_table, shown,
+};
 pub use machine::{csv, json};
+pub(crate) use machine::{csv_text, tame};
 pub use number::Locale;
 pub use screen::Screen;
 pub(crate) use screen::size;
+pub(crate) use table::local;
 pub use table::{Room, heading, table};
 pub(crate) use text::visible;
 

@@ -1,7 +1,7 @@
 //! Totals as a table.
 
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets::NOTHING};
-use jiff::tz::TimeZone;
+use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
     number::Locale,
@@ -34,8 +34,12 @@ pub enum Room {
 /// Says as of when, in the time zone of this machine.
 #[must_use]
 pub fn heading(totals: &Totals) -> String {
-    let time = totals.as_of.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S %Z");
-    format!("product totals as of {time}")
+    format!("product totals as of {}", local(totals.as_of))
+}
+
+/// A time by the clock of this machine.
+pub(crate) fn local(time: Timestamp) -> String {
+    time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
 }
 
 /// Header, products, the others if there are more than `top` or than there is room for, total.

@@ -16,6 +16,8 @@ use crate::{
 pub(super) struct Sales {
     pub(super) numbers: Vec<i32>,
     pub(super) totals: Vec<Decimal>,
+    /// How many dead letters of the batch stand before each.
+    pub(super) letters_before: Vec<i32>,
     /// The numbers without products, as `orders` would spell them.
     pub(super) unlisted: Vec<String>,
 }
@@ -29,6 +31,8 @@ pub(super) struct Orders {
     pub(super) items: Vec<String>,
     /// In ISO 8601, since the binary form is refused on the last days of year 9999.
     pub(super) sold_at: Vec<Option<String>>,
+    /// How many dead letters of the batch stand before each.
+    pub(super) letters_before: Vec<i32>,
 }
 
 /// What goes into `dead_letters`, in the order of their offsets.
@@ -53,12 +57,14 @@ impl<'a> Columns<'a> {
     pub(super) fn of(batch: &'a ProcessedBatch) -> Self {
         let mut newest = BTreeMap::new();
         let mut dead_letters = DeadLetters::default();
+        let mut letters = 0;
         for outcome in batch.outcomes() {
             match &outcome.result {
                 Ok(order) => {
-                    newest.insert((order.id(), order.number()), order);
+                    newest.insert((order.id(), order.number()), (order, letters));
                 }
                 Err(rejection) => {
+                    letters += 1;
                     dead_letters.offsets.push(outcome.record.offset);
                     dead_letters.keys.push(outcome.record.key.as_deref());
                     dead_letters.payloads.push(outcome.record.payload.as_deref());
@@ -68,18 +74,23 @@ impl<'a> Columns<'a> {
             }
         }
         let (mut sales, mut orders) = (Sales::default(), Orders::default());
-        for order in newest.into_values() {
+        for (order, letters_before) in newest.into_values() {
             match order.number() {
                 Some(number) => {
                     sales.numbers.push(number);
                     sales.totals.push(order.total());
+                    sales.letters_before.push(letters_before);
                     if order.is_in_orders() {
                         orders.push(number.to_string(), true, order);
+                        orders.letters_before.push(letters_before);
                     } else {
                         sales.unlisted.push(number.to_string());
                     }
                 }
-                None => orders.push(order.id().unwrap_or_default().to_owned(), false, order),
+                None => {
+                    orders.push(order.id().unwrap_or_default().to_owned(), false, order);
+                    orders.letters_before.push(letters_before);
+                }
             }
         }
         Self { sales, orders, dead_letters }
@@ -92,7 +103,7 @@ impl<'a> Columns<'a> {
 }
 
 impl Orders {
-    fn push(&mut self, id: String, numbered: bool, order: &Order) {
+    pub(super) fn push(&mut self, id: String, numbered: bool, order: &Order) {
         self.ids.push(id);
         self.numbered.push(numbered);
         self.totals.push(order.total());

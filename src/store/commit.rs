@@ -1,8 +1,13 @@
 //! Commits a batch: its rows and the partition's next offset, in one statement.
 
-use tokio_postgres::{Row, types::ToSql};
+use tokio_postgres::{Row, types::Type};
 
-use super::{Cause, Store, StoreError, columns::Columns, pool::Lent};
+use super::{
+    Cause, Store, StoreError,
+    columns::Columns,
+    pool::Lent,
+    session::{CommitStatement, Parameter},
+};
 use crate::{
     kafka::{NextOffset, Span},
     order::{Reason, Rejection},
@@ -48,45 +53,46 @@ impl<'a> Session<'a> {
         let Columns { sales, orders, dead_letters } = &columns;
         let (partition, span) = (batch.partition(), batch.span());
         let (from, to) = (span.from().get(), span.to().get());
+        let leader_epoch = batch.end().leader_epoch;
         let topic: &str = &partition.topic;
 
-        // $1 to $10 of both statements.
-        let for_sales: [&(dyn ToSql + Sync); 10] = [
-            &topic,
-            &partition.partition,
-            &partition.topic_id,
-            &from,
-            &to,
-            &self.store.instance,
-            &self.store.synchronous_commit,
-            &sales.numbers,
-            &sales.totals,
-            &sales.unlisted,
+        // $1 to $11 of both statements.
+        let for_sales: [Parameter<'_>; 11] = [
+            (&topic, Type::TEXT),
+            (&partition.partition, Type::INT4),
+            (&partition.topic_id, Type::UUID),
+            (&from, Type::INT8),
+            (&to, Type::INT8),
+            (&leader_epoch, Type::INT4),
+            (&self.store.instance, Type::UUID),
+            (&self.store.synchronous_commit, Type::TEXT),
+            (&sales.numbers, Type::INT4_ARRAY),
+            (&sales.totals, Type::NUMERIC_ARRAY),
+            (&sales.unlisted, Type::TEXT_ARRAY),
         ];
-        let client = connection.client();
         if columns.only_sales() {
-            let statement = connection.commit_sales().await?;
-            let row = connection.in_time(client.query_one(statement, &for_sales)).await?;
+            let row = connection.answer(CommitStatement::OnlySales, &for_sales).await?;
             if moved(&row)? {
                 return Ok(Committed { span });
             }
         }
-        // $11 to $20 of commit.sql.
-        let for_the_rest: [&(dyn ToSql + Sync); 10] = [
-            &orders.ids,
-            &orders.numbered,
-            &orders.totals,
-            &orders.items,
-            &orders.sold_at,
-            &dead_letters.offsets,
-            &dead_letters.keys,
-            &dead_letters.payloads,
-            &dead_letters.reasons,
-            &dead_letters.details,
+        // $12 to $23 of commit.sql.
+        let for_the_rest: [Parameter<'_>; 12] = [
+            (&sales.letters_before, Type::INT4_ARRAY),
+            (&orders.ids, Type::TEXT_ARRAY),
+            (&orders.numbered, Type::BOOL_ARRAY),
+            (&orders.totals, Type::NUMERIC_ARRAY),
+            (&orders.items, Type::TEXT_ARRAY),
+            (&orders.sold_at, Type::TEXT_ARRAY),
+            (&orders.letters_before, Type::INT4_ARRAY),
+            (&dead_letters.offsets, Type::INT8_ARRAY),
+            (&dead_letters.keys, Type::BYTEA_ARRAY),
+            (&dead_letters.payloads, Type::BYTEA_ARRAY),
+            (&dead_letters.reasons, Type::TEXT_ARRAY),
+            (&dead_letters.details, Type::TEXT_ARRAY),
         ];
-        let parameters = [for_sales, for_the_rest].concat();
-        let statement = connection.commit().await?;
-        let row = connection.in_time(client.query_one(statement, &parameters)).await?;
+        let parameters = [&for_sales[..], &for_the_rest].concat();
+        let row = connection.answer(CommitStatement::Everything, &parameters).await?;
         if moved(&row)? { Ok(Committed { span }) } else { Err(StoreError::Fenced) }
     }
 
@@ -102,22 +108,49 @@ impl<'a> Session<'a> {
         &self,
         batch: ProcessedBatch,
     ) -> Result<(Committed, ProcessedBatch), StoreError> {
-        let committed = self.in_transaction(batch).await;
-        if committed.is_err() {
-            // Whatever the transaction held ends with its connection.
-            self.lent.connection()?.give_up();
-        }
-        committed
+        let span = batch.span();
+        let (batch, _) = self.in_transaction(batch, "COMMIT").await?;
+        Ok((Committed { span }, batch))
+    }
+
+    /// The same, but nothing is written: says only what the database would take, with the cause of
+    /// the first rejection, if there is one.
+    ///
+    /// # Errors
+    /// As [`Self::commit_in_parts`].
+    pub async fn try_in_parts(
+        &self,
+        batch: ProcessedBatch,
+    ) -> Result<(ProcessedBatch, Option<Cause>), StoreError> {
+        self.in_transaction(batch, "ROLLBACK").await
     }
 
     async fn in_transaction(
         &self,
         batch: ProcessedBatch,
-    ) -> Result<(Committed, ProcessedBatch), StoreError> {
-        let (span, orders) = (batch.span(), batch.orders());
+        end: &str,
+    ) -> Result<(ProcessedBatch, Option<Cause>), StoreError> {
         // Constraints that wait for the transaction's end would name no order.
-        let begin = self.store.begin();
-        self.execute(&format!("{begin}; SET CONSTRAINTS ALL IMMEDIATE")).await?;
+        let tried = async {
+            let begin = self.lent.connection()?.begin();
+            self.execute(&format!("{begin}; SET CONSTRAINTS ALL IMMEDIATE")).await?;
+            let tried = self.write_in_parts(batch).await?;
+            self.execute(end).await?;
+            Ok(tried)
+        };
+        let tried = tried.await;
+        if tried.is_err() {
+            // Whatever the transaction held ends with its connection.
+            self.lent.connection()?.give_up();
+        }
+        tried
+    }
+
+    async fn write_in_parts(
+        &self,
+        batch: ProcessedBatch,
+    ) -> Result<(ProcessedBatch, Option<Cause>), StoreError> {
+        let (span, orders) = (batch.span(), batch.orders());
         let (mut committed, mut causes) = (Vec::new(), Vec::new());
         let mut parts = vec![batch];
         while let Some(part) = parts.pop() {
@@ -151,10 +184,10 @@ impl<'a> Session<'a> {
                  the orders: {cause}"
             ))));
         }
-        self.execute("COMMIT").await?;
         let batch = ProcessedBatch::rejoined(committed)
             .ok_or_else(|| StoreError::Permanent(Cause::new("a batch without a span")))?;
-        Ok((Committed { span }, batch))
+        // Parts are written in order, so the first cause is that of the first order.
+        Ok((batch, causes.into_iter().next()))
     }
 
     async fn execute(&self, sql: &str) -> Result<(), StoreError> {

@@ -105,7 +105,9 @@ impl From<tokio_postgres::Error> for StoreError {
             return reaction(db_error.code())(Cause::of(db_error));
         }
         let cause = Cause::new(with_sources(&error));
-        if error.is_closed() || is_io(&error) {
+        // What has no cause of its own is an answer that does not belong to the question, as from a
+        // pooler that lost count: another connection will do.
+        if error.is_closed() || is_io(&error) || error.source().is_none() {
             Self::Transient(cause)
         } else {
             // It could not be said to the server, or not be understood: which row is it about?
@@ -131,7 +133,8 @@ fn reaction(code: &SqlState) -> fn(Cause) -> StoreError {
             &SqlState::LOCK_NOT_AVAILABLE
             | &SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT
             | &SqlState::READ_ONLY_SQL_TRANSACTION
-            | &SqlState::INVALID_SQL_STATEMENT_NAME,
+            | &SqlState::INVALID_SQL_STATEMENT_NAME
+            | &SqlState::DUPLICATE_PSTATEMENT,
         ) => StoreError::Transient,
         _ => StoreError::Permanent,
     }
@@ -153,7 +156,11 @@ fn remedy(code: &SqlState) -> Option<&'static str> {
             "the table lacks the primary key that `vendas schema` shows: add it"
         }
         SqlState::INSUFFICIENT_PRIVILEGE => {
-            "grant it to database.user, `vendas check` lists all that is missing"
+            "grant it to database.user; `vendas check` lists what `run` needs"
+        }
+        SqlState::INVALID_SQL_STATEMENT_NAME | SqlState::DUPLICATE_PSTATEMENT => {
+            "behind a pooler in transaction mode set database.prepared_statements = false, or have \
+             it keep them (PgBouncer 1.21 or newer: max_prepared_statements)"
         }
         SqlState::NOT_NULL_VIOLATION => "give that column a default, or drop its NOT NULL",
         _ => return None,

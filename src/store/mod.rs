@@ -13,14 +13,16 @@
 //! of PostgreSQL the offset is as old as the rows, and Kafka has the rest.
 //!
 //! **Invariant:** nothing here retries, and no statement relies on the state of a session, except
-//! for statements prepared on the connection.
+//! for statements prepared on the connection, where the settings allow these.
 
 mod columns;
 mod commit;
+mod dead_letters;
 mod error;
 mod ledger;
 mod offsets;
 mod pool;
+mod replay;
 mod schema;
 mod server;
 mod session;
@@ -33,8 +35,10 @@ use secrecy::SecretString;
 use uuid::Uuid;
 
 pub use commit::{Committed, Session};
+pub use dead_letters::{DeadLetter, Fate, LetterBytes, LetterFilter, Purgeable, ReasonCount};
 pub use error::{Cause, StoreError};
 pub use offsets::PartitionRow;
+pub use replay::{LetterPlace, ReplayableLetter, Replayed, Reread};
 pub use schema::{Finding, SCHEMA, quote_identifier};
 pub use totals::{Difference, Figures, ProductTotal, Totals, Verification};
 
@@ -59,6 +63,9 @@ pub struct Settings {
     /// Whether each commit waits until it is on the disk. Without it a crash of PostgreSQL loses
     /// progress, but neither an order nor the guarantee.
     pub synchronous_commit: bool,
+    /// Whether a statement that was prepared on a connection is still there at its next use. It is
+    /// not behind a pooler that gives each transaction another server.
+    pub prepared_statements: bool,
     /// The most connections open at once.
     pub pool_size: u32,
     /// How long connecting and logging in may take.
@@ -113,9 +120,7 @@ impl Store {
     pub async fn session(&self) -> Result<Session<'_>, StoreError> {
         let lent = self.lend().await?;
         // Now, since later it would let one batch overtake another.
-        let connection = lent.connection()?;
-        connection.commit_sales().await?;
-        connection.commit().await?;
+        lent.connection()?.prepare().await?;
         Ok(Session::new(self, lent))
     }
 
@@ -134,13 +139,6 @@ impl Store {
 
     async fn lend(&self) -> Result<Lent<'_>, StoreError> {
         Lent::take(&self.pool, &self.server).await
-    }
-
-    /// Begins a transaction that the server ends by itself if it hears nothing more of it, as when the
-    /// connection falls silent: its locks would shut everybody out for hours (tcp(7)).
-    fn begin(&self) -> String {
-        let patience = self.server.statement_timeout.as_millis().max(1);
-        format!("BEGIN; SET LOCAL idle_in_transaction_session_timeout = {patience}")
     }
 
     /// `sql` with the schema's name in it.

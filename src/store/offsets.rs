@@ -9,7 +9,7 @@ use tokio_postgres::{
 use uuid::Uuid;
 
 use super::{Cause, Store, StoreError};
-use crate::kafka::{NextOffset, TopicPartition};
+use crate::kafka::{NextOffset, Position, TopicPartition};
 
 /// Only one session at a time makes rows of `partitions`; any number will do that is always the same.
 const START_LOCK: i64 = 0x7665_6e64_6174;
@@ -31,8 +31,18 @@ pub struct PartitionRow {
     pub partition: TopicPartition,
     /// The first offset that is not yet accounted for.
     pub next_offset: NextOffset,
+    /// The leader epoch of what lies before it, where that is known (KIP-320).
+    pub leader_epoch: Option<i32>,
     /// The instance that moved it last.
     pub moved_by: Uuid,
+}
+
+impl PartitionRow {
+    /// Where the partition is read on.
+    #[must_use]
+    pub const fn position(&self) -> Position {
+        Position { next_offset: self.next_offset, leader_epoch: self.leader_epoch }
+    }
 }
 
 impl Store {
@@ -56,7 +66,7 @@ impl Store {
     /// As [`Store::session`].
     pub async fn partitions(&self, topics: &[Arc<str>]) -> Result<Vec<PartitionRow>, StoreError> {
         let sql = self.sql(
-            "SELECT topic, partition, topic_id, next_offset, moved_by \
+            "SELECT topic, partition, topic_id, next_offset, leader_epoch, moved_by \
              FROM {schema}.partitions WHERE topic = ANY($1) ORDER BY topic, partition",
         );
         let topics = names(topics);
@@ -72,7 +82,7 @@ impl Store {
         partition: &TopicPartition,
     ) -> Result<Option<PartitionRow>, StoreError> {
         let sql = self.sql(
-            "SELECT topic, partition, topic_id, next_offset, moved_by \
+            "SELECT topic, partition, topic_id, next_offset, leader_epoch, moved_by \
              FROM {schema}.partitions WHERE topic = $1 AND partition = $2",
         );
         let parameters: &[(&(dyn ToSql + Sync), Type)] =
@@ -101,7 +111,8 @@ impl Store {
         targets: &[(TopicPartition, NextOffset)],
     ) -> Result<(), StoreError> {
         let update = "UPDATE {schema}.partitions SET topic_id = put.topic_id, \
-                      next_offset = put.next_offset, moved_by = $5, moved_at = now() \
+                      next_offset = put.next_offset, leader_epoch = NULL, moved_by = $5, \
+                      moved_at = now() \
                       FROM put WHERE (partitions.topic, partitions.partition) = (put.topic, put.partition) \
                       RETURNING partitions.topic, partitions.partition";
         self.put_partitions(targets, update).await
@@ -130,7 +141,7 @@ impl Store {
         // The lock first, in a statement of its own: the next one then sees what its last holder did.
         let begin = format!(
             "{}; SELECT pg_advisory_xact_lock({START_LOCK}); SET LOCAL synchronous_commit = on",
-            self.begin()
+            connection.begin()
         );
         let put = async {
             connection.in_time(client.batch_execute(&begin)).await?;
@@ -144,26 +155,32 @@ impl Store {
         result
     }
 
-    /// Makes all that was committed so far durable, and says where the partition then stands: with
-    /// `synchronous_commit = off` a crash can have set it back. `None` if it has no row.
+    /// Makes all that was committed so far durable, and says where these partitions then stand:
+    /// with `synchronous_commit = off` a crash can have set them back. One without a row is left out.
     ///
     /// # Errors
     /// As [`Store::session`].
     pub async fn make_durable(
         &self,
-        partition: &TopicPartition,
-    ) -> Result<Option<PartitionRow>, StoreError> {
+        partitions: &[TopicPartition],
+    ) -> Result<Vec<PartitionRow>, StoreError> {
+        if partitions.is_empty() {
+            return Ok(Vec::new());
+        }
         // A synchronous commit flushes the log up to its own end, and so all that came before it
         // (PostgreSQL manual, 28.4); it has to write something for that.
         let sql = self.sql(
             "WITH durable AS (SELECT set_config('synchronous_commit', 'on', true)) \
-             UPDATE {schema}.partitions SET moved_at = moved_at FROM durable \
-             WHERE topic = $1 AND partition = $2 \
-             RETURNING topic, partition, topic_id, next_offset, moved_by",
+             UPDATE {schema}.partitions SET moved_at = moved_at \
+             FROM durable, UNNEST($1::text[], $2::int[]) AS asked (topic, partition) \
+             WHERE partitions.topic = asked.topic AND partitions.partition = asked.partition \
+             RETURNING partitions.topic, partitions.partition, topic_id, next_offset, leader_epoch, moved_by",
         );
+        let topics: Vec<&str> = partitions.iter().map(|partition| &*partition.topic).collect();
+        let numbers: Vec<i32> = partitions.iter().map(|partition| partition.partition).collect();
         let parameters: &[(&(dyn ToSql + Sync), Type)] =
-            &[(&&*partition.topic, Type::TEXT), (&partition.partition, Type::INT4)];
-        Ok(self.rows(&sql, parameters).await?.pop())
+            &[(&topics, Type::TEXT_ARRAY), (&numbers, Type::INT4_ARRAY)];
+        self.rows(&sql, parameters).await
     }
 
     async fn rows(
@@ -197,6 +214,7 @@ fn partition_row(
                 "partitions.next_offset is {next_offset}, must be 0 or more: put it right by hand"
             )))
         })?,
+        leader_epoch: row.try_get("leader_epoch")?,
         moved_by: row.try_get("moved_by")?,
     })
 }

@@ -14,6 +14,7 @@ pub(super) struct Server {
     pub(super) connect_timeout: Duration,
     pub(super) statement_timeout: Duration,
     pub(super) sql: Arc<SqlText>,
+    pub(super) prepared_statements: bool,
     address: String,
 }
 
@@ -48,6 +49,7 @@ impl Server {
             connect_timeout: settings.connect_timeout,
             statement_timeout: settings.statement_timeout,
             sql: Arc::new(sql),
+            prepared_statements: settings.prepared_statements,
             address: format!("{}:{}", settings.host, settings.port),
         }
     }

@@ -9,7 +9,10 @@ use std::{
 };
 
 use tokio::{sync::OnceCell, task::AbortHandle, time::timeout};
-use tokio_postgres::{Client, NoTls, Statement};
+use tokio_postgres::{
+    Client, NoTls, Row, Statement,
+    types::{ToSql, Type},
+};
 use tracing::debug;
 
 use super::{
@@ -21,6 +24,18 @@ use super::{
 /// tables ruins full ones, so that statements are prepared anew after this time.
 const REPLAN_AFTER: Duration = Duration::from_secs(5);
 
+/// A statement's parameter and the type that the server is to take it for.
+pub(super) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
+
+/// The two statements that commit batches.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum CommitStatement {
+    /// `commit.sql`
+    Everything,
+    /// `commit_sales.sql`
+    OnlySales,
+}
+
 /// A connection and the statements prepared on it.
 #[derive(Debug)]
 pub(super) struct Connection {
@@ -31,6 +46,7 @@ pub(super) struct Connection {
     planned: Instant,
     deadline: Duration,
     sql: Arc<SqlText>,
+    keeps_statements: bool,
     given_up: AtomicBool,
 }
 
@@ -56,6 +72,7 @@ impl Connection {
             planned: Instant::now(),
             deadline: server.statement_timeout,
             sql: Arc::clone(&server.sql),
+            keeps_statements: server.prepared_statements,
             given_up: AtomicBool::new(false),
         })
     }
@@ -73,18 +90,50 @@ impl Connection {
         &self.client
     }
 
-    /// The statement of `commit.sql`, prepared at its first use.
-    pub(super) async fn commit(&self) -> Result<&Statement, StoreError> {
-        self.commit.get_or_try_init(|| self.prepare(&self.sql.commit)).await
+    /// Prepares the statements that commit batches, unless the next use might meet another server.
+    pub(super) async fn prepare(&self) -> Result<(), StoreError> {
+        if self.keeps_statements {
+            self.prepared(CommitStatement::OnlySales).await?;
+            self.prepared(CommitStatement::Everything).await?;
+        }
+        Ok(())
     }
 
-    /// The statement of `commit_sales.sql`, prepared at its first use.
-    pub(super) async fn commit_sales(&self) -> Result<&Statement, StoreError> {
-        self.commit_sales.get_or_try_init(|| self.prepare(&self.sql.commit_sales)).await
+    /// The one row that a statement answers.
+    pub(super) async fn answer(
+        &self,
+        statement: CommitStatement,
+        parameters: &[Parameter<'_>],
+    ) -> Result<Row, StoreError> {
+        if !self.keeps_statements {
+            let answer = self.client.query_typed_one(self.text(statement), parameters);
+            return self.in_time(answer).await;
+        }
+        let prepared = self.prepared(statement).await?;
+        let parameters: Vec<_> = parameters.iter().map(|(value, _)| *value).collect();
+        self.in_time(self.client.query_one(prepared, &parameters)).await
     }
 
-    async fn prepare(&self, sql: &str) -> Result<Statement, StoreError> {
-        self.in_time(self.client.prepare(sql)).await
+    async fn prepared(&self, statement: CommitStatement) -> Result<&Statement, StoreError> {
+        let place = match statement {
+            CommitStatement::Everything => &self.commit,
+            CommitStatement::OnlySales => &self.commit_sales,
+        };
+        place.get_or_try_init(|| self.in_time(self.client.prepare(self.text(statement)))).await
+    }
+
+    fn text(&self, statement: CommitStatement) -> &str {
+        match statement {
+            CommitStatement::Everything => &self.sql.commit,
+            CommitStatement::OnlySales => &self.sql.commit_sales,
+        }
+    }
+
+    /// Begins a transaction that the server ends by itself if it hears nothing more of it, as when the
+    /// connection falls silent: its locks would shut everybody out for hours (tcp(7)).
+    pub(super) fn begin(&self) -> String {
+        let patience = self.deadline.as_millis().max(1);
+        format!("BEGIN; SET LOCAL idle_in_transaction_session_timeout = {patience}")
     }
 
     /// Awaits `answer` no longer than the deadline for a statement. After any error but one about

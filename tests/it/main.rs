@@ -3,17 +3,21 @@
 //!
 //! Whole streams are compared row by row: [`stream`] makes records that know what they mean,
 //! [`oracle`] says what they come to, [`witness`] watches every write from within the database, and
-//! [`stage`] puts the play on, for [`streams`], [`faults`],
-//! [`killed`] and [`several`].
+//! [`stage`] puts the play on, for [`streams`], [`faults`], [`killed`],
+//! [`several`], [`groups`] and [`pooler`].
 
 mod check;
 mod configuration;
+mod data_loss;
+mod dead_letters;
 mod faults;
+mod groups;
 mod killed;
 mod offsets;
 mod oracle;
 mod outages;
 mod poison;
+mod pooler;
 mod report;
 mod several;
 mod shop;

@@ -13,16 +13,20 @@ async fn offsets_show_prints_next_offset_log_end_and_lag_of_each_partition() -> 
     let json = shop.vendas(&["offsets", "show", "--format", "json"]).run(DEADLINE).await?;
     let json: serde_json::Value = serde_json::from_str(&json.expect_code(0)?.stdout)?;
     let topic = shop.topic.as_str();
+    let by = &shop.rows("SELECT moved_by FROM partitions WHERE partition = 0").await?[0];
+    let nobody = serde_json::Value::Null;
     let expected = serde_json::json!([
-        {"topic": topic, "partition": 0, "next_offset": 250, "log_end": 257, "lag": 7},
-        {"topic": topic, "partition": 1, "next_offset": 0, "log_end": 3, "lag": 3},
+        {"topic": topic, "partition": 0, "next_offset": 250, "log_end": 257, "lag": 7,
+         "moved_by": by, "member": nobody, "host": nobody},
+        {"topic": topic, "partition": 1, "next_offset": 0, "log_end": 3, "lag": 3,
+         "moved_by": by, "member": nobody, "host": nobody},
     ]);
     ensure!(json == expected, "{json:#}");
 
     let table = shop.vendas(&["offsets", "show"]).run(DEADLINE).await?.expect_code(0)?.stdout;
     let cells: Vec<Vec<&str>> =
         table.lines().map(|line| line.split_whitespace().collect()).collect();
-    let expected = [vec![topic, "0", "250", "257", "7"], vec![topic, "1", "0", "3", "3"]];
+    let expected = [vec![topic, "0", "250", "257", "7", by], vec![topic, "1", "0", "3", "3", by]];
     ensure!(cells.get(1..) == Some(&expected), "{table}");
     Ok(())
 }
@@ -35,7 +39,8 @@ async fn before_the_first_run_there_are_no_offsets_and_all_is_lag() -> Result<()
     let json: serde_json::Value = serde_json::from_str(&json.expect_code(0)?.stdout)?;
     let topic = shop.topic.as_str();
     let expected = serde_json::json!([
-        {"topic": topic, "partition": 0, "next_offset": null, "log_end": 3, "lag": 3},
+        {"topic": topic, "partition": 0, "next_offset": null, "log_end": 3, "lag": 3,
+         "moved_by": null, "member": null, "host": null},
     ]);
     ensure!(json == expected, "{json:#}");
     Ok(())

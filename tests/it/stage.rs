@@ -28,13 +28,16 @@ pub(crate) const LANES: usize = TOPICS * PARTITIONS;
 /// Records of each lane that are sent together.
 const CHUNK: usize = 20;
 
-/// Two topics of three partitions each, a database, and what is to be sent.
+/// Two topics, of three partitions each unless it is said otherwise, a database, and what is to be
+/// sent.
 pub(crate) struct Stage<'k> {
     kafka: &'k Kafka,
     /// Who sends, where brokers fail meanwhile.
     producer: Option<Librdkafka>,
     pub(crate) database: Database,
     pub(crate) topics: Vec<String>,
+    /// Of each topic.
+    partitions: usize,
     stream: Stream,
     /// How many records of each lane are sent.
     sent: Cell<usize>,
@@ -51,33 +54,58 @@ impl Stage<'static> {
 
     /// `records` for each lane on the shared Kafka; the database is new.
     pub(crate) async fn with(database: Database, seed: u64, records: usize) -> Result<Self> {
-        Self::on(&Testbed::shared().await?.kafka, database, seed, records).await
+        Self::wide(database, PARTITIONS, seed, records).await
+    }
+
+    /// With so many partitions for each of the topics.
+    pub(crate) async fn wide(
+        database: Database,
+        partitions: usize,
+        seed: u64,
+        records: usize,
+    ) -> Result<Self> {
+        let kafka = &Testbed::shared().await?.kafka;
+        Self::of(kafka, database, partitions, seed, records).await
     }
 }
 
 impl<'k> Stage<'k> {
-    /// `records` for each lane; the database is new.
+    /// On a Kafka that may fail, with a producer that goes on trying then and sends nothing twice.
     pub(crate) async fn on(
         kafka: &'k Kafka,
         database: Database,
         seed: u64,
         records: usize,
     ) -> Result<Self> {
+        let producer = Some(Librdkafka::start(kafka).await?);
+        let stage = Self::of(kafka, database, PARTITIONS, seed, records).await?;
+        Ok(Self { producer, ..stage })
+    }
+
+    async fn of(
+        kafka: &'k Kafka,
+        database: Database,
+        partitions: usize,
+        seed: u64,
+        records: usize,
+    ) -> Result<Self> {
         let mut topics = Vec::with_capacity(TOPICS);
         for _ in 0..TOPICS {
-            topics.push(kafka.new_topic(u16::try_from(PARTITIONS)?, &[]).await?);
+            topics.push(kafka.new_topic(u16::try_from(partitions)?, &[]).await?);
         }
-        let stream = Stream::new(seed, LANES, records);
-        let (sent, sends) = (Cell::new(0), RefCell::default());
-        let stage = Self { kafka, producer: None, database, topics, stream, sent, sends };
+        let stage = Self {
+            kafka,
+            producer: None,
+            database,
+            topics,
+            partitions,
+            stream: Stream::new(seed, TOPICS * partitions, records),
+            sent: Cell::new(0),
+            sends: RefCell::default(),
+        };
         stage.vendas(["schema", "--apply"]).run(DEADLINE).await?.expect_code(0)?;
         witness::watch(&stage.database).await?;
         Ok(stage)
-    }
-
-    /// The same with a producer that goes on trying while brokers fail, and sends nothing twice.
-    pub(crate) async fn with_lasting_producer(self) -> Result<Self> {
-        Ok(Self { producer: Some(Librdkafka::start(self.kafka).await?), ..self })
     }
 
     /// The program, in small batches, so that there are many to be interrupted.
@@ -93,14 +121,20 @@ impl<'k> Stage<'k> {
     /// Every record that was sent has its place here: topic, partition, and the offset by counting.
     fn partitions(&self) -> impl Iterator<Item = (&str, i32, &[Generated])> {
         self.stream.lanes.iter().zip(0_i32..).map(|(lane, index)| {
-            let (topic, partition) = place(index);
+            let (topic, partition) = self.place(index);
             (self.topics[topic].as_str(), partition, &lane[..self.sent.get()])
         })
     }
 
+    /// A lane's topic and partition.
+    fn place(&self, lane: i32) -> (usize, i32) {
+        let partitions = i32::try_from(self.partitions).unwrap_or(1);
+        (usize::try_from(lane / partitions).unwrap_or_default(), lane % partitions)
+    }
+
     /// How many records have been sent.
     pub(crate) fn sent(&self) -> usize {
-        self.sent.get() * LANES
+        self.sent.get() * self.stream.lanes.len()
     }
 
     /// How many records of each lane have been sent.
@@ -136,8 +170,8 @@ impl<'k> Stage<'k> {
 
     /// Sends to all partitions at once; returns the offsets by lane.
     async fn produce(&self, first: usize, next: usize) -> Result<Vec<Vec<i64>>> {
-        try_join_all((0..LANES).map(async |lane| {
-            let (topic, partition) = place(i32::try_from(lane)?);
+        try_join_all((0..self.stream.lanes.len()).map(async |lane| {
+            let (topic, partition) = self.place(i32::try_from(lane)?);
             let records = self.records(lane, first, next);
             self.kafka.produce(&self.topics[topic], partition, &records).await
         }))
@@ -152,7 +186,7 @@ impl<'k> Stage<'k> {
     ) -> Result<Vec<Vec<i64>>> {
         let mut offsets = Vec::new();
         for topic in 0..TOPICS {
-            let batches: Vec<_> = (topic * PARTITIONS..(topic + 1) * PARTITIONS)
+            let batches: Vec<_> = (topic * self.partitions..(topic + 1) * self.partitions)
                 .zip(0..)
                 .map(|(lane, partition)| RecordBatch {
                     partition,
@@ -200,12 +234,6 @@ impl<'k> Stage<'k> {
         // The orders are as they should be, and so is what they sum to.
         totals::expect_equal(&self.database).await
     }
-}
-
-/// A lane's topic and partition.
-fn place(lane: i32) -> (usize, i32) {
-    let partitions = i32::try_from(PARTITIONS).unwrap_or(1);
-    (usize::try_from(lane / partitions).unwrap_or_default(), lane % partitions)
 }
 
 /// How far the work is.

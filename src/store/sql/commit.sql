@@ -1,38 +1,63 @@
 -- Everything that a batch does, and the partition's next offset with it, by compare-and-set.
+--
+-- The n-th dead letter of a batch, and the orders behind it, are a microsecond later than those
+-- before them, so that it can be told later which of two versions of an order was the newer. The
+-- statement's time and not the transaction's, since there can be several in one.
+--
+-- Writing CTEs that nothing reads run from the last to the first: letters, sales, orders. A replay
+-- locks in the same order, so that the two cannot deadlock.
 WITH moved AS (  -- no row: fenced, and nothing below happens
     UPDATE {schema}.partitions
-    SET next_offset = $5, moved_by = $6, moved_at = now()
+    SET next_offset = $5, leader_epoch = $6, moved_by = $7, moved_at = now()
     WHERE topic = $1 AND partition = $2 AND topic_id = $3 AND next_offset = $4
     -- Here, since a CTE that nothing reads never runs. True: for this transaction only.
-    RETURNING set_config('synchronous_commit', $7, true)
-), upserted_sales AS (
-    INSERT INTO {schema}.sales (order_number, total, processed_at)
-    SELECT batch.number, batch.total, now() AT TIME ZONE 'UTC'
-    FROM moved, UNNEST($8::int[], $9::numeric[]) AS batch (number, total)
-    ON CONFLICT (order_number) DO UPDATE
-    SET total = excluded.total, processed_at = excluded.processed_at
+    RETURNING set_config('synchronous_commit', $8, true)
+), upserted_orders AS (
+    INSERT INTO {schema}.orders (order_id, numbered, total, items, sold_at, processed_at)
+    SELECT batch.id, batch.numbered, batch.total, batch.items::{schema}.order_item[],
+           batch.sold_at::timestamp,
+           (statement_timestamp() + batch.letters_before * INTERVAL '1 microsecond')
+               AT TIME ZONE 'UTC'
+    FROM moved,
+         UNNEST($13::text[], $14::boolean[], $15::numeric[], $16::text[], $17::text[], $18::int[])
+             AS batch (id, numbered, total, items, sold_at, letters_before)
+    ON CONFLICT (order_id, numbered) DO UPDATE
+    SET total = excluded.total, items = excluded.items, sold_at = excluded.sold_at,
+        processed_at = excluded.processed_at
 ), unlisted AS (  -- numbered orders whose newest version names no product
     DELETE FROM {schema}.orders
     -- A limit that the planner does not know makes it reckon with one row instead of ten, and so
     -- take the index also where it takes `orders` for tiny: a plan made then is kept while it grows.
-    USING moved, (SELECT id FROM UNNEST($10::text[]) AS id LIMIT cardinality($10)) AS batch
+    USING moved, (SELECT id FROM UNNEST($11::text[]) AS id LIMIT cardinality($11)) AS batch
     WHERE orders.numbered AND orders.order_id = batch.id
-), upserted_orders AS (
-    INSERT INTO {schema}.orders (order_id, numbered, total, items, sold_at, processed_at)
-    SELECT batch.id, batch.numbered, batch.total, batch.items::{schema}.order_item[],
-           batch.sold_at::timestamp, now() AT TIME ZONE 'UTC'
-    FROM moved, UNNEST($11::text[], $12::boolean[], $13::numeric[], $14::text[], $15::text[])
-        AS batch (id, numbered, total, items, sold_at)
-    ON CONFLICT (order_id, numbered) DO UPDATE
-    SET total = excluded.total, items = excluded.items, sold_at = excluded.sold_at,
-        processed_at = excluded.processed_at
+), upserted_sales AS (
+    INSERT INTO {schema}.sales (order_number, total, processed_at)
+    SELECT batch.number, batch.total,
+           (statement_timestamp() + batch.letters_before * INTERVAL '1 microsecond')
+               AT TIME ZONE 'UTC'
+    FROM moved, UNNEST($9::int[], $10::numeric[], $12::int[])
+        AS batch (number, total, letters_before)
+    ON CONFLICT (order_number) DO UPDATE
+    SET total = excluded.total, processed_at = excluded.processed_at
 ), upserted_dead_letters AS (
     INSERT INTO {schema}.dead_letters
-        (topic, partition, topic_id, record_offset, key, payload, reason, detail)
-    SELECT $1, $2, $3, batch.record_offset, batch.key, batch.payload, batch.reason, batch.detail
-    FROM moved, UNNEST($16::bigint[], $17::bytea[], $18::bytea[], $19::text[], $20::text[])
-        AS batch (record_offset, key, payload, reason, detail)
+        (topic, partition, topic_id, record_offset, key, payload, reason, detail, failed_at)
+    SELECT $1, $2, $3, batch.record_offset, batch.key, batch.payload, batch.reason, batch.detail,
+           statement_timestamp() + (batch.position - 1) * INTERVAL '1 microsecond'
+    FROM moved,
+         UNNEST($19::bigint[], $20::bytea[], $21::bytea[], $22::text[], $23::text[])
+             WITH ORDINALITY AS batch (record_offset, key, payload, reason, detail, position)
+    -- A record that is read again and fails again is open again: what a replay made of it may have
+    -- been overwritten by what was read again before it. What was discarded stays so if it is the
+    -- same record, which fails for the same reason.
     ON CONFLICT (topic_id, partition, record_offset) DO UPDATE
-    SET reason = excluded.reason, detail = excluded.detail, failed_at = excluded.failed_at
+    SET key = excluded.key, payload = excluded.payload,
+        reason = excluded.reason, detail = excluded.detail, failed_at = excluded.failed_at,
+        replayed_at = NULL, order_id = NULL, numbered = NULL,
+        (discarded_at, discarded_because) = (
+            SELECT dead_letters.discarded_at, dead_letters.discarded_because
+            WHERE dead_letters.reason = excluded.reason
+              AND dead_letters.payload IS NOT DISTINCT FROM excluded.payload
+        )
 )
 SELECT count(*) FROM moved

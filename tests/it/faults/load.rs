@@ -12,6 +12,7 @@ use tokio::{
     try_join,
 };
 
+use super::Figures;
 use crate::stage::{DEADLINE, LANES, Stage, lines};
 
 /// Records that each of the partitions gets in a round, in which something fails once.
@@ -24,7 +25,6 @@ const STEP: usize = 4;
 pub(super) struct Load<'k> {
     pub(super) stage: Stage<'k>,
     what: &'static str,
-    seed: u64,
     rounds: Cell<usize>,
     mended: RefCell<Vec<SystemTime>>,
     longest: Cell<Duration>,
@@ -39,7 +39,7 @@ impl Load<'static> {
         seed: u64,
         rounds: usize,
     ) -> Result<Self> {
-        Ok(Self::of(what, seed, Stage::with(database, seed, SHARE * rounds).await?))
+        Ok(Self::of(what, Stage::with(database, seed, SHARE * rounds).await?))
     }
 }
 
@@ -52,14 +52,13 @@ impl<'k> Load<'k> {
         seed: u64,
         rounds: usize,
     ) -> Result<Self> {
-        let stage = Stage::on(kafka, database, seed, SHARE * rounds).await?;
-        Ok(Self::of(what, seed, stage.with_lasting_producer().await?))
+        Ok(Self::of(what, Stage::on(kafka, database, seed, SHARE * rounds).await?))
     }
 
-    fn of(what: &'static str, seed: u64, stage: Stage<'k>) -> Self {
+    fn of(what: &'static str, stage: Stage<'k>) -> Self {
         let (rounds, mended) = (Cell::default(), RefCell::default());
         let (longest, after) = (Cell::default(), Cell::default());
-        Self { stage, what, seed, rounds, mended, longest, after }
+        Self { stage, what, rounds, mended, longest, after }
     }
 
     /// From now on the records of one more round come in.
@@ -119,10 +118,14 @@ impl<'k> Load<'k> {
     pub(super) async fn settle(&self) -> Result<()> {
         self.stage.expect_all().await?;
         self.measure().await?;
-        let (what, times, records) = (self.what, self.mended.borrow().len(), self.stage.sent());
-        let [longest, after] = [&self.longest, &self.after].map(|time| time.get().as_millis());
-        let seed = self.seed;
-        println!("| {what} | {times} | {records} | 0 | 0 | {longest} ms | {after} ms | {seed} |");
+        Figures {
+            what: self.what,
+            times: self.mended.borrow().len(),
+            records: self.stage.sent(),
+            longest: Some(self.longest.get()),
+            after: Some(self.after.get()),
+        }
+        .print();
         Ok(())
     }
 

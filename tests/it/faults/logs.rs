@@ -2,7 +2,7 @@
 
 use testbed::{Result, Signal, Vendas, ensure, eventually};
 
-use super::times;
+use super::{Figures, times};
 use crate::{
     shop::{DEADLINE, Shop},
     stage::lines,
@@ -80,10 +80,14 @@ async fn records_deleted_unread_while_it_runs_halt_their_partition_alone() -> Re
         pair.vendas.signal(Signal::CONT)?;
         pair.halts_alone(&["[80, 90)"], &[50, 60]).await?;
     }
-    println!(
-        "| unread records deleted while vendas was frozen | {rounds} | {} | 0 | 0 | halts | | |",
-        rounds * 190
-    );
+    Figures {
+        what: "unread records deleted while vendas was frozen",
+        times: rounds,
+        records: rounds * 190,
+        longest: None,
+        after: None,
+    }
+    .print();
     Ok(())
 }
 
@@ -109,9 +113,13 @@ async fn a_topic_recreated_while_it_runs_halts_and_nothing_of_its_namesake_is_ta
         }
         pair.halts_alone(&["recreated"], &[50]).await?;
     }
-    println!(
-        "| topic deleted and recreated under a running vendas | {rounds} | {} | 0 | 0 | halts | | |",
-        rounds * 240
-    );
+    Figures {
+        what: "topic deleted and created anew under a running vendas",
+        times: rounds,
+        records: rounds * 240,
+        longest: None,
+        after: None,
+    }
+    .print();
     Ok(())
 }

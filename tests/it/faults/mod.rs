@@ -12,10 +12,34 @@ mod logs;
 mod network;
 mod postgres;
 mod program;
+mod truncated;
 
-use std::env;
+use std::{env, time::Duration};
 
 use testbed::{Context, Result};
+
+/// What came of it, after the check that nothing was lost and nothing came twice.
+struct Figures {
+    what: &'static str,
+    times: usize,
+    records: usize,
+    /// The longest that a partition stood still while records were waiting for it.
+    longest: Option<Duration>,
+    /// The longest that it stood still after what had failed worked again.
+    after: Option<Duration>,
+}
+
+impl Figures {
+    /// As a row of the table in docs/reliability.md.
+    #[expect(clippy::print_stdout, reason = "the harness shows it when it is asked for")]
+    fn print(&self) {
+        let Self { what, times, records, longest, after } = self;
+        let [longest, after] = [longest, after].map(|time| {
+            time.map_or("halts".to_owned(), |time| format!("{:.1} s", time.as_secs_f64()))
+        });
+        println!("| {what} | {times} | {records} | 0 | 0 | {longest} | {after} |");
+    }
+}
 
 /// How often something fails, where `usual` is what a test run has time for.
 fn times(usual: usize) -> Result<usize> {

@@ -62,6 +62,10 @@ impl Broker {
         Ok(broker)
     }
 
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     pub(super) fn log(&self) -> PathBuf {
         self.folder.path().join("kafka.log")
     }

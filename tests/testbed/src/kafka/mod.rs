@@ -9,6 +9,7 @@ use std::{
     collections::BTreeMap,
     env,
     io::Write as _,
+    path::PathBuf,
     process::{Command, Stdio},
     sync::{
         Arc,
@@ -115,6 +116,15 @@ impl Kafka {
             self.stop().await?;
         }
         self.broker()?.start(&self.address).await
+    }
+
+    /// The first file of a partition's log.
+    ///
+    /// # Errors
+    /// Where it isn't a private one.
+    pub fn log_file(&self, topic: &str, partition: i32) -> Result<PathBuf> {
+        let folder = self.broker()?.folder().join(format!("data/{topic}-{partition}"));
+        Ok(folder.join("00000000000000000000.log"))
     }
 
     /// Freezes it: its connections stay open and nothing answers.

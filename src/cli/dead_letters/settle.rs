@@ -1,0 +1,163 @@
+//! `vendas dead-letters replay` and `discard`.
+
+use super::{CliError, Which, count, none_of_that_id, print, store};
+use crate::{
+    config::Config,
+    order::Reason,
+    replay::{self, Outcome},
+    report,
+    store::{DeadLetter, Fate, LetterFilter, ReplayableLetter, Store},
+};
+
+/// Letters that did not become orders are named up to this many; `list` has all that are open.
+const MOST_NAMED: usize = 100;
+
+/// Letters by their ids or by what is true of them; never all of them by oversight.
+#[derive(Debug, clap::Args)]
+#[group(id = "chosen", required = true, multiple = true,
+        args = ["ids", "topic", "reason", "since", "until", "all"])]
+struct Chosen {
+    /// The letters, as `list` calls them.
+    #[arg(value_name = "ID")]
+    ids: Vec<i64>,
+    #[command(flatten)]
+    which: Which,
+    /// All open ones.
+    #[arg(long, conflicts_with_all = ["ids", "topic", "reason", "since", "until"])]
+    all: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct ReplayArguments {
+    #[command(flatten)]
+    chosen: Chosen,
+    /// Also where a version of the order was processed after the letter failed, which is then
+    /// overwritten; and what was discarded, if its ID is named.
+    #[arg(long)]
+    force: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct DiscardArguments {
+    #[command(flatten)]
+    chosen: Chosen,
+    /// Why, for whoever asks later.
+    #[arg(long, value_name = "TEXT",
+          value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    because: String,
+}
+
+pub(super) async fn replay(config: &Config, arguments: ReplayArguments) -> Result<(), CliError> {
+    let ReplayArguments { chosen, force } = arguments;
+    let store = store(config);
+    let mut filter = chosen.which.filter(chosen.ids);
+    let mut tally = Tally::default();
+    for letter in settled(&store, &filter).await? {
+        match letter.fate {
+            Fate::Discarded { .. } if force => {}
+            Fate::Discarded { .. } => {
+                tally.refused += 1;
+                tally.name(
+                    letter.id,
+                    &format!("{}: --force replays it", report::fate(&letter.fate)),
+                );
+            }
+            Fate::Open | Fate::Replayed { .. } => {
+                tally.name(letter.id, &format!("already {}", report::fate(&letter.fate)));
+            }
+        }
+    }
+    let now = store.clock().await?;
+    filter.until = Some(filter.until.map_or(now, |until| until.min(now)));
+    let note = |letter: &ReplayableLetter, outcome: Outcome<'_>| tally.note(letter, outcome);
+    let replayed = replay::replay(&store, &config.rules, &filter, force, note).await;
+    // Also where it ended early: what was done stays done.
+    print(&tally.text())?;
+    replayed?;
+    if tally.superseded + tally.still_dead + tally.refused > 0 {
+        return Err(CliError::Reported("not all of them were replayed"));
+    }
+    Ok(())
+}
+
+pub(super) async fn discard(config: &Config, arguments: DiscardArguments) -> Result<(), CliError> {
+    let DiscardArguments { chosen, because } = arguments;
+    let store = store(config);
+    let filter = chosen.which.filter(chosen.ids);
+    for DeadLetter { id, fate, .. } in settled(&store, &filter).await? {
+        print(&format!("dead letter {id}: already {}\n", report::fate(&fate)))?;
+    }
+    let discarded = store.discard_letters(&filter, &because).await?;
+    print(&format!("{} discarded\n", count(discarded)))
+}
+
+/// Those of the named letters that are not open any more.
+async fn settled(store: &Store, filter: &LetterFilter) -> Result<Vec<DeadLetter>, CliError> {
+    let Some(ids) = &filter.ids else { return Ok(Vec::new()) };
+    let named = LetterFilter { ids: Some(ids.clone()), ..LetterFilter::default() };
+    let mut letters = store.dead_letters(&named, true, i64::MAX).await?;
+    if let Some(id) = ids.iter().find(|id| letters.iter().all(|letter| letter.id != **id)) {
+        return Err(none_of_that_id(*id));
+    }
+    letters.retain(|letter| letter.fate != Fate::Open);
+    Ok(letters)
+}
+
+/// What became of the letters.
+#[derive(Debug, Default)]
+struct Tally {
+    replayed: u64,
+    superseded: u64,
+    still_dead: u64,
+    /// Those that had been discarded.
+    refused: u64,
+    lines: Vec<String>,
+}
+
+impl Tally {
+    fn note(&mut self, letter: &ReplayableLetter, outcome: Outcome<'_>) {
+        match outcome {
+            Outcome::Order => self.replayed += 1,
+            Outcome::Superseded => {
+                self.superseded += 1;
+                let line = "superseded: a version of its order was processed after it failed";
+                self.name(letter.id, line);
+            }
+            Outcome::StillDead(rejection) => {
+                self.still_dead += 1;
+                // The database's own words can quote the row: `show` has them.
+                let line = match rejection.reason() {
+                    Reason::RejectedByDatabase => format!("still no order: {}", rejection.reason()),
+                    _ => format!("still no order: {rejection}"),
+                };
+                self.name(letter.id, &report::visible(&line));
+            }
+        }
+    }
+
+    fn name(&mut self, id: i64, what: &str) {
+        if self.lines.len() < MOST_NAMED {
+            self.lines.push(format!("dead letter {id}: {what}\n"));
+        }
+    }
+
+    fn text(&self) -> String {
+        let Self { replayed, superseded, still_dead, refused, lines } = self;
+        let mut text = lines.concat();
+        if lines.len() >= MOST_NAMED {
+            text.push_str("… `vendas dead-letters list` has all that are open\n");
+        }
+        text.push_str(&format!("{} replayed", count(*replayed)));
+        for (number, what) in [
+            (superseded, "superseded (--force replays them all the same)"),
+            (still_dead, "still no order"),
+            (refused, "discarded before"),
+        ] {
+            if *number > 0 {
+                text.push_str(&format!(", {number} {what}"));
+            }
+        }
+        text.push('\n');
+        text
+    }
+}

@@ -1,0 +1,30 @@
+//! Which partitions an instance works where no group shares them out.
+
+use std::{ops::RangeInclusive, sync::Arc};
+
+/// Some partitions of some topics, or all of all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Partitions(Vec<(Arc<str>, RangeInclusive<i32>)>);
+
+impl Partitions {
+    /// None at all stands for all.
+    pub(super) const fn new(chosen: Vec<(Arc<str>, RangeInclusive<i32>)>) -> Self {
+        Self(chosen)
+    }
+
+    /// Reads `TOPIC:FIRST-LAST` or `TOPIC:NUMBER`.
+    pub(super) fn parse(text: &str) -> Option<(Arc<str>, RangeInclusive<i32>)> {
+        let (topic, numbers) = text.rsplit_once(':')?;
+        let (first, last) = numbers.split_once('-').unwrap_or((numbers, numbers));
+        let number = |text: &str| text.parse::<i32>().ok().filter(|number| *number >= 0);
+        let (first, last) = (number(first)?, number(last)?);
+        (!topic.is_empty() && first <= last).then(|| (topic.into(), first..=last))
+    }
+
+    /// Whether this partition is one of them.
+    #[must_use]
+    pub fn contain(&self, topic: &str, partition: i32) -> bool {
+        self.0.is_empty()
+            || self.0.iter().any(|(name, range)| **name == *topic && range.contains(&partition))
+    }
+}

@@ -1,0 +1,167 @@
+//! The broker that looks after a consumer group: found, asked, and found again when it moves.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use kafka_protocol::{
+    ResponseError,
+    messages::{FindCoordinatorRequest, FindCoordinatorResponse},
+    protocol::StrBytes,
+};
+use thiserror::Error;
+use tokio::time::{Instant, sleep};
+
+use super::{
+    KafkaError,
+    bridge::Api,
+    cluster::{Cluster, address},
+    connection::CallError,
+    trouble::backoff,
+};
+
+/// Why a consumer group can't be had, by what the caller does about it.
+#[derive(Clone, Debug, Error)]
+pub enum GroupError {
+    /// The group has gone on without this member: let go of all partitions, and join anew.
+    #[error("the group no longer counts this instance in")]
+    Fenced,
+    /// As with any other question.
+    #[error(transparent)]
+    Kafka(#[from] KafkaError),
+    /// The brokers refuse us the group: needs a person.
+    #[error("kafka refuses the consumer group {group}: {cause}: {remedy}")]
+    Refused {
+        /// Its name.
+        group: Arc<str>,
+        /// The broker's error, by its name in the protocol.
+        cause: String,
+        /// What puts it right.
+        remedy: &'static str,
+    },
+    /// The brokers know no consumer groups of the new protocol (KIP-848): needs a person.
+    #[error(
+        "broker {broker} {cause}: consumer groups need Apache Kafka 4.0 or newer; else leave out \
+         kafka.group and give each instance partitions of its own with kafka.partitions"
+    )]
+    Unsupported {
+        /// Its address.
+        broker: String,
+        /// What it lacks.
+        cause: String,
+    },
+}
+
+impl GroupError {
+    fn of(error: ResponseError, group: &Arc<str>, broker: &str) -> Self {
+        let remedy = match error {
+            ResponseError::UnknownMemberId | ResponseError::FencedMemberEpoch => {
+                return Self::Fenced;
+            }
+            ResponseError::UnsupportedVersion => {
+                let cause = "has no consumer groups of the new protocol (KIP-848)".to_owned();
+                return Self::Unsupported { broker: broker.to_owned(), cause };
+            }
+            ResponseError::GroupAuthorizationFailed => "grant READ on the group",
+            ResponseError::TopicAuthorizationFailed => "grant READ and DESCRIBE on its topics",
+            ResponseError::InvalidGroupId => "choose another name",
+            ResponseError::InconsistentGroupProtocol => {
+                "consumers of another kind are in it: choose another name"
+            }
+            ResponseError::GroupMaxSizeReached => {
+                "stop an instance, or raise the broker's group.consumer.max.size"
+            }
+            _ => "the broker's log may say more",
+        };
+        Self::Refused { group: Arc::clone(group), cause: error.to_string(), remedy }
+    }
+}
+
+/// What a coordinator answers while the group is being moved (and at the very first use of groups,
+/// when the topic of their offsets is made), or when an epoch has just changed.
+const fn passes(error: ResponseError) -> bool {
+    matches!(
+        error,
+        ResponseError::CoordinatorLoadInProgress
+            | ResponseError::CoordinatorNotAvailable
+            | ResponseError::NotCoordinator
+            | ResponseError::StaleMemberEpoch
+            | ResponseError::UnstableOffsetCommit
+    )
+}
+
+/// The coordinator of one group.
+pub(super) struct Coordinator {
+    pub(super) cluster: Arc<Cluster>,
+    pub(super) group: Arc<str>,
+    address: Mutex<Option<String>>,
+}
+
+impl Coordinator {
+    pub(super) const fn new(cluster: Arc<Cluster>, group: Arc<str>) -> Self {
+        Self { cluster, group, address: Mutex::new(None) }
+    }
+
+    pub(super) fn deadline(&self) -> Instant {
+        self.cluster.deadline()
+    }
+
+    /// Asks until `deadline` at the latest; `code` is the answer's error code for the group.
+    pub(super) async fn ask<M: Api + Clone>(
+        &self,
+        message: M,
+        deadline: Instant,
+        code: impl Fn(&M::Response) -> i16,
+    ) -> Result<M::Response, GroupError> {
+        let mut cause = "no answer in time".to_owned();
+        for wait in backoff() {
+            let broker = self.find().await?;
+            match self.cluster.call(&broker, message.clone(), deadline).await {
+                Ok(response) => match ResponseError::try_from_code(code(&response)) {
+                    None => return Ok(response),
+                    Some(error) if passes(error) => cause = format!("{broker}: {error}"),
+                    Some(error) => return Err(GroupError::of(error, &self.group, &broker)),
+                },
+                Err(error @ CallError::NoVersion(_)) => {
+                    let cause = error.to_string();
+                    return Err(GroupError::Unsupported { broker, cause });
+                }
+                Err(error) => cause = format!("{broker}: {error}"),
+            }
+            *self.address() = None;
+            if Instant::now() + wait >= deadline {
+                break;
+            }
+            sleep(wait).await;
+        }
+        Err(self.cluster.unreachable(cause).into())
+    }
+
+    async fn find(&self) -> Result<String, GroupError> {
+        if let Some(address) = self.address().clone() {
+            return Ok(address);
+        }
+        let key = StrBytes::from_string(self.group.to_string());
+        let request = FindCoordinatorRequest::default().with_coordinator_keys(vec![key]);
+        let response = self.cluster.ask_anyone(request, judge).await?;
+        let Some(found) = response.coordinators.first() else {
+            return Err(self.cluster.unreachable("no coordinator was named".to_owned()).into());
+        };
+        let found_at = address(&found.host, found.port);
+        if let Some(error) = ResponseError::try_from_code(found.error_code) {
+            return Err(GroupError::of(error, &self.group, &found_at));
+        }
+        *self.address() = Some(found_at.clone());
+        Ok(found_at)
+    }
+
+    fn address(&self) -> std::sync::MutexGuard<'_, Option<String>> {
+        self.address.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn judge(response: &FindCoordinatorResponse) -> Result<(), String> {
+    let codes = response.coordinators.iter().map(|coordinator| coordinator.error_code);
+    match codes.filter_map(ResponseError::try_from_code).find(|error| passes(*error)) {
+        Some(error) => Err(error.to_string()),
+        None => Ok(()),
+    }
+}

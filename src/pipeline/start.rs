@@ -1,0 +1,224 @@
+//! Where partitions are worked from: decided, and kept in PostgreSQL, before the first record is
+//! read.
+
+use std::{
+    collections::{HashMap, HashSet},
+    mem,
+    sync::Arc,
+};
+
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use super::{
+    Halt, RunError, Shared, Until,
+    retry::{Stopped, persist},
+};
+use crate::{
+    config::StartFrom,
+    kafka::{KafkaError, NextOffset, OffsetAt, Position, TopicPartition},
+    store::PartitionRow,
+};
+
+/// A partition to work.
+pub(super) struct Start {
+    pub(super) partition: TopicPartition,
+    pub(super) position: Position,
+    /// Where the work ends, if it does.
+    pub(super) end: Option<NextOffset>,
+}
+
+/// What became of partitions that were to be started.
+#[derive(Default)]
+pub(super) struct Started {
+    pub(super) ready: Vec<Start>,
+    /// Those that a person has to decide on.
+    pub(super) halted: Vec<(TopicPartition, Halt)>,
+}
+
+/// Finds out where partitions go on.
+pub(super) struct Starts {
+    shared: Arc<Shared>,
+    topics: Vec<Arc<str>>,
+    until: Until,
+}
+
+/// The inner error says that it was told to stop.
+type Answer<T> = Result<Result<T, Stopped>, RunError>;
+
+impl Starts {
+    pub(super) const fn new(shared: Arc<Shared>, topics: Vec<Arc<str>>, until: Until) -> Self {
+        Self { shared, topics, until }
+    }
+
+    /// Where `partitions` go on. One that has no row yet came after the first start, so that it is
+    /// worked from its first record on.
+    ///
+    /// # Errors
+    /// [`RunError`] where waiting does not help.
+    pub(super) async fn find(
+        &self,
+        partitions: &[TopicPartition],
+        stop: &CancellationToken,
+    ) -> Answer<Started> {
+        match self.try_find(partitions, stop).await {
+            // A topic was deleted meanwhile: what is there will be seen the next time.
+            Err(RunError::Kafka(KafkaError::Gone { .. })) => Ok(Ok(Started::default())),
+            found => found,
+        }
+    }
+
+    async fn try_find(
+        &self,
+        partitions: &[TopicPartition],
+        stop: &CancellationToken,
+    ) -> Answer<Started> {
+        if let Err(Stopped) = self.settle(partitions, &StartFrom::Earliest, stop).await? {
+            return Ok(Err(Stopped));
+        }
+        let Ok(rows) = self.rows(stop).await? else {
+            return Ok(Err(Stopped));
+        };
+        let mut started = Started::default();
+        for partition in partitions.iter().cloned() {
+            match rows.get(&place(&partition)) {
+                Some(row) if row.partition.topic_id == partition.topic_id => {
+                    let position = row.position();
+                    started.ready.push(Start { partition, position, end: None });
+                }
+                _ => started.halted.push((partition.clone(), Halt::OtherTopic(partition))),
+            }
+        }
+        match self.until {
+            Until::Stopped => Ok(Ok(started)),
+            Until::End => self.with_ends(started, stop).await,
+        }
+    }
+
+    async fn with_ends(&self, mut started: Started, stop: &CancellationToken) -> Answer<Started> {
+        let wanted: Vec<_> = started.ready.iter().map(|start| start.partition.clone()).collect();
+        let Ok(ends) = self.offsets(&wanted, OffsetAt::End, stop).await? else {
+            return Ok(Err(Stopped));
+        };
+        for (mut start, (_, end)) in mem::take(&mut started.ready).into_iter().zip(ends) {
+            let next_offset = start.position.next_offset;
+            if next_offset > end {
+                let partition = start.partition.clone();
+                let halt = Halt::BeyondEnd { partition, next_offset, end };
+                started.halted.push((start.partition, halt));
+            } else {
+                start.end = Some(end);
+                started.ready.push(start);
+            }
+        }
+        Ok(Ok(started))
+    }
+
+    /// Makes the rows that `partitions` lack, and so decides where those start.
+    ///
+    /// # Errors
+    /// [`RunError`] where waiting does not help.
+    pub(super) async fn settle(
+        &self,
+        partitions: &[TopicPartition],
+        start_from: &StartFrom,
+        stop: &CancellationToken,
+    ) -> Answer<()> {
+        let Ok(rows) = self.rows(stop).await? else {
+            return Ok(Err(Stopped));
+        };
+        let absent: Vec<_> = partitions
+            .iter()
+            .filter(|partition| !rows.contains_key(&place(partition)))
+            .cloned()
+            .collect();
+        if absent.is_empty() {
+            return Ok(Ok(()));
+        }
+        // A partition that a worked topic gets later starts at its first record: whatever it holds
+        // came after us.
+        let worked: HashSet<_> = rows.into_keys().map(|(topic, _)| topic).collect();
+        let (grown, new): (Vec<_>, Vec<_>) =
+            absent.into_iter().partition(|partition| worked.contains(&partition.topic));
+        let Ok(mut starts) = self.offsets(&grown, OffsetAt::Earliest, stop).await? else {
+            return Ok(Err(Stopped));
+        };
+        let new = match start_from {
+            StartFrom::Earliest => self.offsets(&new, OffsetAt::Earliest, stop).await?,
+            StartFrom::Latest => self.offsets(&new, OffsetAt::End, stop).await?,
+            StartFrom::Group(group) => self.committed(group, new, stop).await?,
+        };
+        let Ok(new) = new else {
+            return Ok(Err(Stopped));
+        };
+        starts.extend(new);
+        // Whichever instance is first decides, the others' rows are not taken.
+        persist(stop, &self.shared.postgres, || self.shared.store.start_partitions(&starts))
+            .await
+            .map_err(RunError::from)
+    }
+
+    /// Where `group` left off; the first record where it has committed nothing.
+    async fn committed(
+        &self,
+        group: &Arc<str>,
+        partitions: Vec<TopicPartition>,
+        stop: &CancellationToken,
+    ) -> Answer<Vec<(TopicPartition, NextOffset)>> {
+        if partitions.is_empty() {
+            return Ok(Ok(Vec::new()));
+        }
+        let ask = || self.shared.kafka.committed(group, &partitions);
+        let Ok(committed) = persist(stop, &self.shared.kafka_outage, ask).await? else {
+            return Ok(Err(Stopped));
+        };
+        let mut starts = Vec::new();
+        let mut without = Vec::new();
+        for (partition, offset) in committed {
+            match offset {
+                Some(offset) => starts.push((partition, offset)),
+                None => without.push(partition),
+            }
+        }
+        if starts.is_empty() {
+            return Err(RunError::NothingCommitted(Arc::clone(group)));
+        }
+        for (partition, offset) in &starts {
+            info!(%group, topic = %partition.topic, partition = partition.partition, %offset, "starting where the group left off");
+        }
+        for partition in &without {
+            info!(%group, topic = %partition.topic, partition = partition.partition, "the group has committed nothing: starting at the first record");
+        }
+        let Ok(earliest) = self.offsets(&without, OffsetAt::Earliest, stop).await? else {
+            return Ok(Err(Stopped));
+        };
+        starts.extend(earliest);
+        Ok(Ok(starts))
+    }
+
+    async fn rows(&self, stop: &CancellationToken) -> Answer<HashMap<Place, PartitionRow>> {
+        let read = || self.shared.store.partitions(&self.topics);
+        let rows = persist(stop, &self.shared.postgres, read).await?;
+        Ok(rows.map(|rows| rows.into_iter().map(|row| (place(&row.partition), row)).collect()))
+    }
+
+    async fn offsets(
+        &self,
+        partitions: &[TopicPartition],
+        at: OffsetAt,
+        stop: &CancellationToken,
+    ) -> Answer<Vec<(TopicPartition, NextOffset)>> {
+        if partitions.is_empty() {
+            return Ok(Ok(Vec::new()));
+        }
+        let ask = || self.shared.kafka.offsets(partitions, at);
+        persist(stop, &self.shared.kafka_outage, ask).await.map_err(RunError::from)
+    }
+}
+
+/// A partition by its topic's name, whichever topic has that now: what `partitions` has a row for.
+type Place = (Arc<str>, i32);
+
+fn place(partition: &TopicPartition) -> Place {
+    (Arc::clone(&partition.topic), partition.partition)
+}

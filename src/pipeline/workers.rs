@@ -1,0 +1,272 @@
+//! The workers of this instance, one a partition: started and let go as the partitions come and go.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::{
+    sync::watch,
+    task::{AbortHandle, Id, JoinError, JoinSet},
+    time::{Instant, interval_at, timeout},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use super::{
+    Halt, RunError, Shared, Tally, Until,
+    retry::Passing,
+    start::{Start, Started, Starts},
+    topics::{REFRESH_EVERY, Wanted},
+    worker::Worker,
+};
+use crate::{kafka::TopicPartition, outage::REMIND_AFTER};
+
+/// The workers and what they have come to.
+pub(super) struct Workers {
+    shared: Arc<Shared>,
+    stop: CancellationToken,
+    tasks: JoinSet<Result<Tally, Halt>>,
+    at_work: HashMap<TopicPartition, AtWork>,
+    halted: HashMap<TopicPartition, Halt>,
+    /// Worked up to their end.
+    done: HashSet<TopicPartition>,
+    owned: watch::Sender<Vec<TopicPartition>>,
+    tally: Tally,
+}
+
+struct AtWork {
+    stop: CancellationToken,
+    task: AbortHandle,
+    /// When it was told to let go.
+    revoked: Option<Instant>,
+}
+
+impl Workers {
+    /// `owned` is told which partitions are worked, or about to be.
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        stop: CancellationToken,
+        owned: watch::Sender<Vec<TopicPartition>>,
+    ) -> Self {
+        Self {
+            shared,
+            stop,
+            tasks: JoinSet::new(),
+            at_work: HashMap::new(),
+            halted: HashMap::new(),
+            done: HashSet::new(),
+            owned,
+            tally: Tally::default(),
+        }
+    }
+
+    /// What was done so far.
+    pub(super) const fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// Works what is `wanted`, as it changes, until told to stop or until all of it is done.
+    ///
+    /// # Errors
+    /// [`RunError`] where waiting does not help from the start on, or if something has halted that
+    /// was to be worked up to its end.
+    pub(super) async fn work(
+        &mut self,
+        mut wanted: watch::Receiver<Wanted>,
+        starts: &Starts,
+        until: Until,
+    ) -> Result<(), RunError> {
+        let mut refresh = interval_at(Instant::now() + REFRESH_EVERY, REFRESH_EVERY);
+        let mut reminded = Instant::now();
+        let mut started_before = false;
+        let stop = self.stop.clone();
+        loop {
+            let now_wanted = wanted.borrow_and_update().clone();
+            self.let_go_of_all_but(&now_wanted);
+            let missing = self.missing(&now_wanted);
+            self.publish(&missing);
+            if until == Until::End && self.at_work.is_empty() && missing.is_empty() {
+                return match self.halted.is_empty() {
+                    true => Ok(()),
+                    false => Err(RunError::Halted(self.halted.values().cloned().collect())),
+                };
+            }
+            let mut starting = !missing.is_empty();
+            let start = starts.find(&missing, &stop);
+            tokio::pin!(start);
+            loop {
+                tokio::select! {
+                    () = stop.cancelled() => return Ok(()),
+                    changed = wanted.changed() => match changed {
+                        Ok(()) => break,
+                        // Whoever shares out has come to an end, and says why.
+                        Err(_) => return Ok(()),
+                    },
+                    Some(ended) = self.tasks.join_next_with_id() => {
+                        self.note(ended)?;
+                        self.publish(&missing);
+                        if !starting {
+                            break;
+                        }
+                    }
+                    found = &mut start, if starting => {
+                        starting = false;
+                        match found {
+                            Ok(Ok(started)) => {
+                                started_before = true;
+                                self.start(started);
+                                self.publish(&[]);
+                            }
+                            Ok(Err(_)) => return Ok(()),
+                            Err(error) if !started_before => return Err(error),
+                            Err(error) => self.shared.kafka_outage.failed(error.gravity(), &error),
+                        }
+                        if until == Until::End {
+                            break;
+                        }
+                    }
+                    _ = refresh.tick() => {
+                        if reminded.elapsed() >= REMIND_AFTER {
+                            reminded = Instant::now();
+                            self.remind();
+                        }
+                        self.abort_overdue();
+                        if !starting {
+                            break;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Those that nobody here works yet, or has worked.
+    fn missing(&self, wanted: &Wanted) -> Vec<TopicPartition> {
+        let known = |partition: &&TopicPartition| {
+            self.at_work.contains_key(*partition)
+                || self.halted.contains_key(*partition)
+                || self.done.contains(*partition)
+        };
+        wanted.iter().filter(|partition| !known(partition)).cloned().collect()
+    }
+
+    fn let_go_of_all_but(&mut self, wanted: &Wanted) {
+        self.halted.retain(|partition, _| wanted.contains(partition));
+        for (partition, at_work) in &mut self.at_work {
+            if !wanted.contains(partition) && at_work.revoked.is_none() {
+                info!(topic = %partition.topic, partition = partition.partition, "letting go");
+                at_work.stop.cancel();
+                at_work.revoked = Some(Instant::now());
+            }
+        }
+    }
+
+    /// Others wait for what was revoked. A commit that is under way is no danger to them: either it
+    /// comes first, or it is fenced.
+    fn abort_overdue(&self) {
+        let bound = self.shared.settings.shutdown_timeout;
+        let revoked = self.at_work.values().filter_map(|at_work| Some((at_work, at_work.revoked?)));
+        for (at_work, _) in revoked.filter(|(_, since)| since.elapsed() >= bound) {
+            at_work.task.abort();
+        }
+    }
+
+    fn start(&mut self, started: Started) {
+        for Start { partition, position, end } in started.ready {
+            info!(topic = %partition.topic, partition = partition.partition, next_offset = %position.next_offset, "working");
+            let stop = self.stop.child_token();
+            let worker = Worker::new(
+                Arc::clone(&self.shared),
+                partition.clone(),
+                position,
+                end,
+                stop.clone(),
+            );
+            let task = self.tasks.spawn(worker.run());
+            self.at_work.insert(partition, AtWork { stop, task, revoked: None });
+        }
+        for (partition, halt) in started.halted {
+            self.halt(partition, halt);
+        }
+    }
+
+    fn publish(&self, missing: &[TopicPartition]) {
+        let at_work = self.at_work.keys().chain(self.halted.keys()).chain(missing);
+        let mut owned: Vec<_> = at_work.cloned().collect();
+        owned.sort();
+        self.owned.send_if_modified(|before| {
+            let changed = *before != owned;
+            *before = owned;
+            changed
+        });
+    }
+
+    fn note(
+        &mut self,
+        ended: Result<(Id, Result<Tally, Halt>), JoinError>,
+    ) -> Result<(), RunError> {
+        let id = match &ended {
+            Ok((id, _)) => *id,
+            Err(error) => error.id(),
+        };
+        let partition = self
+            .at_work
+            .iter()
+            .find(|(_, at_work)| at_work.task.id() == id)
+            .map(|(p, _)| p.clone());
+        let Some(partition) = partition else {
+            return Ok(());
+        };
+        let at_work = self.at_work.remove(&partition);
+        let revoked = at_work.is_some_and(|at_work| at_work.revoked.is_some());
+        match ended {
+            Ok((_, Ok(tally))) => {
+                self.tally.add(tally);
+                if !revoked {
+                    self.done.insert(partition);
+                }
+            }
+            Ok((_, Err(halt))) => self.halt(partition, halt),
+            Err(error) if error.is_cancelled() => {
+                warn!(
+                    topic = %partition.topic,
+                    partition = partition.partition,
+                    "let go with batches in flight: whoever works it now finds out which were committed"
+                );
+            }
+            Err(_) => return Err(RunError::WorkerFailed),
+        }
+        Ok(())
+    }
+
+    fn halt(&mut self, partition: TopicPartition, halt: Halt) {
+        error!(error = %halt, "partition halted");
+        self.halted.insert(partition, halt);
+    }
+
+    fn remind(&self) {
+        for halt in self.halted.values() {
+            error!(error = %halt, "partition still halted");
+        }
+    }
+
+    /// Lets the workers finish what is in flight.
+    pub(super) async fn finish(&mut self, within: Duration) {
+        self.stop.cancel();
+        let settled = timeout(within, async {
+            while let Some(ended) = self.tasks.join_next_with_id().await {
+                if let Err(error) = self.note(ended) {
+                    error!(%error, "at the end");
+                }
+            }
+        });
+        if settled.await.is_err() {
+            warn!(
+                "not all batches in flight were settled within pipeline.shutdown_timeout: the next \
+                 start finds out which were"
+            );
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Dead letters, once more: understood by the rules as they are now, and written as all orders are.
+
+use std::{collections::HashSet, sync::Arc};
+
+use crate::{
+    order::{Reason, Rejection, Rules},
+    process::understand_each,
+    store::{Cause, LetterFilter, ReplayableLetter, Replayed, Reread, Store, StoreError},
+};
+
+/// What became of a letter.
+#[derive(Clone, Copy, Debug)]
+pub enum Outcome<'a> {
+    /// It is an order now.
+    Order,
+    /// A version of its order was processed after it failed. The letter stays as it was.
+    Superseded,
+    /// It is still no order, for this reason.
+    StillDead(&'a Rejection),
+}
+
+/// Replays the open letters that `filter` means, in the order in which they failed, so that of
+/// several versions of an order the last one wins; with `force` also those that are superseded, and
+/// those that were discarded if `filter` names them. Letters that somebody else settles meanwhile are left out. `tell` hears what
+/// became of each, once that is durable.
+///
+/// `filter` has to have an end in time, or else there may be none: records that come meanwhile can
+/// be dead letters too.
+///
+/// # Errors
+/// [`StoreError`]. What was told of stays done.
+pub async fn replay(
+    store: &Store,
+    rules: &Arc<Rules>,
+    filter: &LetterFilter,
+    force: bool,
+    mut tell: impl FnMut(&ReplayableLetter, Outcome<'_>),
+) -> Result<(), StoreError> {
+    // Only those that are named: to take up all that was ever discarded would be an oversight.
+    let discarded_too = force && filter.ids.is_some();
+    let mut after = None;
+    loop {
+        let page = store.letters_to_replay(filter, discarded_too, after).await?;
+        if page.is_empty() {
+            return Ok(());
+        }
+        let results =
+            understand_each(page.iter().map(|letter| letter.payload.clone()), rules).await;
+        let mut parts = parts(page.into_iter().zip(results));
+        while let Some(part) = parts.pop() {
+            match store.replay(&part, force).await {
+                Ok(Some(replayed)) => {
+                    for ((letter, result), replayed) in part.iter().zip(replayed) {
+                        tell(letter, outcome(result, replayed));
+                        after = Some((letter.failed_at, letter.id));
+                    }
+                }
+                // Somebody else has changed one of them, so they have to be read again.
+                Ok(None) => break,
+                Err(StoreError::Data(cause)) => parts.extend(smaller(part, cause)?),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// The letters in parts, the first one last, in none of which an order is there twice: each version
+/// is compared with the one before.
+fn parts(letters: impl Iterator<Item = Reread>) -> Vec<Vec<Reread>> {
+    let (mut parts, mut part, mut keys) = (Vec::new(), Vec::new(), HashSet::new());
+    for reread in letters {
+        if let Ok(order) = &reread.1
+            && !keys.insert(order.key().clone())
+        {
+            parts.push(std::mem::take(&mut part));
+            keys = HashSet::from([order.key().clone()]);
+        }
+        part.push(reread);
+    }
+    parts.push(part);
+    parts.reverse();
+    parts
+}
+
+/// What to try in the place of a part of which the database rejects a row: its halves, the first
+/// one last; of a single letter that it is no order.
+fn smaller(mut part: Vec<Reread>, cause: Cause) -> Result<Vec<Vec<Reread>>, StoreError> {
+    if part.len() > 1 {
+        let second = part.split_off(part.len() / 2);
+        return Ok(vec![second, part]);
+    }
+    match part.pop() {
+        Some((letter, Ok(_))) => {
+            let rejection = Rejection::new(Reason::RejectedByDatabase, cause.in_full());
+            Ok(vec![vec![(letter, Err(rejection))]])
+        }
+        // Then it was not the order that was rejected.
+        Some((_, Err(_))) | None => Err(StoreError::Permanent(cause)),
+    }
+}
+
+fn outcome<T>(result: &Result<T, Rejection>, replayed: Replayed) -> Outcome<'_> {
+    match (replayed, result) {
+        (Replayed::Superseded, _) => Outcome::Superseded,
+        (Replayed::StillDead, Err(rejection)) => Outcome::StillDead(rejection),
+        (Replayed::Order | Replayed::StillDead, _) => Outcome::Order,
+    }
+}

@@ -1,0 +1,335 @@
+//! Dead letters as a person works with them: find, look at, discard, delete.
+
+use jiff::Timestamp;
+use tokio_postgres::{
+    Row,
+    types::{ToSql, Type},
+};
+
+use super::{Store, StoreError, replay::lock_letters};
+
+/// Which letters are meant, as `$1` to `$5`; what is not said leaves it open.
+pub(super) const FILTER: &str = "\
+    ($1::bigint[] IS NULL OR id = ANY ($1)) \
+    AND ($2::text IS NULL OR topic = $2) \
+    AND ($3::text IS NULL OR reason = $3) \
+    AND ($4::timestamptz IS NULL OR failed_at >= $4) \
+    AND ($5::timestamptz IS NULL OR failed_at < $5)";
+
+/// Open letters, as the index of them puts it.
+const OPEN: &str = "replayed_at IS NULL AND discarded_at IS NULL";
+
+/// The columns of a [`DeadLetter`].
+const LETTER: &str = "id, topic, partition, record_offset, reason, detail, failed_at, replayed_at, \
+                      order_id, numbered, discarded_at, discarded_because";
+
+/// The most letters that one statement discards or deletes, so that none takes long.
+const AT_ONCE: i64 = 5_000;
+
+/// Which letters are meant: those that all of this is true of.
+#[derive(Clone, Debug, Default)]
+pub struct LetterFilter {
+    /// One of these ids.
+    pub ids: Option<Vec<i64>>,
+    /// Records of this topic.
+    pub topic: Option<String>,
+    /// The reason's code.
+    pub reason: Option<String>,
+    /// Failed at this time or later.
+    pub since: Option<Timestamp>,
+    /// Failed before this time.
+    pub until: Option<Timestamp>,
+}
+
+/// A record that became no order, without its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// By which the commands call it.
+    pub id: i64,
+    /// The record's topic.
+    pub topic: String,
+    /// The record's partition.
+    pub partition: i32,
+    /// The record's offset.
+    pub offset: i64,
+    /// The code of the reason.
+    pub reason: String,
+    /// The place of the trouble. What the database itself rejected can quote the record here.
+    pub detail: String,
+    /// When the record was read.
+    pub failed_at: Timestamp,
+    /// What became of it since.
+    pub fate: Fate,
+}
+
+/// What has become of a letter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Nothing yet.
+    Open,
+    /// It was replayed, and is an order.
+    Replayed {
+        /// When.
+        at: Timestamp,
+        /// The order, as `orders` spells its key.
+        order_id: String,
+        /// Whether that is an order number.
+        numbered: bool,
+    },
+    /// A person has decided that it is not to become an order.
+    Discarded {
+        /// When.
+        at: Timestamp,
+        /// Why, in that person's words.
+        because: String,
+    },
+}
+
+/// The bytes of a letter's record.
+#[derive(Clone, PartialEq, Eq)]
+pub struct LetterBytes {
+    /// The key as the producer wrote it.
+    pub key: Option<Vec<u8>>,
+    /// The value as the producer wrote it; `None` is a tombstone.
+    pub payload: Option<Vec<u8>>,
+}
+
+/// How many letters there are of one reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReasonCount {
+    /// Its code.
+    pub reason: String,
+    /// How many letters.
+    pub letters: i64,
+    /// When the first of them failed.
+    pub first_failed_at: Timestamp,
+    /// When the last of them failed.
+    pub last_failed_at: Timestamp,
+}
+
+/// How many letters are old enough to be deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Purgeable {
+    /// All of them.
+    pub letters: i64,
+    /// Those among them that nobody has replayed or discarded.
+    pub open: i64,
+}
+
+impl Store {
+    /// The newest `limit` letters that `filter` means, the last to fail first; open ones alone, or
+    /// the settled ones with them.
+    ///
+    /// # Errors
+    /// As [`Store::session`].
+    pub async fn dead_letters(
+        &self,
+        filter: &LetterFilter,
+        settled_too: bool,
+        limit: i64,
+    ) -> Result<Vec<DeadLetter>, StoreError> {
+        let which = if settled_too { "true" } else { OPEN };
+        let sql = format!(
+            "SELECT {LETTER} FROM {{schema}}.dead_letters WHERE {FILTER} AND {which} \
+             ORDER BY failed_at DESC, id DESC LIMIT $6"
+        );
+        let rows = self.letter_rows(&sql, filter, &[(&limit, Type::INT8)]).await?;
+        rows.iter().map(letter).collect()
+    }
+
+    /// The letters that `filter` means, counted by reason, the most frequent first.
+    ///
+    /// # Errors
+    /// As [`Store::session`].
+    pub async fn dead_letter_counts(
+        &self,
+        filter: &LetterFilter,
+        settled_too: bool,
+    ) -> Result<Vec<ReasonCount>, StoreError> {
+        let which = if settled_too { "true" } else { OPEN };
+        let sql = format!(
+            "SELECT reason, count(*) AS letters, min(failed_at) AS first, max(failed_at) AS last \
+             FROM {{schema}}.dead_letters WHERE {FILTER} AND {which} \
+             GROUP BY reason ORDER BY letters DESC, reason COLLATE \"C\""
+        );
+        let rows = self.letter_rows(&sql, filter, &[]).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(ReasonCount {
+                    reason: row.try_get("reason")?,
+                    letters: row.try_get("letters")?,
+                    first_failed_at: row.try_get("first")?,
+                    last_failed_at: row.try_get("last")?,
+                })
+            })
+            .collect()
+    }
+
+    /// One letter with its bytes; `None` if there is none of that id.
+    ///
+    /// # Errors
+    /// As [`Store::session`].
+    pub async fn dead_letter(
+        &self,
+        id: i64,
+    ) -> Result<Option<(DeadLetter, LetterBytes)>, StoreError> {
+        let sql =
+            format!("SELECT {LETTER}, key, payload FROM {{schema}}.dead_letters WHERE {FILTER}");
+        let filter = LetterFilter { ids: Some(vec![id]), ..LetterFilter::default() };
+        let rows = self.letter_rows(&sql, &filter, &[]).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let bytes = LetterBytes { key: row.try_get("key")?, payload: row.try_get("payload")? };
+        Ok(Some((letter(row)?, bytes)))
+    }
+
+    /// Notes of all open letters that `filter` means that they are not to become orders, and why.
+    /// Returns how many these were.
+    ///
+    /// # Errors
+    /// As [`Store::session`]. What was discarded until then stays so.
+    pub async fn discard_letters(
+        &self,
+        filter: &LetterFilter,
+        because: &str,
+    ) -> Result<u64, StoreError> {
+        let which = format!("{FILTER} AND {OPEN}");
+        let change = format!(
+            "UPDATE {{schema}}.dead_letters SET discarded_at = now(), discarded_because = $8 \
+             FROM page WHERE dead_letters.id = page.id AND {OPEN}"
+        );
+        self.change_letters(&which, &change, filter, &[(&because, Type::TEXT)]).await
+    }
+
+    /// How many letters failed before `limit`.
+    ///
+    /// # Errors
+    /// As [`Store::session`].
+    pub async fn purgeable_letters(&self, limit: Timestamp) -> Result<Purgeable, StoreError> {
+        let sql = format!(
+            "SELECT count(*) AS letters, count(*) FILTER (WHERE {OPEN}) AS open \
+             FROM {{schema}}.dead_letters WHERE {FILTER}"
+        );
+        let rows = self.letter_rows(&sql, &before(limit), &[]).await?;
+        let Some(row) = rows.first() else { return Ok(Purgeable { letters: 0, open: 0 }) };
+        Ok(Purgeable { letters: row.try_get("letters")?, open: row.try_get("open")? })
+    }
+
+    /// Deletes the letters that failed before `limit`, whatever became of them, and returns how many
+    /// these were.
+    ///
+    /// # Errors
+    /// As [`Store::session`]. What was deleted until then stays so.
+    pub async fn purge_letters(&self, limit: Timestamp) -> Result<u64, StoreError> {
+        let change = "DELETE FROM {schema}.dead_letters USING page WHERE dead_letters.id = page.id";
+        self.change_letters(FILTER, change, &before(limit), &[]).await
+    }
+
+    /// Changes the letters that are `which`, some at a time, in the order of their ids: none is looked
+    /// for twice.
+    async fn change_letters(
+        &self,
+        which: &str,
+        change: &str,
+        filter: &LetterFilter,
+        more: &[(&(dyn ToSql + Sync), Type)],
+    ) -> Result<u64, StoreError> {
+        let sql = self.sql(&format!(
+            "WITH page AS ( \
+                 SELECT id FROM {{schema}}.dead_letters WHERE {which} AND id > $6 \
+                 ORDER BY id LIMIT $7 \
+             ), changed AS ({change} RETURNING 1) \
+             SELECT (SELECT max(id) FROM page), (SELECT count(*) FROM changed)"
+        ));
+        let lent = self.lend().await?;
+        let connection = lent.connection()?;
+        let client = connection.client();
+        let (mut after, mut all) = (i64::MIN, 0);
+        loop {
+            let change = async {
+                lock_letters(connection).await?;
+                let place: [_; 2] = [(&after as _, Type::INT8), (&AT_ONCE as _, Type::INT8)];
+                let parameters = [&filter.parameters()[..], &place, more].concat();
+                let row = connection.in_time(client.query_typed_one(&sql, &parameters)).await?;
+                connection.in_time(client.batch_execute("COMMIT")).await?;
+                Ok::<(Option<i64>, i64), StoreError>((row.try_get(0)?, row.try_get(1)?))
+            };
+            match change.await {
+                Ok((None, _)) => return Ok(all),
+                Ok((Some(last), changed)) => {
+                    after = last;
+                    all += u64::try_from(changed).unwrap_or_default();
+                }
+                Err(error) => {
+                    connection.give_up();
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    pub(super) async fn letter_rows(
+        &self,
+        sql: &str,
+        filter: &LetterFilter,
+        more: &[(&(dyn ToSql + Sync), Type)],
+    ) -> Result<Vec<Row>, StoreError> {
+        let parameters = [&filter.parameters()[..], more].concat();
+        let lent = self.lend().await?;
+        let connection = lent.connection()?;
+        connection.in_time(connection.client().query_typed(&self.sql(sql), &parameters)).await
+    }
+}
+
+impl LetterFilter {
+    /// `$1` to `$5` of [`FILTER`].
+    fn parameters(&self) -> [(&(dyn ToSql + Sync), Type); 5] {
+        [
+            (&self.ids, Type::INT8_ARRAY),
+            (&self.topic, Type::TEXT),
+            (&self.reason, Type::TEXT),
+            (&self.since, Type::TIMESTAMPTZ),
+            (&self.until, Type::TIMESTAMPTZ),
+        ]
+    }
+}
+
+/// Prints lengths only: both hold personal data.
+impl std::fmt::Debug for LetterBytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LetterBytes")
+            .field("key_bytes", &self.key.as_ref().map(Vec::len))
+            .field("payload_bytes", &self.payload.as_ref().map(Vec::len))
+            .finish()
+    }
+}
+
+fn before(limit: Timestamp) -> LetterFilter {
+    LetterFilter { until: Some(limit), ..LetterFilter::default() }
+}
+
+fn letter(row: &Row) -> Result<DeadLetter, StoreError> {
+    let replayed_at: Option<Timestamp> = row.try_get("replayed_at")?;
+    let discarded_at: Option<Timestamp> = row.try_get("discarded_at")?;
+    let fate = match (replayed_at, discarded_at) {
+        (Some(at), _) => Fate::Replayed {
+            at,
+            order_id: row.try_get::<_, Option<_>>("order_id")?.unwrap_or_default(),
+            numbered: row.try_get::<_, Option<_>>("numbered")?.unwrap_or_default(),
+        },
+        (None, Some(at)) => Fate::Discarded {
+            at,
+            because: row.try_get::<_, Option<_>>("discarded_because")?.unwrap_or_default(),
+        },
+        (None, None) => Fate::Open,
+    };
+    Ok(DeadLetter {
+        id: row.try_get("id")?,
+        topic: row.try_get("topic")?,
+        partition: row.try_get("partition")?,
+        offset: row.try_get("record_offset")?,
+        reason: row.try_get("reason")?,
+        detail: row.try_get("detail")?,
+        failed_at: row.try_get("failed_at")?,
+        fate,
+    })
+}

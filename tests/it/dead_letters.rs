@@ -1,0 +1,201 @@
+//! Dead letters as a person works with them.
+
+mod halt;
+mod looks;
+mod replay;
+mod versions;
+
+use serde_json::Value;
+use testbed::{Context, Ended, Result, ensure};
+
+use crate::shop::{DEADLINE, Shop};
+
+/// What was missing for records that call a quantity `amount`.
+const CORRECTED: &str = "vocabulary.quantity=amount";
+
+/// An order of one item that calls its quantity so.
+fn numbered(number: i32, quantity: &str, price: usize) -> String {
+    format!(
+        r#"{{"order_number": {number}, "order_items": [{{"{quantity}": 1, "value_unit": {price}}}]}}"#
+    )
+}
+
+async fn dead_letters(shop: &Shop, args: &[&str]) -> Result<Ended> {
+    shop.vendas(&["dead-letters"]).args(args.iter().copied()).run(DEADLINE).await
+}
+
+/// What it prints, if it succeeds.
+async fn printed(shop: &Shop, args: &[&str]) -> Result<String> {
+    Ok(dead_letters(shop, args).await?.expect_code(0)?.stdout)
+}
+
+async fn listed(shop: &Shop, args: &[&str]) -> Result<Vec<Value>> {
+    let json = printed(shop, &[&["list", "--format", "json"], args].concat()).await?;
+    Ok(serde_json::from_str(&json)?)
+}
+
+/// Replays with the corrected vocabulary.
+async fn replay(shop: &Shop, args: &[&str]) -> Result<Ended> {
+    dead_letters(shop, &[&["replay", "--set", CORRECTED], args].concat()).await
+}
+
+/// The totals have to be right at once, whatever was replayed.
+async fn verify(shop: &Shop) -> Result<()> {
+    shop.vendas(&["verify"]).run(DEADLINE).await?.expect_code(0).map(drop)
+}
+
+/// The id of the letter of the record at that offset.
+async fn id(shop: &Shop, offset: i64) -> Result<String> {
+    let sql = format!("SELECT id FROM dead_letters WHERE record_offset = {offset}");
+    shop.rows(&sql).await?.pop().with_context(|| format!("no letter at {offset}"))
+}
+
+#[tokio::test]
+async fn a_discarded_letter_is_kept_with_the_reason_and_left_alone() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    shop.send(0, &[&numbered(1, "amount", 5), "rubbish", "more", &numbered(2, "amount", 6)])
+        .await?;
+    shop.work().await?;
+    let refused = dead_letters(&shop, &["discard", "--all"]).await?.expect_code(2)?;
+    ensure!(refused.stderr.contains("--because"), "{}", refused.stderr);
+    dead_letters(&shop, &["discard", "--because", "x"]).await?.expect_code(2)?;
+    let printed_first =
+        printed(&shop, &["discard", "--reason", "not_json", "--because", "a test of ours"]).await?;
+    ensure!(printed_first == "2 dead letters discarded\n", "{printed_first}");
+    let first = id(&shop, 0).await?;
+    let one = printed(&shop, &["discard", &first, "--because", "sold elsewhere"]).await?;
+    ensure!(one == "1 dead letter discarded\n", "{one}");
+    let again = printed(&shop, &["discard", &first, "--because", "twice"]).await?;
+    let already = format!("dead letter {first}: already discarded at ");
+    ensure!(
+        again.starts_with(&already) && again.ends_with("0 dead letters discarded\n"),
+        "{again}"
+    );
+
+    let kept = "SELECT record_offset, discarded_because, length(payload) > 0, \
+                discarded_at BETWEEN failed_at AND now() \
+                FROM dead_letters WHERE discarded_at IS NOT NULL ORDER BY 1";
+    let kept = shop.rows(kept).await?;
+    ensure!(
+        kept == ["0|sold elsewhere|t|t", "1|a test of ours|t|t", "2|a test of ours|t|t"],
+        "{kept:?}"
+    );
+    let all = replay(&shop, &["--all", "--force"]).await?.expect_code(0)?;
+    ensure!(all.stdout == "1 dead letter replayed\n", "{}", all.stdout);
+    let named = replay(&shop, &[&first]).await?.expect_code(1)?;
+    ensure!(named.stdout.contains("sold elsewhere: --force replays it"), "{}", named.stdout);
+    ensure!(shop.rows("SELECT order_number FROM sales").await? == ["2"], "it was replayed");
+    replay(&shop, &[&first, "--force"]).await?.expect_code(0)?;
+    let sold = shop.rows("SELECT order_number, total FROM sales ORDER BY 1").await?;
+    ensure!(sold == ["1|5.00", "2|6.00"], "{sold:?}");
+    let marks = "SELECT discarded_at, discarded_because, replayed_at IS NULL FROM dead_letters \
+                 WHERE record_offset = 0";
+    ensure!(shop.rows(marks).await? == ["||f"], "{:?}", shop.rows(marks).await?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_fails_again_after_a_reset_is_open_again_unless_it_was_discarded_for_that_reason()
+-> Result<()> {
+    let shop = Shop::open(1).await?;
+    // Two that a replay makes orders of, two that are none, and one that is none in another way then.
+    let none = r#"{"order_number": 7, "order_items": [{"amount": 0, "value_unit": 1}]}"#;
+    let records = [
+        &numbered(1, "amount", 5),
+        &numbered(1, "qty", 4),
+        "rubbish",
+        "more rubbish",
+        none,
+        &numbered(2, "amount", 6),
+    ];
+    shop.send(0, &records).await?;
+    shop.work().await?;
+    replay(&shop, &["--all"]).await?.expect_code(1)?;
+    for offset in [2, 4] {
+        printed(&shop, &["discard", &id(&shop, offset).await?, "--because", "no"]).await?;
+    }
+    let states = "SELECT record_offset, reason, discarded_because, replayed_at IS NOT NULL, \
+                  order_id, numbered FROM dead_letters ORDER BY record_offset";
+    let before = shop.rows(states).await?;
+    let expected = [
+        "0|missing_quantity||f||",
+        "2|not_json|no|f||",
+        "3|not_json||f||",
+        "4|quantity_not_positive|no|f||",
+        "5|missing_quantity||t|2|t",
+    ];
+    ensure!(before == expected, "{before:?}");
+
+    shop.vendas(&["offsets", "reset", "--to", "earliest", "--yes"])
+        .run(DEADLINE)
+        .await?
+        .expect_code(0)?;
+    shop.work().await?;
+    let after = shop.rows(states).await?;
+    let expected = [
+        "0|missing_quantity||f||",
+        "2|not_json|no|f||",
+        "3|not_json||f||",
+        "4|missing_quantity||f||",
+        "5|missing_quantity||f||",
+    ];
+    ensure!(after == expected, "{after:?}");
+    // The order of the first is older than what was read again behind it, and the last is not.
+    let ended = replay(&shop, &["--reason", "missing_quantity"]).await?.expect_code(1)?;
+    ensure!(
+        ended.stdout.ends_with("1 dead letter replayed, 1 superseded (--force replays them all the same), 1 still no order\n"),
+        "{}",
+        ended.stdout
+    );
+    verify(&shop).await
+}
+
+#[tokio::test]
+async fn purge_deletes_what_failed_long_ago_and_says_how_many_are_open() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    shop.send(0, &["a", "b", "c", &numbered(1, "amount", 5)]).await?;
+    shop.work().await?;
+    replay(&shop, &["--reason", "missing_quantity"]).await?.expect_code(0)?;
+    printed(&shop, &["discard", &id(&shop, 0).await?, "--because", "no"]).await?;
+    let age = "UPDATE dead_letters SET failed_at = now() - INTERVAL '90 days 1 minute' \
+               WHERE record_offset <> 2; \
+               UPDATE dead_letters SET failed_at = now() - INTERVAL '89 days 23 hours' \
+               WHERE record_offset = 2";
+    shop.database.execute(age).await?;
+    let purge = ["purge", "--older-than", "90d"];
+    let shown = printed(&shop, &purge).await?;
+    ensure!(shown.starts_with("3 dead letters failed before "), "{shown}");
+    ensure!(shown.contains(", 1 of them open\n") && shown.contains("say --yes"), "{shown}");
+    ensure!(shop.database.count("dead_letters").await? == 4, "a dry run deletes");
+
+    // The role that runs may do all but this.
+    let app = format!("keeper of {}", shop.database.name());
+    shop.database.execute(&format!("CREATE ROLE \"{app}\" LOGIN PASSWORD 'p'")).await?;
+    let readme = include_str!("../../README.md");
+    let grants: Vec<_> = readme.lines().filter(|line| line.starts_with("GRANT ")).collect();
+    let grants = grants.join(" ").replace(" app;", &format!(" \"{app}\";"));
+    shop.database.execute(&grants).await?;
+    let database = shop.database.as_user(&app, "p");
+    let as_app = async |args: &[&str], code| {
+        let command = shop.vendas(&["dead-letters"]).args(args.iter().copied());
+        command.database(&database).run(DEADLINE).await?.expect_code(code)
+    };
+    as_app(&["list", "--all"], 0).await?;
+    as_app(&["show", &id(&shop, 2).await?], 0).await?;
+    as_app(&["replay", "--all"], 1).await?;
+    as_app(&["discard", &id(&shop, 1).await?, "--because", "no"], 0).await?;
+    let refused = as_app(&["purge", "--older-than", "90d", "--yes"], 1).await?;
+    ensure!(
+        refused.stderr.contains("permission denied for table dead_letters"),
+        "{}",
+        refused.stderr
+    );
+    shop.database.execute(&format!("GRANT DELETE ON dead_letters TO \"{app}\"")).await?;
+    let purged = as_app(&["purge", "--older-than", "90d", "--yes"], 0).await?;
+    ensure!(purged.stdout.ends_with("3 dead letters deleted\n"), "{}", purged.stdout);
+    let left = shop.rows("SELECT record_offset FROM dead_letters").await?;
+    ensure!(left == ["2"], "{left:?}");
+    // What a letter became is no part of it.
+    ensure!(shop.rows("SELECT total FROM sales").await? == ["5.00"], "the order went too");
+    Ok(())
+}

@@ -1,0 +1,350 @@
+//! Replays that are watched closely, interrupted, or not alone.
+
+use std::time::Duration;
+
+use testbed::{Record, Result, Vendas, ensure, eventually};
+use tokio::try_join;
+
+use super::{
+    CORRECTED, dead_letters, id, numbered, printed, replay, verify,
+    versions::{Model, Version, told},
+};
+use crate::{
+    shop::{DEADLINE, Shop},
+    stage::terminate,
+    stream::Dice,
+};
+
+#[tokio::test]
+async fn after_the_vocabulary_was_corrected_letters_become_orders_once() -> Result<()> {
+    let shop = Shop::open(2).await?;
+    let listed =
+        r#"{"order_number": 2, "items": [{"amount": 2, "unit_price": "1.25", "product": "tea"}]}"#;
+    let split = r#"{"id_ordem": "a", "valor_total": 10, "produtos_comprados": [
+        {"amount": 1, "nome_produto": "tea"}, {"amount": 2, "nome_produto": "cup"}]}"#;
+    shop.send(0, &[&numbered(1, "amount", 5), listed, "rubbish"]).await?;
+    shop.send(1, &[split]).await?;
+    shop.work().await?;
+    // Not corrected yet.
+    let early = dead_letters(&shop, &["replay", "--all"]).await?.expect_code(1)?;
+    ensure!(
+        early.stdout.ends_with("0 dead letters replayed, 4 still no order\n"),
+        "{}",
+        early.stdout
+    );
+    ensure!(shop.database.count("sales").await? == 0, "an order");
+
+    let topic = replay(&shop, &["--reason", "missing_quantity", "--topic", &shop.topic]).await?;
+    let topic = topic.expect_code(0)?;
+    ensure!(topic.stdout == "3 dead letters replayed\n", "{}", topic.stdout);
+    verify(&shop).await?;
+    let sales = shop.rows("SELECT order_number, total FROM sales ORDER BY 1").await?;
+    ensure!(sales == ["1|5.00", "2|2.50"], "{sales:?}");
+    let totals = shop.rows("SELECT * FROM product_totals ORDER BY 1").await?;
+    ensure!(totals == ["cup|2|6.67", "tea|3|5.83"], "{totals:?}");
+    let marks = "SELECT order_id, numbered, replayed_at BETWEEN failed_at AND now() \
+                 FROM dead_letters WHERE replayed_at IS NOT NULL ORDER BY 1";
+    ensure!(
+        shop.rows(marks).await? == ["1|t|t", "2|t|t", "a|f|t"],
+        "{:?}",
+        shop.rows(marks).await?
+    );
+
+    // Twice is harmless, also where it is named.
+    let everything = "SELECT to_jsonb(sales)::text FROM sales \
+                      UNION ALL SELECT to_jsonb(orders)::text FROM orders \
+                      UNION ALL SELECT to_jsonb(dead_letters)::text FROM dead_letters ORDER BY 1";
+    let before = shop.rows(everything).await?;
+    let again = replay(&shop, &["--reason", "missing_quantity"]).await?.expect_code(0)?;
+    ensure!(again.stdout == "0 dead letters replayed\n", "{}", again.stdout);
+    let first = id(&shop, 1).await?;
+    let again = replay(&shop, &[&first, "--force"]).await?.expect_code(0)?;
+    ensure!(
+        again.stdout.starts_with(&format!("dead letter {first}: already replayed at ")),
+        "{}",
+        again.stdout
+    );
+    ensure!(again.stdout.contains(" as order number 2\n"), "{}", again.stdout);
+    ensure!(before == shop.rows(everything).await?, "it was written again");
+
+    let missing = replay(&shop, &[&first, "4711"]).await?.expect_code(1)?;
+    ensure!(missing.stderr.contains("there is no dead letter 4711"), "{}", missing.stderr);
+    replay(&shop, &[]).await?.expect_code(2)?;
+    replay(&shop, &["--all", "--reason", "not_json"]).await?.expect_code(2).map(drop)
+}
+
+#[tokio::test]
+async fn a_version_that_came_later_stays_unless_force_says_otherwise() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    // A numbered order whose later version names no product and so has no row in `orders`; one with
+    // an id; and a number with the same digits as that id, which is another order.
+    let listed =
+        r#"{"order_number": 1, "items": [{"amount": 1, "unit_price": 5, "product": "p"}]}"#;
+    let with_id = r#"{"order_id": "2", "items": [{"amount": 1, "unit_price": 6, "product": "q"}]}"#;
+    let later = r#"{"order_id": "2", "items": [{"qty": 1, "unit_price": 60, "product": "q"}]}"#;
+    shop.send(0, &[listed, with_id, &numbered(2, "amount", 7)]).await?;
+    shop.work().await?;
+    shop.send(0, &[&numbered(1, "qty", 50), later]).await?;
+    shop.work().await?;
+    let stored = "SELECT order_number::text, total FROM sales \
+                  UNION ALL SELECT order_id || numbered, total FROM orders ORDER BY 1";
+    // In vain, which makes none of them younger.
+    dead_letters(&shop, &["replay", "--all"]).await?.expect_code(1)?;
+    let ended = replay(&shop, &["--all"]).await?.expect_code(1)?;
+    for offset in [0, 1] {
+        let line = format!(
+            "dead letter {}: superseded: a version of its order was processed after it failed\n",
+            id(&shop, offset).await?
+        );
+        ensure!(ended.stdout.contains(&line), "{}", ended.stdout);
+    }
+    ensure!(ended.stdout.contains("\n1 dead letter replayed, 2 superseded ("), "{}", ended.stdout);
+    let found = shop.rows(stored).await?;
+    ensure!(found == ["1|50.00", "2|7.00", "2false|60.00"], "{found:?}");
+    let open = "dead_letters WHERE replayed_at IS NULL AND reason = 'missing_quantity'";
+    ensure!(shop.database.count(open).await? == 2, "a superseded letter has a mark");
+
+    let forced = replay(&shop, &["--all", "--force"]).await?.expect_code(0)?;
+    ensure!(forced.stdout == "2 dead letters replayed\n", "{}", forced.stdout);
+    let found = shop.rows(stored).await?;
+    ensure!(found == ["1|5.00", "1true|5.00", "2|7.00", "2false|6.00"], "{found:?}");
+    verify(&shop).await
+}
+
+#[tokio::test]
+async fn what_the_database_rejects_stays_a_letter_and_its_neighbours_are_replayed() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    let records: Vec<_> = (0..30).map(|number| numbered(number, "amount", 1)).collect();
+    shop.send(0, &records.iter().map(String::as_str).collect::<Vec<_>>()).await?;
+    shop.work().await?;
+    shop.database
+        .execute("ALTER TABLE sales ADD CONSTRAINT lucky CHECK (order_number NOT IN (7, 13))")
+        .await?;
+    let ended = replay(&shop, &["--all"]).await?.expect_code(1)?;
+    ensure!(
+        ended.stdout.ends_with("28 dead letters replayed, 2 still no order\n"),
+        "{}",
+        ended.stdout
+    );
+    let left = "SELECT record_offset, reason, detail LIKE '%lucky%' FROM dead_letters \
+                WHERE replayed_at IS NULL ORDER BY 1";
+    let left = shop.rows(left).await?;
+    ensure!(left == ["7|rejected_by_database|t", "13|rejected_by_database|t"], "{left:?}");
+    shop.database.execute("ALTER TABLE sales DROP CONSTRAINT lucky").await?;
+    replay(&shop, &["--reason", "rejected_by_database"]).await?.expect_code(0)?;
+    ensure!(shop.database.count("sales").await? == 30, "one is missing");
+    Ok(())
+}
+
+#[tokio::test]
+async fn within_a_batch_of_which_the_database_rejects_an_order_the_later_version_is_known()
+-> Result<()> {
+    let shop = Shop::open(1).await?;
+    shop.apply_schema().await?;
+    shop.database.execute("ALTER TABLE sales ADD CONSTRAINT cheap CHECK (total < 100)").await?;
+    // Each part of the batch is written by a statement of its own.
+    let versions = [(1, 500), (2, 6), (1, 5), (2, 600)];
+    let records = versions.map(|(number, price)| numbered(number, "qty", price));
+    shop.send(0, &records.each_ref().map(String::as_str)).await?;
+    shop.work().await?;
+    let letters = "SELECT record_offset, reason FROM dead_letters ORDER BY 1";
+    let letters = shop.rows(letters).await?;
+    ensure!(letters == ["0|rejected_by_database", "3|rejected_by_database"], "{letters:?}");
+    shop.database.execute("ALTER TABLE sales DROP CONSTRAINT cheap").await?;
+    replay(&shop, &["--all"]).await?.expect_code(1)?;
+    let sold = shop.rows("SELECT order_number, total FROM sales ORDER BY 1").await?;
+    ensure!(sold == ["1|5.00", "2|600.00"], "{sold:?}");
+    Ok(())
+}
+
+/// Notes in which order the tables are written, and so their rows locked.
+const NOTES: &str = "
+    CREATE TABLE notes (n BIGSERIAL, written TEXT);
+    CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        INSERT INTO notes (written) VALUES (TG_TABLE_NAME); RETURN NEW;
+    END $$;
+    CREATE TRIGGER note BEFORE INSERT ON sales FOR EACH ROW EXECUTE FUNCTION note();
+    CREATE TRIGGER note BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION note();
+    CREATE TRIGGER note BEFORE INSERT ON dead_letters FOR EACH ROW EXECUTE FUNCTION note()";
+
+#[tokio::test]
+async fn a_run_and_a_replay_write_the_tables_in_the_same_order_and_so_cannot_deadlock() -> Result<()>
+{
+    let shop = Shop::open(1).await?;
+    shop.apply_schema().await?;
+    shop.database.execute(NOTES).await?;
+    let listed = |number: i32, quantity: &str| {
+        format!(
+            r#"{{"order_number": {number}, "items": [{{"{quantity}": 1, "unit_price": 5, "product": "p"}}]}}"#
+        )
+    };
+    let written = "SELECT string_agg(written, ' ' ORDER BY n) FROM notes";
+    shop.send(0, &[&listed(1, "qty"), &listed(2, "amount"), &listed(3, "qty")]).await?;
+    shop.work().await?;
+    let run = shop.rows(written).await?;
+    ensure!(run == ["dead_letters sales sales orders orders"], "{run:?}");
+    shop.database.execute("TRUNCATE notes").await?;
+    replay(&shop, &["--all"]).await?.expect_code(0)?;
+    let replayed = shop.rows(written).await?;
+    ensure!(replayed == ["sales orders"], "{replayed:?}");
+    Ok(())
+}
+
+/// Lets the letters' marks wait for whoever holds the lock 4711: the orders are written by then.
+const SLOW: &str = "
+    CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        PERFORM pg_advisory_xact_lock(4711); RETURN NEW;
+    END $$;
+    CREATE TRIGGER wait BEFORE UPDATE ON dead_letters
+    FOR EACH ROW WHEN (NEW.replayed_at IS NOT NULL) EXECUTE FUNCTION wait()";
+
+const HOLD: &str = "SELECT pg_advisory_lock(4711)";
+
+/// Until so many sessions wait for a lock of that kind.
+async fn waiting(shop: &Shop, sessions: i64, last: &Vendas) -> Result<()> {
+    eventually("sessions that wait", DEADLINE, async || {
+        let waiting = "pg_stat_activity WHERE application_name = 'vendas' \
+                       AND datname = current_database() AND wait_event = 'advisory'";
+        let waiting = shop.database.count(waiting).await?;
+        ensure!(waiting == sessions, "{waiting} of {sessions}: {}", last.state());
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn replays_at_once_take_turns_and_each_letter_is_replayed_by_one() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    let records = [numbered(1, "amount", 5), numbered(1, "amount", 6), numbered(2, "amount", 7)];
+    shop.send(0, &records.each_ref().map(String::as_str)).await?;
+    shop.work().await?;
+    shop.database.execute(SLOW).await?;
+    let holder = shop.database.connect().await?;
+    holder.execute(HOLD, &[]).await?;
+    let mut replays = Vec::new();
+    // The first one has written its order when the others begin; the second has a later version.
+    for (sessions, which) in
+        [(1, id(&shop, 0).await?), (2, id(&shop, 1).await?), (3, "--all".into())]
+    {
+        let args = ["dead-letters", "replay", &which, "--set", CORRECTED];
+        let replay = shop.vendas(&args).start()?;
+        waiting(&shop, sessions, &replay).await?;
+        replays.push(replay);
+    }
+    drop(holder);
+    for replay in replays {
+        let ended = replay.wait_exit(DEADLINE).await?.expect_code(0)?;
+        ensure!(ended.stdout == "1 dead letter replayed\n", "{}", ended.stdout);
+    }
+    let sold = shop.rows("SELECT order_number, total FROM sales ORDER BY 1").await?;
+    ensure!(sold == ["1|6.00", "2|7.00"], "{sold:?}");
+    verify(&shop).await
+}
+
+#[tokio::test]
+async fn killed_between_the_order_and_the_mark_it_has_done_neither() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    let listed = r#"{"order_id": "a", "items": [{"amount": 1, "unit_price": 6, "product": "q"}]}"#;
+    shop.send(0, &[&numbered(1, "amount", 5), listed]).await?;
+    shop.work().await?;
+    shop.database.execute(SLOW).await?;
+    let holder = shop.database.connect().await?;
+    holder.execute(HOLD, &[]).await?;
+    let replaying =
+        shop.vendas(&["dead-letters", "replay", "--all", "--set", CORRECTED]).start()?;
+    waiting(&shop, 1, &replaying).await?;
+    replaying.kill()?;
+    drop(holder);
+    eventually("the end of its session", DEADLINE, async || {
+        let sessions = "pg_stat_activity WHERE application_name = 'vendas' \
+                        AND datname = current_database()";
+        ensure!(shop.database.count(sessions).await? == 0, "it is still there");
+        Ok(())
+    })
+    .await?;
+    let done = "SELECT (SELECT count(*) FROM sales), (SELECT count(*) FROM orders), \
+                count(*) FILTER (WHERE replayed_at IS NULL) FROM dead_letters";
+    ensure!(shop.rows(done).await? == ["0|0|2"], "{:?}", shop.rows(done).await?);
+    verify(&shop).await?;
+    replay(&shop, &["--all"]).await?.expect_code(0)?;
+    ensure!(shop.rows(done).await? == ["1|1|0"], "{:?}", shop.rows(done).await?);
+    verify(&shop).await
+}
+
+#[tokio::test]
+async fn two_replays_and_a_run_at_once_come_to_what_one_after_the_other_would() -> Result<()> {
+    const ROUNDS: usize = 4;
+    const RECORDS: usize = 500;
+    const BEFORE: usize = 300;
+    let shop = Shop::open(1).await?;
+    shop.apply_schema().await?;
+    let mut dice = Dice::new(43);
+    let mut model = Model::default();
+    let mut told_as_replayed = 0;
+    let run = shop.vendas(&["run", "--set", "pipeline.batch_size=20"]).start()?;
+    for _ in 0..ROUNDS {
+        // Few orders, so that all three want the same rows.
+        let versions: Vec<_> = (0..RECORDS).map(|_| Version::draw(&mut dice, 60)).collect();
+        let first = model.versions.len();
+        let records: Vec<Record> =
+            (first..).zip(&versions).map(|(offset, version)| version.record(offset)).collect();
+        model.run(versions);
+        // Some for both replays to share, the others while they are at it.
+        let (before, meanwhile) = records.split_at(BEFORE);
+        shop.bed.kafka.produce(&shop.topic, 0, before).await?;
+        worked(&shop, &run, first + BEFORE).await?;
+        let send = async {
+            for records in meanwhile.chunks(20) {
+                shop.bed.kafka.produce(&shop.topic, 0, records).await?;
+            }
+            Ok(())
+        };
+        let replay = || async {
+            let ended = replay(&shop, &["--all"]).await?;
+            // 1: superseded or rubbish; but each came to its end.
+            ensure!(!ended.stderr.contains("deadlock"), "{}", ended.state());
+            Ok(told(&ended.stdout)?.replayed)
+        };
+        let ((), one, other) = try_join!(send, replay(), replay())?;
+        told_as_replayed += one + other;
+    }
+    worked(&shop, &run, model.versions.len()).await?;
+    let ended = terminate(run).await?;
+    ensure!(!ended.stderr.contains("paused"), "{}", ended.stderr);
+    told_as_replayed += told(&replay(&shop, &["--all"]).await?.expect_code(1)?.stdout)?.replayed;
+    // Who was replayed depends on who came first; what is stored does not.
+    let replayed =
+        shop.rows("SELECT record_offset FROM dead_letters WHERE replayed_at IS NOT NULL");
+    let replayed = replayed.await?;
+    ensure!(told_as_replayed == replayed.len() as u64, "{told_as_replayed}: {replayed:?}");
+    for offset in replayed {
+        model.letters.insert(offset.parse()?, true);
+    }
+    model.settle()?;
+    model.expect(&shop).await
+}
+
+async fn worked(shop: &Shop, run: &Vendas, records: usize) -> Result<()> {
+    eventually("all records", DEADLINE, async || {
+        let next = shop.rows("SELECT next_offset FROM partitions").await?;
+        ensure!(next == [records.to_string()], "{next:?} {}", run.state());
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_replay_that_cannot_reach_postgresql_says_so_in_time() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    let away = shop
+        .vendas(&["dead-letters", "replay", "--all", "--set", "database.port=1"])
+        .run(Duration::from_secs(20))
+        .await?
+        .expect_code(1)?;
+    ensure!(away.stderr.contains("Connection refused"), "{}", away.stderr);
+    let early = dead_letters(&shop, &["list"]).await?.expect_code(1)?;
+    ensure!(early.stderr.contains("vendas schema --apply"), "{}", early.stderr);
+    shop.apply_schema().await?;
+    ensure!(printed(&shop, &["list", "--format", "json"]).await? == "[]\n", "letters");
+    Ok(())
+}

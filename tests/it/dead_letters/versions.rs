@@ -1,0 +1,240 @@
+//! Versions of orders, good ones and dead letters in turn: whatever is replayed and when, the newest
+//! version is what is stored. A model of it is kept here, which counts versions by their offsets.
+
+use std::collections::BTreeMap;
+
+use testbed::{Context, Record, Result, ensure};
+
+use super::{CORRECTED, dead_letters, verify};
+use crate::{
+    shop::{DEADLINE, Shop},
+    stream::Dice,
+};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Good,
+    /// An order once the vocabulary is corrected.
+    Amount,
+    Rubbish,
+}
+
+/// A version of an order; the one at offset `n` is worth `n + 1`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Version {
+    order: usize,
+    kind: Kind,
+    listed: bool,
+}
+
+/// One in three; such an order always has a row in `orders`.
+const fn has_id(order: usize) -> bool {
+    order.is_multiple_of(3)
+}
+
+impl Version {
+    pub(super) fn draw(dice: &mut Dice, orders: usize) -> Self {
+        let order = dice.below(orders);
+        let kind =
+            [Kind::Good, Kind::Good, Kind::Amount, Kind::Amount, Kind::Rubbish][dice.below(5)];
+        Self { order, kind, listed: has_id(order) || dice.one_in(2) }
+    }
+
+    pub(super) fn record(self, offset: usize) -> Record {
+        let name = if has_id(self.order) { "order_id" } else { "order_number" };
+        let product = if self.listed { r#", "product": "p""# } else { "" };
+        let quantity = match self.kind {
+            Kind::Good => r#""qty": 1"#,
+            Kind::Amount => r#""amount": 1"#,
+            Kind::Rubbish => r#""x": 1"#,
+        };
+        Record::new(format!(
+            r#"{{"{name}": "{}", "items": [{{{quantity}, "value_unit": {}{product}}}]}}"#,
+            self.order,
+            offset + 1
+        ))
+    }
+}
+
+/// What is stored of each order, by the offset of its version; and what became of the letters.
+#[derive(Debug, Default)]
+pub(super) struct Model {
+    pub(super) versions: Vec<Version>,
+    pub(super) stored: BTreeMap<usize, usize>,
+    /// Whether each was replayed.
+    pub(super) letters: BTreeMap<usize, bool>,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    pub(super) replayed: u64,
+    superseded: u64,
+    still_dead: u64,
+}
+
+impl Model {
+    pub(super) fn run(&mut self, versions: Vec<Version>) {
+        for version in versions {
+            let offset = self.versions.len();
+            self.versions.push(version);
+            if version.kind == Kind::Good {
+                self.stored.insert(version.order, offset);
+            } else {
+                self.letters.insert(offset, false);
+            }
+        }
+    }
+
+    fn replay(&mut self, offsets: &[usize], force: bool) -> Tally {
+        let mut tally = Tally::default();
+        for offset in offsets {
+            let Version { order, kind, .. } = self.versions[*offset];
+            let newer = self.stored.get(&order).is_some_and(|stored| stored > offset);
+            match (self.letters[offset], kind) {
+                (true, _) => {}
+                (false, Kind::Rubbish) => tally.still_dead += 1,
+                (false, _) if newer && !force => tally.superseded += 1,
+                (false, _) => {
+                    tally.replayed += 1;
+                    self.stored.insert(order, *offset);
+                    self.letters.insert(*offset, true);
+                }
+            }
+        }
+        tally
+    }
+
+    /// After everything was replayed, in whatever order: the newest version is stored of which there
+    /// can be one, and a letter is only open where there is none or where it is older.
+    pub(super) fn settle(&mut self) -> Result<()> {
+        for (offset, version) in self.versions.iter().enumerate() {
+            if version.kind != Kind::Rubbish {
+                self.stored.insert(version.order, offset);
+            }
+        }
+        for (offset, replayed) in &self.letters {
+            let Version { order, kind, .. } = self.versions[*offset];
+            let newest = self.stored.get(&order) == Some(offset);
+            ensure!(*replayed || !newest, "the letter at {offset} was left out");
+            ensure!(!*replayed || kind == Kind::Amount, "the rubbish at {offset} is an order");
+        }
+        Ok(())
+    }
+
+    /// Every row of the order tables, and every letter's mark.
+    pub(super) async fn expect(&self, shop: &Shop) -> Result<()> {
+        let (mut sales, mut orders) = (Vec::new(), Vec::new());
+        for (order, offset) in &self.stored {
+            let total = offset + 1;
+            if !has_id(*order) {
+                sales.push(format!("{order}|{total}.00"));
+            }
+            if self.versions[*offset].listed {
+                let numbered = if has_id(*order) { "f" } else { "t" };
+                orders.push(format!("{order}|{numbered}|{total}.00|p|1|{total}.00"));
+            }
+        }
+        let found = shop.rows("SELECT order_number, total FROM sales ORDER BY 1").await?;
+        ensure!(found == sales, "sales {found:?}, not {sales:?}: {self:?}");
+        let sql = "SELECT order_id, numbered, total, product, quantity, amount \
+                   FROM orders JOIN order_items USING (order_id, numbered) ORDER BY order_id::int";
+        let found = shop.rows(sql).await?;
+        ensure!(found == orders, "orders {found:?}, not {orders:?}: {self:?}");
+        let letters: Vec<_> = self
+            .letters
+            .iter()
+            .map(|(offset, replayed)| {
+                let order = self.versions[*offset].order;
+                match (replayed, has_id(order)) {
+                    (true, true) => format!("{offset}|t|{order}|f"),
+                    (true, false) => format!("{offset}|t|{order}|t"),
+                    (false, _) => format!("{offset}|f||"),
+                }
+            })
+            .collect();
+        let sql = "SELECT record_offset, replayed_at IS NOT NULL, order_id, numbered \
+                   FROM dead_letters ORDER BY 1";
+        let found = shop.rows(sql).await?;
+        ensure!(found == letters, "letters {found:?}, not {letters:?}: {self:?}");
+        verify(shop).await
+    }
+}
+
+#[tokio::test]
+async fn whatever_is_replayed_and_when_the_newest_version_is_stored() -> Result<()> {
+    const ROUNDS: usize = 3;
+    const RECORDS: usize = 160;
+    const REPLAYS: usize = 8;
+    let shop = Shop::open(1).await?;
+    let mut dice = Dice::new(41);
+    let mut model = Model::default();
+    let (mut superseded, mut forced) = (0, 0);
+    for round in 0..ROUNDS {
+        let versions: Vec<_> = (0..RECORDS).map(|_| Version::draw(&mut dice, 36)).collect();
+        let first = model.versions.len();
+        let records: Vec<_> =
+            (first..).zip(&versions).map(|(offset, version)| version.record(offset)).collect();
+        shop.bed.kafka.produce(&shop.topic, 0, &records).await?;
+        model.run(versions);
+        let batch_size = format!("pipeline.batch_size={}", [1000, 7, 1][round]);
+        let run = ["run", "--until-end", "--set", &batch_size];
+        shop.vendas(&run).run(DEADLINE).await?.expect_code(0)?;
+        model.expect(&shop).await?;
+
+        let sql = "SELECT record_offset, id FROM dead_letters";
+        let ids: BTreeMap<usize, String> = shop
+            .rows(sql)
+            .await?
+            .iter()
+            .filter_map(|row| row.split_once('|'))
+            .map(|(offset, id)| Ok((offset.parse()?, id.to_owned())))
+            .collect::<Result<_>>()?;
+        let offsets: Vec<usize> = ids.keys().copied().collect();
+        for replay in 0..=REPLAYS {
+            let mut chosen: Vec<usize> = if replay == REPLAYS {
+                offsets.iter().copied().filter(|offset| !model.letters[offset]).collect()
+            } else {
+                (0..=dice.below(8)).map(|_| offsets[dice.below(offsets.len())]).collect()
+            };
+            chosen.sort_unstable();
+            chosen.dedup();
+            let force = replay % 3 == 1;
+            let mut args = vec!["replay", "--set", CORRECTED];
+            args.extend(force.then_some("--force"));
+            if replay == REPLAYS {
+                args.push("--all");
+            } else {
+                // In whatever order they are named.
+                args.extend(chosen.iter().rev().map(|offset| ids[offset].as_str()));
+            }
+            let expected = model.replay(&chosen, force);
+            let ended = dead_letters(&shop, &args).await?;
+            let code = i32::from(expected.superseded + expected.still_dead > 0);
+            let ended = ended.expect_code(code)?;
+            let told = told(&ended.stdout)?;
+            ensure!(told == expected, "{told:?}, not {expected:?}: {args:?} {}", ended.stdout);
+            superseded += told.superseded;
+            forced += if force { told.replayed } else { 0 };
+            model.expect(&shop).await?;
+        }
+    }
+    ensure!(
+        superseded > 20 && forced > 10,
+        "{superseded} superseded, {forced} forced: a poor stream"
+    );
+    Ok(())
+}
+
+/// What the last line says.
+pub(super) fn told(stdout: &str) -> Result<Tally> {
+    let line = stdout.lines().last().context("it says nothing")?;
+    let number = |what: &str| {
+        let part = line.split(", ").find(|part| part.contains(what));
+        part.and_then(|part| part.split(' ').next()?.parse().ok()).unwrap_or(0)
+    };
+    Ok(Tally {
+        replayed: number("replayed"),
+        superseded: number("superseded"),
+        still_dead: number("still no order"),
+    })
+}
