@@ -28,7 +28,8 @@ pub(super) struct Load<'k> {
     rounds: Cell<usize>,
     mended: RefCell<Vec<SystemTime>>,
     longest: Cell<Duration>,
-    after: Cell<Duration>,
+    /// Where it was measured.
+    after: Cell<Option<Duration>>,
 }
 
 impl Load<'static> {
@@ -101,7 +102,11 @@ impl<'k> Load<'k> {
     pub(super) async fn caught_up(&self, vendas: &Vendas) -> Result<()> {
         let records = self.rounds.get() * SHARE * LANES;
         self.stage.progress().await?.reach(records, vendas).await?;
-        self.measure().await
+        let last = self.mended.borrow().last().copied();
+        let waits = self.measure().await?;
+        let after = last.map(|mended| after(mended, &waits));
+        self.after.set(self.after.get().max(after));
+        Ok(())
     }
 
     /// Waits until the log has said this so many times.
@@ -123,20 +128,17 @@ impl<'k> Load<'k> {
             times: self.mended.borrow().len(),
             records: self.stage.sent(),
             longest: Some(self.longest.get()),
-            after: Some(self.after.get()),
+            after: self.after.get(),
         }
         .print();
         Ok(())
     }
 
-    async fn measure(&self) -> Result<()> {
+    async fn measure(&self) -> Result<Vec<Wait>> {
         let waits = self.waits().await?;
         let longest = waits.iter().map(Wait::lasted).max().unwrap_or_default();
         self.longest.set(self.longest.get().max(longest));
-        let last = self.mended.borrow().last().copied();
-        let after = last.map(|mended| after(mended, &waits)).unwrap_or_default();
-        self.after.set(self.after.get().max(after));
-        Ok(())
+        Ok(waits)
     }
 
     async fn waits(&self) -> Result<Vec<Wait>> {

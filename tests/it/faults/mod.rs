@@ -23,9 +23,10 @@ struct Figures {
     what: &'static str,
     times: usize,
     records: usize,
-    /// The longest that a partition stood still while records were waiting for it.
+    /// The longest that a partition stood still while records were waiting for it; `None` where it
+    /// halts and waits for a person.
     longest: Option<Duration>,
-    /// The longest that it stood still after what had failed worked again.
+    /// The longest that it stood still after what had failed worked again, where that can be said.
     after: Option<Duration>,
 }
 
@@ -34,9 +35,9 @@ impl Figures {
     #[expect(clippy::print_stdout, reason = "the harness shows it when it is asked for")]
     fn print(&self) {
         let Self { what, times, records, longest, after } = self;
-        let [longest, after] = [longest, after].map(|time| {
-            time.map_or("halts".to_owned(), |time| format!("{:.1} s", time.as_secs_f64()))
-        });
+        let seconds = |time: Duration| format!("{:.1} s", time.as_secs_f64());
+        let longest = longest.map_or("halts".to_owned(), seconds);
+        let after = after.map_or("–".to_owned(), seconds);
         println!("| {what} | {times} | {records} | 0 | 0 | {longest} | {after} |");
     }
 }
