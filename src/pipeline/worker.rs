@@ -29,11 +29,16 @@ use crate::{
 /// How long a partition with an endless backlog keeps a connection while others may wait for one.
 const LEASE: Duration = Duration::from_millis(100);
 
+/// How long after the last of its batches a partition finds out whether PostgreSQL has kept them.
+const CONFIRM_AFTER: Duration = Duration::from_secs(2);
+
 /// Works one partition.
 pub(super) struct Worker {
     shared: Arc<Shared>,
     partition: TopicPartition,
     next: Position,
+    /// Whether something was committed that a crash of PostgreSQL could still take back.
+    unconfirmed: bool,
     end: Option<NextOffset>,
     stop: CancellationToken,
     /// This partition's own trouble, as opposed to a server's that all share.
@@ -88,6 +93,7 @@ impl Worker {
             shared,
             partition,
             next,
+            unconfirmed: false,
             end,
             stop,
             trouble: Outage::new("partition"),
@@ -170,6 +176,16 @@ impl Worker {
                     biased;
                     () = self.stop.cancelled() => return Err(Broken::Stopped),
                     next = prepared.next() => next,
+                    () = tokio::time::sleep(CONFIRM_AFTER), if self.unconfirmed => {
+                        // Where nothing more comes, no commit would ever find out.
+                        let row = self.durable_row().await?;
+                        if row.next_offset != self.next.next_offset {
+                            self.next = row.position();
+                            return Ok(Ended::Elsewhere);
+                        }
+                        self.unconfirmed = false;
+                        continue;
+                    }
                 };
                 match next {
                     Some(Ok(batch)) => pending.push_back(batch),
@@ -300,6 +316,7 @@ impl Worker {
     fn advance(&mut self, committed: Committed, batch: &ProcessedBatch, asked: Instant) {
         debug_assert_eq!(committed.next_offset(), batch.span().to());
         self.next = batch.end();
+        self.unconfirmed = true;
         self.shared.postgres.recovered(asked);
         self.trouble.recovered(asked);
         self.pauses.reset();
@@ -330,6 +347,7 @@ impl Worker {
             StoreError::Fenced => return Ok(()),
             StoreError::Transient(cause) => {
                 self.shared.postgres.failed(Gravity::PassesByItself, cause);
+                return self.pauses.pause_during(&self.shared.postgres, &self.stop).await;
             }
             StoreError::Data(cause) | StoreError::Permanent(cause) => {
                 self.trouble

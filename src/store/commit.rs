@@ -132,7 +132,8 @@ impl<'a> Session<'a> {
     ) -> Result<(ProcessedBatch, Option<Cause>), StoreError> {
         // Constraints that wait for the transaction's end would name no order.
         let tried = async {
-            self.execute("BEGIN; SET CONSTRAINTS ALL IMMEDIATE").await?;
+            let begin = self.lent.connection()?.begin();
+            self.execute(&format!("{begin}; SET CONSTRAINTS ALL IMMEDIATE")).await?;
             let tried = self.write_in_parts(batch).await?;
             self.execute(end).await?;
             Ok(tried)

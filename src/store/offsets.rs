@@ -203,7 +203,8 @@ impl Store {
         let client = connection.client();
         // The lock first, in a statement of its own: the next one then sees what its last holder did.
         let begin = format!(
-            "BEGIN; SELECT pg_advisory_xact_lock({START_LOCK}); SET LOCAL synchronous_commit = on"
+            "{}; SELECT pg_advisory_xact_lock({START_LOCK}); SET LOCAL synchronous_commit = on",
+            connection.begin()
         );
         let all = async {
             connection.in_time(client.batch_execute(&begin)).await?;

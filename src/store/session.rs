@@ -127,6 +127,13 @@ impl Connection {
         }
     }
 
+    /// Begins a transaction that the server ends by itself if it hears nothing more of it, as when the
+    /// connection falls silent: its locks would shut everybody out for hours (tcp(7)).
+    pub(super) fn begin(&self) -> String {
+        let patience = self.deadline.as_millis().max(1);
+        format!("BEGIN; SET LOCAL idle_in_transaction_session_timeout = {patience}")
+    }
+
     /// Awaits `answer` no longer than the deadline for a statement. After any error but one about
     /// data the connection is not used again.
     pub(super) async fn in_time<T>(

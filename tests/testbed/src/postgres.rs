@@ -274,10 +274,32 @@ impl Postgres {
     /// # Errors
     /// Where it isn't a private one, doesn't run, or is too slow.
     pub async fn stop(&self) -> Result<()> {
+        self.stop_by(Signal::INT).await
+    }
+
+    /// Has it end at once without tidying up ("immediate"), so that its next start recovers.
+    ///
+    /// # Errors
+    /// Where it isn't a private one, doesn't run, or is too slow.
+    pub async fn stop_immediately(&self) -> Result<()> {
+        self.stop_by(Signal::QUIT).await
+    }
+
+    async fn stop_by(&self, signal: Signal) -> Result<()> {
         let mut process = self.server()?.lock().take().context("PostgreSQL doesn't run")?;
         let _ = process.resume();
-        process.signal(Signal::INT)?;
+        process.signal(signal)?;
         process.wait(STOP_DEADLINE).await.map(drop)
+    }
+
+    /// Kills its first process alone, and waits until the others, which serve on until they notice,
+    /// have ended.
+    ///
+    /// # Errors
+    /// Where it isn't a private one, doesn't run, or they are too slow.
+    pub async fn kill_postmaster(&self) -> Result<()> {
+        let mut process = self.server()?.lock().take().context("PostgreSQL doesn't run")?;
+        process.kill_alone(STOP_DEADLINE).await
     }
 
     /// Kills it with all its children, as a power failure would, but for what the kernel has still
