@@ -6,16 +6,21 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio::sync::Notify;
 use tracing::{error, info, warn};
 
 /// How long an outage stays silent between two of its log lines.
 pub const REMIND_AFTER: Duration = Duration::from_secs(60);
+
+/// Outages up to this long are hardly worth the name.
+const FLICKER: Duration = Duration::from_millis(500);
 
 /// One server's state, shared by all who talk to it, so that an outage is told once and not by each.
 #[derive(Debug)]
 pub struct Outage {
     server: &'static str,
     current: Mutex<Option<Current>>,
+    ended: Notify,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +43,7 @@ impl Outage {
     /// `server` is the name by which the log lines call it.
     #[must_use]
     pub const fn new(server: &'static str) -> Self {
-        Self { server, current: Mutex::new(None) }
+        Self { server, current: Mutex::new(None), ended: Notify::const_new() }
     }
 
     /// Notes a failed attempt, and says so if nothing was said within the last minute.
@@ -76,7 +81,17 @@ impl Outage {
         if let Some(outage) = ended {
             let elapsed_ms = outage.since.elapsed().as_millis();
             info!(server = self.server, attempts = outage.attempts, elapsed_ms, "going on");
+            // One that flickers, as when there are too few connections, wakes nobody: they would all
+            // come at once, each time.
+            if outage.since.elapsed() > FLICKER {
+                self.ended.notify_waiters();
+            }
         }
+    }
+
+    /// Waits until somebody finds that the outage is over, which must have lasted a while.
+    pub async fn over(&self) {
+        self.ended.notified().await;
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Current>> {

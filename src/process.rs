@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::{
-    kafka::{Batch, NextOffset, Record, Span, TopicPartition},
+    kafka::{Batch, NextOffset, Position, Record, Span, TopicPartition},
     order::{Order, Reason, Rejection, Rules},
 };
 
@@ -17,6 +17,7 @@ use crate::{
 pub struct ProcessedBatch {
     partition: TopicPartition,
     span: Span,
+    leader_epoch: Option<i32>,
     outcomes: Vec<Outcome>,
 }
 
@@ -40,6 +41,12 @@ impl ProcessedBatch {
     #[must_use]
     pub const fn span(&self) -> Span {
         self.span
+    }
+
+    /// Where the partition goes on behind this batch.
+    #[must_use]
+    pub const fn end(&self) -> Position {
+        Position { next_offset: self.span.to(), leader_epoch: self.leader_epoch }
     }
 
     /// One for each record, in the order of their offsets.
@@ -68,7 +75,12 @@ impl ProcessedBatch {
             return Err(self);
         };
         let outcomes = self.outcomes.split_off(middle);
-        let second = Self { partition: self.partition.clone(), span: second, outcomes };
+        let second = Self {
+            partition: self.partition.clone(),
+            span: second,
+            leader_epoch: self.leader_epoch,
+            outcomes,
+        };
         Ok((Self { span: first, ..self }, second))
     }
 
@@ -79,8 +91,9 @@ impl ProcessedBatch {
         let (first, last) = (parts.first()?, parts.last()?);
         let (partition, span) =
             (first.partition.clone(), Span::new(first.span.from(), last.span.to())?);
+        let leader_epoch = last.leader_epoch;
         let outcomes = parts.into_iter().flat_map(|part| part.outcomes).collect();
-        Some(Self { partition, span, outcomes })
+        Some(Self { partition, span, leader_epoch, outcomes })
     }
 
     /// Ends the batch before its first record that is no order; the batch itself if all are.
@@ -136,7 +149,7 @@ pub async fn process(
     batch: Batch,
     rules: &Arc<Rules>,
 ) -> ProcessedBatch {
-    let span = batch.span();
+    let (span, leader_epoch) = (batch.span(), batch.leader_epoch());
     let records = batch.into_records();
     let results = understand_each(records.iter().map(|record| record.payload.clone()), rules).await;
     let outcomes = records
@@ -144,7 +157,7 @@ pub async fn process(
         .zip(results)
         .map(|(record, result)| Outcome { record, result })
         .collect();
-    ProcessedBatch { partition: partition.clone(), span, outcomes }
+    ProcessedBatch { partition: partition.clone(), span, leader_epoch, outcomes }
 }
 
 /// Understands payloads by `rules`, each in a task of its own; the results stand in their order.
@@ -201,7 +214,7 @@ pub(crate) mod tests {
         let rules = Rules { vocabulary: Vocabulary::default(), shop_timezone: TimeZone::UTC };
         let partition =
             TopicPartition { topic: "t".into(), partition: 0, topic_id: uuid::Uuid::nil() };
-        process(&partition, Batch::new(span, records), &Arc::new(rules)).await
+        process(&partition, Batch::new(span, None, records), &Arc::new(rules)).await
     }
 
     #[tokio::test]

@@ -60,6 +60,7 @@ pub(super) struct Decoder {
     excluded: HashSet<i64>,
     open: Option<OpenBatch>,
     position: NextOffset,
+    leader_epoch: Option<i32>,
     limit: usize,
 }
 
@@ -75,6 +76,7 @@ impl Decoder {
             excluded: HashSet::new(),
             open: None,
             position,
+            leader_epoch: None,
             limit,
         }
     }
@@ -82,6 +84,11 @@ impl Decoder {
     /// The first offset not yet accounted for.
     pub(super) const fn position(&self) -> NextOffset {
         self.position
+    }
+
+    /// The leader epoch of the last batch that was reached, if it said one.
+    pub(super) const fn leader_epoch(&self) -> Option<i32> {
+        self.leader_epoch
     }
 
     /// Appends up to `room` records to `records` and moves the position behind them, and behind
@@ -142,6 +149,7 @@ impl Decoder {
         } else {
             self.open = Some(OpenBatch::new(&header, &data, self.limit)?);
         }
+        self.leader_epoch = header.leader_epoch.or(self.leader_epoch);
         self.rest = self.rest.slice(header.size_bytes..);
         Ok(true)
     }

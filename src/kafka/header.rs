@@ -36,6 +36,8 @@ pub(super) struct Header {
     /// Of the whole batch, this header included.
     pub(super) size_bytes: usize,
     pub(super) base_offset: i64,
+    /// Of the leader that wrote it; `None` where the batch does not say.
+    pub(super) leader_epoch: Option<i32>,
     /// Behind the batch; also of an empty one, which still accounts for its offsets.
     pub(super) next_offset: NextOffset,
     pub(super) crc: u32,
@@ -66,7 +68,7 @@ impl Header {
     fn read_fields(mut bytes: &[u8]) -> Result<Result<Option<Self>, Fault>, TryGetError> {
         let base_offset = bytes.try_get_i64()?;
         let length = bytes.try_get_i32()?;
-        let _leader_epoch = bytes.try_get_i32()?;
+        let leader_epoch = bytes.try_get_i32()?;
         let _magic = bytes.try_get_i8()?;
         let crc = bytes.try_get_u32()?;
         let attributes = bytes.try_get_u16()?;
@@ -97,6 +99,7 @@ impl Header {
         Ok(Ok(Some(Self {
             size_bytes,
             base_offset,
+            leader_epoch: (leader_epoch >= 0).then_some(leader_epoch),
             next_offset,
             crc,
             compression: (attributes & 0b111).to_le_bytes()[0],
@@ -127,18 +130,21 @@ pub(super) struct Scan {
     pub(super) whole_bytes: usize,
     /// Where the next fetch goes on.
     pub(super) next_offset: NextOffset,
+    /// Of the last batch that says one.
+    pub(super) leader_epoch: Option<i32>,
     /// Whether a header is at fault: then all behind `whole_bytes` can't be stepped over.
     pub(super) faulty: bool,
 }
 
 /// Steps over the batches in `bytes`, which were fetched from `from` on.
 pub(super) fn scan(bytes: &[u8], from: NextOffset) -> Scan {
-    let mut scan = Scan { whole_bytes: 0, next_offset: from, faulty: false };
+    let mut scan = Scan { whole_bytes: 0, next_offset: from, leader_epoch: None, faulty: false };
     while let Some(rest) = bytes.get(scan.whole_bytes..) {
         match Header::read(rest) {
             Ok(Some(header)) => {
                 scan.whole_bytes += header.size_bytes;
                 scan.next_offset = scan.next_offset.max(header.next_offset);
+                scan.leader_epoch = header.leader_epoch.or(scan.leader_epoch);
             }
             Ok(None) => break,
             Err(_) => {

@@ -5,14 +5,17 @@
 //! accounts for. `cluster` knows who leads what; `fetcher` polls, one task a broker for the
 //! `subscription`s of all the partitions it leads; `reader` gets chunks from there and has them
 //! decoded (`decode`, with `header`, `wire` and `compression` below it); `search` finds the way back
-//! when a leader is lost, and `memory` knows who may fetch more. A [`Producer`] sends. A [`GroupMember`] hears from its `coordinator` which partitions are
-//! its own. All stand on `connection`, which `bridge` makes out of two libraries.
+//! when a leader is lost, and `memory` knows who may fetch more. A [`Producer`] sends. A
+//! [`GroupMember`] hears from its `coordinator` which partitions are its own. All stand on
+//! `connection`, which `bridge` makes out of two libraries, and which `access` and `sasl` get past
+//! the brokers' doors.
 //!
 //! - **Invariant:** every call has a deadline, and nothing waits for a broker without one.
 //! - **Invariant:** no record batch makes it panic, or allocate beyond [`Settings`].
 //! - **Invariant:** nothing here reads back an offset that was noted in a group as our own: they live
 //!   beside the data.
 
+mod access;
 mod bridge;
 mod cluster;
 mod compression;
@@ -31,6 +34,7 @@ mod reader;
 mod record;
 #[cfg(test)]
 mod samples;
+mod sasl;
 mod search;
 mod subscription;
 mod trouble;
@@ -41,10 +45,11 @@ use std::{sync::Arc, time::Duration};
 use kafka_protocol::protocol::StrBytes;
 use uuid::Uuid;
 
+pub use access::{Mechanism, Sasl, Security};
 pub use coordinator::GroupError;
 pub use error::{KafkaError, ReadError};
 pub use group::{Beat, GroupMember, MemberSeen};
-pub use offset::{NextOffset, Span};
+pub use offset::{NextOffset, Position, Span};
 pub use produce::{ProduceError, Producer};
 pub use reader::PartitionReader;
 pub use record::{Batch, Record, TopicPartition};
@@ -54,6 +59,8 @@ pub use record::{Batch, Record, TopicPartition};
 pub struct Settings {
     /// Brokers to ask for the others, as `host:port`.
     pub brokers: Vec<String>,
+    /// Over which transport and as whom.
+    pub security: Security,
     /// By which the brokers' logs and quotas call us.
     pub client_id: String,
     /// Bytes of one partition in one fetch, from 1. A larger record batch still comes whole.
@@ -73,6 +80,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             brokers: vec!["localhost:9092".to_owned()],
+            security: Security::default(),
             client_id: "vendas".to_owned(),
             fetch_max_bytes: 1 << 20,
             buffer_bytes: 128 << 20,
@@ -207,7 +215,7 @@ impl Kafka {
     /// Reads `partition` from `from` on. Nothing is fetched before the first batch is asked for;
     /// then it is read ahead.
     #[must_use]
-    pub fn read(&self, partition: TopicPartition, from: NextOffset) -> PartitionReader {
+    pub fn read(&self, partition: TopicPartition, from: Position) -> PartitionReader {
         PartitionReader::new(Arc::clone(&self.cluster), partition, from)
     }
 }

@@ -43,6 +43,16 @@ impl fmt::Display for NextOffset {
     }
 }
 
+/// Where a partition is read on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// The first offset to read.
+    pub next_offset: NextOffset,
+    /// The leader epoch of what lies before it, where that is known: by it a broker finds out that
+    /// its log is no longer the one that was read (KIP-320).
+    pub leader_epoch: Option<i32>,
+}
+
 /// The offsets that a batch accounts for, gaps included: `from <= offset < to`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Span {

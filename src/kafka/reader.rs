@@ -6,7 +6,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::debug;
 
 use super::{
-    Batch, NextOffset, ReadError, Record, Span, TopicPartition,
+    Batch, NextOffset, Position, ReadError, Record, Span, TopicPartition,
     cluster::Cluster,
     decode::{Decoder, Room},
     header::Fault,
@@ -31,6 +31,8 @@ pub struct PartitionReader {
     account: Arc<Account>,
     /// Where the next batch's span begins.
     next: NextOffset,
+    /// Of what lies before `next`.
+    leader_epoch: Option<i32>,
     /// What is left of the chunk in work.
     decoder: Option<Decoder>,
     source: Source,
@@ -49,13 +51,15 @@ enum Source {
 }
 
 impl PartitionReader {
-    pub(super) fn new(cluster: Arc<Cluster>, partition: TopicPartition, from: NextOffset) -> Self {
+    pub(super) fn new(cluster: Arc<Cluster>, partition: TopicPartition, from: Position) -> Self {
         let account = cluster.memory.open();
-        Self { cluster, partition, account, next: from, decoder: None, source: Source::Idle }
+        let Position { next_offset: next, leader_epoch } = from;
+        let (decoder, source) = (None, Source::Idle);
+        Self { cluster, partition, account, next, leader_epoch, decoder, source }
     }
 
-    /// What is there, up to `max_records` (at least 1) or a mebibyte, less where many partitions share the memory; waits only if nothing is. A
-    /// larger record comes alone or last.
+    /// What is there, up to `max_records` (at least 1) or a mebibyte, less where many partitions
+    /// share the memory; waits only if nothing is. A larger record comes alone or last.
     ///
     /// Its span begins where the one before ended. A batch without records is progress too: over
     /// transaction markers, aborted records or gaps. Cancelling loses nothing. Whatever passes by
@@ -82,7 +86,7 @@ impl PartitionReader {
             }
             if let Some(span) = Span::new(self.next, next) {
                 self.next = next;
-                return Ok(Batch::new(span, records));
+                return Ok(Batch::new(span, self.leader_epoch, records));
             }
             self.refill().await?;
         }
@@ -97,6 +101,7 @@ impl PartitionReader {
         let Some(decoder) = &mut self.decoder else { return (self.next, None) };
         let result = decoder.take(room, records);
         let position = decoder.position();
+        self.leader_epoch = decoder.leader_epoch().or(self.leader_epoch);
         if !room.is_full() {
             // It is exhausted, or at fault.
             self.decoder = None;
@@ -160,7 +165,7 @@ impl PartitionReader {
             cluster: Arc::clone(&self.cluster),
             partition: self.partition.clone(),
             account: Arc::clone(&self.account),
-            position,
+            position: Position { next_offset: position, leader_epoch: self.leader_epoch },
             stale,
             trouble,
             suspected: false,

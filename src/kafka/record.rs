@@ -53,21 +53,28 @@ impl fmt::Debug for Record {
 #[derive(Debug)]
 pub struct Batch {
     span: Span,
+    leader_epoch: Option<i32>,
     records: Vec<Record>,
 }
 
 impl Batch {
     /// `records` are in the order of their offsets, all of them within `span`.
-    pub(crate) fn new(span: Span, records: Vec<Record>) -> Self {
+    pub(crate) fn new(span: Span, leader_epoch: Option<i32>, records: Vec<Record>) -> Self {
         debug_assert!(records.iter().all(|record| span.contains(record.offset)));
         debug_assert!(records.is_sorted_by(|a, b| a.offset < b.offset));
-        Self { span, records }
+        Self { span, leader_epoch, records }
     }
 
     /// Every offset that this batch accounts for.
     #[must_use]
     pub const fn span(&self) -> Span {
         self.span
+    }
+
+    /// The leader epoch of the last of what it accounts for, where that is known (KIP-320).
+    #[must_use]
+    pub const fn leader_epoch(&self) -> Option<i32> {
+        self.leader_epoch
     }
 
     /// The records, in the order of their offsets.

@@ -6,7 +6,7 @@ use kafka_protocol::ResponseError;
 use tokio::{sync::mpsc, time::sleep};
 
 use super::{
-    KafkaError, NextOffset, ReadError, TopicPartition,
+    KafkaError, NextOffset, Position, ReadError, TopicPartition,
     cluster::{Cluster, Leader},
     connection::CallError,
     memory::Account,
@@ -33,7 +33,7 @@ pub(super) struct Search {
     pub(super) cluster: Arc<Cluster>,
     pub(super) partition: TopicPartition,
     pub(super) account: Arc<Account>,
-    pub(super) position: NextOffset,
+    pub(super) position: Position,
     /// The metadata that is known to be wrong.
     pub(super) stale: Option<u64>,
     pub(super) trouble: Option<Trouble>,
@@ -120,11 +120,15 @@ impl Search {
 
     /// What an ended subscription means; `None` if only asking further will tell.
     fn judge(&self, loss: Loss) -> Option<Setback> {
-        let (partition, offset) = (self.partition.clone(), self.position);
+        let (partition, offset) = (self.partition.clone(), self.position.next_offset);
         match loss {
             Loss::Error(ResponseError::OffsetOutOfRange) => None,
             // A leader that moves is no outage, unless it takes long.
             Loss::Error(error) if is_about_leadership(error) && self.is_fresh() => None,
+            // A leader of the past would not have known the epoch that it was asked with.
+            Loss::Diverged(from) => {
+                Some(Setback::Final(ReadError::Truncated { partition, next_offset: offset, from }))
+            }
             Loss::Stuck(detail) => {
                 Some(Setback::Final(ReadError::Corrupt { partition, offset, detail }))
             }
@@ -143,6 +147,7 @@ impl Search {
                 };
                 Some(Setback::Passing(gravity, error.to_string()))
             }
+            Loss::Denied(cause) => Some(Setback::Passing(Gravity::NeedsAPerson, cause)),
             Loss::Connection(cause) => Some(Setback::passing(cause)),
         }
     }
@@ -170,10 +175,10 @@ impl Search {
         let known = known.map_err(|error| match error {
             KafkaError::Unsupported { .. } => Setback::Final(ReadError::Unsupported {
                 partition: self.partition.clone(),
-                offset: self.position,
+                offset: self.position.next_offset,
                 detail: error.to_string(),
             }),
-            KafkaError::Refused { .. } => {
+            KafkaError::Refused { .. } | KafkaError::Denied { .. } => {
                 Setback::Passing(Gravity::NeedsAPerson, error.to_string())
             }
             KafkaError::Unreachable { .. } | KafkaError::Gone { .. } => Setback::passing(error),
@@ -199,12 +204,12 @@ impl Search {
         let [log_start, log_end] =
             [Bound::Start, Bound::HighWatermark].map(|bound| self.bound(leader, bound));
         let (log_start, log_end) = (log_start.await?, log_end.await?);
-        if (log_start..=log_end).contains(&self.position) {
+        if (log_start..=log_end).contains(&self.position.next_offset) {
             return Ok(());
         }
         Err(Setback::Suspicion(ReadError::OutOfRange {
             partition: self.partition.clone(),
-            next_offset: self.position,
+            next_offset: self.position.next_offset,
             log_start,
             log_end,
         }))
@@ -213,7 +218,13 @@ impl Search {
     async fn bound(&self, leader: &Leader, bound: Bound) -> Result<NextOffset, Setback> {
         let asked = vec![(self.partition.clone(), leader.epoch)];
         let deadline = self.cluster.deadline();
-        let failed = |error: CallError| Setback::passing(format!("{}: {error}", leader.address));
+        let failed = |error: CallError| {
+            let gravity = match error {
+                CallError::Denied(_) => Gravity::NeedsAPerson,
+                _ => Gravity::PassesByItself,
+            };
+            Setback::Passing(gravity, format!("{}: {error}", leader.address))
+        };
         let answer = self.cluster.bounds(&leader.address, asked, bound, deadline).await;
         match answer.map_err(failed)?.pop() {
             Some((_, Ok(offset))) => Ok(offset),

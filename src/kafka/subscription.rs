@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::{
-    NextOffset, TopicPartition,
+    NextOffset, Position, TopicPartition,
     decode::{Aborted, Chunk},
     header::scan,
     memory::Account,
@@ -20,7 +20,8 @@ use super::{
 pub(super) struct Subscription {
     pub(super) partition: TopicPartition,
     pub(super) account: Arc<Account>,
-    pub(super) position: NextOffset,
+    pub(super) position: Position,
+    /// Of the leader that is asked.
     pub(super) leader_epoch: i32,
     pub(super) feed: mpsc::Sender<Feed>,
     /// Ends with the first answer without an error.
@@ -43,8 +44,12 @@ pub(super) enum Loss {
     Connection(String),
     /// The broker doesn't speak our version of Fetch.
     NoVersion(String),
+    /// The broker does not let us in.
+    Denied(String),
     /// The broker has an error for this partition.
     Error(ResponseError),
+    /// The leader's log differs from the one that was read, from this offset on (KIP-320).
+    Diverged(NextOffset),
     /// What came can't be stepped over.
     Stuck(String),
 }
@@ -96,27 +101,33 @@ impl Ready {
         if let Some(trouble) = subscription.trouble.take() {
             trouble.over();
         }
+        if let Some(from) = NextOffset::new(data.diverging_epoch.end_offset) {
+            return Err(Loss::Diverged(from));
+        }
         let mut bytes = data.records.unwrap_or_default();
         if bytes.is_empty() {
             return Ok(None);
         }
         // The headers alone say where to go on, so that the next fetch starts before this one is
         // decoded.
-        let seen = scan(&bytes, subscription.position);
+        let seen = scan(&bytes, subscription.position.next_offset);
         if !seen.faulty {
             bytes.truncate(seen.whole_bytes);
             if bytes.is_empty() && !first {
                 // The space in the response went to others.
                 return Ok(None);
             }
-            if seen.next_offset == subscription.position {
+            if seen.next_offset == subscription.position.next_offset {
                 // The first record batch comes whole, whatever its size (KIP-74).
                 let detail =
                     if bytes.is_empty() { "a partial record batch" } else { "older records" };
                 return Err(Loss::Stuck(format!("the broker gives {detail} and no more")));
             }
         }
-        subscription.position = seen.next_offset;
+        subscription.position = Position {
+            next_offset: seen.next_offset,
+            leader_epoch: seen.leader_epoch.or(subscription.position.leader_epoch),
+        };
         // A slice keeps the whole response in memory. That is worth it for most of one.
         let mut size = total;
         if bytes.len().saturating_mul(2) < total {
@@ -163,18 +174,14 @@ mod tests {
         let partition =
             TopicPartition { topic: "orders".into(), partition: 0, topic_id: Uuid::nil() };
         let account = Memory::new(1 << 20).open();
-        let subscription = Subscription {
-            partition,
-            account,
-            position: at(1),
-            leader_epoch: 0,
-            feed,
-            trouble: None,
-        };
+        let position = Position { next_offset: at(1), leader_epoch: None };
+        let leader_epoch = 0;
+        let subscription =
+            Subscription { partition, account, position, leader_epoch, feed, trouble: None };
         let mut ready = await_room(subscription).await.unwrap();
         let data = PartitionData::default().with_records(Some(Bytes::copy_from_slice(bytes)));
         let result = ready.take_in(data, total, first);
-        (ready.subscription.position, result)
+        (ready.subscription.position.next_offset, result)
     }
 
     #[tokio::test]

@@ -6,7 +6,7 @@ use tokio::{sync::mpsc, task::AbortHandle};
 
 use super::{Halt, Shared};
 use crate::{
-    kafka::{NextOffset, TopicPartition},
+    kafka::{NextOffset, Position, TopicPartition},
     process::{ProcessedBatch, process},
 };
 
@@ -22,14 +22,14 @@ impl Prepared {
     pub(super) fn start(
         shared: &Arc<Shared>,
         partition: TopicPartition,
-        from: NextOffset,
+        from: Position,
         end: Option<NextOffset>,
     ) -> Self {
         let (sender, batches) = mpsc::channel(shared.settings.depth);
         let shared = Arc::clone(shared);
         let task = tokio::spawn(async move {
             let mut reader = shared.kafka.read(partition.clone(), from);
-            let mut next = from;
+            let mut next = from.next_offset;
             while end.is_none_or(|end| next < end) {
                 let (prepared, halt) = match reader.next_batch(shared.settings.batch_size).await {
                     Ok(batch) => {

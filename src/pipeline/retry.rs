@@ -36,6 +36,22 @@ impl Pauses {
         self.delays = None;
     }
 
+    /// As [`Self::pause`], but no longer than `outage` lasts: when another worker finds that it is
+    /// over, nobody waits on, and the next one begins with short pauses again.
+    pub(super) async fn pause_during(
+        &mut self,
+        outage: &Outage,
+        stop: &CancellationToken,
+    ) -> Result<(), Stopped> {
+        tokio::select! {
+            () = outage.over() => {
+                self.reset();
+                Ok(())
+            }
+            paused = self.pause(stop) => paused,
+        }
+    }
+
     /// # Errors
     /// [`Stopped`] as soon as `stop` is cancelled.
     pub(super) async fn pause(&mut self, stop: &CancellationToken) -> Result<(), Stopped> {

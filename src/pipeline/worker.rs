@@ -10,7 +10,7 @@ use std::{
 
 use futures::{StreamExt, stream::FuturesOrdered};
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{error, warn};
 
 use super::{
     Halt, Shared, Tally,
@@ -18,8 +18,8 @@ use super::{
     retry::{Pauses, Stopped},
 };
 use crate::{
-    config::OnDeadLetter,
-    kafka::{NextOffset, TopicPartition},
+    config::{OnDataLoss, OnDeadLetter},
+    kafka::{NextOffset, Position, TopicPartition},
     outage::{Gravity, Outage},
     process::ProcessedBatch,
     store::{Committed, PartitionRow, Session, StoreError},
@@ -28,17 +28,29 @@ use crate::{
 /// How long a partition with an endless backlog keeps a connection while others may wait for one.
 const LEASE: Duration = Duration::from_millis(100);
 
+/// How long after the last of its batches a partition finds out whether PostgreSQL has kept them.
+const CONFIRM_AFTER: Duration = Duration::from_secs(2);
+
 /// Works one partition.
 pub(super) struct Worker {
     shared: Arc<Shared>,
     partition: TopicPartition,
-    next: NextOffset,
+    next: Position,
+    /// Whether something was committed that a crash of PostgreSQL could still take back.
+    unconfirmed: bool,
     end: Option<NextOffset>,
     stop: CancellationToken,
     /// This partition's own trouble, as opposed to a server's that all share.
     trouble: Outage,
     pauses: Pauses,
     tally: Tally,
+}
+
+/// Where a partition has halted, and why.
+#[derive(Debug)]
+pub(super) struct Halted {
+    pub(super) halt: Halt,
+    pub(super) next_offset: NextOffset,
 }
 
 /// Why a walk ended.
@@ -71,7 +83,7 @@ impl Worker {
     pub(super) fn new(
         shared: Arc<Shared>,
         partition: TopicPartition,
-        next: NextOffset,
+        next: Position,
         end: Option<NextOffset>,
         stop: CancellationToken,
     ) -> Self {
@@ -80,6 +92,7 @@ impl Worker {
             shared,
             partition,
             next,
+            unconfirmed: false,
             end,
             stop,
             trouble: Outage::new("partition"),
@@ -91,11 +104,46 @@ impl Worker {
     /// Works until the end, if there is one, or until told to stop.
     ///
     /// # Errors
-    /// [`Halt`], if the partition needs a person's decision.
-    pub(super) async fn run(mut self) -> Result<Tally, Halt> {
-        match self.work().await {
-            Ok(()) | Err(Broken::Stopped) => Ok(self.tally),
-            Err(Broken::Halted(halt)) => Err(halt),
+    /// [`Halted`], if the partition needs a person's decision.
+    pub(super) async fn run(mut self) -> Result<Tally, Halted> {
+        loop {
+            let halt = match self.work().await {
+                Ok(()) | Err(Broken::Stopped) => return Ok(self.tally),
+                Err(Broken::Halted(halt)) => halt,
+            };
+            let to = match self.shared.settings.on_data_loss {
+                OnDataLoss::Continue => halt.behind_loss(),
+                OnDataLoss::Halt => None,
+            };
+            let Some(to) = to else {
+                return Err(Halted { halt, next_offset: self.next.next_offset });
+            };
+            match self.pass_over_loss(&halt, to).await {
+                Ok(()) => {}
+                Err(Broken::Stopped) => return Ok(self.tally),
+                Err(Broken::Halted(halt)) => {
+                    return Err(Halted { halt, next_offset: self.next.next_offset });
+                }
+            }
+        }
+    }
+
+    async fn pass_over_loss(&mut self, halt: &Halt, to: NextOffset) -> Result<(), Broken> {
+        loop {
+            let row = self.row().await?;
+            if row.next_offset != self.next.next_offset {
+                // Somebody has decided meanwhile.
+                self.next = row.position();
+                return Ok(());
+            }
+            let (topic_id, because) = (self.partition.topic_id, halt.to_string());
+            match self.shared.store.pass_over_loss(&row, (topic_id, to), &because).await {
+                Ok(true) => {
+                    error!(error = %halt, next_offset = %to, "data loss: going on behind it, as pipeline.on_data_loss says");
+                }
+                Ok(false) => {}
+                Err(error) => self.react(error).await?,
+            }
         }
     }
 
@@ -106,8 +154,8 @@ impl Worker {
                 Ended::AtEnd => {
                     // A crash of PostgreSQL can still take back what it has only promised.
                     let row = self.durable_row().await?;
-                    self.next = row.next_offset;
-                    if self.end.is_some_and(|end| self.next >= end) {
+                    self.next = row.position();
+                    if self.end.is_some_and(|end| self.next.next_offset >= end) {
                         return Ok(());
                     }
                 }
@@ -127,6 +175,16 @@ impl Worker {
                     biased;
                     () = self.stop.cancelled() => return Err(Broken::Stopped),
                     next = prepared.next() => next,
+                    () = tokio::time::sleep(CONFIRM_AFTER), if self.unconfirmed => {
+                        // Where nothing more comes, no commit would ever find out.
+                        let row = self.durable_row().await?;
+                        if row.next_offset != self.next.next_offset {
+                            self.next = row.position();
+                            return Ok(Ended::Elsewhere);
+                        }
+                        self.unconfirmed = false;
+                        continue;
+                    }
                 };
                 match next {
                     Some(Ok(batch)) => pending.push_back(batch),
@@ -146,7 +204,7 @@ impl Worker {
             if let Err(error) = outcome {
                 self.react(error).await?;
                 let row = self.row().await?;
-                self.next = row.next_offset;
+                self.next = row.position();
                 pending.retain(|batch| batch.span().to() > row.next_offset);
                 if pending.front().is_none_or(|batch| batch.span().from() != row.next_offset) {
                     return Ok(Ended::Elsewhere);
@@ -255,7 +313,9 @@ impl Worker {
 
     /// Only proof moves the worker on.
     fn advance(&mut self, committed: Committed, batch: &ProcessedBatch, asked: Instant) {
-        self.next = committed.next_offset();
+        debug_assert_eq!(committed.next_offset(), batch.span().to());
+        self.next = batch.end();
+        self.unconfirmed = true;
         self.shared.postgres.recovered(asked);
         self.trouble.recovered(asked);
         self.pauses.reset();
@@ -270,6 +330,7 @@ impl Worker {
             StoreError::Fenced => return Ok(()),
             StoreError::Transient(cause) => {
                 self.shared.postgres.failed(Gravity::PassesByItself, cause);
+                return self.pauses.pause_during(&self.shared.postgres, &self.stop).await;
             }
             StoreError::Data(cause) | StoreError::Permanent(cause) => {
                 self.trouble
@@ -315,12 +376,13 @@ impl Worker {
     /// moved it.
     async fn own(&mut self, row: Option<PartitionRow>) -> Result<PartitionRow, Broken> {
         let Some(row) = row else {
-            return Err(Halt::NoOffset(self.partition.clone(), self.next).into());
+            return Err(Halt::NoOffset(self.partition.clone(), self.next.next_offset).into());
         };
         if row.partition.topic_id != self.partition.topic_id {
-            return Err(Halt::OtherTopic(self.partition.clone()).into());
+            return Err(Halt::OtherTopic(self.partition.clone(), row.next_offset).into());
         }
-        if row.moved_by != self.shared.store.instance() && row.next_offset != self.next {
+        if row.moved_by != self.shared.store.instance() && row.next_offset != self.next.next_offset
+        {
             warn!(
                 topic = %self.partition.topic,
                 partition = self.partition.partition,

@@ -53,15 +53,17 @@ impl<'a> Session<'a> {
         let Columns { sales, orders, dead_letters } = &columns;
         let (partition, span) = (batch.partition(), batch.span());
         let (from, to) = (span.from().get(), span.to().get());
+        let leader_epoch = batch.end().leader_epoch;
         let topic: &str = &partition.topic;
 
-        // $1 to $10 of both statements.
-        let for_sales: [Parameter<'_>; 10] = [
+        // $1 to $11 of both statements.
+        let for_sales: [Parameter<'_>; 11] = [
             (&topic, Type::TEXT),
             (&partition.partition, Type::INT4),
             (&partition.topic_id, Type::UUID),
             (&from, Type::INT8),
             (&to, Type::INT8),
+            (&leader_epoch, Type::INT4),
             (&self.store.instance, Type::UUID),
             (&self.store.synchronous_commit, Type::TEXT),
             (&sales.numbers, Type::INT4_ARRAY),
@@ -74,7 +76,7 @@ impl<'a> Session<'a> {
                 return Ok(Committed { span });
             }
         }
-        // $11 to $22 of commit.sql.
+        // $12 to $23 of commit.sql.
         let for_the_rest: [Parameter<'_>; 12] = [
             (&sales.letters_before, Type::INT4_ARRAY),
             (&orders.ids, Type::TEXT_ARRAY),
@@ -130,7 +132,8 @@ impl<'a> Session<'a> {
     ) -> Result<(ProcessedBatch, Option<Cause>), StoreError> {
         // Constraints that wait for the transaction's end would name no order.
         let tried = async {
-            self.execute("BEGIN; SET CONSTRAINTS ALL IMMEDIATE").await?;
+            let begin = self.lent.connection()?.begin();
+            self.execute(&format!("{begin}; SET CONSTRAINTS ALL IMMEDIATE")).await?;
             let tried = self.write_in_parts(batch).await?;
             self.execute(end).await?;
             Ok(tried)

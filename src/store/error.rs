@@ -125,11 +125,13 @@ fn reaction(code: &SqlState) -> fn(Cause) -> StoreError {
         (_, code) if permanent_in_data_class.contains(&code) => StoreError::Permanent,
         ("21" | "22" | "23" | "44" | "54" | "P0", _) => StoreError::Data,
         ("08" | "40" | "53" | "57" | "58", _) => StoreError::Transient,
-        // A lock that was not had in time; a standby amid a failover; a pooler that gave us another
-        // server, which does not know our prepared statement.
+        // A lock that was not had in time; a process that was frozen amid a transaction; a standby
+        // amid a failover; a pooler that gave us another server, which does not know our prepared
+        // statement.
         (
             _,
             &SqlState::LOCK_NOT_AVAILABLE
+            | &SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT
             | &SqlState::READ_ONLY_SQL_TRANSACTION
             | &SqlState::INVALID_SQL_STATEMENT_NAME
             | &SqlState::DUPLICATE_PSTATEMENT,
@@ -140,8 +142,12 @@ fn reaction(code: &SqlState) -> fn(Cause) -> StoreError {
 
 fn remedy(code: &SqlState) -> Option<&'static str> {
     Some(match *code {
-        SqlState::INVALID_PASSWORD | SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
+        SqlState::INVALID_PASSWORD => {
             "check database.user and database.password, and the server's pg_hba.conf"
+        }
+        SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
+            "check database.user, database.sslmode and database.sslcert, and the server's \
+             pg_hba.conf"
         }
         SqlState::INVALID_CATALOG_NAME => "create it with createdb, or set database.dbname",
         SqlState::UNDEFINED_TABLE

@@ -28,7 +28,9 @@ impl ManageConnection for Places {
     }
 
     fn has_broken(&self, place: &mut Place) -> bool {
-        place.connection.as_ref().is_some_and(|connection| !connection.is_usable())
+        // A place without a connection goes too: where the server allows fewer connections than
+        // there are places, the empty ones would be handed out while an open one lies idle.
+        place.connection.as_ref().is_none_or(|connection| !connection.is_usable())
     }
 }
 

@@ -254,7 +254,8 @@ impl Store {
 /// lock first, in a statement of its own: the next one then sees what its last holder did.
 pub(super) async fn lock_letters(connection: &Connection) -> Result<(), StoreError> {
     let begin = format!(
-        "BEGIN; SELECT pg_advisory_xact_lock({LETTERS_LOCK}); SET LOCAL synchronous_commit = on"
+        "{}; SELECT pg_advisory_xact_lock({LETTERS_LOCK}); SET LOCAL synchronous_commit = on",
+        connection.begin()
     );
     connection.in_time(connection.client().batch_execute(&begin)).await
 }

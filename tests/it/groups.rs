@@ -48,7 +48,7 @@ async fn shared_out(show: &VendasCommand, expected: &[usize], watched: &[&Vendas
 #[tokio::test]
 async fn instances_come_and_go_and_each_record_counts_once() -> Result<()> {
     let bed = Testbed::shared().await?;
-    let mut stage = Stage::wide(bed.database().await?, 6, 21, 260).await?;
+    let stage = Stage::wide(bed.database().await?, 6, 21, 260).await?;
     let group = format!("group-{}", stage.database.name());
     let run = in_group(stage.vendas(["run"]), &group);
     let show = in_group(stage.vendas(["offsets", "show", "--format", "json"]), &group);
@@ -113,7 +113,7 @@ async fn instances_come_and_go_and_each_record_counts_once() -> Result<()> {
 #[tokio::test]
 async fn what_is_revoked_is_let_go_although_postgresql_is_away() -> Result<()> {
     let postgres = PostgresOptions::default().start().await?;
-    let mut stage = Stage::wide(postgres.database().await?, 3, 22, 120).await?;
+    let stage = Stage::wide(postgres.database().await?, 3, 22, 120).await?;
     let group = format!("group-{}-revoked", std::process::id());
     let run = in_group(stage.vendas(["run"]), &group)
         .env("VENDAS_PIPELINE__SHUTDOWN_TIMEOUT", "3s")

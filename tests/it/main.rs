@@ -3,12 +3,15 @@
 //!
 //! Whole streams are compared row by row: [`stream`] makes records that know what they mean,
 //! [`oracle`] says what they come to, [`witness`] watches every write from within the database, and
-//! [`stage`] puts the play on, for [`streams`], [`killed`], [`several`],
-//! [`groups`] and [`pooler`].
+//! [`stage`] puts the play on, for [`streams`], [`faults`], [`killed`],
+//! [`several`], [`groups`] and [`pooler`].
 
 mod check;
 mod configuration;
+mod data_loss;
 mod dead_letters;
+mod doors;
+mod faults;
 mod groups;
 mod killed;
 mod memory;
@@ -19,6 +22,7 @@ mod poison;
 mod pooler;
 mod quotas;
 mod report;
+mod rights;
 mod rubbish;
 mod several;
 mod shop;

@@ -7,7 +7,7 @@ use crate::stage::{DEADLINE, Stage, lines, tally, terminate};
 #[tokio::test]
 async fn behind_pgbouncer_each_record_counts_once_although_it_is_killed() -> Result<()> {
     let bed = Testbed::shared().await?;
-    let mut stage = Stage::with(bed.database().await?, 31, 300).await?;
+    let stage = Stage::with(bed.database().await?, 31, 300).await?;
     let bouncer = Pgbouncer::start(&stage.database, 3).await?;
     let run = stage
         .vendas(["run"])
@@ -59,7 +59,7 @@ async fn an_order_that_is_rejected_there_stands_alone_all_the_same() -> Result<(
 #[tokio::test]
 async fn prepared_statements_that_get_lost_there_are_told_with_the_remedy() -> Result<()> {
     let bed = Testbed::shared().await?;
-    let mut stage = Stage::with(bed.database().await?, 32, 60).await?;
+    let stage = Stage::with(bed.database().await?, 32, 60).await?;
     let bouncer = Pgbouncer::start(&stage.database, 1).await?;
     let with_them =
         stage.vendas([]).database(bouncer.database()).env("VENDAS_DATABASE__POOL_SIZE", "1");

@@ -9,7 +9,7 @@ const FENCED: &str = "fenced: another instance has moved this partition";
 
 #[tokio::test]
 async fn two_instances_on_the_same_partitions_fence_each_other() -> Result<()> {
-    let mut stage = Stage::shared(6, 300).await?;
+    let stage = Stage::shared(6, 300).await?;
     let progress = stage.progress().await?;
     let (one, other) = (stage.vendas(["run"]).start()?, stage.vendas(["run"]).start()?);
     stage.send_rest().await?;
@@ -26,7 +26,7 @@ async fn two_instances_on_the_same_partitions_fence_each_other() -> Result<()> {
 
 #[tokio::test]
 async fn an_instance_that_was_frozen_while_another_worked_writes_nothing_old() -> Result<()> {
-    let mut stage = Stage::shared(7, 300).await?;
+    let stage = Stage::shared(7, 300).await?;
     let progress = stage.progress().await?;
     let frozen = stage.vendas(["run"]).start()?;
     try_join!(stage.send(150), async {

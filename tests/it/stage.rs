@@ -1,10 +1,14 @@
 //! A play: a stream that is sent bit by bit, the program that works it, and a look at the result.
 
-use std::time::Duration;
+use std::{
+    cell::{Cell, RefCell},
+    time::{Duration, SystemTime},
+};
 
 use futures::future::try_join_all;
 use testbed::{
-    Context, Database, Ended, Record, Result, Signal, Testbed, Vendas, VendasCommand, bail, ensure,
+    Context, Database, Ended, Kafka, Librdkafka, Record, RecordBatch, Result, Signal, Testbed,
+    Vendas, VendasCommand, bail, ensure,
 };
 use tokio::time::Instant;
 
@@ -24,23 +28,33 @@ pub(crate) const LANES: usize = TOPICS * PARTITIONS;
 /// Records of each lane that are sent together.
 const CHUNK: usize = 20;
 
-/// Two topics, of three partitions each unless it is said otherwise, on the shared Kafka, a database, and what is to be sent.
-pub(crate) struct Stage {
-    bed: &'static Testbed,
+/// Two topics, of three partitions each unless it is said otherwise, a database, and what is to be
+/// sent.
+pub(crate) struct Stage<'k> {
+    kafka: &'k Kafka,
+    /// Who sends, where brokers fail meanwhile.
+    producer: Option<Librdkafka>,
     pub(crate) database: Database,
-    topics: Vec<String>,
+    pub(crate) topics: Vec<String>,
     /// Of each topic.
     partitions: usize,
     stream: Stream,
     /// How many records of each lane are sent.
-    sent: usize,
+    sent: Cell<usize>,
+    /// When how many of each lane were about to be sent.
+    sends: RefCell<Vec<(SystemTime, usize)>>,
 }
 
-impl Stage {
+impl Stage<'static> {
     /// With a new database of the shared PostgreSQL.
     pub(crate) async fn shared(seed: u64, records: usize) -> Result<Self> {
         let bed = Testbed::shared().await?;
         Self::with(bed.database().await?, seed, records).await
+    }
+
+    /// `records` for each lane on the shared Kafka; the database is new.
+    pub(crate) async fn with(database: Database, seed: u64, records: usize) -> Result<Self> {
+        Self::wide(database, PARTITIONS, seed, records).await
     }
 
     /// With so many partitions for each of the topics.
@@ -50,28 +64,56 @@ impl Stage {
         seed: u64,
         records: usize,
     ) -> Result<Self> {
-        let bed = Testbed::shared().await?;
+        let kafka = &Testbed::shared().await?.kafka;
+        Self::of(kafka, database, partitions, seed, records).await
+    }
+}
+
+impl<'k> Stage<'k> {
+    /// On a Kafka that may fail, with a producer that goes on trying then and sends nothing twice.
+    pub(crate) async fn on(
+        kafka: &'k Kafka,
+        database: Database,
+        seed: u64,
+        records: usize,
+    ) -> Result<Self> {
+        let producer = Some(Librdkafka::start(kafka).await?);
+        let stage = Self::of(kafka, database, PARTITIONS, seed, records).await?;
+        Ok(Self { producer, ..stage })
+    }
+
+    async fn of(
+        kafka: &'k Kafka,
+        database: Database,
+        partitions: usize,
+        seed: u64,
+        records: usize,
+    ) -> Result<Self> {
         let mut topics = Vec::with_capacity(TOPICS);
         for _ in 0..TOPICS {
-            topics.push(bed.topic(u16::try_from(partitions)?).await?);
+            topics.push(kafka.new_topic(u16::try_from(partitions)?, &[]).await?);
         }
-        let stream = Stream::new(seed, TOPICS * partitions, records);
-        let stage = Self { bed, database, topics, partitions, stream, sent: 0 };
+        let stage = Self {
+            kafka,
+            producer: None,
+            database,
+            topics,
+            partitions,
+            stream: Stream::new(seed, TOPICS * partitions, records),
+            sent: Cell::new(0),
+            sends: RefCell::default(),
+        };
         stage.vendas(["schema", "--apply"]).run(DEADLINE).await?.expect_code(0)?;
         witness::watch(&stage.database).await?;
         Ok(stage)
     }
 
-    /// `records` for each lane; the database is new.
-    pub(crate) async fn with(database: Database, seed: u64, records: usize) -> Result<Self> {
-        Self::wide(database, PARTITIONS, seed, records).await
-    }
-
     /// The program, in small batches, so that there are many to be interrupted.
     pub(crate) fn vendas<const N: usize>(&self, args: [&str; N]) -> VendasCommand {
         let topics: Vec<_> = self.topics.iter().map(String::as_str).collect();
-        self.bed
-            .vendas(env!("CARGO_BIN_EXE_vendas"), &topics, &self.database)
+        VendasCommand::new(env!("CARGO_BIN_EXE_vendas"))
+            .kafka(self.kafka, &topics)
+            .database(&self.database)
             .env("VENDAS_PIPELINE__BATCH_SIZE", "10")
             .args(args)
     }
@@ -80,7 +122,7 @@ impl Stage {
     fn partitions(&self) -> impl Iterator<Item = (&str, i32, &[Generated])> {
         self.stream.lanes.iter().zip(0_i32..).map(|(lane, index)| {
             let (topic, partition) = self.place(index);
-            (self.topics[topic].as_str(), partition, &lane[..self.sent])
+            (self.topics[topic].as_str(), partition, &lane[..self.sent.get()])
         })
     }
 
@@ -92,37 +134,81 @@ impl Stage {
 
     /// How many records have been sent.
     pub(crate) fn sent(&self) -> usize {
-        self.sent * self.stream.lanes.len()
+        self.sent.get() * self.stream.lanes.len()
+    }
+
+    /// How many records of each lane have been sent.
+    pub(crate) fn sent_of_each(&self) -> usize {
+        self.sent.get()
     }
 
     /// Sends the next `records` of each lane, little by little.
-    pub(crate) async fn send(&mut self, records: usize) -> Result<()> {
-        let until = self.sent + records;
+    pub(crate) async fn send(&self, records: usize) -> Result<()> {
+        let until = self.sent.get() + records;
         ensure!(until <= self.stream.lanes[0].len(), "the stream is too short for this test");
-        while self.sent < until {
-            let next = (self.sent + CHUNK).min(until);
-            let lanes = self.stream.lanes.iter().zip(0_i32..).map(async |(lane, index)| {
-                let (topic, partition) = self.place(index);
-                let records: Vec<Record> = lane[self.sent..next]
-                    .iter()
-                    .map(|generated| generated.record.clone())
-                    .collect();
-                let kafka = &self.bed.kafka;
-                let offsets = kafka.produce(&self.topics[topic], partition, &records).await?;
-                let expected: Vec<_> =
-                    (self.sent..next).map(i64::try_from).collect::<Result<_, _>>()?;
-                ensure!(offsets == expected, "sent to {expected:?}, got {offsets:?}");
-                Ok(())
-            });
-            try_join_all(lanes).await?;
-            self.sent = next;
+        while self.sent.get() < until {
+            let first = self.sent.get();
+            let next = (first + CHUNK).min(until);
+            self.sends.borrow_mut().push((SystemTime::now(), first));
+            let found = match &self.producer {
+                Some(producer) => self.append(producer, first, next).await?,
+                None => self.produce(first, next).await?,
+            };
+            let expected: Vec<_> = (first..next).map(i64::try_from).collect::<Result<_, _>>()?;
+            for (lane, found) in found.iter().enumerate() {
+                ensure!(*found == expected, "lane {lane} was sent to {expected:?}, got {found:?}");
+            }
+            self.sent.set(next);
         }
         Ok(())
     }
 
+    /// The records of a lane from `first` on and before `next`.
+    fn records(&self, lane: usize, first: usize, next: usize) -> Vec<Record> {
+        self.stream.lanes[lane][first..next].iter().map(|it| it.record.clone()).collect()
+    }
+
+    /// Sends to all partitions at once; returns the offsets by lane.
+    async fn produce(&self, first: usize, next: usize) -> Result<Vec<Vec<i64>>> {
+        try_join_all((0..self.stream.lanes.len()).map(async |lane| {
+            let (topic, partition) = self.place(i32::try_from(lane)?);
+            let records = self.records(lane, first, next);
+            self.kafka.produce(&self.topics[topic], partition, &records).await
+        }))
+        .await
+    }
+
+    async fn append(
+        &self,
+        producer: &Librdkafka,
+        first: usize,
+        next: usize,
+    ) -> Result<Vec<Vec<i64>>> {
+        let mut offsets = Vec::new();
+        for topic in 0..TOPICS {
+            let batches: Vec<_> = (topic * self.partitions..(topic + 1) * self.partitions)
+                .zip(0..)
+                .map(|(lane, partition)| RecordBatch {
+                    partition,
+                    records: self.records(lane, first, next),
+                    headers: vec![],
+                })
+                .collect();
+            offsets.extend(producer.append(&self.topics[topic], &batches).await?);
+        }
+        Ok(offsets)
+    }
+
     /// Sends what is left.
-    pub(crate) async fn send_rest(&mut self) -> Result<()> {
-        self.send(self.stream.lanes[0].len() - self.sent).await
+    pub(crate) async fn send_rest(&self) -> Result<()> {
+        self.send(self.stream.lanes[0].len() - self.sent.get()).await
+    }
+
+    /// When the record at this offset of any partition was about to be sent.
+    pub(crate) fn sent_at(&self, offset: usize) -> Option<SystemTime> {
+        let sends = self.sends.borrow();
+        let behind = sends.partition_point(|(_, first)| *first <= offset);
+        sends.get(behind.checked_sub(1)?).map(|(at, _)| *at)
     }
 
     /// Looks at PostgreSQL over one connection.

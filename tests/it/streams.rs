@@ -55,7 +55,7 @@ fn the_stream_holds_every_reason_and_every_turn_that_an_order_can_take() {
 
 #[tokio::test]
 async fn a_mixed_stream_lands_as_its_records_say_and_a_second_run_changes_nothing() -> Result<()> {
-    let mut stage = Stage::shared(1, RECORDS).await?;
+    let stage = Stage::shared(1, RECORDS).await?;
     stage.send_rest().await?;
     let [sales, orders, dead_letters] = stage.expected().counts();
     ensure!(sales > 500 && orders > 1_000 && dead_letters > 500, "a poor stream");
@@ -74,7 +74,7 @@ async fn a_mixed_stream_lands_as_its_records_say_and_a_second_run_changes_nothin
 }
 
 /// All rows with all their columns.
-async fn everything(stage: &Stage) -> Result<Vec<testbed::Table>> {
+async fn everything(stage: &Stage<'_>) -> Result<Vec<testbed::Table>> {
     let mut tables = Vec::new();
     for table in ["sales", "orders", "dead_letters"] {
         tables.push(stage.database.table(&format!("SELECT * FROM {table} ORDER BY 1, 2")).await?);

@@ -13,7 +13,8 @@ use crate::{
 const TRIGGERS: &str = "
     CREATE SCHEMA witness;
     CREATE TABLE witness.moves (
-        n BIGSERIAL PRIMARY KEY, place TEXT, from_offset BIGINT, to_offset BIGINT
+        n BIGSERIAL PRIMARY KEY, place TEXT, from_offset BIGINT, to_offset BIGINT,
+        at TIMESTAMPTZ DEFAULT clock_timestamp()
     );
     CREATE TABLE witness.writes (n BIGSERIAL PRIMARY KEY, what TEXT, total NUMERIC);
 

@@ -20,6 +20,10 @@ BROKER = sys.argv[1]
 DEADLINE = 40  # seconds, for a whole plan
 ADMIN = AdminClient({"bootstrap.servers": BROKER})
 
+# The producer of `append`, once there is one.
+lasting = []
+# What was not written of what is being sent.
+failures = []
 # The producers with a transactional id, by that id: they live on between plans.
 transactional = {}
 # The partitions that each open transaction has written to.
@@ -58,6 +62,27 @@ def produce_apart(plan):
     producers = [make_producer({"enable.idempotence": True}) for _ in plan["batches"]]
     for producer, batch in zip(producers, plan["batches"]):
         send(producer, plan["topic"], batch)
+
+
+def append(plan):
+    """Sends batches by one idempotent producer, which lives on between plans and outlasts brokers.
+
+    Returns the offsets that each batch got.
+    """
+    if not lasting:
+        settings = {"enable.idempotence": True, "acks": "all", "message.timeout.ms": DEADLINE * 1000}
+        lasting.append(make_producer({**settings, "linger.ms": 5}))
+    offsets = [[] for _ in plan["batches"]]
+    for batch, got in zip(plan["batches"], offsets):
+        enqueue(lasting[0], plan["topic"], batch, lambda message, it=got: it.append(message.offset()))
+    finish(lasting[0])
+    return offsets
+
+
+def replicas(plan):
+    """The leader of each partition, and the replicas that are in sync with it."""
+    partitions = ADMIN.list_topics(plan["topic"], DEADLINE).topics[plan["topic"]].partitions
+    return {number: [it.leader, it.isrs] for number, it in partitions.items()}
 
 
 def transactions(plan):
@@ -152,10 +177,15 @@ def make_producer(settings):
 
 
 def send(producer, topic, batch):
-    failures = []
+    enqueue(producer, topic, batch)
+    finish(producer)
 
-    def delivered(error, _message):
-        if error is not None:
+
+def enqueue(producer, topic, batch, written=lambda _message: None):
+    def delivered(error, message):
+        if error is None:
+            written(message)
+        else:
             failures.append(error)
 
     for key, payload, headers in batch["records"]:
@@ -167,9 +197,14 @@ def send(producer, topic, batch):
             headers=[(name, raw(value)) for name, value in headers],
             on_delivery=delivered,
         )
+
+
+def finish(producer):
     late = producer.flush(DEADLINE)
-    if failures or late:
-        raise RuntimeError(f"{late} records late, {len(failures)} refused: {failures[:1]}")
+    refused = failures.copy()
+    failures.clear()
+    if refused or late:
+        raise RuntimeError(f"{late} records late, {len(refused)} refused: {refused[:1]}")
 
 
 def end_of(topic, partition, isolation):
@@ -194,7 +229,10 @@ def text(raw):
     return None if raw is None else raw.hex()
 
 
-PLANS = {plan.__name__: plan for plan in (produce, produce_apart, transactions, consume)}
+PLANS = {
+    plan.__name__: plan
+    for plan in (produce, produce_apart, append, replicas, transactions, consume)
+}
 
 for line in sys.stdin:
     plan = json.loads(line)

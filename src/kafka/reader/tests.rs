@@ -16,7 +16,8 @@ use crate::kafka::{
 fn reader() -> (PartitionReader, mpsc::Sender<Feed>) {
     let settings = Settings { brokers: Vec::new(), ..Settings::default() };
     let partition = TopicPartition { topic: "orders".into(), partition: 0, topic_id: Uuid::nil() };
-    let mut reader = PartitionReader::new(Arc::new(Cluster::new(settings)), partition, at(0));
+    let from = Position { next_offset: at(0), leader_epoch: None };
+    let mut reader = PartitionReader::new(Arc::new(Cluster::new(settings)), partition, from);
     let (sender, feed) = mpsc::channel(8);
     reader.source = Source::Feeding(Found { feed, generation: 0 });
     (reader, sender)

@@ -8,10 +8,10 @@
 -- locks in the same order, so that the two cannot deadlock.
 WITH moved AS (  -- no row: fenced, and nothing below happens
     UPDATE {schema}.partitions
-    SET next_offset = $5, moved_by = $6, moved_at = now()
+    SET next_offset = $5, leader_epoch = $6, moved_by = $7, moved_at = now()
     WHERE topic = $1 AND partition = $2 AND topic_id = $3 AND next_offset = $4
     -- Here, since a CTE that nothing reads never runs. True: for this transaction only.
-    RETURNING set_config('synchronous_commit', $7, true)
+    RETURNING set_config('synchronous_commit', $8, true)
 ), upserted_orders AS (
     INSERT INTO {schema}.orders (order_id, numbered, total, items, sold_at, processed_at)
     SELECT batch.id, batch.numbered, batch.total, batch.items::{schema}.order_item[],
@@ -19,7 +19,7 @@ WITH moved AS (  -- no row: fenced, and nothing below happens
            (statement_timestamp() + batch.letters_before * INTERVAL '1 microsecond')
                AT TIME ZONE 'UTC'
     FROM moved,
-         UNNEST($12::text[], $13::boolean[], $14::numeric[], $15::text[], $16::text[], $17::int[])
+         UNNEST($13::text[], $14::boolean[], $15::numeric[], $16::text[], $17::text[], $18::int[])
              AS batch (id, numbered, total, items, sold_at, letters_before)
     ON CONFLICT (order_id, numbered) DO UPDATE
     SET total = excluded.total, items = excluded.items, sold_at = excluded.sold_at,
@@ -28,14 +28,14 @@ WITH moved AS (  -- no row: fenced, and nothing below happens
     DELETE FROM {schema}.orders
     -- A limit that the planner does not know makes it reckon with one row instead of ten, and so
     -- take the index also where it takes `orders` for tiny: a plan made then is kept while it grows.
-    USING moved, (SELECT id FROM UNNEST($10::text[]) AS id LIMIT cardinality($10)) AS batch
+    USING moved, (SELECT id FROM UNNEST($11::text[]) AS id LIMIT cardinality($11)) AS batch
     WHERE orders.numbered AND orders.order_id = batch.id
 ), upserted_sales AS (
     INSERT INTO {schema}.sales (order_number, total, processed_at)
     SELECT batch.number, batch.total,
            (statement_timestamp() + batch.letters_before * INTERVAL '1 microsecond')
                AT TIME ZONE 'UTC'
-    FROM moved, UNNEST($8::int[], $9::numeric[], $11::int[])
+    FROM moved, UNNEST($9::int[], $10::numeric[], $12::int[])
         AS batch (number, total, letters_before)
     ON CONFLICT (order_number) DO UPDATE
     SET total = excluded.total, processed_at = excluded.processed_at
@@ -45,7 +45,7 @@ WITH moved AS (  -- no row: fenced, and nothing below happens
     SELECT $1, $2, $3, batch.record_offset, batch.key, batch.payload, batch.reason, batch.detail,
            statement_timestamp() + (batch.position - 1) * INTERVAL '1 microsecond'
     FROM moved,
-         UNNEST($18::bigint[], $19::bytea[], $20::bytea[], $21::text[], $22::text[])
+         UNNEST($19::bigint[], $20::bytea[], $21::bytea[], $22::text[], $23::text[])
              WITH ORDINALITY AS batch (record_offset, key, payload, reason, detail, position)
     -- A record that is read again and fails again is open again: what a replay made of it may have
     -- been overwritten by what was read again before it. What was discarded stays so if it is the

@@ -3,20 +3,20 @@
 -- has to go: then commit.sql is for it, and only then are the triggers of `orders` called.
 WITH listed AS (
     SELECT orders.order_id
-    FROM (SELECT id FROM UNNEST($10::text[]) AS id LIMIT cardinality($10)) AS batch
+    FROM (SELECT id FROM UNNEST($11::text[]) AS id LIMIT cardinality($11)) AS batch
     JOIN {schema}.orders ON orders.numbered AND orders.order_id = batch.id
     LIMIT 1
 ), moved AS (  -- no row: fenced, and nothing below happens
     UPDATE {schema}.partitions
-    SET next_offset = $5, moved_by = $6, moved_at = now()
+    SET next_offset = $5, leader_epoch = $6, moved_by = $7, moved_at = now()
     WHERE topic = $1 AND partition = $2 AND topic_id = $3 AND next_offset = $4
       AND NOT EXISTS (SELECT FROM listed)
     -- Here, since a CTE that nothing reads never runs. True: for this transaction only.
-    RETURNING set_config('synchronous_commit', $7, true)
+    RETURNING set_config('synchronous_commit', $8, true)
 ), upserted_sales AS (
     INSERT INTO {schema}.sales (order_number, total, processed_at)
     SELECT batch.number, batch.total, statement_timestamp() AT TIME ZONE 'UTC'
-    FROM moved, UNNEST($8::int[], $9::numeric[]) AS batch (number, total)
+    FROM moved, UNNEST($9::int[], $10::numeric[]) AS batch (number, total)
     ON CONFLICT (order_number) DO UPDATE
     SET total = excluded.total, processed_at = excluded.processed_at
 )

@@ -1,9 +1,6 @@
 //! The servers that tests share.
 
-use std::{
-    path::PathBuf,
-    sync::atomic::{AtomicU32, Ordering},
-};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use tokio::sync::OnceCell;
@@ -62,13 +59,7 @@ impl Testbed {
         partitions: u16,
         configs: &[(&str, &str)],
     ) -> Result<String> {
-        static COUNT: AtomicU32 = AtomicU32::new(1);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let now = std::time::UNIX_EPOCH.elapsed()?.as_micros();
-        // A server that isn't private may have topics of earlier runs.
-        let name = format!("test-{now}-{number}");
-        self.kafka.create_topic(&name, partitions, configs).await?;
-        Ok(name)
+        self.kafka.new_topic(partitions, configs).await
     }
 
     /// Makes a new and empty database.

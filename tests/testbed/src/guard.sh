@@ -38,6 +38,11 @@ for lock in "$1"/postgres-*/data/postmaster.pid; do
     [ -f "$lock" ] && ipcrm -m "$(awk 'NR == 7 { print $2 }' "$lock")"
 done
 
+# A disk that was mounted there could not be removed.
+for disk in "$1"/disk-*; do
+    [ -d "$disk" ] && umount --lazy "$disk"
+done
+
 # Who was killed a moment ago may still be writing.
 for _ in 1 2 3 4 5 6 7 8 9 10; do
     rm -rf "$1" && [ ! -e "$1" ] && exit

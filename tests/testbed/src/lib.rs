@@ -4,7 +4,7 @@
 //! listen at free ports of the loopback address, keep their data in a temporary folder, and can be
 //! stopped, killed, frozen and restarted at the same place with the same data. [`VendasCommand`]
 //! runs the built program against them, and [`eventually`] waits for what shall come of it.
-//! [`Librdkafka`] writes and reads topics as the rest of the world does.
+//! [`Proxy`] stands between the two and does what networks do. [`Librdkafka`] writes and reads topics as the rest of the world does.
 //!
 //! **Invariant:** nothing outlives the process that started it, not even where that is killed: a
 //! guard process sees to it.
@@ -12,7 +12,9 @@
 //! **Invariant:** nothing waits for a time; everything waits for a condition, with a deadline.
 
 mod bed;
+mod certificates;
 mod database;
+mod disk;
 mod eventually;
 pub mod fuzz;
 mod guard;
@@ -23,18 +25,23 @@ mod pgbouncer;
 mod port;
 mod postgres;
 mod process;
+mod proxy;
 mod python;
 pub mod samples;
 mod vendas;
 
 pub use anyhow::{Context, Error, Result, bail, ensure};
 pub use bed::Testbed;
+pub use certificates::{Authority, Certificate};
 pub use database::{Database, Table};
+pub use disk::SmallDisk;
 pub use eventually::eventually;
 pub use guard::{Folder, end_everything};
-pub use kafka::{Kafka, KafkaOptions, Record};
+pub use kafka::{Kafka, KafkaCluster, KafkaOptions, Record};
 pub use librdkafka::{Header, Librdkafka, Log, RecordBatch, Step};
 pub use pgbouncer::Pgbouncer;
+pub use port::free as free_port;
 pub use postgres::{Postgres, PostgresOptions};
+pub use proxy::{After, Cut, Proxy, Way};
 pub use python::Python;
 pub use vendas::{Ended, Signal, Vendas, VendasCommand};

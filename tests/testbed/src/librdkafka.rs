@@ -93,6 +93,26 @@ impl Librdkafka {
         self.python.call(plan).await.map(drop)
     }
 
+    /// Appends batches by one idempotent producer, which lives on from call to call, writes to all
+    /// replicas, and goes on trying while brokers fail. Returns the offsets that each batch got.
+    ///
+    /// # Errors
+    /// Where not all of them were taken.
+    pub async fn append(&self, topic: &str, batches: &[RecordBatch]) -> Result<Vec<Vec<i64>>> {
+        let batches: Vec<_> = batches.iter().map(batch).collect();
+        let plan = json!({"do": "append", "topic": topic, "batches": batches});
+        Ok(serde_json::from_value(self.python.call(plan).await?)?)
+    }
+
+    /// The leader of each partition, -1 for none, and the ids of the replicas in sync with it.
+    ///
+    /// # Errors
+    /// Where no broker answers.
+    pub async fn replicas(&self, topic: &str) -> Result<BTreeMap<i32, (i32, Vec<i32>)>> {
+        let answer = self.python.call(json!({"do": "replicas", "topic": topic})).await?;
+        Ok(serde_json::from_value(answer)?)
+    }
+
     /// Carries out steps, one after the other. A transaction that isn't ended here stays open, and
     /// may be ended in a later call.
     ///

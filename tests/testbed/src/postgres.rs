@@ -4,7 +4,7 @@ use std::{
     env,
     ffi::OsString,
     fs,
-    os::unix::fs::chown,
+    os::unix::fs::{PermissionsExt, chown},
     path::{Path, PathBuf},
     process::Command,
     sync::{
@@ -37,6 +37,7 @@ const PASSWORD: &str = "postgres";
 #[derive(Clone, Debug, Default)]
 pub struct PostgresOptions {
     settings: Vec<(String, String)>,
+    files: Vec<(String, String)>,
 }
 
 impl PostgresOptions {
@@ -44,6 +45,14 @@ impl PostgresOptions {
     #[must_use]
     pub fn setting(mut self, name: &str, value: &str) -> Self {
         self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// A file beside the data folder, which is the server's working folder. Only the server may read
+    /// it.
+    #[must_use]
+    pub fn file(mut self, name: &str, content: &str) -> Self {
+        self.files.push((name.to_owned(), content.to_owned()));
         self
     }
 
@@ -68,6 +77,14 @@ impl PostgresOptions {
         let user = unprivileged()?;
         if let Some(user) = user {
             chown(folder.path(), Some(user.uid), Some(user.gid))?;
+        }
+        for (name, content) in &self.files {
+            let path = folder.path().join(name);
+            fs::write(&path, content)?;
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+            if let Some(user) = user {
+                chown(&path, Some(user.uid), Some(user.gid))?;
+            }
         }
         let mut args = vec![
             ("listen_addresses".to_owned(), "127.0.0.1".to_owned()),
@@ -257,10 +274,32 @@ impl Postgres {
     /// # Errors
     /// Where it isn't a private one, doesn't run, or is too slow.
     pub async fn stop(&self) -> Result<()> {
+        self.stop_by(Signal::INT).await
+    }
+
+    /// Has it end at once without tidying up ("immediate"), so that its next start recovers.
+    ///
+    /// # Errors
+    /// Where it isn't a private one, doesn't run, or is too slow.
+    pub async fn stop_immediately(&self) -> Result<()> {
+        self.stop_by(Signal::QUIT).await
+    }
+
+    async fn stop_by(&self, signal: Signal) -> Result<()> {
         let mut process = self.server()?.lock().take().context("PostgreSQL doesn't run")?;
         let _ = process.resume();
-        process.signal(Signal::INT)?;
+        process.signal(signal)?;
         process.wait(STOP_DEADLINE).await.map(drop)
+    }
+
+    /// Kills its first process alone, and waits until the others, which serve on until they notice,
+    /// have ended.
+    ///
+    /// # Errors
+    /// Where it isn't a private one, doesn't run, or they are too slow.
+    pub async fn kill_postmaster(&self) -> Result<()> {
+        let mut process = self.server()?.lock().take().context("PostgreSQL doesn't run")?;
+        process.kill_alone(STOP_DEADLINE).await
     }
 
     /// Kills it with all its children, as a power failure would, but for what the kernel has still

@@ -158,6 +158,22 @@ impl Process {
         guard::drop(self.id())
     }
 
+    /// SIGKILL for it alone; returns when its children, who are left to find out, are gone too.
+    pub(crate) async fn kill_alone(&mut self, deadline: Duration) -> Result<()> {
+        self.signal(Signal::STOP)?;
+        let children = descendants(self.id())?;
+        self.signal(Signal::KILL)?;
+        self.child.wait()?;
+        let until = Instant::now() + deadline;
+        while children.iter().any(|child| is_running(*child)) {
+            if Instant::now() > until {
+                bail!("children of `{}` outlive it", self.command);
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        guard::drop(self.id())
+    }
+
     /// Waits for its own end.
     pub(crate) async fn wait(&mut self, deadline: Duration) -> Result<ExitStatus> {
         let until = Instant::now() + deadline;

@@ -1,18 +1,24 @@
-//! A private Apache Kafka: one process that is broker and controller.
+//! An Apache Kafka: a private broker, a cluster of them, or one that somebody else runs.
+
+mod broker;
+mod cluster;
+mod options;
+mod record;
 
 use std::{
     collections::BTreeMap,
     env,
-    ffi::OsString,
-    fs,
     io::Write as _,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Stdio},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
 };
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use chrono::Utc;
 use rskafka::{
     BackoffConfig,
@@ -22,242 +28,29 @@ use rskafka::{
     },
 };
 use rustix::process::Signal;
-use tokio::{
-    task::spawn_blocking,
-    time::{sleep, timeout},
-};
+use tokio::{task::spawn_blocking, time::timeout};
 
-use crate::{
-    guard::Folder,
-    install, port,
-    process::{Launch, Process, tail},
-};
+use crate::install;
 
-/// From the first line of the start to the readiness for requests; some 3 s on two idle cores.
-const START_DEADLINE: Duration = Duration::from_secs(90);
+pub use cluster::KafkaCluster;
+pub use options::KafkaOptions;
+pub use record::Record;
+
+use broker::Broker;
+
 const STOP_DEADLINE: Duration = Duration::from_secs(30);
 /// One request to a broker that is up.
 const CALL_DEADLINE: Duration = Duration::from_secs(15);
-const STARTED: &str = "Kafka Server started";
 /// Stays below the broker's `message.max.bytes` of 1 MiB.
 const PRODUCE_BYTES: usize = 500_000;
-
-const LOG4J: &str = "\
-Configuration:
-  Appenders:
-    Console:
-      name: out
-      PatternLayout: { pattern: '[%d] %p %m (%c)%n' }
-  Loggers:
-    Root: { level: WARN, AppenderRef: [ { ref: out } ] }
-    Logger:
-      - { name: kafka.server.KafkaRaftServer, level: INFO }
-";
-
-/// What a test may want otherwise than usual.
-#[derive(Clone, Debug, Default)]
-pub struct KafkaOptions {
-    properties: BTreeMap<String, String>,
-    jvm: Vec<String>,
-}
-
-impl KafkaOptions {
-    /// A line of the broker's server.properties, in addition to the usual ones or in place of one.
-    #[must_use]
-    pub fn property(mut self, name: &str, value: &str) -> Self {
-        self.properties.insert(name.to_owned(), value.to_owned());
-        self
-    }
-
-    /// Options of the Java machine, in place of the ones for a fast start: for benchmarks.
-    #[must_use]
-    pub fn jvm(mut self, options: &[&str]) -> Self {
-        self.jvm = options.iter().map(|&option| option.to_owned()).collect();
-        self
-    }
-
-    /// Starts a broker with these.
-    ///
-    /// # Errors
-    /// Where it does not come up, with the end of its log.
-    pub async fn start(self) -> Result<Kafka> {
-        let class_path = spawn_blocking(install::kafka).await??;
-        // Somebody else may take a port between the look and the start.
-        for _ in 0..4 {
-            match self.start_at(&class_path, port::free()?, port::free()?).await? {
-                Some(kafka) => return Ok(kafka),
-                None => continue,
-            }
-        }
-        bail!("Kafka found its ports taken, four times")
-    }
-
-    /// `None`: a port is taken.
-    async fn start_at(&self, class_path: &Path, port: u16, quorum: u16) -> Result<Option<Kafka>> {
-        let folder = Folder::new("kafka")?;
-        let mut properties = BTreeMap::from(
-            [
-                ("process.roles", "broker,controller"),
-                ("node.id", "1"),
-                ("controller.listener.names", "CONTROLLER"),
-                ("auto.create.topics.enable", "false"),
-                // One broker is all there is.
-                ("offsets.topic.num.partitions", "1"),
-                ("offsets.topic.replication.factor", "1"),
-                ("transaction.state.log.num.partitions", "1"),
-                ("transaction.state.log.replication.factor", "1"),
-                ("transaction.state.log.min.isr", "1"),
-                ("share.coordinator.state.topic.num.partitions", "1"),
-                ("share.coordinator.state.topic.replication.factor", "1"),
-                ("share.coordinator.state.topic.min.isr", "1"),
-                // Groups notice within seconds that a member is gone.
-                ("group.initial.rebalance.delay.ms", "0"),
-                ("group.consumer.min.session.timeout.ms", "3000"),
-                ("group.consumer.session.timeout.ms", "6000"),
-                ("group.consumer.min.heartbeat.interval.ms", "500"),
-                ("group.consumer.heartbeat.interval.ms", "1000"),
-                // Topics are compacted when there is something to compact, not every 15 s.
-                ("log.cleaner.backoff.ms", "100"),
-            ]
-            .map(|(name, value)| (name.to_owned(), value.to_owned())),
-        );
-        let path = |name: &str| folder.path().join(name);
-        let address = format!("127.0.0.1:{port}");
-        let controller = format!("127.0.0.1:{quorum}");
-        let client = format!("PLAINTEXT://{address}");
-        properties.insert("listeners".into(), format!("{client},CONTROLLER://{controller}"));
-        properties.insert("advertised.listeners".into(), client);
-        properties.insert("controller.quorum.voters".into(), format!("1@{controller}"));
-        properties.insert("log.dirs".into(), path("data").display().to_string());
-        properties.extend(self.properties.clone());
-        let lines: String =
-            properties.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
-        fs::write(path("server.properties"), lines)?;
-        fs::write(path("log4j2.yaml"), LOG4J)?;
-
-        let fast = ["-Xmx1g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"].map(str::to_owned);
-        let jvm = if self.jvm.is_empty() { fast.to_vec() } else { self.jvm.clone() };
-        let broker =
-            Broker { folder, class_path: class_path.to_owned(), jvm, process: Mutex::new(None) };
-        broker.format().await?;
-        match broker.start(&address).await {
-            Ok(()) => Ok(Some(Kafka { address, broker: Some(broker) })),
-            Err(_) if tail(&broker.log()).contains("Address already in use") => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-}
-
-/// The part of a private server that can be stopped.
-#[derive(Debug)]
-struct Broker {
-    folder: Folder,
-    class_path: PathBuf,
-    jvm: Vec<String>,
-    process: Mutex<Option<Process>>,
-}
-
-impl Broker {
-    fn log(&self) -> PathBuf {
-        self.folder.path().join("kafka.log")
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Process>> {
-        self.process.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn launch(&self, class: &str, args: &[&str], jvm: &[String], log: &Path) -> Result<Process> {
-        let folder = self.folder.path();
-        let mut all: Vec<OsString> = jvm.iter().map(OsString::from).collect();
-        all.push(
-            format!("-Dlog4j2.configurationFile={}", folder.join("log4j2.yaml").display()).into(),
-        );
-        all.extend(["-cp".into(), self.class_path.clone().into_os_string(), class.into()]);
-        all.extend(args.iter().map(OsString::from));
-        Process::start(&Launch {
-            program: install::java().as_os_str(),
-            args: all,
-            env: Vec::new(),
-            folder,
-            user: None,
-            input: &[],
-            stdout: log,
-            stderr: None,
-        })
-    }
-
-    async fn format(&self) -> Result<()> {
-        let log = self.folder.path().join("format.log");
-        // Any 16 bytes in base64 do for a cluster that nobody else will meet.
-        let args = ["format", "-t", "dmVuZGFzLXRlc3RiZWQtMQ", "-c", "server.properties"];
-        let jvm = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"].map(str::to_owned);
-        let mut process = self.launch("kafka.tools.StorageTool", &args, &jvm, &log)?;
-        let status = process.wait(START_DEADLINE).await?;
-        ensure!(status.success(), "{}", process.state());
-        Ok(())
-    }
-
-    async fn start(&self, address: &str) -> Result<()> {
-        let log = self.log();
-        let before = fs::read(&log).map_or(0, |bytes| bytes.len());
-        let mut process = self.launch("kafka.Kafka", &["server.properties"], &self.jvm, &log)?;
-        let until = Instant::now() + START_DEADLINE;
-        loop {
-            let bytes = fs::read(&log).unwrap_or_default();
-            let news = String::from_utf8_lossy(bytes.get(before..).unwrap_or_default());
-            // It says so before it answers to its address.
-            if news.contains(STARTED) && connect(address).await.is_ok() {
-                break;
-            }
-            let ended = process.exit_status()?.is_some();
-            if ended || Instant::now() > until {
-                bail!("Kafka did not come up: {}", process.state());
-            }
-            sleep(Duration::from_millis(20)).await;
-        }
-        *self.lock() = Some(process);
-        Ok(())
-    }
-}
 
 /// An Apache Kafka: a private one, or one that was there already. A private one ends when dropped.
 #[derive(Debug)]
 pub struct Kafka {
     address: String,
+    /// Where its proxy, if it has one, has to lead to.
+    behind_proxy: Option<String>,
     broker: Option<Broker>,
-}
-
-/// What is sent.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Record {
-    /// Decides nothing here: the partition is said apart.
-    pub key: Option<Vec<u8>>,
-    /// `None` is a tombstone.
-    pub payload: Option<Vec<u8>>,
-}
-
-impl Record {
-    /// One without a key.
-    #[must_use]
-    pub fn new(payload: impl Into<Vec<u8>>) -> Self {
-        Self { key: None, payload: Some(payload.into()) }
-    }
-
-    /// One without a payload.
-    #[must_use]
-    pub fn tombstone(key: impl Into<Vec<u8>>) -> Self {
-        Self { key: Some(key.into()), payload: None }
-    }
-
-    /// The same with this key.
-    #[must_use]
-    pub fn with_key(self, key: impl Into<Vec<u8>>) -> Self {
-        Self { key: Some(key.into()), ..self }
-    }
-
-    fn size(&self) -> usize {
-        self.key.as_ref().map_or(0, Vec::len) + self.payload.as_ref().map_or(0, Vec::len) + 32
-    }
 }
 
 impl Kafka {
@@ -269,16 +62,24 @@ impl Kafka {
         KafkaOptions::default().start().await
     }
 
-    /// One that somebody else runs, at `host:port`.
+    /// One that somebody else runs, at `host:port`, or at several of them with commas between.
     #[must_use]
     pub fn external(address: &str) -> Self {
-        Self { address: address.to_owned(), broker: None }
+        Self { address: address.to_owned(), behind_proxy: None, broker: None }
     }
 
-    /// `host:port`, for `VENDAS_KAFKA__BROKERS`.
+    /// `host:port`, of a cluster several with commas between: for `VENDAS_KAFKA__BROKERS`.
     #[must_use]
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// Where the proxy that it was started [behind](KafkaOptions::behind) has to lead to.
+    ///
+    /// # Errors
+    /// Where it was started without one.
+    pub fn behind_proxy(&self) -> Result<&str> {
+        self.behind_proxy.as_deref().context("this Kafka has no proxy: `KafkaOptions::behind`")
     }
 
     /// The private server's process, as long as it runs: for its CPU time.
@@ -317,6 +118,15 @@ impl Kafka {
         self.broker()?.start(&self.address).await
     }
 
+    /// The first file of a partition's log.
+    ///
+    /// # Errors
+    /// Where it isn't a private one.
+    pub fn log_file(&self, topic: &str, partition: i32) -> Result<PathBuf> {
+        let folder = self.broker()?.folder().join(format!("data/{topic}-{partition}"));
+        Ok(folder.join("00000000000000000000.log"))
+    }
+
     /// Freezes it: its connections stay open and nothing answers.
     ///
     /// # Errors
@@ -350,6 +160,20 @@ impl Kafka {
         connect(&self.address).await
     }
 
+    /// Creates a topic of a new name, and returns that.
+    ///
+    /// # Errors
+    /// Where the broker refuses or doesn't answer.
+    pub async fn new_topic(&self, partitions: u16, configs: &[(&str, &str)]) -> Result<String> {
+        static COUNT: AtomicU32 = AtomicU32::new(1);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let now = std::time::UNIX_EPOCH.elapsed()?.as_micros();
+        // A server that isn't private may have topics of earlier runs.
+        let name = format!("test-{now}-{number}");
+        self.create_topic(&name, partitions, configs).await?;
+        Ok(name)
+    }
+
     /// Creates a topic; `configs` are Kafka's own, such as `("cleanup.policy", "compact")`.
     ///
     /// # Errors
@@ -363,7 +187,8 @@ impl Kafka {
         if configs.is_empty() {
             let client = self.client().await?;
             let controller = client.controller_client()?;
-            let created = controller.create_topic(name, i32::from(partitions), 1, 10_000);
+            // As often replicated as the brokers are told to do it.
+            let created = controller.create_topic(name, i32::from(partitions), -1, 10_000);
             timeout(CALL_DEADLINE, created)
                 .await
                 .with_context(|| format!("topic {name} not created within {CALL_DEADLINE:?}"))?
@@ -525,7 +350,7 @@ impl Kafka {
 }
 
 async fn connect(address: &str) -> Result<Client> {
-    let client = ClientBuilder::new(vec![address.to_owned()])
+    let client = ClientBuilder::new(address.split(',').map(str::to_owned).collect())
         .client_id("testbed")
         .backoff_config(BackoffConfig {
             init_backoff: Duration::from_millis(50),

@@ -1,0 +1,184 @@
+//! Orders that come in at a steady pace, and how long they had to wait.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    time::{Duration, SystemTime},
+};
+
+use testbed::{Database, Kafka, Result, Vendas, ensure, eventually};
+use tokio::{
+    time::{MissedTickBehavior, interval},
+    try_join,
+};
+
+use super::Figures;
+use crate::stage::{DEADLINE, LANES, Stage, lines};
+
+/// Records that each of the partitions gets in a round, in which something fails once.
+pub(super) const SHARE: usize = 40;
+/// Every so often each partition gets this many: 100 a second.
+const PACE: Duration = Duration::from_millis(40);
+const STEP: usize = 4;
+
+/// A stage on which something fails while records come in.
+pub(super) struct Load<'k> {
+    pub(super) stage: Stage<'k>,
+    what: &'static str,
+    rounds: Cell<usize>,
+    mended: RefCell<Vec<SystemTime>>,
+    longest: Cell<Duration>,
+    /// Where it was measured.
+    after: Cell<Option<Duration>>,
+}
+
+impl Load<'static> {
+    /// On the shared Kafka; there are at most so many rounds.
+    pub(super) async fn with(
+        what: &'static str,
+        database: Database,
+        seed: u64,
+        rounds: usize,
+    ) -> Result<Self> {
+        Ok(Self::of(what, Stage::with(database, seed, SHARE * rounds).await?))
+    }
+}
+
+impl<'k> Load<'k> {
+    /// With a producer that outlasts what happens to this Kafka.
+    pub(super) async fn on(
+        what: &'static str,
+        kafka: &'k Kafka,
+        database: Database,
+        seed: u64,
+        rounds: usize,
+    ) -> Result<Self> {
+        Ok(Self::of(what, Stage::on(kafka, database, seed, SHARE * rounds).await?))
+    }
+
+    fn of(what: &'static str, stage: Stage<'k>) -> Self {
+        let (rounds, mended) = (Cell::default(), RefCell::default());
+        let (longest, after) = (Cell::default(), Cell::default());
+        Self { stage, what, rounds, mended, longest, after }
+    }
+
+    /// From now on the records of one more round come in.
+    pub(super) fn round(&self) {
+        self.rounds.set(self.rounds.get() + 1);
+    }
+
+    /// What had failed works again.
+    pub(super) fn mended(&self) {
+        self.mended.borrow_mut().push(SystemTime::now());
+    }
+
+    /// Plays while records come in, and sends what is then left.
+    pub(super) async fn while_it_lasts<T>(
+        &self,
+        play: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let over = Cell::new(false);
+        let sending = async {
+            let mut pace = interval(PACE);
+            pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            while !over.get() {
+                pace.tick().await;
+                if self.stage.sent_of_each() < self.rounds.get() * SHARE {
+                    self.stage.send(STEP).await?;
+                }
+            }
+            self.stage.send_rest().await
+        };
+        let playing = async {
+            let played = play.await;
+            over.set(true);
+            played
+        };
+        try_join!(sending, playing).map(|((), played)| played)
+    }
+
+    /// Waits until all records of the rounds so far have come in and are accounted for. What it took is measured here, since a
+    /// later crash may take it back.
+    pub(super) async fn caught_up(&self, vendas: &Vendas) -> Result<()> {
+        let records = self.rounds.get() * SHARE * LANES;
+        self.stage.progress().await?.reach(records, vendas).await?;
+        let last = self.mended.borrow().last().copied();
+        let waits = self.measure().await?;
+        let after = last.map(|mended| after(mended, &waits));
+        self.after.set(self.after.get().max(after));
+        Ok(())
+    }
+
+    /// Waits until the log has said this so many times.
+    pub(super) async fn says(&self, vendas: &Vendas, text: &str, times: usize) -> Result<()> {
+        eventually(&format!("{text:?}, {times} times"), DEADLINE, async || {
+            let said = lines(&vendas.stderr()?, text);
+            ensure!(said >= times, "{said} times: {}", vendas.state());
+            Ok(())
+        })
+        .await
+    }
+
+    /// Checks that nothing was lost and nothing came twice, and prints the figures.
+    pub(super) async fn settle(&self) -> Result<()> {
+        self.stage.expect_all().await?;
+        self.measure().await?;
+        Figures {
+            what: self.what,
+            times: self.mended.borrow().len(),
+            records: self.stage.sent(),
+            longest: Some(self.longest.get()),
+            after: self.after.get(),
+        }
+        .print();
+        Ok(())
+    }
+
+    async fn measure(&self) -> Result<Vec<Wait>> {
+        let waits = self.waits().await?;
+        let longest = waits.iter().map(Wait::lasted).max().unwrap_or_default();
+        self.longest.set(self.longest.get().max(longest));
+        Ok(waits)
+    }
+
+    async fn waits(&self) -> Result<Vec<Wait>> {
+        let sql = "SELECT place, from_offset, (extract(epoch FROM at) * 1000000)::BIGINT
+                   FROM witness.moves ORDER BY n";
+        let mut moved: BTreeMap<String, SystemTime> = BTreeMap::new();
+        let mut waits = Vec::new();
+        for row in self.stage.database.query(sql, &[]).await? {
+            let (place, from, micros): (String, i64, i64) =
+                (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+            let ended = SystemTime::UNIX_EPOCH + Duration::from_micros(u64::try_from(micros)?);
+            let sent = self.stage.sent_at(usize::try_from(from)?).unwrap_or(ended);
+            let before = moved.insert(place.clone(), ended);
+            let began = before.map_or(sent, |before| before.max(sent));
+            waits.push(Wait { place, began, ended });
+        }
+        Ok(waits)
+    }
+}
+
+/// A time during which a record waited for its partition to move on.
+struct Wait {
+    place: String,
+    began: SystemTime,
+    ended: SystemTime,
+}
+
+impl Wait {
+    fn lasted(&self) -> Duration {
+        self.ended.duration_since(self.began).unwrap_or_default()
+    }
+}
+
+/// How long after `mended` the last of the partitions that had records waiting moved on.
+fn after(mended: SystemTime, waits: &[Wait]) -> Duration {
+    let mut first: BTreeMap<&str, &Wait> = BTreeMap::new();
+    for wait in waits.iter().filter(|wait| wait.ended > mended) {
+        first.entry(&wait.place).or_insert(wait);
+    }
+    let waited = first.into_values().filter(|wait| wait.began < mended);
+    let after = waited.map(|wait| wait.ended.duration_since(mended).unwrap_or_default());
+    after.max().unwrap_or_default()
+}

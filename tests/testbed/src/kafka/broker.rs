@@ -1,0 +1,129 @@
+//! The process of a private broker.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, bail, ensure};
+use tokio::time::sleep;
+
+use super::connect;
+use crate::{
+    guard::Folder,
+    install,
+    process::{Launch, Process},
+};
+
+/// From the first line of the start to the readiness for requests; some 3 s on two idle cores.
+const START_DEADLINE: Duration = Duration::from_secs(90);
+const STARTED: &str = "Kafka Server started";
+
+const LOG4J: &str = "\
+Configuration:
+  Appenders:
+    Console:
+      name: out
+      PatternLayout: { pattern: '[%d] %p %m (%c)%n' }
+  Loggers:
+    Root: { level: WARN, AppenderRef: [ { ref: out } ] }
+    Logger:
+      - { name: kafka.server.KafkaRaftServer, level: INFO }
+";
+
+/// The part of a private server that can be stopped.
+#[derive(Debug)]
+pub(super) struct Broker {
+    folder: Folder,
+    class_path: PathBuf,
+    jvm: Vec<String>,
+    process: Mutex<Option<Process>>,
+}
+
+impl Broker {
+    /// One with a new and empty folder, which does not run as yet.
+    pub(super) async fn new(
+        folder: Folder,
+        properties: &BTreeMap<String, String>,
+        class_path: &Path,
+        jvm: &[String],
+    ) -> Result<Self> {
+        let lines: String =
+            properties.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+        fs::write(folder.path().join("server.properties"), lines)?;
+        fs::write(folder.path().join("log4j2.yaml"), LOG4J)?;
+        let (class_path, jvm) = (class_path.to_owned(), jvm.to_vec());
+        let broker = Self { folder, class_path, jvm, process: Mutex::new(None) };
+        broker.format().await?;
+        Ok(broker)
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(super) fn log(&self) -> PathBuf {
+        self.folder.path().join("kafka.log")
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Option<Process>> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn launch(&self, class: &str, args: &[&str], jvm: &[String], log: &Path) -> Result<Process> {
+        let folder = self.folder.path();
+        let mut all: Vec<OsString> = jvm.iter().map(OsString::from).collect();
+        all.push(
+            format!("-Dlog4j2.configurationFile={}", folder.join("log4j2.yaml").display()).into(),
+        );
+        all.extend(["-cp".into(), self.class_path.clone().into_os_string(), class.into()]);
+        all.extend(args.iter().map(OsString::from));
+        Process::start(&Launch {
+            program: install::java().as_os_str(),
+            args: all,
+            env: Vec::new(),
+            folder,
+            user: None,
+            input: &[],
+            stdout: log,
+            stderr: None,
+        })
+    }
+
+    async fn format(&self) -> Result<()> {
+        let log = self.folder.path().join("format.log");
+        // Any 16 bytes in base64 do for a cluster that nobody else will meet.
+        let args = ["format", "-t", "dmVuZGFzLXRlc3RiZWQtMQ", "-c", "server.properties"];
+        let jvm = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"].map(str::to_owned);
+        let mut process = self.launch("kafka.tools.StorageTool", &args, &jvm, &log)?;
+        let status = process.wait(START_DEADLINE).await?;
+        ensure!(status.success(), "{}", process.state());
+        Ok(())
+    }
+
+    pub(super) async fn start(&self, address: &str) -> Result<()> {
+        let log = self.log();
+        let before = fs::read(&log).map_or(0, |bytes| bytes.len());
+        let mut process = self.launch("kafka.Kafka", &["server.properties"], &self.jvm, &log)?;
+        let until = Instant::now() + START_DEADLINE;
+        loop {
+            let bytes = fs::read(&log).unwrap_or_default();
+            let news = String::from_utf8_lossy(bytes.get(before..).unwrap_or_default());
+            // It says so before it answers to its address.
+            if news.contains(STARTED) && connect(address).await.is_ok() {
+                break;
+            }
+            let ended = process.exit_status()?.is_some();
+            if ended || Instant::now() > until {
+                bail!("Kafka did not come up: {}", process.state());
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+        *self.lock() = Some(process);
+        Ok(())
+    }
+}

@@ -1,0 +1,66 @@
+//! Three brokers, which are the controllers too: one of them may fail at any time.
+
+use anyhow::{Context, Result, bail};
+use futures::future::try_join_all;
+use tokio::task::spawn_blocking;
+
+use super::{Kafka, KafkaOptions, options::Seat};
+use crate::install;
+
+const BROKERS: u16 = 3;
+
+/// A private cluster. Its brokers' ids are 1, 2 and 3; each can be stopped, killed, frozen and
+/// restarted by itself.
+#[derive(Debug)]
+pub struct KafkaCluster {
+    brokers: Vec<Kafka>,
+    whole: Kafka,
+}
+
+impl KafkaCluster {
+    /// Starts one whose topics have three replicas, two of which must have a record before it
+    /// counts as written.
+    ///
+    /// # Errors
+    /// Where it does not come up, with the end of a broker's log.
+    pub async fn start() -> Result<Self> {
+        let options = KafkaOptions::default()
+            .property("default.replication.factor", "3")
+            .property("min.insync.replicas", "2")
+            .property("offsets.topic.replication.factor", "3")
+            .property("transaction.state.log.replication.factor", "3")
+            // Who is gone is replaced within seconds.
+            .property("broker.session.timeout.ms", "3000")
+            .property("broker.heartbeat.interval.ms", "500");
+        let class_path = spawn_blocking(install::kafka).await??;
+        // Somebody else may take a port between the look and the start.
+        for _ in 0..4 {
+            let seats: Vec<_> = (1..=BROKERS).map(Seat::free).collect::<Result<_>>()?;
+            let voters = seats.iter().map(Seat::voter).collect::<Vec<_>>().join(",");
+            let starting =
+                seats.into_iter().map(|seat| options.start_at(&class_path, seat, &voters));
+            let started: Option<Vec<Kafka>> = try_join_all(starting).await?.into_iter().collect();
+            if let Some(brokers) = started {
+                let addresses: Vec<_> = brokers.iter().map(Kafka::address).collect();
+                let whole = Kafka::external(&addresses.join(","));
+                return Ok(Self { brokers, whole });
+            }
+        }
+        bail!("Kafka found its ports taken, four times")
+    }
+
+    /// The cluster as its clients see it: whichever of its brokers answers.
+    #[must_use]
+    pub const fn kafka(&self) -> &Kafka {
+        &self.whole
+    }
+
+    /// The broker with this id.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub fn broker(&self, id: i32) -> Result<&Kafka> {
+        let index = usize::try_from(id - 1)?;
+        self.brokers.get(index).with_context(|| format!("there is no broker {id}"))
+    }
+}

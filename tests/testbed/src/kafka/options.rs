@@ -1,0 +1,158 @@
+//! How a private broker is set up and started.
+
+use std::{collections::BTreeMap, path::Path};
+
+use anyhow::{Result, bail};
+use tokio::task::spawn_blocking;
+
+use super::{Kafka, broker::Broker};
+use crate::{guard::Folder, install, port, process::tail, proxy::Proxy};
+
+const USUAL: &[(&str, &str)] = &[
+    ("process.roles", "broker,controller"),
+    ("controller.listener.names", "CONTROLLER"),
+    ("auto.create.topics.enable", "false"),
+    // One broker is all there is.
+    ("offsets.topic.num.partitions", "1"),
+    ("offsets.topic.replication.factor", "1"),
+    ("transaction.state.log.num.partitions", "1"),
+    ("transaction.state.log.replication.factor", "1"),
+    ("transaction.state.log.min.isr", "1"),
+    ("share.coordinator.state.topic.num.partitions", "1"),
+    ("share.coordinator.state.topic.replication.factor", "1"),
+    ("share.coordinator.state.topic.min.isr", "1"),
+    // Groups notice within seconds that a member is gone.
+    ("group.initial.rebalance.delay.ms", "0"),
+    ("group.consumer.min.session.timeout.ms", "3000"),
+    ("group.consumer.session.timeout.ms", "6000"),
+    ("group.consumer.min.heartbeat.interval.ms", "500"),
+    ("group.consumer.heartbeat.interval.ms", "1000"),
+    // Topics are compacted when there is something to compact, not every 15 s.
+    ("log.cleaner.backoff.ms", "100"),
+];
+
+/// What a test may want otherwise than usual.
+#[derive(Clone, Debug, Default)]
+pub struct KafkaOptions {
+    properties: BTreeMap<String, String>,
+    jvm: Vec<String>,
+    doors: Vec<(String, String, u16)>,
+    /// The port of the proxy that is led to a second listener.
+    proxied: Option<u16>,
+}
+
+/// A broker's place in its cluster.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seat {
+    id: u16,
+    pub(super) port: u16,
+    controller: u16,
+}
+
+impl Seat {
+    /// One with free ports, which somebody else may take before it is used.
+    pub(super) fn free(id: u16) -> Result<Self> {
+        Ok(Self { id, port: port::free()?, controller: port::free()? })
+    }
+
+    /// As `controller.quorum.voters` has it.
+    pub(super) fn voter(&self) -> String {
+        format!("{}@127.0.0.1:{}", self.id, self.controller)
+    }
+}
+
+impl KafkaOptions {
+    /// A line of the broker's server.properties, in addition to the usual ones or in place of one.
+    #[must_use]
+    pub fn property(mut self, name: &str, value: &str) -> Self {
+        self.properties.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Options of the Java machine, in place of the ones for a fast start: for benchmarks.
+    #[must_use]
+    pub fn jvm(mut self, options: &[&str]) -> Self {
+        self.jvm = options.iter().map(|&option| option.to_owned()).collect();
+        self
+    }
+
+    /// A further listener: its name, its security protocol (`SSL`, `SASL_SSL`, `SASL_PLAINTEXT`) and
+    /// the port of 127.0.0.1 that it is to have. It is advertised as `localhost`.
+    #[must_use]
+    pub fn door(mut self, name: &str, protocol: &str, port: u16) -> Self {
+        self.doors.push((name.to_owned(), protocol.to_owned(), port));
+        self
+    }
+
+    /// Whoever comes through this proxy stays behind it: the broker names the proxy as its address
+    /// to them. Others reach it directly at [`Kafka::address`].
+    #[must_use]
+    pub const fn behind(mut self, proxy: &Proxy) -> Self {
+        self.proxied = Some(proxy.port());
+        self
+    }
+
+    /// Starts a broker with these.
+    ///
+    /// # Errors
+    /// Where it does not come up, with the end of its log.
+    pub async fn start(self) -> Result<Kafka> {
+        let class_path = spawn_blocking(install::kafka).await??;
+        // Somebody else may take a port between the look and the start.
+        for _ in 0..4 {
+            let seat = Seat::free(1)?;
+            if let Some(kafka) = self.start_at(&class_path, seat, &seat.voter()).await? {
+                return Ok(kafka);
+            }
+        }
+        bail!("Kafka found its ports taken, four times")
+    }
+
+    /// `None`: a port is taken.
+    pub(super) async fn start_at(
+        &self,
+        class_path: &Path,
+        seat: Seat,
+        voters: &str,
+    ) -> Result<Option<Kafka>> {
+        let folder = Folder::new("kafka")?;
+        let address = format!("127.0.0.1:{}", seat.port);
+        let mut properties: BTreeMap<String, String> =
+            USUAL.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        let mut set = |name: &str, value: String| properties.insert(name.to_owned(), value);
+        let controller = format!("CONTROLLER://127.0.0.1:{}", seat.controller);
+        let plain = format!("PLAINTEXT://{address}");
+        set("node.id", seat.id.to_string());
+        set("controller.quorum.voters", voters.to_owned());
+        set("log.dirs", folder.path().join("data").display().to_string());
+        let mut listeners = vec![plain.clone(), controller];
+        let mut advertised = vec![plain];
+        let mut protocols = vec!["PLAINTEXT:PLAINTEXT".to_owned(), "CONTROLLER:PLAINTEXT".into()];
+        let mut behind_proxy = None;
+        if let Some(proxy) = self.proxied {
+            let own = format!("127.0.0.1:{}", port::free()?);
+            listeners.push(format!("PROXIED://{own}"));
+            advertised.push(format!("PROXIED://127.0.0.1:{proxy}"));
+            protocols.push("PROXIED:PLAINTEXT".to_owned());
+            behind_proxy = Some(own);
+        }
+        for (name, protocol, port) in &self.doors {
+            listeners.push(format!("{name}://127.0.0.1:{port}"));
+            advertised.push(format!("{name}://localhost:{port}"));
+            protocols.push(format!("{name}:{protocol}"));
+        }
+        set("listeners", listeners.join(","));
+        set("advertised.listeners", advertised.join(","));
+        set("listener.security.protocol.map", protocols.join(","));
+        set("inter.broker.listener.name", "PLAINTEXT".to_owned());
+        properties.extend(self.properties.clone());
+        let fast = ["-Xmx1g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"].map(str::to_owned);
+        let jvm = if self.jvm.is_empty() { &fast[..] } else { &self.jvm };
+        let broker = Broker::new(folder, &properties, class_path, jvm).await?;
+        match broker.start(&address).await {
+            Ok(()) => Ok(Some(Kafka { address, behind_proxy, broker: Some(broker) })),
+            Err(_) if tail(&broker.log()).contains("Address already in use") => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The proxy does to connections what networks do.
+
+use std::time::Duration;
+
+use testbed::{Proxy, Result, Way};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
+
+const SILENCE: Duration = Duration::from_millis(200);
+
+/// A proxy before a server that says everything twice.
+async fn proxy() -> Result<Proxy> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let proxy = Proxy::start().await?;
+    proxy.lead_to(&listener.local_addr()?.to_string());
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                while let Ok(byte) = client.read_u8().await {
+                    let _ = client.write_all(&[byte, byte]).await;
+                }
+            });
+        }
+    });
+    Ok(proxy)
+}
+
+async fn says_twice(client: &mut TcpStream, byte: u8) -> Result<bool> {
+    client.write_u8(byte).await?;
+    is_answered(client, byte).await
+}
+
+/// False where nothing comes for a while, an error where the connection is closed.
+async fn is_answered(client: &mut TcpStream, byte: u8) -> Result<bool> {
+    let mut answer = [0; 2];
+    match timeout(SILENCE, client.read_exact(&mut answer)).await {
+        Ok(read) => Ok(read.map(|_| answer == [byte, byte])?),
+        Err(_) => Ok(false),
+    }
+}
+
+#[tokio::test]
+async fn a_severed_connection_is_closed_and_a_new_one_is_not() -> Result<()> {
+    let proxy = proxy().await?;
+    let mut client = TcpStream::connect(proxy.address()).await?;
+    assert!(says_twice(&mut client, 1).await?);
+    proxy.sever();
+    assert_eq!(client.read(&mut [0]).await?, 0);
+    let mut client = TcpStream::connect(proxy.address()).await?;
+    assert!(says_twice(&mut client, 2).await?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_forgotten_connection_stays_silent_and_a_new_one_does_not() -> Result<()> {
+    let proxy = proxy().await?;
+    let mut client = TcpStream::connect(proxy.address()).await?;
+    assert!(says_twice(&mut client, 1).await?);
+    proxy.forget();
+    assert!(!says_twice(&mut client, 2).await?);
+    assert!(says_twice(&mut TcpStream::connect(proxy.address()).await?, 3).await?);
+    assert!(!is_answered(&mut client, 2).await?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_held_back_arrives_late() -> Result<()> {
+    let proxy = proxy().await?;
+    for way in [Way::There, Way::Back, Way::Both] {
+        let mut client = TcpStream::connect(proxy.address()).await?;
+        assert!(says_twice(&mut client, 1).await?);
+        proxy.block(way);
+        assert!(!says_twice(&mut client, 2).await?, "{way:?}");
+        proxy.unblock();
+        assert!(is_answered(&mut client, 2).await?, "{way:?}");
+    }
+    Ok(())
+}
