@@ -181,6 +181,24 @@ CREATE TABLE IF NOT EXISTS partitions (
 -- Records that became no order, with the bytes as they were and the reason. The bytes can hold
 -- personal data. A letter is open until it is replayed, which makes it the order that order_id and
 -- numbered then name, or until it is discarded.
+-- Where partitions were set otherwise than by working them: by `vendas offsets reset`, or past what
+-- Kafka had lost. From nothing where there was no offset.
+CREATE TABLE IF NOT EXISTS offset_resets (
+    id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    topic TEXT NOT NULL,
+    partition INT NOT NULL,
+    from_topic_id UUID,
+    from_offset BIGINT,
+    to_topic_id UUID NOT NULL,
+    to_offset BIGINT NOT NULL,
+    because TEXT NOT NULL,
+    -- Who says so: a user of a machine, or an instance.
+    reset_by TEXT NOT NULL,
+    -- Who that is to PostgreSQL.
+    role NAME NOT NULL DEFAULT session_user,
+    reset_at TIMESTAMPTZ NOT NULL DEFAULT now()
+);
+
 CREATE TABLE IF NOT EXISTS dead_letters (
     id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     topic TEXT NOT NULL,

@@ -5,7 +5,8 @@
 //! commits it, and [`pipeline`] carries it from one to the other; [`replay`] does so with the dead
 //! letters among them, once more; [`report`] shows what came of it.
 //! [`simulate`] makes orders where there is no shop to send them. [`config`] says with which
-//! settings, and [`cli`] is how a person starts it all.
+//! settings, [`tls`] makes connections that nobody else can read, and [`cli`] is how a person starts
+//! it all.
 //!
 //! The guarantee rests on one idea: a partition's next offset lives beside the data, and a batch is
 //! committed by *compare-and-set* on it, in one statement (see [`store`]).
@@ -26,3 +27,4 @@ pub mod replay;
 pub mod report;
 pub mod simulate;
 pub mod store;
+pub mod tls;

@@ -3,7 +3,8 @@
 use super::{CliError, print, store};
 use crate::{
     config::Config,
-    kafka::{Kafka, OffsetAt, TopicState},
+    kafka::{Kafka, KafkaError, OffsetAt, TopicState},
+    store::Greeting,
 };
 
 /// The result of one check: what is in order, or what is not and how to mend it.
@@ -36,12 +37,15 @@ pub(super) async fn check(config: &Config) -> Result<(), CliError> {
 
 async fn kafka(config: &Config) -> Vec<Line> {
     let kafka = Kafka::new(config.kafka.clone());
-    let brokers = config.kafka.brokers.join(",");
+    let (brokers, security) = (config.kafka.brokers.join(","), &config.kafka.security);
     let states = match kafka.topics(&config.topics).await {
         Ok(states) => states,
-        Err(error) => return vec![Err(format!("kafka: {error}: check kafka.brokers"))],
+        Err(error @ KafkaError::Unreachable { .. }) => {
+            return vec![Err(format!("kafka: {error}: check kafka.brokers"))];
+        }
+        Err(error) => return vec![Err(format!("kafka: {error}"))],
     };
-    let mut lines = vec![Ok(format!("kafka: {brokers} answers"))];
+    let mut lines = vec![Ok(format!("kafka: {brokers} answers {security}"))];
     if let Some(group) = &config.group {
         lines.push(match kafka.members(group).await {
             Ok(members) => Ok(format!("group {group}: {} instances are in it", members.len())),
@@ -72,11 +76,12 @@ async fn postgres(config: &Config) -> Vec<Line> {
         settings.dbname, settings.host, settings.port, settings.user
     );
     let store = store(config);
-    let version = match store.ping().await {
-        Ok(version) => version,
+    let (version, tls) = match store.ping().await {
+        Ok(Greeting { version, tls: Some(tls) }) => (version, format!("over {tls}")),
+        Ok(Greeting { version, tls: None }) => (version, "without TLS".to_owned()),
         Err(error) => return vec![Err(format!("{place}: {error}"))],
     };
-    let mut lines = vec![Ok(format!("{place}: PostgreSQL {version} answers"))];
+    let mut lines = vec![Ok(format!("{place}: PostgreSQL {version} answers {tls}"))];
     match store.inspect().await {
         Ok(findings) if findings.is_empty() => lines.push(Ok(format!(
             "schema \"{}\": all tables and privileges are as they have to be",

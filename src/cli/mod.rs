@@ -140,7 +140,10 @@ enum OffsetsCommand {
         /// earliest, latest, or an offset.
         #[arg(long, value_name = "WHERE", allow_hyphen_values = true)]
         to: offsets::Target,
-        /// Do it; without this it is only shown.
+        /// Why, for those who come later: it is kept in the table `offset_resets`.
+        #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+        because: String,
+        /// Do it without asking; where nobody can be asked it is only shown.
         #[arg(long)]
         yes: bool,
     },
@@ -197,8 +200,8 @@ async fn dispatch(
         Command::Offsets { command: OffsetsCommand::Show { format } } => {
             offsets::show(config, format).await
         }
-        Command::Offsets { command: OffsetsCommand::Reset { partition, to, yes } } => {
-            offsets::reset(config, partition, to, yes).await
+        Command::Offsets { command: OffsetsCommand::Reset { partition, to, because, yes } } => {
+            offsets::reset(config, partition, to, &because, yes).await
         }
         Command::DeadLetters { command } => dead_letters::dead_letters(config, command).await,
         Command::Report(arguments) => report::report(config, arguments, environment).await,

@@ -1,6 +1,12 @@
 //! `vendas offsets`: how far each partition has been worked.
 
-use std::{collections::HashMap, str::FromStr, sync::Arc};
+use std::{
+    collections::HashMap,
+    env,
+    io::{self, IsTerminal},
+    str::FromStr,
+    sync::Arc,
+};
 
 use comfy_table::{CellAlignment, Table, presets::NOTHING};
 use serde::Serialize;
@@ -151,6 +157,7 @@ pub(super) async fn reset(
     config: &Config,
     partition: Option<i32>,
     to: Target,
+    because: &str,
     yes: bool,
 ) -> Result<(), CliError> {
     let kafka = Kafka::new(config.kafka.clone());
@@ -181,11 +188,29 @@ pub(super) async fn reset(
         let from = row.map_or_else(|| "none".to_owned(), |row| row.next_offset.to_string());
         text.push_str(&format!("{partition}: next offset {from} -> {offset}\n"));
     }
-    if yes {
-        store.reset_partitions(&targets).await?;
-        text.push_str("done; instances whose partition had halted have to be started again\n");
-    } else {
-        text.push_str("nothing was changed: say --yes to do it\n");
+    print(&text)?;
+    if !yes && !confirm()? {
+        return print("nothing was changed: say --yes to do it\n");
     }
-    print(&text)
+    store.reset_partitions(&targets, because, &whoami()).await?;
+    print("done; who works them goes on from there within seconds\n")
+}
+
+/// Asks on the terminal; where there is none, the answer is no.
+fn confirm() -> Result<bool, CliError> {
+    if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+        return Ok(false);
+    }
+    print("Set them? [y/N] ")?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+/// The user of this machine, as far as the environment tells.
+fn whoami() -> String {
+    let user = ["USER", "LOGNAME"].iter().find_map(|name| env::var(name).ok());
+    let user = user.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()));
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    format!("{user}@{host}")
 }

@@ -6,14 +6,14 @@
 
 mod partitions;
 mod reader;
+mod security;
 mod source;
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, fs::File, io::Read, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use jiff::tz::TimeZone;
-use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
 
 use crate::{
@@ -77,6 +77,8 @@ pub struct Pipeline {
     pub shutdown_timeout: Duration,
     /// What a record that is no order does.
     pub on_dead_letter: OnDeadLetter,
+    /// What becomes of a partition of which Kafka has lost unread records.
+    pub on_data_loss: OnDataLoss,
 }
 
 /// What a record that is no order does.
@@ -86,6 +88,15 @@ pub enum OnDeadLetter {
     Record,
     /// It halts its partition.
     Halt,
+}
+
+/// What becomes of a partition of which Kafka has lost unread records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnDataLoss {
+    /// It halts until a person decides.
+    Halt,
+    /// It is noted in `offset_resets`, and the partition goes on behind it.
+    Continue,
 }
 
 /// What is logged, and in which form.
@@ -188,6 +199,7 @@ fn kafka_settings(reader: &mut Reader) -> Option<kafka::Settings> {
             && port.parse::<u16>().is_ok_and(|port| port > 0))
         .then(|| broker.to_owned())
     });
+    let security = security::kafka(reader);
     let client_id = reader.text("kafka.client_id", "vendas");
     let fetch_max_bytes = reader.integer("kafka.fetch_max_bytes", MIB, KIB..=100 * MIB);
     let read_ahead = reader.integer("kafka.read_ahead", 2, 1..=64);
@@ -196,6 +208,7 @@ fn kafka_settings(reader: &mut Reader) -> Option<kafka::Settings> {
     let timeout = reader.duration("kafka.timeout", "10s", Duration::from_millis(100)..=MAX_TIMEOUT);
     Some(kafka::Settings {
         brokers: brokers?,
+        security: security?,
         client_id: client_id?,
         fetch_max_bytes: fetch_max_bytes?,
         read_ahead: read_ahead?,
@@ -279,7 +292,8 @@ fn database(reader: &mut Reader) -> Option<store::Settings> {
     let host = reader.text("database.host", "localhost");
     let port = reader.integer("database.port", 5432, 1..=65_535);
     let user = reader.text("database.user", "postgres");
-    let password = password(reader);
+    let password = security::password(reader, "database.password", Some("postgres"));
+    let encryption = security::database(reader);
     let dbname = reader.text("database.dbname", "salesdb");
     let schema = schema(reader);
     let synchronous_commit =
@@ -295,6 +309,7 @@ fn database(reader: &mut Reader) -> Option<store::Settings> {
         port: port?,
         user: user?,
         password: password?,
+        encryption: encryption?,
         dbname: dbname?,
         schema: schema?,
         synchronous_commit: synchronous_commit?,
@@ -318,39 +333,15 @@ fn schema(reader: &mut Reader) -> Option<String> {
     Some(schema)
 }
 
-/// Longer than any password, shorter than a file named by mistake.
-const MAX_PASSWORD_BYTES: u64 = 64 * 1024;
-
-/// A file's content wins over the built-in default, and two passwords are one too many.
-fn password(reader: &mut Reader) -> Option<SecretString> {
-    let file = reader.optional_text("database.password_file");
-    if let (Some(_), true) = (&file, reader.is_set("database.password")) {
-        reader.problem(
-            "database.password_file",
-            "stands beside database.password, and only one of them can be right: remove one",
-        );
-    }
-    let literal = reader.secret("database.password", "postgres");
-    let Some(file) = file else {
-        return literal;
-    };
-    let mut content = String::new();
-    let read = File::open(&file)
-        .and_then(|file| file.take(MAX_PASSWORD_BYTES).read_to_string(&mut content));
-    match read {
-        Ok(_) => Some(content.trim_end_matches(['\r', '\n']).to_owned().into()),
-        Err(error) => {
-            reader.problem("database.password_file", &format!("names {file}, and: {error}"));
-            None
-        }
-    }
-}
-
 fn pipeline(reader: &mut Reader) -> Option<Pipeline> {
     let batch_size = reader.integer("pipeline.batch_size", 100, 1..=1000);
     let depth = reader.integer("pipeline.depth", 4, 1..=64);
     let shutdown_timeout =
         reader.duration("pipeline.shutdown_timeout", "30s", Duration::ZERO..=MAX_TIMEOUT);
+    let on_data_loss = reader.choice(
+        "pipeline.on_data_loss",
+        &[("halt", OnDataLoss::Halt), ("continue", OnDataLoss::Continue)],
+    );
     let on_dead_letter = reader.choice(
         "pipeline.on_dead_letter",
         &[("record", OnDeadLetter::Record), ("halt", OnDeadLetter::Halt)],
@@ -360,6 +351,7 @@ fn pipeline(reader: &mut Reader) -> Option<Pipeline> {
         depth: depth?,
         shutdown_timeout: shutdown_timeout?,
         on_dead_letter: on_dead_letter?,
+        on_data_loss: on_data_loss?,
     })
 }
 

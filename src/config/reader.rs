@@ -125,10 +125,20 @@ impl Reader {
         }
     }
 
-    /// A text that no message repeats. It may be empty.
-    pub(super) fn secret(&mut self, key: &str, default: &str) -> Option<SecretString> {
+    /// A text that no message repeats. It may be empty. `None` also where it is neither set nor has
+    /// a default.
+    pub(super) fn secret(&mut self, key: &str, default: Option<&str>) -> Option<SecretString> {
         match self.take(key) {
-            None => Some(default.to_owned().into()),
+            None => default.map(|default| default.to_owned().into()),
+            Some(value) if self.came_from(&value, FLAGS) => {
+                let text = format!(
+                    "must not stand among the arguments, which other users of this machine can \
+                     see: use {key}_file or {}",
+                    variable(key)
+                );
+                self.problem(key, &text);
+                None
+            }
             Some(Value::String(_, text)) => Some(text.into()),
             Some(_) => {
                 self.problem(key, "must be a text: put it between quotes");
@@ -177,13 +187,23 @@ impl Reader {
 
     /// The first of `choices` is the default.
     pub(super) fn choice<T: Copy>(&mut self, key: &str, choices: &[(&str, T)]) -> Option<T> {
+        let default = choices.first().map(|(_, choice)| *choice);
+        self.optional_choice(key, choices)?.or(default)
+    }
+
+    /// `Some(None)` where it is not set.
+    pub(super) fn optional_choice<T: Copy>(
+        &mut self,
+        key: &str,
+        choices: &[(&str, T)],
+    ) -> Option<Option<T>> {
         match self.take(key) {
-            None => choices.first().map(|(_, choice)| *choice),
+            None => Some(None),
             Some(value) => {
                 let named =
                     value.as_str().and_then(|text| choices.iter().find(|(name, _)| *name == text));
                 match named {
-                    Some((_, choice)) => Some(*choice),
+                    Some((_, choice)) => Some(Some(*choice)),
                     None => {
                         let names: Vec<String> =
                             choices.iter().map(|(name, _)| format!("{name:?}")).collect();
@@ -282,8 +302,11 @@ impl Reader {
     fn is_untyped(&self, value: &Option<Value>) -> bool {
         value
             .as_ref()
-            .and_then(|value| self.figment.get_metadata(value.tag()))
-            .is_some_and(|metadata| metadata.name == ENVIRONMENT || metadata.name == FLAGS)
+            .is_some_and(|value| self.came_from(value, ENVIRONMENT) || self.came_from(value, FLAGS))
+    }
+
+    fn came_from(&self, value: &Value, source: &str) -> bool {
+        self.figment.get_metadata(value.tag()).is_some_and(|metadata| metadata.name == source)
     }
 
     fn origin(&self, key: &str, tag: Tag) -> Option<String> {

@@ -15,7 +15,8 @@ use kafka_protocol::{
         FetchResponse, FindCoordinatorRequest, FindCoordinatorResponse, InitProducerIdRequest,
         InitProducerIdResponse, ListOffsetsRequest, ListOffsetsResponse, MetadataRequest,
         MetadataResponse, OffsetCommitRequest, OffsetCommitResponse, OffsetFetchRequest,
-        OffsetFetchResponse, ProduceRequest, ProduceResponse,
+        OffsetFetchResponse, ProduceRequest, ProduceResponse, SaslAuthenticateRequest,
+        SaslAuthenticateResponse, SaslHandshakeRequest, SaslHandshakeResponse,
     },
     protocol::{Decodable, Encodable},
 };
@@ -93,6 +94,24 @@ impl Api for ProduceRequest {
     // By the topic's name; from 13 on it would be by its id, which brokers before 4.0 don't know.
     const VERSIONS: (i16, i16) = (9, 12);
     const FIRST_FLEXIBLE: i16 = 9;
+}
+
+impl Api for SaslHandshakeRequest {
+    type Response = SaslHandshakeResponse;
+    const NAME: &'static str = "SaslHandshake";
+    const KEY: ApiKey = ApiKey::SaslHandshake;
+    // Behind version 0 what follows would be no requests.
+    const VERSIONS: (i16, i16) = (1, 1);
+    // It has none.
+    const FIRST_FLEXIBLE: i16 = i16::MAX;
+}
+
+impl Api for SaslAuthenticateRequest {
+    type Response = SaslAuthenticateResponse;
+    const NAME: &'static str = "SaslAuthenticate";
+    const KEY: ApiKey = ApiKey::SaslAuthenticate;
+    const VERSIONS: (i16, i16) = (0, 2);
+    const FIRST_FLEXIBLE: i16 = 2;
 }
 
 impl Api for FindCoordinatorRequest {

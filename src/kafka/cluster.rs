@@ -25,6 +25,7 @@ use uuid::Uuid;
 
 use super::{
     KafkaError, Settings, TopicPartition,
+    access::Access,
     bridge::Api,
     connection::{CallError, Connection},
     fetcher::Fetchers,
@@ -63,7 +64,7 @@ type Slot<T> = Arc<AsyncMutex<Option<T>>>;
 /// One Kafka, shared by all who read from it.
 pub(super) struct Cluster {
     pub(super) settings: Settings,
-    pub(super) client_id: Arc<str>,
+    pub(super) access: Arc<Access>,
     pub(super) fetchers: Fetchers,
     pub(super) troubles: Arc<Troubles>,
     connections: Mutex<HashMap<String, Slot<Arc<Connection>>>>,
@@ -83,9 +84,13 @@ pub(super) fn topic_name(name: &str) -> TopicName {
 
 impl Cluster {
     pub(super) fn new(settings: Settings) -> Self {
-        Self {
+        let access = Arc::new(Access {
             client_id: settings.client_id.as_str().into(),
-            fetchers: Fetchers::new(&settings),
+            security: settings.security.clone(),
+        });
+        Self {
+            fetchers: Fetchers::new(&settings, Arc::clone(&access)),
+            access,
             troubles: Troubles::new(),
             connections: Mutex::default(),
             topics: Mutex::default(),
@@ -111,11 +116,12 @@ impl Cluster {
             attempts += 1;
             let waited = timeout_at(deadline, slot.lock()).await;
             let mut held = waited.map_err(|_| CallError::Late("connecting"))?;
+            held.take_if(|connection| !connection.is_believed());
             let used_before = held.is_some();
             let connection = match &*held {
                 Some(connection) => Arc::clone(connection),
                 None => {
-                    let opened = Connection::open(address, &self.client_id, deadline).await?;
+                    let opened = Connection::open(address, &self.access, deadline).await?;
                     Arc::clone(held.insert(Arc::new(opened)))
                 }
             };
@@ -219,6 +225,7 @@ impl Cluster {
         let deadline = self.deadline();
         let candidates = lock(&self.candidates).clone();
         let mut causes = Vec::new();
+        let mut denied = None;
         for (asked, candidate) in candidates.iter().enumerate() {
             // A broker that is frozen must not use up the time of those that aren't.
             let left = deadline.saturating_duration_since(Instant::now());
@@ -236,6 +243,10 @@ impl Cluster {
                     let (broker, cause) = (candidate.clone(), error.to_string());
                     return Err(KafkaError::Unsupported { broker, cause });
                 }
+                Err(CallError::Denied(cause)) => {
+                    let broker = candidate.clone();
+                    denied.get_or_insert(KafkaError::Denied { broker, cause });
+                }
                 Err(error) => causes.push(format!("{candidate}: {error}")),
             }
             if Instant::now() >= deadline {
@@ -248,7 +259,8 @@ impl Cluster {
             candidates.rotate_left(1);
         }
         drop(candidates);
-        Err(self.unreachable(causes.join("; ")))
+        // Waiting for those that are away would not make the others let us in.
+        Err(denied.unwrap_or_else(|| self.unreachable(causes.join("; "))))
     }
 
     /// The one that answered is asked first from now on.

@@ -1,6 +1,13 @@
 //! One connection to one broker, with a deadline on everything.
 
-use std::{error::Error, fmt, io, sync::Arc};
+use std::{
+    error::Error,
+    fmt, io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use rskafka::messenger::{Messenger, RequestError, SyncVersionsError};
 use tokio::{
@@ -8,16 +15,24 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::bridge::{Api, Incoming, Outgoing};
+use super::{
+    access::{Access, Stream},
+    bridge::{Api, Incoming, Outgoing},
+};
 
 /// The largest response taken. A record batch comes whole whatever was asked for, and brokers
 /// accept requests of up to 100 MiB (`socket.request.max.bytes`).
 const MAX_RESPONSE_BYTES: usize = 128 << 20;
 
-/// A connection whose versions are negotiated. After any [`CallError`] but `NoVersion` it is
+/// A connection that is let in, with versions negotiated. After any [`CallError`] but `NoVersion` it is
 /// poisoned, and to be dropped.
 pub(super) struct Connection {
-    messenger: Messenger<TcpStream>,
+    messenger: Messenger<Stream>,
+    access: Arc<Access>,
+    /// Whether anything was answered since it is open.
+    answered: AtomicBool,
+    /// When the broker would close it, and a little before.
+    expires: Option<Instant>,
 }
 
 /// Why a call to a broker failed.
@@ -29,6 +44,8 @@ pub(super) enum CallError {
     Late(&'static str),
     /// The connection couldn't be made, or broke.
     Broken(String),
+    /// The broker does not let us in, or we do not believe it: needs a person.
+    Denied(String),
 }
 
 impl fmt::Display for CallError {
@@ -36,31 +53,46 @@ impl fmt::Display for CallError {
         match self {
             Self::NoVersion(what) => write!(f, "offers no version of {what} that is known here"),
             Self::Late(what) => write!(f, "no answer in time ({what})"),
-            Self::Broken(cause) => f.write_str(cause),
+            Self::Broken(cause) | Self::Denied(cause) => f.write_str(cause),
         }
     }
 }
 
 impl Connection {
-    /// Connects to `address` (`host:port`) and negotiates versions.
+    /// Connects to `address` (`host:port`), negotiates versions, and says who we are.
     pub(super) async fn open(
         address: &str,
-        client_id: &Arc<str>,
+        access: &Arc<Access>,
         deadline: Instant,
     ) -> Result<Self, CallError> {
         let opening = async {
             let stream = TcpStream::connect(address).await.map_err(CallError::broken)?;
             // A request is one small write, which must not wait for company.
             stream.set_nodelay(true).map_err(CallError::broken)?;
-            let mut messenger = Messenger::new(stream, MAX_RESPONSE_BYTES, Arc::clone(client_id));
+            let stream = access.secure(stream, address).await?;
+            let client_id = Arc::clone(&access.client_id);
+            let mut messenger = Messenger::new(stream, MAX_RESPONSE_BYTES, client_id);
             messenger.sync_versions().await.map_err(|error| match error {
                 SyncVersionsError::NoWorkingVersion => CallError::NoVersion("ApiVersions"),
-                SyncVersionsError::RequestError(error) => CallError::broken(innermost(&error)),
+                SyncVersionsError::RequestError(error) => {
+                    explain(&error, access, access.suspicion())
+                }
                 other => CallError::broken(other),
             })?;
-            Ok(Self { messenger })
+            let (access, answered) = (Arc::clone(access), AtomicBool::new(false));
+            let mut connection = Self { messenger, access, answered, expires: None };
+            if let Some(sasl) = &connection.access.security.sasl {
+                connection.expires = sasl.authenticate(&connection, deadline).await?;
+            }
+            Ok(connection)
         };
         timeout_at(deadline, opening).await.unwrap_or(Err(CallError::Late("connecting")))
+    }
+
+    /// Whether the broker still believes who we are (KIP-368). Saying it again would do too; a new
+    /// connection is simpler.
+    pub(super) fn is_believed(&self) -> bool {
+        self.expires.is_none_or(|expires| Instant::now() < expires)
     }
 
     /// Sends `message` and awaits its answer.
@@ -70,12 +102,29 @@ impl Connection {
         deadline: Instant,
     ) -> Result<M::Response, CallError> {
         match timeout_at(deadline, self.messenger.request(Outgoing(message))).await {
-            Ok(Ok(Incoming(response))) => Ok(response),
+            Ok(Ok(Incoming(response))) => {
+                self.answered.store(true, Ordering::Relaxed);
+                Ok(response)
+            }
             Ok(Err(RequestError::NoVersionMatch { .. })) => Err(CallError::NoVersion(M::NAME)),
+            Ok(Err(error)) if !self.answered.load(Ordering::Relaxed) => {
+                // Brokers say no more than this to whoever asks before saying who he is.
+                Err(explain(&error, &self.access, "if it expects SASL, set kafka.sasl.mechanism"))
+            }
             Ok(Err(error)) => Err(CallError::broken(innermost(&error))),
             Err(_) => Err(CallError::Late(M::NAME)),
         }
     }
+}
+
+/// What is wrong with a new connection; where it was just closed, there is a `suspicion`.
+fn explain(error: &RequestError, access: &Access, suspicion: &str) -> CallError {
+    if let RequestError::Poisoned(cause) = error {
+        return explain(cause, access, suspicion);
+    }
+    access.fault(error).unwrap_or_else(|| {
+        CallError::Broken(format!("{} before it answered: {suspicion}", innermost(error)))
+    })
 }
 
 /// What is wrong beneath all that wraps it; a broker that goes away shows as an early end.

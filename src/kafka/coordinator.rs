@@ -124,6 +124,9 @@ impl Coordinator {
                     let cause = error.to_string();
                     return Err(GroupError::Unsupported { broker, cause });
                 }
+                Err(CallError::Denied(cause)) => {
+                    return Err(KafkaError::Denied { broker, cause }.into());
+                }
                 Err(error) => cause = format!("{broker}: {error}"),
             }
             *self.address() = None;

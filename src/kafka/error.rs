@@ -24,6 +24,14 @@ pub enum KafkaError {
         /// What it lacks.
         cause: String,
     },
+    /// A broker does not let us in, or we do not believe that it is one of ours: needs a person.
+    #[error("kafka broker {broker} {cause}")]
+    Denied {
+        /// Its address.
+        broker: String,
+        /// What it said or showed, and the remedy.
+        cause: String,
+    },
     /// The brokers refuse us: needs a person.
     #[error("kafka refuses topic {topic}: {cause}: check its name and grant READ and DESCRIBE")]
     Refused {
@@ -48,7 +56,10 @@ pub enum ReadError {
     /// log's start and end).
     #[error(
         "next offset {next_offset} of {partition} lies outside its log, which holds \
-         [{log_start}, {log_end}): records are lost; choose with `vendas offsets reset`"
+         [{log_start}, {log_end}): {}; choose with `vendas offsets reset --topics {topic} \
+         --partition {number} --to … --because …`",
+        lost(*next_offset, *log_start, *log_end),
+        topic = .partition.topic, number = .partition.partition
     )]
     OutOfRange {
         /// The partition.
@@ -65,8 +76,9 @@ pub enum ReadError {
     #[error(
         "{partition} was read up to {next_offset}, but its log was truncated at {from}: what was \
          read in [{from}, {next_offset}) is no longer in Kafka, and other records have its offsets; \
-         `vendas offsets reset --partition {number} --to {from}` reads those",
-        number = .partition.partition
+         `vendas offsets reset --topics {topic} --partition {number} --to {from} --because …` \
+         reads those",
+        topic = .partition.topic, number = .partition.partition
     )]
     Truncated {
         /// The partition.
@@ -79,7 +91,9 @@ pub enum ReadError {
     /// Metadata shows another topic of the same name (KIP-516).
     #[error(
         "topic of {partition} was recreated: its id was {} and is {topic_id}: \
-         `vendas offsets reset` starts the new one", partition.topic_id
+         `vendas offsets reset --topics {topic} --partition {number} --to earliest --because …` \
+         starts the new one",
+        .partition.topic_id, topic = .partition.topic, number = .partition.partition
     )]
     Recreated {
         /// The partition as it was.
@@ -120,4 +134,13 @@ pub enum ReadError {
         /// What is not supported, and the remedy.
         detail: String,
     },
+}
+
+/// Which span is missing.
+fn lost(next_offset: NextOffset, log_start: NextOffset, log_end: NextOffset) -> String {
+    if next_offset < log_start {
+        format!("[{next_offset}, {log_start}) was deleted unread")
+    } else {
+        format!("what was read in [{log_end}, {next_offset}) is no longer there")
+    }
 }

@@ -25,6 +25,7 @@ use uuid::Uuid;
 
 use super::{
     Settings,
+    access::Access,
     connection::{CallError, Connection},
     subscription::{Loss, Ready, Subscription, Waiting, await_room},
 };
@@ -52,7 +53,7 @@ pub(super) struct Fetchers {
 
 #[derive(Clone)]
 struct Limits {
-    client_id: Arc<str>,
+    access: Arc<Access>,
     partition_bytes: i32,
     timeout: Duration,
 }
@@ -69,9 +70,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Fetchers {
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(super) fn new(settings: &Settings, access: Arc<Access>) -> Self {
         let limits = Limits {
-            client_id: settings.client_id.as_str().into(),
+            access,
             partition_bytes: settings.fetch_max_bytes.max(1),
             timeout: settings.timeout,
         };
@@ -208,11 +209,12 @@ impl Fetcher {
     async fn connection(&mut self) -> Result<Connection, Loss> {
         if let Some((connection, used)) = self.connection.take()
             && used.elapsed() < STALE_AFTER
+            && connection.is_believed()
         {
             return Ok(connection);
         }
         let deadline = Instant::now() + self.limits.timeout;
-        Connection::open(&self.address, &self.limits.client_id, deadline)
+        Connection::open(&self.address, &self.limits.access, deadline)
             .await
             .map_err(|error| self.loss(&error))
     }
@@ -221,6 +223,7 @@ impl Fetcher {
         let cause = format!("{}: {error}", self.address);
         match error {
             CallError::NoVersion(_) => Loss::NoVersion(cause),
+            CallError::Denied(_) => Loss::Denied(cause),
             CallError::Late(_) | CallError::Broken(_) => Loss::Connection(cause),
         }
     }

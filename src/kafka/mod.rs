@@ -6,13 +6,15 @@
 //! `subscription`s of all the partitions it leads; `reader` gets chunks from there and has them
 //! decoded (`decode`, with `header`, `wire` and `compression` below it); `search` finds the way back
 //! when a leader is lost. A [`Producer`] sends. A [`GroupMember`] hears from its `coordinator` which partitions are
-//! its own. All stand on `connection`, which `bridge` makes out of two libraries.
+//! its own. All stand on `connection`, which `bridge` makes out of two libraries,
+//! and which `access` and `sasl` get past the brokers' doors.
 //!
 //! - **Invariant:** every call has a deadline, and nothing waits for a broker without one.
 //! - **Invariant:** no record batch makes it panic, or allocate beyond [`Settings`].
 //! - **Invariant:** nothing here reads back an offset that was noted in a group as our own: they live
 //!   beside the data.
 
+mod access;
 mod bridge;
 mod cluster;
 mod compression;
@@ -30,6 +32,7 @@ mod reader;
 mod record;
 #[cfg(test)]
 mod samples;
+mod sasl;
 mod search;
 mod subscription;
 mod trouble;
@@ -40,6 +43,7 @@ use std::{sync::Arc, time::Duration};
 use kafka_protocol::protocol::StrBytes;
 use uuid::Uuid;
 
+pub use access::{Mechanism, Sasl, Security};
 pub use coordinator::GroupError;
 pub use error::{KafkaError, ReadError};
 pub use group::{Beat, GroupMember, MemberSeen};
@@ -53,6 +57,8 @@ pub use record::{Batch, Record, TopicPartition};
 pub struct Settings {
     /// Brokers to ask for the others, as `host:port`.
     pub brokers: Vec<String>,
+    /// Over which transport and as whom.
+    pub security: Security,
     /// By which the brokers' logs and quotas call us.
     pub client_id: String,
     /// Bytes of one partition in one fetch, from 1. A larger record batch still comes whole.
@@ -69,6 +75,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             brokers: vec!["localhost:9092".to_owned()],
+            security: Security::default(),
             client_id: "vendas".to_owned(),
             fetch_max_bytes: 1 << 20,
             read_ahead: 2,

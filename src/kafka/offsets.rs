@@ -128,6 +128,9 @@ impl Inquiry<'_> {
                     let cause = error.to_string();
                     return Err(KafkaError::Unsupported { broker: address, cause });
                 }
+                Err(CallError::Denied(cause)) => {
+                    return Err(KafkaError::Denied { broker: address, cause });
+                }
                 Err(error) => self.cause = format!("{address}: {error}"),
             }
         }

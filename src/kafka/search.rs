@@ -145,6 +145,7 @@ impl Search {
                 };
                 Some(Setback::Passing(gravity, error.to_string()))
             }
+            Loss::Denied(cause) => Some(Setback::Passing(Gravity::NeedsAPerson, cause)),
             Loss::Connection(cause) => Some(Setback::passing(cause)),
         }
     }
@@ -174,7 +175,7 @@ impl Search {
                 offset: self.position.next_offset,
                 detail: error.to_string(),
             }),
-            KafkaError::Refused { .. } => {
+            KafkaError::Refused { .. } | KafkaError::Denied { .. } => {
                 Setback::Passing(Gravity::NeedsAPerson, error.to_string())
             }
             KafkaError::Unreachable { .. } | KafkaError::Gone { .. } => Setback::passing(error),
@@ -214,7 +215,13 @@ impl Search {
     async fn bound(&self, leader: &Leader, bound: Bound) -> Result<NextOffset, Setback> {
         let asked = vec![(self.partition.clone(), leader.epoch)];
         let deadline = self.cluster.deadline();
-        let failed = |error: CallError| Setback::passing(format!("{}: {error}", leader.address));
+        let failed = |error: CallError| {
+            let gravity = match error {
+                CallError::Denied(_) => Gravity::NeedsAPerson,
+                _ => Gravity::PassesByItself,
+            };
+            Setback::Passing(gravity, format!("{}: {error}", leader.address))
+        };
         let answer = self.cluster.bounds(&leader.address, asked, bound, deadline).await;
         match answer.map_err(failed)?.pop() {
             Some((_, Ok(offset))) => Ok(offset),

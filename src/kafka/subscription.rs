@@ -40,6 +40,8 @@ pub(super) enum Loss {
     Connection(String),
     /// The broker doesn't speak our version of Fetch.
     NoVersion(String),
+    /// The broker does not let us in.
+    Denied(String),
     /// The broker has an error for this partition.
     Error(ResponseError),
     /// The leader's log differs from the one that was read, from this offset on (KIP-320).

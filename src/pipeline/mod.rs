@@ -115,15 +115,18 @@ pub enum Halt {
     Read(#[from] ReadError),
     /// The offset that PostgreSQL holds belongs to another topic of the same name.
     #[error(
-        "the offset of {0} in PostgreSQL belongs to a topic that is no more: \
-         `vendas offsets reset` starts the new one"
+        "the offset of {0} in PostgreSQL, {1}, belongs to a topic that is no more: what that held \
+         from there on was not read; `vendas offsets reset --topics {topic} --partition {number} \
+         --to earliest --because …` starts the new one",
+        topic = .0.topic, number = .0.partition
     )]
-    OtherTopic(TopicPartition),
+    OtherTopic(TopicPartition, NextOffset),
     /// PostgreSQL has lost the offset, and maybe more.
     #[error(
         "the offset of {0} is no longer in PostgreSQL, where it was {1}: if nothing else is \
-         missing there, `vendas offsets reset --partition {partition} --to {1}` goes on",
-        partition = .0.partition
+         missing there, `vendas offsets reset --topics {topic} --partition {number} --to {1} \
+         --because …` goes on",
+        topic = .0.topic, number = .0.partition
     )]
     NoOffset(TopicPartition, NextOffset),
     /// A record is no order, and `pipeline.on_dead_letter` is `halt`.
@@ -131,7 +134,7 @@ pub enum Halt {
         "the record of {partition} at offset {offset} is no order ({why}), and \
          pipeline.on_dead_letter is \"halt\": put right what refuses it (the vocabulary, a \
          constraint of a table), or set pipeline.on_dead_letter to \"record\", or skip it \
-         (`vendas offsets reset --topics {topic} --partition {number} --to {next} --yes`), and \
+         (`vendas offsets reset --topics {topic} --partition {number} --to {next} --because …`), and \
          start again",
         topic = partition.topic,
         number = partition.partition,
@@ -147,8 +150,10 @@ pub enum Halt {
     },
     /// The log ends before the offset that PostgreSQL holds, so that records were lost in Kafka.
     #[error(
-        "the offset of {partition} in PostgreSQL is {next_offset}, but its log ends at {end}: \
-         records were lost there; choose with `vendas offsets reset`"
+        "the offset of {partition} in PostgreSQL is {next_offset}, but its log ends at {end}: what \
+         was read in [{end}, {next_offset}) is no longer in Kafka; `vendas offsets reset --topics \
+         {topic} --partition {number} --to {end} --because …` reads what comes there now",
+        topic = .partition.topic, number = .partition.partition
     )]
     BeyondEnd {
         /// The partition.
@@ -158,6 +163,21 @@ pub enum Halt {
         /// Where its log ends (the last stable offset, which never goes back by itself).
         end: NextOffset,
     },
+}
+
+impl Halt {
+    /// Where the partition would go on if what Kafka has lost were passed over; `None` if it is
+    /// about something else.
+    const fn behind_loss(&self) -> Option<NextOffset> {
+        match self {
+            Self::Read(ReadError::OutOfRange { next_offset, log_start, log_end, .. }) => {
+                Some(if next_offset.get() < log_start.get() { *log_start } else { *log_end })
+            }
+            Self::Read(ReadError::Truncated { from, .. }) => Some(*from),
+            Self::BeyondEnd { end, .. } => Some(*end),
+            _ => None,
+        }
+    }
 }
 
 /// What all workers share.

@@ -3,21 +3,23 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    mem,
+    mem, slice,
     sync::Arc,
 };
 
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{error, info};
+use uuid::Uuid;
 
 use super::{
     Halt, RunError, Shared, Until,
     retry::{Stopped, persist},
+    worker::Halted,
 };
 use crate::{
-    config::StartFrom,
+    config::{OnDataLoss, StartFrom},
     kafka::{KafkaError, NextOffset, OffsetAt, Position, TopicPartition},
-    store::PartitionRow,
+    store::{PartitionRow, StoreError},
 };
 
 /// A partition to work.
@@ -33,7 +35,7 @@ pub(super) struct Start {
 pub(super) struct Started {
     pub(super) ready: Vec<Start>,
     /// Those that a person has to decide on.
-    pub(super) halted: Vec<(TopicPartition, Halt)>,
+    pub(super) halted: Vec<(TopicPartition, Halted)>,
 }
 
 /// Finds out where partitions go on.
@@ -81,13 +83,24 @@ impl Starts {
         };
         let mut started = Started::default();
         for partition in partitions.iter().cloned() {
-            match rows.get(&place(&partition)) {
-                Some(row) if row.partition.topic_id == partition.topic_id => {
-                    let position = row.position();
-                    started.ready.push(Start { partition, position, end: None });
+            let Some(row) = rows.get(&place(&partition)) else {
+                // Somebody has deleted it just now: the next time it is made.
+                continue;
+            };
+            let mut position = row.position();
+            if row.partition.topic_id != partition.topic_id {
+                let next_offset = row.next_offset;
+                let halt = Halt::OtherTopic(partition.clone(), next_offset);
+                if self.shared.settings.on_data_loss == OnDataLoss::Halt {
+                    started.halted.push((partition, Halted { halt, next_offset }));
+                    continue;
                 }
-                _ => started.halted.push((partition.clone(), Halt::OtherTopic(partition))),
+                let Ok(earliest) = self.pass_over_topic(row, &partition, &halt, stop).await? else {
+                    return Ok(Err(Stopped));
+                };
+                position = Position { next_offset: earliest, leader_epoch: None };
             }
+            started.ready.push(Start { partition, position, end: None });
         }
         match self.until {
             Until::Stopped => Ok(Ok(started)),
@@ -105,13 +118,92 @@ impl Starts {
             if next_offset > end {
                 let partition = start.partition.clone();
                 let halt = Halt::BeyondEnd { partition, next_offset, end };
-                started.halted.push((start.partition, halt));
+                if self.shared.settings.on_data_loss == OnDataLoss::Halt {
+                    started.halted.push((start.partition, Halted { halt, next_offset }));
+                    continue;
+                }
+                start.end = Some(end);
+                let Ok(()) = self.pass_over_end(&mut start, end, &halt, stop).await? else {
+                    return Ok(Err(Stopped));
+                };
+                started.ready.push(start);
             } else {
                 start.end = Some(end);
                 started.ready.push(start);
             }
         }
         Ok(Ok(started))
+    }
+
+    /// Moves the offset of a topic that is no more to the first record of its namesake.
+    async fn pass_over_topic(
+        &self,
+        row: &PartitionRow,
+        partition: &TopicPartition,
+        halt: &Halt,
+        stop: &CancellationToken,
+    ) -> Answer<NextOffset> {
+        let asked = slice::from_ref(partition);
+        let Ok(earliest) = self.offsets(asked, OffsetAt::Earliest, stop).await? else {
+            return Ok(Err(Stopped));
+        };
+        let earliest = earliest.first().map_or(row.next_offset, |(_, offset)| *offset);
+        let moved = self.pass_over(row, (partition.topic_id, earliest), halt, stop).await?;
+        Ok(moved.map(|()| earliest))
+    }
+
+    async fn pass_over_end(
+        &self,
+        start: &mut Start,
+        end: NextOffset,
+        halt: &Halt,
+        stop: &CancellationToken,
+    ) -> Answer<()> {
+        let row = PartitionRow {
+            partition: start.partition.clone(),
+            next_offset: start.position.next_offset,
+            leader_epoch: None,
+            moved_by: self.shared.store.instance(),
+        };
+        start.position = Position { next_offset: end, leader_epoch: None };
+        self.pass_over(&row, (start.partition.topic_id, end), halt, stop).await
+    }
+
+    /// If somebody else was quicker, the worker will find that out.
+    async fn pass_over(
+        &self,
+        row: &PartitionRow,
+        to: (Uuid, NextOffset),
+        halt: &Halt,
+        stop: &CancellationToken,
+    ) -> Answer<()> {
+        let because = halt.to_string();
+        let pass = || self.shared.store.pass_over_loss(row, to, &because);
+        let Ok(moved) = persist(stop, &self.shared.postgres, pass).await? else {
+            return Ok(Err(Stopped));
+        };
+        if moved {
+            error!(error = %halt, next_offset = %to.1, "data loss: going on behind it, as pipeline.on_data_loss says");
+        }
+        Ok(Ok(()))
+    }
+
+    /// Those of these halted partitions about which somebody has decided since.
+    ///
+    /// # Errors
+    /// As PostgreSQL answers.
+    pub(super) async fn decided(
+        &self,
+        halted: &HashMap<TopicPartition, Halted>,
+    ) -> Result<Vec<TopicPartition>, StoreError> {
+        let rows = self.shared.store.partitions(&self.topics).await?;
+        let decided = rows.into_iter().filter(|row| {
+            halted.get(&row.partition).is_some_and(|halted| match halted.halt {
+                Halt::OtherTopic(..) | Halt::NoOffset(..) => true,
+                _ => halted.next_offset != row.next_offset,
+            })
+        });
+        Ok(decided.map(|row| row.partition).collect())
     }
 
     /// Makes the rows that `partitions` lack, and so decides where those start.

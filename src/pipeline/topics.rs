@@ -118,14 +118,16 @@ impl Topics {
     }
 }
 
-/// Adds partitions that were not there before. A topic that was recreated under its name brings none:
-/// whoever works the old one finds that out, and halts.
+/// Adds partitions that were not there before. Those of a topic that was recreated under its name
+/// take the place of the old ones. What is only missing stays: it may come back.
 fn add(wanted: &mut Wanted, found: Wanted) -> bool {
+    let new: Vec<_> = found.into_iter().filter(|found| !wanted.contains(found)).collect();
     let place = |partition: &TopicPartition| (Arc::clone(&partition.topic), partition.partition);
-    let known: HashSet<_> = wanted.iter().map(place).collect();
-    let before = wanted.len();
-    wanted.extend(found.into_iter().filter(|found| !known.contains(&place(found))));
-    wanted.len() > before
+    let places: HashSet<_> = new.iter().map(place).collect();
+    wanted.retain(|wanted| !places.contains(&place(wanted)));
+    let changed = !new.is_empty();
+    wanted.extend(new);
+    changed
 }
 
 fn present(states: Vec<TopicState>) -> Vec<TopicPartition> {

@@ -10,7 +10,7 @@ use std::{
 
 use futures::{StreamExt, stream::FuturesOrdered};
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{error, warn};
 
 use super::{
     Halt, Shared, Tally,
@@ -18,7 +18,7 @@ use super::{
     retry::{Pauses, Stopped},
 };
 use crate::{
-    config::OnDeadLetter,
+    config::{OnDataLoss, OnDeadLetter},
     kafka::{NextOffset, Position, TopicPartition},
     order::Reason,
     outage::{Gravity, Outage},
@@ -45,6 +45,13 @@ pub(super) struct Worker {
     trouble: Outage,
     pauses: Pauses,
     tally: Tally,
+}
+
+/// Where a partition has halted, and why.
+#[derive(Debug)]
+pub(super) struct Halted {
+    pub(super) halt: Halt,
+    pub(super) next_offset: NextOffset,
 }
 
 /// Why a walk ended.
@@ -98,11 +105,46 @@ impl Worker {
     /// Works until the end, if there is one, or until told to stop.
     ///
     /// # Errors
-    /// [`Halt`], if the partition needs a person's decision.
-    pub(super) async fn run(mut self) -> Result<Tally, Halt> {
-        match self.work().await {
-            Ok(()) | Err(Broken::Stopped) => Ok(self.tally),
-            Err(Broken::Halted(halt)) => Err(halt),
+    /// [`Halted`], if the partition needs a person's decision.
+    pub(super) async fn run(mut self) -> Result<Tally, Halted> {
+        loop {
+            let halt = match self.work().await {
+                Ok(()) | Err(Broken::Stopped) => return Ok(self.tally),
+                Err(Broken::Halted(halt)) => halt,
+            };
+            let to = match self.shared.settings.on_data_loss {
+                OnDataLoss::Continue => halt.behind_loss(),
+                OnDataLoss::Halt => None,
+            };
+            let Some(to) = to else {
+                return Err(Halted { halt, next_offset: self.next.next_offset });
+            };
+            match self.pass_over_loss(&halt, to).await {
+                Ok(()) => {}
+                Err(Broken::Stopped) => return Ok(self.tally),
+                Err(Broken::Halted(halt)) => {
+                    return Err(Halted { halt, next_offset: self.next.next_offset });
+                }
+            }
+        }
+    }
+
+    async fn pass_over_loss(&mut self, halt: &Halt, to: NextOffset) -> Result<(), Broken> {
+        loop {
+            let row = self.row().await?;
+            if row.next_offset != self.next.next_offset {
+                // Somebody has decided meanwhile.
+                self.next = row.position();
+                return Ok(());
+            }
+            let (topic_id, because) = (self.partition.topic_id, halt.to_string());
+            match self.shared.store.pass_over_loss(&row, (topic_id, to), &because).await {
+                Ok(true) => {
+                    error!(error = %halt, next_offset = %to, "data loss: going on behind it, as pipeline.on_data_loss says");
+                }
+                Ok(false) => {}
+                Err(error) => self.react(error).await?,
+            }
         }
     }
 
@@ -354,7 +396,7 @@ impl Worker {
             return Err(Halt::NoOffset(self.partition.clone(), self.next.next_offset).into());
         };
         if row.partition.topic_id != self.partition.topic_id {
-            return Err(Halt::OtherTopic(self.partition.clone()).into());
+            return Err(Halt::OtherTopic(self.partition.clone(), row.next_offset).into());
         }
         if row.moved_by != self.shared.store.instance() && row.next_offset != self.next.next_offset
         {

@@ -19,17 +19,20 @@ use super::{
     retry::Passing,
     start::{Start, Started, Starts},
     topics::{REFRESH_EVERY, Wanted},
-    worker::Worker,
+    worker::{Halted, Worker},
 };
 use crate::{kafka::TopicPartition, outage::REMIND_AFTER};
+
+/// How long it may take to find out whether somebody has decided about halted partitions.
+const DECIDED_WITHIN: Duration = Duration::from_secs(2);
 
 /// The workers and what they have come to.
 pub(super) struct Workers {
     shared: Arc<Shared>,
     stop: CancellationToken,
-    tasks: JoinSet<Result<Tally, Halt>>,
+    tasks: JoinSet<Result<Tally, Halted>>,
     at_work: HashMap<TopicPartition, AtWork>,
-    halted: HashMap<TopicPartition, Halt>,
+    halted: HashMap<TopicPartition, Halted>,
     /// Worked up to their end.
     done: HashSet<TopicPartition>,
     owned: watch::Sender<Vec<TopicPartition>>,
@@ -90,7 +93,7 @@ impl Workers {
             if until == Until::End && self.at_work.is_empty() && missing.is_empty() {
                 return match self.halted.is_empty() {
                     true => Ok(()),
-                    false => Err(RunError::Halted(self.halted.values().cloned().collect())),
+                    false => Err(RunError::Halted(self.halts().cloned().collect())),
                 };
             }
             let mut starting = !missing.is_empty();
@@ -133,6 +136,9 @@ impl Workers {
                             self.remind();
                         }
                         self.abort_overdue();
+                        if until == Until::Stopped {
+                            self.resume_decided(starts).await;
+                        }
                         if !starting {
                             break;
                         }
@@ -205,7 +211,7 @@ impl Workers {
 
     fn note(
         &mut self,
-        ended: Result<(Id, Result<Tally, Halt>), JoinError>,
+        ended: Result<(Id, Result<Tally, Halted>), JoinError>,
     ) -> Result<(), RunError> {
         let id = match &ended {
             Ok((id, _)) => *id,
@@ -241,13 +247,31 @@ impl Workers {
         Ok(())
     }
 
-    fn halt(&mut self, partition: TopicPartition, halt: Halt) {
-        error!(error = %halt, "partition halted");
-        self.halted.insert(partition, halt);
+    fn halt(&mut self, partition: TopicPartition, halted: Halted) {
+        error!(error = %halted.halt, "partition halted");
+        self.halted.insert(partition, halted);
+    }
+
+    fn halts(&self) -> impl Iterator<Item = &Halt> {
+        self.halted.values().map(|halted| &halted.halt)
+    }
+
+    /// Takes up again what a person has decided on. If PostgreSQL cannot say so now, it is asked the
+    /// next time.
+    async fn resume_decided(&mut self, starts: &Starts) {
+        if self.halted.is_empty() {
+            return;
+        }
+        if let Ok(Ok(decided)) = timeout(DECIDED_WITHIN, starts.decided(&self.halted)).await {
+            for partition in decided {
+                info!(topic = %partition.topic, partition = partition.partition, "going on where it was set to");
+                self.halted.remove(&partition);
+            }
+        }
     }
 
     fn remind(&self) {
-        for halt in self.halted.values() {
+        for halt in self.halts() {
             error!(error = %halt, "partition still halted");
         }
     }

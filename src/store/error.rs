@@ -142,8 +142,12 @@ fn reaction(code: &SqlState) -> fn(Cause) -> StoreError {
 
 fn remedy(code: &SqlState) -> Option<&'static str> {
     Some(match *code {
-        SqlState::INVALID_PASSWORD | SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
+        SqlState::INVALID_PASSWORD => {
             "check database.user and database.password, and the server's pg_hba.conf"
+        }
+        SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
+            "check database.user, database.sslmode and database.sslcert, and the server's \
+             pg_hba.conf"
         }
         SqlState::INVALID_CATALOG_NAME => "create it with createdb, or set database.dbname",
         SqlState::UNDEFINED_TABLE

@@ -18,6 +18,7 @@
 mod columns;
 mod commit;
 mod dead_letters;
+mod encryption;
 mod error;
 mod ledger;
 mod offsets;
@@ -36,6 +37,7 @@ use uuid::Uuid;
 
 pub use commit::{Committed, Session};
 pub use dead_letters::{DeadLetter, Fate, LetterBytes, LetterFilter, Purgeable, ReasonCount};
+pub use encryption::Encryption;
 pub use error::{Cause, StoreError};
 pub use offsets::PartitionRow;
 pub use replay::{LetterPlace, ReplayableLetter, Replayed, Reread};
@@ -56,6 +58,8 @@ pub struct Settings {
     pub user: String,
     /// Its password; never printed.
     pub password: SecretString,
+    /// Whether connections are encrypted. Those to a Unix socket never are.
+    pub encryption: Encryption,
     /// The database.
     pub dbname: String,
     /// The schema that holds the tables.
@@ -82,6 +86,15 @@ pub struct Store {
     schema: String,
     synchronous_commit: &'static str,
     instance: Uuid,
+}
+
+/// What the server says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Greeting {
+    /// Its version.
+    pub version: String,
+    /// The version of TLS by which it is reached, if it is. Behind a pooler, by which that reaches it.
+    pub tls: Option<String>,
 }
 
 /// Who waits in line for a connection is no outage, however many partitions stand before it: each
@@ -124,17 +137,19 @@ impl Store {
         Ok(Session::new(self, lent))
     }
 
-    /// Asks the server for nothing but an answer.
+    /// Asks the server how it is reached.
     ///
     /// # Errors
     /// As [`Self::session`].
-    pub async fn ping(&self) -> Result<String, StoreError> {
+    pub async fn ping(&self) -> Result<Greeting, StoreError> {
+        // Who may not see others' sessions sees his own.
+        let sql = "SELECT current_setting('server_version'), tls.version \
+                   FROM (VALUES (pg_backend_pid())) AS own (pid) \
+                   LEFT JOIN pg_stat_ssl AS tls ON tls.pid = own.pid AND tls.ssl";
         let lent = self.lend().await?;
         let connection = lent.connection()?;
-        let row = connection
-            .in_time(connection.client().query_typed_one("SHOW server_version", &[]))
-            .await?;
-        Ok(row.get(0))
+        let row = connection.in_time(connection.client().query_typed_one(sql, &[])).await?;
+        Ok(Greeting { version: row.try_get(0)?, tls: row.try_get(1)? })
     }
 
     async fn lend(&self) -> Result<Lent<'_>, StoreError> {

@@ -24,6 +24,22 @@ const PUT_PARTITIONS: &str = "\
     SELECT topic, partition, topic_id, next_offset, $5 FROM put \
     WHERE (topic, partition) NOT IN (SELECT topic, partition FROM present)";
 
+/// Notes where partitions are about to be set, from where they stand. The rows are held until that
+/// is done, so that no batch comes between.
+const NOTE_RESETS: &str = "\
+    WITH put AS ( \
+        SELECT * FROM UNNEST($1::text[], $2::int[], $3::uuid[], $4::bigint[]) \
+            AS put (topic, partition, topic_id, next_offset) \
+    ), present AS ( \
+        SELECT partitions.* FROM {schema}.partitions JOIN put USING (topic, partition) \
+        FOR UPDATE OF partitions \
+    ) \
+    INSERT INTO {schema}.offset_resets (topic, partition, from_topic_id, from_offset, \
+        to_topic_id, to_offset, because, reset_by) \
+    SELECT put.topic, put.partition, present.topic_id, present.next_offset, put.topic_id, \
+        put.next_offset, $5, $6 \
+    FROM put LEFT JOIN present USING (topic, partition) ORDER BY put.topic, put.partition";
+
 /// What `partitions` says of one partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartitionRow {
@@ -99,41 +115,88 @@ impl Store {
         &self,
         starts: &[(TopicPartition, NextOffset)],
     ) -> Result<(), StoreError> {
-        self.put_partitions(starts, "SELECT topic, partition FROM {schema}.partitions").await
+        self.put_partitions(starts, "SELECT topic, partition FROM {schema}.partitions", None).await
     }
 
-    /// Sets partitions to where a person wants them, and to the topic that has the name now.
+    /// Sets partitions to where a person wants them, and to the topic that has the name now, and
+    /// notes in `offset_resets` who says so and why.
     ///
     /// # Errors
     /// As [`Store::session`].
     pub async fn reset_partitions(
         &self,
         targets: &[(TopicPartition, NextOffset)],
+        because: &str,
+        reset_by: &str,
     ) -> Result<(), StoreError> {
         let update = "UPDATE {schema}.partitions SET topic_id = put.topic_id, \
                       next_offset = put.next_offset, leader_epoch = NULL, moved_by = $5, \
                       moved_at = now() \
                       FROM put WHERE (partitions.topic, partitions.partition) = (put.topic, put.partition) \
                       RETURNING partitions.topic, partitions.partition";
-        self.put_partitions(targets, update).await
+        self.put_partitions(targets, update, Some((because, reset_by))).await
+    }
+
+    /// Goes on behind what Kafka has lost: from `from`, if the partition still stands there, to `to`
+    /// in the topic that has the name now; and notes it in `offset_resets`. Returns whether it stood
+    /// there.
+    ///
+    /// # Errors
+    /// As [`Store::session`].
+    pub async fn pass_over_loss(
+        &self,
+        from: &PartitionRow,
+        to: (Uuid, NextOffset),
+        because: &str,
+    ) -> Result<bool, StoreError> {
+        let sql = self.sql(
+            "WITH moved AS ( \
+                 UPDATE {schema}.partitions \
+                 SET topic_id = $5, next_offset = $6, leader_epoch = NULL, moved_by = $7, \
+                     moved_at = now() \
+                 WHERE topic = $1 AND partition = $2 AND topic_id = $3 AND next_offset = $4 \
+                 RETURNING set_config('synchronous_commit', 'on', true) \
+             ), noted AS ( \
+                 INSERT INTO {schema}.offset_resets (topic, partition, from_topic_id, \
+                     from_offset, to_topic_id, to_offset, because, reset_by) \
+                 SELECT $1, $2, $3, $4, $5, $6, $8, 'instance ' || $7 FROM moved \
+             ) \
+             SELECT count(*) FROM moved",
+        );
+        let partition = &from.partition;
+        let parameters: &[(&(dyn ToSql + Sync), Type)] = &[
+            (&&*partition.topic, Type::TEXT),
+            (&partition.partition, Type::INT4),
+            (&partition.topic_id, Type::UUID),
+            (&from.next_offset.get(), Type::INT8),
+            (&to.0, Type::UUID),
+            (&to.1.get(), Type::INT8),
+            (&self.instance, Type::UUID),
+            (&because, Type::TEXT),
+        ];
+        let lent = self.lend().await?;
+        let connection = lent.connection()?;
+        let row = connection.in_time(connection.client().query_typed_one(&sql, parameters)).await?;
+        Ok(row.try_get::<_, i64>(0)? == 1)
     }
 
     async fn put_partitions(
         &self,
         rows: &[(TopicPartition, NextOffset)],
         present: &str,
+        noted: Option<(&str, &str)>,
     ) -> Result<(), StoreError> {
-        let sql = self.sql(&PUT_PARTITIONS.replace("{present}", present));
+        let put = self.sql(&PUT_PARTITIONS.replace("{present}", present));
+        let note = self.sql(NOTE_RESETS);
         let topics: Vec<&str> = rows.iter().map(|(partition, _)| &*partition.topic).collect();
         let partitions: Vec<i32> = rows.iter().map(|(partition, _)| partition.partition).collect();
         let ids: Vec<Uuid> = rows.iter().map(|(partition, _)| partition.topic_id).collect();
         let offsets: Vec<i64> = rows.iter().map(|(_, offset)| offset.get()).collect();
-        let parameters: &[(&(dyn ToSql + Sync), Type)] = &[
+        let places: [(&(dyn ToSql + Sync), Type); 4] = [
             (&topics, Type::TEXT_ARRAY),
             (&partitions, Type::INT4_ARRAY),
             (&ids, Type::UUID_ARRAY),
             (&offsets, Type::INT8_ARRAY),
-            (&self.instance, Type::UUID),
         ];
         let lent = self.lend().await?;
         let connection = lent.connection()?;
@@ -143,12 +206,20 @@ impl Store {
             "{}; SELECT pg_advisory_xact_lock({START_LOCK}); SET LOCAL synchronous_commit = on",
             connection.begin()
         );
-        let put = async {
+        let all = async {
             connection.in_time(client.batch_execute(&begin)).await?;
-            connection.in_time(client.query_typed(&sql, parameters)).await?;
+            if let Some((because, reset_by)) = &noted {
+                let why: [(&(dyn ToSql + Sync), Type); 2] =
+                    [(because, Type::TEXT), (reset_by, Type::TEXT)];
+                let parameters = [&places[..], &why].concat();
+                connection.in_time(client.query_typed(&note, &parameters)).await?;
+            }
+            let instance: [(&(dyn ToSql + Sync), Type); 1] = [(&self.instance, Type::UUID)];
+            let parameters = [&places[..], &instance].concat();
+            connection.in_time(client.query_typed(&put, &parameters)).await?;
             connection.in_time(client.batch_execute("COMMIT")).await
         };
-        let result = put.await;
+        let result = all.await;
         if result.is_err() {
             connection.give_up();
         }

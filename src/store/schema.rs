@@ -2,7 +2,10 @@
 
 use std::{collections::HashMap, fmt};
 
-use tokio_postgres::{Row, types::Type};
+use tokio_postgres::{
+    Row,
+    types::{ToSql, Type},
+};
 
 use super::{Cause, Store, StoreError};
 
@@ -19,9 +22,10 @@ const ELSEWHERE: &str = "set database.schema to a schema of vendas' own";
 /// Only one session at a time makes tables; any number will do that is always the same.
 const APPLY_LOCK: i64 = 0x7665_6e64_6173;
 
-/// What this program needs of a table.
+/// What this program needs of a table or a view.
 struct Table {
     name: &'static str,
+    is_view: bool,
     /// Each column's name and type, the latter as `format_type` prints it.
     columns: &'static [(&'static str, &'static str)],
     /// The columns that tell its rows apart, where any do.
@@ -32,6 +36,7 @@ struct Table {
 const TABLES: &[Table] = &[
     Table {
         name: "sales",
+        is_view: false,
         columns: &[
             ("order_number", "integer"),
             ("total", "numeric"),
@@ -42,6 +47,7 @@ const TABLES: &[Table] = &[
     },
     Table {
         name: "orders",
+        is_view: false,
         columns: &[
             ("order_id", "text"),
             ("numbered", "boolean"),
@@ -56,18 +62,21 @@ const TABLES: &[Table] = &[
     // Only the triggers and functions of schema.sql touch the next two, with their owner's rights.
     Table {
         name: "product_ledger",
+        is_view: false,
         columns: &[("items", "order_item[]")],
         key: &[],
         privileges: &[],
     },
     Table {
         name: "product_sums",
+        is_view: false,
         columns: &[("product", "text"), ("quantity", "numeric"), ("amount", "numeric")],
         key: &["product"],
         privileges: &[],
     },
     Table {
         name: "partitions",
+        is_view: false,
         columns: &[
             ("topic", "text"),
             ("partition", "integer"),
@@ -81,7 +90,27 @@ const TABLES: &[Table] = &[
         privileges: &["SELECT", "INSERT", "UPDATE"],
     },
     Table {
+        name: "offset_resets",
+        columns: &[
+            ("id", "bigint"),
+            ("topic", "text"),
+            ("partition", "integer"),
+            ("from_topic_id", "uuid"),
+            ("from_offset", "bigint"),
+            ("to_topic_id", "uuid"),
+            ("to_offset", "bigint"),
+            ("because", "text"),
+            ("reset_by", "text"),
+            ("role", "name"),
+            ("reset_at", "timestamp with time zone"),
+        ],
+        key: &[],
+        privileges: &["INSERT"],
+        is_view: false,
+    },
+    Table {
         name: "dead_letters",
+        is_view: false,
         columns: &[
             ("id", "bigint"),
             ("topic", "text"),
@@ -103,7 +132,15 @@ const TABLES: &[Table] = &[
         privileges: &["SELECT", "INSERT", "UPDATE"],
     },
     Table {
+        name: "product_totals",
+        is_view: true,
+        columns: &[("product", "text"), ("quantity", "numeric"), ("amount", "numeric")],
+        key: &[],
+        privileges: &["SELECT"],
+    },
+    Table {
         name: "schema_version",
+        is_view: false,
         columns: &[("version", "integer"), ("applied_at", "timestamp with time zone")],
         key: &["version"],
         privileges: &["SELECT"],
@@ -138,7 +175,7 @@ pub fn quote_identifier(name: &str) -> String {
 /// What the catalogue says of one table.
 #[derive(Default)]
 struct Found {
-    is_table: bool,
+    is_view: bool,
     is_logged: bool,
     columns: HashMap<String, FoundColumn>,
     keys: Vec<Vec<String>>,
@@ -159,6 +196,16 @@ impl Store {
     pub async fn inspect(&self) -> Result<Vec<Finding>, StoreError> {
         let found = self.catalogue().await?;
         let mut findings = Vec::new();
+        if !self.may_use_schema().await? {
+            let (user, schema) = (self.server.config.get_user().unwrap_or_default(), &self.schema);
+            let (role, quoted) = (quote_identifier(user), quote_identifier(schema));
+            findings.push(Finding {
+                what: format!("schema {quoted}"),
+                problem: format!("the role \"{user}\" lacks USAGE"),
+                remedy: format!("GRANT USAGE ON SCHEMA {quoted} TO {role}"),
+                absent: false,
+            });
+        }
         let (present, absent): (Vec<_>, Vec<_>) =
             TABLES.iter().partition(|table| found.contains_key(table.name));
         if !absent.is_empty() {
@@ -246,6 +293,17 @@ impl Store {
         applied
     }
 
+    /// Also where there is no such schema yet.
+    async fn may_use_schema(&self) -> Result<bool, StoreError> {
+        let sql = "SELECT coalesce(bool_and(has_schema_privilege(oid, 'USAGE')), true) \
+                   FROM pg_namespace WHERE nspname = $1";
+        let lent = self.lend().await?;
+        let connection = lent.connection()?;
+        let asked = [(&self.schema as &(dyn ToSql + Sync), Type::TEXT)];
+        let row = connection.in_time(connection.client().query_typed_one(sql, &asked)).await?;
+        Ok(row.try_get(0)?)
+    }
+
     async fn schema_version(&self) -> Result<i32, StoreError> {
         let sql = self.sql("SELECT coalesce(max(version), 0) FROM {schema}.schema_version");
         let lent = self.lend().await?;
@@ -282,8 +340,9 @@ impl Store {
             absent: false,
         };
         let mut findings = Vec::new();
-        if !found.is_table {
-            findings.push(finding("is no table".to_owned(), ELSEWHERE.to_owned()));
+        if found.is_view != table.is_view {
+            let problem = if table.is_view { "is no view" } else { "is no table" };
+            findings.push(finding(problem.to_owned(), ELSEWHERE.to_owned()));
             return findings;
         }
         if !found.is_logged {
@@ -356,7 +415,7 @@ impl Found {
         };
         let demands_value = row.try_get("demands_value")?;
         self.columns.insert(column, FoundColumn { data_type, demands_value });
-        self.is_table = row.try_get("is_table")?;
+        self.is_view = row.try_get("is_view")?;
         self.is_logged = row.try_get("is_logged")?;
         if self.privileges.is_empty() {
             self.privileges = row.try_get("privileges")?;

@@ -1,16 +1,20 @@
 //! Where PostgreSQL is, and what is said to it.
 
-use std::{sync::Arc, time::Duration};
+use std::{error::Error, sync::Arc, time::Duration};
 
 use secrecy::ExposeSecret;
 use tokio_postgres::config::Config;
 
-use super::{Cause, Settings, StoreError, schema::quote_identifier};
+use super::{
+    Cause, Encryption, Settings, StoreError, encryption::REMEDIES, schema::quote_identifier,
+};
+use crate::tls::{Fault, Tls};
 
 /// Where PostgreSQL is, and what is said to it.
 #[derive(Debug)]
 pub(super) struct Server {
     pub(super) config: Config,
+    pub(super) encryption: Encryption,
     pub(super) connect_timeout: Duration,
     pub(super) statement_timeout: Duration,
     pub(super) sql: Arc<SqlText>,
@@ -39,6 +43,10 @@ impl Server {
             // Unacknowledged bytes this old mean that the peer is gone (tcp(7)).
             .tcp_user_timeout(settings.statement_timeout)
             .keepalives_idle(Duration::from_secs(30));
+        // As libpq does: nobody listens on a Unix socket.
+        let is_unix_socket = settings.host.starts_with('/');
+        let encryption =
+            if is_unix_socket { Encryption::Never } else { settings.encryption.clone() };
         let schema = quote_identifier(&settings.schema);
         let sql = SqlText {
             commit: include_str!("sql/commit.sql").replace("{schema}", &schema),
@@ -46,6 +54,7 @@ impl Server {
         };
         Self {
             config,
+            encryption,
             connect_timeout: settings.connect_timeout,
             statement_timeout: settings.statement_timeout,
             sql: Arc::new(sql),
@@ -58,8 +67,23 @@ impl Server {
         StoreError::Transient(Cause::new(format!("PostgreSQL at {}: {why}", self.address)))
     }
 
-    /// Adds the server's address, which tokio-postgres's errors lack.
+    /// Why connecting failed: adds the server's address, which tokio-postgres's errors lack, and
+    /// what TLS has to do with it.
     pub(super) fn explain(&self, error: tokio_postgres::Error) -> StoreError {
+        let has_identity = self.encryption.tls().is_some_and(Tls::has_identity);
+        if let Some(fault) = Fault::behind(&error, has_identity, &REMEDIES) {
+            let cause = Cause::new(format!("PostgreSQL at {} {}", self.address, fault.text));
+            return match fault.passes {
+                true => StoreError::Transient(cause),
+                false => StoreError::Permanent(cause),
+            };
+        }
+        if lacks_tls(&error) {
+            return StoreError::Permanent(Cause::new(format!(
+                "PostgreSQL at {} has no TLS: set ssl = on there, or another database.sslmode",
+                self.address
+            )));
+        }
         let at = |cause: Cause| cause.at(&self.address);
         match StoreError::from(error) {
             StoreError::Transient(cause) => StoreError::Transient(at(cause)),
@@ -69,4 +93,9 @@ impl Server {
             StoreError::Fenced => StoreError::Fenced,
         }
     }
+}
+
+/// Whether the server was asked for TLS and does not have it, which tokio-postgres says in words only.
+fn lacks_tls(error: &tokio_postgres::Error) -> bool {
+    error.source().is_some_and(|cause| cause.to_string() == "server does not support TLS")
 }

@@ -10,13 +10,14 @@ use std::{
 
 use tokio::{sync::OnceCell, task::AbortHandle, time::timeout};
 use tokio_postgres::{
-    Client, NoTls, Row, Statement,
+    Client, Row, Statement,
     types::{ToSql, Type},
 };
 use tracing::debug;
 
 use super::{
     Cause, StoreError,
+    encryption::Way,
     server::{Server, SqlText},
 };
 
@@ -41,6 +42,7 @@ pub(super) enum CommitStatement {
 pub(super) struct Connection {
     client: Client,
     driver: AbortHandle,
+    way: Way,
     commit: OnceCell<Statement>,
     commit_sales: OnceCell<Statement>,
     planned: Instant,
@@ -54,19 +56,15 @@ impl Connection {
     /// # Errors
     /// As PostgreSQL answers, and [`StoreError::Transient`] if it does not within the deadline.
     pub(super) async fn open(server: &Server) -> Result<Self, StoreError> {
-        let connecting = server.config.connect(NoTls);
-        let (client, connection) = timeout(server.connect_timeout, connecting)
+        let connecting = server.encryption.connect(&server.config);
+        let (client, driver, way) = timeout(server.connect_timeout, connecting)
             .await
             .map_err(|_| server.unreachable("no answer within database.connect_timeout"))?
             .map_err(|error| server.explain(error))?;
-        let driver = tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                debug!(%error, "connection to PostgreSQL ended");
-            }
-        });
         Ok(Self {
             client,
-            driver: driver.abort_handle(),
+            driver,
+            way,
             commit: OnceCell::new(),
             commit_sales: OnceCell::new(),
             planned: Instant::now(),
@@ -161,9 +159,9 @@ impl Connection {
     /// Asks the server to end what it still does for this connection, so that a statement that
     /// waits for a lock does not stay behind for each attempt. Nobody waits for the answer.
     fn cancel(&self) {
-        let (token, deadline) = (self.client.cancel_token(), self.deadline);
+        let (token, way, deadline) = (self.client.cancel_token(), self.way.clone(), self.deadline);
         tokio::spawn(async move {
-            if let Ok(Err(error)) = timeout(deadline, token.cancel_query(NoTls)).await {
+            if let Ok(Err(error)) = timeout(deadline, way.cancel(token)).await {
                 debug!(%error, "could not cancel a statement");
             }
         });

@@ -1,8 +1,6 @@
 use testbed::{Ended, Result, ensure};
 
-use crate::shop::{DEADLINE, Shop, numbered};
-
-const README: &str = include_str!("../../README.md");
+use crate::shop::{DEADLINE, Shop};
 
 /// The shop's database as a role that was just made and may log in, and nothing more.
 async fn role(shop: &Shop, name: &str) -> Result<testbed::Database> {
@@ -75,30 +73,6 @@ async fn check_changes_nothing() -> Result<()> {
     shop.vendas(&["check"]).run(DEADLINE).await?.expect_code(1)?;
     let tables = shop.rows("SELECT * FROM pg_tables WHERE schemaname = 'public'").await?;
     ensure!(tables.is_empty(), "{tables:?}");
-    Ok(())
-}
-
-#[tokio::test]
-async fn the_grants_of_the_readme_are_enough_to_run() -> Result<()> {
-    let shop = Shop::open(1).await?;
-    let stated = r#"{"id_ordem": "a", "valor_total": 2}"#;
-    shop.send(0, &[&numbered(1), stated, "rubbish", &numbered(1), stated]).await?;
-    shop.apply_schema().await?;
-    let app = role(&shop, "app").await?;
-    let as_app = |args: &[&str]| shop.vendas(args).database(&app);
-    let refused = as_app(&["run", "--until-end"]).run(DEADLINE).await?.expect_code(1)?;
-    ensure!(refused.stderr.contains("lacks SELECT, INSERT, UPDATE"), "{}", refused.stderr);
-    ensure!(!refused.stderr.contains("pa55word"), "{}", refused.stderr);
-
-    let grants: Vec<_> = README.lines().filter(|line| line.starts_with("GRANT ")).collect();
-    ensure!(grants.len() == 4, "{grants:?}");
-    let grants = grants.join(" ").replace(" app;", &format!(" \"{}\";", app.user()));
-    shop.database.execute(&grants).await?;
-    as_app(&["check"]).run(DEADLINE).await?.expect_code(0)?;
-    as_app(&["run", "--until-end"]).run(DEADLINE).await?.expect_code(0)?;
-    let counts = "SELECT (SELECT count(*) FROM sales), (SELECT count(*) FROM orders), \
-                  (SELECT count(*) FROM dead_letters)";
-    ensure!(shop.rows(counts).await? == ["1|1|1"], "{:?}", shop.rows(counts).await?);
     Ok(())
 }
 

@@ -2,11 +2,11 @@
 
 use std::fs::File;
 
-use testbed::{Kafka, Result, Testbed, VendasCommand, ensure, eventually};
+use testbed::{Kafka, Result, Testbed, Vendas, VendasCommand, ensure, eventually};
 
 use crate::{
-    shop::{VENDAS, numbered},
-    stage::{DEADLINE, lines},
+    shop::{Shop, VENDAS, numbered},
+    stage::{DEADLINE, lines, terminate},
 };
 
 const TOPIC: &str = "orders";
@@ -61,5 +61,90 @@ async fn a_log_that_was_truncated_and_written_anew_halts_its_partition() -> Resu
     })
     .await?;
     ensure!(database.count("sales WHERE order_number BETWEEN 500 AND 999").await? == 0, "read on");
+    Ok(())
+}
+
+const RESETS: &str = "SELECT partition, from_offset, to_offset, from_topic_id = to_topic_id,
+                             because, reset_by LIKE 'instance %', role
+                      FROM offset_resets ORDER BY id";
+
+/// A shop whose first partition loses `[50, 70)` before vendas reads it.
+async fn robbed() -> Result<Shop> {
+    let shop = Shop::open(2).await?;
+    shop.send_numbers(0, 0..50).await?;
+    shop.work().await?;
+    shop.send_numbers(0, 50..80).await?;
+    shop.send_numbers(1, 100..130).await?;
+    shop.bed.kafka.delete_records(&shop.topic, 0, 70).await?;
+    Ok(shop)
+}
+
+async fn eventually_sales(shop: &Shop, count: i64, by: &Vendas) -> Result<()> {
+    eventually(&format!("{count} sales"), DEADLINE, async || {
+        let sales = shop.database.count("sales").await?;
+        ensure!(sales == count, "{sales}: {}", by.state());
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_halted_partition_goes_on_when_a_person_has_decided() -> Result<()> {
+    let shop = robbed().await?;
+    let run = shop.vendas(&["run"]).start()?;
+    eventually_sales(&shop, 80, &run).await?;
+    eventually("the span that is missing", DEADLINE, async || {
+        let halts = lines(&run.stderr()?, "[50, 70) was deleted unread");
+        ensure!(halts == 1, "{}", run.state());
+        Ok(())
+    })
+    .await?;
+    ensure!(shop.rows(RESETS).await?.is_empty(), "noted before it was decided");
+
+    let reset = ["offsets", "reset", "--partition", "0", "--to", "70"];
+    let usage = shop.vendas(&reset).args(["--yes"]).run(DEADLINE).await?.expect_code(2)?;
+    ensure!(usage.stderr.contains("--because"), "{}", usage.stderr);
+    let because = ["--because", "retention was too short", "--yes"];
+    let reset = shop.vendas(&reset).args(because).env("USER", "maria");
+    reset.run(DEADLINE).await?.expect_code(0)?;
+    eventually_sales(&shop, 90, &run).await?;
+    let noted = shop.rows(RESETS).await?;
+    ensure!(noted == ["0|50|70|t|retention was too short|f|postgres"], "{noted:?}");
+    let by = shop.rows("SELECT reset_by FROM offset_resets").await?;
+    ensure!(by[0].starts_with("maria@"), "{by:?}");
+    shop.send_numbers(0, 80..90).await?;
+    eventually_sales(&shop, 100, &run).await?;
+    terminate(run).await.map(drop)
+}
+
+#[tokio::test]
+async fn whoever_says_so_goes_on_behind_a_loss_and_it_is_noted() -> Result<()> {
+    let shop = robbed().await?;
+    let vendas = |args: &[&str]| shop.vendas(args).env("VENDAS_PIPELINE__ON_DATA_LOSS", "continue");
+    vendas(&["run", "--until-end"]).run(DEADLINE).await?.expect_code(0)?;
+    ensure!(shop.database.count("sales").await? == 90, "orders are missing");
+    let noted = shop.rows(RESETS).await?;
+    ensure!(noted.len() == 1 && noted[0].starts_with("0|50|70|t|next offset 50 of"), "{noted:?}");
+    ensure!(noted[0].ends_with("|t|postgres"), "{noted:?}");
+
+    // A topic that is created anew while it is worked.
+    let run = vendas(&["run"]).start()?;
+    shop.send_numbers(1, 130..140).await?;
+    eventually_sales(&shop, 100, &run).await?;
+    shop.bed.kafka.delete_topic(&shop.topic).await?;
+    eventually("the topic again", DEADLINE, async || {
+        shop.bed.kafka.create_topic(&shop.topic, 2, &[]).await
+    })
+    .await?;
+    shop.send_numbers(0, 200..210).await?;
+    shop.send_numbers(1, 300..310).await?;
+    eventually_sales(&shop, 120, &run).await?;
+    terminate(run).await?;
+    let noted = shop.rows(RESETS).await?;
+    let mut others: Vec<Vec<&str>> =
+        noted[1..].iter().map(|row| row.split('|').take(4).collect()).collect();
+    others.sort();
+    let expected: [Vec<&str>; 2] = [vec!["0", "80", "0", "f"], vec!["1", "40", "0", "f"]];
+    ensure!(others == expected, "{noted:?}");
     Ok(())
 }

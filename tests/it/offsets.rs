@@ -118,7 +118,7 @@ async fn a_topic_that_comes_while_running_starts_at_its_first_record() -> Result
 async fn an_offset_beyond_the_end_of_its_log_is_data_loss_and_no_success() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.send_numbers(0, 0..5).await?;
-    let beyond = ["offsets", "reset", "--to", "6", "--yes"];
+    let beyond = ["offsets", "reset", "--to", "6", "--because", "a test", "--yes"];
     shop.work().await?;
     let refused = shop.vendas(&beyond).run(DEADLINE).await?.expect_code(1)?;
     ensure!(refused.stderr.contains("beyond the end"), "{}", refused.stderr);
@@ -169,7 +169,7 @@ async fn a_topic_that_was_created_anew_halts_until_a_person_decides() -> Result<
     ensure!(halted.stderr.contains("belongs to a topic that is no more"), "{}", halted.stderr);
     ensure!(shop.database.count("sales").await? == 5, "orders of the namesake were taken");
 
-    let reset = ["offsets", "reset", "--to", "earliest"];
+    let reset = ["offsets", "reset", "--to", "earliest", "--because", "it is a new topic"];
     let shown = shop.vendas(&reset).run(DEADLINE).await?.expect_code(0)?;
     ensure!(shown.stdout.contains("next offset 5 -> 0"), "{}", shown.stdout);
     shop.vendas(&["run", "--until-end"]).run(DEADLINE).await?.expect_code(1)?;

@@ -286,7 +286,7 @@ async fn a_start_amid_a_batch_or_an_aborted_transaction_reads_what_librdkafka_re
     // Within each batch, and from both markers.
     for from in [2, 6, 10, 14, 16, 19, 21] {
         shop.database.execute("TRUNCATE dead_letters").await?;
-        let reset = ["offsets", "reset", "--to", &from.to_string(), "--yes"];
+        let reset = ["offsets", "reset", "--to", &from.to_string(), "--because", "a test", "--yes"];
         shop.vendas(&reset).run(DEADLINE).await?.expect_code(0)?;
         shop.work().await?;
         let mut expected = all.clone();

@@ -174,8 +174,13 @@ impl Lane {
             Some(Err(cause)) => return Err(Trouble::Passing(cause.clone())),
             None => return Err(gone()),
         };
-        let opened = Connection::open(&leader, &self.cluster.client_id, self.cluster.deadline());
-        let connection = opened.await.map_err(|error| Trouble::Passing(error.to_string()))?;
+        let opened = Connection::open(&leader, &self.cluster.access, self.cluster.deadline());
+        let connection = opened.await.map_err(|error| match error {
+            CallError::Denied(cause) => {
+                Trouble::Final(KafkaError::Denied { broker: leader.clone(), cause }.into())
+            }
+            error => Trouble::Passing(error.to_string()),
+        })?;
 
         let call = |bytes: Bytes| {
             let request =
@@ -282,7 +287,7 @@ fn judge(
     let refused =
         |cause| Trouble::Final(ProduceError::Refused { partition: partition.clone(), cause });
     let answer = answer.map_err(|error| match error {
-        CallError::NoVersion(_) => refused(error.to_string()),
+        CallError::NoVersion(_) | CallError::Denied(_) => refused(error.to_string()),
         CallError::Late(_) | CallError::Broken(_) => Trouble::Passing(error.to_string()),
     })?;
     let told = answer.responses.first().and_then(|topic| topic.partition_responses.first());

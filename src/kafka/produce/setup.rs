@@ -87,6 +87,9 @@ async fn ask<M: Api + Clone, D: Display>(
                     let (broker, cause) = (broker.clone(), error.to_string());
                     return Err(KafkaError::Unsupported { broker, cause });
                 }
+                Err(CallError::Denied(cause)) => {
+                    return Err(KafkaError::Denied { broker: broker.clone(), cause });
+                }
                 Err(error) => cause = format!("{broker}: {error}"),
             }
         }

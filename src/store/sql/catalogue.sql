@@ -1,4 +1,4 @@
--- The columns of the tables that vendas uses ($2) in its schema ($1), and beside each the table's
+-- The columns of the tables and views that vendas uses ($2) in its schema ($1), and beside each the table's
 -- unique keys (columns joined by commas) and what the
 -- current role may do with it.
 SELECT table_class.relname::text AS table_name,
@@ -6,7 +6,7 @@ SELECT table_class.relname::text AS table_name,
        format_type(attribute.atttypid, attribute.atttypmod) AS data_type,
        attribute.attnotnull AND NOT attribute.atthasdef AND attribute.attidentity = ''
            AS demands_value,
-       table_class.relkind IN ('r', 'p') AS is_table,
+       table_class.relkind = 'v' AS is_view,
        table_class.relpersistence <> 'u' AS is_logged,
        ARRAY (
            SELECT (

@@ -21,8 +21,10 @@ async fn a_partition_halts_before_a_record_that_is_no_order_and_the_others_go_on
     // Again and again: nothing moves until somebody decides.
     for _ in 0..2 {
         let halted = shop.vendas(&RUN).run(DEADLINE).await?.expect_code(1)?;
-        let reset =
-            format!("`vendas offsets reset --topics {} --partition 0 --to 131 --yes`", shop.topic);
+        let reset = format!(
+            "`vendas offsets reset --topics {} --partition 0 --to 131 --because …`",
+            shop.topic
+        );
         for text in [
             "1 partition halted: ",
             &format!(
@@ -42,8 +44,19 @@ async fn a_partition_halts_before_a_record_that_is_no_order_and_the_others_go_on
     ensure!(halted.stderr.contains("at offset 140 is no order (not_json: "), "{}", halted.stderr);
     ensure!(!halted.stderr.contains("rubbish"), "{}", halted.stderr);
     ensure!(shop.rows(state).await? == ["140,150|290|0"], "{:?}", shop.rows(state).await?);
-    let skip =
-        ["offsets", "reset", "--topics", &shop.topic, "--partition", "0", "--to", "141", "--yes"];
+    let skip = [
+        "offsets",
+        "reset",
+        "--topics",
+        &shop.topic,
+        "--partition",
+        "0",
+        "--to",
+        "141",
+        "--because",
+        "it is broken",
+        "--yes",
+    ];
     shop.vendas(&skip).run(DEADLINE).await?.expect_code(0)?;
     shop.vendas(&RUN).run(DEADLINE).await?.expect_code(0)?;
     ensure!(shop.rows(state).await? == ["152,150|301|0"], "{:?}", shop.rows(state).await?);

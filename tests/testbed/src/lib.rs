@@ -12,6 +12,7 @@
 //! **Invariant:** nothing waits for a time; everything waits for a condition, with a deadline.
 
 mod bed;
+mod certificates;
 mod database;
 mod disk;
 mod eventually;
@@ -30,6 +31,7 @@ mod vendas;
 
 pub use anyhow::{Context, Error, Result, bail, ensure};
 pub use bed::Testbed;
+pub use certificates::{Authority, Certificate};
 pub use database::{Database, Table};
 pub use disk::SmallDisk;
 pub use eventually::eventually;
@@ -37,6 +39,7 @@ pub use guard::{Folder, end_everything};
 pub use kafka::{Kafka, KafkaCluster, KafkaOptions, Record};
 pub use librdkafka::{Header, Librdkafka, Log, RecordBatch, Step};
 pub use pgbouncer::Pgbouncer;
+pub use port::free as free_port;
 pub use postgres::{Postgres, PostgresOptions};
 pub use proxy::{After, Cut, Proxy, Way};
 pub use python::Python;

@@ -11,7 +11,10 @@ use anyhow::{Result, bail};
 /// A port that nobody listens at, below those that the kernel hands to outgoing connections: one of
 /// those could take the port while its server is down, and a client that knocks at it until then
 /// could even be connected to itself.
-pub(crate) fn free() -> Result<u16> {
+///
+/// # Errors
+/// Where there is none.
+pub fn free() -> Result<u16> {
     const FIRST: u16 = 15_000;
     let ephemeral = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range")
         .ok()

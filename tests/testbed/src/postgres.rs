@@ -4,7 +4,7 @@ use std::{
     env,
     ffi::OsString,
     fs,
-    os::unix::fs::chown,
+    os::unix::fs::{PermissionsExt, chown},
     path::{Path, PathBuf},
     process::Command,
     sync::{
@@ -37,6 +37,7 @@ const PASSWORD: &str = "postgres";
 #[derive(Clone, Debug, Default)]
 pub struct PostgresOptions {
     settings: Vec<(String, String)>,
+    files: Vec<(String, String)>,
 }
 
 impl PostgresOptions {
@@ -44,6 +45,14 @@ impl PostgresOptions {
     #[must_use]
     pub fn setting(mut self, name: &str, value: &str) -> Self {
         self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// A file beside the data folder, which is the server's working folder. Only the server may read
+    /// it.
+    #[must_use]
+    pub fn file(mut self, name: &str, content: &str) -> Self {
+        self.files.push((name.to_owned(), content.to_owned()));
         self
     }
 
@@ -68,6 +77,14 @@ impl PostgresOptions {
         let user = unprivileged()?;
         if let Some(user) = user {
             chown(folder.path(), Some(user.uid), Some(user.gid))?;
+        }
+        for (name, content) in &self.files {
+            let path = folder.path().join(name);
+            fs::write(&path, content)?;
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+            if let Some(user) = user {
+                chown(&path, Some(user.uid), Some(user.gid))?;
+            }
         }
         let mut args = vec![
             ("listen_addresses".to_owned(), "127.0.0.1".to_owned()),

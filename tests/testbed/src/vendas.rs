@@ -4,6 +4,7 @@ use std::{
     env,
     ffi::{OsStr, OsString},
     fs,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::ExitStatus,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -17,6 +18,7 @@ use crate::{
     database::Database,
     guard::Folder,
     kafka::Kafka,
+    postgres::unprivileged,
     process::{Launch, Process},
 };
 
@@ -30,6 +32,7 @@ pub struct VendasCommand {
     args: Vec<OsString>,
     env: Vec<(OsString, Option<OsString>)>,
     input: Vec<u8>,
+    confined: bool,
 }
 
 impl VendasCommand {
@@ -45,6 +48,7 @@ impl VendasCommand {
             args: Vec::new(),
             env: inherited.map(|name| (name, None)).collect(),
             input: Vec::new(),
+            confined: false,
         }
     }
 
@@ -85,6 +89,14 @@ impl VendasCommand {
         self
     }
 
+    /// Gives it no place that it could write to: an unprivileged user, if there is a choice, in a
+    /// folder that is empty and stays so, without a home and without a temporary folder.
+    #[must_use]
+    pub fn confined(mut self) -> Self {
+        self.confined = true;
+        self.env("HOME", "/nonexistent").env("TMPDIR", "/nonexistent")
+    }
+
     /// Starts it.
     ///
     /// # Errors
@@ -92,12 +104,23 @@ impl VendasCommand {
     pub fn start(&self) -> Result<Vendas> {
         ensure!(self.program.exists(), "there is no program {}", self.program.display());
         let folder = Folder::new("vendas")?;
+        let (mut program, mut working_folder) = (self.program.clone(), folder.path().to_owned());
+        let mut user = None;
+        if self.confined {
+            user = unprivileged()?;
+            // Where it was built that user may not go.
+            program = folder.path().join("program");
+            fs::copy(&self.program, &program)?;
+            working_folder = folder.path().join("empty");
+            fs::create_dir(&working_folder)?;
+            fs::set_permissions(&working_folder, fs::Permissions::from_mode(0o555))?;
+        }
         let process = Process::start(&Launch {
-            program: self.program.as_os_str(),
+            program: program.as_os_str(),
             args: self.args.clone(),
             env: self.env.clone(),
-            folder: folder.path(),
-            user: None,
+            folder: &working_folder,
+            user,
             input: &self.input,
             stdout: &folder.path().join("stdout"),
             stderr: Some(&folder.path().join("stderr")),

@@ -36,6 +36,7 @@ const USUAL: &[(&str, &str)] = &[
 pub struct KafkaOptions {
     properties: BTreeMap<String, String>,
     jvm: Vec<String>,
+    doors: Vec<(String, String, u16)>,
     /// The port of the proxy that is led to a second listener.
     proxied: Option<u16>,
 }
@@ -72,6 +73,14 @@ impl KafkaOptions {
     #[must_use]
     pub fn jvm(mut self, options: &[&str]) -> Self {
         self.jvm = options.iter().map(|&option| option.to_owned()).collect();
+        self
+    }
+
+    /// A further listener: its name, its security protocol (`SSL`, `SASL_SSL`, `SASL_PLAINTEXT`) and
+    /// the port of 127.0.0.1 that it is to have. It is advertised as `localhost`.
+    #[must_use]
+    pub fn door(mut self, name: &str, protocol: &str, port: u16) -> Self {
+        self.doors.push((name.to_owned(), protocol.to_owned(), port));
         self
     }
 
@@ -116,23 +125,26 @@ impl KafkaOptions {
         set("node.id", seat.id.to_string());
         set("controller.quorum.voters", voters.to_owned());
         set("log.dirs", folder.path().join("data").display().to_string());
-        let behind_proxy = match self.proxied {
-            None => {
-                set("listeners", format!("{plain},{controller}"));
-                set("advertised.listeners", plain);
-                None
-            }
-            Some(proxy) => {
-                let own = format!("127.0.0.1:{}", port::free()?);
-                set("listeners", format!("{plain},{controller},PROXIED://{own}"));
-                set("advertised.listeners", format!("{plain},PROXIED://127.0.0.1:{proxy}"));
-                let plaintext = ["CONTROLLER", "PLAINTEXT", "PROXIED"]
-                    .map(|listener| format!("{listener}:PLAINTEXT"));
-                set("listener.security.protocol.map", plaintext.join(","));
-                set("inter.broker.listener.name", "PLAINTEXT".to_owned());
-                Some(own)
-            }
-        };
+        let mut listeners = vec![plain.clone(), controller];
+        let mut advertised = vec![plain];
+        let mut protocols = vec!["PLAINTEXT:PLAINTEXT".to_owned(), "CONTROLLER:PLAINTEXT".into()];
+        let mut behind_proxy = None;
+        if let Some(proxy) = self.proxied {
+            let own = format!("127.0.0.1:{}", port::free()?);
+            listeners.push(format!("PROXIED://{own}"));
+            advertised.push(format!("PROXIED://127.0.0.1:{proxy}"));
+            protocols.push("PROXIED:PLAINTEXT".to_owned());
+            behind_proxy = Some(own);
+        }
+        for (name, protocol, port) in &self.doors {
+            listeners.push(format!("{name}://127.0.0.1:{port}"));
+            advertised.push(format!("{name}://localhost:{port}"));
+            protocols.push(format!("{name}:{protocol}"));
+        }
+        set("listeners", listeners.join(","));
+        set("advertised.listeners", advertised.join(","));
+        set("listener.security.protocol.map", protocols.join(","));
+        set("inter.broker.listener.name", "PLAINTEXT".to_owned());
         properties.extend(self.properties.clone());
         let fast = ["-Xmx1g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"].map(str::to_owned);
         let jvm = if self.jvm.is_empty() { &fast[..] } else { &self.jvm };

@@ -1,0 +1,211 @@
+//! Passwords, certificates, and which door they are for.
+
+use std::{
+    fs::File,
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+use secrecy::SecretString;
+
+use super::reader::Reader;
+use crate::{
+    kafka::{Mechanism, Sasl, Security},
+    store::Encryption,
+    tls::{Authorities, Chain, Identity, MaterialError, Tls, Trust},
+};
+
+/// Longer than any password, shorter than a file named by mistake.
+const MAX_PASSWORD_BYTES: u64 = 64 * 1024;
+
+/// A file's content wins over the built-in default, and two passwords are one too many.
+pub(super) fn password(
+    reader: &mut Reader,
+    key: &str,
+    default: Option<&str>,
+) -> Option<SecretString> {
+    let file_key = format!("{key}_file");
+    let file = reader.optional_text(&file_key);
+    if let (Some(_), true) = (&file, reader.is_set(key)) {
+        let text = format!("stands beside {key}, and only one of them can be right: remove one");
+        reader.problem(&file_key, &text);
+    }
+    let literal = reader.secret(key, default);
+    let Some(file) = file else {
+        return literal;
+    };
+    let mut content = String::new();
+    let read = File::open(&file)
+        .and_then(|file| file.take(MAX_PASSWORD_BYTES).read_to_string(&mut content));
+    match read {
+        Ok(_) => Some(content.trim_end_matches(['\r', '\n']).to_owned().into()),
+        Err(error) => {
+            reader.problem(&file_key, &format!("names {file}, and: {error}"));
+            None
+        }
+    }
+}
+
+/// `None` only if a problem was noted.
+pub(super) fn kafka(reader: &mut Reader) -> Option<Security> {
+    let tls = kafka_tls(reader);
+    let sasl = sasl(reader);
+    Some(Security { tls: tls?, sasl: sasl? })
+}
+
+fn kafka_tls(reader: &mut Reader) -> Option<Option<Tls>> {
+    const ENABLED: &str = "kafka.tls.enabled";
+    const FILES: [&str; 3] = ["kafka.tls.ca_file", "kafka.tls.cert_file", "kafka.tls.key_file"];
+    let enabled = reader.flag(ENABLED, false);
+    let [authorities, certificate, key] = FILES;
+    let authorities = file(reader, authorities, Authorities::from_file);
+    let identity = identity(reader, certificate, key);
+    if !enabled? {
+        return unused(reader, &FILES, &format!("needs {ENABLED} = true")).then_some(None);
+    }
+    let authorities = authorities?.unwrap_or_else(Authorities::of_this_machine);
+    Some(Some(Tls::new(Trust::Host(authorities), identity?)))
+}
+
+fn sasl(reader: &mut Reader) -> Option<Option<Sasl>> {
+    const MECHANISM: &str = "kafka.sasl.mechanism";
+    const USER: &str = "kafka.sasl.user";
+    const PASSWORD: &str = "kafka.sasl.password";
+    let mechanism = reader
+        .optional_choice(MECHANISM, &Mechanism::ALL.map(|mechanism| (mechanism.name(), mechanism)));
+    let user = reader.optional_text(USER);
+    let password = password(reader, PASSWORD, None);
+    let Some(mechanism) = mechanism? else {
+        let keys = [USER, PASSWORD, "kafka.sasl.password_file"];
+        return unused(reader, &keys, &format!("needs {MECHANISM}")).then_some(None);
+    };
+    if !reader.is_set(USER) {
+        reader.problem(MECHANISM, &format!("needs {USER}"));
+    }
+    if !reader.is_set(PASSWORD) && !reader.is_set("kafka.sasl.password_file") {
+        reader.problem(MECHANISM, &format!("needs {PASSWORD} or {PASSWORD}_file"));
+    }
+    Some(Some(Sasl { mechanism, user: user?, password: password? }))
+}
+
+/// libpq's sslmode.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum SslMode {
+    Disable,
+    Allow,
+    Prefer,
+    Require,
+    VerifyCa,
+    VerifyFull,
+}
+
+/// As libpq calls the authorities of the machine itself.
+const SYSTEM: &str = "system";
+
+/// libpq's sslmode, sslrootcert, sslcert and sslkey (PostgreSQL manual, 32.19), but for what would
+/// look safe and not be so, which is a problem here. `None` only if a problem was noted.
+pub(super) fn database(reader: &mut Reader) -> Option<Encryption> {
+    const MODE: &str = "database.sslmode";
+    const ROOT: &str = "database.sslrootcert";
+    let mode = reader.choice(
+        MODE,
+        &[
+            ("prefer", SslMode::Prefer),
+            ("disable", SslMode::Disable),
+            ("allow", SslMode::Allow),
+            ("require", SslMode::Require),
+            ("verify-ca", SslMode::VerifyCa),
+            ("verify-full", SslMode::VerifyFull),
+        ],
+    );
+    let authorities = file(reader, ROOT, |path| match path.to_str() {
+        Some(SYSTEM) => Ok(Root::System),
+        _ => Authorities::from_file(path).map(Root::Own),
+    });
+    let identity = identity(reader, "database.sslcert", "database.sslkey");
+    let (mode, authorities) = (mode?, authorities?);
+    let trust = match (mode, authorities) {
+        (SslMode::VerifyFull, Some(Root::Own(own))) => Trust::Host(own),
+        (SslMode::VerifyFull, _) => Trust::Host(Authorities::of_this_machine()),
+        // libpq too looks at the chain where `require` meets a root certificate.
+        (SslMode::VerifyCa | SslMode::Require, Some(Root::Own(own))) => Trust::Chain(own),
+        (SslMode::Require, None) => Trust::Anyone,
+        (SslMode::VerifyCa, _) | (SslMode::Require, Some(Root::System)) => {
+            // Public authorities vouch for everybody, so that only the name makes the difference.
+            let text = "needs database.sslrootcert with an authority of your own: set that, or \
+                        database.sslmode = \"verify-full\"";
+            reader.problem(MODE, text);
+            return None;
+        }
+        (SslMode::Disable | SslMode::Allow | SslMode::Prefer, Some(_)) => {
+            let text = "has no effect unless database.sslmode is verify-full or verify-ca: set \
+                        that, or remove this";
+            reader.problem(ROOT, text);
+            return None;
+        }
+        (SslMode::Disable | SslMode::Allow | SslMode::Prefer, None) => Trust::Anyone,
+    };
+    let tls = Tls::new(trust, identity?);
+    Some(match mode {
+        SslMode::Disable => {
+            let keys = ["database.sslcert", "database.sslkey"];
+            let text = "has no effect while database.sslmode is disable: remove it";
+            return unused(reader, &keys, text).then_some(Encryption::Never);
+        }
+        SslMode::Allow => Encryption::IfDemanded(tls),
+        SslMode::Prefer => Encryption::IfOffered(tls),
+        SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull => Encryption::Always(tls),
+    })
+}
+
+enum Root {
+    System,
+    Own(Authorities),
+}
+
+/// What the file named by `key` holds; `Some(None)` where it is not set.
+fn file<T>(
+    reader: &mut Reader,
+    key: &str,
+    read: impl FnOnce(&Path) -> Result<T, MaterialError>,
+) -> Option<Option<T>> {
+    let is_set = reader.is_set(key);
+    let Some(path) = reader.optional_text(key) else {
+        return (!is_set).then_some(None);
+    };
+    match read(Path::new(&path)) {
+        Ok(content) => Some(Some(content)),
+        Err(error) => {
+            reader.problem(key, &format!("names {path}, and: {error}"));
+            None
+        }
+    }
+}
+
+/// A certificate and its key, of which there are both or none.
+fn identity(reader: &mut Reader, certificate: &str, key: &str) -> Option<Option<Identity>> {
+    for (one, other) in [(certificate, key), (key, certificate)] {
+        if reader.is_set(one) && !reader.is_set(other) {
+            reader.problem(one, &format!("needs {other} too"));
+        }
+    }
+    let chain = file(reader, certificate, Chain::from_file);
+    let key_path = file(reader, key, |path| Ok(PathBuf::from(path)))?;
+    match (chain?, key_path) {
+        (Some(chain), Some(path)) => file(reader, key, |_| Identity::new(chain, &path)),
+        (None, None) => Some(None),
+        _ => None,
+    }
+}
+
+/// Notes each of `keys` that is set; true if none is.
+fn unused(reader: &mut Reader, keys: &[&str], text: &str) -> bool {
+    let set: Vec<_> = keys.iter().filter(|key| reader.is_set(key)).collect();
+    for key in &set {
+        reader.problem(key, text);
+    }
+    set.is_empty()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,116 @@
+use std::fs;
+
+use testbed::Authority;
+
+use crate::config::{Flag, Sources, load};
+
+fn sources(settings: &[(&str, &str)]) -> Sources {
+    let variable = |(key, value): &(&str, &str)| {
+        (format!("VENDAS_{}", key.replace('.', "__").to_uppercase()), (*value).to_owned())
+    };
+    Sources { environment: settings.iter().map(variable).collect(), ..Sources::default() }
+}
+
+fn problems(settings: &[(&str, &str)]) -> String {
+    load(&sources(settings)).unwrap_err().to_string()
+}
+
+#[test]
+fn settings_that_would_look_safe_and_not_be_so_are_problems() {
+    let authority = Authority::new("a").unwrap();
+    let file = authority.file().display().to_string();
+    for (settings, expected) in [
+        (
+            vec![("kafka.tls.ca_file", file.as_str())],
+            "kafka.tls.ca_file needs kafka.tls.enabled = true",
+        ),
+        (vec![("kafka.sasl.user", "a")], "kafka.sasl.user needs kafka.sasl.mechanism"),
+        (vec![("kafka.sasl.password", "s3cret")], "kafka.sasl.password needs kafka.sasl.mechanism"),
+        (
+            vec![("kafka.sasl.mechanism", "PLAIN"), ("kafka.sasl.user", "a")],
+            "kafka.sasl.mechanism needs kafka.sasl.password or kafka.sasl.password_file",
+        ),
+        (vec![("kafka.sasl.mechanism", "PLAIN")], "kafka.sasl.mechanism needs kafka.sasl.user"),
+        (vec![("kafka.sasl.mechanism", "GSSAPI")], "must be \"PLAIN\" or \"SCRAM-SHA-256\""),
+        (vec![("database.sslrootcert", &file)], "database.sslrootcert has no effect unless"),
+        (vec![("database.sslmode", "verify-ca")], "database.sslmode needs database.sslrootcert"),
+        (
+            vec![("database.sslmode", "verify-ca"), ("database.sslrootcert", "system")],
+            "database.sslmode needs database.sslrootcert",
+        ),
+        (
+            vec![("database.sslmode", "require"), ("database.sslrootcert", "system")],
+            "database.sslmode needs database.sslrootcert",
+        ),
+    ] {
+        let found = problems(&settings);
+        assert!(found.contains(expected), "no {expected:?} in {found}");
+        assert!(!found.contains("s3cret"), "{found}");
+    }
+}
+
+#[test]
+fn files_that_do_not_serve_are_problems_that_quote_none_of_them() {
+    let authority = Authority::new("a").unwrap();
+    let (one, other) = (authority.client("one").unwrap(), authority.client("other").unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, content: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, content).unwrap();
+        path.display().to_string()
+    };
+    let encrypted = write("encrypted", &one.key.replace("PRIVATE", "ENCRYPTED PRIVATE"));
+    let damaged = write("damaged", &one.key.replace("-----END", "-END"));
+    let [certificate, key, others_key] = [&one.certificate_file, &one.key_file, &other.key_file]
+        .map(|path| path.display().to_string());
+    let tls = |file: &'static str, path: &str| {
+        vec![("kafka.tls.enabled", "true".to_owned()), (file, path.to_owned())]
+    };
+    let pair = |certificate: &str, key: &str| {
+        vec![("database.sslcert", certificate.to_owned()), ("database.sslkey", key.to_owned())]
+    };
+    for (settings, expected) in [
+        (
+            tls("kafka.tls.ca_file", "/no/such"),
+            "kafka.tls.ca_file names /no/such, and: No such file",
+        ),
+        (tls("kafka.tls.ca_file", &key), "it holds no certificate in PEM"),
+        (tls("kafka.tls.ca_file", &damaged), "it holds no certificate in PEM"),
+        (
+            tls("kafka.tls.cert_file", &certificate),
+            "kafka.tls.cert_file needs kafka.tls.key_file too",
+        ),
+        (tls("kafka.tls.key_file", &key), "kafka.tls.key_file needs kafka.tls.cert_file too"),
+        (pair(&certificate, &others_key), "this key and the certificate make no pair"),
+        (pair(&certificate, &certificate), "database.sslkey names"),
+        (pair(&certificate, &encrypted), "or an encrypted one, which `openssl pkey` decrypts"),
+        (pair(&certificate, &damaged), "it holds no private key in PEM"),
+        (pair(&key, &key), "database.sslcert names"),
+    ] {
+        let settings: Vec<_> = settings.iter().map(|(key, value)| (*key, value.as_str())).collect();
+        let found = problems(&settings);
+        assert!(found.contains(expected), "no {expected:?} in {found}");
+        let secret = one.key.lines().nth(1).unwrap();
+        assert!(!found.contains(secret), "{found}");
+    }
+    let fitting = pair(&certificate, &key);
+    let fitting: Vec<_> = fitting.iter().map(|(key, value)| (*key, value.as_str())).collect();
+    load(&sources(&fitting)).unwrap();
+}
+
+#[test]
+fn a_password_among_the_arguments_is_refused_and_not_repeated() {
+    for key in ["database.password", "kafka.sasl.password"] {
+        let mut sources = Sources::default();
+        sources.flags.push(Flag {
+            name: format!("--set {key}"),
+            key: key.to_owned(),
+            value: "s3cret".to_owned(),
+        });
+        let found = load(&sources).unwrap_err().to_string();
+        let expected = format!("--set {key}: {key} must not stand among the arguments");
+        assert!(found.contains(&expected), "{found}");
+        assert!(found.contains(&format!("use {key}_file or VENDAS_")), "{found}");
+        assert!(!found.contains("s3cret"), "{found}");
+    }
+}

@@ -1,0 +1,149 @@
+//! How brokers let us in: over which transport, and as whom.
+
+use std::{fmt, sync::Arc};
+
+use rustls::pki_types::ServerName;
+use secrecy::SecretString;
+use tokio::net::TcpStream;
+use tokio_rustls::{TlsConnector, client::TlsStream};
+use tokio_util::either::Either;
+
+use super::connection::CallError;
+use crate::tls::{Fault, Remedies, Tls};
+
+/// What every connection has to go through before the first request.
+#[derive(Clone, Debug, Default)]
+pub struct Security {
+    /// Without it everything travels in the clear.
+    pub tls: Option<Tls>,
+    /// Without it brokers know us by our certificate, if we have one, or not at all.
+    pub sasl: Option<Sasl>,
+}
+
+/// A name and the proof of it.
+#[derive(Clone, Debug)]
+pub struct Sasl {
+    /// How it is proved.
+    pub mechanism: Mechanism,
+    /// The name.
+    pub user: String,
+    /// Never printed.
+    pub password: SecretString,
+}
+
+/// How a password is proved to a broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mechanism {
+    /// By sending it (RFC 4616).
+    Plain,
+    /// By knowing it (RFC 7677).
+    ScramSha256,
+    /// By knowing it (RFC 5802 with SHA-512).
+    ScramSha512,
+}
+
+impl Mechanism {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Plain, Self::ScramSha256, Self::ScramSha512];
+
+    /// As it is registered with IANA.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "PLAIN",
+            Self::ScramSha256 => "SCRAM-SHA-256",
+            Self::ScramSha512 => "SCRAM-SHA-512",
+        }
+    }
+}
+
+impl fmt::Display for Mechanism {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// `over TLS, as "app" by SCRAM-SHA-512`
+impl fmt::Display for Security {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match &self.tls {
+            Some(tls) if tls.has_identity() => "over TLS with a client certificate",
+            Some(_) => "over TLS",
+            None => "without TLS",
+        })?;
+        if let Some(Sasl { mechanism, user, .. }) = &self.sasl {
+            write!(f, ", as {user:?} by {mechanism}")?;
+            if self.tls.is_none() && *mechanism == Mechanism::Plain {
+                f.write_str(", which sends the password in the clear")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Who opens connections: what brokers are told before they are asked.
+#[derive(Debug)]
+pub(super) struct Access {
+    pub(super) client_id: Arc<str>,
+    pub(super) security: Security,
+}
+
+/// A connection's bytes, as they are or encrypted.
+pub(super) type Stream = Either<TcpStream, Box<TlsStream<TcpStream>>>;
+
+const REMEDIES: Remedies = Remedies {
+    authorities: "kafka.tls.ca_file",
+    certificate: "kafka.tls.cert_file",
+    host: "kafka.brokers and the broker's advertised.listeners",
+    without: "kafka.tls.enabled = false",
+};
+
+impl Access {
+    /// Speaks TLS on `stream`, if that is to be done; `address` is `host:port`.
+    pub(super) async fn secure(
+        &self,
+        stream: TcpStream,
+        address: &str,
+    ) -> Result<Stream, CallError> {
+        let Some(tls) = &self.security.tls else {
+            return Ok(Either::Left(stream));
+        };
+        let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let host = ServerName::try_from(host).map_err(|_| {
+            CallError::Denied("has a name that no certificate can be for".to_owned())
+        })?;
+        let connector = TlsConnector::from(Arc::clone(tls.config()));
+        match connector.connect(host, stream).await {
+            Ok(stream) => Ok(Either::Right(Box::new(stream))),
+            Err(error) => Err(self.fault(&error).unwrap_or_else(|| {
+                CallError::Broken(format!(
+                    "broke off amid the TLS handshake ({error}): if that port has no TLS, set {}",
+                    REMEDIES.without
+                ))
+            })),
+        }
+    }
+
+    /// What TLS has to do with `error`, if anything.
+    pub(super) fn fault(&self, error: &(dyn std::error::Error + 'static)) -> Option<CallError> {
+        let has_identity = self.security.tls.as_ref().is_some_and(Tls::has_identity);
+        let fault = Fault::behind(error, has_identity, &REMEDIES)?;
+        Some(if fault.passes {
+            CallError::Broken(fault.text)
+        } else {
+            CallError::Denied(fault.text)
+        })
+    }
+
+    /// What may be amiss where a broker closes a connection that is new.
+    pub(super) fn suspicion(&self) -> &'static str {
+        match &self.security {
+            Security { tls: None, .. } => "if that port expects TLS, set kafka.tls.enabled = true",
+            Security { tls: Some(tls), .. } if !tls.has_identity() => {
+                "if it asks for a client certificate, set kafka.tls.cert_file and kafka.tls.key_file"
+            }
+            Security { .. } => "its log says why",
+        }
+    }
+}

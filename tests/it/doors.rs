@@ -1,0 +1,165 @@
+//! Locked doors: a Kafka and a PostgreSQL that let in whom they know, and whom vendas has to know.
+
+mod kafka;
+mod postgres;
+
+use testbed::{
+    Authority, Certificate, Ended, Kafka, KafkaOptions, Postgres, PostgresOptions, Result,
+    VendasCommand, ensure, free_port,
+};
+use tokio::{net::TcpListener, sync::OnceCell};
+
+use crate::shop::{DEADLINE, VENDAS};
+
+/// Every user's password.
+const PASSWORD: &str = "0pen-sesame";
+/// Nobody's.
+const WRONG_PASSWORD: &str = "abracadabra";
+
+/// Listeners: a name, its protocol, who its certificate is for, and what else it wants.
+const LISTENERS: [(&str, &str, &str, &str); 7] = [
+    ("SEALED", "SSL", "localhost", ""),
+    ("MUTUAL", "SSL", "localhost", "ssl.client.auth=required"),
+    ("EXPIRED", "SSL", "localhost", ""),
+    ("ELSEWHERE", "SSL", "elsewhere.example", ""),
+    (
+        "SECURED",
+        "SASL_SSL",
+        "localhost",
+        "sasl.enabled.mechanisms=SCRAM-SHA-256,SCRAM-SHA-512,PLAIN",
+    ),
+    ("GUARDED", "SASL_PLAINTEXT", "localhost", ""),
+    // It forgets who was let in after a second.
+    ("FORGETFUL", "SASL_PLAINTEXT", "localhost", "scram-sha-512.connections.max.reauth.ms=1000"),
+];
+
+struct Doors {
+    kafka: Kafka,
+    ports: Vec<(&'static str, u16)>,
+    postgres: Postgres,
+    authority: Authority,
+    /// Another authority, of the same name.
+    stranger: Authority,
+    client: Certificate,
+    strangers_client: Certificate,
+}
+
+impl Doors {
+    /// Shared by the tests of this process.
+    async fn open() -> Result<&'static Self> {
+        static DOORS: OnceCell<Doors> = OnceCell::const_new();
+        DOORS.get_or_try_init(Self::start).await
+    }
+
+    async fn start() -> Result<Self> {
+        let (authority, stranger) = (Authority::new("shop")?, Authority::new("shop")?);
+        let mut ports = Vec::new();
+        let mut options = KafkaOptions::default();
+        for (name, protocol, host, more) in LISTENERS {
+            let port = free_port()?;
+            ports.push((name, port));
+            let certificate = match name {
+                "EXPIRED" => authority.expired_server(host)?,
+                _ => authority.server(host)?,
+            };
+            let key = |key: &str| format!("listener.name.{}.{key}", name.to_lowercase());
+            let scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;";
+            let plain = format!(
+                "org.apache.kafka.common.security.plain.PlainLoginModule required \
+                 user_carol=\"{PASSWORD}\";"
+            );
+            options = options
+                .door(name, protocol, port)
+                .property(&key("ssl.keystore.type"), "PEM")
+                .property(&key("ssl.keystore.location"), &certificate.both_file.to_string_lossy())
+                .property(&key("ssl.truststore.type"), "PEM")
+                .property(&key("ssl.truststore.location"), &authority.file().to_string_lossy())
+                .property(&key("scram-sha-256.sasl.jaas.config"), scram)
+                .property(&key("scram-sha-512.sasl.jaas.config"), scram)
+                .property(&key("plain.sasl.jaas.config"), &plain);
+            options = options.property(&key("sasl.enabled.mechanisms"), "SCRAM-SHA-512");
+            if let Some((name, value)) = more.split_once('=') {
+                options = options.property(&key(name), value);
+            }
+        }
+        let certificate = authority.server("localhost")?;
+        let postgres = PostgresOptions::default()
+            .file("server.pem", &certificate.certificate)
+            .file("server.key", &certificate.key)
+            .file("ca.pem", authority.pem())
+            .file(
+                "hba.conf",
+                "host      all postgres  127.0.0.1/32 scram-sha-256\n\
+                 hostssl   all sealed    127.0.0.1/32 scram-sha-256\n\
+                 hostnossl all plain     127.0.0.1/32 scram-sha-256\n\
+                 hostssl   all certified 127.0.0.1/32 cert\n",
+            )
+            .setting("hba_file", "hba.conf")
+            .setting("ssl", "on")
+            .setting("ssl_cert_file", "../server.pem")
+            .setting("ssl_key_file", "../server.key")
+            .setting("ssl_ca_file", "../ca.pem");
+        let (kafka, postgres) = tokio::try_join!(options.start(), postgres.start())?;
+        tokio::try_join!(
+            set_password(&kafka, "SCRAM-SHA-256", "bob", PASSWORD),
+            set_password(&kafka, "SCRAM-SHA-512", "alice", PASSWORD),
+        )?;
+        for role in ["sealed", "plain", "certified"] {
+            let sql = format!("CREATE ROLE {role} SUPERUSER LOGIN PASSWORD '{PASSWORD}'");
+            postgres.postgres().execute(&sql).await?;
+        }
+        let (client, strangers_client) =
+            (authority.client("certified")?, stranger.client("certified")?);
+        Ok(Self { kafka, ports, postgres, authority, stranger, client, strangers_client })
+    }
+
+    /// The program with a topic and a database that lie behind doors without a lock.
+    async fn vendas(&self, topic: &str) -> Result<VendasCommand> {
+        let database = self.postgres.database().await?;
+        Ok(VendasCommand::new(VENDAS).kafka(&self.kafka, &[topic]).database(&database))
+    }
+
+    fn kafka_at(&self, name: &str) -> String {
+        let port = self.ports.iter().find(|(door, _)| *door == name).map(|(_, port)| *port);
+        format!("localhost:{}", port.unwrap_or_default())
+    }
+}
+
+/// Brokers keep a user's passwords apart by mechanism.
+async fn set_password(kafka: &Kafka, mechanism: &str, user: &str, password: &str) -> Result<()> {
+    let config = format!("{mechanism}=[password={password}]");
+    let args =
+        ["--alter", "--add-config", &config, "--entity-type", "users", "--entity-name", user];
+    kafka.tool("kafka.admin.ConfigCommand", &args, b"").await.map(drop)
+}
+
+/// The program with more settings: keys without the prefix, and values.
+fn with(command: &VendasCommand, settings: &[(&str, String)]) -> VendasCommand {
+    settings.iter().fold(command.clone(), |command, (key, value)| {
+        command.env(format!("VENDAS_{}", key.replace('.', "__").to_uppercase()), value)
+    })
+}
+
+/// Runs it with the most talkative log, which holds no password all the same.
+async fn run(command: &VendasCommand, args: &[&str], code: i32) -> Result<Ended> {
+    let command = command.clone().env("VENDAS_LOG__LEVEL", "trace").args(args.iter().copied());
+    let ended = command.run(DEADLINE).await?;
+    for secret in [PASSWORD, WRONG_PASSWORD, "PRIVATE KEY"] {
+        let told = ended.stdout.contains(secret) || ended.stderr.contains(secret);
+        ensure!(!told, "a secret is told: {}", ended.state());
+    }
+    ended.expect_code(code)
+}
+
+/// A place where every connection is taken and nothing is ever answered.
+async fn silence() -> Result<(String, u16)> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let port = listener.local_addr()?.port();
+    tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            held.push(stream);
+        }
+    });
+    Ok((format!("localhost:{port}"), port))
+}

@@ -1,0 +1,188 @@
+//! What vendas must be allowed to do, and that it does without the rest.
+
+use testbed::{Context, Database, Ended, Result, Signal, VendasCommand, ensure, eventually};
+
+use crate::shop::{DEADLINE, Shop, numbered};
+
+const README: &str = include_str!("../../README.md");
+
+/// The README's two roles, with names of a test's own, since roles belong to the server.
+struct Roles {
+    shop: Shop,
+    owner: Database,
+    app: Database,
+}
+
+/// One of the README's privileges.
+#[derive(Debug)]
+struct Privilege {
+    name: String,
+    /// A table, or `SCHEMA shop`.
+    on: String,
+}
+
+impl Roles {
+    async fn open() -> Result<Self> {
+        let shop = Shop::open(1).await?;
+        let role = |name: &str| format!("{name}_of_{}", shop.database.name());
+        let owner = shop.database.as_user(&role("shop_owner"), "0wner");
+        let app = shop.database.as_user(&role("app"), "4pp");
+        let roles = Self { shop, owner, app };
+        let mut made = roles.named(&statements("CREATE "));
+        for database in [&roles.owner, &roles.app] {
+            made = made.replacen('…', database.password(), 1);
+        }
+        roles.shop.database.execute(&made).await?;
+        Ok(roles)
+    }
+
+    fn named(&self, sql: &str) -> String {
+        sql.replace("shop_owner", self.owner.user())
+            .replace(" app ", &format!(" {} ", self.app.user()))
+            .replace(" app;", &format!(" {};", self.app.user()))
+    }
+
+    fn vendas(&self, as_whom: &Database, args: &[&str]) -> VendasCommand {
+        self.shop.vendas(args).database(as_whom).env("VENDAS_DATABASE__SCHEMA", "shop")
+    }
+
+    async fn run(&self, args: &[&str], code: i32) -> Result<Ended> {
+        self.vendas(&self.app, args).run(DEADLINE).await?.expect_code(code)
+    }
+
+    /// Gives or takes one.
+    async fn set(&self, what: &str, privilege: &Privilege, to_or_from: &str) -> Result<()> {
+        let Privilege { name, on } = privilege;
+        let sql = format!("{what} {name} ON {on} {to_or_from} {}", self.app.user());
+        self.owner.execute(&sql).await
+    }
+}
+
+/// The README's SQL lines that start so.
+fn statements(start: &str) -> String {
+    README.lines().filter(|line| line.starts_with(start)).collect::<Vec<_>>().join(" ")
+}
+
+/// `GRANT a, b ON x, y TO app;` is four.
+fn privileges() -> Result<Vec<Privilege>> {
+    let mut all = Vec::new();
+    for line in README.lines() {
+        let Some(grant) = line.strip_prefix("GRANT ") else { continue };
+        let grant = grant.strip_suffix(" TO app;").with_context(|| line.to_owned())?;
+        let (names, objects) = grant.split_once(" ON ").with_context(|| line.to_owned())?;
+        for name in names.split(", ") {
+            let one = |on: &str| Privilege { name: name.to_owned(), on: on.to_owned() };
+            all.extend(objects.split(", ").map(one));
+        }
+    }
+    Ok(all)
+}
+
+#[tokio::test]
+async fn the_grants_of_the_readme_are_enough_and_each_is_necessary() -> Result<()> {
+    let roles = Roles::open().await?;
+    let stated = r#"{"id_ordem": "a", "valor_total": 2, "itens": [{"produto": "p", "qty": 1}]}"#;
+    let orders = [&numbered(1), stated, "rubbish", &numbered(1), stated];
+    roles.shop.send(0, &orders).await?;
+
+    // Who works makes no tables.
+    let refused = roles.run(&["run", "--until-end"], 1).await?;
+    ensure!(refused.stderr.contains("missing: run `vendas schema --apply`"), "{}", refused.stderr);
+    roles.vendas(&roles.owner, &["schema", "--apply"]).run(DEADLINE).await?.expect_code(0)?;
+    let refused = roles.run(&["run", "--until-end"], 1).await?;
+    ensure!(refused.stderr.contains("lacks USAGE: GRANT USAGE ON SCHEMA"), "{}", refused.stderr);
+
+    roles.owner.execute(&roles.named(&statements("GRANT "))).await?;
+    let everything: [&[&str]; 6] = [
+        &["check"],
+        &["run", "--until-end"],
+        &["report"],
+        &["verify"],
+        &["offsets", "show"],
+        &["offsets", "reset", "--to", "earliest", "--because", "a test", "--yes"],
+    ];
+    for args in everything {
+        roles.run(args, 0).await?;
+    }
+    roles.run(&["run", "--until-end"], 0).await?;
+    let counts = "SELECT (SELECT count(*) FROM shop.sales), (SELECT count(*) FROM shop.orders), \
+                  (SELECT count(*) FROM shop.dead_letters)";
+    ensure!(roles.shop.rows(counts).await? == ["1|1|1"], "{:?}", roles.shop.rows(counts).await?);
+
+    let privileges = privileges()?;
+    ensure!(privileges.len() == 17, "{privileges:?}");
+    for privilege in privileges {
+        roles.set("REVOKE", &privilege, "FROM").await?;
+        let checked = roles.run(&["check"], 1).await?;
+        let lacks = format!("lacks {}: GRANT {}", privilege.name, privilege.name);
+        let table = privilege.on.rsplit(['.', ' ']).next().unwrap_or_default();
+        let line = checked.stdout.lines().find(|line| line.contains(&lacks));
+        ensure!(line.is_some_and(|line| line.contains(table)), "{privilege:?}: {}", checked.stdout);
+        let refused = roles.run(&["run", "--until-end"], 1).await?;
+        ensure!(refused.stderr.contains(&lacks), "{privilege:?}: {}", refused.stderr);
+        roles.set("GRANT", &privilege, "TO").await?;
+    }
+    roles.run(&["check"], 0).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_right_that_is_taken_away_amid_the_work_is_waited_for() -> Result<()> {
+    let roles = Roles::open().await?;
+    roles.vendas(&roles.owner, &["schema", "--apply"]).run(DEADLINE).await?.expect_code(0)?;
+    roles.owner.execute(&roles.named(&statements("GRANT "))).await?;
+    let work = roles.vendas(&roles.app, &["run"]).start()?;
+    let mut records = 0;
+    eventually("a line that it works", DEADLINE, async || {
+        let log = work.stderr()?;
+        ensure!(log.contains("working"), "{log}");
+        Ok(())
+    })
+    .await?;
+    for privilege in privileges()? {
+        // What is needed at the start alone, or by the report.
+        let Privilege { name, on } = &privilege;
+        let is_written =
+            ["sales", "orders", "dead_letters"].iter().any(|table| on.ends_with(table));
+        if !is_written && (!on.ends_with("partitions") || name == "INSERT") {
+            continue;
+        }
+        roles.set("REVOKE", &privilege, "FROM").await?;
+        let stated = r#"{"id_ordem": "a", "valor_total": 2}"#;
+        roles.shop.send(0, &[&numbered(records), stated, "rubbish"]).await?;
+        records += 3;
+        let pauses = |log: &str| log.matches("paused until this is put right").count();
+        let goings_on = |log: &str| log.matches("going on").count();
+        eventually("a word about it", DEADLINE, async || {
+            let log = work.stderr()?;
+            ensure!(pauses(&log) == goings_on(&log) + 1, "{privilege:?}: {log}");
+            Ok(())
+        })
+        .await?;
+        roles.set("GRANT", &privilege, "TO").await?;
+        eventually("all records", DEADLINE, async || {
+            let next = roles.shop.rows("SELECT next_offset FROM shop.partitions").await?;
+            ensure!(next == [records.to_string()], "{privilege:?}: {next:?}, {}", work.state());
+            let log = work.stderr()?;
+            ensure!(pauses(&log) == goings_on(&log), "{privilege:?}: {log}");
+            Ok(())
+        })
+        .await?;
+    }
+    ensure!(records == 36, "{records} records");
+    work.signal(Signal::TERM)?;
+    work.wait_exit(DEADLINE).await?.expect_code(0).map(drop)
+}
+
+#[tokio::test]
+async fn nothing_is_written_to_the_disk() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    shop.send_numbers(0, 1..=500).await?;
+    for args in
+        [&["run", "--until-end"][..], &["report"], &["verify"], &["offsets", "show"], &["check"]]
+    {
+        shop.vendas(args).confined().run(DEADLINE).await?.expect_code(0)?;
+    }
+    ensure!(shop.database.count("sales").await? == 500, "not all sales are there");
+    Ok(())
+}
