@@ -20,7 +20,7 @@ const KAFKA_TIMEOUT: Duration = Duration::from_millis(1000);
 /// The longest that a broker lets a fetch wait, which is added to its deadline.
 const LONG_POLL: Duration = Duration::from_millis(500);
 /// A busy machine may run late.
-const SLACK: Duration = Duration::from_secs(3);
+const SLACK: Duration = Duration::from_secs(5);
 
 const LOST: &str = "paused, will go on by itself";
 
