@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use testbed::{
-    Context, KafkaOptions, PostgresOptions, Record, Result, Signal, Testbed, Vendas, VendasCommand,
-    ensure, eventually,
+    Context, KafkaOptions, Pgbouncer, PostgresOptions, Record, Result, Signal, Testbed, Vendas,
+    VendasCommand, ensure, eventually,
 };
 
 use crate::{
@@ -47,11 +47,29 @@ async fn shared_out(show: &VendasCommand, expected: &[usize], watched: &[&Vendas
 
 #[tokio::test]
 async fn instances_come_and_go_and_each_record_counts_once() -> Result<()> {
+    let stage = Stage::wide(Testbed::shared().await?.database().await?, 6, 21, 260).await?;
+    come_and_go(stage, |command| command).await
+}
+
+#[tokio::test]
+async fn behind_pgbouncer_they_do_so_too() -> Result<()> {
+    let stage = Stage::wide(Testbed::shared().await?.database().await?, 6, 23, 260).await?;
+    let bouncer = Pgbouncer::start(&stage.database, 4).await?;
+    let behind = |command: VendasCommand| {
+        let command = command.database(bouncer.database());
+        command.env("VENDAS_DATABASE__PREPARED_STATEMENTS", "false")
+    };
+    come_and_go(stage, behind).await
+}
+
+async fn come_and_go(
+    stage: Stage<'_>,
+    reaching: impl Fn(VendasCommand) -> VendasCommand,
+) -> Result<()> {
     let bed = Testbed::shared().await?;
-    let stage = Stage::wide(bed.database().await?, 6, 21, 260).await?;
     let group = format!("group-{}", stage.database.name());
-    let run = in_group(stage.vendas(["run"]), &group);
-    let show = in_group(stage.vendas(["offsets", "show", "--format", "json"]), &group);
+    let run = in_group(reaching(stage.vendas(["run"])), &group);
+    let show = in_group(reaching(stage.vendas(["offsets", "show", "--format", "json"])), &group);
     let progress = stage.progress().await?;
 
     let one = run.start()?;
