@@ -21,8 +21,8 @@ pub enum Outcome<'a> {
 
 /// Replays the open letters that `filter` means, in the order in which they failed, so that of
 /// several versions of an order the last one wins; with `force` also those that are superseded, and
-/// those that were discarded if `filter` names them. Letters that somebody else settles meanwhile are left out. `tell` hears what
-/// became of each, once that is durable.
+/// those that were discarded if `filter` names them. Letters that somebody else settles meanwhile
+/// are left out. `tell` hears what became of each, once that is durable.
 ///
 /// `filter` has to have an end in time, or else there may be none: records that come meanwhile can
 /// be dead letters too.

@@ -48,8 +48,9 @@ impl fmt::Debug for Record {
 
 /// Consecutive records of one partition, and the span of offsets that they account for.
 ///
-/// Only the reader makes one (and tests do). The span also covers what is no record to us: transaction markers,
-/// records of aborted transactions and the gaps that compaction leaves; so a batch may be empty.
+/// Only the reader makes one (and tests do). The span also covers what is no record to us:
+/// transaction markers, records of aborted transactions and the gaps that compaction leaves; so a
+/// batch may be empty.
 #[derive(Debug)]
 pub struct Batch {
     span: Span,

@@ -223,7 +223,8 @@ impl Shared {
 const REBALANCE_MARGIN: Duration = Duration::from_secs(5);
 
 /// Works the configured topics, or those of their partitions that are this instance's, until
-/// `until`, or until `stop` is cancelled; then finishes what is in flight, for as long as `pipeline.shutdown_timeout` allows.
+/// `until`, or until `stop` is cancelled; then finishes what is in flight, for as long as
+/// `pipeline.shutdown_timeout` allows.
 ///
 /// While Kafka or PostgreSQL is out of reach it waits.
 ///

@@ -97,8 +97,8 @@ impl<'k> Load<'k> {
         try_join!(sending, playing).map(|((), played)| played)
     }
 
-    /// Waits until all records of the rounds so far have come in and are accounted for. What it took is measured here, since a
-    /// later crash may take it back.
+    /// Waits until all records of the rounds so far have come in and are accounted for. What it
+    /// took is measured here, since a later crash may take it back.
     pub(super) async fn caught_up(&self, vendas: &Vendas) -> Result<()> {
         let records = self.rounds.get() * SHARE * LANES;
         self.stage.progress().await?.reach(records, vendas).await?;

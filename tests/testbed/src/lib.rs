@@ -4,7 +4,8 @@
 //! listen at free ports of the loopback address, keep their data in a temporary folder, and can be
 //! stopped, killed, frozen and restarted at the same place with the same data. [`VendasCommand`]
 //! runs the built program against them, and [`eventually`] waits for what shall come of it.
-//! [`Proxy`] stands between the two and does what networks do. [`Librdkafka`] writes and reads topics as the rest of the world does.
+//! [`Proxy`] stands between the two and does what networks do. [`Librdkafka`] writes and reads
+//! topics as the rest of the world does.
 //!
 //! **Invariant:** nothing outlives the process that started it, not even where that is killed: a
 //! guard process sees to it.
