@@ -202,6 +202,7 @@ fn kafka_settings(reader: &mut Reader) -> Option<kafka::Settings> {
     let security = security::kafka(reader);
     let client_id = reader.text("kafka.client_id", "vendas");
     let fetch_max_bytes = reader.integer("kafka.fetch_max_bytes", MIB, KIB..=100 * MIB);
+    let buffer_bytes = reader.integer("kafka.buffer_bytes", 128 * MIB, MIB..=1024 * 1024 * MIB);
     let read_ahead = reader.integer("kafka.read_ahead", 2, 1..=64);
     let max_decompressed_bytes =
         reader.integer("kafka.max_decompressed_bytes", 128 * MIB, MIB..=1024 * MIB);
@@ -211,6 +212,7 @@ fn kafka_settings(reader: &mut Reader) -> Option<kafka::Settings> {
         security: security?,
         client_id: client_id?,
         fetch_max_bytes: fetch_max_bytes?,
+        buffer_bytes: buffer_bytes?,
         read_ahead: read_ahead?,
         max_decompressed_bytes: max_decompressed_bytes?,
         timeout: timeout?,

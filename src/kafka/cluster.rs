@@ -29,6 +29,7 @@ use super::{
     bridge::Api,
     connection::{CallError, Connection},
     fetcher::Fetchers,
+    memory::Memory,
     trouble::Troubles,
 };
 
@@ -67,6 +68,7 @@ pub(super) struct Cluster {
     pub(super) access: Arc<Access>,
     pub(super) fetchers: Fetchers,
     pub(super) troubles: Arc<Troubles>,
+    pub(super) memory: Arc<Memory>,
     connections: Mutex<HashMap<String, Slot<Arc<Connection>>>>,
     topics: Mutex<HashMap<Arc<str>, Slot<Known>>>,
     /// Whom to ask for metadata, the last one that answered first.
@@ -92,6 +94,7 @@ impl Cluster {
             fetchers: Fetchers::new(&settings, Arc::clone(&access)),
             access,
             troubles: Troubles::new(),
+            memory: Memory::new(settings.buffer_bytes),
             connections: Mutex::default(),
             topics: Mutex::default(),
             candidates: Mutex::new(settings.brokers.clone()),

@@ -171,6 +171,9 @@ impl Fetcher {
     }
 
     fn sort_in(&mut self, subscription: Subscription) {
+        if !subscription.account.has_room() {
+            return self.held_back.push(Box::pin(await_room(subscription)));
+        }
         match subscription.feed.clone().try_reserve_owned() {
             Ok(room) => self.ready.push_back(Ready { subscription, room }),
             Err(mpsc::error::TrySendError::Full(_)) => {
@@ -235,6 +238,11 @@ impl Fetcher {
         !self.ready.iter().all(|ready| seen.insert(ready.key()))
     }
 
+    fn partition_bytes(&self, subscription: &Subscription) -> i32 {
+        let share = i32::try_from(subscription.account.fetch_bytes()).unwrap_or(i32::MAX);
+        self.limits.partition_bytes.min(share)
+    }
+
     fn request(&self, max_wait: Duration) -> FetchRequest {
         let mut topics: Vec<FetchTopic> = Vec::new();
         let mut asked = HashSet::new();
@@ -247,7 +255,7 @@ impl Fetcher {
                 .with_current_leader_epoch(subscription.leader_epoch)
                 .with_fetch_offset(subscription.position.next_offset.get())
                 .with_last_fetched_epoch(subscription.position.leader_epoch.unwrap_or(-1))
-                .with_partition_max_bytes(self.limits.partition_bytes);
+                .with_partition_max_bytes(self.partition_bytes(subscription));
             let id = subscription.partition.topic_id;
             match topics.iter_mut().find(|topic| topic.topic_id == id) {
                 Some(topic) => topic.partitions.push(partition),
@@ -269,6 +277,7 @@ impl Fetcher {
     }
 
     fn distribute(&mut self, response: FetchResponse) {
+        let throttled = response.throttle_time_ms > 0;
         let mut answers: HashMap<(Uuid, i32), PartitionData> = HashMap::new();
         for topic in response.responses {
             for answer in topic.partitions {
@@ -286,6 +295,8 @@ impl Fetcher {
             }
             let outcome = match answers.remove(&ready.key()) {
                 Some(data) => ready.take_in(data, total, first),
+                // A broker that throttles us may answer with nothing at all.
+                None if throttled => Ok(None),
                 None => Err(Loss::Connection(format!("{}: no answer for it", self.address))),
             };
             match outcome {

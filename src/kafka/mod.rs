@@ -5,9 +5,10 @@
 //! accounts for. `cluster` knows who leads what; `fetcher` polls, one task a broker for the
 //! `subscription`s of all the partitions it leads; `reader` gets chunks from there and has them
 //! decoded (`decode`, with `header`, `wire` and `compression` below it); `search` finds the way back
-//! when a leader is lost. A [`Producer`] sends. A [`GroupMember`] hears from its `coordinator` which partitions are
-//! its own. All stand on `connection`, which `bridge` makes out of two libraries,
-//! and which `access` and `sasl` get past the brokers' doors.
+//! when a leader is lost, and `memory` knows who may fetch more. A [`Producer`] sends. A
+//! [`GroupMember`] hears from its `coordinator` which partitions are its own. All stand on
+//! `connection`, which `bridge` makes out of two libraries, and which `access` and `sasl` get past
+//! the brokers' doors.
 //!
 //! - **Invariant:** every call has a deadline, and nothing waits for a broker without one.
 //! - **Invariant:** no record batch makes it panic, or allocate beyond [`Settings`].
@@ -25,6 +26,7 @@ mod error;
 mod fetcher;
 mod group;
 mod header;
+mod memory;
 mod offset;
 mod offsets;
 mod produce;
@@ -63,6 +65,9 @@ pub struct Settings {
     pub client_id: String,
     /// Bytes of one partition in one fetch, from 1. A larger record batch still comes whole.
     pub fetch_max_bytes: i32,
+    /// Bytes of fetched records that all partitions together may hold, as they came from the brokers.
+    /// Record batches of more than half a partition's share still come whole.
+    pub buffer_bytes: usize,
     /// Fetched chunks held per partition beside the one in work, from 1.
     pub read_ahead: usize,
     /// Bytes that one record batch may decompress to.
@@ -78,6 +83,7 @@ impl Default for Settings {
             security: Security::default(),
             client_id: "vendas".to_owned(),
             fetch_max_bytes: 1 << 20,
+            buffer_bytes: 128 << 20,
             read_ahead: 2,
             max_decompressed_bytes: 64 << 20,
             timeout: Duration::from_secs(10),

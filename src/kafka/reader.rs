@@ -10,19 +10,25 @@ use super::{
     cluster::Cluster,
     decode::{Decoder, Room},
     header::Fault,
+    memory::Account,
     search::{Found, Search},
     subscription::{Feed, Loss},
     trouble::Trouble,
 };
 
-/// Keys and payloads of one batch together, unless its last record is larger. It bounds what lies in
-/// memory between Kafka and PostgreSQL, and what one statement has to carry.
+/// Keys and payloads of one batch together, unless its last record is larger. It bounds what one
+/// statement has to carry.
 const MAX_BATCH_BYTES: usize = 1 << 20;
+
+/// Several batches are under way between Kafka and PostgreSQL: each may be so small a part of what
+/// its partition may hold.
+const BATCHES_A_SHARE: usize = 16;
 
 /// Reads a partition from a position on. Dropping it ends the subscription.
 pub struct PartitionReader {
     cluster: Arc<Cluster>,
     partition: TopicPartition,
+    account: Arc<Account>,
     /// Where the next batch's span begins.
     next: NextOffset,
     /// Of what lies before `next`.
@@ -45,17 +51,15 @@ enum Source {
 }
 
 impl PartitionReader {
-    pub(super) const fn new(
-        cluster: Arc<Cluster>,
-        partition: TopicPartition,
-        from: Position,
-    ) -> Self {
+    pub(super) fn new(cluster: Arc<Cluster>, partition: TopicPartition, from: Position) -> Self {
+        let account = cluster.memory.open();
         let Position { next_offset: next, leader_epoch } = from;
-        Self { cluster, partition, next, leader_epoch, decoder: None, source: Source::Idle }
+        let (decoder, source) = (None, Source::Idle);
+        Self { cluster, partition, account, next, leader_epoch, decoder, source }
     }
 
-    /// What is there, up to `max_records` (at least 1) or a mebibyte; waits only if nothing is. A
-    /// larger record comes alone or last.
+    /// What is there, up to `max_records` (at least 1) or a mebibyte, less where many partitions
+    /// share the memory; waits only if nothing is. A larger record comes alone or last.
     ///
     /// Its span begins where the one before ended. A batch without records is progress too: over
     /// transaction markers, aborted records or gaps. Cancelling loses nothing. Whatever passes by
@@ -64,7 +68,8 @@ impl PartitionReader {
     /// # Errors
     /// Any [`ReadError`] halts the partition: it is returned again from then on.
     pub async fn next_batch(&mut self, max_records: usize) -> Result<Batch, ReadError> {
-        let mut room = Room { records: max_records.max(1), bytes: MAX_BATCH_BYTES };
+        let bytes = MAX_BATCH_BYTES.min(self.account.share() / BATCHES_A_SHARE);
+        let mut room = Room { records: max_records.max(1), bytes };
         let mut records = Vec::new();
         let mut chunks = 0;
         loop {
@@ -159,6 +164,7 @@ impl PartitionReader {
         let search = Search {
             cluster: Arc::clone(&self.cluster),
             partition: self.partition.clone(),
+            account: Arc::clone(&self.account),
             position: Position { next_offset: position, leader_epoch: self.leader_epoch },
             stale,
             trouble,

@@ -9,6 +9,7 @@ use super::{
     KafkaError, NextOffset, Position, ReadError, TopicPartition,
     cluster::{Cluster, Leader},
     connection::CallError,
+    memory::Account,
     offsets::Bound,
     subscription::{Feed, Loss, Subscription},
     trouble::Trouble,
@@ -31,6 +32,7 @@ pub(super) struct Found {
 pub(super) struct Search {
     pub(super) cluster: Arc<Cluster>,
     pub(super) partition: TopicPartition,
+    pub(super) account: Arc<Account>,
     pub(super) position: Position,
     /// The metadata that is known to be wrong.
     pub(super) stale: Option<u64>,
@@ -158,6 +160,7 @@ impl Search {
         let (sender, feed) = mpsc::channel(self.cluster.settings.read_ahead.max(1));
         let subscription = Subscription {
             partition: self.partition.clone(),
+            account: Arc::clone(&self.account),
             position: self.position,
             leader_epoch: leader.epoch,
             feed: sender,

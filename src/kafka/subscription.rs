@@ -1,5 +1,7 @@
 //! A partition's place at its fetcher: what it asks for, and what becomes of an answer.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use kafka_protocol::{ResponseError, messages::fetch_response::PartitionData};
@@ -10,12 +12,14 @@ use super::{
     NextOffset, Position, TopicPartition,
     decode::{Aborted, Chunk},
     header::scan,
+    memory::Account,
     trouble::Trouble,
 };
 
 /// A partition to fetch from its leader on, and where to.
 pub(super) struct Subscription {
     pub(super) partition: TopicPartition,
+    pub(super) account: Arc<Account>,
     pub(super) position: Position,
     /// Of the leader that is asked.
     pub(super) leader_epoch: i32,
@@ -60,6 +64,10 @@ pub(super) struct Ready {
 pub(super) type Waiting = BoxFuture<'static, Option<Ready>>;
 
 pub(super) async fn await_room(subscription: Subscription) -> Option<Ready> {
+    tokio::select! {
+        () = subscription.account.room() => {}
+        () = subscription.feed.closed() => return None,
+    }
     let room = subscription.feed.clone().reserve_owned().await.ok()?;
     Some(Ready { subscription, room })
 }
@@ -121,9 +129,12 @@ impl Ready {
             leader_epoch: seen.leader_epoch.or(subscription.position.leader_epoch),
         };
         // A slice keeps the whole response in memory. That is worth it for most of one.
+        let mut size = total;
         if bytes.len().saturating_mul(2) < total {
             bytes = Bytes::copy_from_slice(&bytes);
+            size = bytes.len();
         }
+        let bytes = subscription.account.hold(bytes, size);
         let aborted = data.aborted_transactions.unwrap_or_default();
         let aborted = aborted.iter().map(|transaction| Aborted {
             first_offset: transaction.first_offset,
@@ -148,7 +159,10 @@ impl Ready {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kafka::samples::{BatchOf, at};
+    use crate::kafka::{
+        memory::Memory,
+        samples::{BatchOf, at},
+    };
 
     /// What becomes of `bytes` that came for a partition at offset 1.
     async fn outcome(
@@ -159,9 +173,11 @@ mod tests {
         let (feed, _reader) = mpsc::channel(1);
         let partition =
             TopicPartition { topic: "orders".into(), partition: 0, topic_id: Uuid::nil() };
+        let account = Memory::new(1 << 20).open();
         let position = Position { next_offset: at(1), leader_epoch: None };
+        let leader_epoch = 0;
         let subscription =
-            Subscription { partition, position, leader_epoch: 0, feed, trouble: None };
+            Subscription { partition, account, position, leader_epoch, feed, trouble: None };
         let mut ready = await_room(subscription).await.unwrap();
         let data = PartitionData::default().with_records(Some(Bytes::copy_from_slice(bytes)));
         let result = ready.take_in(data, total, first);

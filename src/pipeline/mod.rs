@@ -2,6 +2,7 @@
 //! an orderly end.
 
 mod fold;
+mod letters;
 mod member;
 mod prepare;
 mod retry;
@@ -26,6 +27,7 @@ use crate::{
 };
 
 use fold::fold_now_and_then;
+use letters::Letters;
 use member::Membership;
 use retry::{Stopped, persist};
 use start::Starts;
@@ -188,6 +190,7 @@ struct Shared {
     settings: Pipeline,
     postgres: Outage,
     kafka_outage: Outage,
+    letters: Arc<Letters>,
 }
 
 impl Shared {
@@ -238,11 +241,20 @@ pub async fn run(
         settings: config.pipeline,
         postgres: Outage::new("PostgreSQL"),
         kafka_outage: Outage::new("Kafka"),
+        letters: Arc::default(),
     });
     info!(instance = %shared.store.instance(), "offsets are moved in this name");
     let prepare = || shared.store.prepare_schema(config.apply_schema);
     let tally = match persist(stop, &shared.postgres, prepare).await? {
-        Ok(()) => work(config, until, stop, shared).await?,
+        Ok(()) => {
+            let letters = Arc::clone(&shared.letters);
+            let telling =
+                AbortOnDropHandle::new(tokio::spawn(Arc::clone(&letters).end_intervals()));
+            let worked = work(config, until, stop, shared).await;
+            drop(telling);
+            letters.end_interval();
+            worked?
+        }
         Err(Stopped) => Tally::default(),
     };
     match until {

@@ -20,7 +20,6 @@ use super::{
 use crate::{
     config::{OnDataLoss, OnDeadLetter},
     kafka::{NextOffset, Position, TopicPartition},
-    order::Reason,
     outage::{Gravity, Outage},
     process::ProcessedBatch,
     store::{Committed, PartitionRow, Session, StoreError},
@@ -320,23 +319,7 @@ impl Worker {
         self.shared.postgres.recovered(asked);
         self.trouble.recovered(asked);
         self.pauses.reset();
-        let mut dead_letters = 0;
-        for outcome in batch.outcomes() {
-            if let Err(rejection) = &outcome.result {
-                dead_letters += 1;
-                // The database's own words can quote the row.
-                let detail =
-                    (rejection.reason() != Reason::RejectedByDatabase).then(|| rejection.detail());
-                warn!(
-                    topic = %self.partition.topic,
-                    partition = self.partition.partition,
-                    offset = outcome.record.offset,
-                    reason = rejection.reason().code(),
-                    detail,
-                    "record became a dead letter"
-                );
-            }
-        }
+        let dead_letters = self.shared.letters.tell(batch);
         let records = batch.outcomes().len() as u64;
         self.tally.add(Tally { records, orders: records - dead_letters, dead_letters });
     }

@@ -1,5 +1,7 @@
 //! Against kafka-protocol's own encoder (see `samples`), and bytes that nobody would encode.
 
+mod mutations;
+
 use kafka_protocol::records::Compression;
 use proptest::{collection::vec, option, prelude::*};
 

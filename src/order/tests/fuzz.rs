@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use super::*;
 
 /// What must hold for every payload.
-fn check(payload: &[u8]) -> Result<(), TestCaseError> {
+pub(super) fn check(payload: &[u8]) -> Result<(), TestCaseError> {
     let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(payload).is_ok();
     let is_object = is_json && payload.trim_ascii_start().starts_with(b"{");
     match rules().understand(Some(payload)) {
@@ -21,6 +21,15 @@ fn check(payload: &[u8]) -> Result<(), TestCaseError> {
             }
             let sum: Decimal = order.items().iter().map(|item| item.amount()).sum();
             prop_assert!(sum <= order.total());
+            // Without an item that has no product, nothing is missing from the sum.
+            if items(payload) == Some(order.items().len()) && !order.items().is_empty() {
+                prop_assert_eq!(sum, order.total());
+            }
+            // It holds no more than the payload did.
+            let texts: usize = order.items().iter().map(|item| item.product().len()).sum();
+            prop_assert!(texts + order.id().map_or(0, str::len) <= payload.len());
+            let smallest = r#"{"qty":1}"#.len();
+            prop_assert!(order.items().len() <= payload.len() / smallest);
         }
         Err(rejection) => {
             prop_assert!(!rejection.detail().is_empty());
@@ -34,6 +43,13 @@ fn check(payload: &[u8]) -> Result<(), TestCaseError> {
         }
     }
     Ok(())
+}
+
+/// How many items the payload lists, where serde_json's own values can tell.
+fn items(payload: &[u8]) -> Option<usize> {
+    let value: serde_json::Value = serde_json::from_slice(payload).ok()?;
+    let lists = ["order_items", "items", "produtos_comprados", "itens"];
+    lists.iter().find_map(|name| value.get(name)?.as_array()).map(Vec::len)
 }
 
 fn name() -> impl Strategy<Value = String> {

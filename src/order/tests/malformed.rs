@@ -139,6 +139,156 @@ fn what_is_almost_json_is_not_json() {
 }
 
 #[test]
+fn what_only_looks_like_a_number_is_not_json_wherever_it_stands() {
+    for number in [
+        "01",
+        "-01",
+        "00",
+        "+1",
+        "-",
+        "--1",
+        "-+1",
+        "1.",
+        "-1.",
+        "1.e5",
+        ".5",
+        "-.5",
+        "1e",
+        "1E",
+        "1e+",
+        "1e-",
+        "1e1.5",
+        "1ee2",
+        "1e2e3",
+        "1.2.3",
+        "0x1F",
+        "1_000",
+        "1 000",
+        "１",
+        "1f",
+        "NaN",
+        "-NaN",
+        "Infinity",
+        "-Infinity",
+        "inf",
+        "1/2",
+        "(1)",
+    ] {
+        for json in [
+            format!(r#"{{"order_id":"a","total":1,"x":{number}}}"#),
+            format!(r#"{{"order_id":"a","total":1,"x":[{number}]}}"#),
+            format!(r#"{{"order_id":"a","total":{number}}}"#),
+            format!(r#"{{"order_id":{number},"total":1}}"#),
+            format!(r#"{{"order_number":{number},"total":1}}"#),
+            format!(r#"{{"order_id":"a","items":[{{"qty":{number},"unit_price":1}}]}}"#),
+            format!(r#"{{"order_id":"a","items":[{{"qty":1,"unit_price":{number}}}]}}"#),
+            number.to_owned(),
+        ] {
+            assert_eq!(reason(&json), Reason::NotJson, "{json}");
+        }
+    }
+}
+
+#[test]
+fn what_only_looks_like_text_is_not_json_wherever_it_stands() {
+    for text in [
+        "\"\t\"",
+        "\"\r\"",
+        "\"\u{1f}\"",
+        "\"\u{0}\"",
+        r#""\a""#,
+        r#""\U0041""#,
+        r#""\u""#,
+        r#""\u00""#,
+        r#""\u004""#,
+        r#""\ud800\u""#,
+        r#""\ud800\u00""#,
+        r#""\""#,
+        r#"""#,
+        r#"a""#,
+        "'a'",
+        "`a`",
+        "“a”",
+        "\"a\" \"b\"",
+        "a",
+        r"\u0041",
+        "\"a\"\u{c}",
+        "\"a\"\u{b}",
+        "\u{a0}\"a\"",
+        "\"a\"/**/",
+        "#\n\"a\"",
+        "tru",
+        "TRUE",
+        "nil",
+        "undefined",
+        "",
+        "*",
+        "<a>",
+        "[",
+        "{",
+        "]",
+        "}",
+        "[}",
+        "[\"a\"",
+        "[,]",
+        "[\"a\",,\"b\"]",
+        "[\"a\":1]",
+        "{\"a\"}",
+        "{\"a\":}",
+        "{:1}",
+        "{\"a\"::1}",
+        "{\"a\":1,}",
+        "{\"a\":1,,\"b\":2}",
+        "{\"a\" 1}",
+        "{a:1}",
+        "{}}",
+    ] {
+        for json in [
+            format!(r#"{{"order_id":"a","total":1,"x":{text}}}"#),
+            format!(r#"{{"order_id":{text},"total":1}}"#),
+            format!(r#"{{"order_id":"a","total":1,"sold_at":{text}}}"#),
+            format!(r#"{{"order_id":"a","total":{text}}}"#),
+            format!(r#"{{"order_id":"a","total":1,"items":{text}}}"#),
+            format!(r#"{{"order_id":"a","total":1,"items":[{{"qty":1,"product":{text}}}]}}"#),
+        ] {
+            assert_eq!(reason(&json), Reason::NotJson, "{json:?}");
+        }
+    }
+}
+
+#[test]
+fn bytes_of_other_encodings_are_named_as_such() {
+    let json = "{\"order_id\":\"a\",\"total\":1}";
+    let utf16 =
+        |unit: fn(u16) -> [u8; 2]| -> Vec<u8> { json.encode_utf16().flat_map(unit).collect() };
+    let utf32: Vec<u8> = json.chars().flat_map(|c| u32::from(c).to_be_bytes()).collect();
+    let before = |mark: &[u8], bytes: &[u8]| [mark, bytes].concat();
+    for (payload, expected) in [
+        (utf16(u16::to_le_bytes), Reason::NotJson),
+        (utf16(u16::to_be_bytes), Reason::NotJson),
+        (utf32, Reason::NotJson),
+        (before(b"\xff\xfe", &utf16(u16::to_le_bytes)), Reason::NotUtf8),
+        (before(b"\xfe\xff", &utf16(u16::to_be_bytes)), Reason::NotUtf8),
+        (before(b"\xef\xbb\xbf", json.as_bytes()), Reason::ByteOrderMark),
+        // Half a mark, one at the wrong end, and nothing behind it.
+        (before(b"\xef\xbb", json.as_bytes()), Reason::NotUtf8),
+        (before(json.as_bytes(), b"\xef\xbb\xbf"), Reason::NotJson),
+        (b"\xef\xbb\xbf".to_vec(), Reason::ByteOrderMark),
+        // Overlong, beyond the last character, half a pair, cut off, Latin-1.
+        (b"{\"x\":\"\xc0\xaf\"}".to_vec(), Reason::NotUtf8),
+        (b"{\"x\":\"\xf4\x90\x80\x80\"}".to_vec(), Reason::NotUtf8),
+        (b"{\"x\":\"\xed\xbf\xbf\"}".to_vec(), Reason::NotUtf8),
+        (b"{\"x\":\"\xe2\x82\"}".to_vec(), Reason::NotUtf8),
+        (b"{\"x\":\"a\xe7ai\"}".to_vec(), Reason::NotUtf8),
+        (b" \t\r\n".to_vec(), Reason::NotJson),
+        (b"\0".to_vec(), Reason::NotJson),
+    ] {
+        let rejection = rules().understand(Some(&payload)).unwrap_err();
+        assert_eq!(rejection.reason(), expected, "{payload:?}");
+    }
+}
+
+#[test]
 fn a_duplicate_in_what_is_not_json_is_not_json() {
     assert_eq!(reason(r#"{"order_id":"a","order_id":"b","total":1"#), Reason::NotJson);
 }

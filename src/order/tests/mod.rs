@@ -2,16 +2,22 @@
 
 mod fuzz;
 mod malformed;
+mod mutations;
 mod orders;
 mod worth;
+
+use std::sync::LazyLock;
 
 use jiff::tz::TimeZone;
 
 use super::{Order, Reason, Rejection, Rules, Vocabulary};
 
-fn rules() -> Rules {
-    let shop_timezone = TimeZone::get("America/Sao_Paulo").unwrap();
-    Rules { vocabulary: Vocabulary::default(), shop_timezone }
+fn rules() -> &'static Rules {
+    static RULES: LazyLock<Rules> = LazyLock::new(|| {
+        let shop_timezone = TimeZone::get("America/Sao_Paulo").unwrap();
+        Rules { vocabulary: Vocabulary::default(), shop_timezone }
+    });
+    &RULES
 }
 
 fn understand(json: &str) -> Result<Order, Rejection> {

@@ -53,7 +53,7 @@ fn every_built_in_name_is_understood() {
 #[test]
 fn added_names_are_understood_and_field_names_may_be_escaped() {
     let added = [(super::super::Role::Quantity, "menge".to_owned())];
-    let rules = Rules { vocabulary: Vocabulary::with(added).unwrap(), ..rules() };
+    let rules = Rules { vocabulary: Vocabulary::with(added).unwrap(), ..rules().clone() };
     let json =
         r#"{"\u006frder_id":"a","it\u0065ms":[{"m\u0065nge":2,"value\u005funit":"\u0031.5"}]}"#;
     assert_eq!(rules.understand(Some(json.as_bytes())).unwrap().total().to_string(), "3.00");

@@ -16,6 +16,7 @@ mod certificates;
 mod database;
 mod disk;
 mod eventually;
+pub mod fuzz;
 mod guard;
 mod install;
 mod kafka;
