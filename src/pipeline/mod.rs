@@ -307,7 +307,7 @@ async fn work(
         }
         _ => {
             let (wanted, wanted_now) = watch::channel(topics.chosen(&present));
-            let following = AbortOnDropHandle::new(tokio::spawn(topics.follow(wanted)));
+            let following = AbortOnDropHandle::new(tokio::spawn(topics.follow(wanted, until)));
             let worked = workers.work(wanted_now, &starts, until).await;
             drop(following);
             workers.finish(within).await;
@@ -315,5 +315,9 @@ async fn work(
         }
     }
     drop(folding);
+    // Nobody told it to stop, so that what was to go on for ever has failed.
+    if until == Until::Stopped && !stop.is_cancelled() {
+        return Err(RunError::WorkerFailed);
+    }
     Ok(workers.tally())
 }

@@ -85,7 +85,11 @@ impl Topics {
     }
 
     /// Adds to `wanted` what the topics get while they are worked, until the last receiver is gone.
-    pub(super) async fn follow(self, wanted: watch::Sender<Wanted>) {
+    /// Work that has an end is what was there at its start.
+    pub(super) async fn follow(self, wanted: watch::Sender<Wanted>, until: Until) {
+        if until == Until::End {
+            return wanted.closed().await;
+        }
         let mut refresh = interval_at(TokioInstant::now() + REFRESH_EVERY, REFRESH_EVERY);
         loop {
             tokio::select! {
