@@ -3,6 +3,10 @@
 use std::fs::File;
 
 use testbed::{Kafka, Result, Testbed, Vendas, VendasCommand, ensure, eventually};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    time::timeout,
+};
 
 use crate::{
     shop::{Shop, VENDAS, numbered},
@@ -146,5 +150,47 @@ async fn whoever_says_so_goes_on_behind_a_loss_and_it_is_noted() -> Result<()> {
     others.sort();
     let expected: [Vec<&str>; 2] = [vec!["0", "80", "0", "f"], vec!["1", "40", "0", "f"]];
     ensure!(others == expected, "{noted:?}");
+    Ok(())
+}
+
+/// What `offsets reset` says on a terminal to somebody who types `answer`.
+async fn reset_on_a_terminal(shop: &Shop, answer: &str) -> Result<String> {
+    let (mut pty, pts) = pty_process::open()?;
+    pty.resize(pty_process::Size::new(24, 120))?;
+    let mut child = pty_process::Command::new(VENDAS)
+        .args(["offsets", "reset", "--partition", "0", "--to", "3", "--because", "a look back"])
+        .envs(shop.database.settings())
+        .env("VENDAS_KAFKA__BROKERS", shop.bed.kafka.address())
+        .env("VENDAS_KAFKA__TOPICS", &shop.topic)
+        .current_dir(std::env::temp_dir())
+        .kill_on_drop(true)
+        .spawn(pts)?;
+    let (mut output, mut buffer) = (Vec::new(), [0; 4096]);
+    let mut answered = false;
+    // An error is what the end of all writers looks like.
+    while let Ok(count @ 1..) = timeout(DEADLINE, pty.read(&mut buffer)).await? {
+        output.extend(&buffer[..count]);
+        if !answered && String::from_utf8_lossy(&output).contains("[y/N]") {
+            pty.write_all(format!("{answer}\n").as_bytes()).await?;
+            answered = true;
+        }
+    }
+    child.wait().await?;
+    Ok(String::from_utf8(output)?)
+}
+
+#[tokio::test]
+async fn a_person_is_asked_before_an_offset_is_set() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    shop.send_numbers(0, 0..5).await?;
+    shop.work().await?;
+    let next = "SELECT next_offset FROM partitions";
+    for (answer, then) in [("", "5"), ("no", "5"), ("y", "3")] {
+        let said = reset_on_a_terminal(&shop, answer).await?;
+        ensure!(said.contains("next offset 5 -> 3"), "{said}");
+        ensure!(shop.rows(next).await? == [then], "{answer:?}: {said}");
+        let noted = shop.database.count("offset_resets").await?;
+        ensure!(noted == i64::from(answer == "y"), "{answer:?}: {noted} are noted");
+    }
     Ok(())
 }
