@@ -15,7 +15,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
-use tracing::info;
+use tracing::{error, info};
 
 use crate::{
     config::{Config, OnDeadLetter, Pipeline},
@@ -216,6 +216,27 @@ impl Shared {
                 (before, Some(Halt::DeadLetter { partition, offset, why }))
             }
         }
+    }
+}
+
+impl Shared {
+    /// Goes on behind what Kafka has lost, and says so. Whether the partition still stood at `from`.
+    async fn pass_over_loss(
+        &self,
+        partition: &TopicPartition,
+        from: NextOffset,
+        to: (uuid::Uuid, NextOffset),
+        halt: &Halt,
+    ) -> Result<bool, StoreError> {
+        let moved = self.store.pass_over_loss(partition, from, to, &halt.to_string()).await?;
+        if moved {
+            error!(
+                error = %halt,
+                next_offset = %to.1,
+                "data loss: going on behind it, as pipeline.on_data_loss says"
+            );
+        }
+        Ok(moved)
     }
 }
 

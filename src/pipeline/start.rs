@@ -8,7 +8,7 @@ use std::{
 };
 
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::info;
 use uuid::Uuid;
 
 use super::{
@@ -122,10 +122,12 @@ impl Starts {
                     started.halted.push((start.partition, Halted { halt, next_offset }));
                     continue;
                 }
-                start.end = Some(end);
-                let Ok(()) = self.pass_over_end(&mut start, end, &halt, stop).await? else {
+                let (from, to) = ((&start.partition, next_offset), (start.partition.topic_id, end));
+                let Ok(()) = self.pass_over(from, to, &halt, stop).await? else {
                     return Ok(Err(Stopped));
                 };
+                start.position = Position { next_offset: end, leader_epoch: None };
+                start.end = Some(end);
                 started.ready.push(start);
             } else {
                 start.end = Some(end);
@@ -148,44 +150,22 @@ impl Starts {
             return Ok(Err(Stopped));
         };
         let earliest = earliest.first().map_or(row.next_offset, |(_, offset)| *offset);
-        let moved = self.pass_over(row, (partition.topic_id, earliest), halt, stop).await?;
+        let from = (&row.partition, row.next_offset);
+        let moved = self.pass_over(from, (partition.topic_id, earliest), halt, stop).await?;
         Ok(moved.map(|()| earliest))
-    }
-
-    async fn pass_over_end(
-        &self,
-        start: &mut Start,
-        end: NextOffset,
-        halt: &Halt,
-        stop: &CancellationToken,
-    ) -> Answer<()> {
-        let row = PartitionRow {
-            partition: start.partition.clone(),
-            next_offset: start.position.next_offset,
-            leader_epoch: None,
-            moved_by: self.shared.store.instance(),
-        };
-        start.position = Position { next_offset: end, leader_epoch: None };
-        self.pass_over(&row, (start.partition.topic_id, end), halt, stop).await
     }
 
     /// If somebody else was quicker, the worker will find that out.
     async fn pass_over(
         &self,
-        row: &PartitionRow,
+        (partition, from): (&TopicPartition, NextOffset),
         to: (Uuid, NextOffset),
         halt: &Halt,
         stop: &CancellationToken,
     ) -> Answer<()> {
-        let because = halt.to_string();
-        let pass = || self.shared.store.pass_over_loss(row, to, &because);
-        let Ok(moved) = persist(stop, &self.shared.postgres, pass).await? else {
-            return Ok(Err(Stopped));
-        };
-        if moved {
-            error!(error = %halt, next_offset = %to.1, "data loss: going on behind it, as pipeline.on_data_loss says");
-        }
-        Ok(Ok(()))
+        let pass = || self.shared.pass_over_loss(partition, from, to, halt);
+        let moved = persist(stop, &self.shared.postgres, pass).await?;
+        Ok(moved.map(drop))
     }
 
     /// Those of these halted partitions about which somebody has decided since.

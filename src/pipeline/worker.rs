@@ -10,7 +10,7 @@ use std::{
 
 use futures::{StreamExt, stream::FuturesOrdered};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, warn};
+use tracing::warn;
 
 use super::{
     Halt, Shared, Tally,
@@ -115,10 +115,11 @@ impl Worker {
                 OnDataLoss::Continue => halt.behind_loss(),
                 OnDataLoss::Halt => None,
             };
-            let Some(to) = to else {
-                return Err(Halted { halt, next_offset: self.next.next_offset });
+            let passed = match to {
+                Some(to) => self.pass_over_loss(&halt, to).await,
+                None => Err(halt.into()),
             };
-            match self.pass_over_loss(&halt, to).await {
+            match passed {
                 Ok(()) => {}
                 Err(Broken::Stopped) => return Ok(self.tally),
                 Err(Broken::Halted(halt)) => {
@@ -136,13 +137,12 @@ impl Worker {
                 self.next = row.position();
                 return Ok(());
             }
-            let (topic_id, because) = (self.partition.topic_id, halt.to_string());
-            match self.shared.store.pass_over_loss(&row, (topic_id, to), &because).await {
-                Ok(true) => {
-                    error!(error = %halt, next_offset = %to, "data loss: going on behind it, as pipeline.on_data_loss says");
-                }
-                Ok(false) => {}
-                Err(error) => self.react(error).await?,
+            let to = (self.partition.topic_id, to);
+            let passed =
+                self.shared.pass_over_loss(&self.partition, row.next_offset, to, halt).await;
+            // Where it has moved, the row says so.
+            if let Err(error) = passed {
+                self.react(error).await?;
             }
         }
     }

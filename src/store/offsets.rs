@@ -137,15 +137,16 @@ impl Store {
         self.put_partitions(targets, update, Some((because, reset_by))).await
     }
 
-    /// Goes on behind what Kafka has lost: from `from`, if the partition still stands there, to `to`
-    /// in the topic that has the name now; and notes it in `offset_resets`. Returns whether it stood
+    /// Goes on behind what Kafka has lost: from `from`, if `partition` still stands there, to `to` in
+    /// the topic that has the name now; and notes it in `offset_resets`. Returns whether it stood
     /// there.
     ///
     /// # Errors
     /// As [`Store::session`].
     pub async fn pass_over_loss(
         &self,
-        from: &PartitionRow,
+        partition: &TopicPartition,
+        from: NextOffset,
         to: (Uuid, NextOffset),
         because: &str,
     ) -> Result<bool, StoreError> {
@@ -163,12 +164,11 @@ impl Store {
              ) \
              SELECT count(*) FROM moved",
         );
-        let partition = &from.partition;
         let parameters: &[(&(dyn ToSql + Sync), Type)] = &[
             (&&*partition.topic, Type::TEXT),
             (&partition.partition, Type::INT4),
             (&partition.topic_id, Type::UUID),
-            (&from.next_offset.get(), Type::INT8),
+            (&from.get(), Type::INT8),
             (&to.0, Type::UUID),
             (&to.1.get(), Type::INT8),
             (&self.instance, Type::UUID),

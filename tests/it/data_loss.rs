@@ -73,7 +73,7 @@ const RESETS: &str = "SELECT partition, from_offset, to_offset, from_topic_id = 
                       FROM offset_resets ORDER BY id";
 
 /// A shop whose first partition loses `[50, 70)` before vendas reads it.
-async fn robbed() -> Result<Shop> {
+pub(crate) async fn robbed() -> Result<Shop> {
     let shop = Shop::open(2).await?;
     shop.send_numbers(0, 0..50).await?;
     shop.work().await?;

@@ -2,23 +2,13 @@
 
 use std::time::Duration;
 
-use testbed::{Postgres, PostgresOptions, Result, ensure, eventually};
+use testbed::{PostgresOptions, Result, ensure, eventually};
 use tokio::try_join;
 
-use crate::stage::{LANES, Stage, field, lines, tally, terminate};
+use crate::stage::{LANES, Stage, field, lines, tally, terminate, that_puts_off_what_it_may};
 
 /// Records of each lane.
 const SHARE: usize = 50;
-
-/// A PostgreSQL that keeps to itself, for as long as it may, what need not be durable at once.
-async fn that_puts_off_what_it_may() -> Result<Postgres> {
-    let options = PostgresOptions::default();
-    options
-        .setting("wal_writer_delay", "10s")
-        .setting("wal_writer_flush_after", "1GB")
-        .start()
-        .await
-}
 
 #[tokio::test]
 async fn what_until_end_says_is_done_outlives_a_crash_of_postgresql() -> Result<()> {

@@ -1,6 +1,9 @@
 use testbed::{Result, ensure, eventually};
 
-use crate::shop::{DEADLINE, Shop};
+use crate::{
+    data_loss::robbed,
+    shop::{DEADLINE, Shop},
+};
 
 #[tokio::test]
 async fn offsets_show_prints_next_offset_log_end_and_lag_of_each_partition() -> Result<()> {
@@ -181,12 +184,7 @@ async fn a_topic_that_was_created_anew_halts_until_a_person_decides() -> Result<
 
 #[tokio::test]
 async fn records_that_were_deleted_unread_halt_their_partition_alone() -> Result<()> {
-    let shop = Shop::open(2).await?;
-    shop.send_numbers(0, 0..50).await?;
-    shop.work().await?;
-    shop.send_numbers(0, 50..80).await?;
-    shop.send_numbers(1, 100..130).await?;
-    shop.bed.kafka.delete_records(&shop.topic, 0, 70).await?;
+    let shop = robbed().await?;
     let halted = shop.vendas(&["run", "--until-end"]).run(DEADLINE).await?.expect_code(1)?;
     ensure!(halted.stderr.contains("next offset 50"), "{}", halted.stderr);
     let counts = "SELECT count(*) FILTER (WHERE order_number < 100), count(*) FROM sales";

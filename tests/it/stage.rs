@@ -7,8 +7,8 @@ use std::{
 
 use futures::future::try_join_all;
 use testbed::{
-    Context, Database, Ended, Kafka, Librdkafka, Record, RecordBatch, Result, Signal, Testbed,
-    Vendas, VendasCommand, bail, ensure,
+    Context, Database, Ended, Kafka, Librdkafka, Postgres, PostgresOptions, Record, RecordBatch,
+    Result, Signal, Testbed, Vendas, VendasCommand, bail, ensure,
 };
 use tokio::time::Instant;
 
@@ -234,6 +234,16 @@ impl<'k> Stage<'k> {
         // The orders are as they should be, and so is what they sum to.
         totals::expect_equal(&self.database).await
     }
+}
+
+/// A PostgreSQL that keeps to itself, for as long as it may, what need not be durable at once.
+pub(crate) async fn that_puts_off_what_it_may() -> Result<Postgres> {
+    let options = PostgresOptions::default();
+    options
+        .setting("wal_writer_delay", "10s")
+        .setting("wal_writer_flush_after", "1GB")
+        .start()
+        .await
 }
 
 /// How far the work is.

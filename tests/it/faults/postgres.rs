@@ -1,10 +1,10 @@
 //! PostgreSQL goes down and comes back.
 
-use testbed::{Postgres, PostgresOptions, Result, ensure};
+use testbed::{Postgres, Result, ensure};
 
 use super::{load::Load, seed, times};
 use crate::{
-    stage::{LANES, Stage, lines, terminate},
+    stage::{LANES, Stage, lines, terminate, that_puts_off_what_it_may},
     stream::Dice,
 };
 
@@ -83,16 +83,6 @@ async fn what_a_crash_took_back_is_done_again_where_nothing_more_comes() -> Resu
     }
     ensure!(taken_back > 0, "the crash took nothing back");
     stage.expect_all().await
-}
-
-/// A PostgreSQL that keeps to itself, for as long as it may, what need not be durable at once.
-async fn that_puts_off_what_it_may() -> Result<Postgres> {
-    let options = PostgresOptions::default();
-    options
-        .setting("wal_writer_delay", "10s")
-        .setting("wal_writer_flush_after", "1GB")
-        .start()
-        .await
 }
 
 /// Returns how often what had been committed was taken back.
