@@ -1,0 +1,147 @@
+//! The servers of a benchmark, and what they use while something runs on them.
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use testbed::{
+    Context, Database, KafkaOptions, PostgresOptions, Result, Testbed, Vendas, VendasCommand,
+    ensure,
+};
+use tokio::{time::sleep, try_join};
+
+use crate::{
+    results::{Cpu, Run},
+    usage,
+};
+
+/// For what takes minutes on a busy machine.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(1800);
+
+/// As an operator would set them on a server with some memory: PostgreSQL's own defaults are for the
+/// smallest machines. Everything else, fsync and full_page_writes among it, is as it comes.
+const POSTGRES: [(&str, &str); 3] =
+    [("shared_buffers", "2GB"), ("max_wal_size", "8GB"), ("checkpoint_timeout", "15min")];
+
+/// A Kafka and a PostgreSQL of one's own, and the programs of this build.
+pub(crate) struct Bed {
+    pub(crate) servers: Testbed,
+    program: PathBuf,
+}
+
+/// CPU seconds used up to a moment.
+pub(crate) struct Meter {
+    kafka: f64,
+    postgres: f64,
+    started: Instant,
+}
+
+impl Bed {
+    pub(crate) async fn start() -> Result<Self> {
+        let postgres =
+            POSTGRES.iter().fold(PostgresOptions::default(), |options, (name, value)| {
+                options.setting(name, value)
+            });
+        let kafka = KafkaOptions::default().jvm(&["-Xms1g", "-Xmx1g", "-XX:+UseG1GC"]);
+        let (kafka, postgres) = try_join!(kafka.start(), postgres.start())?;
+        let program = std::env::current_exe()?.with_file_name("vendas");
+        ensure!(program.exists(), "{} is not built: ./dev bench builds it", program.display());
+        Ok(Self { servers: Testbed { kafka, postgres }, program })
+    }
+
+    /// A new database, with nothing left to write of those before it.
+    pub(crate) async fn database(&self) -> Result<Database> {
+        let database = self.servers.database().await?;
+        database.execute("CHECKPOINT").await?;
+        Ok(database)
+    }
+
+    /// A new database with vendas' tables.
+    pub(crate) async fn prepared_database(&self) -> Result<Database> {
+        let database = self.database().await?;
+        let applied = self.vendas(&["unused"], &database).args(["schema", "--apply"]).run(DEADLINE).await?;
+        applied.expect_code(0)?;
+        Ok(database)
+    }
+
+    pub(crate) fn vendas(&self, topics: &[&str], database: &Database) -> VendasCommand {
+        self.servers.vendas(&self.program, topics, database)
+    }
+
+    /// Without a database.
+    pub(crate) fn program(&self) -> VendasCommand {
+        VendasCommand::new(&self.program).kafka(&self.servers.kafka, &["unused"])
+    }
+
+    /// What is measured here.
+    pub(crate) async fn versions(&self) -> Result<BTreeMap<String, String>> {
+        let database = self.servers.database().await?;
+        let vendas = self.program().args(["--version"]).run(DEADLINE).await?.stdout;
+        Ok(BTreeMap::from([
+            ("vendas".to_owned(), vendas.trim().to_owned()),
+            ("PostgreSQL".to_owned(), value(&database, "SHOW server_version").await?),
+        ]))
+    }
+
+    pub(crate) fn meter(&self) -> Meter {
+        Meter {
+            kafka: self.kafka_seconds(),
+            postgres: self.postgres_seconds(),
+            started: Instant::now(),
+        }
+    }
+
+    fn kafka_seconds(&self) -> f64 {
+        self.servers.kafka.process_id().map_or(0.0, usage::cpu_seconds)
+    }
+
+    fn postgres_seconds(&self) -> f64 {
+        self.servers.postgres.process_id().map_or(0.0, usage::cpu_seconds)
+    }
+
+    /// What `orders` orders cost since the meter was read.
+    pub(crate) fn cost(&self, since: &Meter, orders: u64, candidate_cpu_seconds: f64) -> Run {
+        Run {
+            orders,
+            seconds: since.started.elapsed().as_secs_f64(),
+            cpu_seconds: Cpu {
+                candidate: candidate_cpu_seconds,
+                kafka: self.kafka_seconds() - since.kafka,
+                postgres: self.postgres_seconds() - since.postgres,
+            },
+            ..Run::default()
+        }
+    }
+
+    /// Runs a command to its successful end, from its start to its exit.
+    pub(crate) async fn time(&self, command: &VendasCommand, orders: u64) -> Result<Run> {
+        let ended = usage::cpu_seconds_of_ended();
+        let since = self.meter();
+        let process = command.start()?;
+        let peak_rss_bytes = watch_memory(&process).await?;
+        let cpu_seconds = usage::cpu_seconds_of_ended() - ended;
+        let run = self.cost(&since, orders, cpu_seconds);
+        process.wait_exit(DEADLINE).await?.expect_code(0)?;
+        Ok(Run { candidate: "vendas".to_owned(), peak_rss_bytes: Some(peak_rss_bytes), ..run })
+    }
+}
+
+/// Waits for a process's end. The most memory that it had, as of some milliseconds before that.
+async fn watch_memory(process: &Vendas) -> Result<u64> {
+    let until = Instant::now() + DEADLINE;
+    let mut peak = 0;
+    while process.is_running()? {
+        ensure!(Instant::now() < until, "no end within {DEADLINE:?}: {}", process.state());
+        peak = peak.max(usage::peak_rss_bytes(process.process_id()));
+        sleep(Duration::from_millis(10)).await;
+    }
+    Ok(peak)
+}
+
+/// The one value of a query.
+pub(crate) async fn value(database: &Database, sql: &str) -> Result<String> {
+    let rows = database.table(sql).await?.rows;
+    rows.into_iter().flatten().next().flatten().with_context(|| format!("no value: {sql}"))
+}

@@ -1,0 +1,194 @@
+//! vendas against the machine: each part of the work alone, and what all of them must take together.
+//!
+//! With every core busy all the time, a million orders take the sum of the CPU seconds of all parts,
+//! divided by the cores: no arrangement of the same work is quicker.
+
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use futures::{SinkExt, StreamExt, future::try_join_all, stream::FuturesOrdered};
+use testbed::{Database, Result, ensure};
+use uuid::Uuid;
+use vendas::{
+    config::Config,
+    kafka::{Batch, TopicPartition},
+    process::{ProcessedBatch, process},
+    store::Store,
+};
+
+use crate::{
+    bed::Bed,
+    compare::{run_until_end, sum},
+    load::{Load, Shape, batches, config},
+    results::{Cpu, Run, groups},
+    usage,
+};
+
+const FETCH: &str = "fetch and decode alone";
+const UNDERSTAND: &str = "understand alone";
+const COMMIT: &str = "commit alone";
+const COPY: &str = "COPY of the same rows";
+const RUN: &str = "run --until-end";
+const BOUND: &str = "bound";
+
+/// The parts, the whole, and the bound, `runs` times in turn.
+pub(crate) async fn bound(bed: &Bed, shape: Shape, orders: u64, runs: usize) -> Result<Vec<Run>> {
+    let load = Load::send(bed, shape, orders, 4).await?;
+    let mut all = Vec::new();
+    for _ in 0..runs {
+        all.push(Run { candidate: RUN.to_owned(), ..run_until_end(bed, &load, &[]).await? });
+        all.extend(parts(bed, &load).await?);
+    }
+    all.push(together(&all, orders)?);
+    for run in &mut all {
+        run.part = format!("bound {}", shape.name());
+    }
+    Ok(all)
+}
+
+async fn parts(bed: &Bed, load: &Load) -> Result<Vec<Run>> {
+    let database = bed.prepared_database().await?;
+    let config = config(bed, &load.topic, Some(&database))?;
+    let measure = Measure { bed, orders: load.orders };
+
+    let (fetched, read) = measure.part(FETCH, batches(&config)).await?;
+    let (understood, processed) = measure.part(UNDERSTAND, understand(&config, read)).await?;
+    let store = Store::new(&config.database, Uuid::new_v4());
+    take_partitions(&store, &processed).await?;
+    let (committed, ()) = measure.part(COMMIT, commit(&config, &store, &processed)).await?;
+    load.check(&database).await?;
+    let mut parts = vec![fetched, understood, committed];
+    if load.shape == Shape::Numbered {
+        let rows = rows(&processed);
+        let other = bed.prepared_database().await?;
+        let (copied, ()) = measure.part(COPY, copy(&other, &rows)).await?;
+        load.check_sales(&other).await?;
+        parts.push(copied);
+    }
+    Ok(parts)
+}
+
+struct Measure<'b> {
+    bed: &'b Bed,
+    orders: u64,
+}
+
+impl Measure<'_> {
+    async fn part<T>(&self, name: &str, work: impl Future<Output = Result<T>>) -> Result<(Run, T)> {
+        let (own, since) = (usage::own_cpu_seconds(), self.bed.meter());
+        let result = work.await?;
+        let run = self.bed.cost(&since, self.orders, usage::own_cpu_seconds() - own);
+        Ok((Run { candidate: name.to_owned(), ..run }, result))
+    }
+}
+
+type Read = Vec<(TopicPartition, Vec<Batch>)>;
+type Processed = Vec<Vec<ProcessedBatch>>;
+
+async fn understand(config: &Config, read: Read) -> Result<Processed> {
+    let lanes = read.into_iter().map(|(partition, batches)| {
+        let rules = Arc::clone(&config.rules);
+        async move {
+            let lane = tokio::spawn(async move {
+                let mut processed = Vec::with_capacity(batches.len());
+                for batch in batches {
+                    processed.push(process(&partition, batch, &rules).await);
+                }
+                processed
+            });
+            Ok(lane.await?)
+        }
+    });
+    try_join_all(lanes).await
+}
+
+async fn take_partitions(store: &Store, processed: &Processed) -> Result<()> {
+    let starts: Vec<_> = processed
+        .iter()
+        .filter_map(|lane| lane.first())
+        .map(|batch| (batch.partition().clone(), batch.span().from()))
+        .collect();
+    store.start_partitions(&starts).await?;
+    Ok(())
+}
+
+/// Sends the very statements that `run` sends, as many at once, and does nothing else.
+async fn commit(config: &Config, store: &Store, processed: &Processed) -> Result<()> {
+    let depth = config.pipeline.depth;
+    let lanes = processed.iter().map(|lane| async move {
+        let session = store.session().await?;
+        let mut in_flight = FuturesOrdered::new();
+        for batch in lane {
+            in_flight.push_back(session.commit(batch));
+            if in_flight.len() >= depth {
+                in_flight.next().await.transpose()?;
+            }
+        }
+        while in_flight.next().await.transpose()?.is_some() {}
+        Ok::<_, testbed::Error>(())
+    });
+    try_join_all(lanes).await.map(drop)
+}
+
+/// The rows of `sales` as COPY takes them (PostgreSQL manual, COPY: text format).
+fn rows(processed: &Processed) -> Vec<String> {
+    let chunk = |batch: &ProcessedBatch| {
+        let orders = batch.outcomes().iter().filter_map(|outcome| outcome.result.as_ref().ok());
+        orders
+            .filter_map(|order| {
+                Some(format!("{}\t{}\t2026-01-01\n", order.number()?, order.total()))
+            })
+            .collect()
+    };
+    processed.iter().flatten().map(chunk).collect()
+}
+
+async fn copy(database: &Database, rows: &[String]) -> Result<()> {
+    let client = database.connect().await?;
+    let sink = client.copy_in("COPY sales (order_number, total, processed_at) FROM STDIN").await?;
+    let mut sink = std::pin::pin!(sink);
+    for chunk in rows {
+        sink.send(BytesMut::from(chunk.as_str()).freeze()).await?;
+    }
+    sink.finish().await?;
+    Ok(())
+}
+
+/// What the parts come to, each measured alone.
+fn together(runs: &[Run], orders: u64) -> Result<Run> {
+    let mut cpu_seconds = Cpu::default();
+    for group in groups(runs) {
+        let counts = group
+            .0
+            .first()
+            .is_some_and(|run| [FETCH, UNDERSTAND, COMMIT].contains(&run.candidate.as_str()));
+        if counts {
+            cpu_seconds.candidate += group.median(|run| run.cpu_seconds.candidate);
+            cpu_seconds.kafka += group.median(|run| run.cpu_seconds.kafka);
+            cpu_seconds.postgres += group.median(|run| run.cpu_seconds.postgres);
+        }
+    }
+    ensure!(sum(cpu_seconds) > 0.0, "nothing was measured");
+    #[expect(clippy::cast_precision_loss, reason = "cores")]
+    let cores = std::thread::available_parallelism()?.get() as f64;
+    let seconds = sum(cpu_seconds) / cores;
+    Ok(Run { candidate: BOUND.to_owned(), orders, seconds, cpu_seconds, ..Run::default() })
+}
+
+/// How near the whole comes to the bound, and how long the cores lay idle meanwhile.
+pub(crate) fn verdict(runs: &[Run]) -> Option<String> {
+    let groups = groups(runs);
+    let find = |name: &str| {
+        groups.iter().find(|group| group.0.first().is_some_and(|run| run.candidate == name))
+    };
+    let (bound, run) = (find(BOUND)?, find(RUN)?);
+    let share = run.median(Run::rate) / bound.median(Run::rate) * 100.0;
+    let busy = run.median(|run| sum(run.cpu_seconds));
+    #[expect(clippy::cast_precision_loss, reason = "cores")]
+    let cores = std::thread::available_parallelism().ok()?.get() as f64;
+    let idle = run.median(|run| run.seconds).mul_add(cores, -busy);
+    Some(format!(
+        "run --until-end reaches {share:.0} % of the bound: it was busy for {busy:.2} CPU s, and {cores} \
+         cores were idle for {idle:.2} CPU s together (other processes of the machine included)\n"
+    ))
+}

@@ -1,0 +1,238 @@
+//! Topics full of orders, and what these come to.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use futures::future::try_join_all;
+use rust_decimal::Decimal;
+use testbed::{Context, Database, Result, bail, ensure};
+use vendas::{
+    config::{self, Config, Sources},
+    kafka::{Batch, Kafka, NextOffset, OffsetAt, Position, TopicPartition, TopicState},
+    process::understand_each,
+};
+
+use crate::bed::{Bed, DEADLINE, value};
+
+/// How the orders of a topic look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    Numbered,
+    Ecommerce,
+}
+
+impl Shape {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Numbered => "numbered",
+            Self::Ecommerce => "ecommerce",
+        }
+    }
+
+    /// The table that every order of the shape has a row in.
+    pub(crate) const fn table(self) -> &'static str {
+        match self {
+            Self::Numbered => "sales",
+            Self::Ecommerce => "orders",
+        }
+    }
+}
+
+/// A topic of orders, each another one, made from a seed.
+pub(crate) struct Load {
+    pub(crate) topic: String,
+    pub(crate) shape: Shape,
+    pub(crate) orders: u64,
+    /// All their totals added up.
+    total: Decimal,
+    /// Quantity and amount of each product.
+    products: BTreeMap<String, (Decimal, Decimal)>,
+    /// The last number in each partition.
+    pub(crate) last_numbers: Vec<i32>,
+}
+
+impl Load {
+    /// Sends the orders of the simulated shop to a new topic, and reads them once to know what the
+    /// tables have to hold afterwards.
+    pub(crate) async fn send(
+        bed: &Bed,
+        shape: Shape,
+        orders: u64,
+        partitions: u16,
+    ) -> Result<Self> {
+        let topic = bed.servers.topic(partitions).await?;
+        let count = orders.to_string();
+        let sent =
+            bed.program().args(["simulate", "--seed", "1", "--topic", &topic, "--count", &count]);
+        sent.args(["--shape", shape.name()]).run(DEADLINE).await?.expect_code(0)?;
+        Self::read(bed, topic, shape, orders).await
+    }
+
+    /// A topic that is full already.
+    pub(crate) async fn read(bed: &Bed, topic: String, shape: Shape, orders: u64) -> Result<Self> {
+        let mut load = Self {
+            topic,
+            shape,
+            orders,
+            total: Decimal::ZERO,
+            products: BTreeMap::new(),
+            last_numbers: Vec::new(),
+        };
+        let config = config(bed, &load.topic, None)?;
+        let mut found = 0;
+        for mut partition in partitions(&config).await? {
+            let mut last = None;
+            while let Some(batch) = partition.next_batch(1000).await? {
+                let payloads = batch.into_records().into_iter().map(|record| record.payload);
+                for order in understand_each(payloads, &config.rules).await {
+                    let Ok(order) = order else { bail!("a record of {} is no order", load.topic) };
+                    found += 1;
+                    load.total += order.total();
+                    last = order.number().or(last);
+                    for item in order.items() {
+                        let (quantity, amount) =
+                            load.products.entry(item.product().to_owned()).or_default();
+                        *quantity += item.quantity();
+                        *amount += item.amount();
+                    }
+                }
+            }
+            load.last_numbers.extend(last);
+        }
+        ensure!(found == orders, "{} holds {found} orders and not {orders}", load.topic);
+        Ok(load)
+    }
+
+    /// Whether vendas' tables hold just these orders.
+    ///
+    /// # Errors
+    /// Where they do not: such a run has no rate.
+    pub(crate) async fn check(&self, database: &Database) -> Result<()> {
+        let table = self.shape.table();
+        let sql =
+            format!("SELECT count(*) || ' orders of ' || trim_scale(sum(total)) FROM {table}");
+        let found = value(database, &sql).await?;
+        let expected = format!("{} orders of {}", self.orders, self.total.normalize());
+        ensure!(found == expected, "{table} holds {found}, and should hold {expected}");
+        let letters = database.count("dead_letters").await?;
+        ensure!(letters == 0, "there are {letters} dead letters");
+        if self.shape == Shape::Ecommerce { self.check_products(database).await } else { Ok(()) }
+    }
+
+    /// Whether `sales` holds just these orders: all that those have that keep no more.
+    pub(crate) async fn check_sales(&self, database: &Database) -> Result<()> {
+        let sql = "SELECT count(*) || ' orders of ' || trim_scale(sum(total)) FROM sales";
+        let found = value(database, sql).await?;
+        let expected = format!("{} orders of {}", self.orders, self.total.normalize());
+        ensure!(found == expected, "sales holds {found}, and should hold {expected}");
+        Ok(())
+    }
+
+    /// Whether `product_totals` is what these orders come to.
+    pub(crate) async fn check_products(&self, database: &Database) -> Result<()> {
+        let sql = "SELECT product, trim_scale(quantity)::text, trim_scale(amount)::text FROM product_totals";
+        let rows = database.table(sql).await?.rows;
+        let found: BTreeMap<_, _> = rows
+            .into_iter()
+            .filter_map(|row| {
+                let mut row = row.into_iter().flatten();
+                Some((row.next()?, (row.next()?, row.next()?)))
+            })
+            .collect();
+        let expected: BTreeMap<_, _> = self
+            .products
+            .iter()
+            .map(|(product, (quantity, amount))| {
+                (
+                    product.clone(),
+                    (quantity.normalize().to_string(), amount.normalize().to_string()),
+                )
+            })
+            .collect();
+        ensure!(found == expected, "product_totals holds {found:?}, and should hold {expected:?}");
+        Ok(())
+    }
+
+    /// Whether all totals of a table have grown by these orders'.
+    pub(crate) fn check_difference(&self, before: Decimal, after: Decimal) -> Result<()> {
+        let (found, expected) = ((after - before).normalize(), self.total.normalize());
+        ensure!(found == expected, "the totals grew by {found}, and should have by {expected}");
+        Ok(())
+    }
+
+    /// All quantities added up.
+    pub(crate) fn quantity(&self) -> Decimal {
+        self.products.values().map(|(quantity, _)| quantity).sum()
+    }
+}
+
+/// vendas' configuration for a topic, as its command line would find it.
+pub(crate) fn config(bed: &Bed, topic: &str, database: Option<&Database>) -> Result<Config> {
+    let mut environment = vec![
+        ("VENDAS_KAFKA__BROKERS".to_owned(), bed.servers.kafka.address().to_owned()),
+        ("VENDAS_KAFKA__TOPICS".to_owned(), topic.to_owned()),
+        // What is held in memory here is the benchmark's business.
+        ("VENDAS_KAFKA__BUFFER_BYTES".to_owned(), (16_u64 << 30).to_string()),
+    ];
+    for (name, value) in database.into_iter().flat_map(Database::settings) {
+        environment.push((name.to_owned(), value));
+    }
+    Ok(config::load(&Sources { environment, ..Sources::default() })?)
+}
+
+/// One partition, from its beginning to what was its end.
+pub(crate) struct Partition {
+    pub(crate) id: TopicPartition,
+    reader: vendas::kafka::PartitionReader,
+    next: NextOffset,
+    end: NextOffset,
+}
+
+impl Partition {
+    /// `None` at the end.
+    pub(crate) async fn next_batch(&mut self, max_records: usize) -> Result<Option<Batch>> {
+        if self.next >= self.end {
+            return Ok(None);
+        }
+        let batch = self.reader.next_batch(max_records).await?;
+        self.next = batch.span().to();
+        Ok(Some(batch))
+    }
+}
+
+/// All partitions of the configured topic.
+pub(crate) async fn partitions(config: &Config) -> Result<Vec<Partition>> {
+    let kafka = Kafka::new(config.kafka.clone());
+    let topic = config.topics.first().context("no topic")?;
+    let states = kafka.topics(&[Arc::clone(topic)]).await?;
+    let Some(TopicState::Present { partitions, .. }) = states.into_iter().next() else {
+        bail!("there is no topic {topic}")
+    };
+    let starts = kafka.offsets(&partitions, OffsetAt::Earliest).await?;
+    let ends = kafka.offsets(&partitions, OffsetAt::End).await?;
+    Ok(starts
+        .into_iter()
+        .zip(ends)
+        .map(|((id, next_offset), (_, end))| Partition {
+            reader: kafka.read(id.clone(), Position { next_offset, leader_epoch: None }),
+            id,
+            next: next_offset,
+            end,
+        })
+        .collect())
+}
+
+/// All batches of a topic, as `run` would cut them, and how long it took to have them.
+pub(crate) async fn batches(config: &Config) -> Result<Vec<(TopicPartition, Vec<Batch>)>> {
+    let size = config.pipeline.batch_size;
+    let reading = partitions(config).await?.into_iter().map(|mut partition| async move {
+        let batches = tokio::spawn(async move {
+            let mut batches = Vec::new();
+            while let Some(batch) = partition.next_batch(size).await? {
+                batches.push(batch);
+            }
+            Ok::<_, testbed::Error>((partition.id, batches))
+        });
+        batches.await?
+    });
+    try_join_all(reading).await
+}

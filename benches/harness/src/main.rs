@@ -1,0 +1,169 @@
+//! `./dev bench`: measures vendas on private servers, against what is used in its place, and against
+//! what the machine allows.
+//!
+//! [`bed`] has the servers, [`load`] fills topics, [`compare`], [`bound`], [`latency`], [`start`],
+//! [`partitions`], [`sweep`] and [`growth`] are the parts, [`results`] what comes of them, and
+//! [`usage`] what processes use.
+//!
+//! **Invariant:** a run after which a table is wrong has no rate.
+#![allow(clippy::float_arithmetic, reason = "seconds and rates; no money passes through here")]
+
+mod bed;
+mod bound;
+mod compare;
+mod growth;
+mod latency;
+mod load;
+mod partitions;
+mod results;
+mod start;
+mod sweep;
+mod usage;
+
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use clap::{Parser, ValueEnum};
+use testbed::{Result, end_everything};
+
+use bed::Bed;
+use load::Shape;
+use results::{Results, Run};
+
+/// Measures vendas on private servers
+#[derive(Parser)]
+#[command(name = "bench")]
+struct Cli {
+    /// What to measure; all of it, where nothing is named
+    #[arg(value_enum)]
+    parts: Vec<Part>,
+    /// Orders of a topic
+    #[arg(long, default_value_t = 1_000_000)]
+    orders: u64,
+    /// Runs of each candidate, of which the median counts
+    #[arg(long, default_value_t = 3)]
+    runs: usize,
+    /// Rows that are in the tables already, in millions, for `growth`
+    #[arg(long, value_delimiter = ',', default_value = "0,10,50")]
+    millions: Vec<u64>,
+    /// A file for every single run; runs of other parts that it holds already stay
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Numbered orders: vendas and four others
+    Numbered,
+    /// E-commerce orders with product totals: vendas and Spark
+    Ecommerce,
+    /// Each part of the work alone, and what the whole reaches of their sum
+    Bound,
+    /// From the producer's acknowledgement to the visible row
+    Latency,
+    /// From the start of the process to the first row
+    Start,
+    /// 1 to 16 partitions
+    Partitions,
+    /// A thousand partitions, all with a backlog
+    Fairness,
+    /// Batches of 1 to 1,000 records
+    BatchSize,
+    /// 1 to 8 batches of a partition in flight
+    Depth,
+    /// Records of 100 B to 100 KB
+    RecordSize,
+    /// Tables that hold millions of rows already
+    Growth,
+}
+
+impl Part {
+    async fn measure(self, bed: &Bed, cli: &Cli) -> Result<Vec<Run>> {
+        let (orders, runs) = (cli.orders, cli.runs);
+        match self {
+            Self::Numbered => compare::compare(bed, Shape::Numbered, orders, runs).await,
+            Self::Ecommerce => compare::compare(bed, Shape::Ecommerce, orders, runs).await,
+            Self::Bound => {
+                let mut all = bound::bound(bed, Shape::Numbered, orders, runs).await?;
+                all.extend(bound::bound(bed, Shape::Ecommerce, orders, runs).await?);
+                Ok(all)
+            }
+            Self::Latency => latency::latency(bed, runs).await,
+            Self::Start => start::start(bed, runs.max(5)).await,
+            Self::Partitions => partitions::partitions(bed, orders, runs).await,
+            Self::Fairness => partitions::fairness(bed, orders, runs).await,
+            Self::BatchSize => sweep::batch_sizes(bed, orders, runs).await,
+            Self::Depth => sweep::depths(bed, orders, runs).await,
+            Self::RecordSize => sweep::record_sizes(bed, orders, runs).await,
+            Self::Growth => growth::growth(bed, orders, &cli.millions).await,
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = tokio::runtime::Runtime::new()
+        .map_err(Into::into)
+        .and_then(|runtime| runtime.block_on(run(&cli)));
+    match result.and(end_everything()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("bench: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: &Cli) -> Result<()> {
+    let mut results = match &cli.json {
+        Some(path) => Results::load(path)?,
+        None => Results::default(),
+    };
+    results.machine = usage::machine()?;
+    let parts = if cli.parts.is_empty() { Part::value_variants() } else { &cli.parts };
+    for part in parts {
+        let name =
+            part.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
+        say(&format!("\n== {name}"));
+        // Servers of its own, so that no part inherits another's files and caches.
+        let bed = Bed::start().await?;
+        results.versions = bed.versions().await?;
+        let runs = part.measure(&bed, cli).await?;
+        for name in names(&runs) {
+            let of_part: Vec<_> = runs.iter().filter(|run| run.part == name).cloned().collect();
+            let verdict = bound::verdict(&of_part).unwrap_or_default();
+            print(&format!(
+                "\n{name} ({})\n\n{}{verdict}",
+                results.machine,
+                results::table(&of_part)
+            ))?;
+        }
+        results.put(runs);
+        if let Some(path) = &cli.json {
+            results.save(path)?;
+        }
+    }
+    Ok(())
+}
+
+/// The parts that runs belong to, each once.
+fn names(runs: &[Run]) -> Vec<String> {
+    let mut names: Vec<_> = runs.iter().map(|run| run.part.clone()).collect();
+    names.dedup();
+    names
+}
+
+fn print(text: &str) -> Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
+}
+
+/// Says how far it is.
+fn say(text: &str) {
+    // A closed standard error is no reason to fail.
+    let _told = writeln!(io::stderr(), "{text}").is_ok();
+}

@@ -1,0 +1,93 @@
+//! What the number of partitions does to the rate, and whether a thousand of them are served alike.
+
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+use testbed::{Database, Result, Vendas, ensure};
+
+use crate::{
+    bed::{Bed, DEADLINE},
+    compare::run_until_end,
+    load::{Load, Shape},
+    results::Run,
+    usage,
+};
+
+const COUNTS: [u16; 5] = [1, 2, 4, 8, 16];
+const MANY: u16 = 1000;
+
+/// The rate at each number of partitions, in turn.
+pub(crate) async fn partitions(bed: &Bed, orders: u64, runs: usize) -> Result<Vec<Run>> {
+    let mut loads = Vec::new();
+    for count in COUNTS {
+        loads.push((count, Load::send(bed, Shape::Numbered, orders, count).await?));
+    }
+    let mut all = Vec::new();
+    for _ in 0..runs {
+        for (count, load) in &loads {
+            let run = run_until_end(bed, load, &[]).await?;
+            all.push(
+                Run { part: "partitions".to_owned(), ..run }.with("partitions", u64::from(*count)),
+            );
+        }
+    }
+    Ok(all)
+}
+
+/// How long any of a thousand partitions with a backlog waits until it moves on, the first time
+/// counted from the first commit of all.
+pub(crate) async fn fairness(bed: &Bed, orders: u64, runs: usize) -> Result<Vec<Run>> {
+    let load = Load::send(bed, Shape::Numbered, orders, MANY).await?;
+    let mut all = Vec::new();
+    for _ in 0..runs {
+        let database = bed.prepared_database().await?;
+        let ended = usage::cpu_seconds_of_ended();
+        let since = bed.meter();
+        let process = bed.vendas(&[&load.topic], &database).args(["run", "--until-end"]).start()?;
+        let (longest_wait, peak) = watch(&database, &process).await?;
+        let run = bed.cost(&since, load.orders, usage::cpu_seconds_of_ended() - ended);
+        process.wait_exit(DEADLINE).await?.expect_code(0)?;
+        load.check(&database).await?;
+        all.push(
+            Run {
+                part: "fairness".to_owned(),
+                candidate: "vendas".to_owned(),
+                peak_rss_bytes: Some(peak),
+                longest_wait_seconds: Some(longest_wait.as_secs_f64()),
+                ..run
+            }
+            .with("partitions", u64::from(MANY)),
+        );
+    }
+    Ok(all)
+}
+
+/// The longest that an offset stood still before it moved again, and the most memory.
+async fn watch(database: &Database, process: &Vendas) -> Result<(Duration, u64)> {
+    let client = database.connect().await?;
+    let statement = client.prepare("SELECT partition, next_offset FROM partitions").await?;
+    let until = Instant::now() + DEADLINE;
+    let mut moved: HashMap<i32, (i64, Instant)> = HashMap::new();
+    let (mut first, mut longest, mut peak) = (None, Duration::ZERO, 0);
+    while process.is_running()? {
+        ensure!(Instant::now() < until, "no end: {}", process.state());
+        peak = peak.max(usage::peak_rss_bytes(process.process_id()));
+        let rows = client.query(&statement, &[]).await?;
+        let now = Instant::now();
+        for row in rows {
+            let (partition, next_offset): (i32, i64) = (row.try_get(0)?, row.try_get(1)?);
+            if next_offset > 0 {
+                first.get_or_insert(now);
+            }
+            let (known, since) = moved.entry(partition).or_insert((0, now));
+            if next_offset > *known {
+                longest = longest.max(now - first.unwrap_or(now).max(*since));
+                (*known, *since) = (next_offset, now);
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Ok((longest, peak))
+}

@@ -1,0 +1,57 @@
+//! How long it takes from the start of the process to the first row.
+
+use std::time::{Duration, Instant};
+
+use testbed::{Result, Signal, ensure, eventually};
+
+use crate::{
+    bed::Bed,
+    load::{Load, Shape},
+    results::Run,
+};
+
+const ORDERS: u64 = 10_000;
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// With the tables there already, and where it has to make them.
+pub(crate) async fn start(bed: &Bed, runs: usize) -> Result<Vec<Run>> {
+    let load = Load::send(bed, Shape::Numbered, ORDERS, 4).await?;
+    let mut all = Vec::new();
+    for _ in 0..runs {
+        for (candidate, prepared) in [("tables are there", true), ("first start ever", false)] {
+            let run = first_row(bed, &load, prepared).await?;
+            all.push(Run { part: "start".to_owned(), candidate: candidate.to_owned(), ..run });
+        }
+    }
+    Ok(all)
+}
+
+async fn first_row(bed: &Bed, load: &Load, prepared: bool) -> Result<Run> {
+    let database = if prepared { bed.prepared_database().await? } else { bed.database().await? };
+    let client = database.connect().await?;
+    let since = bed.meter();
+    let started = Instant::now();
+    let process = bed.vendas(&[&load.topic], &database).args(["run"]).start()?;
+    loop {
+        // Until it has made its tables there are none to look into.
+        let found = client.query_one("SELECT EXISTS (SELECT FROM sales)", &[]).await;
+        if found.and_then(|row| row.try_get(0)).unwrap_or(false) {
+            break;
+        }
+        ensure!(started.elapsed() < PATIENCE, "no row within {PATIENCE:?}: {}", process.state());
+        tokio::time::sleep(Duration::from_micros(500)).await;
+    }
+    let first_row_seconds = Some(started.elapsed().as_secs_f64());
+    eventually("all orders", PATIENCE, async || {
+        let sales = database.count("sales").await?;
+        ensure!(u64::try_from(sales)? == load.orders, "{sales} sales");
+        Ok(())
+    })
+    .await?;
+    let own = crate::usage::cpu_seconds(process.process_id());
+    let run = bed.cost(&since, load.orders, own);
+    process.signal(Signal::TERM)?;
+    process.wait_exit(PATIENCE).await?.expect_code(0)?;
+    load.check(&database).await?;
+    Ok(Run { first_row_seconds, ..run })
+}
