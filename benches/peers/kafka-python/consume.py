@@ -68,7 +68,8 @@ def main():
     consumer = KafkaConsumer(
         os.environ["BENCH_TOPIC"],
         bootstrap_servers=os.environ["BENCH_BROKERS"],
-        group_id=os.environ["BENCH_TOPIC"],
+        # A group for each database, which has the whole topic to come.
+        group_id=f"{os.environ['BENCH_TOPIC']}-{os.environ['BENCH_DATABASE_NAME']}",
         auto_offset_reset="earliest",
         max_poll_records=100,
     )

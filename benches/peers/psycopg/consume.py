@@ -10,6 +10,7 @@ import signal
 import sys
 from decimal import Decimal
 from multiprocessing import get_context
+from multiprocessing.connection import wait
 
 import msgspec
 import psycopg
@@ -41,10 +42,8 @@ def consumer():
     return Consumer(
         {
             "bootstrap.servers": os.environ["BENCH_BROKERS"],
-            "group.id": os.environ["BENCH_TOPIC"],
+            "group.id": f"{os.environ['BENCH_TOPIC']}-{os.environ['BENCH_DATABASE_NAME']}",
             "enable.auto.commit": False,
-            # Nobody listens for them.
-            "enable.partition.eof": False,
         }
     )
 
@@ -101,8 +100,7 @@ def main():
     ]
     for process in processes:
         process.start()
-    for process in processes:
-        process.join()
+    wait([process.sentinel for process in processes])
     sys.exit("a process ended")
 
 
