@@ -8,7 +8,7 @@ install_once() {
     key=$(
         cat "$peer"/* "$peer"/../install.sh | sha256sum
         python3 --version
-        java -version 2>&1
+        "${JAVA_HOME:+$JAVA_HOME/bin/}java" -version 2>&1
     )
     if [[ -f $folder/installed && $(<"$folder/installed") == "$key" ]]; then return 0; fi
     rm -rf "$folder"
@@ -29,5 +29,5 @@ install_python() {
 install_java() {
     cp "$peer/pom.xml" "$1/pom.xml"
     mvn --batch-mode --quiet --file "$1/pom.xml" package
-    javac -nowarn -cp "$1/jars/*" -d "$1/classes" "$peer"/*.java
+    "${JAVA_HOME:+$JAVA_HOME/bin/}javac" -nowarn -cp "$1/jars/*" -d "$1/classes" "$peer"/*.java
 }

@@ -22,26 +22,26 @@ import org.apache.spark.sql.types.StructType;
  */
 public final class Sales {
     private static final StructType NUMBERED = StructType.fromDDL(
-            "order_number INT, order_items ARRAY<STRUCT<qty: DECIMAL(" + System.getProperty("q", "10,4") + "), value_unit: DECIMAL(" + System.getProperty("v", "14,4") + ")>>");
+            "order_number INT, order_items ARRAY<STRUCT<qty: DECIMAL(10,4), value_unit: DECIMAL(14,4)>>");
     private static final StructType ECOMMERCE = StructType.fromDDL(
-            "produtos_comprados ARRAY<STRUCT<nome_produto: STRING, quantidade: DECIMAL(" + System.getProperty("q", "10,4") + "), "
-                    + "preco_unitario: DECIMAL(" + System.getProperty("v", "14,4") + ")>>");
+            "produtos_comprados ARRAY<STRUCT<nome_produto: STRING, quantidade: DECIMAL(10,4), "
+                    + "preco_unitario: DECIMAL(14,4)>>");
 
     public static void main(String[] arguments) throws Exception {
         SparkSession spark = SparkSession.builder()
-                .master("local[" + System.getProperty("cores", "2") + "]")
+                .master("local[2]")
                 .config("spark.log.level", "WARN")
                 .config("spark.ui.enabled", "false")
                 .config("spark.sql.shuffle.partitions", "2")
-                // Decimals must not round in silence: what overflows is an error.
-                .config("spark.sql.ansi.enabled", System.getProperty("ansi", "true"))
+                // A sum that overflows is an error, and not null.
+                .config("spark.sql.ansi.enabled", "true")
                 .getOrCreate();
         Dataset<Row> values = spark.readStream()
                 .format("kafka")
                 .option("kafka.bootstrap.servers", System.getenv("BENCH_BROKERS"))
                 .option("subscribe", System.getenv("BENCH_TOPIC"))
                 .option("startingOffsets", "earliest")
-                .option("maxOffsetsPerTrigger", System.getProperty("batch", "200000"))
+                .option("maxOffsetsPerTrigger", 200_000)
                 .load()
                 .select(col("value").cast("string").as("value"));
         DataStreamWriter<Row> writer = System.getenv("BENCH_SHAPE").equals("ecommerce")
@@ -56,8 +56,8 @@ public final class Sales {
         Dataset<Row> totals = values.select(from_json(col("value"), NUMBERED).as("sale"))
                 .select(
                         col("sale.order_number"),
-                        expr("aggregate(sale.order_items, CAST(0 AS DECIMAL(" + System.getProperty("t", "28,8") + ")), (total, item) -> "
-                                        + "CAST(total + item.qty * item.value_unit AS DECIMAL(" + System.getProperty("t", "28,8") + ")))")
+                        expr("aggregate(sale.order_items, CAST(0 AS DECIMAL(28,8)), (total, item) -> "
+                                        + "CAST(total + item.qty * item.value_unit AS DECIMAL(28,8)))")
                                 .as("total"));
         ForeachPartitionFunction<Row> upsert = Upsert::sales;
         VoidFunction2<Dataset<Row>, Long> write = (batch, id) -> batch.foreachPartition(upsert);

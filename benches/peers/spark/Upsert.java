@@ -13,7 +13,7 @@ import org.apache.spark.sql.Row;
 
 /** Writes the rows of one task into PostgreSQL: one connection a task, one UNNEST for 2,000 rows. */
 final class Upsert {
-    private static final int ROWS = Integer.getInteger("rows", 2000);
+    private static final int ROWS = 2000;
     private static final String SALES = "INSERT INTO sales (order_number, total, processed_at)"
             + " SELECT number, total, now() AT TIME ZONE 'UTC'"
             + " FROM UNNEST(?::int[], ?::numeric[]) AS batch (number, total)"
