@@ -56,8 +56,8 @@ impl<'a> Session<'a> {
         let leader_epoch = batch.end().leader_epoch;
         let topic: &str = &partition.topic;
 
-        // $1 to $11 of both statements.
-        let for_sales: [Parameter<'_>; 11] = [
+        // $1 to $8 of all statements.
+        let mut parameters: Vec<Parameter<'_>> = vec![
             (&topic, Type::TEXT),
             (&partition.partition, Type::INT4),
             (&partition.topic_id, Type::UUID),
@@ -66,32 +66,37 @@ impl<'a> Session<'a> {
             (&leader_epoch, Type::INT4),
             (&self.store.instance, Type::UUID),
             (&self.store.synchronous_commit, Type::TEXT),
+        ];
+        let for_orders: Parameter<'_> = (orders, connection.order_rows()?);
+        if columns.only_orders() {
+            parameters.push(for_orders);
+            let row = connection.answer(CommitStatement::OnlyOrders, &parameters).await?;
+            return if moved(&row)? { Ok(Committed { span }) } else { Err(StoreError::Fenced) };
+        }
+        // $9 to $11 of the other two.
+        let for_sales: [Parameter<'_>; 3] = [
             (&sales.numbers, Type::INT4_ARRAY),
             (&sales.totals, Type::NUMERIC_ARRAY),
             (&sales.unlisted, Type::TEXT_ARRAY),
         ];
+        parameters.extend(for_sales);
         if columns.only_sales() {
-            let row = connection.answer(CommitStatement::OnlySales, &for_sales).await?;
+            let row = connection.answer(CommitStatement::OnlySales, &parameters).await?;
             if moved(&row)? {
                 return Ok(Committed { span });
             }
         }
-        // $12 to $23 of commit.sql.
-        let for_the_rest: [Parameter<'_>; 12] = [
+        // $12 to $18 of commit.sql.
+        let for_the_rest: [Parameter<'_>; 7] = [
             (&sales.letters_before, Type::INT4_ARRAY),
-            (&orders.ids, Type::TEXT_ARRAY),
-            (&orders.numbered, Type::BOOL_ARRAY),
-            (&orders.totals, Type::NUMERIC_ARRAY),
-            (&orders.items, Type::TEXT_ARRAY),
-            (&orders.sold_at, Type::TEXT_ARRAY),
-            (&orders.letters_before, Type::INT4_ARRAY),
+            for_orders,
             (&dead_letters.offsets, Type::INT8_ARRAY),
             (&dead_letters.keys, Type::BYTEA_ARRAY),
             (&dead_letters.payloads, Type::BYTEA_ARRAY),
             (&dead_letters.reasons, Type::TEXT_ARRAY),
             (&dead_letters.details, Type::TEXT_ARRAY),
         ];
-        let parameters = [&for_sales[..], &for_the_rest].concat();
+        parameters.extend(for_the_rest);
         let row = connection.answer(CommitStatement::Everything, &parameters).await?;
         if moved(&row)? { Ok(Committed { span }) } else { Err(StoreError::Fenced) }
     }

@@ -24,6 +24,7 @@ mod ledger;
 mod offsets;
 mod pool;
 mod replay;
+mod rows;
 mod schema;
 mod server;
 mod session;

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::{
-    LetterFilter, Store, StoreError, columns::Orders, dead_letters::FILTER, session::Connection,
+    LetterFilter, Store, StoreError, dead_letters::FILTER, rows::OrderRow, session::Connection,
 };
 use crate::order::{Order, Rejection};
 
@@ -170,6 +170,7 @@ impl Store {
         force: bool,
     ) -> Result<Option<Vec<Replayed>>, StoreError> {
         let client = connection.client();
+        connection.ask_for_order_rows().await?;
         lock_letters(connection).await?;
         let ids: Vec<_> = letters.iter().map(|(letter, _)| letter.id).collect();
         let times: Vec<_> = letters.iter().map(|(letter, _)| letter.failed_at).collect();
@@ -185,13 +186,11 @@ impl Store {
         let rows = Rows::of(letters);
         let written = self.write_orders(connection, &rows, force).await?;
         let (mut done, mut still_dead) = (Marks::default(), StillDead::default());
-        for ((id, order_id), numbered) in
-            rows.letters.iter().zip(&rows.orders.ids).zip(&rows.orders.numbered)
-        {
+        for (id, order) in rows.letters.iter().zip(&rows.orders) {
             if written.contains(id) {
                 done.letters.push(*id);
-                done.order_ids.push(order_id);
-                done.numbered.push(*numbered);
+                done.order_ids.push(&order.order_id);
+                done.numbered.push(order.numbered);
             }
         }
         let mut outcomes = Vec::with_capacity(letters.len());
@@ -227,7 +226,7 @@ impl Store {
     async fn write_orders(
         &self,
         connection: &Connection,
-        rows: &Rows,
+        rows: &Rows<'_>,
         force: bool,
     ) -> Result<Vec<i64>, StoreError> {
         let client = connection.client();
@@ -236,12 +235,8 @@ impl Store {
             (letters, Type::INT8_ARRAY),
             (failed_at, Type::TIMESTAMPTZ_ARRAY),
             (numbers, Type::INT4_ARRAY),
-            (&orders.ids, Type::TEXT_ARRAY),
-            (&orders.numbered, Type::BOOL_ARRAY),
             (listed, Type::BOOL_ARRAY),
-            (&orders.totals, Type::NUMERIC_ARRAY),
-            (&orders.items, Type::TEXT_ARRAY),
-            (&orders.sold_at, Type::TEXT_ARRAY),
+            (orders, connection.order_rows()?),
             (&force, Type::BOOL),
         ];
         let sql = self.sql(include_str!("sql/replay.sql"));
@@ -262,32 +257,29 @@ pub(super) async fn lock_letters(connection: &Connection) -> Result<(), StoreErr
 
 /// The letters that are orders now: a row for each, sorted by the order's key as batches are.
 #[derive(Default)]
-struct Rows {
+struct Rows<'a> {
     letters: Vec<i64>,
     failed_at: Vec<Timestamp>,
     numbers: Vec<Option<i32>>,
     /// Whether the order has a row in `orders`.
     listed: Vec<bool>,
-    orders: Orders,
+    orders: Vec<OrderRow<'a>>,
 }
 
-impl Rows {
-    fn of(letters: &[Reread]) -> Self {
+impl<'a> Rows<'a> {
+    fn of(letters: &'a [Reread]) -> Self {
         let mut readable: Vec<_> = letters
             .iter()
             .filter_map(|(letter, result)| result.as_ref().ok().map(|order| (letter, order)))
             .collect();
-        readable.sort_by_key(|(_, order)| (order.id(), order.number()));
+        readable.sort_by_key(|(_, order)| order.key());
         let mut rows = Self::default();
         for (letter, order) in readable {
             rows.letters.push(letter.id);
             rows.failed_at.push(letter.failed_at);
             rows.numbers.push(order.number());
             rows.listed.push(order.is_in_orders());
-            match order.number() {
-                Some(number) => rows.orders.push(number.to_string(), true, order),
-                None => rows.orders.push(order.id().unwrap_or_default().to_owned(), false, order),
-            }
+            rows.orders.push(OrderRow::new(order, 0));
         }
         rows
     }
@@ -296,7 +288,7 @@ impl Rows {
 #[derive(Default)]
 struct Marks<'a> {
     letters: Vec<i64>,
-    order_ids: Vec<&'a String>,
+    order_ids: Vec<&'a str>,
     numbered: Vec<bool>,
 }
 

@@ -1,6 +1,6 @@
 //! The tables: what they have to be like, whether they are, and how they are made.
 
-use std::{collections::HashMap, fmt};
+use std::{cmp::Ordering, collections::HashMap, fmt};
 
 use tokio_postgres::{
     Row,
@@ -13,7 +13,7 @@ use super::{Cause, Store, StoreError};
 pub const SCHEMA: &str = include_str!("../../schema.sql");
 
 /// The last step that `schema.sql` takes, and that this program understands.
-const VERSION: i32 = 1;
+const VERSION: i32 = 2;
 
 const APPLY: &str = "run `vendas schema --apply` as the role that owns the schema";
 
@@ -156,7 +156,7 @@ pub struct Finding {
     pub problem: String,
     /// What puts it right.
     pub remedy: String,
-    /// Whether applying the schema is the remedy.
+    /// Whether applying the schema is the remedy, as it is where it lacks something or a step.
     absent: bool,
 }
 
@@ -224,16 +224,25 @@ impl Store {
         }
         if findings.is_empty() {
             let version = self.schema_version().await?;
-            if version > VERSION {
-                findings.push(Finding {
-                    what: self.qualified("schema_version"),
-                    problem: format!(
+            let (problem, remedy) = match version.cmp(&VERSION) {
+                Ordering::Less => (
+                    format!("version {version} is older than this vendas, which needs {VERSION}"),
+                    APPLY,
+                ),
+                Ordering::Equal => return Ok(findings),
+                Ordering::Greater => (
+                    format!(
                         "version {version} belongs to a newer vendas, this one knows {VERSION}"
                     ),
-                    remedy: "install the newer vendas here too".to_owned(),
-                    absent: false,
-                });
-            }
+                    "install the newer vendas here too",
+                ),
+            };
+            findings.push(Finding {
+                what: self.qualified("schema_version"),
+                problem,
+                remedy: remedy.to_owned(),
+                absent: version < VERSION,
+            });
         }
         Ok(findings)
     }

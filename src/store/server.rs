@@ -27,6 +27,8 @@ pub(super) struct Server {
 pub(super) struct SqlText {
     pub(super) commit: String,
     pub(super) commit_sales: String,
+    pub(super) commit_orders: String,
+    pub(super) types: String,
 }
 
 impl Server {
@@ -51,6 +53,9 @@ impl Server {
         let sql = SqlText {
             commit: include_str!("sql/commit.sql").replace("{schema}", &schema),
             commit_sales: include_str!("sql/commit_sales.sql").replace("{schema}", &schema),
+            commit_orders: include_str!("sql/commit_orders.sql").replace("{schema}", &schema),
+            // Within a literal there.
+            types: include_str!("sql/types.sql").replace("{schema}", &schema.replace('\'', "''")),
         };
         Self {
             config,

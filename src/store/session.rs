@@ -18,6 +18,7 @@ use tracing::debug;
 use super::{
     Cause, StoreError,
     encryption::Way,
+    rows::{Oids, order_rows},
     server::{Server, SqlText},
 };
 
@@ -28,13 +29,15 @@ const REPLAN_AFTER: Duration = Duration::from_secs(5);
 /// A statement's parameter and the type that the server is to take it for.
 pub(super) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 
-/// The two statements that commit batches.
+/// The statements that commit batches.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum CommitStatement {
     /// `commit.sql`
     Everything,
     /// `commit_sales.sql`
     OnlySales,
+    /// `commit_orders.sql`
+    OnlyOrders,
 }
 
 /// A connection and the statements prepared on it.
@@ -45,6 +48,8 @@ pub(super) struct Connection {
     way: Way,
     commit: OnceCell<Statement>,
     commit_sales: OnceCell<Statement>,
+    commit_orders: OnceCell<Statement>,
+    order_rows: OnceCell<Type>,
     planned: Instant,
     deadline: Duration,
     sql: Arc<SqlText>,
@@ -67,6 +72,8 @@ impl Connection {
             way,
             commit: OnceCell::new(),
             commit_sales: OnceCell::new(),
+            commit_orders: OnceCell::new(),
+            order_rows: OnceCell::new(),
             planned: Instant::now(),
             deadline: server.statement_timeout,
             sql: Arc::clone(&server.sql),
@@ -81,6 +88,7 @@ impl Connection {
             self.planned = Instant::now();
             self.commit = OnceCell::new();
             self.commit_sales = OnceCell::new();
+            self.commit_orders = OnceCell::new();
         }
     }
 
@@ -88,13 +96,38 @@ impl Connection {
         &self.client
     }
 
-    /// Prepares the statements that commit batches, unless the next use might meet another server.
+    /// Asks what a commit has to know, and prepares the statements that commit batches, unless the
+    /// next use might meet another server.
     pub(super) async fn prepare(&self) -> Result<(), StoreError> {
+        self.ask_for_order_rows().await?;
         if self.keeps_statements {
             self.prepared(CommitStatement::OnlySales).await?;
+            self.prepared(CommitStatement::OnlyOrders).await?;
             self.prepared(CommitStatement::Everything).await?;
         }
         Ok(())
+    }
+
+    /// The type of the parameter that holds rows of `orders`.
+    ///
+    /// # Errors
+    /// [`StoreError::Transient`] if the server has not been asked for it yet.
+    pub(super) fn order_rows(&self) -> Result<Type, StoreError> {
+        self.order_rows.get().cloned().ok_or_else(|| {
+            StoreError::Transient(Cause::new("the connection does not know the type order_row[]"))
+        })
+    }
+
+    /// Asks for what [`Self::order_rows`] answers.
+    pub(super) async fn ask_for_order_rows(&self) -> Result<(), StoreError> {
+        let ask = async {
+            let types = self.client.query_typed_one(&self.sql.types, &[]);
+            let row = self.in_time(types).await?;
+            let item = Oids { of_one: row.try_get(0)?, of_array: row.try_get(1)? };
+            let order = Oids { of_one: row.try_get(2)?, of_array: row.try_get(3)? };
+            Ok::<_, StoreError>(order_rows(item, order))
+        };
+        self.order_rows.get_or_try_init(|| ask).await.map(drop)
     }
 
     /// The one row that a statement answers.
@@ -116,6 +149,7 @@ impl Connection {
         let place = match statement {
             CommitStatement::Everything => &self.commit,
             CommitStatement::OnlySales => &self.commit_sales,
+            CommitStatement::OnlyOrders => &self.commit_orders,
         };
         place.get_or_try_init(|| self.in_time(self.client.prepare(self.text(statement)))).await
     }
@@ -124,6 +158,7 @@ impl Connection {
         match statement {
             CommitStatement::Everything => &self.sql.commit,
             CommitStatement::OnlySales => &self.sql.commit_sales,
+            CommitStatement::OnlyOrders => &self.sql.commit_orders,
         }
     }
 

@@ -68,6 +68,33 @@ async fn each_thing_that_is_not_in_order_has_its_line_and_its_remedy() -> Result
 }
 
 #[tokio::test]
+async fn an_older_schema_is_brought_up_to_date_and_what_it_holds_stays() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    shop.send(0, &[r#"{"id_ordem": "a", "valor_total": 2}"#]).await?;
+    shop.vendas(&["run", "--until-end"]).run(DEADLINE).await?.expect_code(0)?;
+    // As the first step left it.
+    shop.database
+        .execute("DELETE FROM schema_version WHERE version > 1; DROP TYPE order_row")
+        .await?;
+    let older = shop.vendas(&["check"]).run(DEADLINE).await?.expect_code(1)?;
+    expect(
+        &older,
+        &["FAIL  \"public\".schema_version: version 1 is older than this vendas, which needs 2: \
+           run `vendas schema --apply`"],
+    )?;
+    let refused = ["--set", "database.apply_schema=false"];
+    shop.vendas(&["run"]).args(refused).run(DEADLINE).await?.expect_code(1)?;
+
+    shop.send(0, &[r#"{"id_ordem": "b", "valor_total": 3}"#]).await?;
+    shop.vendas(&["run", "--until-end"]).run(DEADLINE).await?.expect_code(0)?;
+    let rows = shop.rows("SELECT order_id, total FROM orders ORDER BY order_id").await?;
+    ensure!(rows == ["a|2.00", "b|3.00"], "{rows:?}");
+    let version = shop.rows("SELECT max(version) FROM schema_version").await?;
+    ensure!(version == ["2"], "{version:?}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn check_changes_nothing() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.vendas(&["check"]).run(DEADLINE).await?.expect_code(1)?;

@@ -10,17 +10,15 @@ WITH moved AS (  -- no row: fenced, and nothing below happens
     UPDATE {schema}.partitions
     SET next_offset = $5, leader_epoch = $6, moved_by = $7, moved_at = now()
     WHERE topic = $1 AND partition = $2 AND topic_id = $3 AND next_offset = $4
-    -- Here, since a CTE that nothing reads never runs. True: for this transaction only.
-    RETURNING set_config('synchronous_commit', $8, true)
+    RETURNING
+        statement_timestamp() AT TIME ZONE 'UTC' AS processed_at,
+        -- Here, since a CTE that nothing reads never runs. True: for this transaction only.
+        set_config('synchronous_commit', $8, true)
 ), upserted_orders AS (
     INSERT INTO {schema}.orders (order_id, numbered, total, items, sold_at, processed_at)
-    SELECT batch.id, batch.numbered, batch.total, batch.items::{schema}.order_item[],
-           batch.sold_at::timestamp,
-           (statement_timestamp() + batch.letters_before * INTERVAL '1 microsecond')
-               AT TIME ZONE 'UTC'
-    FROM moved,
-         UNNEST($13::text[], $14::boolean[], $15::numeric[], $16::text[], $17::text[], $18::int[])
-             AS batch (id, numbered, total, items, sold_at, letters_before)
+    SELECT batch.order_id, batch.numbered, batch.total, batch.items, batch.sold_at,
+           moved.processed_at + batch.letters_before * INTERVAL '1 microsecond'
+    FROM moved, UNNEST($13::{schema}.order_row[]) AS batch
     ON CONFLICT (order_id, numbered) DO UPDATE
     SET total = excluded.total, items = excluded.items, sold_at = excluded.sold_at,
         processed_at = excluded.processed_at
@@ -33,8 +31,7 @@ WITH moved AS (  -- no row: fenced, and nothing below happens
 ), upserted_sales AS (
     INSERT INTO {schema}.sales (order_number, total, processed_at)
     SELECT batch.number, batch.total,
-           (statement_timestamp() + batch.letters_before * INTERVAL '1 microsecond')
-               AT TIME ZONE 'UTC'
+           moved.processed_at + batch.letters_before * INTERVAL '1 microsecond'
     FROM moved, UNNEST($9::int[], $10::numeric[], $12::int[])
         AS batch (number, total, letters_before)
     ON CONFLICT (order_number) DO UPDATE
@@ -45,7 +42,7 @@ WITH moved AS (  -- no row: fenced, and nothing below happens
     SELECT $1, $2, $3, batch.record_offset, batch.key, batch.payload, batch.reason, batch.detail,
            statement_timestamp() + (batch.position - 1) * INTERVAL '1 microsecond'
     FROM moved,
-         UNNEST($19::bigint[], $20::bytea[], $21::bytea[], $22::text[], $23::text[])
+         UNNEST($14::bigint[], $15::bytea[], $16::bytea[], $17::text[], $18::text[])
              WITH ORDINALITY AS batch (record_offset, key, payload, reason, detail, position)
     -- A record that is read again and fails again is open again: what a replay made of it may have
     -- been overwritten by what was read again before it. What was discarded stays so if it is the

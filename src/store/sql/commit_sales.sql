@@ -11,11 +11,13 @@ WITH listed AS (
     SET next_offset = $5, leader_epoch = $6, moved_by = $7, moved_at = now()
     WHERE topic = $1 AND partition = $2 AND topic_id = $3 AND next_offset = $4
       AND NOT EXISTS (SELECT FROM listed)
-    -- Here, since a CTE that nothing reads never runs. True: for this transaction only.
-    RETURNING set_config('synchronous_commit', $8, true)
+    RETURNING
+        statement_timestamp() AT TIME ZONE 'UTC' AS processed_at,
+        -- Here, since a CTE that nothing reads never runs. True: for this transaction only.
+        set_config('synchronous_commit', $8, true)
 ), upserted_sales AS (
     INSERT INTO {schema}.sales (order_number, total, processed_at)
-    SELECT batch.number, batch.total, statement_timestamp() AT TIME ZONE 'UTC'
+    SELECT batch.number, batch.total, moved.processed_at
     FROM moved, UNNEST($9::int[], $10::numeric[]) AS batch (number, total)
     ON CONFLICT (order_number) DO UPDATE
     SET total = excluded.total, processed_at = excluded.processed_at

@@ -1,5 +1,5 @@
 -- Orders of letters, each once: written unless the version that is stored is newer than the letter,
--- or in any case ($10). Answers the letters whose orders were written.
+-- or in any case ($6). Answers the letters whose orders were written.
 --
 -- How old is what is stored? A batch writes when it was processed, and that is it. A replay does so
 -- too, but what it writes is as old as the letter that it came from, which is the one that was
@@ -9,9 +9,9 @@
 -- version took out of `orders` is still in `sales`, which therefore decides for both.)
 WITH batch AS (
     SELECT *
-    FROM UNNEST($1::bigint[], $2::timestamptz[], $3::int[], $4::text[], $5::boolean[],
-                $6::boolean[], $7::numeric[], $8::text[], $9::text[])
-        AS batch (letter, failed_at, number, order_id, numbered, listed, total, items, sold_at)
+    FROM ROWS FROM (
+        UNNEST($1::bigint[], $2::timestamptz[], $3::int[], $4::boolean[], $5::{schema}.order_row[])
+    ) AS batch (letter, failed_at, number, listed, order_id, numbered, total, items, sold_at)
 ), earlier AS (  -- versions that came from letters
     SELECT order_id, numbered, letters.failed_at,
            letters.replayed_at AT TIME ZONE 'UTC' AS processed_at
@@ -22,7 +22,7 @@ WITH batch AS (
     SELECT number, total, now() AT TIME ZONE 'UTC' FROM batch WHERE numbered
     ON CONFLICT (order_number) DO UPDATE
     SET total = excluded.total, processed_at = excluded.processed_at
-    WHERE $10 OR (
+    WHERE $6 OR (
         coalesce(
             (SELECT max(failed_at) FROM earlier
              WHERE numbered AND order_id = stored.order_number::text
@@ -36,14 +36,14 @@ WITH batch AS (
     WHERE NOT batch.listed AND orders.numbered AND orders.order_id = batch.order_id
 ), listed AS (
     INSERT INTO {schema}.orders AS stored (order_id, numbered, total, items, sold_at, processed_at)
-    SELECT order_id, numbered, total, items::{schema}.order_item[], sold_at::timestamp,
+    SELECT order_id, numbered, total, items, sold_at,
            now() AT TIME ZONE 'UTC'
     FROM batch
     WHERE listed AND (NOT numbered OR number IN (SELECT order_number FROM sold))
     ON CONFLICT (order_id, numbered) DO UPDATE
     SET total = excluded.total, items = excluded.items, sold_at = excluded.sold_at,
         processed_at = excluded.processed_at
-    WHERE $10 OR stored.numbered OR (
+    WHERE $6 OR stored.numbered OR (
         coalesce(
             (SELECT max(failed_at) FROM earlier
              WHERE NOT numbered AND order_id = stored.order_id
