@@ -61,7 +61,8 @@ impl Bed {
     /// A new database with vendas' tables.
     pub(crate) async fn prepared_database(&self) -> Result<Database> {
         let database = self.database().await?;
-        let applied = self.vendas(&["unused"], &database).args(["schema", "--apply"]).run(DEADLINE).await?;
+        let applied =
+            self.vendas(&["unused"], &database).args(["schema", "--apply"]).run(DEADLINE).await?;
         applied.expect_code(0)?;
         Ok(database)
     }
