@@ -14,8 +14,8 @@ pub(super) struct Sales {
     pub(super) totals: Vec<Decimal>,
     /// How many dead letters of the batch stand before each.
     pub(super) letters_before: Vec<i32>,
-    /// The numbers without products, as `orders` would spell them.
-    pub(super) unlisted: Vec<String>,
+    /// Those that name no product.
+    pub(super) unlisted: Vec<i32>,
 }
 
 /// What goes into `dead_letters`, in the order of their offsets.
@@ -65,7 +65,7 @@ impl<'a> Columns<'a> {
                 columns.sales.totals.push(order.total());
                 columns.sales.letters_before.push(letters_before);
                 if !order.is_in_orders() {
-                    columns.sales.unlisted.push(number.to_string());
+                    columns.sales.unlisted.push(number);
                 }
             }
             if order.is_in_orders() {
@@ -104,7 +104,7 @@ mod tests {
         assert_eq!(sales.numbers, [-3, 9]);
         let totals: Vec<_> = sales.totals.iter().map(ToString::to_string).collect();
         assert_eq!(totals, ["2.00", "3.00"]);
-        assert_eq!(sales.unlisted, ["-3", "9"]);
+        assert_eq!(sales.unlisted, [-3, 9]);
         let keys: Vec<_> = orders.iter().map(|row| (&*row.order_id, row.numbered)).collect();
         assert_eq!(keys, [("9", false)]);
     }

@@ -73,12 +73,9 @@ impl<'a> Session<'a> {
             let row = connection.answer(CommitStatement::OnlyOrders, &parameters).await?;
             return if moved(&row)? { Ok(Committed { span }) } else { Err(StoreError::Fenced) };
         }
-        // $9 to $11 of the other two.
-        let for_sales: [Parameter<'_>; 3] = [
-            (&sales.numbers, Type::INT4_ARRAY),
-            (&sales.totals, Type::NUMERIC_ARRAY),
-            (&sales.unlisted, Type::TEXT_ARRAY),
-        ];
+        // $9 and $10 of the other two.
+        let for_sales: [Parameter<'_>; 2] =
+            [(&sales.numbers, Type::INT4_ARRAY), (&sales.totals, Type::NUMERIC_ARRAY)];
         parameters.extend(for_sales);
         if columns.only_sales() {
             let row = connection.answer(CommitStatement::OnlySales, &parameters).await?;
@@ -86,8 +83,9 @@ impl<'a> Session<'a> {
                 return Ok(Committed { span });
             }
         }
-        // $12 to $18 of commit.sql.
-        let for_the_rest: [Parameter<'_>; 7] = [
+        // $11 to $18 of commit.sql.
+        let for_the_rest: [Parameter<'_>; 8] = [
+            (&sales.unlisted, Type::INT4_ARRAY),
             (&sales.letters_before, Type::INT4_ARRAY),
             for_orders,
             (&dead_letters.offsets, Type::INT8_ARRAY),

@@ -73,7 +73,7 @@ impl Peer {
     }
 
     /// Works the load: from the first row seen to the last, so that nobody is charged for the start
-    /// of a Java machine.
+    /// of a Java machine. What is there at the first look was done before it and does not count.
     async fn run(&self, bed: &Bed, load: &Load) -> Result<Run> {
         let database = bed.database().await?;
         database.execute(tables(load.shape)).await?;
@@ -86,9 +86,10 @@ impl Peer {
         let first_row_seconds = started.elapsed().as_secs_f64();
         let own = usage::cpu_seconds(process.process_id());
         let since = bed.meter();
+        let before = done(&client, load).await?;
         until(|| has_all(&client, load)).await.with_context(failed)?;
         let own = usage::cpu_seconds(process.process_id()) - own;
-        let run = bed.cost(&since, load.orders, own);
+        let run = bed.cost(&since, load.orders.saturating_sub(before), own);
         let peak_rss_bytes = usage::peak_rss_bytes(process.process_id());
         // Whether it closes well is its own affair.
         process.signal(Signal::TERM)?;
@@ -136,6 +137,18 @@ async fn has_rows(client: &Client, shape: Shape) -> Result<bool> {
         Shape::Ecommerce => "SELECT EXISTS (SELECT FROM product_totals)",
     };
     Ok(client.query_one(sql, &[]).await?.try_get(0)?)
+}
+
+/// How many orders are done: counted, or by their share in all that was sold.
+async fn done(client: &Client, load: &Load) -> Result<u64> {
+    let row = match load.shape {
+        Shape::Numbered => client.query_one("SELECT count(*) FROM sales", &[]).await?,
+        Shape::Ecommerce => {
+            let sql = "SELECT coalesce(div(sum(quantity) * $1::bigint, $2), 0)::bigint FROM product_totals";
+            client.query_one(sql, &[&i64::try_from(load.orders)?, &load.quantity()]).await?
+        }
+    };
+    Ok(u64::try_from(row.try_get::<_, i64>(0)?)?)
 }
 
 /// Counts only once the last order of every partition is there: that is cheap to see.

@@ -26,7 +26,8 @@ WITH moved AS (  -- no row: fenced, and nothing below happens
     DELETE FROM {schema}.orders
     -- A limit that the planner does not know makes it reckon with one row instead of ten, and so
     -- take the index also where it takes `orders` for tiny: a plan made then is kept while it grows.
-    USING moved, (SELECT id FROM UNNEST($11::text[]) AS id LIMIT cardinality($11)) AS batch
+    USING moved,
+          (SELECT number::text AS id FROM UNNEST($11::int[]) AS number LIMIT cardinality($11)) AS batch
     WHERE orders.numbered AND orders.order_id = batch.id
 ), upserted_sales AS (
     INSERT INTO {schema}.sales (order_number, total, processed_at)

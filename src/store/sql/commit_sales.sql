@@ -3,8 +3,12 @@
 -- has to go: then commit.sql is for it, and only then are the triggers of `orders` called.
 WITH listed AS (
     SELECT orders.order_id
-    FROM (SELECT id FROM UNNEST($11::text[]) AS id LIMIT cardinality($11)) AS batch
+    FROM (SELECT number::text AS id FROM UNNEST($9::int[]) AS number LIMIT cardinality($9)) AS batch
     JOIN {schema}.orders ON orders.numbered AND orders.order_id = batch.id
+    -- Where no numbered order names a product this one look replaces one for each order. The order
+    -- that is asked for is that of the index orders_numbered, which therefore serves also where
+    -- `orders` is taken for tiny.
+    WHERE (SELECT true FROM {schema}.orders WHERE numbered ORDER BY order_id LIMIT 1)
     LIMIT 1
 ), moved AS (  -- no row: fenced, and nothing below happens
     UPDATE {schema}.partitions
