@@ -305,7 +305,7 @@ impl Worker {
         let (batch, cause) = session.try_in_parts(batch).await?;
         let (before, halt) = self.shared.until_halt(batch, cause.as_ref());
         if let Some(before) = before {
-            let committed = session.commit(&before).await?;
+            let committed = session.commit_amid_others(&before).await?;
             self.advance(committed, &before, asked);
         }
         Ok(halt)

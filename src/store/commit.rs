@@ -1,6 +1,7 @@
 //! Commits a batch: its rows and the partition's next offset, in one statement.
 
 use tokio_postgres::{Row, types::Type};
+use uuid::Uuid;
 
 use super::{
     Cause, Store, StoreError,
@@ -46,57 +47,68 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// Any [`StoreError`]. After [`StoreError::Transient`] it is unknown whether the batch was
-    /// committed; after the others it was not.
+    /// committed; after the others it was not. [`StoreError::Data`] may also mean that another
+    /// session inserted one of the orders at the same moment, which [`Self::commit_in_parts`] finds
+    /// out.
     pub async fn commit(&self, batch: &ProcessedBatch) -> Result<Committed, StoreError> {
-        let connection = self.lent.connection()?;
         let columns = Columns::of(batch);
-        let Columns { sales, orders, dead_letters } = &columns;
-        let (partition, span) = (batch.partition(), batch.span());
-        let (from, to) = (span.from().get(), span.to().get());
-        let leader_epoch = batch.end().leader_epoch;
-        let topic: &str = &partition.topic;
-
-        // $1 to $8 of all statements.
-        let mut parameters: Vec<Parameter<'_>> = vec![
-            (&topic, Type::TEXT),
-            (&partition.partition, Type::INT4),
-            (&partition.topic_id, Type::UUID),
-            (&from, Type::INT8),
-            (&to, Type::INT8),
-            (&leader_epoch, Type::INT4),
-            (&self.store.instance, Type::UUID),
-            (&self.store.synchronous_commit, Type::TEXT),
-        ];
-        let for_orders: Parameter<'_> = (orders, connection.order_rows()?);
-        if columns.only_orders() {
-            parameters.push(for_orders);
-            let row = connection.answer(CommitStatement::OnlyOrders, &parameters).await?;
-            return if moved(&row)? { Ok(Committed { span }) } else { Err(StoreError::Fenced) };
-        }
-        // $9 and $10 of the other two.
-        let for_sales: [Parameter<'_>; 2] =
-            [(&sales.numbers, Type::INT4_ARRAY), (&sales.totals, Type::NUMERIC_ARRAY)];
-        parameters.extend(for_sales);
         if columns.only_sales() {
+            let step = Step::of(self.store, batch);
+            let mut parameters = step.parameters();
+            parameters.push((&columns.sales.numbers, Type::INT4_ARRAY));
+            parameters.push((&columns.sales.totals, Type::NUMERIC_ARRAY));
+            let connection = self.lent.connection()?;
             let row = connection.answer(CommitStatement::OnlySales, &parameters).await?;
             if moved(&row)? {
-                return Ok(Committed { span });
+                return Ok(Committed { span: batch.span() });
             }
         }
-        // $11 to $18 of commit.sql.
-        let for_the_rest: [Parameter<'_>; 8] = [
-            (&sales.unlisted, Type::INT4_ARRAY),
-            (&sales.letters_before, Type::INT4_ARRAY),
-            for_orders,
-            (&dead_letters.offsets, Type::INT8_ARRAY),
-            (&dead_letters.keys, Type::BYTEA_ARRAY),
-            (&dead_letters.payloads, Type::BYTEA_ARRAY),
-            (&dead_letters.reasons, Type::TEXT_ARRAY),
-            (&dead_letters.details, Type::TEXT_ARRAY),
-        ];
-        parameters.extend(for_the_rest);
-        let row = connection.answer(CommitStatement::Everything, &parameters).await?;
-        if moved(&row)? { Ok(Committed { span }) } else { Err(StoreError::Fenced) }
+        self.upsert(batch, &columns).await
+    }
+
+    /// The same, whatever other sessions do meanwhile; for most batches it takes longer.
+    ///
+    /// # Errors
+    /// As [`Self::commit`], but [`StoreError::Data`] always means that a row was rejected.
+    pub async fn commit_amid_others(
+        &self,
+        batch: &ProcessedBatch,
+    ) -> Result<Committed, StoreError> {
+        self.upsert(batch, &Columns::of(batch)).await
+    }
+
+    async fn upsert(
+        &self,
+        batch: &ProcessedBatch,
+        columns: &Columns<'_>,
+    ) -> Result<Committed, StoreError> {
+        let connection = self.lent.connection()?;
+        let Columns { sales, orders, dead_letters } = columns;
+        let step = Step::of(self.store, batch);
+        let mut parameters = step.parameters();
+        let for_orders: Parameter<'_> = (orders, connection.order_rows()?);
+        let statement = if columns.only_orders() {
+            parameters.push(for_orders);
+            CommitStatement::OnlyOrders
+        } else {
+            // $9 to $18 of commit.sql.
+            let for_everything: [Parameter<'_>; 10] = [
+                (&sales.numbers, Type::INT4_ARRAY),
+                (&sales.totals, Type::NUMERIC_ARRAY),
+                (&sales.unlisted, Type::INT4_ARRAY),
+                (&sales.letters_before, Type::INT4_ARRAY),
+                for_orders,
+                (&dead_letters.offsets, Type::INT8_ARRAY),
+                (&dead_letters.keys, Type::BYTEA_ARRAY),
+                (&dead_letters.payloads, Type::BYTEA_ARRAY),
+                (&dead_letters.reasons, Type::TEXT_ARRAY),
+                (&dead_letters.details, Type::TEXT_ARRAY),
+            ];
+            parameters.extend(for_everything);
+            CommitStatement::Everything
+        };
+        let row = connection.answer(statement, &parameters).await?;
+        if moved(&row)? { Ok(Committed { span: batch.span() }) } else { Err(StoreError::Fenced) }
     }
 
     /// Commits a batch of which the database rejected a row: split until each rejected order stands
@@ -158,7 +170,7 @@ impl<'a> Session<'a> {
         let mut parts = vec![batch];
         while let Some(part) = parts.pop() {
             self.execute("SAVEPOINT part").await?;
-            match self.commit(&part).await {
+            match self.commit_amid_others(&part).await {
                 Ok(_) => {
                     self.execute("RELEASE SAVEPOINT part").await?;
                     committed.push(part);
@@ -196,6 +208,47 @@ impl<'a> Session<'a> {
     async fn execute(&self, sql: &str) -> Result<(), StoreError> {
         let connection = self.lent.connection()?;
         connection.in_time(connection.client().batch_execute(sql)).await
+    }
+}
+
+/// The partition's step over a batch: $1 to $8 of all statements that commit one.
+struct Step<'a> {
+    topic: &'a str,
+    partition: i32,
+    topic_id: Uuid,
+    from: i64,
+    to: i64,
+    leader_epoch: Option<i32>,
+    instance: Uuid,
+    synchronous_commit: &'static str,
+}
+
+impl<'a> Step<'a> {
+    fn of(store: &Store, batch: &'a ProcessedBatch) -> Self {
+        let (partition, span) = (batch.partition(), batch.span());
+        Self {
+            topic: &partition.topic,
+            partition: partition.partition,
+            topic_id: partition.topic_id,
+            from: span.from().get(),
+            to: span.to().get(),
+            leader_epoch: batch.end().leader_epoch,
+            instance: store.instance,
+            synchronous_commit: store.synchronous_commit,
+        }
+    }
+
+    fn parameters(&self) -> Vec<Parameter<'_>> {
+        vec![
+            (&self.topic, Type::TEXT),
+            (&self.partition, Type::INT4),
+            (&self.topic_id, Type::UUID),
+            (&self.from, Type::INT8),
+            (&self.to, Type::INT8),
+            (&self.leader_epoch, Type::INT4),
+            (&self.instance, Type::UUID),
+            (&self.synchronous_commit, Type::TEXT),
+        ]
     }
 }
 
