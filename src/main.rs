@@ -2,6 +2,12 @@
 
 use std::{io::Write, process::ExitCode};
 
+// musl's own allocator has one lock for all threads. Where glibc's is at hand it costs as much here,
+// and keeps 20 to 30 MB less.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     match vendas::cli::run(std::env::args_os(), std::env::vars_os()) {
         Ok(()) => ExitCode::SUCCESS,

@@ -30,6 +30,21 @@ pub(super) struct Chunk {
     pub(super) aborted: Vec<Aborted>,
 }
 
+/// All records in `bytes`, which hold record batches as brokers store and send them, none of a
+/// transaction that was aborted. No broker is needed: benchmarks decode so.
+///
+/// `None` where they are not whole record batches, or hold one that decompresses to more than
+/// [`Settings`](super::Settings) allow by default.
+#[must_use]
+pub fn records_in(bytes: &Bytes) -> Option<Vec<Record>> {
+    let chunk = Chunk { bytes: bytes.clone(), aborted: Vec::new() };
+    let limit = super::Settings::default().max_decompressed_bytes;
+    let mut decoder = Decoder::new(chunk, NextOffset::new(0)?, limit);
+    let mut records = Vec::new();
+    decoder.take(&mut Room { records: usize::MAX, bytes: usize::MAX }, &mut records).ok()?;
+    decoder.rest.is_empty().then_some(records)
+}
+
 /// What still fits into a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Room {

@@ -47,6 +47,7 @@ use uuid::Uuid;
 
 pub use access::{Mechanism, Sasl, Security};
 pub use coordinator::GroupError;
+pub use decode::records_in;
 pub use error::{KafkaError, ReadError};
 pub use group::{Beat, GroupMember, MemberSeen};
 pub use offset::{NextOffset, Position, Span};

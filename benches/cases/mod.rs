@@ -1,0 +1,127 @@
+//! What the benchmarks do: one function for each thing that vendas does with every record, and the
+//! records to do it with.
+
+use std::{hint::black_box, io::Write, sync::Arc};
+
+use bytes::{Bytes, BytesMut};
+use jiff::tz::TimeZone;
+use kafka_protocol::records::{
+    Compression, Record, RecordBatchEncoder, RecordEncodeOptions, TimestampType,
+};
+use lz4_flex::frame::FrameEncoder;
+use ruzstd::encoding::{CompressionLevel, compress_to_vec};
+use tokio::runtime::Runtime;
+use vendas::{
+    kafka,
+    order::{Rules, Vocabulary},
+    process,
+};
+
+/// How many records a batch has: as many as one statement commits at most.
+const BATCH: i32 = 1_000;
+
+/// An order with a number.
+pub(super) const NUMBERED: &str = r#"{"order_number":123456,"order_items":[{"qty":3,"value_unit":649.90},{"qty":1.250,"value_unit":38.75}]}"#;
+
+/// An order with an id, and a price for each product.
+pub(super) const PRICED: &str = r#"{"id_ordem":"8f4b1c9e-52d1-4f6a-9d3b-7a1e2c5f8b60","nome_cliente":"Conceição Araújo","documento_cliente":"123.456.789-09","produtos_comprados":[{"nome_produto":"Notebook 15 polegadas","quantidade":2,"preco_unitario":3499.90},{"nome_produto":"Cabo \"HDMI\" 2 m","quantidade":1,"preco_unitario":39.90},{"nome_produto":"Café torrado","quantidade":0.750,"preco_unitario":54.00}],"data_hora_venda":"22/11/2026 10:11:12"}"#;
+
+/// An order with an id, products without prices, and a total.
+pub(super) const STATED_TOTAL: &str = r#"{"id_ordem":"8f4b1c9e-52d1-4f6a-9d3b-7a1e2c5f8b60","nome_cliente":"Conceição Araújo","documento_cliente":"123.456.789-09","produtos_comprados":[{"nome_produto":"Notebook 15 polegadas","quantidade":2},{"nome_produto":"Cabo \"HDMI\" 2 m","quantidade":1},{"nome_produto":"Café torrado","quantidade":0.750}],"valor_total":7080.20,"data_hora_venda":"22/11/2026 10:11:12"}"#;
+
+/// A benchmark: what it is called, what it does once, and how many records that concerns.
+pub(super) struct Case {
+    /// Such as `understand/numbered`.
+    pub(super) name: &'static str,
+    /// Records in each call of `work`.
+    pub(super) records: u64,
+    /// Does it once.
+    pub(super) work: Box<dyn Fn()>,
+}
+
+impl Case {
+    fn new(name: &'static str, records: i32, work: impl Fn() + 'static) -> Self {
+        Self { name, records: u64::from(records.unsigned_abs()), work: Box::new(work) }
+    }
+}
+
+/// All of them. Tasks run on `runtime`.
+pub(super) fn all(runtime: Runtime) -> Vec<Case> {
+    let rules = Rules { vocabulary: Vocabulary::default(), shop_timezone: TimeZone::UTC };
+    let rules = Arc::new(rules);
+    let understand = |name, payload: &'static str| {
+        let rules = Arc::clone(&rules);
+        Case::new(name, 1, move || {
+            let order = rules.understand(Some(black_box(payload).as_bytes()));
+            assert!(black_box(order).is_ok());
+        })
+    };
+    let decode = |name, payload: &str, compression| {
+        let fetched = fetched(payload, compression);
+        Case::new(name, BATCH, move || {
+            let records = kafka::records_in(black_box(&fetched));
+            assert!(black_box(records).is_some());
+        })
+    };
+    vec![
+        understand("understand/numbered", NUMBERED),
+        understand("understand/priced", PRICED),
+        understand("understand/stated_total", STATED_TOTAL),
+        Case::new("a task for each/numbered", BATCH, {
+            let rules = Arc::clone(&rules);
+            let payloads = vec![Some(Bytes::from_static(NUMBERED.as_bytes())); 1_000];
+            move || {
+                let orders = process::understand_each(payloads.iter().cloned(), &rules);
+                assert_eq!(black_box(runtime.block_on(orders)).len(), payloads.len());
+            }
+        }),
+        decode("decode/plain", NUMBERED, Compression::None),
+        decode("decode/lz4", NUMBERED, Compression::Lz4),
+        decode("decode/zstd", NUMBERED, Compression::Zstd),
+    ]
+}
+
+/// A record batch as a broker sends it, `payload` in each of its records.
+fn fetched(payload: &str, compression: Compression) -> Bytes {
+    let records: Vec<_> = (0..BATCH)
+        .map(|number| Record {
+            transactional: false,
+            control: false,
+            delete_horizon: false,
+            partition_leader_epoch: 0,
+            producer_id: -1,
+            producer_epoch: -1,
+            timestamp_type: TimestampType::Creation,
+            offset: i64::from(number),
+            sequence: number,
+            timestamp: 1_700_000_000_000,
+            key: Some(number.to_string().into()),
+            value: Some(payload.to_owned().into()),
+            headers: Default::default(),
+        })
+        .collect();
+    let compress = |data: &mut BytesMut, out: &mut BytesMut, codec| {
+        match codec {
+            Compression::Lz4 => {
+                let mut encoder = FrameEncoder::new(Vec::new());
+                encoder.write_all(data)?;
+                out.extend_from_slice(&encoder.finish()?);
+            }
+            Compression::Zstd => {
+                out.extend_from_slice(&compress_to_vec(&data[..], CompressionLevel::Fastest));
+            }
+            _ => out.extend_from_slice(data),
+        }
+        Ok(())
+    };
+    let options = RecordEncodeOptions { version: 2, compression };
+    let mut bytes = BytesMut::new();
+    RecordBatchEncoder::encode_with_custom_compression(
+        &mut bytes,
+        &records,
+        &options,
+        Some(compress),
+    )
+    .expect("records that can be encoded");
+    bytes.freeze()
+}

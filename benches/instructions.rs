@@ -1,0 +1,111 @@
+//! Counts the instructions that vendas spends on a record, and compares them with what is recorded
+//! in instructions.tsv: that shows a regression without measuring time, on a machine of any speed
+//! and however busy it is. `cargo bench --bench instructions` needs valgrind; with `-- --record` it
+//! records anew.
+//!
+//! Each benchmark runs in a process of its own under callgrind, once with few rounds and once with
+//! more. The difference is theirs alone: what starting and preparing cost is in both.
+#![expect(clippy::expect_used, reason = "a benchmark has nobody to hand an error to")]
+#![expect(clippy::print_stdout, reason = "its table is what it is for")]
+
+mod cases;
+
+use std::{collections::BTreeMap, env, fs, path::Path, process::Command, process::ExitCode};
+
+use cases::Case;
+
+/// Where the counts are recorded: a line for each benchmark, its name and a tab before them.
+const RECORDED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/instructions.tsv");
+
+/// How far a count may be from the recorded one, in percent. What differs between processors
+/// (which way of copying memory the C library takes) and between versions of the compiler is less;
+/// where a new compiler makes it more, one records anew.
+const TOLERANCE: u64 = 4;
+
+/// Says to a process of this program which benchmark it is to run; another argument says how often.
+const RUN: &str = "--run";
+
+/// Records that both processes work, and that the second one works on top.
+const WARM_UP: u64 = 1_000;
+const COUNTED: u64 = 4_000;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        [RUN, name, records] => {
+            run(name, records.parse().expect("a number of records"));
+            ExitCode::SUCCESS
+        }
+        arguments => check(arguments.contains(&"--record")),
+    }
+}
+
+/// One thread does everything, so that every run does the same.
+fn cases() -> Vec<Case> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    cases::all(runtime.expect("a runtime"))
+}
+
+fn run(name: &str, records: u64) {
+    let cases = cases();
+    let case = cases.iter().find(|case| case.name == name).expect("a benchmark of that name");
+    for _ in 0..records / case.records {
+        (case.work)();
+    }
+}
+
+/// Counts all of them, and records the counts or compares them.
+fn check(record: bool) -> ExitCode {
+    let counts: Vec<_> = cases().iter().map(|case| (case.name, count(case.name))).collect();
+    if record {
+        let lines: String =
+            counts.iter().map(|(name, count)| format!("{name}\t{count}\n")).collect();
+        fs::write(RECORDED, lines).expect("a file that can be written");
+    }
+    let recorded = fs::read_to_string(RECORDED).unwrap_or_default();
+    let recorded: BTreeMap<_, _> =
+        recorded.lines().filter_map(|line| line.split_once('\t')).collect();
+    let mut failures = Vec::new();
+    println!("{:<28} {:>10} {:>10}", "instructions a record", "recorded", "now");
+    for (name, count) in counts {
+        let before: Option<u64> = recorded.get(name).and_then(|before| before.parse().ok());
+        let shown = before.map_or("none".to_owned(), |before| before.to_string());
+        println!("{name:<28} {shown:>10} {count:>10}");
+        let is_near = |before: u64| before.abs_diff(count) * 100 <= before * TOLERANCE;
+        if !before.is_some_and(is_near) {
+            failures.push(format!("{name}: {count} instructions a record, recorded is {shown}"));
+        }
+    }
+    if failures.is_empty() {
+        return ExitCode::SUCCESS;
+    }
+    println!(
+        "\nmore than {TOLERANCE} % from what is recorded in {}:\n{}\n\nIf that is as it should be \
+         (less is welcome, and then what is recorded guards it), record it anew:\n\
+         cargo bench --bench instructions -- --record",
+        Path::new(RECORDED).file_name().unwrap_or_default().display(),
+        failures.join("\n"),
+    );
+    ExitCode::FAILURE
+}
+
+/// The instructions of one record.
+fn count(name: &str) -> u64 {
+    let [few, more] = [WARM_UP, WARM_UP + COUNTED].map(|records| total(name, records));
+    more.saturating_sub(few) / COUNTED
+}
+
+/// The instructions of a whole process that works so many records, as callgrind says.
+fn total(name: &str, records: u64) -> u64 {
+    let me = env::current_exe().expect("the path of this program");
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .arg(me)
+        .args([RUN, name, &records.to_string()])
+        .output()
+        .expect("valgrind: apt-get install valgrind");
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{name}: {log}");
+    let total = log.lines().find_map(|line| line.split_once("Collected :")?.1.trim().parse().ok());
+    total.expect("callgrind's total")
+}

@@ -1,0 +1,29 @@
+//! How long the things take that vendas does with every record, and what they allocate:
+//! `cargo bench --bench micro`, with `-- NAME` for some of them. Divided by the items of a line,
+//! which are records, its counts of allocations are those of one.
+#![expect(clippy::expect_used, reason = "a benchmark has nobody to hand an error to")]
+
+mod cases;
+
+use divan::{AllocProfiler, Bencher, counter::ItemsCount};
+
+use cases::Case;
+
+#[global_allocator]
+static ALLOCATOR: AllocProfiler = AllocProfiler::system();
+
+fn main() {
+    divan::main();
+}
+
+/// With a runtime as `vendas run` has it.
+fn cases() -> Vec<Case> {
+    cases::all(tokio::runtime::Runtime::new().expect("a runtime"))
+}
+
+#[divan::bench(args = cases().iter().map(|case| case.name).collect::<Vec<_>>())]
+fn record(bencher: Bencher<'_, '_>, name: &str) {
+    let cases = cases();
+    let case = cases.iter().find(|case| case.name == name).expect("a benchmark of that name");
+    bencher.counter(ItemsCount::new(case.records)).bench_local(|| (case.work)());
+}
