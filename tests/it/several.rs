@@ -3,7 +3,10 @@
 use testbed::{Result, Signal, ensure, eventually};
 use tokio::try_join;
 
-use crate::stage::{DEADLINE, Stage, lines, tally, terminate};
+use crate::{
+    shop::Shop,
+    stage::{DEADLINE, Stage, lines, tally, terminate},
+};
 
 const FENCED: &str = "fenced: another instance has moved this partition";
 
@@ -51,5 +54,35 @@ async fn an_instance_that_was_frozen_while_another_worked_writes_nothing_old() -
     stage.expect_all().await?;
     let (frozen, other) = (tally(&frozen)?, tally(&other)?);
     ensure!(frozen + other == stage.sent(), "{frozen} and {other} make {}", stage.sent());
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_order_that_another_session_inserts_at_the_same_moment_is_replaced() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    shop.apply_schema().await?;
+    shop.send_numbers(0, 1..=3).await?;
+
+    let other = shop.database.connect().await?;
+    other.batch_execute("BEGIN; INSERT INTO sales (order_number, total) VALUES (2, 0)").await?;
+    let vendas = shop.vendas(&["run", "--until-end"]).start()?;
+    // It has not seen the other's row, and now waits for what becomes of it.
+    eventually("a statement that waits for the other's row", DEADLINE, async || {
+        let waiting = "SELECT count(*)::text FROM pg_stat_activity \
+                       WHERE application_name = 'vendas' AND wait_event_type = 'Lock'";
+        let waiting = shop.rows(waiting).await?;
+        ensure!(waiting == ["1"], "{waiting:?} wait: {}", vendas.state());
+        Ok(())
+    })
+    .await?;
+    other.batch_execute("COMMIT").await?;
+
+    let ended = vendas.wait_exit(DEADLINE).await?.expect_code(0)?;
+    let zero = shop.rows("SELECT order_number::text FROM sales WHERE total = 0").await?;
+    ensure!(zero.is_empty(), "the other's row stayed: {}", ended.state());
+    let (sales, letters) =
+        (shop.database.count("sales").await?, shop.database.count("dead_letters").await?);
+    ensure!((sales, letters) == (3, 0), "{sales} sales, {letters} letters: {}", ended.state());
+    ensure!(!ended.stderr.contains("ERROR"), "it needed a person: {}", ended.stderr);
     Ok(())
 }
