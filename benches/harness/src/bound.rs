@@ -19,7 +19,7 @@ use vendas::{
 use crate::{
     bed::Bed,
     compare::{run_until_end, sum},
-    load::{Load, Shape, batches, config},
+    load::{Load, Shape, batches, config, partitions},
     results::{Cpu, Run, groups},
     usage,
 };
@@ -51,8 +51,10 @@ async fn parts(bed: &Bed, load: &Load) -> Result<Vec<Run>> {
     let config = config(bed, &load.topic, Some(&database))?;
     let measure = Measure { bed, orders: load.orders };
 
-    let (fetched, read) = measure.part(FETCH, batches(&config)).await?;
-    let (understood, processed) = measure.part(UNDERSTAND, understand(&config, read)).await?;
+    let (fetched, ()) = measure.part(FETCH, fetch(&config)).await?;
+    let read = batches(&config).await?;
+    let (understood, ()) = measure.part(UNDERSTAND, understand(&config, read)).await?;
+    let processed = understood_batches(&config, batches(&config).await?).await?;
     let store = Store::new(&config.database, Uuid::new_v4());
     take_partitions(&store, &processed).await?;
     let (committed, ()) = measure.part(COMMIT, commit(&config, &store, &processed)).await?;
@@ -85,21 +87,47 @@ impl Measure<'_> {
 type Read = Vec<(TopicPartition, Vec<Batch>)>;
 type Processed = Vec<Vec<ProcessedBatch>>;
 
-async fn understand(config: &Config, read: Read) -> Result<Processed> {
+/// Reads all partitions at once, and keeps nothing: memory that is used for the first time would be
+/// charged to the reading.
+async fn fetch(config: &Config) -> Result<()> {
+    let size = config.pipeline.batch_size;
+    let lanes = partitions(config).await?.into_iter().map(|mut partition| async move {
+        tokio::spawn(async move {
+            while partition.next_batch(size).await?.is_some() {}
+            Ok::<_, testbed::Error>(())
+        })
+        .await?
+    });
+    try_join_all(lanes).await.map(drop)
+}
+
+/// Understands all records, each in a task of its own, and keeps nothing.
+async fn understand(config: &Config, read: Read) -> Result<()> {
     let lanes = read.into_iter().map(|(partition, batches)| {
         let rules = Arc::clone(&config.rules);
         async move {
-            let lane = tokio::spawn(async move {
-                let mut processed = Vec::with_capacity(batches.len());
+            tokio::spawn(async move {
                 for batch in batches {
-                    processed.push(process(&partition, batch, &rules).await);
+                    process(&partition, batch, &rules).await;
                 }
-                processed
-            });
-            Ok(lane.await?)
+            })
+            .await?;
+            Ok(())
         }
     });
-    try_join_all(lanes).await
+    try_join_all(lanes).await.map(drop)
+}
+
+async fn understood_batches(config: &Config, read: Read) -> Result<Processed> {
+    let mut processed = Vec::with_capacity(read.len());
+    for (partition, batches) in read {
+        let mut lane = Vec::with_capacity(batches.len());
+        for batch in batches {
+            lane.push(process(&partition, batch, &config.rules).await);
+        }
+        processed.push(lane);
+    }
+    Ok(processed)
 }
 
 async fn take_partitions(store: &Store, processed: &Processed) -> Result<()> {

@@ -90,7 +90,7 @@ impl Peer {
         until(|| has_all(&client, load)).await.with_context(failed)?;
         let own = usage::cpu_seconds(process.process_id()) - own;
         let run = bed.cost(&since, load.orders.saturating_sub(before), own);
-        let peak_rss_bytes = usage::peak_rss_bytes(process.process_id());
+        let peak_rss_bytes = usage::peak_rss_bytes_of_all(process.process_id());
         // Whether it closes well is its own affair.
         process.signal(Signal::TERM)?;
         drop(process.wait_exit(Duration::from_secs(60)).await);

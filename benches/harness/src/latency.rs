@@ -97,7 +97,7 @@ async fn measure(
     let seen = looking.await??;
     let own = usage::cpu_seconds(process.process_id()) - own;
     let run = bed.cost(&since, u64::try_from(last)?, own);
-    let peak_rss_bytes = Some(usage::peak_rss_bytes(process.process_id()));
+    let peak_rss_bytes = Some(usage::peak_rss_bytes_of_all(process.process_id()));
     process.signal(Signal::TERM)?;
     drop(process.wait_exit(PATIENCE).await);
     let acknowledged = acknowledged.lock().unwrap_or_else(PoisonError::into_inner);

@@ -221,7 +221,7 @@ pub(crate) async fn partitions(config: &Config) -> Result<Vec<Partition>> {
         .collect())
 }
 
-/// All batches of a topic, as `run` would cut them, and how long it took to have them.
+/// All batches of a topic, as `run` would cut them.
 pub(crate) async fn batches(config: &Config) -> Result<Vec<(TopicPartition, Vec<Batch>)>> {
     let size = config.pipeline.batch_size;
     let reading = partitions(config).await?.into_iter().map(|mut partition| async move {

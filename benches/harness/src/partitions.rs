@@ -73,7 +73,7 @@ async fn watch(database: &Database, process: &Vendas) -> Result<(Duration, u64)>
     let (mut first, mut longest, mut peak) = (None, Duration::ZERO, 0);
     while process.is_running()? {
         ensure!(Instant::now() < until, "no end: {}", process.state());
-        peak = peak.max(usage::peak_rss_bytes(process.process_id()));
+        peak = peak.max(usage::peak_rss_bytes(process.process_id()).unwrap_or_default());
         let rows = client.query(&statement, &[]).await?;
         let now = Instant::now();
         for row in rows {

@@ -69,13 +69,15 @@ fn seconds(ticks: u64) -> f64 {
 
 /// The most memory that a process and each of its descendants that run now have had resident, in
 /// bytes, added up.
-pub(crate) fn peak_rss_bytes(root: u32) -> u64 {
-    let peak = |stat: &Stat| {
-        let text = fs::read_to_string(format!("/proc/{}/status", stat.id)).ok()?;
-        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-        Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
-    };
-    family(root).iter().filter_map(peak).sum()
+pub(crate) fn peak_rss_bytes_of_all(root: u32) -> u64 {
+    family(root).iter().filter_map(|stat| peak_rss_bytes(stat.id)).sum()
+}
+
+/// The most memory that a process itself has had resident, in bytes; `None` once it is gone.
+pub(crate) fn peak_rss_bytes(id: u32) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
 }
 
 /// What machine this is, in a line.
