@@ -39,10 +39,9 @@ pub(super) async fn run(config: &Config, until_end: bool) -> Result<(), CliError
     let worked = pipeline::run(config, servers, telemetry, until, &stop).await;
     stop.cancel();
     finished.cancel();
-    if let Some(Err(error)) = match telling {
-        Some(telling) => Some(telling.await),
-        None => None,
-    } {
+    if let Some(telling) = telling
+        && let Err(error) = telling.await
+    {
         warn!(%error, "telling over HTTP has failed");
     }
     let tally = worked?;

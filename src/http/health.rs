@@ -4,6 +4,7 @@
 //! nothing was heard lately are asked.
 
 use std::{
+    collections::HashMap,
     fmt::Display,
     sync::{Mutex, PoisonError},
     time::Duration,
@@ -14,17 +15,15 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
+use futures::future::join_all;
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::debug;
+use uuid::Uuid;
 
 use super::{State, fresh};
-use crate::{
-    kafka::{KafkaError, OffsetAt},
-    outage::Ongoing,
-    telemetry::Activity,
-};
+use crate::{kafka::OffsetAt, outage::Ongoing, telemetry::Activity};
 
 /// How often the log ends are asked for, and servers of which nothing was heard.
 const PROBE_EVERY: Duration = Duration::from_secs(2);
@@ -94,28 +93,38 @@ async fn probe_kafka(state: &State) {
     loop {
         tick.tick().await;
         // That a log end is unknown, as while a leader is elected, does not mean that nobody answers.
-        let result = match ask_log_ends(state).await {
-            Ok(true) => Ok(()),
-            Ok(false) | Err(_) => inner.kafka.topics(&inner.topics).await.map(drop),
+        let failure = match ask_log_ends(state).await {
+            true => None,
+            false => inner.kafka.topics(&inner.topics).await.err(),
         };
-        inner.probes.kafka.note(result.as_ref().err().map(|error| error as &dyn Display));
+        inner.probes.kafka.note(failure.as_ref().map(|error| error as &dyn Display));
     }
 }
 
-/// Notes where the logs of this instance's partitions end. Whether it has any.
-async fn ask_log_ends(state: &State) -> Result<bool, KafkaError> {
-    let (names, told): (Vec<_>, Vec<_>) = state.0.telemetry.partitions().into_iter().unzip();
-    if names.is_empty() {
-        return Ok(false);
+/// Notes where the logs of this instance's partitions end, a topic at a time: one may be gone. Whether
+/// any of them was answered.
+async fn ask_log_ends(state: &State) -> bool {
+    let mut topics: HashMap<Uuid, (Vec<_>, Vec<_>)> = HashMap::new();
+    for (name, told) in state.0.telemetry.partitions() {
+        let (names, all_told) = topics.entry(name.topic_id).or_default();
+        names.push(name);
+        all_told.push(told);
     }
-    let ends = state.0.kafka.offsets(&names, OffsetAt::End).await;
-    for (told, (_, end)) in told
-        .iter()
-        .zip(ends.inspect_err(|error| debug!(%error, "could not ask where the logs end"))?)
-    {
-        told.ends_at(end);
-    }
-    Ok(true)
+    let asking = topics.into_values().map(|(names, told)| async move {
+        match state.0.kafka.offsets(&names, OffsetAt::End).await {
+            Ok(ends) => {
+                for (told, (_, end)) in told.iter().zip(ends) {
+                    told.ends_at(end);
+                }
+                true
+            }
+            Err(error) => {
+                debug!(%error, "could not ask where the logs end");
+                false
+            }
+        }
+    });
+    join_all(asking).await.contains(&true)
 }
 
 async fn probe_postgres(state: &State) {

@@ -125,7 +125,8 @@ fn register_partitions(state: &State, registry: &mut Registry) {
     let (lags, states) =
         (Family::<OfPartition, Gauge>::default(), Family::<InState, Gauge>::default());
     for activity in Activity::ALL {
-        states.get_or_create(&InState { state: activity.name() });
+        // Also those that no partition is in.
+        drop(states.get_or_create(&InState { state: activity.name() }));
     }
     for (name, told) in state.0.telemetry.partitions() {
         states.get_or_create(&InState { state: told.activity().0.name() }).inc();

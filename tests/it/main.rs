@@ -13,6 +13,7 @@ mod dead_letters;
 mod doors;
 mod faults;
 mod groups;
+mod http;
 mod killed;
 mod memory;
 mod offsets;
