@@ -92,8 +92,9 @@ impl Telemetry {
         }
     }
 
-    /// From now on it is known which partitions are this instance's.
-    pub(crate) fn begin(&self) {
+    /// From now on it is known which partitions are this instance's: these.
+    pub(crate) fn begin(&self, owned: &[TopicPartition]) {
+        self.assign(owned);
         self.begun.store(true, Ordering::Relaxed);
     }
 
@@ -102,7 +103,7 @@ impl Telemetry {
         self.begun.load(Ordering::Relaxed)
     }
 
-    /// These partitions, in order, are this instance's, and no others.
+    /// These partitions are this instance's, and no others.
     pub(crate) fn assign(&self, owned: &[TopicPartition]) {
         let owned: BTreeSet<_> = owned.iter().collect();
         let mut partitions = self.lock();

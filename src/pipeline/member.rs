@@ -80,12 +80,12 @@ impl Membership {
                     Ok(beat) => {
                         self.outage.recovered(asked);
                         if !joined {
+                            self.telemetry.begin(&beat.assigned);
                             info!(group = %self.member.group(), "joined the group");
                         }
                         (joined, heard) = (true, asked);
                         every = every.min(beat.every);
                         self.want(beat.assigned.into_iter().collect());
-                        self.telemetry.begin();
                     }
                     Err(GroupError::Fenced) => {
                         self.warn("fenced: the group has gone on without this instance");

@@ -339,8 +339,9 @@ async fn work(
             took_part.map_err(|_| RunError::WorkerFailed)??;
         }
         _ => {
-            let (wanted, wanted_now) = watch::channel(topics.chosen(&present));
-            shared.telemetry.begin();
+            let chosen = topics.chosen(&present);
+            shared.telemetry.begin(&Vec::from_iter(chosen.iter().cloned()));
+            let (wanted, wanted_now) = watch::channel(chosen);
             let following = AbortOnDropHandle::new(tokio::spawn(topics.follow(wanted, until)));
             let worked = workers.work(wanted_now, &starts, until).await;
             drop(following);
