@@ -1,8 +1,9 @@
 //! Tells whoever asks over HTTP how a run fares: [`metrics`] for Prometheus, [`health`] for whoever
-//! keeps it alive.
+//! keeps it alive, [`dashboard`] for whoever wants to see it.
 //!
 //! **Invariant:** nothing can be changed here. Whoever reaches the port may ask.
 
+pub mod dashboard;
 pub mod health;
 pub mod metrics;
 
@@ -20,6 +21,7 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{kafka::Kafka, store::Store, telemetry::Telemetry};
 
+use dashboard::Dashboard;
 use health::Probes;
 
 /// How long answers under way may take once the server is told to stop.
@@ -95,11 +97,14 @@ pub async fn bind(listen: &str) -> Result<TcpListener, ListenError> {
 /// Answers until `stop` is cancelled, and lets answers under way finish for a second.
 pub async fn serve(listener: TcpListener, state: State, stop: CancellationToken) {
     let _probing = AbortOnDropHandle::new(tokio::spawn(health::probe(state.clone())));
+    let dashboard = Dashboard::new(state.clone());
+    let keeping = dashboard.clone();
+    let _keeping = AbortOnDropHandle::new(tokio::spawn(async move { keeping.keep_up().await }));
     let late = async {
         stop.cancelled().await;
         sleep(FINISH_WITHIN).await;
     };
-    let serving = axum::serve(listener, router(state))
+    let serving = axum::serve(listener, router(state).merge(dashboard::routes(dashboard)))
         .with_graceful_shutdown(stop.clone().cancelled_owned())
         .into_future();
     tokio::select! {

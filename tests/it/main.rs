@@ -8,6 +8,7 @@
 
 mod check;
 mod configuration;
+mod dashboard;
 mod data_loss;
 mod dead_letters;
 mod doors;
