@@ -6,7 +6,8 @@
 //! letters among them, once more; [`report`] shows what came of it.
 //! [`simulate`] makes orders where there is no shop to send them. [`config`] says with which
 //! settings, [`tls`] makes connections that nobody else can read, and [`cli`] is how a person starts
-//! it all.
+//! it all. A run notes in [`telemetry`] and [`outage`] how it fares, and [`http`] tells: metrics,
+//! health, dashboard.
 //!
 //! The guarantee rests on one idea: a partition's next offset lives beside the data, and a batch is
 //! committed by *compare-and-set* on it, in one statement (see [`store`]).
@@ -14,10 +15,12 @@
 //! - **Invariant:** [`order`] does no I/O.
 //! - **Invariant:** [`store`] never retries, the worker in [`pipeline`] does.
 //! - **Invariant:** no variable holds a last offset; only next offsets exist ([`kafka::NextOffset`]).
+//! - **Invariant:** whoever works knows nothing of [`http`], which only reads.
 //! - **Invariant:** no payload and no secret reaches a log line or a message.
 
 pub mod cli;
 pub mod config;
+pub mod http;
 pub mod kafka;
 pub mod order;
 pub mod outage;
@@ -27,4 +30,5 @@ pub mod replay;
 pub mod report;
 pub mod simulate;
 pub mod store;
+pub mod telemetry;
 pub mod tls;

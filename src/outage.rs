@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use jiff::Timestamp;
 use tokio::sync::Notify;
 use tracing::{error, info, warn};
 
@@ -23,11 +24,22 @@ pub struct Outage {
     ended: Notify,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Current {
     since: Instant,
+    began: Timestamp,
     said: Instant,
     attempts: u64,
+    cause: String,
+}
+
+/// An outage that is not over, as others are told of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ongoing {
+    /// When its first attempt failed.
+    pub since: Timestamp,
+    /// Why the last one did, as the log says it.
+    pub error: String,
 }
 
 /// Whether an outage goes away by itself.
@@ -50,18 +62,22 @@ impl Outage {
     pub fn failed(&self, gravity: Gravity, cause: &dyn Display) {
         let now = Instant::now();
         let mut current = self.lock();
-        let (since, silent, attempts) = match *current {
-            Some(outage) => {
-                (outage.since, now.duration_since(outage.said) < REMIND_AFTER, outage.attempts + 1)
-            }
-            None => (now, false, 1),
-        };
-        let said = if silent { current.map_or(now, |outage| outage.said) } else { now };
-        *current = Some(Current { since, said, attempts });
-        drop(current);
-        if silent {
+        let first = current.is_none();
+        let outage = current.get_or_insert_with(|| Current {
+            since: now,
+            began: Timestamp::now(),
+            said: now,
+            attempts: 0,
+            cause: String::new(),
+        });
+        outage.attempts += 1;
+        outage.cause = cause.to_string();
+        if !first && now.duration_since(outage.said) < REMIND_AFTER {
             return;
         }
+        outage.said = now;
+        let (since, attempts) = (outage.since, outage.attempts);
+        drop(current);
         let (server, elapsed_ms) = (self.server, now.duration_since(since).as_millis());
         match gravity {
             Gravity::PassesByItself => {
@@ -89,6 +105,13 @@ impl Outage {
         }
     }
 
+    /// What is wrong now, if anything is.
+    pub fn ongoing(&self) -> Option<Ongoing> {
+        let current = self.lock();
+        let outage = current.as_ref()?;
+        Some(Ongoing { since: outage.began, error: outage.cause.clone() })
+    }
+
     /// Waits until somebody finds that the outage is over, which must have lasted a while.
     pub async fn over(&self) {
         self.ended.notified().await;
@@ -112,8 +135,8 @@ mod tests {
         let before = Instant::now();
         outage.failed(Gravity::PassesByItself, &"gone");
         outage.recovered(before);
-        assert!(outage.lock().is_some());
+        assert_eq!(outage.ongoing().unwrap().error, "gone");
         outage.recovered(Instant::now());
-        assert!(outage.lock().is_none());
+        assert_eq!(outage.ongoing(), None);
     }
 }

@@ -4,6 +4,7 @@ use std::{fmt, io, process::ExitCode};
 
 use crate::{
     config::Problems,
+    http::ListenError,
     kafka::{GroupError, KafkaError, ProduceError},
     pipeline::RunError,
     store::StoreError,
@@ -73,6 +74,12 @@ impl From<io::Error> for CliError {
 
 impl From<RunError> for CliError {
     fn from(error: RunError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<ListenError> for CliError {
+    fn from(error: ListenError) -> Self {
         Self::Failed(error.to_string())
     }
 }

@@ -3,10 +3,12 @@
 mod check;
 mod dead_letters;
 mod error;
+mod healthcheck;
 mod logging;
 mod offsets;
 mod produce;
 mod report;
+mod run;
 mod signals;
 mod simulate;
 mod verify;
@@ -18,8 +20,6 @@ use std::{
 };
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use tokio_util::sync::CancellationToken;
-use tracing::info;
 use uuid::Uuid;
 
 pub use error::CliError;
@@ -28,7 +28,6 @@ use dead_letters::DeadLettersCommand;
 
 use crate::{
     config::{self, Config, FILE_VARIABLE, Flag, PREFIX, Problem, Problems, Sources},
-    pipeline::{self, Until},
     store::{SCHEMA, Store},
 };
 
@@ -94,6 +93,8 @@ enum Command {
     },
     /// Tell whether configuration, servers, topics, tables and privileges are in order.
     Check,
+    /// Ask the run at http.listen whether it is ready: exit code 1 if it is not, or does not answer.
+    Healthcheck(healthcheck::Arguments),
     /// Send the orders of a file to a topic.
     Produce(produce::Arguments),
     /// Send the orders of a shop that doesn't exist, for demos and tests.
@@ -193,8 +194,9 @@ async fn dispatch(
     environment: &[(String, String)],
 ) -> Result<(), CliError> {
     match command {
-        Command::Run { until_end, .. } => work(config, until_end).await,
+        Command::Run { until_end, .. } => run::run(config, until_end).await,
         Command::Check => check::check(config).await,
+        Command::Healthcheck(arguments) => healthcheck::healthcheck(config, &arguments).await,
         Command::Produce(arguments) => produce::produce(config, arguments).await,
         Command::Simulate(arguments) => simulate::simulate(config, arguments).await,
         Command::Offsets { command: OffsetsCommand::Show { format } } => {
@@ -212,21 +214,6 @@ async fn dispatch(
             print(&format!("the tables are in schema \"{}\"\n", config.database.schema))
         }
     }
-}
-
-async fn work(config: &Config, until_end: bool) -> Result<(), CliError> {
-    let stop = CancellationToken::new();
-    signals::cancel_on_signal(&stop)?;
-    let until = if until_end { Until::End } else { Until::Stopped };
-    info!(version = env!("CARGO_PKG_VERSION"), topics = ?config.topics, "starting");
-    let tally = pipeline::run(config, until, &stop).await?;
-    info!(
-        records = tally.records,
-        orders = tally.orders,
-        dead_letters = tally.dead_letters,
-        "done"
-    );
-    Ok(())
 }
 
 fn store(config: &Config) -> Store {

@@ -51,6 +51,8 @@ pub struct Config {
     pub pipeline: Pipeline,
     /// How records are understood.
     pub rules: Arc<Rules>,
+    /// `host:port` at which `run` tells of itself over HTTP; nowhere without it.
+    pub http_listen: Option<String>,
     /// What is logged, and in which form.
     pub log: Log,
 }
@@ -171,6 +173,7 @@ fn config(reader: &mut Reader) -> Option<Config> {
     let pipeline = pipeline(reader);
     let shop_timezone = shop_timezone(reader);
     let vocabulary = vocabulary(reader);
+    let http_listen = http_listen(reader);
     let log = log(reader);
     Some(Config {
         kafka: kafka?,
@@ -183,6 +186,7 @@ fn config(reader: &mut Reader) -> Option<Config> {
         apply_schema: apply_schema?,
         pipeline: pipeline?,
         rules: Arc::new(Rules { vocabulary: vocabulary?, shop_timezone: shop_timezone? }),
+        http_listen: http_listen?,
         log: log?,
     })
 }
@@ -191,13 +195,7 @@ fn kafka_settings(reader: &mut Reader) -> Option<kafka::Settings> {
     const KIB: i64 = 1024;
     const MIB: i64 = 1024 * KIB;
     let brokers = reader.list("kafka.brokers", &["localhost:9092"], "host:port", |broker| {
-        let (host, port) = broker.rsplit_once(':')?;
-        let is_host =
-            |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
-        (!host.is_empty()
-            && host.chars().all(is_host)
-            && port.parse::<u16>().is_ok_and(|port| port > 0))
-        .then(|| broker.to_owned())
+        is_host_and_port(broker).then(|| broker.to_owned())
     });
     let security = security::kafka(reader);
     let client_id = reader.text("kafka.client_id", "vendas");
@@ -216,6 +214,16 @@ fn kafka_settings(reader: &mut Reader) -> Option<kafka::Settings> {
         read_ahead: read_ahead?,
         max_decompressed_bytes: max_decompressed_bytes?,
         timeout: timeout?,
+    })
+}
+
+/// Whether `text` is `host:port`, with a port that can be connected to.
+fn is_host_and_port(text: &str) -> bool {
+    let is_host = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
+    text.rsplit_once(':').is_some_and(|(host, port)| {
+        !host.is_empty()
+            && host.chars().all(is_host)
+            && port.parse::<u16>().is_ok_and(|port| port > 0)
     })
 }
 
@@ -387,6 +395,18 @@ fn vocabulary(reader: &mut Reader) -> Option<Vocabulary> {
             None
         }
     }
+}
+
+/// The inner `None` is nowhere.
+#[expect(clippy::option_option, reason = "the outer one says that a problem was noted")]
+fn http_listen(reader: &mut Reader) -> Option<Option<String>> {
+    let listen = reader.optional_text("http.listen");
+    if let Some(text) = listen.as_ref().filter(|text| !is_host_and_port(text)) {
+        let text = format!("is {text:?}, must be host:port, such as \"127.0.0.1:8080\"");
+        reader.problem("http.listen", &text);
+        return None;
+    }
+    Some(listen)
 }
 
 fn log(reader: &mut Reader) -> Option<Log> {

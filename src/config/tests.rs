@@ -77,6 +77,7 @@ fn every_problem_is_told_at_once_with_where_it_came_from() {
         ("VENDAS_LOG__LEVEL", "vendas=loud"),
         ("VENDAS_KAFAK__BROKERS", "x:1"),
         ("VENDAS_DATABASE__APPLY_SCHEMA", "yes"),
+        ("VENDAS_HTTP__LISTEN", "8080"),
     ]);
     sources.file = Some(path.clone());
     sources.flags.push(Flag {
@@ -102,11 +103,12 @@ fn every_problem_is_told_at_once_with_where_it_came_from() {
         "VENDAS_KAFAK__BROKERS: unknown key kafak.brokers: did you mean kafka.brokers?".to_owned(),
         "VENDAS_DATABASE__APPLY_SCHEMA: database.apply_schema is \"yes\", must be true or false"
             .to_owned(),
+        "VENDAS_HTTP__LISTEN: http.listen is \"8080\", must be host:port, such as".to_owned(),
         "--brokers: kafka.brokers is \"nowhere\", must be a list of which each is host:port".to_owned(),
     ] {
         assert!(found.contains(&expected), "{expected}\nis not in\n{found}");
     }
-    assert_eq!(found.lines().count(), 13, "{found}");
+    assert_eq!(found.lines().count(), 14, "{found}");
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! How brokers let us in: over which transport, and as whom.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, atomic::AtomicU64},
+};
 
 use rustls::pki_types::ServerName;
 use secrecy::SecretString;
@@ -84,6 +87,8 @@ impl fmt::Display for Security {
 /// Who opens connections: what brokers are told before they are asked.
 #[derive(Debug)]
 pub(super) struct Access {
+    /// How many connections were let in.
+    pub(super) opened: AtomicU64,
     pub(super) client_id: Arc<str>,
     pub(super) security: Security,
 }

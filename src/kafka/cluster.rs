@@ -5,7 +5,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -87,6 +87,7 @@ pub(super) fn topic_name(name: &str) -> TopicName {
 impl Cluster {
     pub(super) fn new(settings: Settings) -> Self {
         let access = Arc::new(Access {
+            opened: AtomicU64::new(0),
             client_id: settings.client_id.as_str().into(),
             security: settings.security.clone(),
         });

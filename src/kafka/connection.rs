@@ -84,6 +84,7 @@ impl Connection {
             if let Some(sasl) = &connection.access.security.sasl {
                 connection.expires = sasl.authenticate(&connection, deadline).await?;
             }
+            connection.access.opened.fetch_add(1, Ordering::Relaxed);
             Ok(connection)
         };
         timeout_at(deadline, opening).await.unwrap_or(Err(CallError::Late("connecting")))

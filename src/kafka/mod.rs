@@ -40,7 +40,10 @@ mod subscription;
 mod trouble;
 mod wire;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use kafka_protocol::protocol::StrBytes;
 use uuid::Uuid;
@@ -54,6 +57,8 @@ pub use offset::{NextOffset, Position, Span};
 pub use produce::{ProduceError, Producer};
 pub use reader::PartitionReader;
 pub use record::{Batch, Record, TopicPartition};
+
+use crate::outage::Ongoing;
 
 /// How to reach Kafka, and within which bounds.
 #[derive(Clone, Debug)]
@@ -132,6 +137,18 @@ impl Kafka {
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         Self { cluster: Arc::new(cluster::Cluster::new(settings)) }
+    }
+
+    /// How many connections were opened so far.
+    #[must_use]
+    pub fn connections_opened(&self) -> u64 {
+        self.cluster.access.opened.load(Ordering::Relaxed)
+    }
+
+    /// What keeps partitions from being read now, if anything does.
+    #[must_use]
+    pub fn trouble(&self) -> Option<Ongoing> {
+        self.cluster.troubles.ongoing()
     }
 
     /// The topics called `names`, in their order. Creates none.

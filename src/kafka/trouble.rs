@@ -8,7 +8,7 @@ use std::{
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 
-use crate::outage::{Gravity, Outage};
+use crate::outage::{Gravity, Ongoing, Outage};
 
 const SHORTEST_WAIT: Duration = Duration::from_millis(50);
 /// Before jitter, which at most doubles it.
@@ -43,6 +43,10 @@ pub(super) struct Trouble {
 impl Troubles {
     pub(super) fn new() -> Arc<Self> {
         Arc::new(Self { outage: Outage::new("kafka"), partitions: Mutex::new(0) })
+    }
+
+    pub(super) fn ongoing(&self) -> Option<Ongoing> {
+        self.outage.ongoing()
     }
 
     pub(super) fn begin(self: &Arc<Self>) -> Trouble {

@@ -16,6 +16,7 @@ use crate::{
     kafka::TopicPartition,
     order::Reason,
     process::{Outcome, ProcessedBatch},
+    telemetry::Telemetry,
 };
 
 /// How long an interval is: so often are those counted that got no line of their own.
@@ -32,12 +33,13 @@ pub(super) struct Letters {
 
 impl Letters {
     /// Tells of the dead letters in `batch`, which is committed, and says how many they are.
-    pub(super) fn tell(&self, batch: &ProcessedBatch) -> u64 {
+    pub(super) fn tell(&self, batch: &ProcessedBatch, telemetry: &Telemetry) -> u64 {
         let mut dead_letters = 0;
         for Outcome { record, result } in batch.outcomes() {
             let Err(rejection) = result else { continue };
             dead_letters += 1;
             let reason = rejection.reason();
+            telemetry.dead_letter(reason);
             if !self.lock().may_tell(reason) {
                 continue;
             }
@@ -130,16 +132,18 @@ mod tests {
 
     #[tokio::test]
     async fn every_dead_letter_is_told_of_or_counted_and_each_interval_begins_anew() {
-        let letters = Letters::default();
+        let (letters, telemetry) = (Letters::default(), Telemetry::default());
         let (bad, good) = ("[]", r#"{"order_id": "a", "total": 1}"#);
         let batch = crate::process::tests::processed(&[bad, good, bad, bad]).await;
         for _ in 0..LINES {
-            assert_eq!(letters.tell(&batch), 3);
+            assert_eq!(letters.tell(&batch, &telemetry), 3);
         }
         let untold = u64::try_from(LINES * 2).unwrap();
         assert_eq!(letters.lock().untold, BTreeMap::from([(Reason::NotAnObject, untold)]));
         letters.end_interval();
-        letters.tell(&batch);
+        letters.tell(&batch, &telemetry);
         assert!(letters.lock().untold.is_empty());
+        let counted = telemetry.dead_letters[&Reason::NotAnObject].get();
+        assert_eq!(counted, 3 * (u64::try_from(LINES).unwrap() + 1));
     }
 }

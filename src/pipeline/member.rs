@@ -19,6 +19,7 @@ use crate::{
     kafka::{GroupError, GroupMember, NextOffset, TopicPartition},
     outage::Outage,
     store::{Store, StoreError},
+    telemetry::Telemetry,
 };
 
 /// Brokers want to hear from their members every 5 seconds, and tell them no sooner of a change.
@@ -39,7 +40,8 @@ pub(super) struct Membership {
     wanted: watch::Sender<Wanted>,
     /// What it works, or is about to.
     owned: watch::Receiver<Vec<TopicPartition>>,
-    outage: Outage,
+    outage: Arc<Outage>,
+    telemetry: Arc<Telemetry>,
     mirror: Mirror,
 }
 
@@ -47,14 +49,14 @@ impl Membership {
     pub(super) fn new(
         member: GroupMember,
         session_timeout: Duration,
-        store: Store,
+        (store, telemetry): (Store, Arc<Telemetry>),
         wanted: watch::Sender<Wanted>,
         owned: watch::Receiver<Vec<TopicPartition>>,
     ) -> Self {
         let member = Arc::new(member);
         let mirror = Mirror { member: Arc::clone(&member), store, mirrored: HashMap::new() };
-        let outage = Outage::new("Kafka group");
-        Self { member, session_timeout, wanted, owned, outage, mirror }
+        let outage = Arc::clone(&telemetry.group);
+        Self { member, session_timeout, wanted, owned, outage, telemetry, mirror }
     }
 
     /// Joins, and stays until told to leave.
@@ -78,6 +80,7 @@ impl Membership {
                     Ok(beat) => {
                         self.outage.recovered(asked);
                         if !joined {
+                            self.telemetry.begin(&beat.assigned);
                             info!(group = %self.member.group(), "joined the group");
                         }
                         (joined, heard) = (true, asked);

@@ -24,6 +24,7 @@ use crate::{
     outage::Outage,
     process::{Cut, ProcessedBatch},
     store::{Cause, Store, StoreError},
+    telemetry::Telemetry,
 };
 
 use fold::fold_now_and_then;
@@ -188,8 +189,9 @@ struct Shared {
     store: Store,
     rules: Arc<Rules>,
     settings: Pipeline,
-    postgres: Outage,
-    kafka_outage: Outage,
+    postgres: Arc<Outage>,
+    kafka_outage: Arc<Outage>,
+    telemetry: Arc<Telemetry>,
     letters: Arc<Letters>,
 }
 
@@ -230,6 +232,7 @@ impl Shared {
     ) -> Result<bool, StoreError> {
         let moved = self.store.pass_over_loss(partition, from, to, &halt.to_string()).await?;
         if moved {
+            self.telemetry.data_losses.inc();
             error!(
                 error = %halt,
                 next_offset = %to.1,
@@ -247,22 +250,25 @@ const REBALANCE_MARGIN: Duration = Duration::from_secs(5);
 /// `until`, or until `stop` is cancelled; then finishes what is in flight, for as long as
 /// `pipeline.shutdown_timeout` allows.
 ///
-/// While Kafka or PostgreSQL is out of reach it waits.
+/// While Kafka or PostgreSQL is out of reach it waits. How it fares is told to `telemetry`.
 ///
 /// # Errors
 /// [`RunError`]; none of them loses or repeats anything.
 pub async fn run(
     config: &Config,
+    (kafka, store): (Kafka, Store),
+    telemetry: Arc<Telemetry>,
     until: Until,
     stop: &CancellationToken,
 ) -> Result<Tally, RunError> {
     let shared = Arc::new(Shared {
-        kafka: Kafka::new(config.kafka.clone()),
-        store: Store::new(&config.database, uuid::Uuid::new_v4()),
+        kafka,
+        store,
         rules: Arc::clone(&config.rules),
         settings: config.pipeline,
-        postgres: Outage::new("PostgreSQL"),
-        kafka_outage: Outage::new("Kafka"),
+        postgres: Arc::clone(&telemetry.postgres),
+        kafka_outage: Arc::clone(&telemetry.kafka),
+        telemetry,
         letters: Arc::default(),
     });
     info!(instance = %shared.store.instance(), "offsets are moved in this name");
@@ -314,8 +320,14 @@ async fn work(
             let rebalance_timeout = within + REBALANCE_MARGIN;
             let names = config.topics.clone();
             let member = shared.kafka.member(Arc::clone(group), instance, names, rebalance_timeout);
-            let membership =
-                Membership::new(member, config.session_timeout, store, wanted, owned_now);
+            let telemetry = Arc::clone(&shared.telemetry);
+            let membership = Membership::new(
+                member,
+                config.session_timeout,
+                (store, telemetry),
+                wanted,
+                owned_now,
+            );
             let leave = CancellationToken::new();
             let taking_part =
                 AbortOnDropHandle::new(tokio::spawn(membership.take_part(leave.clone())));
@@ -327,7 +339,9 @@ async fn work(
             took_part.map_err(|_| RunError::WorkerFailed)??;
         }
         _ => {
-            let (wanted, wanted_now) = watch::channel(topics.chosen(&present));
+            let chosen = topics.chosen(&present);
+            shared.telemetry.begin(&Vec::from_iter(chosen.iter().cloned()));
+            let (wanted, wanted_now) = watch::channel(chosen);
             let following = AbortOnDropHandle::new(tokio::spawn(topics.follow(wanted, until)));
             let worked = workers.work(wanted_now, &starts, until).await;
             drop(following);

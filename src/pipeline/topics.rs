@@ -33,16 +33,16 @@ pub(super) struct Topics {
     shared: Arc<Shared>,
     names: Vec<Arc<str>>,
     partitions: Partitions,
-    missing: Outage,
+    missing: Arc<Outage>,
 }
 
 impl Topics {
     pub(super) fn new(shared: Arc<Shared>, config: &Config) -> Self {
         Self {
-            shared,
             names: config.topics.clone(),
             partitions: config.partitions.clone(),
-            missing: Outage::new("Kafka topic"),
+            missing: Arc::clone(&shared.telemetry.topic),
+            shared,
         }
     }
 

@@ -20,9 +20,10 @@ use super::{
 use crate::{
     config::{OnDataLoss, OnDeadLetter},
     kafka::{NextOffset, Position, TopicPartition},
-    outage::{Gravity, Outage},
+    outage::Gravity,
     process::ProcessedBatch,
     store::{Committed, PartitionRow, Session, StoreError},
+    telemetry::Partition,
 };
 
 /// How long a partition with an endless backlog keeps a connection while others may wait for one.
@@ -40,8 +41,7 @@ pub(super) struct Worker {
     unconfirmed: bool,
     end: Option<NextOffset>,
     stop: CancellationToken,
-    /// This partition's own trouble, as opposed to a server's that all share.
-    trouble: Outage,
+    told: Arc<Partition>,
     pauses: Pauses,
     tally: Tally,
 }
@@ -82,23 +82,13 @@ impl From<Stopped> for Broken {
 impl Worker {
     pub(super) fn new(
         shared: Arc<Shared>,
-        partition: TopicPartition,
+        (partition, told): (TopicPartition, Arc<Partition>),
         next: Position,
         end: Option<NextOffset>,
         stop: CancellationToken,
     ) -> Self {
         let (pauses, tally) = (Pauses::new(), Tally::default());
-        Self {
-            shared,
-            partition,
-            next,
-            unconfirmed: false,
-            end,
-            stop,
-            trouble: Outage::new("partition"),
-            pauses,
-            tally,
-        }
+        Self { shared, partition, next, unconfirmed: false, end, stop, told, pauses, tally }
     }
 
     /// Works until the end, if there is one, or until told to stop.
@@ -317,10 +307,13 @@ impl Worker {
         self.next = batch.end();
         self.unconfirmed = true;
         self.shared.postgres.recovered(asked);
-        self.trouble.recovered(asked);
+        self.told.trouble.recovered(asked);
+        self.told.moved(self.next.next_offset);
         self.pauses.reset();
-        let dead_letters = self.shared.letters.tell(batch);
+        let telemetry = &self.shared.telemetry;
+        let dead_letters = self.shared.letters.tell(batch, telemetry);
         let records = batch.outcomes().len() as u64;
+        telemetry.committed(records, dead_letters, asked.elapsed());
         self.tally.add(Tally { records, orders: records - dead_letters, dead_letters });
     }
 
@@ -333,8 +326,8 @@ impl Worker {
                 return self.pauses.pause_during(&self.shared.postgres, &self.stop).await;
             }
             StoreError::Data(cause) | StoreError::Permanent(cause) => {
-                self.trouble
-                    .failed(Gravity::NeedsAPerson, &format_args!("{}: {cause}", self.partition));
+                let cause = format_args!("{}: {cause}", self.partition);
+                self.told.trouble.failed(Gravity::NeedsAPerson, &cause);
             }
         }
         self.pauses.pause(&self.stop).await
@@ -391,6 +384,7 @@ impl Worker {
             );
             self.pauses.pause(&self.stop).await?;
         }
+        self.told.moved(row.next_offset);
         Ok(row)
     }
 }

@@ -183,13 +183,11 @@ impl Workers {
         for Start { partition, position, end } in started.ready {
             info!(topic = %partition.topic, partition = partition.partition, next_offset = %position.next_offset, "working");
             let stop = self.stop.child_token();
-            let worker = Worker::new(
-                Arc::clone(&self.shared),
-                partition.clone(),
-                position,
-                end,
-                stop.clone(),
-            );
+            let told = self.shared.telemetry.partition(&partition);
+            told.at_work(position.next_offset);
+            let shared = Arc::clone(&self.shared);
+            let worker =
+                Worker::new(shared, (partition.clone(), told), position, end, stop.clone());
             let task = self.tasks.spawn(worker.run());
             self.at_work.insert(partition, AtWork { stop, task, revoked: None });
         }
@@ -202,6 +200,7 @@ impl Workers {
         let at_work = self.at_work.keys().chain(self.halted.keys()).chain(missing);
         let mut owned: Vec<_> = at_work.cloned().collect();
         owned.sort();
+        self.shared.telemetry.assign(&owned);
         self.owned.send_if_modified(|before| {
             let changed = *before != owned;
             *before = owned;
@@ -249,6 +248,8 @@ impl Workers {
 
     fn halt(&mut self, partition: TopicPartition, halted: Halted) {
         error!(error = %halted.halt, "partition halted");
+        let told = self.shared.telemetry.partition(&partition);
+        told.halted(halted.next_offset, halted.halt.to_string());
         self.halted.insert(partition, halted);
     }
 

@@ -30,7 +30,10 @@ mod server;
 mod session;
 mod totals;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use bb8::Pool;
 use secrecy::SecretString;
@@ -124,6 +127,12 @@ impl Store {
     #[must_use]
     pub const fn instance(&self) -> Uuid {
         self.instance
+    }
+
+    /// How many connections were opened so far.
+    #[must_use]
+    pub fn connections_opened(&self) -> u64 {
+        self.server.opened.load(Ordering::Relaxed)
     }
 
     /// Borrows a connection from the pool to commit batches on.

@@ -1,6 +1,10 @@
 //! Where PostgreSQL is, and what is said to it.
 
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
 
 use secrecy::ExposeSecret;
 use tokio_postgres::config::Config;
@@ -19,6 +23,8 @@ pub(super) struct Server {
     pub(super) statement_timeout: Duration,
     pub(super) sql: Arc<SqlText>,
     pub(super) prepared_statements: bool,
+    /// How many connections were let in.
+    pub(super) opened: AtomicU64,
     address: String,
 }
 
@@ -64,6 +70,7 @@ impl Server {
             statement_timeout: settings.statement_timeout,
             sql: Arc::new(sql),
             prepared_statements: settings.prepared_statements,
+            opened: AtomicU64::new(0),
             address: format!("{}:{}", settings.host, settings.port),
         }
     }

@@ -66,6 +66,7 @@ impl Connection {
             .await
             .map_err(|_| server.unreachable("no answer within database.connect_timeout"))?
             .map_err(|error| server.explain(error))?;
+        server.opened.fetch_add(1, Ordering::Relaxed);
         Ok(Self {
             client,
             driver,

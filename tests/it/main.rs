@@ -8,11 +8,13 @@
 
 mod check;
 mod configuration;
+mod dashboard;
 mod data_loss;
 mod dead_letters;
 mod doors;
 mod faults;
 mod groups;
+mod http;
 mod killed;
 mod memory;
 mod offsets;

@@ -13,6 +13,7 @@
 //! **Invariant:** nothing waits for a time; everything waits for a condition, with a deadline.
 
 mod bed;
+mod browser;
 mod certificates;
 mod database;
 mod disk;
@@ -33,6 +34,7 @@ mod vendas;
 
 pub use anyhow::{Context, Error, Result, bail, ensure};
 pub use bed::Testbed;
+pub use browser::Browser;
 pub use certificates::{Authority, Certificate};
 pub use database::{Database, Table};
 pub use disk::SmallDisk;

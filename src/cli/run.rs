@@ -1,0 +1,55 @@
+//! `vendas run`: works until it is told to stop, and tells of itself meanwhile.
+
+use std::sync::Arc;
+
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+use tracing::{info, warn};
+
+use super::{CliError, signals, store};
+use crate::{
+    config::Config,
+    http,
+    kafka::Kafka,
+    pipeline::{self, Until},
+    telemetry::Telemetry,
+};
+
+pub(super) async fn run(config: &Config, until_end: bool) -> Result<(), CliError> {
+    let stop = CancellationToken::new();
+    signals::cancel_on_signal(&stop)?;
+    let until = if until_end { Until::End } else { Until::Stopped };
+    info!(version = env!("CARGO_PKG_VERSION"), topics = ?config.topics, "starting");
+    let servers = (Kafka::new(config.kafka.clone()), store(config));
+    let telemetry = Arc::new(Telemetry::default());
+    // It answers until everything in flight is finished, which `stop` only begins.
+    let finished = CancellationToken::new();
+    let mut telling = None;
+    if let Some(listen) = &config.http_listen {
+        let listener = http::bind(listen).await?;
+        info!(%listen, "telling over HTTP: /metrics, /healthz, /readyz");
+        let state = http::State::new(
+            servers.clone(),
+            Arc::clone(&telemetry),
+            config.topics.clone(),
+            stop.clone(),
+        );
+        let serving = http::serve(listener, state, finished.clone());
+        telling = Some(AbortOnDropHandle::new(tokio::spawn(serving)));
+    }
+    let worked = pipeline::run(config, servers, telemetry, until, &stop).await;
+    stop.cancel();
+    finished.cancel();
+    if let Some(telling) = telling
+        && let Err(error) = telling.await
+    {
+        warn!(%error, "telling over HTTP has failed");
+    }
+    let tally = worked?;
+    info!(
+        records = tally.records,
+        orders = tally.orders,
+        dead_letters = tally.dead_letters,
+        "done"
+    );
+    Ok(())
+}

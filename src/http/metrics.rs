@@ -1,0 +1,176 @@
+//! What Prometheus scrapes: `/metrics`.
+//!
+//! The counters are the run's own ([`Telemetry`](crate::telemetry::Telemetry)); what has a value at
+//! any moment is asked for at each scrape, so that partitions that were let go leave nothing behind.
+
+use std::time::Duration;
+
+use axum::{
+    extract,
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use procfs::{ProcResult, process::Process};
+use prometheus_client::{
+    encoding::{EncodeLabelSet, prometheus_text, text},
+    metrics::{
+        counter::{ConstCounter, Counter},
+        family::Family,
+        gauge::{ConstGauge, Gauge},
+        info::Info,
+    },
+    registry::{Registry, Unit},
+};
+use tracing::debug;
+
+use super::{State, fresh, health::Server};
+use crate::telemetry::Activity;
+
+/// As OpenMetrics 1.0 has it.
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Outcome {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reason {
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfServer {
+    server: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct InState {
+    state: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfPartition {
+    topic: String,
+    partition: i32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Build {
+    version: &'static str,
+}
+
+/// All metrics, in the form that was asked for: OpenMetrics, or what Prometheus had before it.
+pub(super) async fn metrics(
+    extract::State(state): extract::State<State>,
+    headers: HeaderMap,
+) -> Response {
+    let mut registry = Registry::default();
+    register(&state, registry.sub_registry_with_prefix("vendas"));
+    if let Err(error) = register_process(&state, registry.sub_registry_with_prefix("process")) {
+        debug!(%error, "the kernel does not say what this process uses");
+    }
+    let accepted = headers.get(header::ACCEPT).and_then(|accepted| accepted.to_str().ok());
+    let open = accepted.is_some_and(|accepted| accepted.contains("application/openmetrics-text"));
+    let mut body = String::new();
+    let (content_type, encoded) = if open {
+        (OPENMETRICS, text::encode(&mut body, &registry))
+    } else {
+        (prometheus_text::CONTENT_TYPE, prometheus_text::encode(&mut body, &registry))
+    };
+    match encoded {
+        Ok(()) => fresh(content_type, body).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}
+
+fn register(state: &State, registry: &mut Registry) {
+    let telemetry = &state.0.telemetry;
+    let (records, letters) =
+        (Family::<Outcome, Counter>::default(), Family::<Reason, Counter>::default());
+    let mut dead_letters = 0;
+    for (reason, counter) in &telemetry.dead_letters {
+        let count = counter.get();
+        letters.get_or_create(&Reason { reason: reason.code() }).inc_by(count);
+        dead_letters += count;
+    }
+    for (outcome, count) in [("order", telemetry.orders.get()), ("dead_letter", dead_letters)] {
+        records.get_or_create(&Outcome { outcome }).inc_by(count);
+    }
+    registry.register("records", "Records committed, by what became of them", records);
+    registry.register("dead_letters", "Records that became dead letters, by reason", letters);
+    registry.register(
+        "batch_records",
+        "Records in a committed batch",
+        telemetry.batch_records.clone(),
+    );
+    registry.register_with_unit(
+        "commit_duration",
+        "Time from sending a batch to PostgreSQL until it was committed",
+        Unit::Seconds,
+        telemetry.commit_seconds.clone(),
+    );
+    registry.register(
+        "data_losses",
+        "Times that something was lost in Kafka and passed over, see the table offset_resets",
+        telemetry.data_losses.clone(),
+    );
+    register_partitions(state, registry);
+    register_servers(state, registry);
+    let build = Info::new(Build { version: env!("CARGO_PKG_VERSION") });
+    registry.register("build", "The version that runs", build);
+}
+
+fn register_partitions(state: &State, registry: &mut Registry) {
+    let (lags, states) =
+        (Family::<OfPartition, Gauge>::default(), Family::<InState, Gauge>::default());
+    for activity in Activity::ALL {
+        // Also those that no partition is in.
+        drop(states.get_or_create(&InState { state: activity.name() }));
+    }
+    for (name, told) in state.0.telemetry.partitions() {
+        states.get_or_create(&InState { state: told.activity().0.name() }).inc();
+        if let Some(lag) = told.lag() {
+            let labels = OfPartition { topic: name.topic.to_string(), partition: name.partition };
+            lags.get_or_create(&labels).set(lag);
+        }
+    }
+    let help = "Offsets from the next one to work to the last stable one, gaps included";
+    registry.register("lag_offsets", help, lags);
+    registry.register("partitions", "Partitions of this instance, by what is done to them", states);
+}
+
+fn register_servers(state: &State, registry: &mut Registry) {
+    let (paused, opened) =
+        (Family::<OfServer, Gauge>::default(), Family::<OfServer, Counter>::default());
+    for server in Server::ALL {
+        let labels = OfServer { server: server.name() };
+        paused.get_or_create(&labels).set(i64::from(state.outage(server).is_some()));
+        opened.get_or_create(&labels).inc_by(match server {
+            Server::Kafka => state.0.kafka.connections_opened(),
+            Server::Postgresql => state.0.store.connections_opened(),
+        });
+    }
+    registry.register("paused", "Whether work waits for this server, 1 if it does", paused);
+    registry.register("connections_opened", "Connections opened, those lost included", opened);
+}
+
+/// What Prometheus' own client libraries tell of a process.
+fn register_process(state: &State, registry: &mut Registry) -> ProcResult<()> {
+    let process = Process::myself()?;
+    let stat = process.stat()?;
+    let milliseconds = (stat.utime + stat.stime).saturating_mul(1000) / procfs::ticks_per_second();
+    let cpu_seconds = Duration::from_millis(milliseconds).as_secs_f64();
+    let gauge = |value: u64| ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+    let resident = stat.rss.saturating_mul(procfs::page_size());
+    let open_files = u64::try_from(process.fd_count()?).unwrap_or(u64::MAX);
+    let started = ConstGauge::new(state.0.started.as_second());
+    let cpu_help = "Total user and system CPU time spent in seconds";
+    registry.register_with_unit("cpu", cpu_help, Unit::Seconds, ConstCounter::new(cpu_seconds));
+    let memory = "Resident memory size in bytes";
+    registry.register_with_unit("resident_memory", memory, Unit::Bytes, gauge(resident));
+    registry.register("open_fds", "Number of open file descriptors", gauge(open_files));
+    let since = "Start time of the process since unix epoch in seconds";
+    registry.register_with_unit("start_time", since, Unit::Seconds, started);
+    Ok(())
+}

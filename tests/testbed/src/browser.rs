@@ -1,0 +1,206 @@
+//! A real browser: Debian's Chromium without a window, driven by WebDriver.
+
+use std::{fs, path::Path, sync::Mutex, time::Duration};
+
+use anyhow::{Context, Result, ensure};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use fantoccini::{
+    Client, ClientBuilder, Locator,
+    wd::{Capabilities, WebDriverCompatibleCommand},
+};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Value, json};
+
+use crate::{
+    eventually::eventually,
+    guard::Folder,
+    port,
+    process::{Launch, Process},
+};
+
+const START_DEADLINE: Duration = Duration::from_secs(60);
+
+/// Where Debian's packages have them.
+const CHROMIUM: &str = "/usr/bin/chromium";
+const DRIVER: &str = "/usr/bin/chromedriver";
+
+/// A browser with one page. Ends when dropped.
+#[derive(Debug)]
+pub struct Browser {
+    client: Client,
+    // Before the folder, so that it is dropped, and with it the browser killed, first.
+    _driver: Mutex<Process>,
+    _folder: Folder,
+}
+
+impl Browser {
+    /// Starts one whose reader prefers `language`.
+    ///
+    /// # Errors
+    /// Where it is not installed, or does not come up.
+    pub async fn start(language: &str) -> Result<Self> {
+        for program in [CHROMIUM, DRIVER] {
+            ensure!(
+                Path::new(program).exists(),
+                "there is no {program}: apt-get install --no-install-recommends chromium \
+                 chromium-driver"
+            );
+        }
+        let folder = Folder::new("browser")?;
+        let port = port::free()?;
+        let driver = Process::start(&Launch {
+            program: DRIVER.as_ref(),
+            args: vec![format!("--port={port}").into()],
+            env: vec![("HOME".into(), Some(folder.path().into()))],
+            folder: folder.path(),
+            user: None,
+            input: &[],
+            stdout: &folder.path().join("log"),
+            stderr: None,
+        })?;
+        let driver = Mutex::new(driver);
+        let data = folder.path().join("data");
+        // It asks nobody but the page's server for anything.
+        let arguments = json!([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--disable-dev-shm-usage",
+            "--disable-breakpad",
+            "--hide-scrollbars",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            format!("--user-data-dir={}", data.display()),
+        ]);
+        let capabilities = json!({
+            "goog:chromeOptions": {
+                "binary": CHROMIUM,
+                "args": arguments,
+                "prefs": {"intl.accept_languages": language},
+            },
+            "goog:loggingPrefs": {"browser": "ALL"},
+        });
+        let capabilities: Capabilities = serde_json::from_value(capabilities)?;
+        let address = format!("http://127.0.0.1:{port}");
+        let client = eventually("browser", START_DEADLINE, async || {
+            let mut builder = ClientBuilder::new(HttpConnector::new());
+            let connected = builder.capabilities(capabilities.clone()).connect(&address).await;
+            connected.with_context(|| {
+                driver.lock().map_or_else(|_| "no driver".to_owned(), |mut driver| driver.state())
+            })
+        })
+        .await?;
+        Ok(Self { client, _driver: driver, _folder: folder })
+    }
+
+    /// Opens a page, and returns when its scripts have been loaded.
+    ///
+    /// # Errors
+    /// Where nobody serves it.
+    pub async fn open(&self, url: &str) -> Result<()> {
+        self.client.goto(url).await.with_context(|| format!("cannot open {url}"))
+    }
+
+    /// Makes the page so many of CSS's pixels wide and high.
+    ///
+    /// # Errors
+    /// Where the browser refuses.
+    pub async fn resize(&self, width: u32, height: u32) -> Result<()> {
+        let measure = json!({
+            "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false,
+        });
+        self.devtools("Emulation.setDeviceMetricsOverride", measure).await.map(drop)
+    }
+
+    /// What the reader prefers by CSS's media features, such as `prefers-color-scheme`, `dark`.
+    ///
+    /// # Errors
+    /// Where the browser refuses.
+    pub async fn prefer(&self, features: &[(&str, &str)]) -> Result<()> {
+        let feature = |(name, value): &(&str, &str)| json!({"name": name, "value": value});
+        let features: Vec<_> = features.iter().map(feature).collect();
+        self.devtools("Emulation.setEmulatedMedia", json!({"features": features})).await.map(drop)
+    }
+
+    /// What `return …` in the page comes to.
+    ///
+    /// # Errors
+    /// Where the script throws.
+    pub async fn evaluate(&self, script: &str) -> Result<Value> {
+        self.client.execute(script, Vec::new()).await.with_context(|| script.to_owned())
+    }
+
+    /// The text of the first element that a selector finds, as it is seen.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub async fn text(&self, selector: &str) -> Result<String> {
+        let element = self.client.find(Locator::Css(selector)).await;
+        let element = element.with_context(|| format!("no {selector}"))?;
+        Ok(element.text().await?)
+    }
+
+    /// Clicks on the first element that a selector finds.
+    ///
+    /// # Errors
+    /// Where there is none that could be clicked on.
+    pub async fn click(&self, selector: &str) -> Result<()> {
+        let element = self.client.find(Locator::Css(selector)).await;
+        let element = element.with_context(|| format!("no {selector}"))?;
+        Ok(element.click().await?)
+    }
+
+    /// What came into the browser's console since it was last asked for: level, then message.
+    ///
+    /// # Errors
+    /// Where the browser does not answer.
+    pub async fn console(&self) -> Result<Vec<String>> {
+        let command = Command { path: "se/log", body: json!({"type": "browser"}) };
+        let entries = self.client.issue_cmd(command).await?;
+        let line = |entry: &Value| format!("{} {}", entry["level"], entry["message"]);
+        Ok(entries.as_array().into_iter().flatten().map(line).collect())
+    }
+
+    /// A picture of the whole page, as PNG.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub async fn screenshot(&self, file: &Path) -> Result<()> {
+        let all = json!({"captureBeyondViewport": true});
+        let picture = self.devtools("Page.captureScreenshot", all).await?;
+        let data = picture["data"].as_str().context("no picture")?;
+        fs::write(file, BASE64_STANDARD.decode(data)?)
+            .with_context(|| format!("cannot write {}", file.display()))
+    }
+
+    /// A command of Chromium's own protocol.
+    async fn devtools(&self, command: &str, params: Value) -> Result<Value> {
+        let body = json!({"cmd": command, "params": params});
+        let answer = self.client.issue_cmd(Command { path: "goog/cdp/execute", body }).await;
+        answer.with_context(|| command.to_owned())
+    }
+}
+
+/// A command that WebDriver's standard does not have.
+#[derive(Debug)]
+struct Command {
+    path: &'static str,
+    body: Value,
+}
+
+impl WebDriverCompatibleCommand for Command {
+    fn endpoint(
+        &self,
+        base_url: &url::Url,
+        session_id: Option<&str>,
+    ) -> Result<url::Url, url::ParseError> {
+        base_url.join(&format!("session/{}/{}", session_id.unwrap_or_default(), self.path))
+    }
+
+    fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
+        (http::Method::POST, Some(self.body.to_string()))
+    }
+}
