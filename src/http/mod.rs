@@ -12,7 +12,7 @@ use std::{io, sync::Arc, time::Duration};
 use axum::{
     Router,
     http::{HeaderName, HeaderValue, header},
-    response::{AppendHeaders, IntoResponse},
+    response::IntoResponse,
     routing::get,
 };
 use jiff::Timestamp;
@@ -129,5 +129,5 @@ fn fresh(content_type: &'static str, body: String) -> impl IntoResponse {
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     ];
-    (AppendHeaders(headers), body)
+    (headers, body)
 }
