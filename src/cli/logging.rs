@@ -1,10 +1,8 @@
 //! Log lines go to standard error; standard output belongs to what was asked for.
 
-use std::{
-    io::{self, IsTerminal},
-    panic,
-};
+use std::{io, panic};
 
+use anstream::{AutoStream, ColorChoice};
 use tracing::error;
 use tracing_subscriber::EnvFilter;
 
@@ -15,7 +13,8 @@ pub(super) fn start(log: &Log) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(&log.level))
         .with_writer(io::stderr);
-    let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    // As for --help: on a terminal that can, unless NO_COLOR is set, or with CLICOLOR_FORCE.
+    let colours = AutoStream::choice(&io::stderr()) != ColorChoice::Never;
     let started = match log.format {
         LogFormat::Text => builder.with_ansi(colours).with_target(false).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).with_target(false).try_init(),

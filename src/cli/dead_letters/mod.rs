@@ -9,23 +9,28 @@ mod time;
 use clap::{Args, Subcommand, builder::PossibleValuesParser};
 use jiff::Timestamp;
 
-use super::{CliError, print, store};
+use super::{CliError, examples, print, store};
 use crate::{config::Config, order::Reason, store::LetterFilter};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum DeadLettersCommand {
     /// List the open ones, the newest first.
+    #[command(after_help = examples::LIST)]
     List(list::Arguments),
     /// Show one of them and the bytes of its record, with all that would act on a terminal spelt
     /// out.
+    #[command(after_help = examples::SHOW)]
     Show(show::Arguments),
     /// Understand them anew, with the vocabulary as it is now, and write the orders that they are:
     /// exit code 1 if one of them is still none, or was superseded.
+    #[command(after_help = examples::REPLAY)]
     Replay(settle::ReplayArguments),
     /// Decide that they are not to become orders. They are kept, with the reason.
+    #[command(after_help = examples::DISCARD)]
     Discard(settle::DiscardArguments),
     /// Delete all that failed long ago, open ones too, and the personal data in them. Needs the
     /// privilege DELETE, which `run` does without.
+    #[command(after_help = examples::PURGE)]
     Purge(purge::Arguments),
 }
 

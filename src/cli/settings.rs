@@ -1,0 +1,92 @@
+//! The flags that all commands have, which are settings.
+
+use std::{ffi::OsString, path::PathBuf};
+
+use clap::Args;
+
+use crate::config::{FILE_VARIABLE, Flag, PREFIX, Problem, Problems, Sources};
+
+/// The file that is read where it is, without being named.
+const DEFAULT_FILE: &str = "vendas.toml";
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Settings")]
+pub(super) struct Settings {
+    /// The configuration file; else $VENDAS_CONFIG, else vendas.toml where it exists.
+    #[arg(short, long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// kafka.brokers, separated by commas.
+    #[arg(long, global = true, value_name = "HOST:PORT,…")]
+    brokers: Option<String>,
+    /// kafka.topics, separated by commas.
+    #[arg(long, global = true, value_name = "NAME,…")]
+    topics: Option<String>,
+    /// log.format: text for people, json for programs.
+    #[arg(long, global = true, value_name = "text|json")]
+    log_format: Option<String>,
+    /// Any setting by its key, such as database.host=db.example. Never a password: other users of
+    /// this machine can see the arguments of your programs.
+    #[arg(short, long, global = true, value_name = "KEY=VALUE", value_parser = key_value)]
+    set: Vec<(String, String)>,
+}
+
+/// Where settings are read from, of which the arguments are the last.
+pub(super) fn sources(
+    settings: Settings,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<Sources, Problems> {
+    let environment = texts(environment)?;
+    let named = environment
+        .iter()
+        .find(|(name, value)| name == FILE_VARIABLE && !value.is_empty())
+        .map(|(_, value)| PathBuf::from(value));
+    let default = || Some(PathBuf::from(DEFAULT_FILE)).filter(|path| path.exists());
+    let file = settings.config.or(named).or_else(default);
+
+    let mut flags = Vec::new();
+    for (name, key, value) in [
+        ("--brokers", "kafka.brokers", settings.brokers),
+        ("--topics", "kafka.topics", settings.topics),
+        ("--log-format", "log.format", settings.log_format),
+    ] {
+        flags.extend(value.map(|value| flag(name, key, value)));
+    }
+    flags.extend(settings.set.into_iter().map(|(key, value)| Flag {
+        name: format!("--set {key}"),
+        key,
+        value,
+    }));
+    Ok(Sources { file, environment, flags })
+}
+
+pub(super) fn flag(name: &str, key: &str, value: String) -> Flag {
+    Flag { name: name.to_owned(), key: key.to_owned(), value }
+}
+
+/// All variables as text, which those of our prefix have to be.
+fn texts(
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<Vec<(String, String)>, Problems> {
+    let (mut texts, mut problems) = (Vec::new(), Vec::new());
+    for (name, value) in environment {
+        let name = name.to_string_lossy().into_owned();
+        match value.into_string() {
+            Ok(value) => texts.push((name, value)),
+            Err(_) if name.starts_with(PREFIX) => problems
+                .push(Problem { origin: Some(name), text: "is no text in UTF-8".to_owned() }),
+            Err(_) => {}
+        }
+    }
+    if problems.is_empty() { Ok(texts) } else { Err(Problems(problems)) }
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) =
+        text.split_once('=').ok_or("must be KEY=VALUE, such as database.port=5433")?;
+    let is_name =
+        |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+    if !key.split('.').all(is_name) {
+        return Err(format!("{key:?} is no key, which looks like database.port"));
+    }
+    Ok((key.to_owned(), value.to_owned()))
+}
