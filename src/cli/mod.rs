@@ -7,6 +7,7 @@ mod error;
 mod examples;
 mod healthcheck;
 mod logging;
+mod notify;
 mod offsets;
 mod produce;
 mod report;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::{info, warn};
 
-use super::{CliError, signals, store};
+use super::{CliError, notify, signals, store};
 use crate::{
     config::Config,
     http,
@@ -23,26 +23,27 @@ pub(super) async fn run(config: &Config, until_end: bool) -> Result<(), CliError
     let telemetry = Arc::new(Telemetry::default());
     // It answers until everything in flight is finished, which `stop` only begins.
     let finished = CancellationToken::new();
+    let state = http::State::new(
+        servers.clone(),
+        Arc::clone(&telemetry),
+        config.topics.clone(),
+        stop.clone(),
+    );
+    let supervised = notify::supervised(state.clone(), finished.clone());
     let mut telling = None;
     if let Some(listen) = &config.http_listen {
         let listener = http::bind(listen).await?;
         info!(%listen, "telling over HTTP: /metrics, /healthz, /readyz");
-        let state = http::State::new(
-            servers.clone(),
-            Arc::clone(&telemetry),
-            config.topics.clone(),
-            stop.clone(),
-        );
         let serving = http::serve(listener, state, finished.clone());
         telling = Some(AbortOnDropHandle::new(tokio::spawn(serving)));
     }
     let worked = pipeline::run(config, servers, telemetry, until, &stop).await;
     stop.cancel();
     finished.cancel();
-    if let Some(telling) = telling
-        && let Err(error) = telling.await
-    {
-        warn!(%error, "telling over HTTP has failed");
+    for telling in [telling, supervised].into_iter().flatten() {
+        if let Err(error) = telling.await {
+            warn!(%error, "telling how this run fares has failed");
+        }
     }
     let tally = worked?;
     info!(
