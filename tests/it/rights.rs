@@ -4,16 +4,17 @@ use testbed::{Context, Database, Ended, Result, Signal, VendasCommand, ensure, e
 
 use crate::shop::{DEADLINE, Shop, numbered};
 
-const README: &str = include_str!("../../README.md");
+const ROLES: &str = include_str!("../../packaging/roles.sql");
+const GRANTS: &str = include_str!("../../packaging/grants.sql");
 
-/// The README's two roles, with names of a test's own, since roles belong to the server.
+/// The two roles of packaging/roles.sql, with names of a test's own, since roles belong to the server.
 struct Roles {
     shop: Shop,
     owner: Database,
     app: Database,
 }
 
-/// One of the README's privileges.
+/// One of the privileges of packaging/grants.sql.
 #[derive(Debug)]
 struct Privilege {
     name: String,
@@ -28,9 +29,11 @@ impl Roles {
         let owner = shop.database.as_user(&role("shop_owner"), "0wner");
         let app = shop.database.as_user(&role("app"), "4pp");
         let roles = Self { shop, owner, app };
-        let mut made = roles.named(&statements("CREATE "));
-        for database in [&roles.owner, &roles.app] {
-            made = made.replacen('…', database.password(), 1);
+        let mut made = roles.named(&statements(ROLES));
+        for (variable, database) in
+            [(":'owner_password'", &roles.owner), (":'app_password'", &roles.app)]
+        {
+            made = made.replace(variable, &format!("'{}'", database.password()));
         }
         roles.shop.database.execute(&made).await?;
         Ok(roles)
@@ -58,15 +61,15 @@ impl Roles {
     }
 }
 
-/// The README's SQL lines that start so.
-fn statements(start: &str) -> String {
-    README.lines().filter(|line| line.starts_with(start)).collect::<Vec<_>>().join(" ")
+/// A file's SQL, without what is said of it.
+fn statements(sql: &str) -> String {
+    sql.lines().filter(|line| !line.starts_with("--")).collect::<Vec<_>>().join(" ")
 }
 
 /// `GRANT a, b ON x, y TO app;` is four.
 fn privileges() -> Result<Vec<Privilege>> {
     let mut all = Vec::new();
-    for line in README.lines() {
+    for line in GRANTS.lines() {
         let Some(grant) = line.strip_prefix("GRANT ") else { continue };
         let grant = grant.strip_suffix(" TO app;").with_context(|| line.to_owned())?;
         let (names, objects) = grant.split_once(" ON ").with_context(|| line.to_owned())?;
@@ -79,7 +82,7 @@ fn privileges() -> Result<Vec<Privilege>> {
 }
 
 #[tokio::test]
-async fn the_grants_of_the_readme_are_enough_and_each_is_necessary() -> Result<()> {
+async fn the_grants_of_packaging_are_enough_and_each_is_necessary() -> Result<()> {
     let roles = Roles::open().await?;
     let stated = r#"{"id_ordem": "a", "valor_total": 2, "itens": [{"produto": "p", "qty": 1}]}"#;
     let orders = [&numbered(1), stated, "rubbish", &numbered(1), stated];
@@ -92,7 +95,7 @@ async fn the_grants_of_the_readme_are_enough_and_each_is_necessary() -> Result<(
     let refused = roles.run(&["run", "--until-end"], 1).await?;
     ensure!(refused.stderr.contains("lacks USAGE: GRANT USAGE ON SCHEMA"), "{}", refused.stderr);
 
-    roles.owner.execute(&roles.named(&statements("GRANT "))).await?;
+    roles.owner.execute(&roles.named(&statements(GRANTS))).await?;
     let everything: [&[&str]; 6] = [
         &["check"],
         &["run", "--until-end"],
@@ -130,7 +133,7 @@ async fn the_grants_of_the_readme_are_enough_and_each_is_necessary() -> Result<(
 async fn a_right_that_is_taken_away_amid_the_work_is_waited_for() -> Result<()> {
     let roles = Roles::open().await?;
     roles.vendas(&roles.owner, &["schema", "--apply"]).run(DEADLINE).await?.expect_code(0)?;
-    roles.owner.execute(&roles.named(&statements("GRANT "))).await?;
+    roles.owner.execute(&roles.named(&statements(GRANTS))).await?;
     let work = roles.vendas(&roles.app, &["run"]).start()?;
     let mut records = 0;
     eventually("a line that it works", DEADLINE, async || {

@@ -1,0 +1,11 @@
+-- All that `vendas run`, `report`, `verify`, `offsets`, `dead-letters` and `check` need, but for
+-- `dead-letters purge`, which also needs DELETE on dead_letters. To be run by the owner, when
+-- `vendas schema --apply` has made the tables:
+--
+--   psql -d salesdb -U shop_owner -f packaging/grants.sql
+
+GRANT USAGE ON SCHEMA shop TO app;
+GRANT SELECT, INSERT, UPDATE ON shop.sales, shop.partitions, shop.dead_letters TO app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON shop.orders TO app;
+GRANT INSERT ON shop.offset_resets TO app;
+GRANT SELECT ON shop.schema_version, shop.product_totals TO app;
