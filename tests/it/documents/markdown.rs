@@ -1,0 +1,122 @@
+//! What a document holds: commands, links, names.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
+use testbed::{Context, Result};
+
+/// A document, taken apart.
+pub(super) struct Document {
+    pub(super) path: PathBuf,
+    /// The lines of its `sh` blocks, without those that are empty or a comment.
+    pub(super) commands: Vec<String>,
+    /// Its `sql` blocks.
+    pub(super) sql: Vec<String>,
+    /// Its blocks of other languages.
+    pub(super) other_blocks: Vec<String>,
+    /// What is quoted as code within its text.
+    pub(super) code: Vec<String>,
+    /// The first cells of its tables' rows, each with the code in it.
+    pub(super) first_cells: Vec<Vec<String>>,
+    pub(super) links: Vec<String>,
+    /// What its headings are called in links.
+    pub(super) anchors: Vec<String>,
+}
+
+impl Document {
+    pub(super) fn read(path: &Path) -> Result<Self> {
+        let text =
+            fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let mut document = Self {
+            path: path.to_owned(),
+            commands: Vec::new(),
+            sql: Vec::new(),
+            other_blocks: Vec::new(),
+            code: Vec::new(),
+            first_cells: Vec::new(),
+            links: Vec::new(),
+            anchors: Vec::new(),
+        };
+        document.take_apart(&text);
+        Ok(document)
+    }
+
+    fn take_apart(&mut self, text: &str) {
+        let (mut block, mut heading) = (None, None);
+        let mut cell: Option<usize> = None;
+        for event in Parser::new_ext(text, Options::ENABLE_TABLES) {
+            match event {
+                Event::Start(Tag::CodeBlock(kind)) => {
+                    let language = match kind {
+                        CodeBlockKind::Fenced(language) => language.into_string(),
+                        CodeBlockKind::Indented => String::new(),
+                    };
+                    block = Some((language, String::new()));
+                }
+                Event::End(TagEnd::CodeBlock) => {
+                    if let Some((language, text)) = block.take() {
+                        self.add_block(&language, text);
+                    }
+                }
+                Event::Start(Tag::Heading { .. }) => heading = Some(String::new()),
+                Event::End(TagEnd::Heading(_)) => {
+                    self.anchors.extend(heading.take().map(|text| anchor(&text)));
+                }
+                Event::Start(Tag::TableRow) => cell = Some(0),
+                Event::Start(Tag::TableCell) if cell == Some(0) => {
+                    self.first_cells.push(Vec::new());
+                }
+                Event::End(TagEnd::TableCell) => cell = cell.map(|cell| cell + 1),
+                Event::End(TagEnd::TableRow) => cell = None,
+                Event::Start(Tag::Link { dest_url, .. }) => self.links.push(dest_url.into_string()),
+                Event::Text(text) => {
+                    if let Some((_, block)) = &mut block {
+                        block.push_str(&text);
+                    } else if let Some(heading) = &mut heading {
+                        heading.push_str(&text);
+                    }
+                }
+                Event::Code(code) => {
+                    if let Some(heading) = &mut heading {
+                        heading.push_str(&code);
+                    }
+                    if let (Some(0), Some(row)) = (cell, self.first_cells.last_mut()) {
+                        row.push(code.to_string());
+                    }
+                    self.code.push(code.into_string());
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn add_block(&mut self, language: &str, text: String) {
+        match language {
+            "sh" => {
+                let lines = text.lines().map(str::trim);
+                let commands = lines.filter(|line| !without_comment(line).is_empty());
+                self.commands.extend(commands.map(str::to_owned));
+            }
+            "sql" => self.sql.push(text),
+            _ => self.other_blocks.push(text),
+        }
+    }
+}
+
+/// A line without what a shell would pass over.
+pub(super) fn without_comment(line: &str) -> &str {
+    if line.starts_with('#') {
+        return "";
+    }
+    line.split_once(" #").map_or(line, |(command, _)| command).trim()
+}
+
+/// As forges make it from a heading: lower case, no punctuation, hyphens.
+fn anchor(heading: &str) -> String {
+    let kept = heading.to_lowercase();
+    let kept = kept.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+}

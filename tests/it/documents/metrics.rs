@@ -1,0 +1,46 @@
+//! Metrics that the documents name are those of a run.
+
+use std::collections::BTreeSet;
+
+use testbed::{Result, Signal, ensure, eventually, free_port};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use super::documents;
+use crate::shop::{DEADLINE, Shop};
+
+async fn scrape(address: &str) -> Result<String> {
+    let mut stream = TcpStream::connect(address).await?;
+    stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    Ok(answer)
+}
+
+#[tokio::test]
+async fn every_metric_that_is_named_exists() -> Result<()> {
+    let mut named = BTreeSet::new();
+    for document in documents()? {
+        let code = document.code.into_iter().filter(|code| code.starts_with("vendas_"));
+        // That one is a topic.
+        named.extend(code.filter(|name| name != "vendas_ecommerce"));
+    }
+    ensure!(named.len() > 5, "{named:?}");
+    let shop = Shop::open(1).await?;
+    shop.send(0, &["rubbish"]).await?;
+    let address = format!("127.0.0.1:{}", free_port()?);
+    let running = shop.vendas(&["run", "--set", &format!("http.listen={address}")]).start()?;
+    eventually("all metrics", DEADLINE, async || {
+        let scraped = scrape(&address).await?;
+        for name in &named {
+            ensure!(scraped.contains(&format!("# TYPE {name} ")), "no {name} in {scraped}");
+        }
+        Ok(())
+    })
+    .await?;
+    running.signal(Signal::TERM)?;
+    running.wait_exit(DEADLINE).await?.expect_code(0)?;
+    Ok(())
+}

@@ -1,0 +1,209 @@
+//! The habits of a good command line: suggestions, completions, manual pages, colours, machine-readable
+//! logs, and being a service.
+
+use std::{path::Path, process::Command as Program};
+
+use testbed::{Context, Result, Signal, VendasCommand, ensure, free_port};
+use tokio::{io::AsyncReadExt, net::UnixDatagram};
+
+use crate::shop::{DEADLINE, Shop, VENDAS};
+
+async fn vendas(args: &[&str], code: i32) -> Result<testbed::Ended> {
+    VendasCommand::new(VENDAS).args(args.iter().copied()).run(DEADLINE).await?.expect_code(code)
+}
+
+#[tokio::test]
+async fn what_is_mistyped_is_recognised() -> Result<()> {
+    let cases: [(&[&str], &str); 7] = [
+        (&["rnu"], "'run'"),
+        (&["dead-letters", "lst"], "'list'"),
+        (&["report", "--formt", "csv"], "'--format'"),
+        (&["report", "--format", "jso"], "'json'"),
+        (&["run", "--set", "kafka.topic=sales"], "did you mean kafka.topics?"),
+        (&["run", "--set", "pipelin.depth=8"], "did you mean pipeline.depth?"),
+        (&["run", "--log-format", "xml"], "--log-format: log.format is \"xml\""),
+    ];
+    for (args, meant) in cases {
+        let told = vendas(args, 2).await?.stderr;
+        ensure!(told.contains(meant), "{args:?}: {told}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_shell_completes_commands_and_flags_whatever_the_settings_are() -> Result<()> {
+    let completions = async |shell: &str| {
+        let command = VendasCommand::new(VENDAS).args(["completions", shell]);
+        let broken = command.env("VENDAS_DATABASE__PORT", "none");
+        Ok::<_, testbed::Error>(broken.run(DEADLINE).await?.expect_code(0)?.stdout)
+    };
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = completions(shell).await?;
+        for word in ["dead-letters", "until-end", "log-format"] {
+            ensure!(script.contains(word), "{shell} knows no {word}");
+        }
+    }
+    let ask = r#"eval "$1"; COMP_WORDS=(vendas off); COMP_CWORD=1; _vendas vendas off vendas
+                 echo "${COMPREPLY[*]}"
+                 COMP_WORDS=(vendas run --unt); COMP_CWORD=2; _vendas vendas --unt run
+                 echo "${COMPREPLY[*]}""#;
+    let script = completions("bash").await?;
+    let asked = Program::new("bash").args(["-c", ask, "bash", &script]).output()?;
+    let told = String::from_utf8_lossy(&asked.stdout).into_owned();
+    ensure!(told.lines().collect::<Vec<_>>() == ["offsets", "--until-end"], "{asked:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_command_has_a_manual_page() -> Result<()> {
+    let page = vendas(&["man"], 0).await?.stdout;
+    ensure!(page.contains(".TH vendas 1") && page.contains("exactly once"), "{page}");
+    let page = vendas(&["man", "offsets", "reset"], 0).await?.stdout;
+    ensure!(page.contains("because") && page.contains("offset_resets"), "{page}");
+    let told = vendas(&["man", "offsets", "rest"], 2).await?.stderr;
+    ensure!(told.contains("there is no command `offsets rest`"), "{told}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_log_in_json_is_an_object_a_line() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    shop.send(0, &["rubbish"]).await?;
+    let ended = shop.vendas(&["run", "--until-end", "--log-format", "json"]).run(DEADLINE).await?;
+    let log = ended.expect_code(0)?.stderr;
+    ensure!(log.lines().count() > 3, "{log}");
+    for line in log.lines() {
+        let object: serde_json::Value = serde_json::from_str(line)?;
+        ensure!(object["level"].is_string() && object["message"].is_string(), "{line}");
+    }
+    Ok(())
+}
+
+/// What `args` print on a terminal.
+async fn on_terminal(shop: &Shop, args: &[&str], environment: &[(&str, &str)]) -> Result<String> {
+    let (mut output, pts) = pty_process::open()?;
+    let mut child = pty_process::Command::new(VENDAS)
+        .args(args)
+        .envs(shop.database.settings())
+        .env("VENDAS_KAFKA__BROKERS", shop.bed.kafka.address())
+        .env("VENDAS_KAFKA__TOPICS", &shop.topic)
+        .env("TERM", "xterm")
+        .env_remove("NO_COLOR")
+        .env_remove("CI")
+        .envs(environment.iter().copied())
+        .current_dir(std::env::temp_dir())
+        .kill_on_drop(true)
+        .spawn(pts)?;
+    let mut bytes = Vec::new();
+    // An error is what the end of all writers looks like.
+    let read = async { while let Ok(1..) = output.read_buf(&mut bytes).await {} };
+    tokio::time::timeout(DEADLINE, read).await.context("it goes on")?;
+    tokio::time::timeout(DEADLINE, child.wait()).await??;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[tokio::test]
+async fn colours_are_for_terminals_and_go_by_no_color() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    for args in [&["run", "--until-end"][..], &["--help"]] {
+        let shown = on_terminal(&shop, args, &[]).await?;
+        ensure!(shown.contains("\u{1b}["), "{args:?}: {shown}");
+        // By its convention an empty one says nothing.
+        let shown = on_terminal(&shop, args, &[("NO_COLOR", "")]).await?;
+        ensure!(shown.contains("\u{1b}["), "{args:?}, NO_COLOR empty: {shown}");
+        for plain in [("NO_COLOR", "1"), ("TERM", "dumb")] {
+            let shown = on_terminal(&shop, args, &[plain]).await?;
+            ensure!(shown.len() > 100 && !shown.contains('\u{1b}'), "{args:?}, {plain:?}: {shown}");
+        }
+        let ended = shop.vendas(args).run(DEADLINE).await?.expect_code(0)?;
+        let piped = ended.stdout + &ended.stderr;
+        ensure!(piped.len() > 100 && !piped.contains('\u{1b}'), "{args:?} in a pipe: {piped}");
+    }
+    Ok(())
+}
+
+/// What a service manager is told, one message after the other.
+struct Manager {
+    socket: UnixDatagram,
+    folder: tempfile::TempDir,
+    told: Vec<String>,
+}
+
+impl Manager {
+    fn listen() -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let socket = UnixDatagram::bind(folder.path().join("notify"))?;
+        Ok(Self { socket, folder, told: Vec::new() })
+    }
+
+    fn supervise(&self, command: VendasCommand) -> VendasCommand {
+        command
+            .env("NOTIFY_SOCKET", self.folder.path().join("notify"))
+            .env("WATCHDOG_USEC", "200000")
+    }
+
+    /// Listens until it is told `line`.
+    async fn is_told(&mut self, line: &str) -> Result<()> {
+        let mut buffer = [0; 4096];
+        while !self.told.iter().any(|told| told.starts_with(line)) {
+            let received = tokio::time::timeout(DEADLINE, self.socket.recv(&mut buffer)).await;
+            let count = received.with_context(|| format!("no {line}: {:?}", self.told))??;
+            let text = String::from_utf8_lossy(&buffer[..count]);
+            self.told.extend(text.lines().map(str::to_owned));
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_service_manager_is_told_when_it_works_what_it_waits_for_and_when_it_ends() -> Result<()>
+{
+    let shop = Shop::open(2).await?;
+    let mut manager = Manager::listen()?;
+    let running = manager.supervise(shop.vendas(&["run"])).start()?;
+    manager.is_told("READY=1").await?;
+    manager.is_told("STATUS=working 2 partitions").await?;
+    manager.told.clear();
+    manager.is_told("WATCHDOG=1").await?;
+    running.signal(Signal::TERM)?;
+    manager.is_told("STOPPING=1").await?;
+    running.wait_exit(DEADLINE).await?.expect_code(0)?;
+
+    // It may be started before its servers, and is not ready then.
+    let mut manager = Manager::listen()?;
+    let nowhere = format!("127.0.0.1:{}", free_port()?);
+    let waiting = shop.vendas(&["run", "--brokers", &nowhere]);
+    let waiting = manager.supervise(waiting).start()?;
+    manager.is_told("STATUS=kafka: ").await?;
+    manager.is_told("WATCHDOG=1").await?;
+    ensure!(!manager.told.iter().any(|told| told == "READY=1"), "{:?}", manager.told);
+    waiting.signal(Signal::TERM)?;
+    waiting.wait_exit(DEADLINE).await?.expect_code(0)?;
+    Ok(())
+}
+
+/// Asks systemd's own checker, where there is one.
+#[test]
+fn systemd_takes_the_unit_and_finds_little_that_it_exposes() -> Result<()> {
+    let unit = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/vendas.service");
+    let text = std::fs::read_to_string(&unit)?;
+    for setting in ["Type=notify", "DynamicUser=yes", "LoadCredential=", "Restart=on-failure"] {
+        ensure!(text.contains(setting), "the unit has no {setting}");
+    }
+    if Program::new("systemd-analyze").arg("--version").output().is_err() {
+        eprintln!("there is no systemd-analyze here: the unit was not checked");
+        return Ok(());
+    }
+    // The program has to be where the unit says.
+    let folder = tempfile::tempdir()?;
+    let here = folder.path().join("vendas.service");
+    std::fs::write(&here, text.replace("/usr/local/bin/vendas", VENDAS))?;
+    for args in [&["verify"][..], &["security", "--offline=yes", "--threshold=15", "--no-pager"]] {
+        let checked = Program::new("systemd-analyze").args(args).arg(&here).output()?;
+        ensure!(checked.status.success(), "{args:?}: {checked:?}");
+        // What it does not understand it passes over, with a word.
+        let told = String::from_utf8_lossy(&checked.stderr).into_owned();
+        ensure!(!told.contains("vendas.service:"), "{args:?}: {told}");
+    }
+    Ok(())
+}
