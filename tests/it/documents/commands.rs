@@ -144,6 +144,7 @@ fn ask(program: &str, args: &[&str]) -> Result<String> {
 /// Looks up what is not run.
 fn look_up(words: &[&str]) -> Result<()> {
     match words {
+        [variable, rest @ ..] if is_variable(variable) => return look_up(rest),
         ["./dev", command, ..] => {
             let help = ask("./dev", &["help"])?;
             ensure!(help.contains(&format!("./dev {command}")), "./dev has no {command}");
@@ -181,8 +182,11 @@ fn look_up(words: &[&str]) -> Result<()> {
 
 /// Whether it is one of ours, with or without variables in front.
 fn is_ours(words: &[&str]) -> bool {
-    let is_variable = |word: &&&str| word.starts_with("VENDAS_") && word.contains('=');
     matches!(words.iter().find(|word| !is_variable(word)), Some(&"vendas" | &"cp"))
+}
+
+fn is_variable(word: &str) -> bool {
+    word.starts_with("VENDAS_") && word.contains('=')
 }
 
 #[tokio::test]
