@@ -104,10 +104,11 @@ fn register(state: &State, registry: &mut Registry) {
         "Records in a committed batch",
         telemetry.batch_records.clone(),
     );
-    registry.register_with_unit(
-        "commit_duration",
+    // With its unit in the name alone: parsers of OpenMetrics differ in whether a histogram may have
+    // one beside it.
+    registry.register(
+        "commit_duration_seconds",
         "Time from sending a batch to PostgreSQL until it was committed",
-        Unit::Seconds,
         telemetry.commit_seconds.clone(),
     );
     registry.register(

@@ -15,7 +15,7 @@ async fn vendas(args: &[&str], code: i32) -> Result<testbed::Ended> {
 #[tokio::test]
 async fn what_is_mistyped_is_recognised() -> Result<()> {
     let cases: [(&[&str], &str); 7] = [
-        (&["rnu"], "'run'"),
+        (&["reprot"], "'report'"),
         (&["dead-letters", "lst"], "'list'"),
         (&["report", "--formt", "csv"], "'--format'"),
         (&["report", "--format", "jso"], "'json'"),

@@ -90,6 +90,8 @@ impl Scene {
             }
             Some(kind) => {
                 let end = self.end().await?;
+                // In the shell's place, so that the signal reaches it.
+                let line = line.replacen("vendas ", "exec vendas ", 1);
                 let running = self.shell(&line).start()?;
                 self.has_shown_that_it_works(kind, &running, end).await?;
                 running.signal(Signal::TERM)?;
