@@ -125,9 +125,9 @@ async fn fill_orders(client: &Client, from: u64, to: u64) -> Result<()> {
         "INSERT INTO orders (order_id, numbered, total, items, sold_at, processed_at) \
          SELECT gen_random_uuid()::text, false, 349.90 * (2 + number % 2), \
              CASE number % 2 \
-                 WHEN 0 THEN ARRAY[ROW('Teclado mecânico', 1, 349.90), ROW('Mouse sem fio', 1, 349.90)] \
-                 ELSE ARRAY[ROW('Teclado mecânico', 1, 349.90), ROW('Mouse sem fio', 1, 349.90), \
-                            ROW('Monitor 27\"', 1, 349.90)] \
+                 WHEN 0 THEN ARRAY[ROW('Teclado', 1, 349.90)::order_item, ROW('Mouse', 1, 349.90)::order_item] \
+                 ELSE ARRAY[ROW('Teclado', 1, 349.90)::order_item, ROW('Mouse', 1, 349.90)::order_item, \
+                            ROW('Monitor', 1, 349.90)::order_item] \
              END::order_item[], \
              TIMESTAMP '2026-01-01' + number % 1000000 * INTERVAL '1 second', now() AT TIME ZONE 'UTC' \
          FROM generate_series({from}, {to}) AS number"
