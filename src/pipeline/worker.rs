@@ -29,9 +29,6 @@ use crate::{
 /// How long a partition with an endless backlog keeps a connection while others may wait for one.
 const LEASE: Duration = Duration::from_millis(100);
 
-/// Within which all that wait for a connection shall have had it, where there are very many.
-const ROUND: Duration = Duration::from_millis(500);
-
 /// How long after the last of its batches a partition finds out whether PostgreSQL has kept them.
 const CONFIRM_AFTER: Duration = Duration::from_secs(2);
 
@@ -218,8 +215,7 @@ impl Worker {
         pending: &mut VecDeque<ProcessedBatch>,
         prepared: &mut Prepared,
     ) -> Result<Result<(), StoreError>, Broken> {
-        let lease = LEASE.min(ROUND / (self.shared.store.waiting_for_each_connection() + 1));
-        let lease_ends = Instant::now() + lease;
+        let lease_ends = Instant::now() + LEASE;
         let mut in_flight = FuturesOrdered::new();
         let mut failed: Option<StoreError> = None;
         let mut halt = None;

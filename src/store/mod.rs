@@ -31,10 +31,7 @@ mod session;
 mod totals;
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
@@ -89,30 +86,10 @@ pub struct Settings {
 #[derive(Clone, Debug)]
 pub struct Store {
     pool: Pool<Places>,
-    /// How many connections there may be.
-    places: u32,
-    /// How many wait for one to commit on.
-    waiting: Arc<AtomicU32>,
     server: Arc<Server>,
     schema: String,
     synchronous_commit: &'static str,
     instance: Uuid,
-}
-
-/// One that waits, for as long as this lives.
-struct Waits<'a>(&'a AtomicU32);
-
-impl<'a> Waits<'a> {
-    fn new(waiting: &'a AtomicU32) -> Self {
-        waiting.fetch_add(1, Ordering::Relaxed);
-        Self(waiting)
-    }
-}
-
-impl Drop for Waits<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 /// What the server says of itself.
@@ -139,8 +116,6 @@ impl Store {
             .build_unchecked(Places);
         Self {
             pool,
-            places: settings.pool_size,
-            waiting: Arc::default(),
             server: Arc::new(Server::new(settings)),
             schema: settings.schema.clone(),
             synchronous_commit: if settings.synchronous_commit { "on" } else { "off" },
@@ -166,18 +141,10 @@ impl Store {
     /// [`StoreError::Transient`] if the server is out of reach or the pool exhausted,
     /// [`StoreError::Permanent`] if it does not let us in.
     pub async fn session(&self) -> Result<Session<'_>, StoreError> {
-        let waits = Waits::new(&self.waiting);
         let lent = self.lend().await?;
-        drop(waits);
         // Now, since later it would let one batch overtake another.
         lent.connection()?.prepare().await?;
         Ok(Session::new(self, lent))
-    }
-
-    /// How many wait now for each connection to commit on, rounded down.
-    #[must_use]
-    pub fn waiting_for_each_connection(&self) -> u32 {
-        self.waiting.load(Ordering::Relaxed) / self.places.max(1)
     }
 
     /// Asks the server how it is reached.
