@@ -171,8 +171,8 @@ async fn purge_deletes_what_failed_long_ago_and_says_how_many_are_open() -> Resu
     // The role that runs may do all but this.
     let app = format!("keeper of {}", shop.database.name());
     shop.database.execute(&format!("CREATE ROLE \"{app}\" LOGIN PASSWORD 'p'")).await?;
-    let readme = include_str!("../../README.md");
-    let grants: Vec<_> = readme.lines().filter(|line| line.starts_with("GRANT ")).collect();
+    let packaged = include_str!("../../packaging/grants.sql");
+    let grants: Vec<_> = packaged.lines().filter(|line| line.starts_with("GRANT ")).collect();
     let grants = grants.join(" ").replace(" app;", &format!(" \"{app}\";"));
     // This shop's tables lie in `public`.
     let grants = grants.replace("SCHEMA shop", "SCHEMA public").replace("shop.", "");
