@@ -1,0 +1,90 @@
+//! Names of hosts, where there is no C library to ask but the program's own.
+
+use std::net::UdpSocket;
+
+use testbed::{Result, Testbed, ensure};
+
+use crate::place::{DEADLINE, Place, at, renamed, rows};
+
+const BROKER: &str = "broker.shop.example";
+const DATABASE: &str = "database.shop.example";
+
+#[tokio::test]
+#[ignore = "checks what `./dev dist` built"]
+async fn a_name_is_what_the_file_of_hosts_says() -> Result<()> {
+    works(&Place::new()?.hosts(&[BROKER, DATABASE])?).await?;
+    works(&Place::new()?.hosts(&["localhost", BROKER, "elsewhere.example", DATABASE])?).await
+}
+
+/// Takes an address at the port for name servers, so it takes root.
+#[tokio::test]
+#[ignore = "checks what `./dev dist` built"]
+async fn a_name_is_what_the_name_server_says() -> Result<()> {
+    if !rustix::process::geteuid().is_root() {
+        println!("not tried: the port for name servers is root's");
+        return Ok(());
+    }
+    let server = UdpSocket::bind("127.83.47.3:53")?;
+    std::thread::spawn(move || answer(&server));
+    works(&Place::new()?.file("etc/resolv.conf", "nameserver 127.83.47.3\n")?).await
+}
+
+#[tokio::test]
+#[ignore = "checks what `./dev dist` built"]
+async fn a_name_that_nobody_knows_is_told() -> Result<()> {
+    let bed = Testbed::shared().await?;
+    let database = bed.database().await?;
+    let command = Place::new()?.hosts(&[BROKER])?;
+    let command = command.vendas(&["check", "--set", "database.connect_timeout=2s"]);
+    let brokers = renamed(bed.kafka.address(), BROKER)?;
+    let ended = at(command, &brokers, "none", &database, DATABASE).run(DEADLINE).await?;
+    let ended = ended.expect_code(1)?;
+    ensure!(ended.stdout.contains("FAIL  database "), "{}", ended.stdout);
+    ensure!(ended.stdout.contains("ok    kafka"), "{}", ended.stdout);
+    Ok(())
+}
+
+/// Works a topic, both servers by their names. The order's time is told in UTC and kept as the
+/// shop's wall clock, so time zones are there too.
+async fn works(place: &Place) -> Result<()> {
+    let bed = Testbed::shared().await?;
+    let (topic, database) = (bed.topic(2).await?, bed.database().await?);
+    let brokers = renamed(bed.kafka.address(), BROKER)?;
+    let run = async |args: &[&str], input: &str| {
+        let command = at(place.vendas(args), &brokers, &topic, &database, DATABASE);
+        command.input(input).run(DEADLINE).await?.expect_code(0)
+    };
+    let order =
+        r#"{"id_ordem": "a", "valor_total": 12.30, "data_hora_venda": "2026-11-22T10:11:12Z"}"#;
+    run(&["produce", "-"], order).await?;
+    run(&["run", "--until-end"], "").await?;
+    let kept = rows(&database, "SELECT order_id, total, sold_at FROM orders").await?;
+    ensure!(kept == ["a|12.30|2026-11-22 07:11:12"], "{kept:?}");
+    Ok(())
+}
+
+/// A name server (RFC 1035) that knows the two names, and that they have no IPv6 address.
+fn answer(server: &UdpSocket) -> Result<()> {
+    const HEADER: usize = 12;
+    let mut packet = [0; 512];
+    loop {
+        let (length, from) = server.recv_from(&mut packet)?;
+        let question = &packet[HEADER..length];
+        // The name's parts, each after its length, up to an empty one; then the type.
+        let end = question.iter().position(|&byte| byte == 0).unwrap_or_default() + 1;
+        let name: Vec<u8> =
+            question[..end].iter().map(|&byte| if byte < b'-' { b'.' } else { byte }).collect();
+        let name = String::from_utf8_lossy(&name);
+        let known = [BROKER, DATABASE].iter().any(|known| name.trim_matches('.') == *known);
+        let address = known && question[end..end + 2] == [0, 1];
+        let mut reply = packet[..2].to_vec();
+        let code = if known { 0x80 } else { 0x83 };
+        reply.extend([0x81, code, 0, 1, 0, u8::from(address), 0, 0, 0, 0]);
+        reply.extend(&question[..end + 4]);
+        if address {
+            // The name of the question, type A, class IN, good for a minute, four bytes.
+            reply.extend([0xc0, 0x0c, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 127, 0, 0, 1]);
+        }
+        server.send_to(&reply, from)?;
+    }
+}

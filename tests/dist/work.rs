@@ -1,0 +1,29 @@
+//! Work in which an order makes the program panic.
+
+use testbed::{Result, Testbed, ensure};
+
+use crate::place::{DEADLINE, Place, at, failpoints, rows};
+
+#[tokio::test]
+#[ignore = "checks what `./dev dist` built"]
+async fn an_order_that_panics_the_code_is_a_dead_letter_there_too() -> Result<()> {
+    let bed = Testbed::shared().await?;
+    let (topic, database) = (bed.topic(1).await?, bed.database().await?);
+    let place = Place::with(failpoints()?)?;
+    let run = async |args: &[&str], input: String| {
+        at(place.vendas(args), bed.kafka.address(), &topic, &database, database.host())
+            .env("FAILPOINTS", "understand=150*off->1*panic->off")
+            .input(input)
+            .run(DEADLINE)
+            .await?
+            .expect_code(0)
+    };
+    let order = |number: i32| format!("{{\"order_number\": {number}, \"total\": 1.10}}\n");
+    run(&["produce", "-"], (0..300).map(order).collect()).await?;
+    let ended = run(&["run", "--until-end"], String::new()).await?;
+    let counts = "SELECT (SELECT count(*) FROM sales), (SELECT count(*) FROM dead_letters), \
+                  (SELECT min(reason) FROM dead_letters)";
+    let counts = rows(&database, counts).await?;
+    ensure!(counts == ["299|1|panicked"], "{counts:?} {}", ended.state());
+    Ok(())
+}
