@@ -91,11 +91,12 @@ impl Cluster {
             client_id: settings.client_id.as_str().into(),
             security: settings.security.clone(),
         });
+        let memory = Memory::new(settings.buffer_bytes);
         Self {
-            fetchers: Fetchers::new(&settings, Arc::clone(&access)),
+            fetchers: Fetchers::new(&settings, Arc::clone(&access), Arc::clone(&memory)),
             access,
             troubles: Troubles::new(),
-            memory: Memory::new(settings.buffer_bytes),
+            memory,
             connections: Mutex::default(),
             topics: Mutex::default(),
             candidates: Mutex::new(settings.brokers.clone()),

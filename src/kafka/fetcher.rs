@@ -27,7 +27,8 @@ use super::{
     Settings,
     access::Access,
     connection::{CallError, Connection},
-    subscription::{Loss, Ready, Subscription, Waiting, await_room},
+    memory::Memory,
+    subscription::{Loss, Ready, Subscription, Waiting, Whole, await_room},
 };
 
 /// How long a broker may wait for records to come.
@@ -39,7 +40,7 @@ const SETTLING: Duration = Duration::from_secs(1);
 /// The same while a partition has no room: it must not wait out the others' poll once it has.
 const POLL_WHILE_HELD_BACK: Duration = Duration::from_millis(10);
 /// All partitions of a response together, unless one may have more by itself.
-const RESPONSE_BYTES: i32 = 16 << 20;
+const RESPONSE_BYTES: usize = 16 << 20;
 /// A connection unused for this long is replaced before use: who knows what closed it meanwhile.
 const STALE_AFTER: Duration = Duration::from_secs(60);
 /// A fetcher without partitions keeps its connection for this long.
@@ -54,7 +55,9 @@ pub(super) struct Fetchers {
 #[derive(Clone)]
 struct Limits {
     access: Arc<Access>,
-    partition_bytes: i32,
+    memory: Arc<Memory>,
+    /// Bytes of one partition in one fetch.
+    partition_bytes: usize,
     timeout: Duration,
 }
 
@@ -70,10 +73,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Fetchers {
-    pub(super) fn new(settings: &Settings, access: Arc<Access>) -> Self {
+    pub(super) fn new(settings: &Settings, access: Arc<Access>, memory: Arc<Memory>) -> Self {
         let limits = Limits {
             access,
-            partition_bytes: settings.fetch_max_bytes.max(1),
+            memory,
+            partition_bytes: usize::try_from(settings.fetch_max_bytes).unwrap_or(0).max(1),
             timeout: settings.timeout,
         };
         Self { limits, inboxes: Mutex::default() }
@@ -193,7 +197,9 @@ impl Fetcher {
             LONG_POLL
         };
         let connection = self.connection().await?;
-        let request = self.request(max_wait);
+        let left = self.limits.memory.left().await;
+        let limit = self.response_bytes(left);
+        let request = self.request(max_wait, limit);
         let deadline = Instant::now() + max_wait + self.limits.timeout;
         let response = connection.call(request, deadline).await.map_err(|e| self.loss(&e))?;
         self.connection = Some((connection, Instant::now()));
@@ -201,7 +207,7 @@ impl Fetcher {
             return Err(Loss::Connection(format!("{}: Fetch: {error}", self.address)));
         }
         let throttle = u64::try_from(response.throttle_time_ms).unwrap_or(0);
-        self.distribute(response);
+        self.distribute(response, limit);
         if throttle > 0 {
             // The broker is silent for so long anyway (KIP-219).
             sleep(Duration::from_millis(throttle)).await;
@@ -238,12 +244,15 @@ impl Fetcher {
         !self.ready.iter().all(|ready| seen.insert(ready.key()))
     }
 
-    fn partition_bytes(&self, subscription: &Subscription) -> i32 {
-        let share = i32::try_from(subscription.account.fetch_bytes()).unwrap_or(i32::MAX);
-        self.limits.partition_bytes.min(share)
+    /// Bytes that the next response may have with `left` bytes of memory, unless its first record
+    /// batch alone is larger.
+    fn response_bytes(&self, left: usize) -> usize {
+        let partition_bytes = self.limits.partition_bytes;
+        let all = self.ready.len().saturating_mul(partition_bytes);
+        all.min(RESPONSE_BYTES.max(partition_bytes)).min(left)
     }
 
-    fn request(&self, max_wait: Duration) -> FetchRequest {
+    fn request(&self, max_wait: Duration, max_bytes: usize) -> FetchRequest {
         let mut topics: Vec<FetchTopic> = Vec::new();
         let mut asked = HashSet::new();
         for ready @ Ready { subscription, .. } in &self.ready {
@@ -255,7 +264,9 @@ impl Fetcher {
                 .with_current_leader_epoch(subscription.leader_epoch)
                 .with_fetch_offset(subscription.position.next_offset.get())
                 .with_last_fetched_epoch(subscription.position.leader_epoch.unwrap_or(-1))
-                .with_partition_max_bytes(self.partition_bytes(subscription));
+                .with_partition_max_bytes(on_wire(
+                    subscription.fetch_bytes(self.limits.partition_bytes),
+                ));
             let id = subscription.partition.topic_id;
             match topics.iter_mut().find(|topic| topic.topic_id == id) {
                 Some(topic) => topic.partitions.push(partition),
@@ -263,20 +274,16 @@ impl Fetcher {
                     .push(FetchTopic::default().with_topic_id(id).with_partitions(vec![partition])),
             }
         }
-        let bytes = i32::try_from(self.ready.len())
-            .unwrap_or(i32::MAX)
-            .saturating_mul(self.limits.partition_bytes)
-            .min(RESPONSE_BYTES.max(self.limits.partition_bytes));
         FetchRequest::default()
             .with_max_wait_ms(i32::try_from(max_wait.as_millis()).unwrap_or(i32::MAX))
             .with_min_bytes(1)
-            .with_max_bytes(bytes)
+            .with_max_bytes(on_wire(max_bytes))
             .with_isolation_level(1)
             .with_session_epoch(-1)
             .with_topics(topics)
     }
 
-    fn distribute(&mut self, response: FetchResponse) {
+    fn distribute(&mut self, response: FetchResponse, limit: usize) {
         let throttled = response.throttle_time_ms > 0;
         let mut answers: HashMap<(Uuid, i32), PartitionData> = HashMap::new();
         for topic in response.responses {
@@ -285,6 +292,7 @@ impl Fetcher {
             }
         }
         let total = answers.values().filter_map(|data| data.records.as_ref()).map(Bytes::len).sum();
+        let whole = Whole { total, limit, partition_limit: self.limits.partition_bytes };
         let mut asked = HashSet::new();
         let mut twins = Vec::new();
         for mut ready in mem::take(&mut self.ready) {
@@ -294,7 +302,7 @@ impl Fetcher {
                 continue;
             }
             let outcome = match answers.remove(&ready.key()) {
-                Some(data) => ready.take_in(data, total, first),
+                Some(data) => ready.take_in(data, whole, first),
                 // A broker that throttles us may answer with nothing at all.
                 None if throttled => Ok(None),
                 None => Err(Loss::Connection(format!("{}: no answer for it", self.address))),
@@ -315,4 +323,10 @@ impl Fetcher {
             self.ready.push_front(twin);
         }
     }
+}
+
+/// A number of bytes as requests have it. With a limit of 0 a
+/// broker would not wait for records to come.
+fn on_wire(bytes: usize) -> i32 {
+    i32::try_from(bytes).unwrap_or(i32::MAX).max(1)
 }

@@ -1,25 +1,50 @@
 //! How much of what was fetched lies in memory, and who may fetch more.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use bytes::Bytes;
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::timeout};
 
 /// However small a share is, a partition may hold so much.
 const LEAST_BYTES: usize = 32 << 10;
+
+/// How long fetching waits for memory that record batches larger than shares have taken: whoever
+/// holds them may be waiting for a person, and the others have to go on.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// What all partitions together may hold: each has an equal share.
 pub(super) struct Memory {
     limit: usize,
     accounts: AtomicUsize,
+    held: AtomicUsize,
+    freed: Notify,
 }
 
 impl Memory {
     pub(super) fn new(limit: usize) -> Arc<Self> {
-        Arc::new(Self { limit, accounts: AtomicUsize::new(0) })
+        let (accounts, held) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Arc::new(Self { limit, accounts, held, freed: Notify::new() })
+    }
+
+    /// Bytes that one fetch for several partitions may bring, waiting a moment if all memory is
+    /// taken. It may still be 0 then; a broker sends one record batch all the same (KIP-74).
+    pub(super) async fn left(&self) -> usize {
+        // Before the look, so that nothing is given back unnoticed between it and the waiting.
+        let freed = self.freed.notified();
+        if self.left_now() == 0 {
+            timeout(PATIENCE, freed).await.ok();
+        }
+        self.left_now()
+    }
+
+    fn left_now(&self) -> usize {
+        self.limit.saturating_sub(self.held.load(Ordering::Relaxed))
     }
 
     /// An account for one more partition. The others' shares become smaller.
@@ -71,6 +96,7 @@ impl Account {
     /// part of something larger, which lives as long.
     pub(super) fn hold(self: &Arc<Self>, bytes: Bytes, size: usize) -> Bytes {
         self.held.fetch_add(size, Ordering::Relaxed);
+        self.memory.held.fetch_add(size, Ordering::Relaxed);
         Bytes::from_owner(Held { bytes, size, account: Arc::clone(self) })
     }
 }
@@ -96,8 +122,10 @@ impl AsRef<[u8]> for Held {
 impl Drop for Held {
     fn drop(&mut self) {
         self.account.held.fetch_sub(self.size, Ordering::Relaxed);
+        self.account.memory.held.fetch_sub(self.size, Ordering::Relaxed);
         // One fetcher waits at most, and finds out if it waits in a moment.
         self.account.freed.notify_one();
+        self.account.memory.freed.notify_waiters();
     }
 }
 
@@ -123,6 +151,20 @@ mod tests {
         drop(slice);
         room.await;
         assert!(account.has_room());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_left_while_larger_batches_hold_it_all() {
+        let memory = Memory::new(2 * MIB);
+        let accounts: Vec<_> = (0..3).map(|_| memory.open()).collect();
+        let held: Vec<_> =
+            accounts.iter().map(|one| one.hold(Bytes::from_static(b"x"), MIB)).collect();
+        assert_eq!(memory.left().await, 0);
+        let left = memory.left();
+        tokio::pin!(left);
+        assert!(left.as_mut().now_or_never().is_none());
+        drop(held);
+        assert_eq!(left.now_or_never(), Some(2 * MIB));
     }
 
     #[test]

@@ -162,6 +162,7 @@ impl Search {
             partition: self.partition.clone(),
             account: Arc::clone(&self.account),
             position: self.position,
+            least_bytes: 0,
             leader_epoch: leader.epoch,
             feed: sender,
             trouble: self.trouble.take(),

@@ -21,6 +21,8 @@ pub(super) struct Subscription {
     pub(super) partition: TopicPartition,
     pub(super) account: Arc<Account>,
     pub(super) position: Position,
+    /// Bytes to ask for at least: with less, nothing came.
+    pub(super) least_bytes: usize,
     /// Of the leader that is asked.
     pub(super) leader_epoch: i32,
     pub(super) feed: mpsc::Sender<Feed>,
@@ -72,6 +74,25 @@ pub(super) async fn await_room(subscription: Subscription) -> Option<Ready> {
     Some(Ready { subscription, room })
 }
 
+impl Subscription {
+    /// Bytes that one fetch is to bring, up to `most`: what its share of the memory allows, unless
+    /// its next record batch is larger.
+    pub(super) fn fetch_bytes(&self, most: usize) -> usize {
+        self.account.fetch_bytes().max(self.least_bytes).min(most)
+    }
+}
+
+/// The response that an answer is part of.
+#[derive(Clone, Copy)]
+pub(super) struct Whole {
+    /// Bytes of records in it.
+    pub(super) total: usize,
+    /// Bytes that it was allowed to have.
+    pub(super) limit: usize,
+    /// Bytes that any one partition was allowed to have in it.
+    pub(super) partition_limit: usize,
+}
+
 /// What came for a subscription.
 pub(super) struct Delivery {
     chunk: Chunk,
@@ -86,12 +107,12 @@ impl Ready {
         (partition.topic_id, partition.partition)
     }
 
-    /// Judges the answer of the broker; `None` if there is nothing new. `total` bytes of records
-    /// came in the whole response, in which this partition was `first` or not.
+    /// Judges the answer of the broker; `None` if there is nothing new. It is part of a `whole`, in
+    /// which this partition was `first` or not.
     pub(super) fn take_in(
         &mut self,
         data: PartitionData,
-        total: usize,
+        whole: Whole,
         first: bool,
     ) -> Result<Option<Delivery>, Loss> {
         if let Some(error) = ResponseError::try_from_code(data.error_code) {
@@ -106,6 +127,7 @@ impl Ready {
         }
         let mut bytes = data.records.unwrap_or_default();
         if bytes.is_empty() {
+            self.ask_for_more(data.last_stable_offset, whole);
             return Ok(None);
         }
         // The headers alone say where to go on, so that the next fetch starts before this one is
@@ -129,8 +151,8 @@ impl Ready {
             leader_epoch: seen.leader_epoch.or(subscription.position.leader_epoch),
         };
         // A slice keeps the whole response in memory. That is worth it for most of one.
-        let mut size = total;
-        if bytes.len().saturating_mul(2) < total {
+        let mut size = whole.total;
+        if bytes.len().saturating_mul(2) < whole.total {
             bytes = Bytes::copy_from_slice(&bytes);
             size = bytes.len();
         }
@@ -142,6 +164,17 @@ impl Ready {
         });
         let chunk = Chunk { bytes, aborted: aborted.collect() };
         Ok(Some(Delivery { chunk, ends_here: seen.faulty }))
+    }
+
+    /// A broker leaves out a record batch that is larger than what was asked for, unless it is the
+    /// response's first (KIP-74). Where the response had room for what was asked, that was it.
+    fn ask_for_more(&mut self, end: i64, whole: Whole) {
+        let subscription = &mut self.subscription;
+        let asked = subscription.fetch_bytes(whole.partition_limit);
+        let had_room = whole.total.saturating_add(asked) <= whole.limit;
+        if had_room && end > subscription.position.next_offset.get() {
+            subscription.least_bytes = asked.saturating_mul(2);
+        }
     }
 
     /// Hands it over; the subscription goes on unless that ended it.
@@ -164,24 +197,46 @@ mod tests {
         samples::{BatchOf, at},
     };
 
+    /// A partition at offset 1, with room.
+    async fn ready() -> Ready {
+        let (feed, _reader) = mpsc::channel(1);
+        let partition =
+            TopicPartition { topic: "orders".into(), partition: 0, topic_id: Uuid::nil() };
+        let account = Memory::new(1 << 20).open();
+        let position = Position { next_offset: at(1), leader_epoch: None };
+        let (least_bytes, leader_epoch, trouble) = (0, 0, None);
+        let subscription =
+            Subscription { partition, account, position, least_bytes, leader_epoch, feed, trouble };
+        await_room(subscription).await.unwrap()
+    }
+
     /// What becomes of `bytes` that came for a partition at offset 1.
     async fn outcome(
         bytes: &[u8],
         total: usize,
         first: bool,
     ) -> (NextOffset, Result<Option<Delivery>, Loss>) {
-        let (feed, _reader) = mpsc::channel(1);
-        let partition =
-            TopicPartition { topic: "orders".into(), partition: 0, topic_id: Uuid::nil() };
-        let account = Memory::new(1 << 20).open();
-        let position = Position { next_offset: at(1), leader_epoch: None };
-        let leader_epoch = 0;
-        let subscription =
-            Subscription { partition, account, position, leader_epoch, feed, trouble: None };
-        let mut ready = await_room(subscription).await.unwrap();
+        let mut ready = ready().await;
         let data = PartitionData::default().with_records(Some(Bytes::copy_from_slice(bytes)));
-        let result = ready.take_in(data, total, first);
+        let whole = Whole { total, limit: total, partition_limit: total };
+        let result = ready.take_in(data, whole, first);
         (ready.subscription.position.next_offset, result)
+    }
+
+    #[tokio::test]
+    async fn a_batch_that_is_larger_than_the_share_is_asked_for_in_its_size() {
+        let mut ready = ready().await;
+        let partition_limit = 900 << 10;
+        let mut asked_after = |end, total, limit| {
+            let data = PartitionData::default().with_last_stable_offset(end);
+            let whole = Whole { total, limit, partition_limit };
+            assert!(matches!(ready.take_in(data, whole, false), Ok(None)));
+            ready.subscription.fetch_bytes(partition_limit)
+        };
+        // There is nothing more, or the space went to others.
+        assert_eq!(asked_after(1, 0, 2 << 20), 512 << 10);
+        assert_eq!(asked_after(9, 2 << 20, 2 << 20), 512 << 10);
+        assert_eq!(asked_after(9, 1 << 20, 2 << 20), partition_limit);
     }
 
     #[tokio::test]

@@ -26,8 +26,9 @@ use crate::{
     telemetry::Partition,
 };
 
-/// How long a partition with an endless backlog keeps a connection while others may wait for one.
-const LEASE: Duration = Duration::from_millis(100);
+/// Batches in flight at the beginning of a turn; one more with each that comes back. Where many wait
+/// for a connection, turns are so short that this is all of them.
+const FIRST_IN_FLIGHT: usize = 2;
 
 /// How long after the last of its batches a partition finds out whether PostgreSQL has kept them.
 const CONFIRM_AFTER: Duration = Duration::from_secs(2);
@@ -215,15 +216,17 @@ impl Worker {
         pending: &mut VecDeque<ProcessedBatch>,
         prepared: &mut Prepared,
     ) -> Result<Result<(), StoreError>, Broken> {
-        let lease_ends = Instant::now() + LEASE;
+        let begun = Instant::now();
+        let mut allowed = FIRST_IN_FLIGHT;
         let mut in_flight = FuturesOrdered::new();
         let mut failed: Option<StoreError> = None;
         let mut halt = None;
         let mut uncommitted = VecDeque::new();
         let mut more = true;
         loop {
-            let depth = self.shared.settings.depth;
-            let open = failed.is_none() && !self.stop.is_cancelled() && Instant::now() < lease_ends;
+            let depth = self.shared.settings.depth.min(allowed);
+            let in_turn = begun.elapsed() < self.shared.store.turn();
+            let open = in_turn && failed.is_none() && !self.stop.is_cancelled();
             while open
                 && in_flight.len() < depth
                 && let Some(batch) = pending.pop_front()
@@ -232,13 +235,16 @@ impl Worker {
             }
             let wants_more = open && more && in_flight.len() < depth;
             tokio::select! {
-                Some(Attempt { batch, asked, result }) = in_flight.next() => match result {
-                    Ok(committed) => self.advance(committed, &batch, asked),
-                    Err(error) => {
-                        failed.get_or_insert(error);
-                        uncommitted.push_back(batch);
+                Some(Attempt { batch, asked, result }) = in_flight.next() => {
+                    allowed += 1;
+                    match result {
+                        Ok(committed) => self.advance(committed, &batch, asked),
+                        Err(error) => {
+                            failed.get_or_insert(error);
+                            uncommitted.push_back(batch);
+                        }
                     }
-                },
+                }
                 next = prepared.next(), if wants_more && !in_flight.is_empty() => match next {
                     Some(Ok(batch)) => pending.push_back(batch),
                     Some(Err(reason)) => {

@@ -35,7 +35,6 @@ use std::{
     time::Duration,
 };
 
-use bb8::Pool;
 use secrecy::SecretString;
 use uuid::Uuid;
 
@@ -48,7 +47,7 @@ pub use replay::{LetterPlace, ReplayableLetter, Replayed, Reread};
 pub use schema::{Finding, SCHEMA, quote_identifier};
 pub use totals::{Difference, Figures, ProductTotal, Totals, Verification};
 
-use pool::{Lent, Places};
+use pool::{Lending, Lent};
 use server::Server;
 
 /// How PostgreSQL is reached, and how it is used.
@@ -85,7 +84,7 @@ pub struct Settings {
 /// PostgreSQL, as vendas uses it. Cheap to clone; all clones share one pool.
 #[derive(Clone, Debug)]
 pub struct Store {
-    pool: Pool<Places>,
+    lending: Arc<Lending>,
     server: Arc<Server>,
     schema: String,
     synchronous_commit: &'static str,
@@ -101,21 +100,12 @@ pub struct Greeting {
     pub tls: Option<String>,
 }
 
-/// Who waits in line for a connection is no outage, however many partitions stand before it: each
-/// of them is bounded by the deadlines of what it does.
-const WAIT_FOR_A_PLACE: Duration = Duration::from_secs(24 * 3600);
-
 impl Store {
     /// Connects to nothing yet. `instance` is written beside each offset that this process moves.
     #[must_use]
     pub fn new(settings: &Settings, instance: Uuid) -> Self {
-        let pool = Pool::builder()
-            .max_size(settings.pool_size)
-            .test_on_check_out(false)
-            .connection_timeout(WAIT_FOR_A_PLACE)
-            .build_unchecked(Places);
         Self {
-            pool,
+            lending: Arc::new(Lending::new(settings.pool_size)),
             server: Arc::new(Server::new(settings)),
             schema: settings.schema.clone(),
             synchronous_commit: if settings.synchronous_commit { "on" } else { "off" },
@@ -135,7 +125,7 @@ impl Store {
         self.server.opened.load(Ordering::Relaxed)
     }
 
-    /// Borrows a connection from the pool to commit batches on.
+    /// Borrows a connection from the pool to commit batches on, when it is its turn.
     ///
     /// # Errors
     /// [`StoreError::Transient`] if the server is out of reach or the pool exhausted,
@@ -145,6 +135,12 @@ impl Store {
         // Now, since later it would let one batch overtake another.
         lent.connection()?.prepare().await?;
         Ok(Session::new(self, lent))
+    }
+
+    /// How long somebody with an endless backlog keeps a session, given how many wait for one now.
+    #[must_use]
+    pub fn turn(&self) -> Duration {
+        self.lending.turn()
     }
 
     /// Asks the server how it is reached.
@@ -163,7 +159,7 @@ impl Store {
     }
 
     async fn lend(&self) -> Result<Lent<'_>, StoreError> {
-        Lent::take(&self.pool, &self.server).await
+        self.lending.lend(&self.server).await
     }
 
     /// `sql` with the schema's name in it.

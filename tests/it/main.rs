@@ -13,6 +13,7 @@ mod data_loss;
 mod dead_letters;
 mod documents;
 mod doors;
+mod fairness;
 mod faults;
 mod groups;
 mod habits;

@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use futures::future::try_join_all;
+use futures::{StreamExt, TryStreamExt, future::try_join_all, stream};
 use rust_decimal::Decimal;
-use testbed::{Context, Database, Result, bail, ensure};
+use testbed::{Context, Database, Record, Result, bail, ensure};
 use vendas::{
     config::{self, Config, Sources},
     kafka::{Batch, Kafka, NextOffset, OffsetAt, Position, TopicPartition, TopicState},
@@ -38,6 +38,7 @@ impl Shape {
 }
 
 /// A topic of orders, each another one, made from a seed.
+#[derive(Clone)]
 pub(crate) struct Load {
     pub(crate) topic: String,
     pub(crate) shape: Shape,
@@ -65,6 +66,18 @@ impl Load {
             bed.program().args(["simulate", "--seed", "1", "--topic", &topic, "--count", &count]);
         sent.args(["--shape", shape.name()]).run(DEADLINE).await?.expect_code(0)?;
         Self::read(bed, topic, shape, orders).await
+    }
+
+    /// The same records in another topic of as many partitions, `records` of them in a record batch.
+    pub(crate) async fn in_batches_of(&self, bed: &Bed, records: usize) -> Result<Self> {
+        /// Partitions that are copied at once.
+        const AT_ONCE: usize = 16;
+        let config = config(bed, &self.topic, None)?;
+        let sources = partitions(&config).await?;
+        let topic = bed.servers.topic(u16::try_from(sources.len())?).await?;
+        let copies = sources.into_iter().map(|source| copy(bed, source, &topic, records));
+        stream::iter(copies).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
+        Ok(Self { topic, ..self.clone() })
     }
 
     /// A topic that is full already.
@@ -163,6 +176,17 @@ impl Load {
     pub(crate) fn quantity(&self) -> Decimal {
         self.products.values().map(|(quantity, _)| quantity).sum()
     }
+}
+
+/// Sends what is in a partition to the same partition of `topic`, `records` in a record batch.
+async fn copy(bed: &Bed, mut from: Partition, topic: &str, records: usize) -> Result<()> {
+    let number = from.id.partition;
+    while let Some(batch) = from.next_batch(records).await? {
+        let payloads = batch.into_records().into_iter().filter_map(|record| record.payload);
+        let batch: Vec<_> = payloads.map(Record::new).collect();
+        bed.servers.kafka.produce(topic, number, &batch).await?;
+    }
+    Ok(())
 }
 
 /// vendas' configuration for a topic, as its command line would find it.

@@ -17,6 +17,13 @@ use crate::{
 
 const COUNTS: [u16; 5] = [1, 2, 4, 8, 16];
 const MANY: u16 = 1000;
+/// `kafka.buffer_bytes` in MiB by default.
+const BUFFER: u64 = 128;
+/// As much as all of a thousand partitions need to hold record batches of 256 KiB at once.
+const LARGE_BUFFER: u64 = 512;
+/// So many of these orders are in 16 KiB, where Kafka's own producers end a record batch by default
+/// (`batch.size`).
+const RECORDS_OF_16_KIB: usize = 120;
 
 /// The rate at each number of partitions, in turn.
 pub(crate) async fn partitions(bed: &Bed, orders: u64, runs: usize) -> Result<Vec<Run>> {
@@ -39,29 +46,40 @@ pub(crate) async fn partitions(bed: &Bed, orders: u64, runs: usize) -> Result<Ve
 /// How long any of a thousand partitions with a backlog waits until it moves on, the first time
 /// counted from the first commit of all.
 pub(crate) async fn fairness(bed: &Bed, orders: u64, runs: usize) -> Result<Vec<Run>> {
-    let load = Load::send(bed, Shape::Numbered, orders, MANY).await?;
+    let large = Load::send(bed, Shape::Numbered, orders, MANY).await?;
+    let small = large.in_batches_of(bed, RECORDS_OF_16_KIB).await?;
     let mut all = Vec::new();
     for _ in 0..runs {
-        let database = bed.prepared_database().await?;
-        let ended = usage::cpu_seconds_of_ended();
-        let since = bed.meter();
-        let process = bed.vendas(&[&load.topic], &database).args(["run", "--until-end"]).start()?;
-        let (longest_wait, peak) = watch(&database, &process).await?;
-        let run = bed.cost(&since, load.orders, usage::cpu_seconds_of_ended() - ended);
-        process.wait_exit(DEADLINE).await?.expect_code(0)?;
-        load.check(&database).await?;
-        all.push(
-            Run {
-                part: "fairness".to_owned(),
-                candidate: "vendas".to_owned(),
-                peak_rss_bytes: Some(peak),
-                longest_wait_seconds: Some(longest_wait.as_secs_f64()),
-                ..run
-            }
-            .with("partitions", u64::from(MANY)),
-        );
+        for (load, batches, buffer) in [
+            (&small, "16 KiB", BUFFER),
+            (&large, "256 KiB", BUFFER),
+            (&large, "256 KiB", LARGE_BUFFER),
+        ] {
+            let run = fairness_with(bed, load, buffer).await?;
+            let candidate = format!("vendas, record batches of {batches}");
+            all.push(Run { candidate, ..run }.with("MiB of buffer", buffer));
+        }
     }
     Ok(all)
+}
+
+async fn fairness_with(bed: &Bed, load: &Load, buffer: u64) -> Result<Run> {
+    let database = bed.prepared_database().await?;
+    let ended = usage::cpu_seconds_of_ended();
+    let since = bed.meter();
+    let bytes = (buffer << 20).to_string();
+    let vendas = bed.vendas(&[&load.topic], &database).env("VENDAS_KAFKA__BUFFER_BYTES", bytes);
+    let process = vendas.args(["run", "--until-end"]).start()?;
+    let (longest_wait, peak) = watch(&database, &process).await?;
+    let run = bed.cost(&since, load.orders, usage::cpu_seconds_of_ended() - ended);
+    process.wait_exit(DEADLINE).await?.expect_code(0)?;
+    load.check(&database).await?;
+    Ok(Run {
+        part: "fairness".to_owned(),
+        peak_rss_bytes: Some(peak),
+        longest_wait_seconds: Some(longest_wait.as_secs_f64()),
+        ..run
+    })
 }
 
 /// The longest that an offset stood still before it moved again, and the most memory.

@@ -1,5 +1,6 @@
 //! What the benchmarks do: one function for each thing that vendas does with every record, and the
 //! records to do it with.
+#![expect(clippy::expect_used, reason = "a benchmark has nobody to hand an error to")]
 
 use std::{hint::black_box, io::Write, sync::Arc};
 
@@ -21,22 +22,22 @@ use vendas::{
 const BATCH: i32 = 1_000;
 
 /// An order with a number.
-pub(super) const NUMBERED: &str = r#"{"order_number":123456,"order_items":[{"qty":3,"value_unit":649.90},{"qty":1.250,"value_unit":38.75}]}"#;
+pub const NUMBERED: &str = r#"{"order_number":123456,"order_items":[{"qty":3,"value_unit":649.90},{"qty":1.250,"value_unit":38.75}]}"#;
 
 /// An order with an id, and a price for each product.
-pub(super) const PRICED: &str = r#"{"id_ordem":"8f4b1c9e-52d1-4f6a-9d3b-7a1e2c5f8b60","nome_cliente":"Conceição Araújo","documento_cliente":"123.456.789-09","produtos_comprados":[{"nome_produto":"Notebook 15 polegadas","quantidade":2,"preco_unitario":3499.90},{"nome_produto":"Cabo \"HDMI\" 2 m","quantidade":1,"preco_unitario":39.90},{"nome_produto":"Café torrado","quantidade":0.750,"preco_unitario":54.00}],"data_hora_venda":"22/11/2026 10:11:12"}"#;
+pub const PRICED: &str = r#"{"id_ordem":"8f4b1c9e-52d1-4f6a-9d3b-7a1e2c5f8b60","nome_cliente":"Conceição Araújo","documento_cliente":"123.456.789-09","produtos_comprados":[{"nome_produto":"Notebook 15 polegadas","quantidade":2,"preco_unitario":3499.90},{"nome_produto":"Cabo \"HDMI\" 2 m","quantidade":1,"preco_unitario":39.90},{"nome_produto":"Café torrado","quantidade":0.750,"preco_unitario":54.00}],"data_hora_venda":"22/11/2026 10:11:12"}"#;
 
 /// An order with an id, products without prices, and a total.
-pub(super) const STATED_TOTAL: &str = r#"{"id_ordem":"8f4b1c9e-52d1-4f6a-9d3b-7a1e2c5f8b60","nome_cliente":"Conceição Araújo","documento_cliente":"123.456.789-09","produtos_comprados":[{"nome_produto":"Notebook 15 polegadas","quantidade":2},{"nome_produto":"Cabo \"HDMI\" 2 m","quantidade":1},{"nome_produto":"Café torrado","quantidade":0.750}],"valor_total":7080.20,"data_hora_venda":"22/11/2026 10:11:12"}"#;
+pub const STATED_TOTAL: &str = r#"{"id_ordem":"8f4b1c9e-52d1-4f6a-9d3b-7a1e2c5f8b60","nome_cliente":"Conceição Araújo","documento_cliente":"123.456.789-09","produtos_comprados":[{"nome_produto":"Notebook 15 polegadas","quantidade":2},{"nome_produto":"Cabo \"HDMI\" 2 m","quantidade":1},{"nome_produto":"Café torrado","quantidade":0.750}],"valor_total":7080.20,"data_hora_venda":"22/11/2026 10:11:12"}"#;
 
 /// A benchmark: what it is called, what it does once, and how many records that concerns.
-pub(super) struct Case {
+pub struct Case {
     /// Such as `understand/numbered`.
-    pub(super) name: &'static str,
+    pub name: &'static str,
     /// Records in each call of `work`.
-    pub(super) records: u64,
+    pub records: u64,
     /// Does it once.
-    pub(super) work: Box<dyn Fn()>,
+    pub work: Box<dyn Fn()>,
 }
 
 impl Case {
@@ -46,7 +47,7 @@ impl Case {
 }
 
 /// All of them. Tasks run on `runtime`.
-pub(super) fn all(runtime: Runtime) -> Vec<Case> {
+pub fn all(runtime: Runtime) -> Vec<Case> {
     let rules = Rules { vocabulary: Vocabulary::default(), shop_timezone: TimeZone::UTC };
     let rules = Arc::new(rules);
     let understand = |name, payload: &'static str| {

@@ -1,6 +1,6 @@
 //! Counts the instructions that vendas spends on a record, and compares them with what is recorded
 //! in instructions.tsv: that shows a regression without measuring time, on a machine of any speed
-//! and however busy it is. `cargo bench --bench instructions` needs valgrind; with `-- --record` it
+//! and however busy it is. `cargo bench -p micro --bench instructions` needs valgrind; with `-- --record` it
 //! records anew.
 //!
 //! Each benchmark runs in a process of its own under callgrind, once with few rounds and once with
@@ -8,14 +8,12 @@
 #![expect(clippy::expect_used, reason = "a benchmark has nobody to hand an error to")]
 #![expect(clippy::print_stdout, reason = "its table is what it is for")]
 
-mod cases;
-
 use std::{collections::BTreeMap, env, fs, path::Path, process::Command, process::ExitCode};
 
-use cases::Case;
+use micro::Case;
 
 /// Where the counts are recorded: a line for each benchmark, its name and a tab before them.
-const RECORDED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/instructions.tsv");
+const RECORDED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/instructions.tsv");
 
 /// How far a count may be from the recorded one, in percent. What differs between processors
 /// (which way of copying memory the C library takes) and between versions of the compiler is less;
@@ -43,7 +41,7 @@ fn main() -> ExitCode {
 /// One thread does everything, so that every run does the same.
 fn cases() -> Vec<Case> {
     let runtime = tokio::runtime::Builder::new_current_thread().build();
-    cases::all(runtime.expect("a runtime"))
+    micro::all(runtime.expect("a runtime"))
 }
 
 fn run(name: &str, records: u64) {
@@ -82,7 +80,7 @@ fn check(record: bool) -> ExitCode {
     println!(
         "\nmore than {TOLERANCE} % from what is recorded in {}:\n{}\n\nIf that is as it should be \
          (less is welcome, and then what is recorded guards it), record it anew:\n\
-         cargo bench --bench instructions -- --record",
+         cargo bench -p micro --bench instructions -- --record",
         Path::new(RECORDED).file_name().unwrap_or_default().display(),
         failures.join("\n"),
     );

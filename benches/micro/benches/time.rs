@@ -1,13 +1,11 @@
 //! How long the things take that vendas does with every record, and what they allocate:
-//! `cargo bench --bench micro`, with `-- NAME` for some of them. Divided by the items of a line,
+//! `cargo bench -p micro --bench time`, with `-- NAME` for some of them. Divided by the items of a line,
 //! which are records, its counts of allocations are those of one.
 #![expect(clippy::expect_used, reason = "a benchmark has nobody to hand an error to")]
 
-mod cases;
-
 use divan::{AllocProfiler, Bencher, counter::ItemsCount};
 
-use cases::Case;
+use micro::Case;
 
 #[global_allocator]
 static ALLOCATOR: AllocProfiler = AllocProfiler::system();
@@ -18,7 +16,7 @@ fn main() {
 
 /// With a runtime as `vendas run` has it.
 fn cases() -> Vec<Case> {
-    cases::all(tokio::runtime::Runtime::new().expect("a runtime"))
+    micro::all(tokio::runtime::Runtime::new().expect("a runtime"))
 }
 
 #[divan::bench(args = cases().iter().map(|case| case.name).collect::<Vec<_>>())]
