@@ -33,7 +33,7 @@ pub(super) async fn run(config: &Config, until_end: bool) -> Result<(), CliError
     let mut telling = None;
     if let Some(listen) = &config.http_listen {
         let listener = http::bind(listen).await?;
-        info!(%listen, "telling over HTTP: /metrics, /healthz, /readyz");
+        info!(%listen, "telling over HTTP: the dashboard at /, /metrics, /healthz, /readyz");
         let serving = http::serve(listener, state, finished.clone());
         telling = Some(AbortOnDropHandle::new(tokio::spawn(serving)));
     }

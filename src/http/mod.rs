@@ -6,8 +6,9 @@
 pub mod dashboard;
 pub mod health;
 pub mod metrics;
+mod server;
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, sync::Arc};
 
 use axum::{
     Router,
@@ -16,16 +17,13 @@ use axum::{
     routing::get,
 };
 use jiff::Timestamp;
-use tokio::{net::TcpListener, time::sleep};
+use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{kafka::Kafka, store::Store, telemetry::Telemetry};
 
 use dashboard::Dashboard;
 use health::Probes;
-
-/// How long answers under way may take once the server is told to stop.
-const FINISH_WITHIN: Duration = Duration::from_secs(1);
 
 /// What the answers are made of. Cheap to clone; all clones are the same.
 #[derive(Clone)]
@@ -100,18 +98,7 @@ pub async fn serve(listener: TcpListener, state: State, stop: CancellationToken)
     let dashboard = Dashboard::new(state.clone());
     let keeping = dashboard.clone();
     let _keeping = AbortOnDropHandle::new(tokio::spawn(async move { keeping.keep_up().await }));
-    let late = async {
-        stop.cancelled().await;
-        sleep(FINISH_WITHIN).await;
-    };
-    let serving = axum::serve(listener, router(state).merge(dashboard::routes(dashboard)))
-        .with_graceful_shutdown(stop.clone().cancelled_owned())
-        .into_future();
-    tokio::select! {
-        // It never fails: what goes wrong with one connection is over with that.
-        _ = serving => {}
-        () = late => {}
-    }
+    server::serve(listener, router(state).merge(dashboard::routes(dashboard)), stop).await;
 }
 
 fn router(state: State) -> Router {

@@ -4,7 +4,7 @@ mod alerts;
 mod client;
 mod scrape;
 
-use std::net::TcpListener;
+use std::{fs, net::TcpListener, ops::RangeInclusive};
 
 use openmetrics_parser::prometheus::parse_prometheus;
 use testbed::{
@@ -204,5 +204,33 @@ async fn an_address_that_is_taken_is_told_at_once_and_none_is_taken_unasked() ->
     let shop = Shop::open(1).await?;
     let silent = shop.work().await?;
     ensure!(!silent.stderr.contains("HTTP"), "{}", silent.stderr);
+    Ok(())
+}
+
+#[tokio::test]
+async fn clients_that_say_nothing_neither_use_up_its_files_nor_keep_others_out() -> Result<()> {
+    const CLIENTS: usize = 400;
+    // 256 for clients, as docs/operations.md says, and what it needs itself.
+    const FILES: RangeInclusive<usize> = 256..=320;
+    let (shop, listen) = (Shop::open(1).await?, listen()?);
+    let run = shop.vendas(&["run"]).env("VENDAS_HTTP__LISTEN", &listen).start()?;
+    until_ready(&listen, 200, r#""reasons":[]"#).await?;
+    let mut silent = Vec::new();
+    for _ in 0..CLIENTS {
+        silent.push(tokio::net::TcpStream::connect(&listen).await?);
+    }
+    let mut most = 0;
+    // Those that it took in are let go one day, and then those that waited behind them.
+    eventually("an answer for one who asks", DEADLINE, async || {
+        most = most.max(fs::read_dir(format!("/proc/{}/fd", run.process_id()))?.count());
+        let Answer { status, body, .. } = get(&listen, "/healthz", "*/*").await?;
+        ensure!(status == 200, "{status}: {body}");
+        Ok(())
+    })
+    .await?;
+    ensure!(FILES.contains(&most), "{most} files");
+    drop(silent);
+    run.signal(Signal::TERM)?;
+    run.wait_exit(DEADLINE).await?.expect_code(0)?;
     Ok(())
 }
