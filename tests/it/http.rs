@@ -209,7 +209,8 @@ async fn an_address_that_is_taken_is_told_at_once_and_none_is_taken_unasked() ->
 
 #[tokio::test]
 async fn clients_that_say_nothing_neither_use_up_its_files_nor_keep_others_out() -> Result<()> {
-    const CLIENTS: usize = 400;
+    // Those beyond 256 wait in the kernel's queue, which may be as short as 128.
+    const CLIENTS: usize = 350;
     // 256 for clients, as docs/operations.md says, and what it needs itself.
     const FILES: RangeInclusive<usize> = 256..=320;
     let (shop, listen) = (Shop::open(1).await?, listen()?);
