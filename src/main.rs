@@ -13,6 +13,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         // `vendas offsets show | head`
         Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
+        Err(error) if error.is_told() => error.exit_code(),
         Err(error) => {
             // Where nobody can be told there is still the exit code.
             let _told = writeln!(std::io::stderr(), "{error}").is_ok();

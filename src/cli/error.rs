@@ -2,6 +2,8 @@
 
 use std::{fmt, io, process::ExitCode};
 
+use tracing::error;
+
 use crate::{
     config::Problems,
     http::ListenError,
@@ -21,6 +23,8 @@ pub enum CliError {
     Failed(String),
     /// It was tried, and what failed has been printed already.
     Reported(&'static str),
+    /// It was tried and failed, and the log says why, in its own form.
+    Logged,
     /// The output could not be written.
     Output(io::Error),
 }
@@ -32,12 +36,30 @@ impl CliError {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
 
+    /// Whether nothing is left to be said.
+    #[must_use]
+    pub const fn is_told(&self) -> bool {
+        matches!(self, Self::Logged)
+    }
+
+    /// The same, told by a log that is for programs; what people asked for wrongly stays for them.
+    pub(super) fn in_log(self) -> Self {
+        match self {
+            Self::Failed(text) => error!("{text}"),
+            Self::Reported(text) => error!("{text}"),
+            other => return other,
+        }
+        Self::Logged
+    }
+
     /// 1 failed, 2 usage or configuration.
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Usage(_) | Self::Config(_) => ExitCode::from(2),
-            Self::Failed(_) | Self::Reported(_) | Self::Output(_) => ExitCode::from(1),
+            Self::Failed(_) | Self::Reported(_) | Self::Logged | Self::Output(_) => {
+                ExitCode::from(1)
+            }
         }
     }
 }
@@ -53,6 +75,7 @@ impl fmt::Display for CliError {
             }
             Self::Failed(text) => write!(f, "vendas: {text}"),
             Self::Reported(text) => write!(f, "vendas: {text}"),
+            Self::Logged => f.write_str("vendas: the log says why"),
             Self::Output(error) => write!(f, "vendas: cannot write: {error}"),
         }
     }

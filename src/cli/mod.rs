@@ -34,7 +34,7 @@ use dead_letters::DeadLettersCommand;
 use settings::{Settings, flag, sources};
 
 use crate::{
-    config::{self, Config},
+    config::{self, Config, LogFormat},
     store::{SCHEMA, Store},
 };
 
@@ -189,7 +189,10 @@ pub fn run(
     let result = runtime.block_on(dispatch(command, &config, &sources.environment));
     // What still waits for a server, such as a look-up of its name, is not waited for.
     runtime.shutdown_background();
-    result
+    match config.log.format {
+        LogFormat::Text => result,
+        LogFormat::Json => result.map_err(CliError::in_log),
+    }
 }
 
 async fn dispatch(

@@ -69,10 +69,14 @@ async fn every_command_has_a_manual_page() -> Result<()> {
 async fn a_log_in_json_is_an_object_a_line() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.send(0, &["rubbish"]).await?;
-    let ended = shop.vendas(&["run", "--until-end", "--log-format", "json"]).run(DEADLINE).await?;
-    let log = ended.expect_code(0)?.stderr;
-    ensure!(log.lines().count() > 3, "{log}");
-    for line in log.lines() {
+    let run = shop.vendas(&["run", "--until-end", "--log-format", "json"]);
+    let done = run.clone().run(DEADLINE).await?.expect_code(0)?.stderr;
+    ensure!(done.lines().count() > 3, "{done}");
+    // Why it ends is told there, too.
+    let failed =
+        run.args(["--topics", "no-such-topic"]).run(DEADLINE).await?.expect_code(1)?.stderr;
+    ensure!(failed.contains("topic no-such-topic does not exist"), "{failed}");
+    for line in done.lines().chain(failed.lines()) {
         let object: serde_json::Value = serde_json::from_str(line)?;
         ensure!(object["level"].is_string() && object["message"].is_string(), "{line}");
     }
