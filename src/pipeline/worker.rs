@@ -216,7 +216,8 @@ impl Worker {
         pending: &mut VecDeque<ProcessedBatch>,
         prepared: &mut Prepared,
     ) -> Result<Result<(), StoreError>, Broken> {
-        let begun = Instant::now();
+        // A turn begins with the first batch, so that none passes before anything is sent.
+        let mut begun: Option<Instant> = None;
         let mut allowed = FIRST_IN_FLIGHT;
         let mut in_flight = FuturesOrdered::new();
         let mut failed: Option<StoreError> = None;
@@ -225,12 +226,13 @@ impl Worker {
         let mut more = true;
         loop {
             let depth = self.shared.settings.depth.min(allowed);
-            let in_turn = begun.elapsed() < self.shared.store.turn();
+            let in_turn = begun.is_none_or(|begun| begun.elapsed() < self.shared.store.turn());
             let open = in_turn && failed.is_none() && !self.stop.is_cancelled();
             while open
                 && in_flight.len() < depth
                 && let Some(batch) = pending.pop_front()
             {
+                begun.get_or_insert_with(Instant::now);
                 in_flight.push_back(commit(session, batch));
             }
             let wants_more = open && more && in_flight.len() < depth;
