@@ -49,6 +49,7 @@ pub(super) async fn serve(listener: TcpListener, router: Router, stop: Cancellat
             drop(place);
         });
     }
+    // Whoever is still being answered then is cut off: the program ends.
     timeout(FINISH_WITHIN, open.shutdown()).await.ok();
 }
 

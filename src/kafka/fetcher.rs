@@ -325,8 +325,8 @@ impl Fetcher {
     }
 }
 
-/// A number of bytes as requests have it. With a limit of 0 a
-/// broker would not wait for records to come.
+/// A number of bytes as requests have it. With a limit of 0 a broker would not wait for records to
+/// come.
 fn on_wire(bytes: usize) -> i32 {
     i32::try_from(bytes).unwrap_or(i32::MAX).max(1)
 }

@@ -38,6 +38,7 @@ impl Memory {
         // Before the look, so that nothing is given back unnoticed between it and the waiting.
         let freed = self.freed.notified();
         if self.left_now() == 0 {
+            // What is left after that is looked at below, whether anything was freed or not.
             timeout(PATIENCE, freed).await.ok();
         }
         self.left_now()

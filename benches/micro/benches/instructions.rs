@@ -1,7 +1,7 @@
 //! Counts the instructions that vendas spends on a record, and compares them with what is recorded
 //! in instructions.tsv: that shows a regression without measuring time, on a machine of any speed
-//! and however busy it is. `cargo bench -p micro --bench instructions` needs valgrind; with `-- --record` it
-//! records anew.
+//! and however busy it is. `cargo bench -p micro --bench instructions` needs valgrind; with
+//! `-- --record` it records anew.
 //!
 //! Each benchmark runs in a process of its own under callgrind, once with few rounds and once with
 //! more. The difference is theirs alone: what starting and preparing cost is in both.

@@ -22,13 +22,13 @@ use vendas::{
 const BATCH: i32 = 1_000;
 
 /// An order with a number.
-pub const NUMBERED: &str = r#"{"order_number":123456,"order_items":[{"qty":3,"value_unit":649.90},{"qty":1.250,"value_unit":38.75}]}"#;
+const NUMBERED: &str = r#"{"order_number":123456,"order_items":[{"qty":3,"value_unit":649.90},{"qty":1.250,"value_unit":38.75}]}"#;
 
 /// An order with an id, and a price for each product.
-pub const PRICED: &str = r#"{"id_ordem":"8f4b1c9e-52d1-4f6a-9d3b-7a1e2c5f8b60","nome_cliente":"Conceição Araújo","documento_cliente":"123.456.789-09","produtos_comprados":[{"nome_produto":"Notebook 15 polegadas","quantidade":2,"preco_unitario":3499.90},{"nome_produto":"Cabo \"HDMI\" 2 m","quantidade":1,"preco_unitario":39.90},{"nome_produto":"Café torrado","quantidade":0.750,"preco_unitario":54.00}],"data_hora_venda":"22/11/2026 10:11:12"}"#;
+const PRICED: &str = r#"{"id_ordem":"8f4b1c9e-52d1-4f6a-9d3b-7a1e2c5f8b60","nome_cliente":"Conceição Araújo","documento_cliente":"123.456.789-09","produtos_comprados":[{"nome_produto":"Notebook 15 polegadas","quantidade":2,"preco_unitario":3499.90},{"nome_produto":"Cabo \"HDMI\" 2 m","quantidade":1,"preco_unitario":39.90},{"nome_produto":"Café torrado","quantidade":0.750,"preco_unitario":54.00}],"data_hora_venda":"22/11/2026 10:11:12"}"#;
 
 /// An order with an id, products without prices, and a total.
-pub const STATED_TOTAL: &str = r#"{"id_ordem":"8f4b1c9e-52d1-4f6a-9d3b-7a1e2c5f8b60","nome_cliente":"Conceição Araújo","documento_cliente":"123.456.789-09","produtos_comprados":[{"nome_produto":"Notebook 15 polegadas","quantidade":2},{"nome_produto":"Cabo \"HDMI\" 2 m","quantidade":1},{"nome_produto":"Café torrado","quantidade":0.750}],"valor_total":7080.20,"data_hora_venda":"22/11/2026 10:11:12"}"#;
+const STATED_TOTAL: &str = r#"{"id_ordem":"8f4b1c9e-52d1-4f6a-9d3b-7a1e2c5f8b60","nome_cliente":"Conceição Araújo","documento_cliente":"123.456.789-09","produtos_comprados":[{"nome_produto":"Notebook 15 polegadas","quantidade":2},{"nome_produto":"Cabo \"HDMI\" 2 m","quantidade":1},{"nome_produto":"Café torrado","quantidade":0.750}],"valor_total":7080.20,"data_hora_venda":"22/11/2026 10:11:12"}"#;
 
 /// A benchmark: what it is called, what it does once, and how many records that concerns.
 pub struct Case {
