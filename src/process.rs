@@ -3,11 +3,9 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use crate::{
     kafka::{Batch, NextOffset, Position, Record, Span, TopicPartition},
-    order::{Order, Reason, Rejection, Rules},
+    order::{Meaning, Reason, Rejection, Rulebook, Rules},
 };
 
 /// What became of a batch, with an outcome for every record of its span.
@@ -26,8 +24,8 @@ pub struct ProcessedBatch {
 pub struct Outcome {
     /// The record itself, kept because a dead letter holds its bytes.
     pub record: Record,
-    /// The order that it is, or why it is none.
-    pub result: Result<Order, Rejection>,
+    /// What it comes to, or why it comes to nothing.
+    pub result: Result<Meaning, Rejection>,
 }
 
 impl ProcessedBatch {
@@ -55,10 +53,11 @@ impl ProcessedBatch {
         &self.outcomes
     }
 
-    /// How many records became orders, whether or not another one of this batch replaces them.
+    /// How many orders its records came to, whether or not another one of this batch replaces them.
     #[must_use]
     pub fn orders(&self) -> usize {
-        self.outcomes.iter().filter(|outcome| outcome.result.is_ok()).count()
+        let meanings = self.outcomes.iter().filter_map(|outcome| outcome.result.as_ref().ok());
+        meanings.map(|meaning| meaning.orders().len()).sum()
     }
 
     /// The same batch as two, together accounting for the same span.
@@ -143,51 +142,82 @@ pub struct Cut {
     pub rejection: Rejection,
 }
 
-/// Understands every record of `batch` by `rules`, as [`understand_each`] does.
+/// Understands every record of `batch` by `rules`, each in a task of its own.
+///
+/// A task that panics makes its own record a dead letter ([`Reason::Panicked`]) and disturbs no
+/// other.
 pub async fn process(
     partition: &TopicPartition,
     batch: Batch,
     rules: &Arc<Rules>,
 ) -> ProcessedBatch {
     let (span, leader_epoch) = (batch.span(), batch.leader_epoch());
-    let records = batch.into_records();
-    let results = understand_each(records.iter().map(|record| record.payload.clone()), rules).await;
+    let shared = Arc::new((partition.clone(), batch.into_records(), Arc::clone(rules)));
+    let results = understand_each(&shared, shared.1.len(), |(partition, records, rules), index| {
+        understand(rules, partition, records.get(index))
+    })
+    .await;
+    // Every task has ended, so that nobody else holds it.
+    let (partition, records, _) = Arc::unwrap_or_clone(shared);
     let outcomes = records
         .into_iter()
         .zip(results)
         .map(|(record, result)| Outcome { record, result })
         .collect();
-    ProcessedBatch { partition: partition.clone(), span, leader_epoch, outcomes }
+    ProcessedBatch { partition, span, leader_epoch, outcomes }
 }
 
-/// Understands payloads by `rules`, each in a task of its own; the results stand in their order.
-///
-/// A task that panics makes its own record a dead letter ([`Reason::Panicked`]) and disturbs no
-/// other.
-pub async fn understand_each(
-    payloads: impl IntoIterator<Item = Option<Bytes>>,
-    rules: &Arc<Rules>,
-) -> Vec<Result<Order, Rejection>> {
-    let tasks: Vec<_> = payloads
-        .into_iter()
-        .map(|payload| {
-            let rules = Arc::clone(rules);
-            tokio::spawn(async move { understand(&rules, payload.as_ref()) })
+/// Understands records of any topics by `rules`, as [`process`] does those of a batch; the results
+/// stand in their order, beside the records.
+pub async fn understand_all(
+    records: Vec<(TopicPartition, Record)>,
+    rules: &Arc<Rulebook>,
+) -> Vec<(TopicPartition, Record, Result<Meaning, Rejection>)> {
+    let shared = Arc::new((records, Arc::clone(rules)));
+    let results = understand_each(&shared, shared.0.len(), |(records, rules), index| {
+        let (partition, record) = records.get(index).ok_or_else(lost)?;
+        understand(rules.of(&partition.topic), partition, Some(record))
+    })
+    .await;
+    let (records, _) = Arc::unwrap_or_clone(shared);
+    let with_result = |((partition, record), result)| (partition, record, result);
+    records.into_iter().zip(results).map(with_result).collect()
+}
+
+/// Calls `understand` for each index below `count`, in a task of its own.
+async fn understand_each<T: Send + Sync + 'static>(
+    shared: &Arc<T>,
+    count: usize,
+    understand: fn(&T, usize) -> Result<Meaning, Rejection>,
+) -> Vec<Result<Meaning, Rejection>> {
+    let tasks: Vec<_> = (0..count)
+        .map(|index| {
+            let shared = Arc::clone(shared);
+            tokio::spawn(async move { understand(&shared, index) })
         })
         .collect();
     let mut results = Vec::with_capacity(tasks.len());
     for task in tasks {
-        results.push(task.await.unwrap_or_else(|_| {
-            let detail = "the program failed on this record: report it as a defect".to_owned();
-            Err(Rejection::new(Reason::Panicked, detail))
-        }));
+        results.push(task.await.unwrap_or_else(|_| Err(lost())));
     }
     results
 }
 
-fn understand(rules: &Rules, payload: Option<&Bytes>) -> Result<Order, Rejection> {
+fn understand(
+    rules: &Rules,
+    partition: &TopicPartition,
+    record: Option<&Record>,
+) -> Result<Meaning, Rejection> {
     fail::fail_point!("understand");
-    rules.understand(payload.map(AsRef::as_ref))
+    rules.understand(partition, record.ok_or_else(lost)?)
+}
+
+/// What became of a record whose task came to no end.
+fn lost() -> Rejection {
+    Rejection::new(
+        Reason::Panicked,
+        "the program failed on this record: report it as a defect".to_owned(),
+    )
 }
 
 #[cfg(test)]
@@ -205,8 +235,8 @@ pub(crate) mod tests {
             .zip(payloads)
             .map(|(offset, payload)| Record {
                 offset,
-                key: None,
                 payload: Some(payload.as_bytes().to_vec().into()),
+                ..Record::default()
             })
             .collect();
         let end = NextOffset::new(20 + i64::try_from(records.len()).unwrap()).unwrap();

@@ -3,8 +3,8 @@
 use std::{collections::HashSet, sync::Arc};
 
 use crate::{
-    order::{Reason, Rejection, Rules},
-    process::understand_each,
+    order::{Meaning, Reason, Rejection, Rulebook},
+    process::understand_all,
     store::{Cause, LetterFilter, ReplayableLetter, Replayed, Reread, Store, StoreError},
 };
 
@@ -31,7 +31,7 @@ pub enum Outcome<'a> {
 /// [`StoreError`]. What was told of stays done.
 pub async fn replay(
     store: &Store,
-    rules: &Arc<Rules>,
+    rules: &Arc<Rulebook>,
     filter: &LetterFilter,
     force: bool,
     mut tell: impl FnMut(&ReplayableLetter, Outcome<'_>),
@@ -44,9 +44,10 @@ pub async fn replay(
         if page.is_empty() {
             return Ok(());
         }
-        let results =
-            understand_each(page.iter().map(|letter| letter.payload.clone()), rules).await;
-        let mut parts = parts(page.into_iter().zip(results));
+        let records =
+            page.iter().map(|letter| (letter.partition.clone(), letter.record.clone())).collect();
+        let results = understand_all(records, rules).await;
+        let mut parts = parts(page.into_iter().zip(results.into_iter().map(|(_, _, it)| it)));
         while let Some(part) = parts.pop() {
             match store.replay(&part, force).await {
                 Ok(Some(replayed)) => {
@@ -69,12 +70,12 @@ pub async fn replay(
 fn parts(letters: impl Iterator<Item = Reread>) -> Vec<Vec<Reread>> {
     let (mut parts, mut part, mut keys) = (Vec::new(), Vec::new(), HashSet::new());
     for reread in letters {
-        if let Ok(order) = &reread.1
-            && !keys.insert(order.key().clone())
-        {
+        let orders = reread.1.as_ref().map_or(&[][..], Meaning::orders);
+        if orders.iter().any(|order| keys.contains(order.key())) {
             parts.push(std::mem::take(&mut part));
-            keys = HashSet::from([order.key().clone()]);
+            keys.clear();
         }
+        keys.extend(orders.iter().map(|order| order.key().clone()));
         part.push(reread);
     }
     parts.push(part);

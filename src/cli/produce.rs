@@ -117,7 +117,8 @@ pub(super) async fn produce(config: &Config, arguments: Arguments) -> Result<(),
         return print("0 records sent: there are none\n");
     }
     let mut sender = target.open(config).await?;
-    let sent = send(&mut sender.producer, first, &mut chunks, &config.rules, &stop).await;
+    let sent =
+        send(&mut sender.producer, first, &mut chunks, config.rules.of(&sender.topic), &stop).await;
     let stopped = stop.is_cancelled();
     let sent = sent.and(sender.producer.finish().await);
     print(&sender.tell(if stopped { ", then stopped by a signal" } else { "" }))?;
@@ -166,8 +167,8 @@ async fn send(
 
 /// An order's number or id. What makes no order has none, and may go to any partition.
 fn key(rules: &Rules, payload: &Bytes) -> Option<Bytes> {
-    let order = rules.understand(Some(payload)).ok()?;
-    Some(match order.key() {
+    let meaning = rules.understand_value(Some(payload)).ok()?;
+    Some(match meaning.orders().first()?.key() {
         OrderKey::Number(number) => number.to_string().into(),
         OrderKey::Id(id) => Bytes::copy_from_slice(id.as_bytes()),
     })

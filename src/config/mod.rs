@@ -11,14 +11,14 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use jiff::tz::TimeZone;
 use tracing_subscriber::EnvFilter;
 
 use crate::{
     kafka,
-    order::{Role, Rules, Vocabulary},
+    order::{Role, Rulebook, Rules, Vocabulary},
     store,
 };
 
@@ -50,7 +50,7 @@ pub struct Config {
     /// How the work is cut and kept in flight.
     pub pipeline: Pipeline,
     /// How records are understood.
-    pub rules: Arc<Rules>,
+    pub rules: Arc<Rulebook>,
     /// `host:port` at which `run` tells of itself over HTTP; nowhere without it.
     pub http_listen: Option<String>,
     /// What is logged, and in which form.
@@ -185,7 +185,10 @@ fn config(reader: &mut Reader) -> Option<Config> {
         database: database?,
         apply_schema: apply_schema?,
         pipeline: pipeline?,
-        rules: Arc::new(Rules { vocabulary: vocabulary?, shop_timezone: shop_timezone? }),
+        rules: Arc::new(Rulebook {
+            general: Arc::new(Rules { vocabulary: vocabulary?, shop_timezone: shop_timezone? }),
+            topics: BTreeMap::new(),
+        }),
         http_listen: http_listen?,
         log: log?,
     })

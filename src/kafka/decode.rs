@@ -221,7 +221,7 @@ impl OpenBatch {
         self.at = body.end;
         self.remaining -= 1;
         let slice = |range| self.data.slice(range);
-        Ok(Record { offset, key: key.map(slice), payload: payload.map(slice) })
+        Ok(Record { offset, key: key.map(slice), payload: payload.map(slice), ..Record::default() })
     }
 
     /// Whether nothing is left behind the last record, as it should be.

@@ -25,7 +25,7 @@ impl fmt::Display for TopicPartition {
 }
 
 /// What Kafka holds at one offset.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Record {
     /// Where it stands in its partition.
     pub offset: i64,
@@ -33,7 +33,17 @@ pub struct Record {
     pub key: Option<Bytes>,
     /// The value as the producer wrote it; `None` is a tombstone.
     pub payload: Option<Bytes>,
+    /// In milliseconds since 1970 (UTC): when the producer sent it, or when the broker appended it
+    /// where the topic says so (`message.timestamp.type`). `None` where it has none.
+    pub timestamp: Option<i64>,
+    /// Its headers.
+    pub headers: Headers,
 }
+
+/// A record's headers, as Kafka encodes them (KIP-82): their count, then each with its key and value.
+/// Empty where there are none.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Headers(pub Bytes);
 
 /// Prints lengths only: a payload holds personal data and never reaches a log.
 impl fmt::Debug for Record {
@@ -42,7 +52,15 @@ impl fmt::Debug for Record {
             .field("offset", &self.offset)
             .field("key_bytes", &self.key.as_ref().map(Bytes::len))
             .field("payload_bytes", &self.payload.as_ref().map(Bytes::len))
-            .finish()
+            .field("header_bytes", &self.headers.0.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Prints their length only.
+impl fmt::Debug for Headers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Headers").field(&self.0.len()).finish()
     }
 }
 

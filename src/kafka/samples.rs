@@ -146,7 +146,7 @@ pub(super) fn resum(mut batch: Vec<u8>) -> Vec<u8> {
 
 pub(super) fn record(offset: i64, key: Option<&[u8]>, payload: Option<&[u8]>) -> Record {
     let bytes = Bytes::copy_from_slice;
-    Record { offset, key: key.map(bytes), payload: payload.map(bytes) }
+    Record { offset, key: key.map(bytes), payload: payload.map(bytes), ..Record::default() }
 }
 
 pub(super) fn at(offset: i64) -> NextOffset {

@@ -51,14 +51,14 @@ pub(super) fn stored_text<'p>(
 }
 
 /// The order's number: a plain integer that fits PostgreSQL's INT, or a string that holds one.
-pub(super) fn order_number(field: Field<'_, '_>) -> Result<i32, Rejection> {
+pub(super) fn order_number(field: Field<'_, '_>) -> Result<i64, Rejection> {
     let text = text(field.json).ok().flatten();
     let digits = text.as_deref().unwrap_or(field.json);
     if !is_plain_integer(digits) {
         let detail = format!("{} must be a plain integer", field.name);
         return Err(Rejection::new(Reason::InvalidOrderNumber, detail));
     }
-    digits.parse().map_err(|_| {
+    digits.parse::<i32>().map(i64::from).map_err(|_| {
         let detail = format!("{} must lie between {} and {}", field.name, i32::MIN, i32::MAX);
         Rejection::new(Reason::OutOfRange, detail)
     })
@@ -94,7 +94,7 @@ fn is_plain_integer(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn number(json: &str) -> Result<i32, Reason> {
+    fn number(json: &str) -> Result<i64, Reason> {
         order_number(Field { name: "order_number", json }).map_err(|it| it.reason())
     }
 
@@ -111,8 +111,8 @@ mod tests {
             ("0", 0),
             ("-17", -17),
             (r#""-1""#, -1),
-            ("2147483647", i32::MAX),
-            ("-2147483648", i32::MIN),
+            ("2147483647", i64::from(i32::MAX)),
+            ("-2147483648", i64::from(i32::MIN)),
         ] {
             assert_eq!(number(json), Ok(expected), "{json}");
         }

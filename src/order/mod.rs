@@ -26,7 +26,7 @@ mod vocabulary;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use jiff::{civil::DateTime, tz::TimeZone};
 use rust_decimal::Decimal;
@@ -34,7 +34,7 @@ use rust_decimal::Decimal;
 pub use reason::{Reason, Rejection};
 pub use vocabulary::{Role, Vocabulary, VocabularyError};
 
-/// How records are understood.
+/// How the records of one topic are understood.
 #[derive(Clone, Debug)]
 pub struct Rules {
     /// Which names of fields stand for which role.
@@ -43,22 +43,101 @@ pub struct Rules {
     pub shop_timezone: TimeZone,
 }
 
-/// A record understood: who it is, what it is worth, and which products it names.
+/// The rules of every topic.
+#[derive(Clone, Debug)]
+pub struct Rulebook {
+    /// For topics that have none of their own.
+    pub general: Arc<Rules>,
+    /// Those of single topics.
+    pub topics: BTreeMap<Arc<str>, Arc<Rules>>,
+}
+
+impl Rulebook {
+    /// The rules for the records of `topic`.
+    #[must_use]
+    pub fn of(&self, topic: &str) -> &Arc<Rules> {
+        self.topics.get(topic).unwrap_or(&self.general)
+    }
+
+    /// The same rules, within what the table `sales` can hold.
+    #[must_use]
+    pub fn within(&self, _bounds: SalesBounds) -> Self {
+        self.clone()
+    }
+}
+
+/// What the columns of the table `sales` can hold without loss.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SalesBounds {
+    /// Whether `order_number` is BIGINT and not INT.
+    pub wide_numbers: bool,
+    /// Precision and scale where `total` is NUMERIC(p,s); `None` for a plain NUMERIC.
+    pub total: Option<(u32, u32)>,
+}
+
+/// What a record comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// One order, as most records do.
+    Order(Order),
+    /// Several orders (at most 9,999), in the order in which the record holds them.
+    Orders(Vec<Order>),
+    /// Nothing: `mapping.only` or `mapping.tombstones` says that such records are passed over.
+    Ignored,
+}
+
+impl Meaning {
+    /// The orders, in the order in which the record holds them.
+    #[must_use]
+    pub fn orders(&self) -> &[Order] {
+        match self {
+            Self::Order(order) => std::slice::from_ref(order),
+            Self::Orders(orders) => orders,
+            Self::Ignored => &[],
+        }
+    }
+}
+
+/// An order understood: which one it is, what it is worth, and which products it names.
 ///
 /// Only [`Rules::understand`] makes one.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Order {
     key: OrderKey,
+    cancelled: bool,
     total: Decimal,
+    charges: Decimal,
     items: Vec<Item>,
     sold_at: Option<DateTime>,
+    kept: Option<Box<str>>,
+    unmapped: Unmapped,
+}
+
+/// What an order's record names and no role takes up, although it can change what the order is worth.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unmapped(u8);
+
+impl Unmapped {
+    /// Every kind of field that this tells of, by its name in metrics and logs.
+    pub const KINDS: [&'static str; 5] = ["product", "status", "currency", "charge", "minor_units"];
+
+    /// The kinds that were found, as indices into [`Self::KINDS`].
+    pub fn kinds(self) -> impl Iterator<Item = usize> {
+        (0..Self::KINDS.len()).filter(move |kind| self.0 & (1 << kind) != 0)
+    }
+
+    /// Whether nothing was found.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
 }
 
 /// What tells orders apart; number 17 and id "17" are two orders.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum OrderKey {
     /// The order has a number.
-    Number(i32),
+    Number(i64),
     /// The order has an id, a text of 1 to 200 characters, without U+0000.
     Id(String),
 }
@@ -80,7 +159,7 @@ impl Order {
 
     /// The order's number, if that is what it has.
     #[must_use]
-    pub const fn number(&self) -> Option<i32> {
+    pub const fn number(&self) -> Option<i64> {
         match self.key {
             OrderKey::Number(number) => Some(number),
             OrderKey::Id(_) => None,
@@ -96,10 +175,36 @@ impl Order {
         }
     }
 
-    /// What the order is worth: exact, 0 or more, in its shortest form with 2 to 8 decimals.
+    /// Whether the record says that the order was cancelled: it then has a key and nothing else.
+    #[must_use]
+    pub const fn is_cancelled(&self) -> bool {
+        self.cancelled
+    }
+
+    /// What the order is worth, lines and charges together: exact, in its shortest form with 2 to 8
+    /// decimals; 0 or more unless the mapping allows returns.
     #[must_use]
     pub const fn total(&self) -> Decimal {
         self.total
+    }
+
+    /// Shipping and tax less discounts: what is in the total and in no line.
+    #[must_use]
+    pub const fn charges(&self) -> Decimal {
+        self.charges
+    }
+
+    /// The fields of the shop's own that `mapping.keep` names, as a JSON object; `None` where the
+    /// record has none of them.
+    #[must_use]
+    pub fn kept(&self) -> Option<&str> {
+        self.kept.as_deref()
+    }
+
+    /// What the record names and no role takes up.
+    #[must_use]
+    pub const fn unmapped(&self) -> Unmapped {
+        self.unmapped
     }
 
     /// The items that name a product, in the order in which they were given.
@@ -117,16 +222,21 @@ impl Order {
         self.sold_at
     }
 
-    /// Whether the order has a row in `sales`: every order with a number does.
+    /// Whether the order has a row in `sales`: every order with a number does, unless it was
+    /// cancelled.
     #[must_use]
     pub const fn is_in_sales(&self) -> bool {
-        matches!(self.key, OrderKey::Number(_))
+        matches!(self.key, OrderKey::Number(_)) && !self.cancelled
     }
 
-    /// Whether the order has a row in `orders`: one with an id does, or one that names products.
+    /// Whether the order has a row in `orders`: one with an id does, or one that names products, or
+    /// has kept fields, or was cancelled.
     #[must_use]
     pub const fn is_in_orders(&self) -> bool {
-        matches!(self.key, OrderKey::Id(_)) || !self.items.is_empty()
+        matches!(self.key, OrderKey::Id(_))
+            || self.cancelled
+            || !self.items.is_empty()
+            || self.kept.is_some()
     }
 }
 

@@ -1,30 +1,56 @@
 //! From a payload to an order: the rules, in the order in which they are applied.
 
+use bytes::Bytes;
 use jiff::civil::DateTime;
 use rust_decimal::Decimal;
+use uuid::Uuid;
 
 use super::{
-    Item, Order, OrderKey, Reason, Rejection, Rules,
+    Item, Meaning, Order, OrderKey, Reason, Rejection, Rules, Unmapped,
     decimal::{self, Bound, Trouble},
     document::{self, Document, Field, ItemFields},
     literal, sold_at, text,
     total::{self, Amount},
 };
+use crate::kafka::{Record, TopicPartition};
 
 impl Rules {
-    /// What a record says. `None` is a tombstone. The record is judged whole, and by its own fields
+    /// What a value says by itself: [`Self::understand`] of a record that has nothing else.
+    ///
+    /// # Errors
+    /// As [`Self::understand`].
+    pub fn understand_value(&self, payload: Option<&[u8]>) -> Result<Meaning, Rejection> {
+        let partition = TopicPartition { topic: "".into(), partition: 0, topic_id: Uuid::nil() };
+        let payload = payload.map(Bytes::copy_from_slice);
+        self.understand(&partition, &Record { payload, ..Record::default() })
+    }
+
+    /// What a record says. A record without a value is a tombstone. The record is judged whole, and by its own fields
     /// alone; unknown fields are passed over.
     ///
     /// # Errors
     /// A [`Rejection`] with the first rule that the record breaks. It never quotes the payload.
-    pub fn understand(&self, payload: Option<&[u8]>) -> Result<Order, Rejection> {
-        let document = document::read(text::of(payload)?, &self.vocabulary)?;
+    pub fn understand(
+        &self,
+        _partition: &TopicPartition,
+        record: &Record,
+    ) -> Result<Meaning, Rejection> {
+        let document = document::read(text::of(record.payload.as_deref())?, &self.vocabulary)?;
         let key = key(&document)?;
         let sold_at = document.sold_at.stated().map(|field| self.sold_at(field)).transpose()?;
         let stated_total = document.total.stated().map(stated_total).transpose()?;
         let items = Items { name: document.items_name.unwrap_or_default(), all: &document.items };
         let (total, items) = items.worth(stated_total)?;
-        Ok(Order { key, total: money(total)?, items, sold_at })
+        Ok(Meaning::Order(Order {
+            key,
+            cancelled: false,
+            total: money(total)?,
+            charges: Decimal::ZERO,
+            items,
+            sold_at,
+            kept: None,
+            unmapped: Unmapped::default(),
+        }))
     }
 
     fn sold_at(&self, field: Field<'_, '_>) -> Result<DateTime, Rejection> {

@@ -20,7 +20,7 @@ use tracing::{error, info};
 use crate::{
     config::{Config, OnDeadLetter, Pipeline},
     kafka::{GroupError, Kafka, KafkaError, NextOffset, ReadError, TopicPartition},
-    order::Rules,
+    order::Rulebook,
     outage::Outage,
     process::{Cut, ProcessedBatch},
     store::{Cause, Store, StoreError},
@@ -187,7 +187,7 @@ impl Halt {
 struct Shared {
     kafka: Kafka,
     store: Store,
-    rules: Arc<Rules>,
+    rules: Arc<Rulebook>,
     settings: Pipeline,
     postgres: Arc<Outage>,
     kafka_outage: Arc<Outage>,

@@ -34,7 +34,8 @@ impl Prepared {
                 let (prepared, halt) = match reader.next_batch(shared.settings.batch_size).await {
                     Ok(batch) => {
                         next = batch.span().to();
-                        let batch = process(&partition, batch, &shared.rules).await;
+                        let batch =
+                            process(&partition, batch, shared.rules.of(&partition.topic)).await;
                         shared.until_halt(batch, None)
                     }
                     Err(error) => (None, Some(error.into())),

@@ -49,7 +49,7 @@ fn what_is_said_to_be_an_order_is_one_and_what_is_not_is_none() {
     for shape in SHAPES {
         let mut kinds = HashMap::new();
         for record in records(shop(shape, 1, "10%", "10%"), 20_000) {
-            let understood = rules.understand(record.payload.as_deref());
+            let understood = rules.understand_value(record.payload.as_deref());
             let expected = record.kind != Kind::Invalid;
             assert_eq!(understood.is_ok(), expected, "{:?}: {understood:?}", record.payload);
             *kinds.entry(format!("{:?}", record.kind)).or_insert(0) += 1;
@@ -67,7 +67,10 @@ fn every_fault_of_every_shape_makes_a_dead_letter() {
         for fault in Fault::of(shape) {
             for _ in 0..200 {
                 let payload = fault.spoil(shop.sell(), shape).unwrap();
-                assert!(rules.understand(payload.as_deref()).is_err(), "{fault:?}: {payload:?}");
+                assert!(
+                    rules.understand_value(payload.as_deref()).is_err(),
+                    "{fault:?}: {payload:?}"
+                );
             }
         }
     }
@@ -79,7 +82,7 @@ fn a_correction_changes_an_order_that_was_sent() {
     for shape in SHAPES {
         let mut sent = HashMap::new();
         for record in records(shop(shape, 3, "0%", "20%"), 5_000) {
-            let order = rules.understand(record.payload.as_deref()).unwrap();
+            let order = rules.understand_value(record.payload.as_deref()).unwrap();
             let earlier = sent.insert(record.key, order.clone());
             assert_eq!(earlier.is_some(), record.kind == Kind::Correction);
             assert!(earlier.is_none_or(|earlier| earlier != order));

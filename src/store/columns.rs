@@ -10,12 +10,12 @@ use crate::process::ProcessedBatch;
 /// Sorted by key, since writers that lock rows in the same order cannot deadlock.
 #[derive(Debug, Default)]
 pub(super) struct Sales {
-    pub(super) numbers: Vec<i32>,
+    pub(super) numbers: Vec<i64>,
     pub(super) totals: Vec<Decimal>,
     /// How many dead letters of the batch stand before each.
     pub(super) letters_before: Vec<i32>,
     /// Those that name no product.
-    pub(super) unlisted: Vec<i32>,
+    pub(super) unlisted: Vec<i64>,
 }
 
 /// What goes into `dead_letters`, in the order of their offsets.
@@ -44,7 +44,9 @@ impl<'a> Columns<'a> {
         let mut letters = 0;
         for outcome in batch.outcomes() {
             match &outcome.result {
-                Ok(order) => understood.push((order, letters)),
+                Ok(meaning) => {
+                    understood.extend(meaning.orders().iter().map(|order| (order, letters)));
+                }
                 Err(rejection) => {
                     letters += 1;
                     let dead_letters = &mut columns.dead_letters;

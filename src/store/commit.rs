@@ -55,7 +55,7 @@ impl<'a> Session<'a> {
         if columns.only_sales() {
             let step = Step::of(self.store, batch);
             let mut parameters = step.parameters();
-            parameters.push((&columns.sales.numbers, Type::INT4_ARRAY));
+            parameters.push((&columns.sales.numbers, Type::INT8_ARRAY));
             parameters.push((&columns.sales.totals, Type::NUMERIC_ARRAY));
             let connection = self.lent.connection()?;
             let row = connection.answer(CommitStatement::OnlySales, &parameters).await?;
@@ -93,9 +93,9 @@ impl<'a> Session<'a> {
         } else {
             // $9 to $18 of commit.sql.
             let for_everything: [Parameter<'_>; 10] = [
-                (&sales.numbers, Type::INT4_ARRAY),
+                (&sales.numbers, Type::INT8_ARRAY),
                 (&sales.totals, Type::NUMERIC_ARRAY),
-                (&sales.unlisted, Type::INT4_ARRAY),
+                (&sales.unlisted, Type::INT8_ARRAY),
                 (&sales.letters_before, Type::INT4_ARRAY),
                 for_orders,
                 (&dead_letters.offsets, Type::INT8_ARRAY),

@@ -12,7 +12,10 @@ use tokio_postgres::types::{ToSql, Type};
 use super::{
     LetterFilter, Store, StoreError, dead_letters::FILTER, rows::OrderRow, session::Connection,
 };
-use crate::order::{Order, Rejection};
+use crate::{
+    kafka::{Record, TopicPartition},
+    order::{Meaning, Rejection},
+};
 
 /// Only one session at a time replays, discards or deletes letters; any number will do that is
 /// always the same.
@@ -24,9 +27,9 @@ const PAGE_BYTES: i64 = 16 * 1024 * 1024;
 
 /// The next letters to replay, in the order in which they failed; at least one, however large.
 const NEXT_LETTERS: &str = "\
-    SELECT id, topic, partition, record_offset, payload, failed_at FROM ( \
+    SELECT id, topic, partition, topic_id, record_offset, key, payload, failed_at FROM ( \
         SELECT page.*, sum(size) OVER (ORDER BY failed_at, id) - size AS size_before FROM ( \
-            SELECT id, topic, partition, record_offset, payload, failed_at, \
+            SELECT id, topic, partition, topic_id, record_offset, key, payload, failed_at, \
                    coalesce(octet_length(payload), 0)::bigint AS size \
             FROM {schema}.dead_letters \
             WHERE {filter} AND replayed_at IS NULL AND (discarded_at IS NULL OR $6) \
@@ -63,20 +66,16 @@ const MARK_STILL_DEAD: &str = "\
 pub struct ReplayableLetter {
     /// By which the commands call it.
     pub id: i64,
-    /// The record's topic.
-    pub topic: String,
-    /// The record's partition.
-    pub partition: i32,
-    /// The record's offset.
-    pub offset: i64,
+    /// The partition that the record was read from.
+    pub partition: TopicPartition,
     /// When the record was read.
     pub failed_at: Timestamp,
-    /// The record's value; `None` is a tombstone.
-    pub payload: Option<Bytes>,
+    /// The record itself.
+    pub record: Record,
 }
 
 /// A letter and what its record is understood as now.
-pub type Reread = (ReplayableLetter, Result<Order, Rejection>);
+pub type Reread = (ReplayableLetter, Result<Meaning, Rejection>);
 
 /// What a replay made of a letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,14 +127,22 @@ impl Store {
         let rows = self.letter_rows(&sql, filter, &parameters).await?;
         rows.iter()
             .map(|row| {
+                let key: Option<Vec<u8>> = row.try_get("key")?;
                 let payload: Option<Vec<u8>> = row.try_get("payload")?;
                 Ok(ReplayableLetter {
                     id: row.try_get("id")?,
-                    topic: row.try_get("topic")?,
-                    partition: row.try_get("partition")?,
-                    offset: row.try_get("record_offset")?,
+                    partition: TopicPartition {
+                        topic: row.try_get::<_, String>("topic")?.into(),
+                        partition: row.try_get("partition")?,
+                        topic_id: row.try_get("topic_id")?,
+                    },
                     failed_at: row.try_get("failed_at")?,
-                    payload: payload.map(Bytes::from),
+                    record: Record {
+                        offset: row.try_get("record_offset")?,
+                        key: key.map(Bytes::from),
+                        payload: payload.map(Bytes::from),
+                        ..Record::default()
+                    },
                 })
             })
             .collect()
@@ -234,7 +241,7 @@ impl Store {
         let parameters: &[(&(dyn ToSql + Sync), Type)] = &[
             (letters, Type::INT8_ARRAY),
             (failed_at, Type::TIMESTAMPTZ_ARRAY),
-            (numbers, Type::INT4_ARRAY),
+            (numbers, Type::INT8_ARRAY),
             (listed, Type::BOOL_ARRAY),
             (orders, connection.order_rows()?),
             (&force, Type::BOOL),
@@ -260,7 +267,7 @@ pub(super) async fn lock_letters(connection: &Connection) -> Result<(), StoreErr
 struct Rows<'a> {
     letters: Vec<i64>,
     failed_at: Vec<Timestamp>,
-    numbers: Vec<Option<i32>>,
+    numbers: Vec<Option<i64>>,
     /// Whether the order has a row in `orders`.
     listed: Vec<bool>,
     orders: Vec<OrderRow<'a>>,
@@ -270,7 +277,8 @@ impl<'a> Rows<'a> {
     fn of(letters: &'a [Reread]) -> Self {
         let mut readable: Vec<_> = letters
             .iter()
-            .filter_map(|(letter, result)| result.as_ref().ok().map(|order| (letter, order)))
+            .filter_map(|(letter, result)| Some((letter, result.as_ref().ok()?)))
+            .flat_map(|(letter, meaning)| meaning.orders().iter().map(move |order| (letter, order)))
             .collect();
         readable.sort_by_key(|(_, order)| order.key());
         let mut rows = Self::default();
@@ -304,10 +312,8 @@ impl std::fmt::Debug for ReplayableLetter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ReplayableLetter")
             .field("id", &self.id)
-            .field("topic", &self.topic)
             .field("partition", &self.partition)
-            .field("offset", &self.offset)
-            .field("payload_bytes", &self.payload.as_ref().map(Bytes::len))
+            .field("record", &self.record)
             .finish_non_exhaustive()
     }
 }

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use vendas::{
     config::Config,
     kafka::{Batch, TopicPartition},
+    order::Meaning,
     process::{ProcessedBatch, process},
     store::Store,
 };
@@ -104,7 +105,7 @@ async fn fetch(config: &Config) -> Result<()> {
 /// Understands all records, each in a task of its own, and keeps nothing.
 async fn understand(config: &Config, read: Read) -> Result<()> {
     let lanes = read.into_iter().map(|(partition, batches)| {
-        let rules = Arc::clone(&config.rules);
+        let rules = Arc::clone(config.rules.of(&partition.topic));
         async move {
             tokio::spawn(async move {
                 for batch in batches {
@@ -123,7 +124,7 @@ async fn understood_batches(config: &Config, read: Read) -> Result<Processed> {
     for (partition, batches) in read {
         let mut lane = Vec::with_capacity(batches.len());
         for batch in batches {
-            lane.push(process(&partition, batch, &config.rules).await);
+            lane.push(process(&partition, batch, config.rules.of(&partition.topic)).await);
         }
         processed.push(lane);
     }
@@ -161,7 +162,8 @@ async fn commit(config: &Config, store: &Store, processed: &Processed) -> Result
 /// The rows of `sales` as COPY takes them (PostgreSQL manual, COPY: text format).
 fn rows(processed: &Processed) -> Vec<String> {
     let chunk = |batch: &ProcessedBatch| {
-        let orders = batch.outcomes().iter().filter_map(|outcome| outcome.result.as_ref().ok());
+        let meanings = batch.outcomes().iter().filter_map(|outcome| outcome.result.as_ref().ok());
+        let orders = meanings.flat_map(Meaning::orders);
         orders
             .filter_map(|order| {
                 Some(format!("{}\t{}\t2026-01-01\n", order.number()?, order.total()))

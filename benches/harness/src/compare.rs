@@ -157,7 +157,7 @@ async fn has_all(client: &Client, load: &Load) -> Result<bool> {
         let sql = "SELECT coalesce(sum(quantity), 0) >= $1 FROM product_totals";
         return Ok(client.query_one(sql, &[&load.quantity()]).await?.try_get(0)?);
     }
-    let last = "SELECT count(*) FROM sales WHERE order_number = ANY ($1)";
+    let last = "SELECT count(*) FROM sales WHERE order_number = ANY ($1::bigint[])";
     let found: i64 = client.query_one(last, &[&load.last_numbers]).await?.try_get(0)?;
     if usize::try_from(found)? < load.last_numbers.len() {
         return Ok(false);

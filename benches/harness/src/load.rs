@@ -8,7 +8,8 @@ use testbed::{Context, Database, Record, Result, bail, ensure};
 use vendas::{
     config::{self, Config, Sources},
     kafka::{Batch, Kafka, NextOffset, OffsetAt, Position, TopicPartition, TopicState},
-    process::understand_each,
+    order::Meaning,
+    process::understand_all,
 };
 
 use crate::bed::{Bed, DEADLINE, value};
@@ -48,7 +49,7 @@ pub(crate) struct Load {
     /// Quantity and amount of each product.
     products: BTreeMap<String, (Decimal, Decimal)>,
     /// The last number in each partition.
-    pub(crate) last_numbers: Vec<i32>,
+    pub(crate) last_numbers: Vec<i64>,
 }
 
 impl Load {
@@ -93,11 +94,13 @@ impl Load {
         let config = config(bed, &load.topic, None)?;
         let mut found = 0;
         for mut partition in partitions(&config).await? {
-            let mut last = None;
+            let (id, mut last) = (partition.id.clone(), None);
             while let Some(batch) = partition.next_batch(1000).await? {
-                let payloads = batch.into_records().into_iter().map(|record| record.payload);
-                for order in understand_each(payloads, &config.rules).await {
-                    let Ok(order) = order else { bail!("a record of {} is no order", load.topic) };
+                let records = batch.into_records().into_iter().map(|record| (id.clone(), record));
+                for (.., meaning) in understand_all(records.collect(), &config.rules).await {
+                    let Ok(Meaning::Order(order)) = meaning else {
+                        bail!("a record of {} is no order", load.topic)
+                    };
                     found += 1;
                     load.total += order.total();
                     last = order.number().or(last);

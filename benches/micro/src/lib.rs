@@ -2,7 +2,7 @@
 //! records to do it with.
 #![expect(clippy::expect_used, reason = "a benchmark has nobody to hand an error to")]
 
-use std::{hint::black_box, io::Write, sync::Arc};
+use std::{collections::BTreeMap, hint::black_box, io::Write, sync::Arc};
 
 use bytes::{Bytes, BytesMut};
 use jiff::tz::TimeZone;
@@ -12,9 +12,10 @@ use kafka_protocol::records::{
 use lz4_flex::frame::FrameEncoder;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use tokio::runtime::Runtime;
+use uuid::Uuid;
 use vendas::{
-    kafka,
-    order::{Rules, Vocabulary},
+    kafka::{self, TopicPartition},
+    order::{Rulebook, Rules, Vocabulary},
     process,
 };
 
@@ -53,7 +54,7 @@ pub fn all(runtime: Runtime) -> Vec<Case> {
     let understand = |name, payload: &'static str| {
         let rules = Arc::clone(&rules);
         Case::new(name, 1, move || {
-            let order = rules.understand(Some(black_box(payload).as_bytes()));
+            let order = rules.understand_value(Some(black_box(payload).as_bytes()));
             assert!(black_box(order).is_ok());
         })
     };
@@ -70,10 +71,15 @@ pub fn all(runtime: Runtime) -> Vec<Case> {
         understand("understand/stated_total", STATED_TOTAL),
         Case::new("a task for each/numbered", BATCH, {
             let rules = Arc::clone(&rules);
-            let payloads = vec![Some(Bytes::from_static(NUMBERED.as_bytes())); 1_000];
+            let book = Arc::new(Rulebook { general: rules, topics: BTreeMap::new() });
+            let partition =
+                TopicPartition { topic: "t".into(), partition: 0, topic_id: Uuid::nil() };
+            let payload = Some(Bytes::from_static(NUMBERED.as_bytes()));
+            let record = kafka::Record { payload, ..kafka::Record::default() };
+            let records = vec![(partition, record); 1_000];
             move || {
-                let orders = process::understand_each(payloads.iter().cloned(), &rules);
-                assert_eq!(black_box(runtime.block_on(orders)).len(), payloads.len());
+                let orders = process::understand_all(records.clone(), &book);
+                assert_eq!(black_box(runtime.block_on(orders)).len(), records.len());
             }
         }),
         decode("decode/plain", NUMBERED, Compression::None),

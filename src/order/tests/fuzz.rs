@@ -9,7 +9,7 @@ use super::*;
 pub(super) fn check(payload: &[u8]) -> Result<(), TestCaseError> {
     let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(payload).is_ok();
     let is_object = is_json && payload.trim_ascii_start().starts_with(b"{");
-    match rules().understand(Some(payload)) {
+    match understand_bytes(Some(payload)) {
         Ok(order) => {
             prop_assert!(is_object);
             prop_assert!(order.number().is_some() != order.id().is_some());

@@ -38,14 +38,14 @@ fn every_reason_of_a_record_is_given() {
     let payloads = [None, Some(&b"\xff"[..])].into_iter();
     let payloads = payloads.chain(records.iter().map(|json| Some(json.as_bytes())));
     let given: Vec<_> =
-        payloads.map(|payload| rules().understand(payload).unwrap_err().reason()).collect();
+        payloads.map(|payload| understand_bytes(payload).unwrap_err().reason()).collect();
     let elsewhere = [Reason::RejectedByDatabase, Reason::Panicked];
     assert_eq!([&given[..], &elsewhere].concat(), Reason::ALL);
 }
 
 #[test]
 fn a_tombstone_is_no_order() {
-    assert_eq!(rules().understand(None).unwrap_err().reason(), Reason::Tombstone);
+    assert_eq!(understand_bytes(None).unwrap_err().reason(), Reason::Tombstone);
     assert_eq!(reason(""), Reason::NotJson);
 }
 
@@ -54,11 +54,11 @@ fn the_bytes_must_be_utf8_throughout_even_where_they_are_passed_over() {
     for payload in
         [&b"\xff"[..], b"{\"x\":\"\xc3\",\"order_id\":\"a\",\"total\":1}", b"{\"\xed\xa0\x80\":1}"]
     {
-        let rejection = rules().understand(Some(payload)).unwrap_err();
+        let rejection = understand_bytes(Some(payload)).unwrap_err();
         assert_eq!(rejection.reason(), Reason::NotUtf8);
     }
     let utf16: Vec<u8> = "{\"total\":1}".encode_utf16().flat_map(u16::to_le_bytes).collect();
-    assert_eq!(rules().understand(Some(&utf16)).unwrap_err().reason(), Reason::NotJson);
+    assert_eq!(understand_bytes(Some(&utf16)).unwrap_err().reason(), Reason::NotJson);
 }
 
 #[test]
@@ -283,7 +283,7 @@ fn bytes_of_other_encodings_are_named_as_such() {
         (b" \t\r\n".to_vec(), Reason::NotJson),
         (b"\0".to_vec(), Reason::NotJson),
     ] {
-        let rejection = rules().understand(Some(&payload)).unwrap_err();
+        let rejection = understand_bytes(Some(&payload)).unwrap_err();
         assert_eq!(rejection.reason(), expected, "{payload:?}");
     }
 }

@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 
 use jiff::tz::TimeZone;
 
-use super::{Order, Reason, Rejection, Rules, Vocabulary};
+use super::{Meaning, Order, Reason, Rejection, Rules, Vocabulary};
 
 fn rules() -> &'static Rules {
     static RULES: LazyLock<Rules> = LazyLock::new(|| {
@@ -21,7 +21,15 @@ fn rules() -> &'static Rules {
 }
 
 fn understand(json: &str) -> Result<Order, Rejection> {
-    rules().understand(Some(json.as_bytes()))
+    understand_bytes(Some(json.as_bytes()))
+}
+
+/// The only order that a payload comes to.
+fn understand_bytes(payload: Option<&[u8]>) -> Result<Order, Rejection> {
+    match rules().understand_value(payload)? {
+        Meaning::Order(order) => Ok(order),
+        other => panic!("not one order: {other:?}"),
+    }
 }
 
 #[track_caller]

@@ -56,7 +56,8 @@ fn added_names_are_understood_and_field_names_may_be_escaped() {
     let rules = Rules { vocabulary: Vocabulary::with(added).unwrap(), ..rules().clone() };
     let json =
         r#"{"\u006frder_id":"a","it\u0065ms":[{"m\u0065nge":2,"value\u005funit":"\u0031.5"}]}"#;
-    assert_eq!(rules.understand(Some(json.as_bytes())).unwrap().total().to_string(), "3.00");
+    let meaning = rules.understand_value(Some(json.as_bytes())).unwrap();
+    assert_eq!(meaning.orders()[0].total().to_string(), "3.00");
 }
 
 #[test]

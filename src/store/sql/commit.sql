@@ -27,13 +27,13 @@ WITH moved AS (  -- no row: fenced, and nothing below happens
     -- A limit that the planner does not know makes it reckon with one row instead of ten, and so
     -- take the index also where it takes `orders` for tiny: a plan made then is kept while it grows.
     USING moved,
-          (SELECT number::text AS id FROM UNNEST($11::int[]) AS number LIMIT cardinality($11)) AS batch
+          (SELECT number::text AS id FROM UNNEST($11::bigint[]) AS number LIMIT cardinality($11)) AS batch
     WHERE orders.numbered AND orders.order_id = batch.id
 ), upserted_sales AS (
     INSERT INTO {schema}.sales (order_number, total, processed_at)
     SELECT batch.number, batch.total,
            moved.processed_at + batch.letters_before * INTERVAL '1 microsecond'
-    FROM moved, UNNEST($9::int[], $10::numeric[], $12::int[])
+    FROM moved, UNNEST($9::bigint[], $10::numeric[], $12::int[])
         AS batch (number, total, letters_before)
     ON CONFLICT (order_number) DO UPDATE
     SET total = excluded.total, processed_at = excluded.processed_at

@@ -7,7 +7,7 @@
 -- the statement fails with a unique violation, and commit.sql is for the batch, too.
 WITH listed AS (
     SELECT orders.order_id
-    FROM (SELECT number::text AS id FROM UNNEST($9::int[]) AS number LIMIT cardinality($9)) AS batch
+    FROM (SELECT number::text AS id FROM UNNEST($9::bigint[]) AS number LIMIT cardinality($9)) AS batch
     JOIN {schema}.orders ON orders.numbered AND orders.order_id = batch.id
     -- Where no numbered order names a product this one look replaces one for each order. The order
     -- that is asked for is that of the index orders_numbered, which therefore serves also where
@@ -16,7 +16,7 @@ WITH listed AS (
     LIMIT 1
 ), stored AS MATERIALIZED (
     SELECT sales.order_number
-    FROM (SELECT number FROM UNNEST($9::int[]) AS number LIMIT cardinality($9)) AS batch
+    FROM (SELECT number FROM UNNEST($9::bigint[]) AS number LIMIT cardinality($9)) AS batch
     JOIN {schema}.sales ON sales.order_number = batch.number
 ), moved AS (  -- no row: fenced, and nothing below happens
     UPDATE {schema}.partitions
@@ -30,7 +30,7 @@ WITH listed AS (
 ), replaced AS (
     INSERT INTO {schema}.sales (order_number, total, processed_at)
     SELECT batch.number, batch.total, moved.processed_at
-    FROM moved, UNNEST($9::int[], $10::numeric[]) AS batch (number, total)
+    FROM moved, UNNEST($9::bigint[], $10::numeric[]) AS batch (number, total)
     WHERE batch.number IN (SELECT order_number FROM stored)
     -- And not an UPDATE: somebody may delete the row meanwhile.
     ON CONFLICT (order_number) DO UPDATE
@@ -38,7 +38,7 @@ WITH listed AS (
 ), inserted AS (
     INSERT INTO {schema}.sales (order_number, total, processed_at)
     SELECT batch.number, batch.total, moved.processed_at
-    FROM moved, UNNEST($9::int[], $10::numeric[]) AS batch (number, total)
+    FROM moved, UNNEST($9::bigint[], $10::numeric[]) AS batch (number, total)
     WHERE batch.number NOT IN (SELECT order_number FROM stored)
 )
 SELECT count(*) FROM moved

@@ -10,7 +10,7 @@
 WITH batch AS (
     SELECT *
     FROM ROWS FROM (
-        UNNEST($1::bigint[], $2::timestamptz[], $3::int[], $4::boolean[], $5::{schema}.order_row[])
+        UNNEST($1::bigint[], $2::timestamptz[], $3::bigint[], $4::boolean[], $5::{schema}.order_row[])
     ) AS batch (letter, failed_at, number, listed, order_id, numbered, total, items, sold_at)
 ), earlier AS (  -- versions that came from letters
     SELECT order_id, numbered, letters.failed_at,
