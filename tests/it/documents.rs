@@ -4,6 +4,7 @@ mod commands;
 mod markdown;
 mod metrics;
 mod names;
+mod settings;
 
 use std::{
     collections::BTreeSet,

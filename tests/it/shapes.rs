@@ -62,9 +62,9 @@ impl Shape {
         let expected: Expected = serde_json::from_str(&file("expected.json")?)?;
         let mut keys = expected.keys.iter().flatten();
         let record = |line: &str| {
-            let record = Record {
-                key: None,
-                payload: (line != "null-value").then(|| line.as_bytes().to_vec()),
+            let record = match line {
+                "null-value" => Record { payload: None, ..Record::default() },
+                _ => Record::new(line),
             };
             match keys.next() {
                 Some(key) => record.with_key(key.as_str()),
