@@ -168,20 +168,17 @@ pub async fn process(
 }
 
 /// Understands records of any topics by `rules`, as [`process`] does those of a batch; the results
-/// stand in their order, beside the records.
+/// stand in their order.
 pub async fn understand_all(
-    records: Vec<(TopicPartition, Record)>,
+    records: &Arc<Vec<(TopicPartition, Record)>>,
     rules: &Arc<Rulebook>,
-) -> Vec<(TopicPartition, Record, Result<Meaning, Rejection>)> {
-    let shared = Arc::new((records, Arc::clone(rules)));
-    let results = understand_each(&shared, shared.0.len(), |(records, rules), index| {
+) -> Vec<Result<Meaning, Rejection>> {
+    let shared = Arc::new((Arc::clone(records), Arc::clone(rules)));
+    understand_each(&shared, records.len(), |(records, rules), index| {
         let (partition, record) = records.get(index).ok_or_else(lost)?;
         understand(rules.of(&partition.topic), partition, Some(record))
     })
-    .await;
-    let (records, _) = Arc::unwrap_or_clone(shared);
-    let with_result = |((partition, record), result)| (partition, record, result);
-    records.into_iter().zip(results).map(with_result).collect()
+    .await
 }
 
 /// Calls `understand` for each index below `count`, in a task of its own.

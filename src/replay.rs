@@ -46,8 +46,8 @@ pub async fn replay(
         }
         let records =
             page.iter().map(|letter| (letter.partition.clone(), letter.record.clone())).collect();
-        let results = understand_all(records, rules).await;
-        let mut parts = parts(page.into_iter().zip(results.into_iter().map(|(_, _, it)| it)));
+        let results = understand_all(&Arc::new(records), rules).await;
+        let mut parts = parts(page.into_iter().zip(results));
         while let Some(part) = parts.pop() {
             match store.replay(&part, force).await {
                 Ok(Some(replayed)) => {
