@@ -28,7 +28,7 @@ use crate::kafka::{Record, TopicPartition};
 const CASES: u64 = 20_000;
 
 /// Records that are judged by one mapping.
-const RECORDS: usize = 20;
+const RECORDS: usize = 50;
 
 /// What must hold for every order. `all_named`: each of its lines has a product.
 fn check_order(rules: &Rules, order: &Order, all_named: bool) -> Result<(), TestCaseError> {
