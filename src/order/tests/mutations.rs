@@ -323,7 +323,7 @@ fn mutated_orders_are_orders_that_add_up_or_have_a_reason() {
     let (mut slowest, begun) = (Duration::ZERO, Instant::now());
     for seed in seeds(CASES).unwrap() {
         let payload = draw(seed, &orders);
-        let judged = within(AT_MOST, || understand_bytes(Some(&payload)));
+        let judged = within(AT_MOST, || rules().understand_value(Some(&payload)));
         let Some((result, took)) = judged else {
             panic!("VENDAS_FUZZ_SEED={seed}: more than {AT_MOST:?}")
         };
