@@ -120,7 +120,7 @@ fn whatever_the_mapping_mutated_records_are_orders_that_add_up_or_ignored_or_hav
         let mut random = Random(seed);
         let drawn = draw::mapping(&mut random, &shapes);
         let has_text_steps = format!("{:?}", drawn.mapping.settings()).contains("Text");
-        let rules = Rules::new(drawn.mapping.clone(), shop.clone(), drawn.currency.clone());
+        let rules = Rules::new(drawn.mapping.clone(), shop.clone(), drawn.currency);
         for number in 0..RECORDS {
             let (record, is_whole) = draw::record(&mut random, &drawn, &shapes);
             let place = || {

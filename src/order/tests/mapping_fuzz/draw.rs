@@ -108,7 +108,7 @@ impl Seed {
             let rules = &config.rules.general;
             seeds.push(Self {
                 settings: rules.mapping.settings().clone(),
-                currency: rules.currency.clone(),
+                currency: rules.currency,
                 records: records.lines().filter(|line| *line != "null-value").map(tree).collect(),
             });
         }
@@ -143,11 +143,7 @@ pub(super) fn mapping(random: &mut Random, seeds: &[Seed]) -> Drawn {
 
 impl Seed {
     fn clone_settings(&self) -> Self {
-        Self {
-            settings: self.settings.clone(),
-            currency: self.currency.clone(),
-            records: Vec::new(),
-        }
+        Self { settings: self.settings.clone(), currency: self.currency, records: Vec::new() }
     }
 }
 
