@@ -261,20 +261,23 @@ pub async fn run(
     until: Until,
     stop: &CancellationToken,
 ) -> Result<Tally, RunError> {
-    let shared = Arc::new(Shared {
-        kafka,
-        store,
-        rules: Arc::clone(&config.rules),
-        settings: config.pipeline,
-        postgres: Arc::clone(&telemetry.postgres),
-        kafka_outage: Arc::clone(&telemetry.kafka),
-        telemetry,
-        letters: Arc::default(),
-    });
-    info!(instance = %shared.store.instance(), "offsets are moved in this name");
-    let prepare = || shared.store.prepare_schema(config.apply_schema);
-    let tally = match persist(stop, &shared.postgres, prepare).await? {
-        Ok(()) => {
+    info!(instance = %store.instance(), "offsets are moved in this name");
+    let prepare = || async {
+        store.prepare_schema(config.apply_schema).await?;
+        store.sales_bounds().await
+    };
+    let tally = match persist(stop, &telemetry.postgres, prepare).await? {
+        Ok(bounds) => {
+            let shared = Arc::new(Shared {
+                kafka,
+                store,
+                rules: Arc::new(config.rules.within(bounds)),
+                settings: config.pipeline,
+                postgres: Arc::clone(&telemetry.postgres),
+                kafka_outage: Arc::clone(&telemetry.kafka),
+                telemetry,
+                letters: Arc::default(),
+            });
             let letters = Arc::clone(&shared.letters);
             let telling =
                 AbortOnDropHandle::new(tokio::spawn(Arc::clone(&letters).end_intervals()));

@@ -29,6 +29,7 @@ mod quotas;
 mod report;
 mod rights;
 mod rubbish;
+mod schema;
 mod several;
 mod shop;
 mod simulate;
