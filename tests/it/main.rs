@@ -31,6 +31,7 @@ mod rights;
 mod rubbish;
 mod schema;
 mod several;
+mod shapes;
 mod shop;
 mod simulate;
 mod stage;
