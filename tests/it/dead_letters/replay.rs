@@ -6,7 +6,7 @@ use testbed::{Record, Result, Vendas, ensure, eventually};
 use tokio::try_join;
 
 use super::{
-    CORRECTED, dead_letters, id, numbered, printed, replay, verify,
+    CANCELLED, CORRECTED, dead_letters, id, numbered, printed, replay, verify,
     versions::{Model, Version, told},
 };
 use crate::{
@@ -213,6 +213,66 @@ async fn waiting(shop: &Shop, sessions: i64, last: &Vendas) -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_batch_that_cancels_the_order_waits_for_the_replay_and_sees_it() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    shop.send(0, &[&numbered(1, "amount", 5)]).await?;
+    shop.work().await?;
+    shop.database.execute(SLOW).await?;
+    let holder = shop.database.connect().await?;
+    holder.execute(HOLD, &[]).await?;
+    let replaying =
+        shop.vendas(&["dead-letters", "replay", "--all", "--set", CORRECTED]).start()?;
+    waiting(&shop, 1, &replaying).await?;
+    // The new row of `sales` is written and not committed, so that the batch cannot see it yet.
+    shop.send(0, &[r#"{"order_number": 1, "state": "gone"}"#]).await?;
+    let run = shop.vendas(&["run", "--until-end"]).args(CANCELLED).start()?;
+    waiting_for_partitions(&shop, &run).await?;
+    drop(holder);
+    replaying.wait_exit(DEADLINE).await?.expect_code(0)?;
+    run.wait_exit(DEADLINE).await?.expect_code(0)?;
+    ensure!(shop.database.count("sales").await? == 0, "a cancelled order is in sales");
+    let marks = shop.rows("SELECT order_id, numbered, cancelled FROM orders").await?;
+    ensure!(marks == ["1|t|t"], "{marks:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_replay_waits_for_the_batch_that_cancels_its_order_and_is_superseded() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    shop.send(0, &[&numbered(1, "amount", 5)]).await?;
+    shop.work().await?;
+    let slow = "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+                PERFORM pg_advisory_xact_lock(4711); RETURN NEW; END $$; \
+                CREATE TRIGGER wait BEFORE INSERT ON orders \
+                FOR EACH ROW EXECUTE FUNCTION wait()";
+    shop.database.execute(slow).await?;
+    let holder = shop.database.connect().await?;
+    holder.execute(HOLD, &[]).await?;
+    shop.send(0, &[r#"{"order_number": 1, "state": "gone"}"#]).await?;
+    let run = shop.vendas(&["run", "--until-end"]).args(CANCELLED).start()?;
+    waiting(&shop, 1, &run).await?;
+    let replaying =
+        shop.vendas(&["dead-letters", "replay", "--all", "--set", CORRECTED]).start()?;
+    waiting_for_partitions(&shop, &replaying).await?;
+    drop(holder);
+    run.wait_exit(DEADLINE).await?.expect_code(0)?;
+    let ended = replaying.wait_exit(DEADLINE).await?.expect_code(1)?;
+    ensure!(ended.stdout.contains("0 dead letters replayed, 1 superseded"), "{}", ended.state());
+    ensure!(shop.database.count("sales").await? == 0, "a cancelled order is in sales");
+    Ok(())
+}
+
+/// Until somebody waits for a lock on the table `partitions`.
+async fn waiting_for_partitions(shop: &Shop, last: &Vendas) -> Result<()> {
+    eventually("a session that waits for partitions", DEADLINE, async || {
+        let waiting = "pg_locks WHERE relation = 'partitions'::regclass AND NOT granted";
+        ensure!(shop.database.count(waiting).await? == 1, "{}", last.state());
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
 async fn replays_at_once_take_turns_and_each_letter_is_replayed_by_one() -> Result<()> {
     let shop = Shop::open(1).await?;
     let records = [numbered(1, "amount", 5), numbered(1, "amount", 6), numbered(2, "amount", 7)];
@@ -281,7 +341,7 @@ async fn two_replays_and_a_run_at_once_come_to_what_one_after_the_other_would() 
     let mut dice = Dice::new(43);
     let mut model = Model::default();
     let mut told_as_replayed = 0;
-    let run = shop.vendas(&["run", "--set", "pipeline.batch_size=20"]).start()?;
+    let run = shop.vendas(&["run", "--set", "pipeline.batch_size=20"]).args(CANCELLED).start()?;
     for _ in 0..ROUNDS {
         // Few orders, so that all three want the same rows.
         let versions: Vec<_> = (0..RECORDS).map(|_| Version::draw(&mut dice, 60)).collect();
