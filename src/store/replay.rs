@@ -15,22 +15,21 @@
 //! a batch that waits for it holds no row lock. Commands that change dead letters do so one after the
 //! other, a few dead letters at a time.
 
-use std::{borrow::Cow, time::Duration};
+mod effects;
+
+use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
 use tokio_postgres::types::{ToSql, Type};
 
-use super::{
-    LetterFilter, Store, StoreError,
-    dead_letters::FILTER,
-    rows::{OrderRow, key},
-    session::Connection,
-};
+use super::{LetterFilter, Store, StoreError, dead_letters::FILTER, session::Connection};
 use crate::{
     kafka::{Headers, Record, TopicPartition},
     order::{Meaning, Rejection},
 };
+
+use effects::{Marks, Rows};
 
 /// Only one session at a time replays, discards or deletes letters; any number will do that is
 /// always the same.
@@ -290,87 +289,6 @@ pub(super) async fn lock_letters(connection: &Connection) -> Result<(), StoreErr
         connection.begin()
     );
     connection.in_time(connection.client().batch_execute(&begin)).await
-}
-
-/// The letters that are orders now: a row for each, sorted by the order's key as batches are.
-#[derive(Default)]
-struct Rows<'a> {
-    letters: Vec<i64>,
-    failed_at: Vec<Timestamp>,
-    numbers: Vec<Option<i64>>,
-    /// Whether the order has a row in `orders`.
-    listed: Vec<bool>,
-    orders: Vec<OrderRow<'a>>,
-}
-
-impl<'a> Rows<'a> {
-    fn of(letters: &'a [Reread]) -> Self {
-        let mut readable: Vec<_> = letters
-            .iter()
-            .filter_map(|(letter, result)| Some((letter, result.as_ref().ok()?)))
-            .flat_map(|(letter, meaning)| meaning.orders().iter().map(move |order| (letter, order)))
-            .collect();
-        // Stable: of a record that holds an order twice, the last version of it counts.
-        readable.sort_by_key(|(_, order)| order.key());
-        let mut rows = Self::default();
-        let versions = readable.chunk_by(|(_, one), (_, next)| one.key() == next.key());
-        for &(letter, order) in versions.filter_map(<[_]>::last) {
-            rows.letters.push(letter.id);
-            rows.failed_at.push(letter.failed_at);
-            rows.numbers.push(order.number());
-            rows.listed.push(order.is_in_orders());
-            rows.orders.push(OrderRow::new(order, 0));
-        }
-        rows
-    }
-}
-
-/// What becomes of the letters, and how each is marked.
-#[derive(Default)]
-struct Marks<'a> {
-    outcomes: Vec<Replayed>,
-    replayed: Vec<i64>,
-    /// The order that each of these is now; none where it is several.
-    order_ids: Vec<Option<Cow<'a, str>>>,
-    numbered: Vec<Option<bool>>,
-    still_dead: Vec<i64>,
-    reasons: Vec<&'static str>,
-    details: Vec<&'a str>,
-    ignored: Vec<i64>,
-}
-
-impl<'a> Marks<'a> {
-    /// `written` are the letters of which an order was written.
-    fn of(letters: &'a [Reread], written: &[i64]) -> Self {
-        let mut marks = Self::default();
-        for (letter, result) in letters {
-            let outcome = match result.as_ref().map(Meaning::orders) {
-                Ok([]) => {
-                    marks.ignored.push(letter.id);
-                    Replayed::Ignored
-                }
-                Ok(orders) if written.contains(&letter.id) => {
-                    let (order_id, numbered) = match orders {
-                        [order] => Some(key(order)).unzip(),
-                        _ => (None, None),
-                    };
-                    marks.replayed.push(letter.id);
-                    marks.order_ids.push(order_id);
-                    marks.numbered.push(numbered);
-                    Replayed::Order
-                }
-                Ok(_) => Replayed::Superseded,
-                Err(rejection) => {
-                    marks.still_dead.push(letter.id);
-                    marks.reasons.push(rejection.reason().code());
-                    marks.details.push(rejection.detail());
-                    Replayed::StillDead
-                }
-            };
-            marks.outcomes.push(outcome);
-        }
-        marks
-    }
 }
 
 /// Prints where the record stood, and nothing of it.

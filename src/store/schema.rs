@@ -2,14 +2,11 @@
 
 use std::{cmp::Ordering, collections::HashMap, fmt};
 
-use tokio_postgres::{
-    Row,
-    types::{ToSql, Type},
-};
+use tokio_postgres::types::{ToSql, Type};
 
 use super::{
     Cause, Store, StoreError,
-    tables::{TABLES, Table, precision_and_scale, will_do},
+    tables::{Found, TABLES, Table, precision_and_scale, will_do},
 };
 use crate::order::SalesBounds;
 
@@ -51,21 +48,6 @@ impl fmt::Display for Finding {
 #[must_use]
 pub fn quote_identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-/// What the catalogue says of one table.
-#[derive(Default)]
-struct Found {
-    is_view: bool,
-    is_logged: bool,
-    columns: HashMap<String, FoundColumn>,
-    keys: Vec<Vec<String>>,
-    privileges: Vec<String>,
-}
-
-struct FoundColumn {
-    data_type: String,
-    demands_value: bool,
 }
 
 impl Store {
@@ -326,35 +308,5 @@ impl Store {
 
     fn qualified(&self, table: &str) -> String {
         format!("{}.{table}", quote_identifier(&self.schema))
-    }
-}
-
-impl Found {
-    fn is_readable(&self) -> bool {
-        self.privileges.iter().any(|privilege| privilege == "SELECT")
-            && self.columns.get("version").is_some_and(|column| column.data_type == "integer")
-    }
-
-    fn add(&mut self, row: &Row) -> Result<(), StoreError> {
-        let column: String = row.try_get("column_name")?;
-        let data_type: String = row.try_get("data_type")?;
-        // A type outside of search_path is printed with its schema.
-        let data_type = match data_type.rsplit_once('.') {
-            Some((_, unqualified)) => unqualified.to_owned(),
-            None => data_type,
-        };
-        let demands_value = row.try_get("demands_value")?;
-        self.columns.insert(column, FoundColumn { data_type, demands_value });
-        self.is_view = row.try_get("is_view")?;
-        self.is_logged = row.try_get("is_logged")?;
-        if self.privileges.is_empty() {
-            self.privileges = row.try_get("privileges")?;
-        }
-        if self.keys.is_empty() {
-            let keys: Vec<String> = row.try_get("unique_keys")?;
-            self.keys =
-                keys.iter().map(|key| key.split(',').map(str::to_owned).collect()).collect();
-        }
-        Ok(())
     }
 }

@@ -1,4 +1,11 @@
-//! The tables and views that vendas uses, and what they have to be like.
+//! The tables and views that vendas uses: what they have to be like, and what the catalogue says of
+//! them.
+
+use std::collections::HashMap;
+
+use tokio_postgres::Row;
+
+use super::StoreError;
 
 /// What this program needs of a table or a view.
 pub(super) struct Table {
@@ -130,6 +137,51 @@ pub(super) const TABLES: &[Table] = &[
         privileges: &["SELECT"],
     },
 ];
+
+/// What the catalogue says of one table.
+#[derive(Default)]
+pub(super) struct Found {
+    pub(super) is_view: bool,
+    pub(super) is_logged: bool,
+    pub(super) columns: HashMap<String, FoundColumn>,
+    pub(super) keys: Vec<Vec<String>>,
+    pub(super) privileges: Vec<String>,
+}
+
+pub(super) struct FoundColumn {
+    pub(super) data_type: String,
+    pub(super) demands_value: bool,
+}
+
+impl Found {
+    pub(super) fn is_readable(&self) -> bool {
+        self.privileges.iter().any(|privilege| privilege == "SELECT")
+            && self.columns.get("version").is_some_and(|column| column.data_type == "integer")
+    }
+
+    pub(super) fn add(&mut self, row: &Row) -> Result<(), StoreError> {
+        let column: String = row.try_get("column_name")?;
+        let data_type: String = row.try_get("data_type")?;
+        // A type outside of search_path is printed with its schema.
+        let data_type = match data_type.rsplit_once('.') {
+            Some((_, unqualified)) => unqualified.to_owned(),
+            None => data_type,
+        };
+        let demands_value = row.try_get("demands_value")?;
+        self.columns.insert(column, FoundColumn { data_type, demands_value });
+        self.is_view = row.try_get("is_view")?;
+        self.is_logged = row.try_get("is_logged")?;
+        if self.privileges.is_empty() {
+            self.privileges = row.try_get("privileges")?;
+        }
+        if self.keys.is_empty() {
+            let keys: Vec<String> = row.try_get("unique_keys")?;
+            self.keys =
+                keys.iter().map(|key| key.split(',').map(str::to_owned).collect()).collect();
+        }
+        Ok(())
+    }
+}
 
 /// Whether a column of type `have` will do where `wanted` is one of the types in [`Table::columns`].
 pub(super) fn will_do(wanted: &str, have: &str) -> bool {

@@ -1,5 +1,6 @@
 //! Dead letters as a person works with them.
 
+mod concurrent;
 mod halt;
 mod looks;
 mod replay;

@@ -4,8 +4,9 @@
 -- before them, so that it can be told later which of two versions of an order was the newer. The
 -- statement's time and not the transaction's, since there can be several in one.
 --
--- Writing CTEs that nothing reads run from the last to the first: letters, sales, orders. A replay
--- locks in the same order, so that the two cannot deadlock.
+-- Writing CTEs that nothing reads run from the last to the first: letters, sales, orders. Replays and
+-- batches are kept apart by a table lock (see store/replay.rs). A trigger on `orders` takes cancelled
+-- orders out of `sales`.
 WITH moved AS (  -- no row: fenced, and nothing below happens
     UPDATE {schema}.partitions
     SET next_offset = $5, leader_epoch = $6, moved_by = $7, moved_at = now()
