@@ -227,7 +227,6 @@ pub(crate) mod tests {
     use jiff::tz::TimeZone;
 
     use super::{Batch, NextOffset, ProcessedBatch, Record, Rules, Span, TopicPartition, process};
-    use crate::order::Vocabulary;
 
     /// A batch of these payloads, from offset 10 on with a gap behind it.
     pub(crate) async fn processed(payloads: &[&str]) -> ProcessedBatch {
@@ -241,7 +240,7 @@ pub(crate) mod tests {
             .collect();
         let end = NextOffset::new(20 + i64::try_from(records.len()).unwrap()).unwrap();
         let span = Span::new(NextOffset::new(5).unwrap(), end).unwrap();
-        let rules = Rules { vocabulary: Vocabulary::default(), shop_timezone: TimeZone::UTC };
+        let rules = Rules::built_in(TimeZone::UTC);
         let partition =
             TopicPartition { topic: "t".into(), partition: 0, topic_id: uuid::Uuid::nil() };
         process(&partition, Batch::new(span, None, records), &Arc::new(rules)).await

@@ -91,7 +91,7 @@ impl Arguments {
             seed: self.seed.unwrap_or_else(|| Uuid::new_v4().as_u64_pair().0),
             clock: match self.seed {
                 Some(_) => Clock::Drawn,
-                None => Clock::Now(config.rules.general.shop_timezone.clone()),
+                None => Clock::Now(config.rules.general.shop_timezone().clone()),
             },
             first_number: self.first_number,
             invalid: self.invalid,

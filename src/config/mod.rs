@@ -4,6 +4,7 @@
 //! that by flags. [`load`] reports every problem at once, each with where it came from; what it
 //! returns needs no further checking.
 
+mod mapping;
 mod partitions;
 mod reader;
 mod security;
@@ -11,16 +12,12 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use jiff::tz::TimeZone;
 use tracing_subscriber::EnvFilter;
 
-use crate::{
-    kafka,
-    order::{Role, Rulebook, Rules, Vocabulary},
-    store,
-};
+use crate::{kafka, order::Rulebook, store};
 
 pub use partitions::Partitions;
 pub use reader::Problem;
@@ -172,7 +169,7 @@ fn config(reader: &mut Reader) -> Option<Config> {
     let apply_schema = reader.flag("database.apply_schema", true);
     let pipeline = pipeline(reader);
     let shop_timezone = shop_timezone(reader);
-    let vocabulary = vocabulary(reader);
+    let rules = mapping::rulebook(reader, shop_timezone.as_ref());
     let http_listen = http_listen(reader);
     let log = log(reader);
     Some(Config {
@@ -185,10 +182,7 @@ fn config(reader: &mut Reader) -> Option<Config> {
         database: database?,
         apply_schema: apply_schema?,
         pipeline: pipeline?,
-        rules: Arc::new(Rulebook {
-            general: Arc::new(Rules { vocabulary: vocabulary?, shop_timezone: shop_timezone? }),
-            topics: BTreeMap::new(),
-        }),
+        rules: Arc::new(rules?),
         http_listen: http_listen?,
         log: log?,
     })
@@ -378,26 +372,6 @@ fn shop_timezone(reader: &mut Reader) -> Option<TimeZone> {
         );
     }
     zone
-}
-
-fn vocabulary(reader: &mut Reader) -> Option<Vocabulary> {
-    let mut names = Vec::new();
-    for role in Role::ALL {
-        let key = format!("vocabulary.{}", role.key());
-        let more = reader
-            .list(&key, &[], "a field's name", |name| (!name.is_empty()).then(|| name.to_owned()));
-        names.extend(more.into_iter().flatten().map(|name| (role, name)));
-    }
-    match Vocabulary::with(names) {
-        Ok(vocabulary) => Some(vocabulary),
-        Err(errors) => {
-            for error in errors {
-                let key = format!("vocabulary.{}", error.role().key());
-                reader.problem(&key, &error.to_string());
-            }
-            None
-        }
-    }
 }
 
 /// The inner `None` is nowhere.

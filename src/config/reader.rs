@@ -109,6 +109,46 @@ impl Reader {
         self.problems.push(Problem { origin, text: format!("{key} {text}") });
     }
 
+    /// Notes that `value`, which is that of `key`, `text`.
+    pub(super) fn problem_of(&mut self, key: &str, value: &Value, text: &str) {
+        let origin = self.origin(key, value.tag());
+        self.problems.push(Problem { origin, text: format!("{key} {text}") });
+    }
+
+    /// Notes that `value`, which is that of `key`, must be something else.
+    pub(super) fn wrong_value(&mut self, key: &str, value: &Value, expected: &str) {
+        self.problem_of(key, value, &format!("is {}, must be {expected}", shown(value)));
+    }
+
+    /// There is a key of this name.
+    pub(super) fn know(&mut self, key: &str) {
+        self.known.push(key.to_owned());
+    }
+
+    /// The table that these names lead to; empty where there is none.
+    pub(super) fn table(&self, path: &[&str]) -> Dict {
+        let mut names = path.iter();
+        let first = names.next().and_then(|name| self.figment.find_value(name).ok());
+        let found = names.try_fold(first, |value, name| match value? {
+            Value::Dict(_, mut dict) => Some(dict.remove(*name)),
+            _ => None,
+        });
+        match found.flatten() {
+            Some(Value::Dict(_, dict)) => dict,
+            _ => Dict::new(),
+        }
+    }
+
+    /// The names in the table that these names lead to.
+    pub(super) fn names(&self, path: &[&str]) -> Vec<String> {
+        self.table(path).into_keys().collect()
+    }
+
+    /// Whether the value came as text from a source that knows nothing but text.
+    pub(super) fn is_text_only(&self, value: &Value) -> bool {
+        self.came_from(value, ENVIRONMENT) || self.came_from(value, FLAGS)
+    }
+
     pub(super) fn text(&mut self, key: &str, default: &str) -> Option<String> {
         match self.take(key) {
             None => Some(default.to_owned()),
@@ -281,20 +321,7 @@ impl Reader {
     }
 
     fn wrong<T>(&mut self, key: &str, value: &Value, expected: &str) -> Option<T> {
-        let shown = match value {
-            Value::String(_, text) => format!("{text:?}"),
-            Value::Num(_, number) => number
-                .to_i128()
-                .map(|number| number.to_string())
-                .or_else(|| number.to_u128().map(|number| number.to_string()))
-                .unwrap_or_else(|| "a number with a fraction".to_owned()),
-            Value::Bool(_, flag) => flag.to_string(),
-            Value::Array(..) => "a list".to_owned(),
-            Value::Dict(..) => "a table".to_owned(),
-            Value::Char(_, character) => format!("\"{character}\""),
-            Value::Empty(..) => "nothing".to_owned(),
-        };
-        self.problem(key, &format!("is {shown}, must be {expected}"));
+        self.problem(key, &format!("is {}, must be {expected}", shown(value)));
         None
     }
 
@@ -328,6 +355,23 @@ impl Reader {
         let distance = |known: &String| strsim::damerau_levenshtein(known, key);
         let nearest = self.known.iter().min_by_key(|known| distance(known))?;
         (distance(nearest) <= key.len() / 2).then_some(nearest)
+    }
+}
+
+/// A value as messages show it.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(_, text) => format!("{text:?}"),
+        Value::Num(_, number) => number
+            .to_i128()
+            .map(|number| number.to_string())
+            .or_else(|| number.to_u128().map(|number| number.to_string()))
+            .unwrap_or_else(|| "a number with a fraction".to_owned()),
+        Value::Bool(_, flag) => flag.to_string(),
+        Value::Array(..) => "a list".to_owned(),
+        Value::Dict(..) => "a table".to_owned(),
+        Value::Char(_, character) => format!("\"{character}\""),
+        Value::Empty(..) => "nothing".to_owned(),
     }
 }
 

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use super::{
     NextOffset, Record,
     compression::decompress,
-    header::{Fault, HEADER_BYTES, Header},
+    header::{Fault, HEADER_BYTES, Header, Timestamps},
+    record::Headers,
     wire::Wire,
 };
 
@@ -181,6 +182,7 @@ struct OpenBatch {
     at: usize,
     remaining: u32,
     base_offset: i64,
+    timestamps: Timestamps,
     /// Behind the record before; offsets rise within a batch.
     floor: i64,
     next_offset: NextOffset,
@@ -193,22 +195,31 @@ impl OpenBatch {
             at: 0,
             remaining: header.records,
             base_offset: header.base_offset,
+            timestamps: header.timestamps,
             floor: header.base_offset,
             next_offset: header.next_offset,
         })
     }
 
-    /// The next record; its headers are stepped over.
+    /// The next record.
     fn record(&mut self) -> Result<Record, Fault> {
         let mut wire = Wire::new(&self.data, self.at);
         let length = wire.varint()?;
         let body = wire.skip(length)?;
         let mut wire = Wire::new(self.data.get(..body.end).unwrap_or_default(), body.start);
         let _attributes = wire.byte()?;
-        let _timestamp_delta = wire.varlong()?;
+        let timestamp_delta = wire.varlong()?;
         let offset_delta = wire.varint()?;
         let key = wire.nullable()?;
         let payload = wire.nullable()?;
+        let headers = match wire.rest() {
+            // Their count, 0: as most records have it.
+            [0] => Headers::default(),
+            encoded => {
+                Headers::check(encoded)?;
+                Headers(self.data.slice(body.end - encoded.len()..body.end))
+            }
+        };
 
         let offset = self.base_offset.saturating_add(i64::from(offset_delta));
         if offset < self.floor || offset >= self.next_offset.get() {
@@ -221,7 +232,13 @@ impl OpenBatch {
         self.at = body.end;
         self.remaining -= 1;
         let slice = |range| self.data.slice(range);
-        Ok(Record { offset, key: key.map(slice), payload: payload.map(slice), ..Record::default() })
+        Ok(Record {
+            offset,
+            key: key.map(slice),
+            payload: payload.map(slice),
+            timestamp: self.timestamps.of(timestamp_delta),
+            headers,
+        })
     }
 
     /// Whether nothing is left behind the last record, as it should be.

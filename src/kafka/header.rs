@@ -30,6 +30,27 @@ impl Fault {
     }
 }
 
+/// Where the timestamps of a batch's records come from (KIP-32), in milliseconds since 1970.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Timestamps {
+    /// From the producer: each record's own, as a difference from this one.
+    Sent { base: i64 },
+    /// From the broker that appended the batch: one for all of its records.
+    Appended { at: i64 },
+}
+
+impl Timestamps {
+    /// A record's timestamp, `delta` being what the record itself says; `None` where it has none,
+    /// which is encoded as -1.
+    pub(super) fn of(self, delta: i64) -> Option<i64> {
+        let timestamp = match self {
+            Self::Sent { base } => base.saturating_add(delta),
+            Self::Appended { at } => at,
+        };
+        (timestamp >= 0).then_some(timestamp)
+    }
+}
+
 /// What a record batch says of itself.
 #[derive(Clone, Debug)]
 pub(super) struct Header {
@@ -38,6 +59,7 @@ pub(super) struct Header {
     pub(super) base_offset: i64,
     /// Of the leader that wrote it; `None` where the batch does not say.
     pub(super) leader_epoch: Option<i32>,
+    pub(super) timestamps: Timestamps,
     /// Behind the batch; also of an empty one, which still accounts for its offsets.
     pub(super) next_offset: NextOffset,
     pub(super) crc: u32,
@@ -73,8 +95,8 @@ impl Header {
         let crc = bytes.try_get_u32()?;
         let attributes = bytes.try_get_u16()?;
         let last_offset_delta = bytes.try_get_i32()?;
-        let _base_timestamp = bytes.try_get_i64()?;
-        let _max_timestamp = bytes.try_get_i64()?;
+        let base_timestamp = bytes.try_get_i64()?;
+        let max_timestamp = bytes.try_get_i64()?;
         let producer_id = bytes.try_get_i64()?;
         let _producer_epoch = bytes.try_get_i16()?;
         let _base_sequence = bytes.try_get_i32()?;
@@ -100,6 +122,11 @@ impl Header {
             size_bytes,
             base_offset,
             leader_epoch: (leader_epoch >= 0).then_some(leader_epoch),
+            timestamps: if attributes & 0b1000 == 0 {
+                Timestamps::Sent { base: base_timestamp }
+            } else {
+                Timestamps::Appended { at: max_timestamp }
+            },
             next_offset,
             crc,
             compression: (attributes & 0b111).to_le_bytes()[0],

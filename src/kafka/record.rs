@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::Span;
+use super::{Span, header::Fault, wire::Wire};
 
 /// One partition of one topic; a topic that was deleted and created again has another `topic_id`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -44,6 +44,62 @@ pub struct Record {
 /// Empty where there are none.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Headers(pub Bytes);
+
+impl Headers {
+    /// Each header's key and value, in the order in which the producer wrote them. Ends early where
+    /// the bytes are damaged, which those from the decoder are not.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
+        let mut wire = Wire::new(&self.0, 0);
+        let mut left = if self.0.is_empty() { 0 } else { wire.varint().unwrap_or(0) };
+        std::iter::from_fn(move || {
+            if left <= 0 {
+                return None;
+            }
+            left -= 1;
+            let header = header(&mut wire);
+            if header.is_err() {
+                left = 0;
+            }
+            header.ok()
+        })
+    }
+
+    /// The value of the last header of this name (as `lastHeader` of Kafka's Java client); the inner
+    /// `None` is a null value.
+    #[must_use]
+    pub fn get(&self, name: &[u8]) -> Option<Option<&[u8]>> {
+        self.iter().filter(|(key, _)| *key == name).last().map(|(_, value)| value)
+    }
+
+    /// Whether `encoded` are headers and nothing else.
+    ///
+    /// # Errors
+    /// [`Fault::Corrupt`] if they are not.
+    pub(super) fn check(encoded: &[u8]) -> Result<(), Fault> {
+        let mut wire = Wire::new(encoded, 0);
+        let count = wire.varint()?;
+        if count < 0 {
+            return Err(Fault::corrupt(format!("a record with {count} headers")));
+        }
+        // Each takes at least two bytes, so that a count that is too large ends soon.
+        for _ in 0..count {
+            header(&mut wire)?;
+        }
+        match wire.rest() {
+            [] => Ok(()),
+            rest => {
+                let bytes = rest.len();
+                Err(Fault::corrupt(format!("a record with {bytes} bytes after its headers")))
+            }
+        }
+    }
+}
+
+/// The header that follows; its key may be empty and not null (KIP-82).
+fn header<'a>(wire: &mut Wire<'a>) -> Result<(&'a [u8], Option<&'a [u8]>), Fault> {
+    let key = wire.nullable_bytes()?.ok_or_else(|| Fault::corrupt("a header without a key"))?;
+    Ok((key, wire.nullable_bytes()?))
+}
 
 /// Prints lengths only: a payload holds personal data and never reaches a log.
 impl fmt::Debug for Record {
@@ -100,5 +156,51 @@ impl Batch {
     #[must_use]
     pub fn into_records(self) -> Vec<Record> {
         self.records
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use proptest::{collection::vec, prelude::*};
+
+    use super::Headers;
+
+    /// Two of the name `a`, the last one null, and one of an empty name.
+    const THREE: &[u8] = b"\x06\x02a\x02x\x00\x04yz\x02a\x01";
+
+    #[test]
+    fn the_last_header_of_a_name_counts_and_its_value_may_be_null() {
+        let headers = Headers(Bytes::from_static(THREE));
+        Headers::check(THREE).unwrap();
+        let all: Vec<_> = headers.iter().collect();
+        assert_eq!(all, [(&b"a"[..], Some(&b"x"[..])), (b"", Some(b"yz")), (b"a", None)]);
+        assert_eq!(headers.get(b"a"), Some(None));
+        assert_eq!(headers.get(b""), Some(Some(&b"yz"[..])));
+        assert_eq!(headers.get(b"b"), None);
+        assert_eq!(Headers::default().iter().count(), 0);
+    }
+
+    #[test]
+    fn headers_that_end_early_or_late_are_damaged() {
+        for end in 0..THREE.len() {
+            Headers::check(&THREE[..end]).unwrap_err();
+            assert!(Headers(Bytes::from_static(&THREE[..end])).iter().count() < 3, "{end}");
+        }
+        Headers::check(&[THREE, b"\0"].concat()).unwrap_err();
+        for damaged in [&b"\x01"[..], b"\x02\x01\x01", b"\x02\x03\x01", b"\xff\xff\xff\xff\x0f"] {
+            Headers::check(damaged).unwrap_err();
+            assert_eq!(Headers(Bytes::from_static(damaged)).iter().count(), 0);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_to_an_end(bytes in vec(any::<u8>(), 0..100)) {
+            let whole = Headers::check(&bytes).is_ok();
+            let headers = Headers(bytes.into());
+            let count = headers.iter().count();
+            prop_assert!(!whole || headers.0[0] == u8::try_from(count * 2).unwrap() || count > 63);
+        }
     }
 }

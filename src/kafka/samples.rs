@@ -13,6 +13,7 @@ use kafka_protocol::{
 use super::{
     NextOffset, Record,
     decode::{Aborted, Chunk},
+    record::Headers,
 };
 
 pub(super) const CODECS: [Compression; 5] = [
@@ -104,10 +105,15 @@ impl BatchOf {
             timestamp_type: TimestampType::Creation,
             offset: record.offset,
             sequence: i32::try_from(record.offset).unwrap(),
-            timestamp: 1_700_000_000_000 + record.offset * 7 % 100,
+            timestamp: record.timestamp.unwrap_or(-1),
             key: record.key.clone(),
             value: record.payload.clone(),
-            headers: [(StrBytes::from_static_str("null"), None)].into_iter().collect(),
+            headers: (record.headers.iter())
+                .map(|(key, value)| {
+                    let key = StrBytes::from_string(str::from_utf8(key).unwrap().to_owned());
+                    (key, value.map(Bytes::copy_from_slice))
+                })
+                .collect(),
         };
         // The batch begins where a record is that compaction may have taken since.
         let anchor = sent(&record(self.base, None, None));
@@ -144,9 +150,21 @@ pub(super) fn resum(mut batch: Vec<u8>) -> Vec<u8> {
     batch
 }
 
+/// One with headers, and with a timestamp that may be lower than that of the record before.
 pub(super) fn record(offset: i64, key: Option<&[u8]>, payload: Option<&[u8]>) -> Record {
     let bytes = Bytes::copy_from_slice;
-    Record { offset, key: key.map(bytes), payload: payload.map(bytes), ..Record::default() }
+    let headers = match offset % 3 {
+        0 => Bytes::new(),
+        1 => Bytes::from_static(b"\x02\x08null\x01"),
+        _ => Bytes::from_static(b"\x04\x00\x00\x06abc\x04yz"),
+    };
+    Record {
+        offset,
+        key: key.map(bytes),
+        payload: payload.map(bytes),
+        timestamp: Some(1_700_000_000_000 + offset * 7 % 100),
+        headers: Headers(headers),
+    }
 }
 
 pub(super) fn at(offset: i64) -> NextOffset {

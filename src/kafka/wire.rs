@@ -45,6 +45,16 @@ impl<'a> Wire<'a> {
         if length == -1 { Ok(None) } else { self.skip(length).map(Some) }
     }
 
+    /// The bytes that follow their length; `None` where that is -1.
+    pub(super) fn nullable_bytes(&mut self) -> Result<Option<&'a [u8]>, Fault> {
+        Ok(self.nullable()?.map(|range| self.bytes.get(range).unwrap_or_default()))
+    }
+
+    /// All that was not read yet.
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.bytes.get(self.at..).unwrap_or_default()
+    }
+
     /// Steps over `length` bytes and says where they stand.
     pub(super) fn skip(&mut self, length: i32) -> Result<Range<usize>, Fault> {
         let end = usize::try_from(length).ok().and_then(|length| self.at.checked_add(length));

@@ -1,27 +1,27 @@
-//! Understands a record: vocabulary, validation and total. Pure: no I/O, no clock.
+//! Understands a record: what is found where, what it says, and what it is worth. Pure: no I/O, no
+//! clock.
 //!
-//! In reading order: [`text`] makes bytes safe to read, [`document`] sorts fields by role with the
-//! help of the [`vocabulary`], [`literal`], [`decimal`] and [`sold_at`] read single values,
-//! [`total`] calculates, and [`understand`] puts these together into an [`Order`] or a
-//! [`Rejection`].
+//! In reading order: [`mapping`] says where each role is found; [`text`] makes bytes safe to read;
+//! [`decode`] walks a record and hands values to roles; [`value`] reads single values; [`rules`] judge
+//! them and make an [`Order`] or a [`Rejection`] of them.
 //!
-//! - **Invariant:** no number passes through a float, and none is rounded in silence.
+//! - **Invariant:** no number passes through a float, and none is rounded unless the mapping says so.
+//! - **Invariant:** decoders know nothing of money, and the rules nothing of a record's format.
 //! - **Invariant:** a rejection names places and rules and never quotes the payload.
-//! - **Invariant:** time and memory are linear in the payload, and nothing recurses into it.
+//! - **Invariant:** time and memory are linear in the payload, and nothing recurses into it beyond
+//!   the depth of the mapping.
 #![allow(
     rustdoc::private_intra_doc_links,
     reason = "the map leads readers of the code through all of its files"
 )]
 
-mod decimal;
-mod document;
-mod literal;
+mod currency;
+mod decode;
+mod mapping;
 mod reason;
-mod sold_at;
+mod rules;
 mod text;
-mod total;
-mod understand;
-mod vocabulary;
+mod value;
 
 #[cfg(test)]
 mod tests;
@@ -31,16 +31,36 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 use jiff::{civil::DateTime, tz::TimeZone};
 use rust_decimal::Decimal;
 
+pub use currency::Currency;
+pub use mapping::{
+    DecimalForm, Identity, Mapping, MappingError, MappingSettings, Only, PLACES_LIMIT, Place, Role,
+    Step, Tombstones,
+};
 pub use reason::{Reason, Rejection};
-pub use vocabulary::{Role, Vocabulary, VocabularyError};
 
-/// How the records of one topic are understood.
+/// How the records of one topic are understood; made by [`Rules::new`].
 #[derive(Clone, Debug)]
 pub struct Rules {
-    /// Which names of fields stand for which role.
-    pub vocabulary: Vocabulary,
-    /// To whose wall clock a date with an explicit offset is converted.
-    pub shop_timezone: TimeZone,
+    mapping: Mapping,
+    shop_timezone: TimeZone,
+    currency: Currency,
+    times: value::time::Times,
+    numbers: rules::Numbers,
+    bounds: SalesBounds,
+}
+
+impl Rules {
+    /// The mapping that they are made from.
+    #[must_use]
+    pub const fn mapping(&self) -> &Mapping {
+        &self.mapping
+    }
+
+    /// To whose wall clock times are converted.
+    #[must_use]
+    pub const fn shop_timezone(&self) -> &TimeZone {
+        &self.shop_timezone
+    }
 }
 
 /// The rules of every topic.
@@ -61,13 +81,15 @@ impl Rulebook {
 
     /// The same rules, within what the table `sales` can hold.
     #[must_use]
-    pub fn within(&self, _bounds: SalesBounds) -> Self {
-        self.clone()
+    pub fn within(&self, bounds: SalesBounds) -> Self {
+        let within = |rules: &Arc<Rules>| Arc::new(Rules { bounds, ..(**rules).clone() });
+        let topics = self.topics.iter().map(|(topic, rules)| (Arc::clone(topic), within(rules)));
+        Self { general: within(&self.general), topics: topics.collect() }
     }
 }
 
-/// What the columns of the table `sales` can hold without loss.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What the columns of the table `sales` can hold without loss; by default those of `schema.sql`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SalesBounds {
     /// Whether `order_number` is BIGINT and not INT.
     pub wide_numbers: bool,

@@ -37,7 +37,7 @@ reasons! {
     TooDeep => "too_deep",
     /// The text is not one JSON document, or something follows it.
     NotJson => "not_json",
-    /// The document is JSON, but no object.
+    /// The document is JSON, but neither an object nor a list of objects.
     NotAnObject => "not_an_object",
     /// The items are no list, or one of them is no object.
     InvalidItems => "invalid_items",
@@ -51,7 +51,11 @@ reasons! {
     InvalidOrderNumber => "invalid_order_number",
     /// The order id is neither usable text nor an integer.
     InvalidOrderId => "invalid_order_id",
-    /// The date of the sale is of neither form, or does not exist.
+    /// The status is neither text nor a number nor a flag.
+    InvalidStatus => "invalid_status",
+    /// The order names another currency than `orders.currency`.
+    OtherCurrency => "other_currency",
+    /// The date of the sale is of no known form, or does not exist.
     InvalidDate => "invalid_date",
     /// A quantity, price or total is not a decimal number.
     InvalidNumber => "invalid_number",
@@ -71,13 +75,21 @@ reasons! {
     QuantityNotPositive => "quantity_not_positive",
     /// A unit price is below zero.
     NegativePrice => "negative_price",
+    /// What a line comes to is below zero.
+    NegativeAmount => "negative_amount",
+    /// Shipping, tax or a discount is below zero.
+    NegativeCharge => "negative_charge",
+    /// What a line is said to come to is not its quantity times its price.
+    AmountMismatch => "amount_mismatch",
     /// A product is not usable text.
     InvalidProduct => "invalid_product",
     /// A text that would be stored holds the character U+0000, which PostgreSQL cannot keep.
     NulCharacter => "nul_character",
     /// A text holds half of a surrogate pair, which is no character.
     LoneSurrogate => "lone_surrogate",
-    /// The stated total is not what the items come to.
+    /// A field to be kept is not a usable text, a number or a flag.
+    InvalidKept => "invalid_kept",
+    /// The stated total is not what the items and the charges come to.
     TotalMismatch => "total_mismatch",
     /// The database refused the order's rows.
     RejectedByDatabase => "rejected_by_database",

@@ -6,10 +6,7 @@ use super::{Reason, Rejection};
 const DEPTH_LIMIT: usize = 128;
 
 /// The payload as text.
-pub(super) fn of(payload: Option<&[u8]>) -> Result<&str, Rejection> {
-    let bytes = payload.ok_or_else(|| {
-        Rejection::new(Reason::Tombstone, "the record has no value (a tombstone)")
-    })?;
+pub(super) fn of(bytes: &[u8]) -> Result<&str, Rejection> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let valid = error.valid_up_to();
         Rejection::new(Reason::NotUtf8, format!("the bytes are not UTF-8 from byte {valid} on"))
@@ -27,7 +24,7 @@ pub(super) fn of(payload: Option<&[u8]>) -> Result<&str, Rejection> {
 
 /// serde_json limits the depth of what is visited but not of what is passed over; this holds for
 /// both. Brackets count outside of strings, whether or not the rest is JSON.
-fn is_too_deep(text: &str) -> bool {
+pub(super) fn is_too_deep(text: &str) -> bool {
     // Hardly an order has so many brackets at all, and looking for them is much the faster.
     memchr::memchr2_iter(b'[', b'{', text.as_bytes()).nth(DEPTH_LIMIT).is_some()
         && nests_too_deep(text)

@@ -10,12 +10,12 @@ use serde_json::Value;
 use super::{
     Clock, Fault, Habits, Kind, Random, Shape, Share, Shop, Simulated, catalogue::PRODUCTS,
 };
-use crate::order::{Rules, Vocabulary};
+use crate::order::Rules;
 
 const SHAPES: [Shape; 3] = [Shape::Ecommerce, Shape::EcommerceStatedTotal, Shape::Numbered];
 
 fn rules() -> Rules {
-    Rules { vocabulary: Vocabulary::default(), shop_timezone: TimeZone::UTC }
+    Rules::built_in(TimeZone::UTC)
 }
 
 fn share(text: &str) -> Share {

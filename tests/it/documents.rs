@@ -4,6 +4,7 @@ mod commands;
 mod markdown;
 mod metrics;
 mod names;
+mod settings;
 
 use std::{
     collections::BTreeSet,
@@ -21,11 +22,16 @@ fn root() -> &'static Path {
 
 /// All documents that people read.
 fn documents() -> Result<Vec<Document>> {
-    let mut paths: Vec<PathBuf> =
-        ["README.md", "README.pt-BR.md", "CHANGELOG.md", "CONTRIBUTING.md"]
-            .iter()
-            .map(|name| root().join(name))
-            .collect();
+    let mut paths: Vec<PathBuf> = [
+        "README.md",
+        "README.pt-BR.md",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "samples/shapes/README.md",
+    ]
+    .iter()
+    .map(|name| root().join(name))
+    .collect();
     for entry in fs::read_dir(root().join("docs"))? {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "md") {

@@ -30,6 +30,7 @@ mod report;
 mod rights;
 mod rubbish;
 mod several;
+mod shapes;
 mod shop;
 mod simulate;
 mod stage;

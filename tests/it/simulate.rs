@@ -21,7 +21,7 @@ async fn partition(shop: &Shop, topic: &str, partition: i32) -> Result<Vec<Recor
         for fetched in fetched {
             next = fetched.offset + 1;
             let (key, payload) = (fetched.record.key, fetched.record.value);
-            records.push(Record { key, payload });
+            records.push(Record { key, payload, ..Record::default() });
         }
     }
     Ok(records)

@@ -248,7 +248,7 @@ fn keyed(payload: Option<Vec<u8>>, dice: &mut Dice) -> Record {
         2 => Some(dice.below(1_000).to_string().into_bytes()),
         _ => None,
     };
-    Record { key, payload }
+    Record { key, payload, ..Record::default() }
 }
 
 fn quantity(dice: &mut Dice) -> i128 {

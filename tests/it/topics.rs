@@ -27,7 +27,8 @@ async fn read_by_vendas(database: &Database) -> Result<Logs> {
     let letters = "SELECT partition, record_offset, key, payload FROM dead_letters \
                    ORDER BY partition, record_offset";
     for row in database.query(letters, &[]).await? {
-        let record = Record { key: row.try_get("key")?, payload: row.try_get("payload")? };
+        let (key, payload) = (row.try_get("key")?, row.try_get("payload")?);
+        let record = Record { key, payload, ..Record::default() };
         let log = logs.get_mut(&row.try_get("partition")?).context("no such partition")?;
         log.records.push((row.try_get("record_offset")?, record));
     }
@@ -413,7 +414,7 @@ async fn headers_of_any_kind_tombstones_and_the_brokers_own_timestamps_change_no
     let records = vec![
         Record::tombstone("k"),
         Record::new(""),
-        Record { key: None, payload: None },
+        Record::default(),
         Record::new("x".repeat(2000)).with_key("k"),
         Record::tombstone(""),
     ];

@@ -15,7 +15,7 @@ use tokio::runtime::Runtime;
 use uuid::Uuid;
 use vendas::{
     kafka::{self, TopicPartition},
-    order::{Rulebook, Rules, Vocabulary},
+    order::{Rulebook, Rules},
     process,
 };
 
@@ -49,8 +49,7 @@ impl Case {
 
 /// All of them. Tasks run on `runtime`.
 pub fn all(runtime: Runtime) -> Vec<Case> {
-    let rules = Rules { vocabulary: Vocabulary::default(), shop_timezone: TimeZone::UTC };
-    let rules = Arc::new(rules);
+    let rules = Arc::new(Rules::built_in(TimeZone::UTC));
     let understand = |name, payload: &'static str| {
         let rules = Arc::clone(&rules);
         Case::new(name, 1, move || {

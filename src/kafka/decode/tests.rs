@@ -114,6 +114,44 @@ fn old_formats_are_named() {
 }
 
 #[test]
+fn a_record_has_its_own_timestamp_or_that_of_its_batch_if_the_broker_set_it() {
+    let mut batch = BatchOf::plain(0, &[b"a", b"b", b"c"]);
+    for (record, timestamp) in batch.records.iter_mut().zip([7, 3, 5]) {
+        record.timestamp = Some(timestamp);
+    }
+    let decode = |bytes: Vec<u8>| {
+        let chunk = Chunk { bytes: bytes.into(), aborted: Vec::new() };
+        let records = drain(&mut Decoder::new(chunk, at(0), LIMIT), 10).unwrap();
+        records.iter().map(|record| record.timestamp).collect::<Vec<_>>()
+    };
+    let mut bytes = batch.encode();
+    assert_eq!(decode(bytes.clone()), [Some(7), Some(3), Some(5)]);
+    bytes[22] |= 0b1000;
+    bytes[35..43].copy_from_slice(&9_i64.to_be_bytes());
+    assert_eq!(decode(resum(bytes)), [Some(9); 3]);
+    batch.records.truncate(1);
+    batch.records[0].timestamp = None;
+    assert_eq!(decode(batch.encode()), [None]);
+}
+
+#[test]
+fn a_record_with_damaged_headers_is_corrupt() {
+    let mut batch = BatchOf::plain(2, &[b"a"]);
+    batch.records[0].headers = Headers(Bytes::from_static(b"\x02\x02k\x02v"));
+    let whole = batch.encode();
+    let at_count = whole.len() - 5;
+    assert_eq!(whole[at_count], 2);
+    // A header more than there is, one fewer, none at all, and a key of another length.
+    for (place, byte) in [(0, 4), (0, 0), (0, 1), (1, 4), (1, 1), (3, 4), (3, 0)] {
+        let mut damaged = whole.clone();
+        damaged[at_count + place] = byte;
+        let chunk = Chunk { bytes: resum(damaged).into(), aborted: Vec::new() };
+        let fault = drain(&mut Decoder::new(chunk, at(0), LIMIT), 10).unwrap_err();
+        assert!(matches!(fault, Fault::Corrupt(_)), "{place} {byte}: {fault:?}");
+    }
+}
+
+#[test]
 fn what_precedes_a_damaged_batch_is_still_delivered() {
     let mut bytes = BatchOf::plain(0, &[b"a", b"b"]).encode();
     let mut damaged = BatchOf::plain(2, &[b"c"]).encode();

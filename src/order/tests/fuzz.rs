@@ -8,28 +8,25 @@ use super::*;
 /// What must hold for every payload.
 pub(super) fn check(payload: &[u8]) -> Result<(), TestCaseError> {
     let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(payload).is_ok();
-    let is_object = is_json && payload.trim_ascii_start().starts_with(b"{");
-    match understand_bytes(Some(payload)) {
-        Ok(order) => {
-            prop_assert!(is_object);
-            prop_assert!(order.number().is_some() != order.id().is_some());
-            prop_assert!(order.is_in_sales() || order.is_in_orders());
-            prop_assert!(order.total() >= Decimal::ZERO && order.total().scale() >= 2);
-            for item in order.items() {
-                prop_assert!(!item.product().trim().is_empty() && !item.product().contains('\0'));
-                prop_assert!(item.quantity() > Decimal::ZERO && item.amount() >= Decimal::ZERO);
+    let trimmed = payload.trim_ascii_start();
+    let is_object = is_json && trimmed.starts_with(b"{");
+    let is_list = is_json && trimmed.starts_with(b"[");
+    match rules().understand_value(Some(payload)) {
+        Ok(meaning) => {
+            prop_assert!(is_object || is_list);
+            prop_assert_eq!(is_object, matches!(meaning, Meaning::Order(_)));
+            prop_assert!(!meaning.orders().is_empty());
+            for order in meaning.orders() {
+                check_order(order, payload)?;
             }
-            let sum: Decimal = order.items().iter().map(|item| item.amount()).sum();
-            prop_assert!(sum <= order.total());
             // Without an item that has no product, nothing is missing from the sum.
-            if items(payload) == Some(order.items().len()) && !order.items().is_empty() {
-                prop_assert_eq!(sum, order.total());
+            if let Meaning::Order(order) = &meaning
+                && items(payload) == Some(order.items().len())
+                && !order.items().is_empty()
+            {
+                let sum: Decimal = order.items().iter().map(|item| item.amount()).sum();
+                prop_assert_eq!(sum + order.charges(), order.total());
             }
-            // It holds no more than the payload did.
-            let texts: usize = order.items().iter().map(|item| item.product().len()).sum();
-            prop_assert!(texts + order.id().map_or(0, str::len) <= payload.len());
-            let smallest = r#"{"qty":1}"#.len();
-            prop_assert!(order.items().len() <= payload.len() / smallest);
         }
         Err(rejection) => {
             prop_assert!(!rejection.detail().is_empty());
@@ -38,10 +35,29 @@ pub(super) fn check(payload: &[u8]) -> Result<(), TestCaseError> {
                 Reason::NotUtf8 | Reason::ByteOrderMark | Reason::TooDeep => {}
                 Reason::NotJson => prop_assert!(!is_json),
                 Reason::NotAnObject => prop_assert!(is_json && !is_object),
-                _ => prop_assert!(is_object),
+                _ => prop_assert!(is_object || is_list),
             }
         }
     }
+    Ok(())
+}
+
+/// What must hold for every order.
+fn check_order(order: &Order, payload: &[u8]) -> Result<(), TestCaseError> {
+    prop_assert!(order.number().is_some() != order.id().is_some());
+    prop_assert!(order.is_in_sales() || order.is_in_orders());
+    prop_assert!(order.total() >= Decimal::ZERO && order.total().scale() >= 2);
+    for item in order.items() {
+        prop_assert!(!item.product().trim().is_empty() && !item.product().contains('\0'));
+        prop_assert!(item.quantity() > Decimal::ZERO && item.amount() >= Decimal::ZERO);
+    }
+    let sum: Decimal = order.items().iter().map(|item| item.amount()).sum();
+    prop_assert!(sum + order.charges() <= order.total());
+    // It holds no more than the payload did.
+    let texts: usize = order.items().iter().map(|item| item.product().len()).sum();
+    prop_assert!(texts + order.id().map_or(0, str::len) <= payload.len());
+    let smallest = r#"{"qty":1}"#.len();
+    prop_assert!(order.items().len() <= payload.len() / smallest);
     Ok(())
 }
 

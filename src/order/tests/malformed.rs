@@ -20,6 +20,8 @@ fn every_reason_of_a_record_is_given() {
         r#"{"order_number":1,"order_id":"a"}"#,
         r#"{"order_number":1.0}"#,
         r#"{"order_id":""}"#,
+        r#"{"order_id":"a","status":[]}"#,
+        r#"{"order_id":"a","currency":"USD"}"#,
         r#"{"order_id":"a","sold_at":1}"#,
         r#"{"order_id":"a","total":"x"}"#,
         r#"{"order_id":"a","total":1e99}"#,
@@ -30,15 +32,28 @@ fn every_reason_of_a_record_is_given() {
         r#"{"order_id":"a","items":[{"unit_price":1}]}"#,
         r#"{"order_id":"a","items":[{"qty":0,"unit_price":1}]}"#,
         r#"{"order_id":"a","items":[{"qty":1,"unit_price":-1}]}"#,
-        r#"{"order_id":"a","items":[{"qty":1,"unit_price":1,"product":5}]}"#,
+        r#"{"order_id":"a","items":[{"qty":1,"unit_price":1,"discount":2}]}"#,
+        r#"{"order_id":"a","shipping":-1,"total":1}"#,
+        r#"{"order_id":"a","items":[{"qty":1,"unit_price":1,"amount":2}]}"#,
+        r#"{"order_id":"a","items":[{"qty":1,"unit_price":1,"product":5.5}]}"#,
         r#"{"order_id":"\u0000"}"#,
         r#"{"order_id":"\ud800"}"#,
+        r#"{"order_id":"a","total":1,"store":[]}"#,
         r#"{"order_id":"a","items":[{"qty":1,"unit_price":1}],"total":2}"#,
     ];
     let payloads = [None, Some(&b"\xff"[..])].into_iter();
     let payloads = payloads.chain(records.iter().map(|json| Some(json.as_bytes())));
+    let place = |name: &str| vec![Place::parse(name).unwrap()];
+    let rules = rules_of(MappingSettings {
+        places: vec![
+            (Role::Status, vec![place("status")]),
+            (Role::Currency, vec![place("currency")]),
+        ],
+        keep: vec![("store".to_owned(), place("store"))],
+        ..MappingSettings::default()
+    });
     let given: Vec<_> =
-        payloads.map(|payload| understand_bytes(payload).unwrap_err().reason()).collect();
+        payloads.map(|payload| rules.understand_value(payload).unwrap_err().reason()).collect();
     let elsewhere = [Reason::RejectedByDatabase, Reason::Panicked];
     assert_eq!([&given[..], &elsewhere].concat(), Reason::ALL);
 }
@@ -77,9 +92,19 @@ fn white_space_may_surround_the_object_and_nothing_else() {
 
 #[test]
 fn other_json_values_are_no_orders() {
-    for json in
-        ["null", "true", "5", "1e400", "\"a\"", "\"\\ud800\"", "[]", "[{}]", &"9".repeat(100_000)]
-    {
+    for json in [
+        "null",
+        "true",
+        "5",
+        "1e400",
+        "\"a\"",
+        "\"\\ud800\"",
+        "[]",
+        "[5]",
+        "[null]",
+        "[[]]",
+        &"9".repeat(100_000),
+    ] {
         assert_eq!(reason(json), Reason::NotAnObject, "{json}");
     }
 }

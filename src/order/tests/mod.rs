@@ -4,20 +4,28 @@ mod fuzz;
 mod malformed;
 mod mutations;
 mod orders;
+mod shapes;
 mod worth;
 
 use std::sync::LazyLock;
 
 use jiff::tz::TimeZone;
+use rust_decimal::Decimal;
 
-use super::{Meaning, Order, Reason, Rejection, Rules, Vocabulary};
+use super::{
+    Currency, Mapping, MappingSettings, Meaning, Order, Place, Reason, Rejection, Role, Rules,
+};
 
 fn rules() -> &'static Rules {
-    static RULES: LazyLock<Rules> = LazyLock::new(|| {
-        let shop_timezone = TimeZone::get("America/Sao_Paulo").unwrap();
-        Rules { vocabulary: Vocabulary::default(), shop_timezone }
-    });
+    static RULES: LazyLock<Rules> =
+        LazyLock::new(|| Rules::built_in(TimeZone::get("America/Sao_Paulo").unwrap()));
     &RULES
+}
+
+/// The rules of a mapping for the same shop.
+fn rules_of(settings: MappingSettings) -> Rules {
+    let shop = TimeZone::get("America/Sao_Paulo").unwrap();
+    Rules::new(Mapping::compile(settings).unwrap(), shop, Currency::default())
 }
 
 fn understand(json: &str) -> Result<Order, Rejection> {

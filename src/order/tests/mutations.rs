@@ -17,12 +17,12 @@ use super::{fuzz::check, *};
 const CASES: u64 = 20_000;
 
 /// No payload drawn here is larger.
-const LARGEST: usize = 64 << 10;
+pub(super) const LARGEST: usize = 64 << 10;
 
 /// How long one may take, without optimisation too.
-const AT_MOST: Duration = Duration::from_millis(50);
+pub(super) const AT_MOST: Duration = Duration::from_millis(50);
 
-const ORDERS: [&str; 9] = [
+pub(super) const ORDERS: [&str; 9] = [
     r#"{"order_number": 17, "order_items": [{"qty": 3, "value_unit": 12.34}, {"qty": 1, "value_unit": 99.90}]}"#,
     r#"{"id_ordem": "0d9f", "documento_cliente": "SECRET", "produtos_comprados": [{"nome_produto": "Notebook", "quantidade": 2}, {"nome_produto": "Açaí", "quantidade": 0.125}], "valor_total": 6999.80, "data_hora_venda": "22/11/2026 10:11:12"}"#,
     r#"{"order_id": 5, "items": [{"product": "SECRET", "qty": 2, "unit_price": 3499.90}], "total": 6999.80, "sold_at": "2026-11-22T10:11:12.5-03:00"}"#,
@@ -145,14 +145,14 @@ const BYTES: [&[u8]; 22] = [
 
 /// JSON as it is written: what stands between the brackets need not be JSON.
 #[derive(Clone)]
-enum Tree {
+pub(super) enum Tree {
     Leaf(String),
     List(Vec<Self>),
     Object(Vec<(String, Self)>),
 }
 
 impl Tree {
-    fn of(value: &serde_json::Value) -> Self {
+    pub(super) fn of(value: &serde_json::Value) -> Self {
         match value {
             serde_json::Value::Array(list) => Self::List(list.iter().map(Self::of).collect()),
             serde_json::Value::Object(fields) => {
@@ -181,7 +181,25 @@ impl Tree {
         }
     }
 
-    fn mutate(&mut self, random: &mut Random) {
+    /// Adds a field to every object.
+    pub(super) fn everywhere(&mut self, name: &str, json: &str) {
+        match self {
+            Self::Leaf(_) => {}
+            Self::List(list) => {
+                for entry in list {
+                    entry.everywhere(name, json);
+                }
+            }
+            Self::Object(fields) => {
+                for (_, value) in fields.iter_mut() {
+                    value.everywhere(name, json);
+                }
+                fields.push((name.to_owned(), Self::Leaf(json.to_owned())));
+            }
+        }
+    }
+
+    pub(super) fn mutate(&mut self, random: &mut Random) {
         let other = self.any(random).clone();
         let part = self.any(random);
         match (random.below(10), &mut *part) {
@@ -224,7 +242,7 @@ impl Tree {
         }
     }
 
-    fn write(&self, random: &mut Random, out: &mut String) {
+    pub(super) fn write(&self, random: &mut Random, out: &mut String) {
         // Twisted often enough, a tree would grow without end.
         if out.len() > LARGEST / 2 {
             return out.push('0');
@@ -256,7 +274,7 @@ impl Tree {
     }
 }
 
-fn damage(payload: &mut Vec<u8>, random: &mut Random) {
+pub(super) fn damage(payload: &mut Vec<u8>, random: &mut Random) {
     let at = random.below(payload.len() + 1);
     let until = (at + random.below(20)).min(payload.len());
     match random.below(8) {
@@ -305,7 +323,7 @@ fn mutated_orders_are_orders_that_add_up_or_have_a_reason() {
     let (mut slowest, begun) = (Duration::ZERO, Instant::now());
     for seed in seeds(CASES).unwrap() {
         let payload = draw(seed, &orders);
-        let judged = within(AT_MOST, || understand_bytes(Some(&payload)));
+        let judged = within(AT_MOST, || rules().understand_value(Some(&payload)));
         let Some((result, took)) = judged else {
             panic!("VENDAS_FUZZ_SEED={seed}: more than {AT_MOST:?}")
         };

@@ -52,8 +52,8 @@ fn every_built_in_name_is_understood() {
 
 #[test]
 fn added_names_are_understood_and_field_names_may_be_escaped() {
-    let added = [(super::super::Role::Quantity, "menge".to_owned())];
-    let rules = Rules { vocabulary: Vocabulary::with(added).unwrap(), ..rules().clone() };
+    let vocabulary = vec![(Role::Quantity, "menge".to_owned())];
+    let rules = rules_of(MappingSettings { vocabulary, ..MappingSettings::default() });
     let json =
         r#"{"\u006frder_id":"a","it\u0065ms":[{"m\u0065nge":2,"value\u005funit":"\u0031.5"}]}"#;
     let meaning = rules.understand_value(Some(json.as_bytes())).unwrap();
@@ -180,8 +180,9 @@ fn products_are_kept_as_they_are_given_and_must_be_usable_text() {
     let longest = "ã".repeat(200);
     assert_eq!(items(&product(r#"" Caf\u00e9 \"x\" ""#)), [" Café \"x\" : 1 for 1.00"]);
     assert_eq!(items(&product(&format!("\"{longest}\""))), [format!("{longest}: 1 for 1.00")]);
+    assert_eq!(items(&product("-17")), ["-17: 1 for 1.00"]);
     for (json, reason, rule) in [
-        ("5", Reason::InvalidProduct, "must be text"),
+        ("5.5", Reason::InvalidProduct, "must be text"),
         ("{}", Reason::InvalidProduct, "must be text"),
         (r#""""#, Reason::InvalidProduct, "must be more than blanks"),
         (r#"" \n\u3000""#, Reason::InvalidProduct, "must be more than blanks"),

@@ -15,7 +15,9 @@ pub(super) struct Document {
     pub(super) commands: Vec<String>,
     /// Its `sql` blocks.
     pub(super) sql: Vec<String>,
-    /// Its blocks of other languages.
+    /// Its `toml` blocks.
+    pub(super) toml: Vec<String>,
+    /// Its blocks of other languages than `sh` and `sql`.
     pub(super) other_blocks: Vec<String>,
     /// What is quoted as code within its text.
     pub(super) code: Vec<String>,
@@ -34,6 +36,7 @@ impl Document {
             path: path.to_owned(),
             commands: Vec::new(),
             sql: Vec::new(),
+            toml: Vec::new(),
             other_blocks: Vec::new(),
             code: Vec::new(),
             first_cells: Vec::new(),
@@ -101,7 +104,12 @@ impl Document {
                 self.commands.extend(commands.map(str::to_owned));
             }
             "sql" => self.sql.push(text),
-            _ => self.other_blocks.push(text),
+            _ => {
+                if language == "toml" {
+                    self.toml.push(text.clone());
+                }
+                self.other_blocks.push(text);
+            }
         }
     }
 }

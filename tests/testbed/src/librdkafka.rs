@@ -160,7 +160,8 @@ fn batch(batch: &RecordBatch) -> Value {
 fn read_log(log: &Value) -> Result<Log> {
     let records = log["records"].as_array().context("no records")?.iter().map(|record| {
         let offset = record[0].as_i64().context("no offset")?;
-        Ok((offset, Record { key: bytes(&record[1])?, payload: bytes(&record[2])? }))
+        let (key, payload) = (bytes(&record[1])?, bytes(&record[2])?);
+        Ok((offset, Record { key, payload, ..Record::default() }))
     });
     let end = log["end"].as_i64().context("no end")?;
     Ok(Log { end, records: records.collect::<Result<_>>()? })

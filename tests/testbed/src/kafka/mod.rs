@@ -6,7 +6,6 @@ mod options;
 mod record;
 
 use std::{
-    collections::BTreeMap,
     env,
     io::Write as _,
     path::PathBuf,
@@ -19,7 +18,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use rskafka::{
     BackoffConfig,
     client::{
@@ -274,8 +273,11 @@ impl Kafka {
             let now = now.iter().map(|record| rskafka::record::Record {
                 key: record.key.clone(),
                 value: record.payload.clone(),
-                headers: BTreeMap::new(),
-                timestamp: Utc::now(),
+                headers: record.headers.clone(),
+                timestamp: record
+                    .timestamp
+                    .and_then(DateTime::from_timestamp_millis)
+                    .unwrap_or_else(Utc::now),
             });
             let sent = client.produce(now.collect(), Compression::NoCompression);
             offsets.extend(

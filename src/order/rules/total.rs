@@ -2,7 +2,7 @@
 //!
 //! All in integers. Quantities and prices come in units of 10^-4, amounts leave as [`Amount`]s.
 
-use super::decimal::{self, DECIMALS};
+use super::super::value::decimal::{self, DECIMALS};
 
 /// Money of `units` × 10^-`scale`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +25,18 @@ pub(super) const fn priced(quantity: i128, unit_price: i128) -> Amount {
     Amount { units: quantity * unit_price, scale: PRODUCT_SCALE }
 }
 
+/// Money in units of 10^-4, at the scale of a quantity times a price.
+pub(super) const fn at_product_scale(units: i128) -> i128 {
+    units * 10_i128.pow(PRODUCT_SCALE - DECIMALS)
+}
+
+impl Amount {
+    /// Money in units of 10^-4, at the scale of a quantity times a price.
+    pub(super) const fn at_product_scale_of(units: i128) -> Self {
+        Self { units: at_product_scale(units), scale: PRODUCT_SCALE }
+    }
+}
+
 /// A total as it was stated.
 pub(super) const fn stated(total: i128) -> Amount {
     Amount { units: total, scale: DECIMALS }
@@ -33,7 +45,7 @@ pub(super) const fn stated(total: i128) -> Amount {
 /// Whether a stated total agrees with the sum over `items` priced items: to within half a cent an
 /// item, inclusive, since shops round line by line.
 pub(super) fn agree(stated: i128, sum: Amount, items: usize) -> bool {
-    let difference = stated * 10_i128.pow(PRODUCT_SCALE - DECIMALS) - sum.units;
+    let difference = at_product_scale(stated) - sum.units;
     let tolerance = i128::try_from(items).unwrap_or(i128::MAX).saturating_mul(HALF_A_CENT);
     difference.abs() <= tolerance
 }

@@ -1,6 +1,11 @@
 //! A field's value as a decoder hands it to the rules, whatever the record's format is.
 //!
-//! Nothing here prints itself: what it holds is the payload's.
+//! Nothing here prints itself: the contents are the payload's. [`decimal`] and [`time`] read numbers,
+//! money and times; [`number`] splits a number into its digits for both.
+
+pub(super) mod decimal;
+mod number;
+pub(super) mod time;
 
 use std::borrow::Cow;
 
@@ -38,4 +43,22 @@ pub(super) struct NumberList {
     /// Only the first `count` count.
     pub(super) numbers: [i32; 7],
     pub(super) count: u8,
+}
+
+impl Value<'_> {
+    pub(super) const fn is_null(&self) -> bool {
+        matches!(self, Self::Null)
+    }
+
+    /// Whether it is one of these texts; a number and a flag as JSON writes them.
+    pub(super) fn is_one_of(&self, texts: &[String]) -> bool {
+        let text = match self {
+            Self::Text(text) => text,
+            Self::Number(number) => *number,
+            Self::Flag(true) => "true",
+            Self::Flag(false) => "false",
+            _ => return false,
+        };
+        texts.iter().any(|one| one == text)
+    }
 }

@@ -1,0 +1,422 @@
+//! Decodes JSON: walks it once, beside the mapping's tree, without an intermediate value.
+//!
+//! What the tree does not name is passed over; only what a role takes is kept, as a slice of the
+//! record's own bytes wherever that is possible.
+
+use std::{borrow::Cow, fmt};
+
+use bumpalo::Bump;
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::{ELEMENTS_LIMIT, Sink};
+use crate::order::{
+    Reason, Rejection,
+    mapping::{Opens, Spot, Tree, Way},
+    text,
+    value::{NumberList, Value},
+};
+
+/// Reads `text`, which nests at most 128 deep, into `sink`. `arena` holds the texts within it that are
+/// JSON themselves.
+///
+/// # Errors
+/// The text is not JSON. What is wrong with its shape is noted in the sink.
+pub(in crate::order) fn read<'m, 'p>(
+    text: &'p str,
+    root: &'m Spot,
+    sink: &mut Sink<'m, 'p>,
+    arena: &'p Bump,
+) -> Result<(), Rejection> {
+    let mut json = serde_json::Deserializer::from_str(text);
+    let mut reader = Reader { sink, arena, at: At::Value };
+    let walk = Walk { reader: &mut reader, spot: root, from: From::Whole };
+    if walk.deserialize(&mut json).and_then(|()| json.end()).is_ok() {
+        return Ok(());
+    }
+    // The error itself is not told: it may quote the payload. This one only names what JSON wants at
+    // which line and column.
+    if let Err(error) = serde_json::from_str::<IgnoredAny>(text) {
+        return Err(Rejection::new(Reason::NotJson, error.to_string()));
+    }
+    reader.unread();
+    Ok(())
+}
+
+struct Reader<'s, 'm, 'p> {
+    sink: &'s mut Sink<'m, 'p>,
+    arena: &'p Bump,
+    at: At,
+}
+
+/// What is being read, for a number beyond those of serde_json where a list or an object belongs.
+#[derive(Clone, Copy)]
+enum At {
+    Value,
+    Items((u8, u16)),
+    Item(usize),
+}
+
+impl<'m, 'p> Reader<'_, 'm, 'p> {
+    /// Reading ended at a number beyond those of serde_json, where none belongs.
+    fn unread(&mut self) {
+        let items = |sink: &Sink<'m, 'p>| sink.items_name().to_owned();
+        let (reason, detail) = match self.at {
+            At::Value => {
+                (Reason::NotAnObject, "a number stands where an object belongs".to_owned())
+            }
+            At::Items((_, place)) => {
+                (Reason::InvalidItems, format!("{} must be a list", self.sink.mapping.name(place)))
+            }
+            At::Item(index) => {
+                (Reason::InvalidItems, format!("{}[{index}] must be an object", items(self.sink)))
+            }
+        };
+        self.sink.abort(Rejection::new(reason, detail));
+    }
+
+    fn not_an_object(&mut self) {
+        self.sink.fault(Reason::NotAnObject, || {
+            "the record must be one JSON object, or a list of them".to_owned()
+        });
+    }
+
+    fn items_are_no_list(&mut self) {
+        self.sink.items_fault(Reason::InvalidItems, |items| format!("{items} must be a list"));
+    }
+
+    fn item_is_no_object(&mut self, index: usize) {
+        self.sink.items_fault(Reason::InvalidItems, |items| {
+            format!("{items}[{index}] must be an object")
+        });
+    }
+
+    fn object<M: MapAccess<'p>>(&mut self, tree: &'m Tree, map: &mut M) -> Result<(), M::Error> {
+        while let Some(found) = map.next_key_seed(Name(tree))? {
+            let Some(spot) = found else {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            match spot.way {
+                Way::Take => {
+                    let value = value(map.next_value::<&'p RawValue>()?.get());
+                    self.sink.take(spot, value);
+                }
+                Way::Enter => map.next_value_seed(Walk::into(self, spot))?,
+                Way::Both => {
+                    let json = map.next_value::<&'p RawValue>()?.get();
+                    self.both(spot, json).map_err(M::Error::custom)?;
+                }
+                Way::Suspect => {
+                    let json = map.next_value::<&'p RawValue>()?.get();
+                    if !matches!(json, "null" | "false" | "\"\"" | "0" | "[]" | "{}") {
+                        self.sink.suspect(spot);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A value that is taken as it is or entered, whichever it is fit for.
+    fn both(&mut self, spot: &'m Spot, json: &'p str) -> Result<(), serde_json::Error> {
+        let enters = match json.as_bytes().first() {
+            Some(b'{') => spot.object.is_some(),
+            Some(b'[') => spot.each.is_some() || spot.items.is_some(),
+            Some(b'"') => spot.text.is_some(),
+            _ => false,
+        };
+        let value = value(json);
+        // What is a value as a whole is taken and entered: money that names its currency.
+        let is_whole = !matches!(value, Value::Other | Value::Text(_) | Value::HalfCharacter);
+        if !enters || is_whole {
+            self.sink.take(spot, value);
+        }
+        // What stands in the place of a list of items is judged as one.
+        if !enters && (spot.items.is_none() || json == "null") {
+            return Ok(());
+        }
+        serde_json::Deserializer::from_str(json).deserialize_any(Walk::into(self, spot))
+    }
+
+    fn list<S: SeqAccess<'p>>(&mut self, spot: &'m Spot, list: &mut S) -> Result<(), S::Error> {
+        let Some(element) = spot.each.as_deref() else { return pass_over(list) };
+        match element.opens {
+            Some(Opens::Item) => {
+                let counts = spot.items.is_some_and(|items| self.sink.begin_items(items, false));
+                if counts { self.items(element, list) } else { pass_over(list) }
+            }
+            Some(Opens::Order) => {
+                self.sink.begin_orders();
+                while list.next_element_seed(Walk::element(self, element))?.is_some() {}
+                Ok(())
+            }
+            None => {
+                while list.next_element_seed(Walk::element(self, element))?.is_some() {}
+                Ok(())
+            }
+        }
+    }
+
+    fn items<S: SeqAccess<'p>>(&mut self, element: &'m Spot, list: &mut S) -> Result<(), S::Error> {
+        for index in 0..ELEMENTS_LIMIT {
+            self.at = At::Item(index);
+            if list.next_element_seed(Walk::element(self, element))?.is_none() {
+                self.at = At::Value;
+                return Ok(());
+            }
+        }
+        // What is beyond the limit is read as JSON, but no longer kept.
+        while list.next_element::<IgnoredAny>()?.is_some() {
+            self.sink.items_fault(Reason::OutOfRange, |items| {
+                format!("{items} must hold at most {ELEMENTS_LIMIT} items")
+            });
+        }
+        self.at = At::Value;
+        Ok(())
+    }
+
+    /// A text that may hold JSON.
+    fn text(&mut self, spot: &'m Spot, json: &'p str) {
+        let is_deep = text::is_too_deep(json);
+        let mut inner = serde_json::Deserializer::from_str(json);
+        let walk = Walk::into(self, spot);
+        if is_deep || walk.deserialize(&mut inner).and_then(|()| inner.end()).is_err() {
+            self.sink.fault(Reason::NotJson, || {
+                "a text that the mapping reads as JSON must hold JSON, nested at most 128 deep"
+                    .to_owned()
+            });
+        }
+    }
+}
+
+fn pass_over<'p, S: SeqAccess<'p>>(list: &mut S) -> Result<(), S::Error> {
+    while list.next_element::<IgnoredAny>()?.is_some() {}
+    Ok(())
+}
+
+/// Enters a value.
+struct Walk<'r, 's, 'm, 'p> {
+    reader: &'r mut Reader<'s, 'm, 'p>,
+    spot: &'m Spot,
+    from: From,
+}
+
+/// How a value was come to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum From {
+    /// It is the whole record.
+    Whole,
+    /// It is an element of a list.
+    List,
+    /// By its name, or as what a text holds.
+    Field,
+}
+
+impl<'r, 's, 'm, 'p> Walk<'r, 's, 'm, 'p> {
+    const fn into(reader: &'r mut Reader<'s, 'm, 'p>, spot: &'m Spot) -> Self {
+        Self { reader, spot, from: From::Field }
+    }
+
+    const fn element(reader: &'r mut Reader<'s, 'm, 'p>, spot: &'m Spot) -> Self {
+        Self { reader, spot, from: From::List }
+    }
+
+    /// What stands here is of no kind that the mapping looks into.
+    fn other(self, is_null: bool) {
+        let Self { reader, spot, from } = self;
+        if let Some(items) = spot.items
+            && reader.sink.begin_items(items, is_null)
+        {
+            reader.items_are_no_list();
+        }
+        match spot.opens {
+            Some(Opens::Order) if from != From::Field || !is_null => reader.not_an_object(),
+            Some(Opens::Item) => {
+                if let At::Item(index) = reader.at {
+                    reader.item_is_no_object(index);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+impl<'p> DeserializeSeed<'p> for Walk<'_, '_, '_, 'p> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'p>>(self, json: D) -> Result<(), D::Error> {
+        match self.spot.way {
+            Way::Enter => {
+                if let Some(items) = self.spot.items {
+                    self.reader.at = At::Items(items);
+                }
+                json.deserialize_any(self)
+            }
+            Way::Take | Way::Both | Way::Suspect => {
+                let json = <&'p RawValue as serde::Deserialize>::deserialize(json)?.get();
+                if self.spot.way == Way::Both {
+                    self.reader.both(self.spot, json).map_err(D::Error::custom)
+                } else {
+                    self.reader.sink.take(self.spot, value(json));
+                    Ok(())
+                }
+            }
+        }
+    }
+}
+
+impl<'p> Visitor<'p> for Walk<'_, '_, '_, 'p> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_map<M: MapAccess<'p>>(self, mut map: M) -> Result<(), M::Error> {
+        let Some(tree) = &self.spot.object else {
+            self.other(false);
+            while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+            return Ok(());
+        };
+        let Self { reader, spot, from } = self;
+        let opened = reader.sink.open(spot, from == From::Whole);
+        reader.object(tree, &mut map)?;
+        reader.sink.close(opened);
+        Ok(())
+    }
+
+    fn visit_seq<S: SeqAccess<'p>>(self, mut list: S) -> Result<(), S::Error> {
+        if self.spot.each.is_none() {
+            self.other(false);
+            return pass_over(&mut list);
+        }
+        let Self { reader, spot, from } = self;
+        reader.list(spot, &mut list)?;
+        if from == From::Whole && reader.sink.has_no_order() {
+            reader.not_an_object();
+        }
+        Ok(())
+    }
+
+    fn visit_borrowed_str<E: Error>(self, text: &'p str) -> Result<(), E> {
+        match &self.spot.text {
+            Some(spot) => self.reader.text(spot, text),
+            None => self.other(false),
+        }
+        Ok(())
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
+        match &self.spot.text {
+            Some(spot) => {
+                let text = self.reader.arena.alloc_str(text);
+                self.reader.text(spot, text);
+            }
+            None => self.other(false),
+        }
+        Ok(())
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        self.other(true);
+        Ok(())
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
+        self.other(false);
+        Ok(())
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
+        self.other(false);
+        Ok(())
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<(), E> {
+        self.other(false);
+        Ok(())
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
+        self.other(false);
+        Ok(())
+    }
+}
+
+/// Looks a field's name up; `None` for a name that does not matter.
+struct Name<'m>(&'m Tree);
+
+impl<'m, 'p> DeserializeSeed<'p> for Name<'m> {
+    type Value = Option<&'m Spot>;
+
+    fn deserialize<D: Deserializer<'p>>(self, json: D) -> Result<Self::Value, D::Error> {
+        // As written, since a name that is no text (half a surrogate pair) is merely unknown.
+        let name = <&RawValue as serde::Deserialize>::deserialize(json)?.get();
+        let inner = name.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+        let Some(inner) = inner else { return Ok(None) };
+        if !inner.as_bytes().contains(&b'\\') {
+            return Ok(self.0.names.get(inner));
+        }
+        let name: Option<String> = serde_json::from_str(name).ok();
+        Ok(name.and_then(|name| self.0.names.get(&name)))
+    }
+}
+
+/// What a JSON value is to the rules.
+fn value(json: &str) -> Value<'_> {
+    match json.as_bytes().first() {
+        Some(b'"') => text_value(json),
+        Some(b'n') => Value::Null,
+        Some(b't') => Value::Flag(true),
+        Some(b'f') => Value::Flag(false),
+        Some(b'[') => numbers(json).unwrap_or(Value::Other),
+        Some(b'{') => units(json).unwrap_or(Value::Other),
+        _ => Value::Number(json),
+    }
+}
+
+fn text_value(json: &str) -> Value<'_> {
+    let inner = json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or_default();
+    if !inner.as_bytes().contains(&b'\\') {
+        return Value::Text(Cow::Borrowed(inner));
+    }
+    // The escapes' grammar has been checked already, so that nothing else can be wrong.
+    match serde_json::from_str(json) {
+        Ok(text) => Value::Text(Cow::Owned(text)),
+        Err(_) => Value::HalfCharacter,
+    }
+}
+
+/// A date as Java writes it: `[2026,11,22,10,11]`.
+fn numbers(json: &str) -> Option<Value<'_>> {
+    // The seven longest numbers that a date is made of take less.
+    if json.len() > 100 {
+        return None;
+    }
+    let list: Vec<i32> = serde_json::from_str(json).ok()?;
+    let mut numbers = [0; 7];
+    numbers.get_mut(..list.len())?.copy_from_slice(&list);
+    let count = u8::try_from(list.len()).ok()?;
+    (count >= 3).then_some(Value::Numbers(NumberList { numbers, count }))
+}
+
+/// Money as google.type.Money and its likes have it.
+fn units(json: &str) -> Option<Value<'_>> {
+    #[derive(serde::Deserialize)]
+    struct Money<'j> {
+        #[serde(borrow)]
+        units: Option<&'j RawValue>,
+        #[serde(borrow)]
+        nanos: Option<&'j RawValue>,
+    }
+    let Money { units, nanos } = serde_json::from_str(json).ok()?;
+    let (units, nanos) = (units.map(digits), nanos.map(digits));
+    (units.is_some() || nanos.is_some()).then_some(Value::Units { units, nanos })
+}
+
+/// What a number says; 64-bit integers are texts in the JSON of Protocol Buffers.
+fn digits(json: &RawValue) -> &str {
+    let json = json.get();
+    json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(json)
+}

@@ -1,0 +1,16 @@
+//! From a record to what it holds for each role: values as they were written, not yet judged.
+//!
+//! A decoder ([`json`]) walks down the mapping's tree beside the record and hands values to a
+//! [`Sink`], which knows no format; it finds out which of a role's places counts.
+
+mod document;
+pub(super) mod json;
+mod sink;
+mod slot;
+
+pub(super) use document::{Charge, Document, ItemFields, Kept};
+pub(super) use sink::{Decoded, Sink};
+pub(super) use slot::{Slot, Twice};
+
+/// How many items an order may have, and how many orders a record.
+pub(super) const ELEMENTS_LIMIT: usize = 9_999;

@@ -1,0 +1,594 @@
+//! From settings to a mapping: checks them, every problem at once, and builds the tree.
+
+use super::{
+    Beside, Composite, DecimalForm, Level, Mapping, MappingError, MappingSettings, Opens,
+    PLACES_LIMIT, Place, Role, Shown, Spot, Step, Taker, Tombstones, Tree, suspects,
+};
+
+/// How many parts a key of several fields may have.
+const PARTS_LIMIT: usize = 8;
+
+/// How many fields may be kept.
+const KEPT_LIMIT: usize = 32;
+
+/// The largest scale of a decimal in base64.
+const SCALE_LIMIT: u32 = 8;
+
+impl Mapping {
+    /// Checks the settings, and makes of them what a decoder can follow.
+    ///
+    /// # Errors
+    /// Every problem there is.
+    pub fn compile(settings: MappingSettings) -> Result<Self, Vec<MappingError>> {
+        let mut compiler = Compiler::new(&settings);
+        compiler.check();
+        compiler.orders();
+        compiler.suspects();
+        let Compiler { errors, places, mut root, key, beside, composites, .. } = compiler;
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        root.settle();
+        let key = key.map(|mut key| {
+            key.settle();
+            key
+        });
+        Ok(Self { settings, root, key, places, beside, composites })
+    }
+}
+
+/// Where a name or a path comes from: what comes first goes before what comes later.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    Mapping,
+    Vocabulary,
+    BuiltIn,
+}
+
+/// A place of a role, on its way into the tree.
+struct Found<'s> {
+    role: Role,
+    origin: Origin,
+    rank: u8,
+    /// Its index among all places.
+    place: u16,
+    steps: &'s [Step],
+}
+
+struct Compiler<'s> {
+    settings: &'s MappingSettings,
+    errors: Vec<MappingError>,
+    places: Vec<Shown>,
+    root: Spot,
+    key: Option<Spot>,
+    beside: Vec<Beside>,
+    composites: Vec<Composite>,
+}
+
+impl<'s> Compiler<'s> {
+    const fn new(settings: &'s MappingSettings) -> Self {
+        Self {
+            settings,
+            errors: Vec::new(),
+            places: Vec::new(),
+            root: Spot {
+                takers: Vec::new(),
+                object: None,
+                each: None,
+                text: None,
+                opens: Some(Opens::Order),
+                items: None,
+                suspect: 0,
+                way: super::Way::Enter,
+            },
+            key: None,
+            beside: Vec::new(),
+            composites: Vec::new(),
+        }
+    }
+
+    fn error(&mut self, key: &str, text: impl Into<String>) {
+        self.errors.push(MappingError { key: key.to_owned(), text: text.into() });
+    }
+
+    /// What can be said of single settings.
+    fn check(&mut self) {
+        let settings = self.settings;
+        for (role, places) in &settings.places {
+            self.check_role(*role, places);
+        }
+        for place in &settings.records {
+            let inner = place.steps().and_then(<[Step]>::split_last).map(|(_, inner)| inner);
+            let from_record = matches!(place, Place::Field { from_record: true, .. });
+            if from_record || inner.is_none_or(|inner| inner.contains(&Step::Each)) {
+                self.error(
+                    "mapping.records",
+                    "must be paths such as \"$.orders[*]\" or \"$.payload\", with [*] at the end only",
+                );
+            }
+        }
+        if let Some(only) = &settings.only {
+            if only.at.is_empty() || only.at.len() > PLACES_LIMIT || only.is.is_empty() {
+                self.error(
+                    "mapping.only",
+                    "must say where and what, such as { at = \"$.eventType\", is = [\"order.created\"] }",
+                );
+            }
+            self.check_single("mapping.only", only.at.iter());
+        }
+        let has_role = |role| {
+            let own = settings.places.iter().find(|(own, _)| *own == role);
+            own.is_some_and(|(_, places)| !places.is_empty())
+        };
+        if !settings.cancelled.is_empty() && !has_role(Role::Status) {
+            self.error("mapping.cancelled", "needs mapping.status: say where the status stands");
+        }
+        let by_key = settings.places.iter().any(|(role, places)| {
+            matches!(role, Role::OrderId | Role::OrderNumber)
+                && places.iter().any(|place| place.iter().all(Place::is_beside_value))
+        });
+        if settings.tombstones == Tombstones::Cancel && !by_key {
+            self.error(
+                "mapping.tombstones",
+                "is \"cancel\", which needs mapping.order_id or mapping.order_number in the record's \
+                 key: such as order_id = \"key\"",
+            );
+        }
+        if settings.keep.len() > KEPT_LIMIT {
+            self.error("mapping.keep", format!("must name at most {KEPT_LIMIT} fields"));
+        }
+        for (name, places) in &settings.keep {
+            let key = format!("mapping.keep.{name}");
+            if places.is_empty() || places.len() > PLACES_LIMIT {
+                self.error(&key, "must be a place, or a list of a few");
+            }
+            self.check_single(&key, places.iter());
+        }
+        if settings.default_quantity.is_some_and(|quantity| !(1..1_000_000).contains(&quantity)) {
+            self.error("mapping.default_quantity", "must lie between 1 and 999999");
+        }
+        if matches!(settings.decimal, DecimalForm::Base64(scale) if scale > SCALE_LIMIT) {
+            self.error("mapping.base64_scale", format!("must lie between 0 and {SCALE_LIMIT}"));
+        }
+        if let Some(format) = &settings.sold_at_format {
+            let sample = jiff::Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC);
+            if let Err(error) = jiff::fmt::strtime::format(format, &sample) {
+                self.error(
+                    "mapping.sold_at_format",
+                    format!("must be a format of strftime, such as \"%d.%m.%Y %H:%M\": {error}"),
+                );
+            }
+        }
+        self.check_vocabulary();
+    }
+
+    fn check_role(&mut self, role: Role, places: &[Vec<Place>]) {
+        let key = format!("mapping.{role}");
+        if places.len() > PLACES_LIMIT {
+            self.error(&key, format!("must hold at most {PLACES_LIMIT} places"));
+        }
+        for parts in places {
+            match parts.as_slice() {
+                [place] => self.check_place(&key, role, place),
+                [] => self.error(&key, "must not hold an empty list"),
+                _ if role != Role::OrderId => {
+                    self.error(
+                        &key,
+                        "must not hold a list of places: only order_id may be of several",
+                    );
+                }
+                parts if parts.len() > PARTS_LIMIT => {
+                    self.error(&key, format!("must be of at most {PARTS_LIMIT} fields"));
+                }
+                parts => self.check_single(&key, parts.iter()),
+            }
+        }
+    }
+
+    fn check_place(&mut self, key: &str, role: Role, place: &Place) {
+        let Some(steps) = place.steps() else {
+            let has_one_value = role.level() == Level::Order && role != Role::Items;
+            if !has_one_value || role.is_charge() {
+                self.error(key, format!("is {place}, must be a field"));
+            }
+            return;
+        };
+        let from_record = matches!(place, Place::Field { from_record: true, .. });
+        let is_single = role.level() == Level::Order && role != Role::Items && !role.is_charge();
+        if from_record && !is_single {
+            self.error(
+                key,
+                "must not begin with \"record:\": that is for what all orders of a record share",
+            );
+        }
+        let each = steps.iter().position(|step| *step == Step::Each);
+        match (role, each) {
+            (_, None) => {}
+            (Role::Items, Some(at)) if at + 1 == steps.len() => {}
+            (Role::Items, Some(_)) => self.error(key, "must have [*] at its end only"),
+            (role, Some(_)) if role.is_charge() => {}
+            (_, Some(_)) => {
+                self.error(key, format!("is {place}, must be one value: take away [*]"))
+            }
+        }
+        if steps.is_empty() && role == Role::Items {
+            self.error(key, "must be a list within the order");
+        }
+    }
+
+    fn check_single<'p>(&mut self, key: &str, places: impl Iterator<Item = &'p Place>) {
+        for place in places {
+            if place.steps().is_some_and(|steps| steps.contains(&Step::Each)) {
+                self.error(key, format!("is {place}, must be one value: take away [*]"));
+            }
+        }
+    }
+
+    fn check_vocabulary(&mut self) {
+        let settings = self.settings;
+        for (index, (role, name)) in settings.vocabulary.iter().enumerate() {
+            let key = format!("vocabulary.{role}");
+            if name.trim().is_empty() {
+                self.error(&key, "holds an empty name");
+                continue;
+            }
+            let earlier =
+                settings.vocabulary.iter().take(index).map(|(role, name)| (*role, &**name));
+            let built_in = Role::VOCABULARY
+                .iter()
+                .filter(|_| settings.built_in)
+                .flat_map(|role| role.built_in_names().iter().map(|name| (*role, *name)));
+            let other = built_in
+                .chain(earlier)
+                .find(|(other, known)| known == name && other.level() == role.level());
+            if let Some((other, _)) = other.filter(|(other, _)| other != role) {
+                self.error(&key, format!("holds {name:?}, which already stands for {other}"));
+            }
+        }
+    }
+
+    /// Every role's places, for each way in which a record can hold an order.
+    fn orders(&mut self) {
+        let settings = self.settings;
+        let mut prefixes = vec![vec![], vec![Step::Each]];
+        for steps in settings.records.iter().filter_map(Place::steps) {
+            let mut one = steps.to_vec();
+            if one.last() == Some(&Step::Each) {
+                one.pop();
+            }
+            let mut each = one.clone();
+            each.push(Step::Each);
+            prefixes.extend([one, each]);
+        }
+        let names = self.names();
+        let found = self.found(&names);
+        for prefix in &prefixes {
+            spot(&mut self.root, prefix, &[]).opens = Some(Opens::Order);
+            self.items(prefix, &found);
+            self.order(prefix, &found);
+            for (index, (_, places)) in (0_u8..).zip(&settings.keep) {
+                for (rank, place) in (0_u8..).zip(places) {
+                    let shown = self.show(place.to_string(), None);
+                    self.take(prefix, place, Taker::Keep { index, rank, place: shown });
+                }
+            }
+        }
+        for (rank, place) in (0_u8..).zip(settings.only.iter().flat_map(|only| &only.at)) {
+            let shown = self.show(place.to_string(), None);
+            self.take(&[], place, Taker::Only { rank, place: shown });
+        }
+        // What stands beside the value is the same for every prefix.
+        let mut unique: Vec<Beside> = Vec::new();
+        for beside in self.beside.drain(..) {
+            if !unique.iter().any(|it| it.place == beside.place && it.taker.is_like(beside.taker)) {
+                unique.push(beside);
+            }
+        }
+        self.beside = unique;
+    }
+
+    /// The names of the vocabulary and the built-in ones, each as a path of one step.
+    fn names(&self) -> Vec<(Role, Origin, [Step; 1])> {
+        let named = |name: &str| [Step::Name(name.to_owned())];
+        let added = self.settings.vocabulary.iter();
+        let added = added.map(|(role, name)| (*role, Origin::Vocabulary, named(name)));
+        let built_in = Role::ALL.into_iter().filter(|_| self.settings.built_in).flat_map(|role| {
+            role.built_in_names().iter().map(move |name| (role, Origin::BuiltIn, named(name)))
+        });
+        added.chain(built_in).collect()
+    }
+
+    /// All places that are fields, those that go before others first.
+    fn found<'f>(&mut self, names: &'f [(Role, Origin, [Step; 1])]) -> Vec<Found<'f>>
+    where
+        's: 'f,
+    {
+        let settings = self.settings;
+        let mut found = Vec::new();
+        for (role, places) in &settings.places {
+            for (rank, parts) in (0_u8..).zip(places) {
+                let (role, origin) = (*role, Origin::Mapping);
+                match parts.as_slice() {
+                    [place @ Place::Field { from_record: false, steps }] => {
+                        let place = self.show(place.to_string(), Some(role));
+                        if let Some(shown) = self.places.last_mut() {
+                            shown.repeats = steps.contains(&Step::Each);
+                        }
+                        found.push(Found { role, origin, rank, place, steps });
+                    }
+                    [place] => {
+                        let shown = self.show(place.to_string(), Some(role));
+                        if let Some(shown) = self.places.last_mut() {
+                            shown.coordinates = *place == Place::Coordinates;
+                        }
+                        self.take(&[], place, Taker::Shared { role, rank, place: shown });
+                    }
+                    parts => self.composite(rank, parts),
+                }
+            }
+        }
+        for (role, origin, steps) in names {
+            let (role, origin) = (*role, *origin);
+            let own = settings.places.iter().find(|(own, _)| *own == role);
+            let rank = own.map_or(0, |(_, places)| u8::try_from(places.len()).unwrap_or(u8::MAX));
+            let [Step::Name(name)] = steps else { continue };
+            let place = self.show(name.clone(), Some(role));
+            if let Some(shown) = self.places.last_mut() {
+                shown.lenient = role.is_charge() && origin == Origin::BuiltIn;
+            }
+            found.push(Found { role, origin, rank, place, steps });
+        }
+        found
+    }
+
+    fn show(&mut self, text: String, role: Option<Role>) -> u16 {
+        let index = u16::try_from(self.places.len()).unwrap_or(u16::MAX);
+        self.places.push(Shown {
+            text: text.into(),
+            role,
+            lenient: false,
+            repeats: false,
+            coordinates: false,
+        });
+        index
+    }
+
+    fn composite(&mut self, rank: u8, parts: &[Place]) {
+        let texts: Vec<_> = parts.iter().map(ToString::to_string).collect();
+        let place = self.show(texts.join(" with "), Some(Role::OrderId));
+        let index = u16::try_from(self.composites.len()).unwrap_or(u16::MAX);
+        let count = u8::try_from(parts.len()).unwrap_or(u8::MAX);
+        self.composites.push(Composite { rank, parts: count, place });
+        // Its fields are put into the tree with the order's own.
+        for (part, place) in (0_u8..).zip(parts.iter().filter(|place| place.is_beside_value())) {
+            let part = position(parts, place).unwrap_or(part);
+            self.take(&[], place, Taker::Part { composite: index, part });
+        }
+    }
+
+    /// The list of items, and the roles within each.
+    fn items(&mut self, prefix: &[Step], found: &[Found<'_>]) {
+        for list in found.iter().filter(|found| found.role == Role::Items) {
+            let steps = match list.steps {
+                [steps @ .., Step::Each] => steps,
+                steps => steps,
+            };
+            let spot = spot(&mut self.root, prefix, steps);
+            if spot.items.is_some() {
+                continue;
+            }
+            spot.items = Some((list.rank, list.place));
+            let element: &mut Spot = spot.each.get_or_insert_default();
+            element.opens = Some(Opens::Item);
+            for item in found.iter().filter(|found| found.role.level() == Level::Item) {
+                let spot = spot_below(element, item.steps);
+                let taker = Taker::Role { role: item.role, rank: item.rank, place: item.place };
+                if let Err(other) = add(spot, item.origin, taker) {
+                    self.errors.push(shared_place(item, other));
+                }
+            }
+        }
+    }
+
+    /// The order's own roles, and those of an item that stand on the order.
+    fn order(&mut self, prefix: &[Step], found: &[Found<'_>]) {
+        let of_level = |level| {
+            let is_here = move |it: &&Found<'_>| it.role.level() == level && it.role != Role::Items;
+            found.iter().filter(is_here)
+        };
+        for it in of_level(Level::Order) {
+            let taker = match it.role.is_charge() {
+                true => Taker::Charge { place: it.place },
+                false => Taker::Role { role: it.role, rank: it.rank, place: it.place },
+            };
+            let spot = spot(&mut self.root, prefix, it.steps);
+            if let Err(other) = add(spot, it.origin, taker) {
+                self.errors.push(shared_place(it, other));
+            }
+        }
+        let composites = self.settings.places.iter().filter(|(role, _)| *role == Role::OrderId);
+        let composites = composites.flat_map(|(_, places)| places).filter(|parts| parts.len() > 1);
+        for (composite, parts) in (0_u16..).zip(composites) {
+            for (part, place) in (0_u8..).zip(parts) {
+                if let Some(steps) = place.steps() {
+                    let taker = Taker::Part { composite, part };
+                    spot(&mut self.root, prefix, steps).takers.push(taker);
+                }
+            }
+        }
+        for it in of_level(Level::Item) {
+            let spot = spot(&mut self.root, prefix, it.steps);
+            // What stands on the order is the order's where it can be both.
+            if spot.items.is_none() && !spot.takers.iter().any(|taker| taker.is_of_order()) {
+                let taker = Taker::Flat { role: it.role, rank: it.rank, place: it.place };
+                // Two roles of one place are told of where the items are.
+                let _ = add(spot, it.origin, taker);
+            }
+        }
+    }
+
+    /// Has `taker` take what stands at `place`.
+    fn take(&mut self, prefix: &[Step], place: &Place, taker: Taker) {
+        match place {
+            Place::Field { from_record, steps } => {
+                let prefix = if *from_record { &[] } else { prefix };
+                let spot = spot(&mut self.root, prefix, steps);
+                if !spot.takers.iter().any(|have| have.is_like(taker)) {
+                    spot.takers.push(taker);
+                }
+            }
+            Place::Key(Some(steps)) => {
+                let spot = spot_below(self.key.get_or_insert_default(), steps);
+                if !spot.takers.iter().any(|have| have.is_like(taker)) {
+                    spot.takers.push(taker);
+                }
+            }
+            _ => self.beside.push(Beside { place: place.clone(), taker }),
+        }
+    }
+
+    /// What matters although no role takes it up, in the objects that roles are looked for in.
+    fn suspects(&mut self) {
+        let settings = self.settings;
+        let own = |role: Role| {
+            settings.places.iter().any(|(own, places)| *own == role && !places.is_empty())
+        };
+        let mut known = 0;
+        for (bit, is_known) in [
+            (suspects::STATUS, own(Role::Status)),
+            (suspects::CURRENCY, own(Role::Currency)),
+            (suspects::CHARGE, [Role::Shipping, Role::Tax, Role::Discount].into_iter().any(own)),
+            (suspects::MINOR_UNITS, settings.minor_units),
+        ] {
+            known |= if is_known { bit } else { 0 };
+        }
+        suspect(&mut self.root, Opens::Order, known);
+    }
+}
+
+/// Marks the suspects of an object in which roles are looked for, and of all objects inside of it.
+fn suspect(spot: &mut Spot, within: Opens, known: u8) {
+    let within = spot.opens.unwrap_or(within);
+    if let Some(tree) = &mut spot.object {
+        for spot in tree.names.values_mut() {
+            suspect(spot, within, known);
+        }
+        let names = match within {
+            Opens::Order => suspects::OF_ORDER,
+            Opens::Item => suspects::OF_ITEM,
+        };
+        for (bit, words) in names.iter().filter(|(bit, _)| bit & known == 0) {
+            for name in words.iter().flat_map(|words| suspects::spellings(words)) {
+                let spot = tree.names.entry(&name);
+                if !spot.matters() {
+                    spot.suspect |= *bit;
+                }
+            }
+        }
+    }
+    for inner in [&mut spot.each, &mut spot.text].into_iter().flatten() {
+        suspect(inner, within, known);
+    }
+}
+
+/// The part that `place` is of a key.
+fn position(parts: &[Place], place: &Place) -> Option<u8> {
+    u8::try_from(parts.iter().position(|part| part == place)?).ok()
+}
+
+fn shared_place(found: &Found<'_>, other: Role) -> MappingError {
+    let name = match found.steps {
+        [Step::Name(name)] => name.clone(),
+        steps => Place::Field { from_record: false, steps: steps.to_vec() }.to_string(),
+    };
+    MappingError {
+        key: format!("mapping.{}", found.role),
+        text: format!("holds {name:?}, which already stands for {other}"),
+    }
+}
+
+/// Adds a role's taker, unless what goes before it takes the same place already.
+///
+/// # Errors
+/// The other role, where the mapping names one place for two.
+fn add(spot: &mut Spot, origin: Origin, taker: Taker) -> Result<(), Role> {
+    if spot.takers.iter().any(|have| have.is_like(taker)) {
+        return Ok(());
+    }
+    let other = spot.takers.iter().find_map(|have| have.role());
+    match (origin, other) {
+        (Origin::Mapping, Some(other))
+            if taker.role().is_some_and(|role| role != Role::Status)
+                && other != Role::Status
+                && !matches!(taker, Taker::Flat { .. }) =>
+        {
+            return Err(other);
+        }
+        (Origin::Vocabulary | Origin::BuiltIn, _) if spot.takers.iter().any(Taker::is_claim) => {}
+        (Origin::Vocabulary | Origin::BuiltIn, _) if spot.items.is_some() => {}
+        _ => spot.takers.push(taker),
+    }
+    Ok(())
+}
+
+/// The spot that these steps lead to, made where it was not there.
+fn spot<'t>(root: &'t mut Spot, prefix: &[Step], steps: &[Step]) -> &'t mut Spot {
+    spot_below(spot_below(root, prefix), steps)
+}
+
+fn spot_below<'t>(from: &'t mut Spot, steps: &[Step]) -> &'t mut Spot {
+    steps.iter().fold(from, |spot, step| match step {
+        Step::Name(name) => {
+            let tree: &mut Tree = spot.object.get_or_insert_default();
+            tree.names.entry(name)
+        }
+        Step::Each => spot.each.get_or_insert_default(),
+        Step::Text => spot.text.get_or_insert_default(),
+    })
+}
+
+impl Spot {
+    /// Whether anything is done with it.
+    fn matters(&self) -> bool {
+        !self.takers.is_empty()
+            || self.object.is_some()
+            || self.each.is_some()
+            || self.text.is_some()
+            || self.items.is_some()
+    }
+}
+
+impl Taker {
+    /// Whether it is for the same role, field or part, at the same rank.
+    fn is_like(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Role { role, rank, .. }, Self::Role { role: other, rank: theirs, .. })
+            | (Self::Flat { role, rank, .. }, Self::Flat { role: other, rank: theirs, .. })
+            | (Self::Shared { role, rank, .. }, Self::Shared { role: other, rank: theirs, .. }) => {
+                (role, rank) == (other, theirs)
+            }
+            (Self::Keep { index, rank, .. }, Self::Keep { index: other, rank: theirs, .. }) => {
+                (index, rank) == (other, theirs)
+            }
+            (Self::Only { rank, .. }, Self::Only { rank: theirs, .. }) => rank == theirs,
+            _ => self == other,
+        }
+    }
+
+    /// The role that the place stands for, where that can be only one.
+    const fn role(self) -> Option<Role> {
+        match self {
+            Self::Role { role, .. } | Self::Flat { role, .. } => Some(role),
+            _ => None,
+        }
+    }
+
+    /// Whether built-in names stand back for it.
+    const fn is_claim(&self) -> bool {
+        !matches!(self, Self::Keep { .. } | Self::Only { .. })
+    }
+
+    const fn is_of_order(&self) -> bool {
+        matches!(self, Self::Role { .. } | Self::Charge { .. })
+    }
+}

@@ -1,0 +1,138 @@
+//! Names of fields that can change what an order is worth, or what it is an order of. Where no role
+//! takes such a field up, the order says so ([`Unmapped`](crate::order::Unmapped)).
+//!
+//! Only names that hardly mean anything else are here, in the spellings that programs use.
+
+/// The bits of [`Unmapped`](crate::order::Unmapped), in the order of its kinds.
+pub(in crate::order) const PRODUCT: u8 = 1;
+pub(in crate::order) const STATUS: u8 = 1 << 1;
+pub(in crate::order) const CURRENCY: u8 = 1 << 2;
+pub(in crate::order) const CHARGE: u8 = 1 << 3;
+pub(in crate::order) const MINOR_UNITS: u8 = 1 << 4;
+
+/// Names in an order, each as its words.
+pub(super) const OF_ORDER: &[(u8, &[&str])] = &[
+    (
+        PRODUCT,
+        &[
+            "products",
+            "produtos",
+            "productos",
+            "lines",
+            "line items",
+            "order lines",
+            "cart items",
+            "product name",
+            "product id",
+            "nome produto",
+            "id produto",
+            "producto",
+            "sku",
+        ],
+    ),
+    (
+        STATUS,
+        &[
+            "status",
+            "order status",
+            "final status",
+            "situacao",
+            "estado pedido",
+            "status pedido",
+            "cancelled",
+            "canceled",
+            "is cancelled",
+            "is canceled",
+            "cancelado",
+            "cancelled at",
+            "canceled at",
+            "refunded",
+            "is refunded",
+            "refund",
+            "estornado",
+        ],
+    ),
+    (CURRENCY, &["currency", "currency code", "moeda", "moneda", "order currency"]),
+    (
+        CHARGE,
+        &[
+            "shipping cost",
+            "shipping fee",
+            "shipping price",
+            "shipping amount",
+            "freight value",
+            "valor frete",
+            "delivery fee",
+            "tax amount",
+            "total tax",
+            "taxes",
+            "impostos",
+            "discount amount",
+            "total discount",
+            "discounts",
+            "valor desconto",
+            "descontos",
+        ],
+    ),
+    (
+        MINOR_UNITS,
+        &[
+            "amount cents",
+            "total cents",
+            "price cents",
+            "amount in cents",
+            "total in cents",
+            "total centavos",
+            "valor centavos",
+        ],
+    ),
+];
+
+/// Names in an item, each as its words.
+pub(super) const OF_ITEM: &[(u8, &[&str])] = &[
+    (
+        PRODUCT,
+        &[
+            "name",
+            "nome",
+            "nombre",
+            "title",
+            "descricao",
+            "description",
+            "product name",
+            "product id",
+            "id produto",
+            "producto",
+            "sku",
+            "item name",
+            "item id",
+        ],
+    ),
+    (CURRENCY, &["currency", "currency code", "moeda", "moneda"]),
+    (MINOR_UNITS, &["price cents", "unit price cents", "amount cents", "preco centavos"]),
+];
+
+/// The spellings of a name: `line_items`, `lineItems` and `LineItems`.
+pub(super) fn spellings(words: &str) -> [String; 3] {
+    let snake = words.replace(' ', "_");
+    let mut pascal = String::new();
+    for word in words.split(' ') {
+        let (first, rest) = word.split_at_checked(1).unwrap_or((word, ""));
+        pascal.push_str(&first.to_ascii_uppercase());
+        pascal.push_str(rest);
+    }
+    let (first, rest) = pascal.split_at_checked(1).unwrap_or((&pascal, ""));
+    let camel = first.to_ascii_lowercase() + rest;
+    [snake, camel, pascal]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_has_the_spellings_of_the_languages_that_send_it() {
+        assert_eq!(spellings("line items"), ["line_items", "lineItems", "LineItems"]);
+        assert_eq!(spellings("status"), ["status", "status", "Status"]);
+    }
+}

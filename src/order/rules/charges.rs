@@ -1,0 +1,83 @@
+//! What an order is charged beside its lines: shipping and tax, less discounts.
+
+use super::super::{
+    Reason, Rejection, Rules,
+    decode::{Charge, Document},
+    mapping::{Role, Shown},
+    value::{Value, decimal},
+};
+
+/// The charges of an order, in units of 10^-4.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Charges {
+    /// Shipping and tax less discounts.
+    pub(super) sum: i128,
+    /// How many there are.
+    pub(super) count: usize,
+}
+
+impl Charges {
+    /// # Errors
+    /// One that the mapping names is no number; one is negative, unless returns are allowed; one
+    /// stands twice.
+    pub(super) fn of(rules: &Rules, document: &Document<'_>) -> Result<Self, Rejection> {
+        let mut charges = Self::default();
+        if document.charges.is_empty() {
+            return Ok(charges);
+        }
+        for role in [Role::Shipping, Role::Tax, Role::Discount] {
+            charges.add(rules, document, role)?;
+        }
+        Ok(charges)
+    }
+
+    fn add(&mut self, rules: &Rules, document: &Document<'_>, role: Role) -> Result<(), Rejection> {
+        let of_role = |charge: &Charge<'_>| {
+            let shown = rules.mapping.shown(charge.place)?;
+            (shown.role == Some(role) && !charge.value.is_null()).then_some(shown.clone())
+        };
+        let stated: Vec<(Shown, &Charge<'_>)> = (document.charges.iter())
+            .filter_map(|charge| Some((of_role(charge)?, charge)))
+            .filter(|(shown, charge)| !shown.lenient || is_number(&charge.value))
+            .collect();
+        // The mapping's own places go before the built-in names.
+        let has_own = stated.iter().any(|(shown, _)| !shown.lenient);
+        let counted = stated.iter().filter(|(shown, _)| shown.lenient != has_own);
+        let mut earlier: Vec<(&Shown, u16)> = Vec::new();
+        for (shown, charge) in counted {
+            let same = |(other, place): &&(&Shown, u16)| {
+                (*place == charge.place && !shown.repeats) || (shown.lenient && other.lenient)
+            };
+            if let Some((other, _)) = earlier.iter().find(same) {
+                let detail = if other.text == shown.text {
+                    format!("the order holds {} twice", shown.text)
+                } else {
+                    format!(
+                        "the order holds both {} and {}, which stand for the same ({role})",
+                        other.text, shown.text
+                    )
+                };
+                return Err(Rejection::new(Reason::DuplicateField, detail));
+            }
+            earlier.push((shown, charge.place));
+            let place = || shown.text.to_string();
+            let amount = rules.numbers.money(&charge.value, decimal::TOTAL, place)?;
+            if amount < 0 && !rules.mapping.settings().returns {
+                let detail = format!("{} must be 0 or more", shown.text);
+                return Err(Rejection::new(Reason::NegativeCharge, detail));
+            }
+            self.sum += if role == Role::Discount { -amount } else { amount };
+            self.count += 1;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a field of a built-in name is meant as a charge: `"shipping": "express"` is not.
+fn is_number(value: &Value<'_>) -> bool {
+    match value {
+        Value::Number(_) | Value::Units { .. } => true,
+        Value::Text(text) => text.bytes().any(|byte| byte.is_ascii_digit()),
+        _ => false,
+    }
+}

@@ -1,0 +1,308 @@
+//! What an order's lines are worth, and the order with them.
+
+use rust_decimal::Decimal;
+
+use super::{
+    super::{
+        Item, Reason, Rejection, Rules,
+        decode::{Document, ItemFields, Slot},
+        value::decimal,
+    },
+    charges::Charges,
+    stored,
+    total::{self, Amount},
+};
+
+/// The lines of an order.
+pub(super) struct Lines<'d> {
+    rules: &'d Rules,
+    all: &'d [ItemFields<'d>],
+    /// The name of their list; `None` where the only line is the order itself.
+    list: Option<&'d str>,
+}
+
+/// What an order is worth.
+pub(super) struct Worth {
+    pub(super) total: Decimal,
+    pub(super) charges: Decimal,
+    /// The lines that name a product.
+    pub(super) items: Vec<Item>,
+}
+
+impl<'d> Lines<'d> {
+    pub(super) fn of(rules: &'d Rules, document: &'d Document<'d>) -> Self {
+        if let Some((_, place)) = document.items.list {
+            return Self { rules, all: &document.items.all, list: Some(rules.mapping.name(place)) };
+        }
+        // Where the order states its total and no product, what else it has of a line's matters not.
+        let flat = &document.flat;
+        let is_line = is_stated(&flat.product)
+            || (!is_stated(&document.total)
+                && is_stated(&flat.quantity)
+                && (is_stated(&flat.unit_price) || is_stated(&flat.amount)));
+        let all = if is_line { std::slice::from_ref(flat) } else { &[] };
+        Self { rules, all, list: None }
+    }
+
+    /// What the lines and the charges come to. `stated` is the stated total, in units of 10^-4.
+    ///
+    /// # Errors
+    /// Lines and total do not say what the order is worth, or do not agree.
+    pub(super) fn worth(
+        &self,
+        stated: Option<i128>,
+        charges: &Charges,
+    ) -> Result<Worth, Rejection> {
+        if let (None, Some((role, twice))) =
+            (self.list, self.all.first().and_then(ItemFields::twice))
+        {
+            return Err(self.rules.twice("the order", role, twice));
+        }
+        let priced = self.all.iter().filter(|line| is_priced(line)).count();
+        let (total, items) = match (stated, self.all.len(), priced) {
+            (None, 0, _) => {
+                let detail = "the order must have items or a total";
+                return Err(Rejection::new(Reason::NoItemsNoTotal, detail));
+            }
+            (Some(stated), 0, _) => {
+                self.beyond_charges(stated, charges)?;
+                (total::stated(stated), Vec::new())
+            }
+            (None, _, 0) => {
+                let detail = match self.list {
+                    Some(list) => format!("{list} must have prices, or the order a total"),
+                    None => "the order must have a price or a total".to_owned(),
+                };
+                return Err(Rejection::new(Reason::MissingTotal, detail));
+            }
+            (Some(stated), _, 0) => (total::stated(stated), self.share(stated, charges)?),
+            (_, count, priced) if priced == count => self.sum(stated, charges)?,
+            _ => {
+                let list = self.list.unwrap_or("the order's lines");
+                let detail = format!("{list} must all have a price, or none of them");
+                return Err(Rejection::new(Reason::PartlyPriced, detail));
+            }
+        };
+        let charges = match charges.sum {
+            0 => Decimal::ZERO,
+            sum => money(total::stated(sum))?,
+        };
+        Ok(Worth { total: money(total)?, charges, items })
+    }
+
+    /// Every line is priced: the total is their sum and the charges.
+    fn sum(
+        &self,
+        stated: Option<i128>,
+        charges: &Charges,
+    ) -> Result<(Amount, Vec<Item>), Rejection> {
+        let mut kept = Vec::new();
+        let mut sum = total::priced(0, 0);
+        for (index, line) in self.all.iter().enumerate() {
+            let quantity = self.quantity(index, line)?;
+            let amount = self.amount(index, line, quantity)?;
+            sum.units += amount.units;
+            self.keep(&mut kept, index, line, quantity, amount)?;
+        }
+        sum.units += total::at_product_scale(charges.sum);
+        if let Some(stated) = stated
+            && !total::agree(stated, sum, self.all.len())
+        {
+            let lines = match self.list {
+                Some(list) => format!("the sum of quantity x unit price over {list}"),
+                None => "quantity x unit price".to_owned(),
+            };
+            let plus = if charges.count > 0 { " and the charges" } else { "" };
+            let detail = format!("the total must be {lines}{plus}, to within half a cent an item");
+            return Err(Rejection::new(Reason::TotalMismatch, detail));
+        }
+        if sum.units < 0 && !self.returns() {
+            let detail = "the items less the discount must come to 0 or more";
+            return Err(Rejection::new(Reason::NegativeTotal, detail));
+        }
+        Ok((sum, kept))
+    }
+
+    /// No line is priced: the lines share the stated total less the charges, by quantity.
+    fn share(&self, stated: i128, charges: &Charges) -> Result<Vec<Item>, Rejection> {
+        let quantities = (self.all.iter().enumerate())
+            .map(|(index, line)| self.quantity(index, line))
+            .collect::<Result<Vec<_>, _>>()?;
+        if let Some(index) = self.all.iter().position(|line| is_stated(&line.discount)) {
+            let place = self.place(index, None);
+            let detail = format!("{place} must have a price where it has a discount");
+            return Err(Rejection::new(Reason::PartlyPriced, detail));
+        }
+        if quantities.iter().any(|quantity| *quantity < 0)
+            && quantities.iter().any(|quantity| *quantity > 0)
+        {
+            let detail = "goods sold and goods returned must have prices where one order has both";
+            return Err(Rejection::new(Reason::MissingTotal, detail));
+        }
+        let goods = self.beyond_charges(stated, charges)?;
+        let weights: Vec<_> = quantities.iter().map(|quantity| quantity.abs()).collect();
+        let parts = total::split(goods.abs(), &weights);
+        let mut kept = Vec::new();
+        for (index, ((line, quantity), part)) in
+            self.all.iter().zip(quantities).zip(parts).enumerate()
+        {
+            let units = if goods < 0 { -part.units } else { part.units };
+            self.keep(&mut kept, index, line, quantity, Amount { units, ..part })?;
+        }
+        Ok(kept)
+    }
+
+    /// What is left of the stated total for the goods.
+    fn beyond_charges(&self, stated: i128, charges: &Charges) -> Result<i128, Rejection> {
+        let goods = stated - charges.sum;
+        if goods < 0 && !self.returns() {
+            let detail = "the total must not be less than the charges that it holds";
+            return Err(Rejection::new(Reason::TotalMismatch, detail));
+        }
+        Ok(goods)
+    }
+
+    fn quantity(&self, index: usize, line: &ItemFields<'_>) -> Result<i128, Rejection> {
+        let Some((value, place)) = line.quantity.stated() else {
+            if let Some(default) = self.rules.mapping.settings().default_quantity {
+                return Ok(i128::from(default) * 10_i128.pow(decimal::DECIMALS));
+            }
+            let detail = format!("{} must have a quantity", self.place(index, None));
+            return Err(Rejection::new(Reason::MissingQuantity, detail));
+        };
+        let place = || self.place(index, Some(place));
+        let quantity = self.rules.numbers.quantity(value, place)?;
+        let (is_possible, rule) = match self.returns() {
+            true => (quantity != 0, "must not be 0"),
+            false => (quantity > 0, "must be above 0"),
+        };
+        if !is_possible {
+            let detail = format!("{} {rule}", place());
+            return Err(Rejection::new(Reason::QuantityNotPositive, detail));
+        }
+        Ok(quantity)
+    }
+
+    /// What a priced line comes to: the stated amount, else quantity × unit price − discount; where
+    /// all of them stand they agree to half a cent.
+    fn amount(
+        &self,
+        index: usize,
+        line: &ItemFields<'_>,
+        quantity: i128,
+    ) -> Result<Amount, Rejection> {
+        let price = self.unit_price(index, line)?;
+        let stated = self.stated_amount(index, line)?;
+        let Some(price) = price else {
+            return Ok(Amount::at_product_scale_of(stated.unwrap_or_default()));
+        };
+        let mut computed = total::priced(quantity, price);
+        computed.units -= total::at_product_scale(self.discount(index, line)?);
+        let Some(stated) = stated else {
+            if computed.units < 0 && !self.returns() {
+                let detail = format!("{} must come to 0 or more", self.place(index, None));
+                return Err(Rejection::new(Reason::NegativeAmount, detail));
+            }
+            return Ok(computed);
+        };
+        if !total::agree(stated, computed, 1) {
+            let place = self.place(index, line.amount.stated().map(|(_, place)| place));
+            let detail = format!(
+                "{place} must be quantity x unit price less the discount, to within half a cent"
+            );
+            return Err(Rejection::new(Reason::AmountMismatch, detail));
+        }
+        Ok(Amount::at_product_scale_of(stated))
+    }
+
+    fn unit_price(&self, index: usize, line: &ItemFields<'_>) -> Result<Option<i128>, Rejection> {
+        let Some((value, place)) = line.unit_price.stated() else { return Ok(None) };
+        let place = || self.place(index, Some(place));
+        let price = self.rules.numbers.money(value, decimal::UNIT_PRICE, place)?;
+        if price < 0 {
+            let detail = format!("{} must be 0 or more", place());
+            return Err(Rejection::new(Reason::NegativePrice, detail));
+        }
+        Ok(Some(price))
+    }
+
+    fn stated_amount(
+        &self,
+        index: usize,
+        line: &ItemFields<'_>,
+    ) -> Result<Option<i128>, Rejection> {
+        let Some((value, place)) = line.amount.stated() else { return Ok(None) };
+        let place = || self.place(index, Some(place));
+        let amount = self.rules.numbers.money(value, decimal::TOTAL, place)?;
+        if amount < 0 && !self.returns() {
+            let detail = format!("{} must be 0 or more", place());
+            return Err(Rejection::new(Reason::NegativeAmount, detail));
+        }
+        Ok(Some(amount))
+    }
+
+    fn discount(&self, index: usize, line: &ItemFields<'_>) -> Result<i128, Rejection> {
+        let Some((value, place)) = line.discount.stated() else { return Ok(0) };
+        let place = || self.place(index, Some(place));
+        let discount = self.rules.numbers.money(value, decimal::TOTAL, place)?;
+        if discount < 0 && !self.returns() {
+            let detail = format!("{} must be 0 or more", place());
+            return Err(Rejection::new(Reason::NegativeCharge, detail));
+        }
+        Ok(discount)
+    }
+
+    /// Adds the line to those that name a product, if it does.
+    fn keep(
+        &self,
+        kept: &mut Vec<Item>,
+        index: usize,
+        line: &ItemFields<'_>,
+        quantity: i128,
+        amount: Amount,
+    ) -> Result<(), Rejection> {
+        let Some((value, place)) = line.product.stated() else { return Ok(()) };
+        let product = match stored::plain_integer(value) {
+            Some(digits) if !stored::is_too_long(digits) => digits.to_owned(),
+            _ => {
+                let place = || self.place(index, Some(place));
+                stored::text(value, Reason::InvalidProduct, place)?.into_owned()
+            }
+        };
+        let quantity = decimal::quantity(quantity).ok_or_else(inexact)?;
+        kept.push(Item { product, quantity, amount: money(amount)? });
+        Ok(())
+    }
+
+    const fn returns(&self) -> bool {
+        self.rules.mapping.settings().returns
+    }
+
+    /// Such as `order_items[3].qty`; items count from 0. Without a place the line itself.
+    fn place(&self, index: usize, place: Option<u16>) -> String {
+        let name = place.map(|place| self.rules.mapping.name(place));
+        match (self.list, name) {
+            (Some(list), Some(name)) => format!("{list}[{index}].{name}"),
+            (Some(list), None) => format!("{list}[{index}]"),
+            (None, Some(name)) => name.to_owned(),
+            (None, None) => "the order".to_owned(),
+        }
+    }
+}
+
+const fn is_stated(slot: &Slot<'_>) -> bool {
+    slot.is_stated()
+}
+
+fn is_priced(line: &ItemFields<'_>) -> bool {
+    is_stated(&line.unit_price) || is_stated(&line.amount)
+}
+
+fn money(amount: Amount) -> Result<Decimal, Rejection> {
+    decimal::money(amount.units, amount.scale).ok_or_else(inexact)
+}
+
+/// The bounds keep every result within a decimal's 96 bits; should one ever not be, it is no order.
+fn inexact() -> Rejection {
+    Rejection::new(Reason::OutOfRange, "the order comes to more than can be kept exactly")
+}

@@ -1,0 +1,317 @@
+//! From what a record holds to what it comes to, in the order in which the rules are applied. They
+//! know of no format: values come as a decoder found them.
+
+mod charges;
+mod identity;
+mod kept;
+mod lines;
+mod number;
+mod stored;
+mod total;
+
+use bumpalo::Bump;
+use bytes::Bytes;
+use jiff::{civil::DateTime, tz::TimeZone};
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+use super::{
+    Currency, Meaning, Order, OrderKey, Reason, Rejection, Rules, SalesBounds, Unmapped,
+    decode::{Decoded, Document, Sink, Twice, json},
+    mapping::{Mapping, Place, Role, Tombstones, suspects},
+    text,
+    value::{Value, decimal, time},
+};
+use crate::kafka::{Record, TopicPartition};
+
+use charges::Charges;
+use lines::Lines;
+pub(super) use number::Numbers;
+
+impl Rules {
+    /// The rules of a mapping, for a shop in this time zone that keeps its books in this currency.
+    #[must_use]
+    pub fn new(mapping: Mapping, shop_timezone: TimeZone, currency: Currency) -> Self {
+        let settings = mapping.settings();
+        let times = time::Times {
+            shop: shop_timezone.clone(),
+            zoneless: settings.times_without_zone.clone(),
+            format: settings.sold_at_format.clone(),
+        };
+        let numbers = Numbers::new(settings, &currency);
+        Self { mapping, shop_timezone, currency, times, numbers, bounds: SalesBounds::default() }
+    }
+
+    /// The rules of the built-in names.
+    #[must_use]
+    pub fn built_in(shop_timezone: TimeZone) -> Self {
+        Self::new(Mapping::default(), shop_timezone, Currency::default())
+    }
+
+    /// What a value says by itself: [`Self::understand`] of a record that has nothing else.
+    ///
+    /// # Errors
+    /// As [`Self::understand`].
+    pub fn understand_value(&self, payload: Option<&[u8]>) -> Result<Meaning, Rejection> {
+        let partition = TopicPartition { topic: "".into(), partition: 0, topic_id: Uuid::nil() };
+        let payload = payload.map(Bytes::copy_from_slice);
+        self.understand(&partition, &Record { payload, ..Record::default() })
+    }
+
+    /// What a record comes to. It is judged whole, by the mapping's roles alone; other fields are
+    /// passed over.
+    ///
+    /// # Errors
+    /// A [`Rejection`] with the first rule that the record breaks. It never quotes the payload.
+    pub fn understand(
+        &self,
+        partition: &TopicPartition,
+        record: &Record,
+    ) -> Result<Meaning, Rejection> {
+        let mapping = &self.mapping;
+        let arena = Bump::new();
+        let mut sink = Sink::new(mapping);
+        if mapping.reads_beside_value() {
+            beside(&mut sink, mapping, (partition, record), &arena);
+        }
+        let Some(payload) = &record.payload else {
+            return self.tombstone(&sink.finish());
+        };
+        json::read(text::of(payload)?, mapping.root(), &mut sink, &arena)?;
+        let decoded = sink.finish();
+        // Where reading ended early, what says whether the record counts may lie further on.
+        if !decoded.aborted && !self.counts(&decoded) {
+            return Ok(Meaning::Ignored);
+        }
+        if let Some(trouble) = decoded.trouble {
+            return Err(trouble);
+        }
+        let shared = decoded.shared.as_deref();
+        if let Some(document) = &decoded.single {
+            return Ok(Meaning::Order(self.order(document, shared, None)?));
+        }
+        let documents = decoded.documents.iter().enumerate();
+        let orders: Vec<_> = documents
+            .map(|(index, document)| self.order(document, shared, Some(index)))
+            .collect::<Result<_, _>>()?;
+        Ok(if orders.is_empty() { Meaning::Ignored } else { Meaning::Orders(orders) })
+    }
+
+    /// Whether the record is one of those that `mapping.only` lets in.
+    fn counts(&self, decoded: &Decoded<'_>) -> bool {
+        self.mapping.settings().only.as_ref().is_none_or(|only| {
+            decoded.only.stated().is_some_and(|(value, _)| value.is_one_of(&only.is))
+        })
+    }
+
+    fn tombstone(&self, decoded: &Decoded<'_>) -> Result<Meaning, Rejection> {
+        match self.mapping.settings().tombstones {
+            Tombstones::DeadLetter => {
+                Err(Rejection::new(Reason::Tombstone, "the record has no value (a tombstone)"))
+            }
+            Tombstones::Ignore => Ok(Meaning::Ignored),
+            Tombstones::Cancel => {
+                let document = Document::default();
+                let key = self.key(&document, decoded.shared.as_deref(), None)?;
+                Ok(Meaning::Order(cancelled(key)))
+            }
+        }
+    }
+
+    /// `index` is the order's place in a record of several.
+    fn order(
+        &self,
+        document: &Document<'_>,
+        shared: Option<&Document<'_>>,
+        index: Option<usize>,
+    ) -> Result<Order, Rejection> {
+        if let Some(trouble) = &document.items.trouble {
+            return Err(trouble.clone());
+        }
+        self.no_role_twice(document)?;
+        let key = self.key(document, shared, index)?;
+        if self.is_cancelled(document, shared)? {
+            return Ok(cancelled(key));
+        }
+        self.same_currency(document, shared)?;
+        let sold_at = self.sold_at(document, shared)?;
+        let charges = Charges::of(self, document)?;
+        let stated = self.total(document, shared)?;
+        let worth = Lines::of(self, document).worth(stated, &charges)?;
+        let mut unmapped = document.suspects;
+        if !worth.items.is_empty() {
+            unmapped &= !suspects::PRODUCT;
+        }
+        let order = Order {
+            key,
+            cancelled: false,
+            total: worth.total,
+            charges: worth.charges,
+            items: worth.items,
+            sold_at,
+            kept: kept::json(self, document, shared)?,
+            unmapped: Unmapped(unmapped),
+        };
+        self.fits(&order)?;
+        Ok(order)
+    }
+}
+
+impl Rules {
+    fn no_role_twice(&self, document: &Document<'_>) -> Result<(), Rejection> {
+        let Some((item, role, twice)) = document.twice() else { return Ok(()) };
+        let place = match (item, document.items.list) {
+            (Some(index), Some((_, list))) => format!("{}[{index}]", self.mapping.name(list)),
+            _ => "the order".to_owned(),
+        };
+        Err(self.twice(&place, role, twice))
+    }
+
+    /// `place` is the object in which the role stands twice.
+    fn twice(&self, place: &str, role: Role, twice: Twice) -> Rejection {
+        let (earlier, later) = (self.mapping.name(twice.earlier), self.mapping.name(twice.later));
+        let detail = if earlier == later {
+            format!("{place} holds {later} twice")
+        } else {
+            format!("{place} holds both {earlier} and {later}, which stand for the same ({role})")
+        };
+        Rejection::new(Reason::DuplicateField, detail)
+    }
+
+    fn is_cancelled(
+        &self,
+        document: &Document<'_>,
+        shared: Option<&Document<'_>>,
+    ) -> Result<bool, Rejection> {
+        let slot = document.status.first(shared.map(|shared| &shared.status));
+        let Some((value, place)) = slot.stated() else { return Ok(false) };
+        if matches!(value, Value::Text(_) | Value::Number(_) | Value::Flag(_)) {
+            return Ok(value.is_one_of(&self.mapping.settings().cancelled));
+        }
+        let detail = format!("{} must be text, a number, true or false", self.mapping.name(place));
+        Err(Rejection::new(Reason::InvalidStatus, detail))
+    }
+
+    fn same_currency(
+        &self,
+        document: &Document<'_>,
+        shared: Option<&Document<'_>>,
+    ) -> Result<(), Rejection> {
+        let slot = document.currency.first(shared.map(|shared| &shared.currency));
+        let Some((value, place)) = slot.stated() else { return Ok(()) };
+        if matches!(value, Value::Text(text) if **text == *self.currency.code()) {
+            return Ok(());
+        }
+        let name = self.mapping.name(place);
+        let detail = format!("{name} must be {} (orders.currency)", self.currency.code());
+        Err(Rejection::new(Reason::OtherCurrency, detail))
+    }
+
+    fn sold_at(
+        &self,
+        document: &Document<'_>,
+        shared: Option<&Document<'_>>,
+    ) -> Result<Option<DateTime>, Rejection> {
+        let slot = document.sold_at.first(shared.map(|shared| &shared.sold_at));
+        let Some((value, place)) = slot.stated() else { return Ok(None) };
+        time::parse(value, &self.times).map(Some).map_err(|rule| {
+            let name = self.mapping.name(place);
+            Rejection::new(Reason::InvalidDate, format!("{name} {rule}"))
+        })
+    }
+
+    /// The stated total, in units of 10^-4.
+    fn total(
+        &self,
+        document: &Document<'_>,
+        shared: Option<&Document<'_>>,
+    ) -> Result<Option<i128>, Rejection> {
+        let slot = document.total.first(shared.map(|shared| &shared.total));
+        let Some((value, place)) = slot.stated() else { return Ok(None) };
+        let name = || self.mapping.name(place).to_owned();
+        let total = self.numbers.money(value, decimal::TOTAL, name)?;
+        if total < 0 && !self.mapping.settings().returns {
+            let detail = format!("{} must be 0 or more", name());
+            return Err(Rejection::new(Reason::NegativeTotal, detail));
+        }
+        Ok(Some(total))
+    }
+
+    /// Whether the row of `sales` can hold the order without loss.
+    fn fits(&self, order: &Order) -> Result<(), Rejection> {
+        let Some((precision, scale)) = self.bounds.total.filter(|_| order.is_in_sales()) else {
+            return Ok(());
+        };
+        let total = order.total.normalize();
+        let digits = total.mantissa().unsigned_abs().checked_ilog10().map_or(0, |it| it + 1);
+        let whole = digits.saturating_sub(total.scale());
+        if total.scale() <= scale && whole + scale <= precision {
+            return Ok(());
+        }
+        let detail =
+            format!("the total must fit the column sales.total, NUMERIC({precision},{scale})");
+        Err(Rejection::new(Reason::OutOfRange, detail))
+    }
+}
+
+/// Takes what stands beside the record's value.
+fn beside<'m, 'p>(
+    sink: &mut Sink<'m, 'p>,
+    mapping: &'m Mapping,
+    (partition, record): (&TopicPartition, &'p Record),
+    arena: &'p Bump,
+) {
+    for beside in mapping.beside() {
+        let value = match &beside.place {
+            Place::Key(None) => bytes_value(record.key.as_deref()),
+            Place::Header(name) => bytes_value(record.headers.get(name.as_bytes()).flatten()),
+            Place::Timestamp => record.timestamp.map_or(Value::Null, |milliseconds| {
+                // In seconds, whose magnitude says so at any time.
+                Value::Number(arena.alloc_str(&seconds(milliseconds)))
+            }),
+            Place::Coordinates => {
+                let TopicPartition { topic, partition, topic_id } = partition;
+                let offset = record.offset;
+                Value::Text(format!("{topic}/{topic_id}/{partition}/{offset}").into())
+            }
+            Place::Key(Some(_)) | Place::Field { .. } => continue,
+        };
+        sink.give(beside.taker, value);
+    }
+    if let Some(spot) = mapping.key()
+        && let Ok(key) = text::of(record.key.as_deref().unwrap_or(b"null"))
+    {
+        // A key that is not JSON has no fields.
+        let _ = json::read(key, spot, sink, arena);
+    }
+    sink.share();
+}
+
+/// What bytes beside the value say, which are text.
+fn bytes_value(bytes: Option<&[u8]>) -> Value<'_> {
+    match bytes.map(std::str::from_utf8) {
+        None => Value::Null,
+        Some(Ok(text)) => Value::Text(text.into()),
+        Some(Err(_)) => Value::Other,
+    }
+}
+
+/// Milliseconds as seconds with a fraction, such as `1795000000.123`.
+fn seconds(milliseconds: i64) -> String {
+    let sign = if milliseconds < 0 { "-" } else { "" };
+    let all = milliseconds.unsigned_abs();
+    format!("{sign}{}.{:03}", all / 1_000, all % 1_000)
+}
+
+fn cancelled(key: OrderKey) -> Order {
+    Order {
+        key,
+        cancelled: true,
+        total: Decimal::ZERO,
+        charges: Decimal::ZERO,
+        items: Vec::new(),
+        sold_at: None,
+        kept: None,
+        unmapped: Unmapped::default(),
+    }
+}

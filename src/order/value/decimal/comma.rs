@@ -1,0 +1,99 @@
+//! Numbers as people write them in Brazil: `R$ 1.234,56`, `-1234,5`, `10 BRL`.
+
+use std::borrow::Cow;
+
+use iso_currency::Currency;
+
+use super::{Literal, Trouble};
+use crate::order::value::number::split_digits;
+
+/// What `units` makes of the number that all of `text` is: a minus or none, a currency's sign or code
+/// or none, digits, a comma with decimals or without.
+///
+/// A currency must be `currency`: no other is summed with it. It stands before or behind the number, the minus before or behind the currency; between
+/// them may be blanks. Digits stand in groups of three with points between, or without points: `1.234`
+/// is 1234, and `1.23` is no number.
+pub(super) fn parse(
+    text: &str,
+    currency: Currency,
+    units: impl FnOnce(Literal<'_>) -> Result<i128, Trouble>,
+) -> Result<i128, Trouble> {
+    let (negative, number) = number(text, currency).ok_or(Trouble::NotANumber)?;
+    let (whole, fraction) = digits(number).ok_or(Trouble::NotANumber)?;
+    units(Literal { negative, whole: &whole, fraction, exponent: 0 })
+}
+
+/// Whether a minus stands there, and what is left without it and without a currency.
+fn number(text: &str, currency: Currency) -> Option<(bool, &str)> {
+    let (mut negative, mut rest) = minus(text);
+    let currency_first = without_currency(rest, currency);
+    if let Some(behind) = currency_first {
+        rest = behind.trim_start_matches(is_blank);
+        if !negative {
+            (negative, rest) = minus(rest);
+        }
+    }
+    let end = rest.find(|character| !matches!(character, '0'..='9' | '.' | ','));
+    let (number, behind) = rest.split_at(end.unwrap_or(rest.len()));
+    let complete = behind.is_empty()
+        || currency_first.is_none()
+            && without_currency(behind.trim_start_matches(is_blank), currency) == Some("");
+    complete.then_some((negative, number))
+}
+
+/// Whether `text` begins with a minus, and what follows it.
+fn minus(text: &str) -> (bool, &str) {
+    text.strip_prefix('-').map_or((false, text), |rest| (true, rest.trim_start_matches(is_blank)))
+}
+
+/// What follows the currency that `text` begins with: its code of three capital letters (ISO 4217), or
+/// its sign, which letters may stand before, as in `US$`.
+fn without_currency(text: &str, currency: Currency) -> Option<&str> {
+    let letters = text.bytes().take(3).take_while(u8::is_ascii_uppercase).count();
+    let (code, rest) = text.split_at(letters);
+    let rest = rest.strip_prefix(is_sign).or((letters == 3).then_some(rest))?;
+    let stated = text.strip_suffix(rest)?;
+    let country = currency.code().get(..2).unwrap_or_default();
+    let is_own = stated == currency.code()
+        || stated == currency.symbol().symbol
+        || (code == country && stated.ends_with('$'));
+    is_own.then_some(rest)
+}
+
+/// The sign of a currency (Unicode's category Sc), without that of cents.
+const fn is_sign(character: char) -> bool {
+    matches!(character, '$' | '£' | '¥' | '\u{20a0}'..='\u{20cf}')
+}
+
+/// A blank, or one at which no line is broken.
+const fn is_blank(character: char) -> bool {
+    matches!(character, ' ' | '\u{a0}' | '\u{202f}')
+}
+
+/// The digits before the comma, without points, and those behind it.
+fn digits(text: &str) -> Option<(Cow<'_, [u8]>, &[u8])> {
+    let (whole, fraction) = match text.split_once(',') {
+        Some((whole, fraction)) => (whole.as_bytes(), Some(fraction.as_bytes())),
+        None => (text.as_bytes(), None),
+    };
+    let fraction = match fraction {
+        None => &[],
+        Some(digits) if !digits.is_empty() && split_digits(digits).1.is_empty() => digits,
+        Some(_) => return None,
+    };
+    let (first, groups) = split_digits(whole);
+    if groups.is_empty() {
+        return (!first.is_empty()).then_some((Cow::Borrowed(first), fraction));
+    }
+    if !matches!(first, [b'1'..=b'9', ..]) || first.len() > 3 || groups.len() % 4 != 0 {
+        return None;
+    }
+    let mut digits = first.to_vec();
+    for group in groups.chunks_exact(4) {
+        match group {
+            [b'.', group @ ..] if group.iter().all(u8::is_ascii_digit) => digits.extend(group),
+            _ => return None,
+        }
+    }
+    Some((Cow::Owned(digits), fraction))
+}
