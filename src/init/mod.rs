@@ -12,6 +12,7 @@
 mod built_in;
 mod dictionary;
 mod json;
+mod outcome;
 mod path;
 mod profile;
 mod proposal;
