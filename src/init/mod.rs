@@ -12,12 +12,14 @@
 mod built_in;
 mod dictionary;
 mod json;
-mod outcome;
+pub(crate) mod outcome;
 mod path;
 mod profile;
-mod proposal;
-mod propose;
-mod render;
+pub(crate) mod proposal;
+pub(crate) mod propose;
+pub(crate) mod render;
+pub(crate) mod sample;
+pub(crate) mod taken;
 mod times;
 mod value;
 

@@ -35,7 +35,7 @@ pub(crate) fn layout<'j>(documents: &[(usize, &'j Json)]) -> Layout<'j> {
         documents.iter().map(|(_, json)| *json).filter(|json| matches!(json, Json::Object(_))).collect();
     let list = list_of_orders(&Profile::of(&objects));
     let mut layout = Layout::default();
-    let (mut in_texts, mut in_lists, mut plain) = (false, false, false);
+    let (mut in_texts, mut in_lists) = (false, false);
     for (record, document) in documents {
         let below = list.as_ref().and_then(|path| path.find(document));
         let orders: Vec<&Json> = match (document, below) {
@@ -51,10 +51,7 @@ pub(crate) fn layout<'j>(documents: &[(usize, &'j Json)]) -> Layout<'j> {
                 in_lists = true;
                 elements.iter().collect()
             }
-            _ => {
-                plain = true;
-                vec![document]
-            }
+            _ => vec![document],
         };
         layout.units.extend(orders.into_iter().map(|order| Unit { record: *record, order }));
     }

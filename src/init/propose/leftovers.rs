@@ -1,6 +1,10 @@
 //! Fields that no role takes up and that look as if they mattered.
 
-use super::build::Findings;
+use super::{
+    Input,
+    build::Findings,
+    study::{self, Study},
+};
 use crate::init::{
     dictionary::{Name, Word},
     json::Json,
@@ -20,9 +24,13 @@ pub(super) fn add(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     proposal.leftovers = leftovers(&study.profile, &taken.join("\n"), items, &|path| study.is_barred(path));
 }
 
-/// Those of `orders` whose places stand nowhere in `taken`, such as a mapping's text.
-pub(crate) fn leftovers_of(orders: &[&Json], taken: &str) -> Vec<Leftover> {
-    leftovers(&Profile::of(orders), taken, None, &|_| false)
+/// Those of the records of `input` whose places stand nowhere in `taken`, the text of a mapping's
+/// places.
+pub(crate) fn leftovers_of(input: Input<'_>, taken: &str) -> Vec<Leftover> {
+    let documents = study::documents(input.sample);
+    let study = Study::of(input, &documents);
+    let items = study.items().map(|list| &list.path);
+    leftovers(&study.profile, taken, items, &|path| study.is_barred(path))
 }
 
 fn leftovers(

@@ -1,1 +1,2 @@
 mod shapes;
+mod wild;

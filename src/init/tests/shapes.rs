@@ -192,21 +192,50 @@ fn all_answers(doubts: &[Doubt]) -> Vec<Vec<Option<usize>>> {
     ways
 }
 
+/// Set, the test writes the table into the document instead of comparing it.
+const RECORD: &str = "VENDAS_TEST_RECORD";
+
+/// The table in the document lies between these.
+const MARKERS: [&str; 2] = ["<!-- init:begin -->", "<!-- init:end -->"];
+
+/// A row of the table: the shape, how the proposal did, and what it asks.
+fn row(shape: &Shape, verdict: &Verdict) -> String {
+    let (result, asks) = match verdict {
+        Verdict::Certain => ("the expected result", String::new()),
+        Verdict::Asks(given) => {
+            let asks = given.iter().map(|(doubt, answer)| {
+                let settings = doubt.answers[*answer].settings.iter();
+                let lines: Vec<_> = settings.map(|setting| format!("`{}`", setting.line())).collect();
+                lines.join(", ")
+            });
+            ("the expected result, once answered", asks.collect::<Vec<_>>().join(", "))
+        }
+        Verdict::No { .. } => ("not the expected result", String::new()),
+    };
+    format!("| {} | {result} | {asks} |", shape.name)
+}
+
 #[test]
-fn show() {
+fn each_shape_has_its_mapping_proposed_and_the_document_says_how() {
+    let mut table = vec![
+        "| shape | `vendas init` gives | what it asks for |".to_owned(),
+        "| --- | --- | --- |".to_owned(),
+    ];
     for shape in shapes() {
-        match verdict(&shape) {
-            Verdict::Certain => println!("{}: certain", shape.name),
-            Verdict::Asks(given) => {
-                println!("{}: asks", shape.name);
-                for (doubt, answer) in given {
-                    println!("   {} {}", doubt.question, doubt.answers[answer].text);
-                }
-            }
-            Verdict::No { found, expected } => {
-                println!("{}: no\n   {}\n   {}", shape.name, found.join("\n   "), expected.join("\n   "));
-                println!("{}", render::toml(&shape.proposal().settings, None));
-            }
+        let verdict = verdict(&shape);
+        table.push(row(&shape, &verdict));
+        if let Verdict::No { found, expected } = verdict {
+            panic!("{}:\n{}\nand not\n{}", shape.name, found.join("\n"), expected.join("\n"));
         }
     }
+    let table = format!("{}\n\n{}\n\n{}", MARKERS[0], table.join("\n"), MARKERS[1]);
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/mapping.md");
+    let document = fs::read_to_string(&path).unwrap();
+    let begin = document.find(MARKERS[0]).expect("the document has no table");
+    let end = document.find(MARKERS[1]).expect("the table has no end") + MARKERS[1].len();
+    if std::env::var_os(RECORD).is_some() {
+        fs::write(&path, format!("{}{table}{}", &document[..begin], &document[end..])).unwrap();
+        return;
+    }
+    assert_eq!(&document[begin..end], table, "write it anew: {RECORD}=1 cargo test --lib init::");
 }
