@@ -18,6 +18,7 @@ mod faults;
 mod groups;
 mod habits;
 mod http;
+mod init;
 mod killed;
 mod memory;
 mod offsets;

@@ -117,7 +117,8 @@ pub(super) const WORDS: &[(Word, &[&str])] = &[
         Word::Id,
         &[
             "id", "uuid", "guid", "key", "code", "codigo", "cod", "identifier", "identificador", "ref",
-            "reference", "referencia", "chave", "clave", "pk", "entity_id", "ids", "token",
+            "reference", "referencia", "chave", "clave", "pk", "ids", "token", "sku", "ean", "gtin", "upc",
+            "isbn", "asin", "stockcode", "matnr",
         ],
     ),
     (Word::Number, &["number", "numero", "num", "nro", "nr", "no", "folio", "sequence", "serial"]),

@@ -66,7 +66,10 @@ pub(super) fn build(study: &Study<'_>) -> Proposal {
         product = Choice::default();
         worth = study.worth(&lines, &orders);
     }
-    let (identity, identified) = study.identity(items.is_none() && is_line, &product);
+    let (identity, identified) = {
+        let total = worth.total.places.first().map(|place| &place.path);
+        study.identity(items.is_none() && is_line, &product, items.map(|list| &list.path).or(total))
+    };
     let (sold_at, looks) = study.sold_at();
     let places = study.places();
     let findings = Findings {
@@ -192,7 +195,9 @@ impl Findings<'_, '_> {
                 found.push(Found { role: charge.key(), places, found: most, of: orders });
             }
         }
-        found.extend(of_choice("total", &worth.total, orders));
+        if !doubts::is_total_doubtful(self) {
+            found.extend(of_choice("total", &worth.total, orders));
+        }
         found.extend(of_choice("sold_at", &self.sold_at, orders));
         found
     }

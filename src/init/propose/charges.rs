@@ -54,7 +54,11 @@ pub(super) fn candidates(
         let charge = scores::charge(&name);
         let is_fee = name.is(Word::Fee) && !name.is(Word::Id) && !name.foreign;
         match charge {
-            Some(charge) => found.extend(column(place, &|at| at, charge, true, count, decimals)),
+            Some(charge) => {
+                // The tax of shipping or of a discount is a part of another one.
+                let is_part = name.has(Word::Tax) && name.all.any(&[Word::Shipping, Word::Discount]);
+                found.extend(column(place, &|at| at, charge, !is_part, count, decimals));
+            }
             None if is_fee => {
                 for charge in [Charge::Shipping, Charge::Discount] {
                     found.extend(column(place, &|at| at, charge, false, count, decimals));
@@ -83,7 +87,10 @@ pub(super) fn candidates(
             }
         }
     }
-    found.sort_by_key(|charge| (charge.is_zero(), !charge.by_name, charge.path.0.len()));
+    found.sort_by_key(|charge| {
+        let is_total = Name::of(&charge.path).is(Word::Total);
+        (charge.is_zero(), !charge.by_name, !is_total, charge.path.0.len())
+    });
     found.truncate(MOST);
     found
 }

@@ -116,7 +116,8 @@ pub(super) fn format(looks: &[Look]) -> Format {
 pub(super) fn currency<'p, 'j>(places: &[&'p Place<'j>]) -> Option<Few<'p, 'j>> {
     let found = places.iter().filter(|place| {
         let name = Name::of(&place.path);
-        name.is(Word::Currency) && !name.all.any(&[Word::Person, Word::Shop]) && place.all(value::is_currency)
+        name.is(Word::Currency)
+            && !name.all.any(&[Word::Person, Word::Shop]) && place.all(value::is_currency)
     });
     let few = found.filter_map(|place| Some((place.owners(), Few::of(place)?)));
     few.max_by_key(|(owners, few)| (*owners, -i64::try_from(few.place.path.0.len()).unwrap_or_default()))

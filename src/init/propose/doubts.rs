@@ -49,6 +49,15 @@ pub(super) fn is_price_doubtful(findings: &Findings<'_, '_>) -> bool {
     !worth.is_proven() && several && !is_built_in && name(&worth.unit_price)
 }
 
+/// Whether a stated total is not what priced lines and charges come to, and may be another sum.
+pub(super) fn is_total_doubtful(findings: &Findings<'_, '_>) -> bool {
+    let worth = &findings.worth;
+    let is_built_in = worth.total.places.iter().any(|place| {
+        place.path.bare().is_some_and(|name| crate::init::built_in::names("total").contains(&name))
+    });
+    worth.comparable > 0 && !worth.is_proven() && !is_built_in
+}
+
 fn texts(texts: &[&str]) -> Value {
     Value::Texts(texts.iter().map(|text| (*text).to_owned()).collect())
 }

@@ -103,7 +103,12 @@ impl<'p, 'j> Evidence<'_, 'p, 'j> {
             !name.foreign && (name.is(Word::Line) || name.is(Word::Item)) && is_id && place.all(value::is_identity)
         };
         let line = self.profile.places.iter().filter(is_line).find(separates);
-        let product = self.product.places.iter().copied().find(separates);
+        let is_code = |place: &&Place<'j>| {
+            let name = Name::of(&place.path);
+            !name.foreign && name.has(Word::Product) && name.is(Word::Id)
+        };
+        let code = self.profile.places.iter().filter(is_code).find(separates);
+        let product = code.or_else(|| self.product.places.iter().copied().find(separates));
         let Some(second) = line.or(product) else { return };
         // Where the product stays the same, an order was changed.
         let one_product = repeated.iter().all(|group| {

@@ -142,7 +142,9 @@ impl<'j> Study<'j> {
         &'p self,
         is_flat: bool,
         product: &Choice<'p, 'j>,
+        worth: Option<&Path>,
     ) -> (Identity, Choice<'p, 'j>) {
+        let inner = self.inner_identity(worth);
         let orders: Vec<&Json> = self.layout.units.iter().map(|unit| unit.order).collect();
         let keys: Vec<Option<Json>> = (self.layout.units.iter())
             .map(|unit| self.documents.keys.get(unit.record).cloned().flatten())
@@ -154,9 +156,26 @@ impl<'j> Study<'j> {
             tombstones: &self.documents.tombstones,
             is_flat,
             product,
-            barred: &|place| self.is_barred(&place.path),
+            barred: &|place| {
+                let outer = inner.as_ref().is_some_and(|inner| {
+                    !place.path.0.starts_with(&inner.0) && scores::identity(&Name::of(&place.path)) <= 70
+                });
+                outer || self.is_barred(&place.path)
+            },
         };
         evidence.identity()
+    }
+
+    /// The object in which the order's worth stands, if it is not the record and has an id of its
+    /// own: the record's `id` is then that of an event around it.
+    fn inner_identity(&self, worth: Option<&Path>) -> Option<Path> {
+        let mut object = worth?.clone();
+        object.0.pop();
+        let mut places = self.profile.places.iter().filter(|place| place.path.0.starts_with(&object.0));
+        let has_id = places.any(|place| {
+            place.all(value::is_identity) && scores::identity(&Name::of(&place.path)) >= 60
+        });
+        (has_id && !object.0.is_empty()).then_some(object)
     }
 
     pub(super) fn sold_at(&self) -> (Choice<'_, 'j>, Vec<Look>) {

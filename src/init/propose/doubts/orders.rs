@@ -1,6 +1,6 @@
 //! Doubts about which records are which orders, and whether they count.
 
-use super::{is_price_doubtful, place, texts};
+use super::{is_price_doubtful, is_total_doubtful, place, texts};
 use crate::init::{
     dictionary::{Ending, ending, is_placement},
     json::Json,
@@ -227,7 +227,17 @@ pub(super) fn total(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
         proposal.notes.push(numbers.to_owned());
     }
     let Some(total) = worth.total.places.first().map(|place| place.path.place()) else { return };
-    if worth.agreeing < worth.comparable {
+    if is_total_doubtful(findings) {
+        let question = format!(
+            "{total} is what lines and charges come to in {} of {} orders: is it the total?",
+            worth.agreeing, worth.comparable
+        );
+        let answers = vec![
+            Answer::new("no: lines and charges count", Vec::new()),
+            Answer::new("yes: where it differs, orders become dead letters", vec![place("total", total)]),
+        ];
+        proposal.doubts.push(Doubt { question, answers, likeliest: 0 });
+    } else if worth.agreeing < worth.comparable {
         proposal.notes.push(format!(
             "{total} is what lines and charges come to in {} of {} orders; the others become dead \
              letters (total_mismatch), unless a charge is found that explains them",

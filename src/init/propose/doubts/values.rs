@@ -21,8 +21,16 @@ use crate::init::{
 pub(super) fn currency(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     let Some(few) = &findings.currency else { return };
     let at = few.place.path.place();
+    if few.values.keys().any(|code| crate::order::Currency::of_code(code).is_none()) {
+        let currencies = few.values.keys().copied().collect::<Vec<_>>().join(", ");
+        proposal.notes.push(format!(
+            "{at} ({currencies}) is not written as ISO 4217 has it, in capitals: it cannot be compared \
+             with orders.currency, and all currencies are taken as one"
+        ));
+        return;
+    }
     let one = |currency: &str| {
-        let currency = Value::Text(currency.to_uppercase());
+        let currency = Value::Text(currency.to_owned());
         let because = "orders in another currency become dead letters (other_currency)";
         vec![
             place("currency", at.clone()).because(because),
