@@ -53,10 +53,7 @@ pub(super) fn rulebook(reader: &mut Reader, shop_timezone: Option<&TimeZone>) ->
     let vocabulary = vocabulary(reader);
     let general = reader.table(&["mapping"]);
     for key in KEYS {
-        // Any name may stand in `keep`.
-        if key != "keep" {
-            reader.know(&format!("mapping.{key}"));
-        }
+        reader.know(&format!("mapping.{key}"));
     }
     let settings = settings(reader, "mapping", &[&general], vocabulary.clone());
     let mut topics = BTreeMap::new();
@@ -142,7 +139,7 @@ fn settings(
         settings.built_in = flag;
     }
     for role in Role::ALL {
-        if let Some(places) = table.places(role.key()) {
+        if let Some(places) = table.places(role.key()).filter(|places| !places.is_empty()) {
             settings.places.push((role, places));
         }
     }

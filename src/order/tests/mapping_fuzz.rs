@@ -129,9 +129,7 @@ fn whatever_the_mapping_mutated_records_are_orders_that_add_up_or_ignored_or_hav
                 format!("VENDAS_FUZZ_SEED={seed}, record {number}: {payload:?}\n{settings:?}")
             };
             let judged = within(AT_MOST, || rules.understand(&partition, &record));
-            let Some((result, took)) = judged else {
-                panic!("more than {AT_MOST:?}: {}", place())
-            };
+            let Some((result, took)) = judged else { panic!("more than {AT_MOST:?}: {}", place()) };
             cases += 1;
             slowest = slowest.max(took);
             let all_named = drawn.names_all_products && is_whole && !has_text_steps;

@@ -169,7 +169,8 @@ fn some_places(random: &mut Random) -> Vec<Place> {
 }
 
 fn text(random: &mut Random) -> String {
-    ["d", "paid", "CANCELLED", "cancelled", "order.created", "c", "order"][random.below(7)].to_owned()
+    ["d", "paid", "CANCELLED", "cancelled", "order.created", "c", "order"][random.below(7)]
+        .to_owned()
 }
 
 /// Changes one setting.
@@ -271,7 +272,8 @@ pub(super) fn record(random: &mut Random, drawn: &Drawn, seeds: &[Seed]) -> (Rec
     ];
     let record = Record {
         offset: [0, 17, i64::MAX][random.below(3)],
-        key: (random.below(4) > 0).then(|| Bytes::from_static(keys[random.below(keys.len())].as_bytes())),
+        key: (random.below(4) > 0)
+            .then(|| Bytes::from_static(keys[random.below(keys.len())].as_bytes())),
         payload: (random.below(40) > 0).then(|| payload.into()),
         timestamp: timestamps[random.below(timestamps.len())],
         headers: Headers(Bytes::from_static(headers[random.below(headers.len())])),
