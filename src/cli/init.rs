@@ -82,7 +82,12 @@ fn of_file(config: &Config, file: &Path) -> Result<Sample, CliError> {
 }
 
 /// Prints the proposal for a topic, asks about doubts, and says what the records then come to.
-fn settle(config: &Config, sample: &Sample, asks: bool, several: bool) -> Result<Vec<Setting>, CliError> {
+fn settle(
+    config: &Config,
+    sample: &Sample,
+    asks: bool,
+    several: bool,
+) -> Result<Vec<Setting>, CliError> {
     let Sample { topic, records, from } = sample;
     let rules = config.rules.of(topic);
     print(&format!("topic {topic}: {}, {from}\n", render::count(records.len(), "record")))?;
@@ -129,7 +134,8 @@ fn ask_one(doubt: &Doubt, input: &mut impl BufRead) -> Result<Option<usize>, Cli
         question.push_str(&format!("  {} {}\n", at + 1, answer.text));
     }
     loop {
-        let prompt = format!("{question}[1-{}, Enter: {}] ", doubt.answers.len(), doubt.likeliest + 1);
+        let prompt =
+            format!("{question}[1-{}, Enter: {}] ", doubt.answers.len(), doubt.likeliest + 1);
         io::stderr().lock().write_all(prompt.as_bytes())?;
         let mut line = String::new();
         if input.read_line(&mut line)? == 0 {

@@ -193,8 +193,7 @@ pub(super) fn elements_of(file: &Path) -> Result<Vec<Bytes>, String> {
     if u64::try_from(bytes.len()).is_ok_and(|length| length > CHECKED_BYTES) {
         return Err(format!("{name}: larger than 1 GiB: split it, or send its lines with --as-is"));
     }
-    let elements =
-        elements::of(&bytes).map_err(|fault| format!("{name}: {fault}"))?;
+    let elements = elements::of(&bytes).map_err(|fault| format!("{name}: {fault}"))?;
     Ok(elements.into_iter().map(|element| bytes.slice_ref(element.as_bytes())).collect())
 }
 

@@ -41,7 +41,8 @@ impl Progress {
         }
         let bar = self.bar.get_or_insert_with(|| {
             let bar = ProgressBar::new(self.wanted);
-            let style = ProgressStyle::with_template("{bar:30} {human_pos} of at most {human_len} records");
+            let style =
+                ProgressStyle::with_template("{bar:30} {human_pos} of at most {human_len} records");
             if let Ok(style) = style {
                 bar.set_style(style);
             }

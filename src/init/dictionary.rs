@@ -55,7 +55,8 @@ impl Name {
     pub(crate) fn of(path: &Path) -> Self {
         let mut names: Vec<&str> = path.names().collect();
         let last = names.pop().unwrap_or_default();
-        let mut name = Self { depth: i32::try_from(names.len()).unwrap_or(i32::MAX), ..Self::default() };
+        let mut name =
+            Self { depth: i32::try_from(names.len()).unwrap_or(i32::MAX), ..Self::default() };
         for word in split(last) {
             let meanings = meanings(&word);
             if meanings.is_empty() {
@@ -68,8 +69,7 @@ impl Name {
         for above in names {
             let meant: Vec<Words> = split(above).iter().map(|word| meanings(word)).collect();
             let all = meant.iter().fold(Words::default(), |all, words| all.and(*words));
-            name.foreign |= meant.iter().all(|words| words.is_empty())
-                || all.any(&Word::OTHERS);
+            name.foreign |= meant.iter().all(|words| words.is_empty()) || all.any(&Word::OTHERS);
             if !all.has(Word::Wrapper) || all.has(Word::Order) {
                 name.all = name.all.and(all);
             }
@@ -113,7 +113,7 @@ fn known(word: &str) -> Words {
 }
 
 fn listed(word: &str) -> Words {
-    let means = WORDS.iter().filter(|(_, names)| names.contains(&word));
+    let means = WORDS.iter().filter(|(_, names)| names.split(' ').any(|name| name == word));
     Words(means.fold(0, |all, (word, _)| all | word.bit()))
 }
 
@@ -138,11 +138,11 @@ fn cut(word: &str) -> Option<Vec<Words>> {
         } else {
             Words::default()
         };
-        if !meaning.is_empty() {
-            if let Some(mut parts) = cut(rest) {
-                parts.insert(0, meaning);
-                return Some(parts);
-            }
+        if !meaning.is_empty()
+            && let Some(mut parts) = cut(rest)
+        {
+            parts.insert(0, meaning);
+            return Some(parts);
         }
     }
     None
@@ -202,16 +202,37 @@ pub(crate) fn ending(status: &str) -> Option<Ending> {
     let begins = |beginnings: &[&str]| {
         words.iter().any(|word| beginnings.iter().any(|beginning| word.starts_with(beginning)))
     };
-    if words.iter().any(|word| matches!(word.as_str(), "not" | "nao" | "no" | "un" | "sem" | "sin")) {
+    if words.iter().any(|word| matches!(word.as_str(), "not" | "nao" | "no" | "un" | "sem" | "sin"))
+    {
         return None;
     }
     if begins(&["cancel", "anul", "annul", "void", "delet", "exclui", "elimin", "remov", "revok"]) {
         return Some(Ending::Cancelled);
     }
     begins(&[
-        "refund", "reembols", "estorn", "devol", "devuel", "return", "chargeback", "charged", "reject", "rejeit",
-        "recus", "rechaz", "declin", "deneg", "negad", "fail", "falh", "fall", "expir", "venc",
-        "abandon", "revers", "contracarg",
+        "refund",
+        "reembols",
+        "estorn",
+        "devol",
+        "devuel",
+        "return",
+        "chargeback",
+        "charged",
+        "reject",
+        "rejeit",
+        "recus",
+        "rechaz",
+        "declin",
+        "deneg",
+        "negad",
+        "fail",
+        "falh",
+        "fall",
+        "expir",
+        "venc",
+        "abandon",
+        "revers",
+        "contracarg",
     ])
     .then_some(Ending::Reversed)
 }
@@ -219,10 +240,40 @@ pub(crate) fn ending(status: &str) -> Option<Ending> {
 /// Whether an event's type says that the record states an order as it was placed or paid.
 pub(crate) fn is_placement(event: &str) -> bool {
     let known = [
-        "create", "created", "creation", "place", "placed", "paid", "complete", "completed", "new",
-        "criado", "criada", "criacao", "pago", "paga", "realizado", "concluido", "concluida", "novo",
-        "nova", "aprovado", "creado", "creada", "pagado", "pagada", "realizada", "completado", "nuevo",
-        "nueva", "confirmed", "confirmado", "confirmada", "approved", "submitted", "checkout",
+        "create",
+        "created",
+        "creation",
+        "place",
+        "placed",
+        "paid",
+        "complete",
+        "completed",
+        "new",
+        "criado",
+        "criada",
+        "criacao",
+        "pago",
+        "paga",
+        "realizado",
+        "concluido",
+        "concluida",
+        "novo",
+        "nova",
+        "aprovado",
+        "creado",
+        "creada",
+        "pagado",
+        "pagada",
+        "realizada",
+        "completado",
+        "nuevo",
+        "nueva",
+        "confirmed",
+        "confirmado",
+        "confirmada",
+        "approved",
+        "submitted",
+        "checkout",
     ];
     split(event).iter().any(|word| known.contains(&word.as_str()))
 }
@@ -273,7 +324,8 @@ mod tests {
 
     #[test]
     fn a_status_that_ends_an_order_is_known_in_three_languages() {
-        for status in ["CANCELLED", "canceled", "Cancelado", "order.cancelled", "anulada", "voided"] {
+        for status in ["CANCELLED", "canceled", "Cancelado", "order.cancelled", "anulada", "voided"]
+        {
             assert_eq!(ending(status), Some(Ending::Cancelled), "{status}");
         }
         for status in ["refunded", "ESTORNADO", "devuelto", "returned", "payment_failed"] {

@@ -20,11 +20,11 @@ pub(crate) enum Json {
     /// A string, without its quotes and escapes.
     Text(String),
     /// A string that contains the JSON of an object or of a list.
-    Holding(Box<Json>),
+    Holding(Box<Self>),
     /// A list.
-    List(Vec<Json>),
+    List(Vec<Self>),
     /// An object's fields, in their order.
-    Object(Vec<(String, Json)>),
+    Object(Vec<(String, Self)>),
 }
 
 impl Json {
@@ -41,7 +41,10 @@ impl Json {
             _ if depth == 0 => Self::Null,
             Some(b'{') => match serde_json::from_str::<Fields<'_>>(json) {
                 Ok(Fields(fields)) => Self::Object(
-                    fields.into_iter().map(|(name, raw)| (name, Self::of(raw.get(), below))).collect(),
+                    fields
+                        .into_iter()
+                        .map(|(name, raw)| (name, Self::of(raw.get(), below)))
+                        .collect(),
                 ),
                 Err(_) => Self::Null,
             },
@@ -64,10 +67,10 @@ impl Json {
 
     fn text(text: String, depth: usize) -> Self {
         let inner = text.trim();
-        if inner.starts_with(['{', '[']) {
-            if let Ok(raw) = serde_json::from_str::<&RawValue>(inner) {
-                return Self::Holding(Box::new(Self::of(raw.get(), depth)));
-            }
+        if inner.starts_with(['{', '['])
+            && let Ok(raw) = serde_json::from_str::<&RawValue>(inner)
+        {
+            return Self::Holding(Box::new(Self::of(raw.get(), depth)));
         }
         Self::Text(text)
     }

@@ -104,7 +104,11 @@ impl Outcome {
 ///
 /// # Errors
 /// What is wrong with them.
-pub(crate) fn rules(settings: &[Setting], zone: &str, currency: &str) -> Result<std::sync::Arc<Rules>, Problems> {
+pub(crate) fn rules(
+    settings: &[Setting],
+    zone: &str,
+    currency: &str,
+) -> Result<std::sync::Arc<Rules>, Problems> {
     let sets_currency =
         settings.iter().any(|setting| setting.table == Table::Orders && setting.key == "currency");
     let (orders, mapping): (Vec<Setting>, Vec<Setting>) =

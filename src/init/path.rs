@@ -97,8 +97,7 @@ impl fmt::Display for Path {
 /// Whether RFC 9535 takes the name after a dot.
 fn is_plain(name: &str) -> bool {
     let first = |c: char| c.is_ascii_alphabetic() || c == '_' || !c.is_ascii();
-    name.chars().next().is_some_and(first)
-        && name.chars().all(|c| first(c) || c.is_ascii_digit())
+    name.chars().next().is_some_and(first) && name.chars().all(|c| first(c) || c.is_ascii_digit())
 }
 
 #[cfg(test)]

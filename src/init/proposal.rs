@@ -59,7 +59,8 @@ impl Value {
             },
             Self::Only { at, is } => format!("{{ at = {}, is = {} }}", quoted(at), list(is)),
             Self::Keep(fields) => {
-                let fields = fields.iter().map(|(name, place)| format!("{name} = {}", quoted(place)));
+                let fields =
+                    fields.iter().map(|(name, place)| format!("{name} = {}", quoted(place)));
                 format!("{{ {} }}", fields.collect::<Vec<_>>().join(", "))
             }
         }
@@ -171,7 +172,8 @@ impl Proposal {
         for (doubt, answer) in self.doubts.iter().zip(answers) {
             let answer = answer.and_then(|answer| doubt.answers.get(answer));
             for setting in answer.into_iter().flat_map(|answer| &answer.settings) {
-                let same = |known: &Setting| known.key == setting.key && known.table == setting.table;
+                let same =
+                    |known: &Setting| known.key == setting.key && known.table == setting.table;
                 match settings.iter_mut().find(|known| same(known)) {
                     Some(known) => merge(known, setting),
                     None => settings.push(setting.clone()),
@@ -217,7 +219,8 @@ mod tests {
 
     #[test]
     fn answers_override_settings_and_statuses_add_up() {
-        let texts = |texts: &[&str]| Value::Texts(texts.iter().map(|text| (*text).to_owned()).collect());
+        let texts =
+            |texts: &[&str]| Value::Texts(texts.iter().map(|text| (*text).to_owned()).collect());
         let proposal = Proposal {
             settings: vec![Setting::new("cancelled", texts(&["d"]))],
             doubts: vec![Doubt {

@@ -12,7 +12,8 @@ pub(crate) fn toml(settings: &[Setting], topic: Option<&str>) -> String {
         (Table::Orders, "[orders]".to_owned()),
         (Table::Mapping, topic.map_or_else(|| "[mapping]".to_owned(), own_table)),
     ] {
-        let lines: Vec<&Setting> = settings.iter().filter(|setting| setting.table == table).collect();
+        let lines: Vec<&Setting> =
+            settings.iter().filter(|setting| setting.table == table).collect();
         if lines.is_empty() {
             continue;
         }
@@ -33,7 +34,11 @@ pub(crate) fn toml(settings: &[Setting], topic: Option<&str>) -> String {
 /// A topic's own mapping; names with dots are quoted.
 fn own_table(topic: &str) -> String {
     let plain = topic.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
-    if plain { format!("[topics.{topic}.mapping]") } else { format!("[topics.\"{topic}\".mapping]") }
+    if plain {
+        format!("[topics.{topic}.mapping]")
+    } else {
+        format!("[topics.\"{topic}\".mapping]")
+    }
 }
 
 /// How many of something, with its plural.
@@ -44,7 +49,8 @@ pub(crate) fn count(count: usize, thing: &str) -> String {
 /// Roles and places, what is left over, and what there is to say besides.
 pub(crate) fn proposal(proposal: &Proposal) -> String {
     let mut text = String::new();
-    let width = proposal.roles.iter().map(|role| role.place.chars().count()).max().unwrap_or_default();
+    let width =
+        proposal.roles.iter().map(|role| role.place.chars().count()).max().unwrap_or_default();
     for role in &proposal.roles {
         let of = if is_of_item(role.role) { "line" } else { "order" };
         text.push_str(&format!(
@@ -137,7 +143,10 @@ pub(crate) fn file(brokers: &[String], mappings: &[(&str, Vec<Setting>)]) -> Str
     let mut text = "# Written by `vendas init`. docs/mapping.md explains the mapping; `vendas check --sample 200` \
                     shows what it\n# makes of records. vendas.example.toml has all other settings.\n\n"
         .to_owned();
-    text.push_str(&format!("[kafka]\nbrokers = {}\n", list(&mut brokers.iter().map(String::as_str))));
+    text.push_str(&format!(
+        "[kafka]\nbrokers = {}\n",
+        list(&mut brokers.iter().map(String::as_str))
+    ));
     text.push_str(&format!("topics = {}\n", list(&mut mappings.iter().map(|(topic, _)| *topic))));
     let mut orders: Vec<Setting> = Vec::new();
     for setting in mappings.iter().flat_map(|(_, settings)| settings) {

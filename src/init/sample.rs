@@ -38,7 +38,9 @@ pub(crate) async fn of_topics(
         let (topic, partitions) = match state {
             TopicState::Present { topic, partitions, .. } => (topic, partitions),
             TopicState::Missing { topic } => {
-                return Err(format!("topic {topic} does not exist: create it, or set kafka.topics"));
+                return Err(format!(
+                    "topic {topic} does not exist: create it, or set kafka.topics"
+                ));
             }
         };
         let spans = spans(&kafka, &partitions, most).await?;
@@ -107,7 +109,8 @@ async fn span(
     let mut next = from;
     while next < end {
         let batch = timeout(wait, reader.next_batch(CHUNK)).await;
-        let batch = batch.map_err(|_| format!("{partition} cannot be read: no answer within {wait:?}"))?;
+        let batch =
+            batch.map_err(|_| format!("{partition} cannot be read: no answer within {wait:?}"))?;
         let batch = batch.map_err(|error| error.to_string())?;
         next = batch.span().to();
         let new = batch.into_records().into_iter().filter(|record| record.offset < end.get());
@@ -120,7 +123,8 @@ async fn span(
 
 /// The records of a file, each with its line as its value.
 pub(crate) fn of_lines(topic: &Arc<str>, lines: Vec<Bytes>) -> Sample {
-    let partition = TopicPartition { topic: Arc::clone(topic), partition: 0, topic_id: Uuid::nil() };
+    let partition =
+        TopicPartition { topic: Arc::clone(topic), partition: 0, topic_id: Uuid::nil() };
     let records = (0..).zip(lines).map(|(offset, line)| {
         (partition.clone(), Record { offset, payload: Some(line), ..Record::default() })
     });

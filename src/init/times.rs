@@ -83,15 +83,18 @@ fn of_text(text: &str) -> Option<Look> {
     }
     if digits(0, 2) && separator(2) && digits(3, 5) && separator(5) && digits(6, 10) {
         let number = |from: usize| text.get(from..from + 2)?.parse().ok();
-        return Some(Look::Slashed { first: number(0)?, second: number(3)?, timed: text.len() > 10 });
+        return Some(Look::Slashed {
+            first: number(0)?,
+            second: number(3)?,
+            timed: text.len() > 10,
+        });
     }
     FORMATS.into_iter().find(|format| parses(format, text)).map(Look::Other)
 }
 
 fn parses(format: &str, text: &str) -> bool {
-    strtime::parse(format, text).is_ok_and(|parsed| {
-        parsed.to_date().is_ok_and(|date| (1970..=2100).contains(&date.year()))
-    })
+    strtime::parse(format, text)
+        .is_ok_and(|parsed| parsed.to_date().is_ok_and(|date| (1970..=2100).contains(&date.year())))
 }
 
 fn of_iso(text: &str) -> Look {

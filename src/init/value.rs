@@ -59,7 +59,11 @@ fn comma(text: &str) -> Option<Decimal> {
     let groups: Vec<&str> = whole.split('.').collect();
     let is_grouped = groups.iter().skip(1).all(|group| group.len() == 3);
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if whole.is_empty() || !is_grouped || !groups.iter().all(|group| digits(group)) || !digits(fraction) {
+    if whole.is_empty()
+        || !is_grouped
+        || !groups.iter().all(|group| digits(group))
+        || !digits(fraction)
+    {
         return None;
     }
     let joined = format!("{}.{fraction}", groups.concat());
@@ -79,7 +83,7 @@ fn bytes_in_base64(text: &str, scale: u32) -> Option<Decimal> {
     };
     let body = text.trim_end_matches('=').as_bytes();
     let bits = body.len() * 6;
-    if bits < 8 || bits > 126 {
+    if !(8..=126).contains(&bits) {
         return None;
     }
     let mut number = 0_i128;
@@ -96,7 +100,8 @@ fn bytes_in_base64(text: &str, scale: u32) -> Option<Decimal> {
 /// Whether a text is a number with a decimal comma or a currency sign that has no meaning with a
 /// decimal point.
 pub(crate) fn is_comma_only(json: &Json) -> bool {
-    json.as_text().is_some_and(|text| comma(text).is_some() && number(json, Decimals::Point).is_none())
+    json.as_text()
+        .is_some_and(|text| comma(text).is_some() && number(json, Decimals::Point).is_none())
 }
 
 /// Whether a number's literal is an integer, without a point or an exponent.
@@ -128,7 +133,9 @@ pub(crate) fn is_float32(json: &Json) -> bool {
     let Json::Number(literal) = json else { return false };
     let digits = literal.bytes().filter(u8::is_ascii_digit).count();
     let Ok(single) = literal.parse::<f32>() else { return false };
-    digits >= 9 && f64::from(single).to_string() == *literal && single.to_string().len() + 2 < literal.len()
+    digits >= 9
+        && f64::from(single).to_string() == *literal
+        && single.to_string().len() + 2 < literal.len()
 }
 
 /// Whether bytes in base64 could stand there: a text without blanks, whole groups of four.
@@ -153,9 +160,7 @@ pub(crate) fn is_currency(json: &Json) -> bool {
 /// integer.
 pub(crate) fn is_identity(json: &Json) -> bool {
     match json {
-        Json::Text(text) => {
-            !text.is_empty() && text.chars().count() <= 200 && text.trim() == text
-        }
+        Json::Text(text) => !text.is_empty() && text.chars().count() <= 200 && text.trim() == text,
         Json::Number(_) => is_integer(json),
         _ => false,
     }
@@ -195,7 +200,9 @@ mod tests {
         for float in ["349.8999938964844", "0.10000000149011612"] {
             assert!(is_float32(&json(float)), "{float}");
         }
-        for none in ["349.9", "330.29999999999995", "0.7000000000000001", "12345678901", "1234.56789"] {
+        for none in
+            ["349.9", "330.29999999999995", "0.7000000000000001", "12345678901", "1234.56789"]
+        {
             assert!(!is_float32(&json(none)), "{none}");
         }
         assert!(is_long(&json("2811.40398115608322768821380436420440673828125")));

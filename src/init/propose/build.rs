@@ -93,7 +93,8 @@ impl Findings<'_, '_> {
     fn proposal(&self) -> Proposal {
         let mut proposal = Proposal::default();
         if !self.study.layout.records.is_empty() {
-            let records = self.study.layout.records.iter().map(|place| vec![place.clone()]).collect();
+            let records =
+                self.study.layout.records.iter().map(|place| vec![place.clone()]).collect();
             proposal.settings.push(Setting::new("records", Value::Places(records)));
         }
         let found = self.found();
@@ -116,7 +117,8 @@ impl Findings<'_, '_> {
     fn identify(&self, proposal: &mut Proposal, explicit: bool) {
         let mut places = self.identity.places.clone();
         let of = self.study.count();
-        let shown = places.iter().map(|fields| fields.join(" and ")).collect::<Vec<_>>().join(", else ");
+        let shown =
+            places.iter().map(|fields| fields.join(" and ")).collect::<Vec<_>>().join(", else ");
         let single = match places.as_slice() {
             [fields] => match fields.as_slice() {
                 [one] => Some(one.clone()),
@@ -124,7 +126,8 @@ impl Findings<'_, '_> {
             },
             _ => None,
         };
-        let is_number = single.as_deref().is_some_and(|name| built_in::names("order_number").contains(&name));
+        let is_number =
+            single.as_deref().is_some_and(|name| built_in::names("order_number").contains(&name));
         let role = if is_number { "order_number" } else { "order_id" };
         proposal.roles.push(Role { role, place: shown, found: self.identity.owners, of });
         if let Some(envelope) = &self.study.change_event {
@@ -139,14 +142,16 @@ impl Findings<'_, '_> {
                 }
             }
         }
-        let is_built_in = single.as_deref().is_some_and(|name| built_in::names(role).contains(&name));
+        let is_built_in =
+            single.as_deref().is_some_and(|name| built_in::names(role).contains(&name));
         if self.identity.doubt.is_none() && (!is_built_in || explicit || places.len() > 1) {
             proposal.settings.push(Setting::new(role, Value::Places(places)));
         }
         let other = if is_number { "order_id" } else { "order_number" };
         let has_other = self.study.places().iter().any(|place| {
             let name = place.path.bare();
-            name.is_some_and(|name| built_in::names(other).contains(&name)) && !self.identified.has(place)
+            name.is_some_and(|name| built_in::names(other).contains(&name))
+                && !self.identified.has(place)
         });
         if has_other && !explicit {
             proposal.settings.push(Setting::new("identity", Value::Text(role.to_owned())));
@@ -157,9 +162,11 @@ impl Findings<'_, '_> {
     fn settle(&self, proposal: &mut Proposal, role: Found, explicit: bool) {
         let Found { role, places, found, of } = role;
         let names: Vec<String> = places.iter().map(|path| written(role, path)).collect();
-        let joint = if matches!(role, "shipping" | "tax" | "discount") { " and " } else { ", else " };
+        let joint =
+            if matches!(role, "shipping" | "tax" | "discount") { " and " } else { ", else " };
         proposal.roles.push(Role { role, place: names.join(joint), found, of });
-        let is_built_in = |path: &Path| path.bare().is_some_and(|name| built_in::names(role).contains(&name));
+        let is_built_in =
+            |path: &Path| path.bare().is_some_and(|name| built_in::names(role).contains(&name));
         if explicit || !places.iter().all(is_built_in) {
             let places = names.into_iter().map(|name| vec![name]).collect();
             proposal.settings.push(Setting::new(role, Value::Places(places)));
@@ -173,7 +180,12 @@ impl Findings<'_, '_> {
         if let Some(list) = self.items {
             let mut owners: Vec<usize> = list.lines.iter().map(|(owner, _)| *owner).collect();
             owners.dedup();
-            found.push(Found { role: "items", places: vec![list.path.clone()], found: owners.len(), of: orders });
+            found.push(Found {
+                role: "items",
+                places: vec![list.path.clone()],
+                found: owners.len(),
+                of: orders,
+            });
         }
         let worth = &self.worth;
         let is_proven = worth.is_proven() || !doubts::is_price_doubtful(self);

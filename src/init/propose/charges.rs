@@ -56,7 +56,8 @@ pub(super) fn candidates(
         match charge {
             Some(charge) => {
                 // The tax of shipping or of a discount is a part of another one.
-                let is_part = name.has(Word::Tax) && name.all.any(&[Word::Shipping, Word::Discount]);
+                let is_part =
+                    name.has(Word::Tax) && name.all.any(&[Word::Shipping, Word::Discount]);
                 found.extend(column(place, &|at| at, charge, !is_part, count, decimals));
             }
             None if is_fee => {
@@ -76,7 +77,9 @@ pub(super) fn candidates(
             let charge = match scores::charge(&name) {
                 // An item's discount is taken off its line.
                 Some(Charge::Discount) if is_of_items => None,
-                None if !is_of_items && name.all.any(&[Word::Money, Word::Price, Word::Total]) => above,
+                None if !is_of_items && name.all.any(&[Word::Money, Word::Price, Word::Total]) => {
+                    above
+                }
                 charge => charge,
             };
             let mut path = list.path.then(Step::Each);

@@ -69,7 +69,8 @@ pub(super) fn choose<'p, 'j: 'p>(
         scored.push((score - i32::try_from(missing).unwrap_or_default(), score, place));
     }
     scored.sort_by_key(|(rank, ..)| -rank);
-    let mut choice = Choice { places: Vec::new(), score: scored.first().map_or(0, |(_, score, _)| *score) };
+    let mut choice =
+        Choice { places: Vec::new(), score: scored.first().map_or(0, |(_, score, _)| *score) };
     for (.., place) in scored {
         let adds = place.values.iter().any(|(owner, _)| choice.of(*owner).is_none());
         if adds {

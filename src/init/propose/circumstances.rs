@@ -58,7 +58,10 @@ pub(super) fn event_type<'p, 'j>(places: &[&'p Place<'j>], records: usize) -> Op
 }
 
 /// The place of the time of sale, and how its values look.
-pub(super) fn sold_at<'p, 'j>(places: &[&'p Place<'j>], count: usize) -> (Choice<'p, 'j>, Vec<Look>) {
+pub(super) fn sold_at<'p, 'j>(
+    places: &[&'p Place<'j>],
+    count: usize,
+) -> (Choice<'p, 'j>, Vec<Look>) {
     let is_time = |json: &Json| times::look(json).is_some();
     let choice = choose::choose(places.iter().copied(), count, scores::sold_at, is_time, 30);
     let looks = choice.places.iter().flat_map(|place| &place.values);
@@ -117,9 +120,12 @@ pub(super) fn currency<'p, 'j>(places: &[&'p Place<'j>]) -> Option<Few<'p, 'j>> 
     let found = places.iter().filter(|place| {
         let name = Name::of(&place.path);
         name.is(Word::Currency)
-            && !name.all.any(&[Word::Person, Word::Shop]) && place.all(value::is_currency)
+            && !name.all.any(&[Word::Person, Word::Shop])
+            && place.all(value::is_currency)
     });
     let few = found.filter_map(|place| Some((place.owners(), Few::of(place)?)));
-    few.max_by_key(|(owners, few)| (*owners, -i64::try_from(few.place.path.0.len()).unwrap_or_default()))
-        .map(|(_, few)| few)
+    few.max_by_key(|(owners, few)| {
+        (*owners, -i64::try_from(few.place.path.0.len()).unwrap_or_default())
+    })
+    .map(|(_, few)| few)
 }

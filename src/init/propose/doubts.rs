@@ -43,7 +43,9 @@ pub(super) fn is_price_doubtful(findings: &Findings<'_, '_>) -> bool {
     let name = |choice| worth::is_doubtful_price(choice);
     let is_built_in = worth.unit_price.places.iter().chain(&worth.amount.places).any(|place| {
         place.path.bare().is_some_and(|name| {
-            ["unit_price", "amount"].iter().any(|role| crate::init::built_in::names(role).contains(&name))
+            ["unit_price", "amount"]
+                .iter()
+                .any(|role| crate::init::built_in::names(role).contains(&name))
         })
     });
     !worth.is_proven() && several && !is_built_in && name(&worth.unit_price)

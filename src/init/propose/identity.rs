@@ -99,8 +99,13 @@ impl<'p, 'j> Evidence<'_, 'p, 'j> {
         };
         let is_line = |place: &&Place<'j>| {
             let name = Name::of(&place.path);
-            let is_id = name.is(Word::Id) || name.is(Word::Number) || name.is_only(&[Word::Line, Word::Item]);
-            !name.foreign && (name.is(Word::Line) || name.is(Word::Item)) && is_id && place.all(value::is_identity)
+            let is_id = name.is(Word::Id)
+                || name.is(Word::Number)
+                || name.is_only(&[Word::Line, Word::Item]);
+            !name.foreign
+                && (name.is(Word::Line) || name.is(Word::Item))
+                && is_id
+                && place.all(value::is_identity)
         };
         let line = self.profile.places.iter().filter(is_line).find(separates);
         let is_code = |place: &&Place<'j>| {

@@ -31,8 +31,11 @@ pub(crate) struct Layout<'j> {
 
 /// Finds the orders in `documents`; `None` stands for records that are no JSON.
 pub(crate) fn layout<'j>(documents: &[(usize, &'j Json)]) -> Layout<'j> {
-    let objects: Vec<&Json> =
-        documents.iter().map(|(_, json)| *json).filter(|json| matches!(json, Json::Object(_))).collect();
+    let objects: Vec<&Json> = documents
+        .iter()
+        .map(|(_, json)| *json)
+        .filter(|json| matches!(json, Json::Object(_)))
+        .collect();
     let list = list_of_orders(&Profile::of(&objects));
     let mut layout = Layout::default();
     let (mut in_texts, mut in_lists) = (false, false);

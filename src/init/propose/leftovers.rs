@@ -16,12 +16,14 @@ use crate::init::{
 /// Adds those of the proposal.
 pub(super) fn add(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     let mut taken: Vec<String> = proposal.roles.iter().map(|role| role.place.clone()).collect();
-    let settings = proposal.doubts.iter().flat_map(|doubt| &doubt.answers).flat_map(|answer| &answer.settings);
+    let settings =
+        proposal.doubts.iter().flat_map(|doubt| &doubt.answers).flat_map(|answer| &answer.settings);
     taken.extend(settings.chain(&proposal.settings).map(|setting| setting.value.toml()));
     taken.extend(proposal.notes.iter().cloned());
     let study = findings.study;
     let items = findings.items.map(|list| &list.path);
-    proposal.leftovers = leftovers(&study.profile, &taken.join("\n"), items, &|path| study.is_barred(path));
+    proposal.leftovers =
+        leftovers(&study.profile, &taken.join("\n"), items, &|path| study.is_barred(path));
 }
 
 /// Those of the records of `input` whose places stand nowhere in `taken`, the text of a mapping's
@@ -72,9 +74,21 @@ fn is_named(text: &str, place: &str) -> bool {
 
 /// What a field may be that changes what an order is worth; `None` for what does not look so.
 fn may_be(name: &Name, place: &Place<'_>) -> Option<&'static str> {
-    let others = [Word::Id, Word::Time, Word::Person, Word::Address, Word::Payment, Word::Property, Word::Ratio];
+    let others = [
+        Word::Id,
+        Word::Time,
+        Word::Person,
+        Word::Address,
+        Word::Payment,
+        Word::Property,
+        Word::Ratio,
+    ];
     let own = |word: Word| name.is(word);
-    let number = || place.all(|json| matches!(json, Json::Number(_) | Json::Text(_)) || json.is_units_and_nanos());
+    let number = || {
+        place.all(|json| {
+            matches!(json, Json::Number(_) | Json::Text(_)) || json.is_units_and_nanos()
+        })
+    };
     let reversal = own(Word::Reversal) && !own(Word::Id) && !own(Word::Person);
     if reversal {
         return Some("a cancellation or a return");
@@ -91,7 +105,12 @@ fn may_be(name: &Name, place: &Place<'_>) -> Option<&'static str> {
         () if own(Word::Tax) && number() => Some("a tax"),
         () if own(Word::Fee) && number() => Some("a charge"),
         () if own(Word::Shipping) && number() => Some("shipping"),
-        () if name.own.iter().any(|own| own.any(&[Word::Total, Word::Sub, Word::Money, Word::Price])) && number() => {
+        () if name
+            .own
+            .iter()
+            .any(|own| own.any(&[Word::Total, Word::Sub, Word::Money, Word::Price]))
+            && number() =>
+        {
             Some("a sum of money")
         }
         () if own(Word::Quantity) && number() => Some("a quantity"),

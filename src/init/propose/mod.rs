@@ -11,6 +11,7 @@ mod layout;
 mod leftovers;
 mod money;
 mod scores;
+mod search;
 mod study;
 mod worth;
 

@@ -18,7 +18,8 @@ pub(super) struct Notation {
 
 fn is_sum(place: &Place<'_>) -> bool {
     let name = Name::of(&place.path);
-    let best = [scores::total(&name), scores::unit_price(&name), scores::amount(&name)].into_iter().max();
+    let best =
+        [scores::total(&name), scores::unit_price(&name), scores::amount(&name)].into_iter().max();
     best.is_some_and(|best| best >= 45) || scores::charge(&name).is_some()
 }
 
@@ -37,11 +38,15 @@ pub(super) fn notation(profile: &Profile<'_>, documents: &[(usize, &Json)]) -> N
         return Notation { decimals: Decimals::Comma, is_doubtful: points > 0 };
     }
     let in_base64 = sums.iter().any(|place| {
-        place.all(value::is_base64) && place.all(|json| value::number(json, Decimals::Point).is_none())
+        place.all(value::is_base64)
+            && place.all(|json| value::number(json, Decimals::Point).is_none())
     });
     if in_base64 {
         let scale = documents.iter().find_map(|(_, document)| scale(document));
-        return Notation { decimals: Decimals::Base64(scale.unwrap_or(2)), is_doubtful: scale.is_none() };
+        return Notation {
+            decimals: Decimals::Base64(scale.unwrap_or(2)),
+            is_doubtful: scale.is_none(),
+        };
     }
     Notation::default()
 }

@@ -22,7 +22,14 @@ pub(super) fn identity(name: &Name) -> i32 {
     if name.foreign || is_item || name.all.any(&others) || name.all.any(&Word::OTHERS) {
         return 0;
     }
-    if name.all.any(&[Word::Price, Word::Total, Word::Shipping, Word::Tax, Word::Discount, Word::Title]) {
+    if name.all.any(&[
+        Word::Price,
+        Word::Total,
+        Word::Shipping,
+        Word::Tax,
+        Word::Discount,
+        Word::Title,
+    ]) {
         return 0;
     }
     let names_it = name.is(Word::Id) || name.is(Word::Number);
@@ -65,8 +72,12 @@ pub(super) fn items(name: &Name) -> i32 {
 /// Of an item's product. `alone` where the item is the order itself.
 pub(super) fn product(name: &Name, alone: bool) -> i32 {
     let others = [Word::Quantity, Word::Price, Word::Money, Word::Time, Word::Status, Word::Kind];
-    let barred = name.own.iter().any(|own| own.any(&others) && !own.any(&[Word::Title, Word::Product]));
-    if name.foreign || barred || name.all.any(&[Word::Person, Word::Property, Word::Event, Word::Shop]) {
+    let barred =
+        name.own.iter().any(|own| own.any(&others) && !own.any(&[Word::Title, Word::Product]));
+    if name.foreign
+        || barred
+        || name.all.any(&[Word::Person, Word::Property, Word::Event, Word::Shop])
+    {
         return 0;
     }
     let is_product = name.has(Word::Product);
@@ -229,7 +240,12 @@ pub(super) fn status(name: &Name) -> i32 {
 /// Of what kind of event a record is.
 pub(super) fn event_type(name: &Name) -> i32 {
     let is_event = name.is(Word::Event) || name.is(Word::Kind);
-    if name.foreign || !is_event || name.is(Word::Id) || name.is(Word::Time) || name.has(Word::Product) {
+    if name.foreign
+        || !is_event
+        || name.is(Word::Id)
+        || name.is(Word::Time)
+        || name.has(Word::Product)
+    {
         return 0;
     }
     let base = match () {

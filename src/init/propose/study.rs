@@ -36,7 +36,8 @@ pub(super) fn documents(sample: &[(TopicPartition, Record)]) -> Documents {
         let text = std::str::from_utf8(record.payload.as_deref()?).ok()?;
         Some((at, Json::parse(text)?))
     });
-    let without_value = sample.iter().zip(&keys).filter(|((_, record), _)| record.payload.is_none());
+    let without_value =
+        sample.iter().zip(&keys).filter(|((_, record), _)| record.payload.is_none());
     let tombstones = without_value.map(|(_, key)| key.clone()).collect();
     Documents { values: values.collect(), keys, tombstones }
 }
@@ -91,7 +92,9 @@ impl<'j> Study<'j> {
         let before = self.change_event.as_ref().is_some_and(|envelope| {
             let inner = path.0.strip_prefix(envelope.0.as_slice());
             let name = inner.and_then(<[Step]>::first);
-            ["before", "source", "transaction"].iter().any(|barred| name == Some(&Step::Name((*barred).to_owned())))
+            ["before", "source", "transaction"]
+                .iter()
+                .any(|barred| name == Some(&Step::Name((*barred).to_owned())))
         });
         before || (is_connect && path.is_below("schema"))
     }
@@ -104,24 +107,32 @@ impl<'j> Study<'j> {
     /// The list of items, if there is one.
     pub(super) fn items(&self) -> Option<&List<'j>> {
         let numbers = |json: &Json| value::number(json, self.reading()).is_some();
-        let scored = self.profile.lists.iter().filter(|list| !self.is_barred(&list.path)).map(|list| {
-            let best = |score: &dyn Fn(&Name) -> i32, pass: &dyn Fn(&Json) -> bool| {
-                !choose::choose(&list.places, list.lines.len(), score, pass, 45).is_empty()
-            };
-            let has_product = best(&|name| scores::product(name, false), &is_product);
-            let has_quantity = best(&scores::quantity, &numbers);
-            let has_money = best(&scores::unit_price, &numbers) || best(&scores::amount, &numbers);
-            let name = scores::items(&Name::of(&list.path));
-            let contents = 20 * i32::from(has_product) + 30 * i32::from(has_quantity) + 30 * i32::from(has_money);
-            (if name == 0 { 0 } else { name + contents }, list)
-        });
-        scored.filter(|(score, _)| *score >= 80).max_by_key(|(score, _)| *score).map(|(_, list)| list)
+        let scored =
+            self.profile.lists.iter().filter(|list| !self.is_barred(&list.path)).map(|list| {
+                let best = |score: &dyn Fn(&Name) -> i32, pass: &dyn Fn(&Json) -> bool| {
+                    !choose::choose(&list.places, list.lines.len(), score, pass, 45).is_empty()
+                };
+                let has_product = best(&|name| scores::product(name, false), &is_product);
+                let has_quantity = best(&scores::quantity, &numbers);
+                let has_money =
+                    best(&scores::unit_price, &numbers) || best(&scores::amount, &numbers);
+                let name = scores::items(&Name::of(&list.path));
+                let contents = 20 * i32::from(has_product)
+                    + 30 * i32::from(has_quantity)
+                    + 30 * i32::from(has_money);
+                (if name == 0 { 0 } else { name + contents }, list)
+            });
+        scored
+            .filter(|(score, _)| *score >= 80)
+            .max_by_key(|(score, _)| *score)
+            .map(|(_, list)| list)
     }
 
     /// The product of each line.
     pub(super) fn product<'p>(&'p self, lines: &Lines<'p, 'j>) -> Choice<'p, 'j> {
         let alone = lines.list.is_none();
-        let places = lines.places.iter().copied().filter(|place| !counts_lines(place, lines, alone));
+        let places =
+            lines.places.iter().copied().filter(|place| !counts_lines(place, lines, alone));
         let score = |name: &Name| scores::product(name, alone);
         choose::choose(places, lines.owners.len(), score, is_product, 45)
     }
@@ -130,11 +141,17 @@ impl<'j> Study<'j> {
     pub(super) fn lines<'p>(&'p self, items: Option<&'p List<'j>>) -> Lines<'p, 'j> {
         match items {
             Some(list) => Lines::of_list(list),
-            None => Lines { list: None, places: self.places(), owners: (0..self.count()).collect() },
+            None => {
+                Lines { list: None, places: self.places(), owners: (0..self.count()).collect() }
+            }
         }
     }
 
-    pub(super) fn worth<'p>(&'p self, lines: &Lines<'p, 'j>, orders: &'p [Place<'j>]) -> Worth<'p, 'j> {
+    pub(super) fn worth<'p>(
+        &'p self,
+        lines: &Lines<'p, 'j>,
+        orders: &'p [Place<'j>],
+    ) -> Worth<'p, 'j> {
         worth::worth(lines, orders, &self.profile.lists, self.count(), self.reading())
     }
 
@@ -158,7 +175,8 @@ impl<'j> Study<'j> {
             product,
             barred: &|place| {
                 let outer = inner.as_ref().is_some_and(|inner| {
-                    !place.path.0.starts_with(&inner.0) && scores::identity(&Name::of(&place.path)) <= 70
+                    !place.path.0.starts_with(&inner.0)
+                        && scores::identity(&Name::of(&place.path)) <= 70
                 });
                 outer || self.is_barred(&place.path)
             },
@@ -171,7 +189,8 @@ impl<'j> Study<'j> {
     fn inner_identity(&self, worth: Option<&Path>) -> Option<Path> {
         let mut object = worth?.clone();
         object.0.pop();
-        let mut places = self.profile.places.iter().filter(|place| place.path.0.starts_with(&object.0));
+        let mut places =
+            self.profile.places.iter().filter(|place| place.path.0.starts_with(&object.0));
         let has_id = places.any(|place| {
             place.all(value::is_identity) && scores::identity(&Name::of(&place.path)) >= 60
         });

@@ -1,2 +1,3 @@
+mod more;
 mod shapes;
 mod wild;

@@ -61,7 +61,6 @@ fn shape(name: String) -> Shape {
     Shape { name, sample: sample.collect(), expected }
 }
 
-
 const ZONE: &str = "America/Sao_Paulo";
 
 /// What the records come to by `settings`, one line an order.
@@ -81,7 +80,12 @@ fn comes_to(shape: &Shape, settings: &[Setting]) -> Vec<String> {
             };
             let key = if shape.any_key() { "*".to_owned() } else { key };
             let items = order.items().iter().map(|item| {
-                format!("{} x {} {}", item.quantity().normalize(), item.product(), item.amount().normalize())
+                format!(
+                    "{} x {} {}",
+                    item.quantity().normalize(),
+                    item.product(),
+                    item.amount().normalize()
+                )
             });
             let items: Vec<String> = items.collect();
             let (total, charges) = (order.total().normalize(), order.charges().normalize());
@@ -125,7 +129,8 @@ impl Shape {
                         format!("{} x {} {}", decimal(part(1)), part(0), decimal(part(2)))
                     })
                     .collect();
-                let (total, charges) = (decimal(text(order, "total")), decimal(text(order, "charges")));
+                let (total, charges) =
+                    (decimal(text(order, "total")), decimal(text(order, "charges")));
                 let sold_at = order.field("sold_at").and_then(Json::as_text).unwrap_or_default();
                 format!("{key}: {total}, {charges}, {items:?}, {sold_at}")
             })
@@ -155,7 +160,10 @@ enum Verdict {
     Certain,
     /// With these answers it does: the doubts and the answers that set something.
     Asks(Vec<(Doubt, usize)>),
-    No { found: Vec<String>, expected: Vec<String> },
+    No {
+        found: Vec<String>,
+        expected: Vec<String>,
+    },
 }
 
 fn verdict(shape: &Shape) -> Verdict {
@@ -168,10 +176,12 @@ fn verdict(shape: &Shape) -> Verdict {
     }
     for answers in all_answers(&proposal.doubts) {
         if comes_to(shape, &proposal.with(&answers)) == expected {
-            let given = proposal.doubts.iter().cloned().zip(answers).filter_map(|(doubt, answer)| {
-                let answer = answer.filter(|answer| !doubt.answers[*answer].settings.is_empty())?;
-                Some((doubt, answer))
-            });
+            let given =
+                proposal.doubts.iter().cloned().zip(answers).filter_map(|(doubt, answer)| {
+                    let answer =
+                        answer.filter(|answer| !doubt.answers[*answer].settings.is_empty())?;
+                    Some((doubt, answer))
+                });
             return Verdict::Asks(given.collect());
         }
     }
@@ -186,7 +196,9 @@ fn all_answers(doubts: &[Doubt]) -> Vec<Vec<Option<usize>>> {
         let mut order: Vec<usize> = (0..doubt.answers.len()).collect();
         order.sort_by_key(|answer| *answer != doubt.likeliest);
         ways = (ways.iter())
-            .flat_map(|way| order.iter().map(move |answer| [way.clone(), vec![Some(*answer)]].concat()))
+            .flat_map(|way| {
+                order.iter().map(move |answer| [way.clone(), vec![Some(*answer)]].concat())
+            })
             .collect();
     }
     ways
@@ -205,7 +217,8 @@ fn row(shape: &Shape, verdict: &Verdict) -> String {
         Verdict::Asks(given) => {
             let asks = given.iter().map(|(doubt, answer)| {
                 let settings = doubt.answers[*answer].settings.iter();
-                let lines: Vec<_> = settings.map(|setting| format!("`{}`", setting.line())).collect();
+                let lines: Vec<_> =
+                    settings.map(|setting| format!("`{}`", setting.line())).collect();
                 lines.join(", ")
             });
             ("the expected result, once answered", asks.collect::<Vec<_>>().join(", "))

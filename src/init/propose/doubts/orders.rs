@@ -5,13 +5,8 @@ use crate::init::{
     dictionary::{Ending, ending, is_placement},
     json::Json,
     path::{Path, Step},
-    propose::{
-        build::Findings,
-        identity::Doubtful,
-        study::Study,
-        worth::Pricing,
-    },
     proposal::{Answer, Doubt, Proposal, Setting, Value},
+    propose::{build::Findings, identity::Doubtful, study::Study, worth::Pricing},
 };
 
 /// Each record a line of an order; a key that may be of something else; a name that says little.
@@ -19,7 +14,8 @@ pub(super) fn identity(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     let identity = &findings.identity;
     let Some(doubt) = identity.doubt else { return };
     let found = Setting::new("order_id", Value::Places(identity.places.clone()));
-    let shown = identity.places.iter().map(|fields| fields.join(" and ")).collect::<Vec<_>>().join(", ");
+    let shown =
+        identity.places.iter().map(|fields| fields.join(" and ")).collect::<Vec<_>>().join(", ");
     let (question, other) = match doubt {
         Doubtful::Lines => {
             let first = identity.places.iter().flatten().next().cloned().unwrap_or_default();
@@ -38,10 +34,9 @@ pub(super) fn identity(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
             "no field identifies an order: does the record's key?".to_owned(),
             "no: each record is an order of its own",
         ),
-        Doubtful::Name => (
-            format!("does {shown} identify an order?"),
-            "no: each record is an order of its own",
-        ),
+        Doubtful::Name => {
+            (format!("does {shown} identify an order?"), "no: each record is an order of its own")
+        }
     };
     let answers = vec![
         Answer::new(format!("yes: {shown}"), vec![found]),
@@ -56,7 +51,8 @@ pub(super) fn replaced(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     let events = proposal.settings.iter().any(|setting| setting.key == "only");
     // Change events and events of one order do so by their nature.
     if count > 0 && findings.study.change_event.is_none() && !events {
-        let places = findings.identity.places.iter().flatten().cloned().collect::<Vec<_>>().join(", ");
+        let places =
+            findings.identity.places.iter().flatten().cloned().collect::<Vec<_>>().join(", ");
         proposal.notes.push(format!(
             "the {places} of an earlier record comes again with other contents {count} times: the later \
              record replaces the earlier one; if each record is one line of an order, take several \
@@ -87,7 +83,8 @@ pub(super) fn kinds(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     let at = kinds.place.path.to_string();
     let (orders, others): (Vec<_>, Vec<_>) = kinds.values.iter().partition(|(_, of)| is_order(of));
     let mut is: Vec<&str> = orders.iter().map(|(kind, _)| **kind).collect();
-    let names_order = |of: &Vec<usize>| of.iter().any(|order| findings.identified.of(*order).is_some());
+    let names_order =
+        |of: &Vec<usize>| of.iter().any(|order| findings.identified.of(*order).is_some());
     let cancels: Vec<&str> = others
         .iter()
         .filter(|(kind, of)| ending(kind) == Some(Ending::Cancelled) && names_order(of))
@@ -100,16 +97,23 @@ pub(super) fn kinds(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     let ignored: Vec<&str> =
         others.iter().map(|(kind, _)| **kind).filter(|kind| !cancels.contains(kind)).collect();
     is.extend(&cancels);
-    let only = Setting::new("only", Value::Only { at: at.clone(), is: is.iter().map(|kind| (*kind).to_owned()).collect() })
-        .because(format!("records of other kinds ({}) are passed over", ignored.join(", ")));
+    let only = Setting::new(
+        "only",
+        Value::Only { at: at.clone(), is: is.iter().map(|kind| (*kind).to_owned()).collect() },
+    )
+    .because(format!("records of other kinds ({}) are passed over", ignored.join(", ")));
     if placed && cancels.is_empty() {
         proposal.settings.push(only);
         return;
     }
     let mut settings = if ignored.is_empty() { Vec::new() } else { vec![only] };
-    let mut question = format!("{at} has several kinds: which records state an order as it is then?");
+    let mut question =
+        format!("{at} has several kinds: which records state an order as it is then?");
     if !cancels.is_empty() {
-        question = format!("{at} has several kinds: which are orders, and does {} cancel one?", cancels.join(", "));
+        question = format!(
+            "{at} has several kinds: which are orders, and does {} cancel one?",
+            cancels.join(", ")
+        );
         settings.push(place("status", at));
         settings.push(Setting::new("cancelled", texts(&cancels)));
     }
@@ -122,9 +126,11 @@ pub(super) fn kinds(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
 
 /// Which statuses cancel.
 pub(super) fn status(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
-    let operation = findings.study.change_event.as_ref().map(|envelope| {
-        envelope.then(Step::Name("op".to_owned())).place()
-    });
+    let operation = findings
+        .study
+        .change_event
+        .as_ref()
+        .map(|envelope| envelope.then(Step::Name("op".to_owned())).place());
     let is_operation = |path: &Path| operation.as_ref() == Some(&path.place());
     let status = findings.status.as_ref().filter(|status| !is_operation(&status.place.path));
     if let Some(operation) = &operation {
@@ -143,7 +149,8 @@ pub(super) fn status(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
         ));
         return;
     }
-    let places = [Some(at.clone()), operation].into_iter().flatten().map(|place| vec![place]).collect();
+    let places =
+        [Some(at.clone()), operation].into_iter().flatten().map(|place| vec![place]).collect();
     let role = Setting::new("status", Value::Places(places));
     let all: Vec<&str> = endings.iter().map(|(value, _)| *value).collect();
     let sure: Vec<&str> = endings
@@ -174,7 +181,8 @@ pub(super) fn tombstones(study: &Study<'_>, proposal: &mut Proposal) {
     }
     let keyed = tombstones.iter().any(Option::is_some);
     let set = |what: &str| vec![Setting::new("tombstones", Value::Text(what.to_owned()))];
-    let question = format!("records without a value (tombstones): {}: what do they say?", tombstones.len());
+    let question =
+        format!("records without a value (tombstones): {}: what do they say?", tombstones.len());
     let answers = vec![
         Answer::new("the order of that key is cancelled", set("cancel")),
         Answer::new("nothing: they are passed over", set("ignore")),
@@ -190,7 +198,8 @@ pub(super) fn price(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     if !is_price_doubtful(findings) {
         return;
     }
-    let Some(path) = findings.worth.unit_price.places.first().map(|place| place.path.place()) else {
+    let Some(path) = findings.worth.unit_price.places.first().map(|place| place.path.place())
+    else {
         return;
     };
     let answers = vec![
@@ -208,7 +217,9 @@ pub(super) fn quantity(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     }
     let setting = Setting::new("default_quantity", Value::Number(1));
     if findings.worth.is_proven() {
-        proposal.settings.push(setting.because("no line has a quantity, and the prices add up to the total"));
+        proposal
+            .settings
+            .push(setting.because("no line has a quantity, and the prices add up to the total"));
         return;
     }
     let answers = vec![
@@ -223,7 +234,8 @@ pub(super) fn quantity(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
 pub(super) fn total(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     let worth = &findings.worth;
     if worth.total.is_empty() && worth.pricing == Pricing::Unpriced {
-        let numbers = "no field states what an order is worth: neither prices nor a total were found";
+        let numbers =
+            "no field states what an order is worth: neither prices nor a total were found";
         proposal.notes.push(numbers.to_owned());
     }
     let Some(total) = worth.total.places.first().map(|place| place.path.place()) else { return };
@@ -234,7 +246,10 @@ pub(super) fn total(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
         );
         let answers = vec![
             Answer::new("no: lines and charges count", Vec::new()),
-            Answer::new("yes: where it differs, orders become dead letters", vec![place("total", total)]),
+            Answer::new(
+                "yes: where it differs, orders become dead letters",
+                vec![place("total", total)],
+            ),
         ];
         proposal.doubts.push(Doubt { question, answers, likeliest: 0 });
     } else if worth.agreeing < worth.comparable {

@@ -6,13 +6,13 @@ use super::place;
 use crate::init::{
     dictionary::{Name, Word},
     profile::Place,
+    proposal::{Answer, Doubt, Proposal, Setting, Table, Value},
     propose::{
         build::Findings,
         circumstances::{self, Format},
         money::{self, Cents},
         scores,
     },
-    proposal::{Answer, Doubt, Proposal, Setting, Table, Value},
     times::{self, Look},
     value::Decimals,
 };
@@ -34,7 +34,12 @@ pub(super) fn currency(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
         let because = "orders in another currency become dead letters (other_currency)";
         vec![
             place("currency", at.clone()).because(because),
-            Setting { table: Table::Orders, key: "currency", value: currency, because: String::new() },
+            Setting {
+                table: Table::Orders,
+                key: "currency",
+                value: currency,
+                because: String::new(),
+            },
         ]
     };
     let currencies: Vec<&str> = few.values.keys().copied().collect();
@@ -121,7 +126,9 @@ pub(super) fn long_numbers(findings: &Findings<'_, '_>, proposal: &mut Proposal)
         proposal.settings.push(Setting::new("float32", Value::Flag(true)).because(because));
     }
     if long > 0 {
-        let question = format!("numbers of money with more than 4 decimals: {long}: are they rounded to cents?");
+        let question = format!(
+            "numbers of money with more than 4 decimals: {long}: are they rounded to cents?"
+        );
         let round = Setting::new("round", Value::Text("cents".to_owned()));
         let answers = vec![
             Answer::new("yes, half up", vec![round]),
@@ -148,7 +155,10 @@ pub(super) fn returns(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     if negative > 0 {
         let question = format!("negative quantities or totals: {negative}: are goods given back?");
         let answers = vec![
-            Answer::new("yes: they are taken off the totals", vec![Setting::new("returns", Value::Flag(true))]),
+            Answer::new(
+                "yes: they are taken off the totals",
+                vec![Setting::new("returns", Value::Flag(true))],
+            ),
             Answer::new("no: such orders become dead letters", Vec::new()),
         ];
         proposal.doubts.push(Doubt { question, answers, likeliest: 0 });
@@ -167,7 +177,9 @@ pub(super) fn times(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
         Format::Certain(pattern) => proposal.settings.push(format(pattern)),
         Format::DayOrMonth { timed } => {
             let pattern = if timed { "%m/%d/%Y %H:%M:%S" } else { "%m/%d/%Y" };
-            let question = format!("{at}: no date of the sample tells days and months apart: which comes first?");
+            let question = format!(
+                "{at}: no date of the sample tells days and months apart: which comes first?"
+            );
             let answers = vec![
                 Answer::new("the day", Vec::new()),
                 Answer::new("the month", vec![format(pattern)]),
@@ -183,9 +195,10 @@ pub(super) fn times(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
         let name = Name::of(&place.path);
         name.is(Word::Time) && place.all(|json| json.as_text().is_some_and(is_hour))
     });
-    let days = findings.looks.iter().all(|look| {
-        matches!(look, Look::Day | Look::Slashed { timed: false, .. })
-    });
+    let days = findings
+        .looks
+        .iter()
+        .all(|look| matches!(look, Look::Day | Look::Slashed { timed: false, .. }));
     if let Some(hour) = hour.filter(|_| days) {
         proposal.notes.push(format!(
             "{at} is a day alone, and {} a time of day alone: they cannot be put together, and the \
@@ -199,7 +212,9 @@ pub(super) fn times(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
 fn is_hour(text: &str) -> bool {
     let parts: Vec<&str> = text.split(':').collect();
     (2..=3).contains(&parts.len())
-        && parts.iter().all(|part| part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit()))
+        && parts
+            .iter()
+            .all(|part| part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// Whether times without an offset are UTC, as far as the records' timestamps tell.
@@ -217,9 +232,11 @@ fn clock(findings: &Findings<'_, '_>, proposal: &mut Proposal, at: &str) {
         let near = |(order, time): &&(usize, jiff::civil::DateTime)| {
             let record = findings.study.layout.units.get(*order).map(|unit| unit.record);
             let record = record.and_then(|record| findings.study.input.sample.get(record));
-            let sent = record.and_then(|(_, record)| Timestamp::from_millisecond(record.timestamp?).ok());
+            let sent =
+                record.and_then(|(_, record)| Timestamp::from_millisecond(record.timestamp?).ok());
             let stated = time.to_zoned(zone.clone()).ok().map(|zoned| zoned.timestamp());
-            sent.zip(stated).is_some_and(|(sent, stated)| (sent.as_second() - stated.as_second()).abs() <= 900)
+            sent.zip(stated)
+                .is_some_and(|(sent, stated)| (sent.as_second() - stated.as_second()).abs() <= 900)
         };
         naive.iter().filter(near).count() * 10 >= naive.len() * 9
     };
@@ -242,10 +259,14 @@ fn clock(findings: &Findings<'_, '_>, proposal: &mut Proposal, at: &str) {
 /// No field has a time: the record has one, perhaps.
 fn without_time(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     let timed = findings.study.input.sample.iter().any(|(_, record)| record.timestamp.is_some());
-    let has_name = findings.study.places().iter().any(|place| scores::sold_at(&Name::of(&place.path)) >= 80);
+    let has_name =
+        findings.study.places().iter().any(|place| scores::sold_at(&Name::of(&place.path)) >= 80);
     if has_name {
-        proposal.notes.push("a field seems to be the time of sale, and its values are in no known form: \
-            sold_at_format names a form".to_owned());
+        proposal.notes.push(
+            "a field seems to be the time of sale, and its values are in no known form: \
+            sold_at_format names a form"
+                .to_owned(),
+        );
     }
     if timed {
         let question = "no field has the time of sale: is it when the record was sent?".to_owned();
