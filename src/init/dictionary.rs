@@ -46,6 +46,8 @@ pub(crate) struct Name {
     pub(crate) unknown: i32,
     /// Whether a name above the last one is that of another thing, such as a customer.
     pub(crate) foreign: bool,
+    /// Whether a name above the last one is that of the payment, which may state sums of the order.
+    pub(crate) of_payment: bool,
     /// How many names there are above the last one.
     pub(crate) depth: i32,
 }
@@ -69,6 +71,7 @@ impl Name {
         for above in names {
             let meant: Vec<Words> = split(above).iter().map(|word| meanings(word)).collect();
             let all = meant.iter().fold(Words::default(), |all, words| all.and(*words));
+            name.of_payment |= all.has(Word::Payment);
             name.foreign |= meant.iter().all(|words| words.is_empty()) || all.any(&Word::OTHERS);
             if !all.has(Word::Wrapper) || all.has(Word::Order) {
                 name.all = name.all.and(all);

@@ -87,15 +87,8 @@ pub(crate) enum Word {
 
 impl Word {
     /// What an order's own fields are never below.
-    pub(crate) const OTHERS: [Self; 7] = [
-        Self::Person,
-        Self::Address,
-        Self::Shop,
-        Self::Payment,
-        Self::Property,
-        Self::Stock,
-        Self::Technical,
-    ];
+    pub(crate) const OTHERS: [Self; 6] =
+        [Self::Person, Self::Address, Self::Shop, Self::Property, Self::Stock, Self::Technical];
 
     pub(super) const fn bit(self) -> u64 {
         1 << (self as u8)
@@ -113,7 +106,7 @@ pub(super) const WORDS: &[(Word, &str)] = &[
     ),
     (
         Word::Id,
-        "id uuid guid key code codigo cod identifier identificador ref reference referencia \
+        "id uid oid uuid guid key code codigo cod identifier identificador ref reference referencia \
          chave clave pk ids token sku ean gtin upc isbn asin stockcode matnr",
     ),
     (Word::Number, "number numero num nro nr no folio sequence serial"),
@@ -275,7 +268,7 @@ pub(super) const WORDS: &[(Word, &str)] = &[
         "cancel cancelled canceled cancelado cancelada cancelamento cancelation cancellation \
          refund refunded refunds reembolso reembolsado estorno estornado return returned \
          devolucao devolucion devolvido deleted deletado excluido void voided anulado anulada \
-         chargeback reversal reversed active ativo rejected removed",
+         chargeback reversal reversed  rejected removed",
     ),
     (Word::Test, "test teste prueba sandbox demo fake livemode simulated"),
     (

@@ -234,9 +234,7 @@ impl Findings<'_, '_> {
                     look(role, &place.path, true);
                 }
             }
-            for role in ["items", "total", "sold_at"] {
-                look(role, &place.path, false);
-            }
+            look("items", &place.path, false);
         }
         for list in &self.study.profile.lists {
             look("items", &list.path, false);

@@ -64,6 +64,11 @@ impl<'p, 'j> Evidence<'_, 'p, 'j> {
             doubt: (choice.score < 55).then_some(Doubtful::Name),
             replaced: 0,
         };
+        if let Some(shop) = self.shop_of(&choice)
+            && let Some(first) = identity.places.first_mut()
+        {
+            first.insert(0, shop);
+        }
         let repeated = self.repeated(&choice);
         if !repeated.is_empty() {
             identity.replaced = repeated.iter().map(|group| group.len() - 1).sum();
@@ -72,6 +77,20 @@ impl<'p, 'j> Evidence<'_, 'p, 'j> {
             }
         }
         (identity, choice)
+    }
+
+    /// The id of the shop whose orders are numbered, where the number is one of a shop's own.
+    fn shop_of(&self, choice: &Choice<'p, 'j>) -> Option<String> {
+        let first = Name::of(&choice.places.first()?.path);
+        let is_shop = |place: &&Place<'j>| {
+            let name = Name::of(&place.path);
+            name.is_only(&[Word::Shop, Word::Id, Word::Number])
+                && name.is(Word::Id)
+                && place.all(value::is_identity)
+                && place.owners() == self.orders.len()
+        };
+        let shop = first.is(Word::Shop).then(|| self.profile.places.iter().find(is_shop))??;
+        Some(shop.path.place())
     }
 
     /// The orders under a key that comes again with other contents.

@@ -11,6 +11,7 @@ use crate::init::{
     path::{Path, Step},
     profile::{Place, Profile},
     proposal::{Leftover, Proposal},
+    value::{self, Decimals},
 };
 
 /// Adds those of the proposal.
@@ -86,7 +87,8 @@ fn may_be(name: &Name, place: &Place<'_>) -> Option<&'static str> {
     let own = |word: Word| name.is(word);
     let number = || {
         place.all(|json| {
-            matches!(json, Json::Number(_) | Json::Text(_)) || json.is_units_and_nanos()
+            let forms = [Decimals::Point, Decimals::Comma];
+            forms.iter().any(|form| value::number(json, *form).is_some())
         })
     };
     let reversal = own(Word::Reversal) && !own(Word::Id) && !own(Word::Person);

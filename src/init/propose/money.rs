@@ -37,10 +37,12 @@ pub(super) fn notation(profile: &Profile<'_>, documents: &[(usize, &Json)]) -> N
     if commas > 0 {
         return Notation { decimals: Decimals::Comma, is_doubtful: points > 0 };
     }
-    let in_base64 = sums.iter().any(|place| {
-        place.all(value::is_base64)
-            && place.all(|json| value::number(json, Decimals::Point).is_none())
-    });
+    let has_numbers = values().any(|json| matches!(json, Json::Number(_)));
+    let in_base64 = !has_numbers
+        && sums.iter().any(|place| {
+            place.all(value::is_base64)
+                && place.all(|json| value::number(json, Decimals::Point).is_none())
+        });
     if in_base64 {
         let scale = documents.iter().find_map(|(_, document)| scale(document));
         return Notation {

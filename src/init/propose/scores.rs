@@ -19,7 +19,10 @@ const NO_SUM: [Word; 9] = [
 pub(super) fn identity(name: &Name) -> i32 {
     let others = [Word::Product, Word::Line, Word::Event, Word::Cents, Word::Currency, Word::Stock];
     let is_item = name.is(Word::Item) && !name.is(Word::Line);
-    if name.foreign || is_item || name.all.any(&others) || name.all.any(&Word::OTHERS) {
+    // The number of an order among those of a store.
+    let of_shop = name.is(Word::Shop) && name.own.iter().any(|own| own.has(Word::Order));
+    let is_other = name.all.any(&Word::OTHERS) && !of_shop || name.has(Word::Payment);
+    if name.foreign || is_item || name.all.any(&others) || is_other {
         return 0;
     }
     if name.all.any(&[
@@ -111,7 +114,8 @@ pub(super) fn quantity(name: &Name) -> i32 {
 /// Whether a name is that of money at all, and of no charge.
 fn is_money(name: &Name) -> bool {
     let charges = [Word::Tax, Word::Discount, Word::Shipping, Word::Fee, Word::Stock];
-    name.all.any(&[Word::Price, Word::Money, Word::Total, Word::Sub, Word::Cents])
+    let sums = [Word::Price, Word::Money, Word::Total, Word::Sub, Word::Cents, Word::Unit];
+    name.own.iter().any(|own| own.any(&sums))
         && !name.all.any(&NO_SUM)
         && !name.own.iter().any(|own| own.any(&charges) && !own.has(Word::Money))
         && !name.own.iter().any(|own| own.has(Word::Payment) && !own.has(Word::Money))
@@ -153,15 +157,16 @@ pub(super) fn amount(name: &Name) -> i32 {
 
 /// Of what the order comes to.
 pub(super) fn total(name: &Name) -> i32 {
-    let no_total = name.all.any(&[Word::Unit, Word::Line, Word::Item]) && !name.has(Word::Order);
-    if !is_money(name) || no_total {
+    if !is_money(name) || name.is(Word::Unit) {
         return 0;
     }
     let former = if name.is(Word::Former) { 20 } else { 0 };
     let payment = if name.is(Word::Payment) { 25 } else { 0 };
+    let payment = payment.max(if name.of_payment { 15 } else { 0 });
+    let of_goods = name.own.iter().any(|own| own.any(&[Word::Product, Word::Item, Word::Line]));
     let foreign = if name.foreign { 45 } else { 0 };
     let base = match () {
-        () if name.is(Word::Sub) => 35,
+        () if name.is(Word::Sub) || (of_goods && !name.is(Word::Order)) => 35,
         () if name.has(Word::Total) => 100,
         () if name.has(Word::Money) && name.has(Word::Order) => 90,
         () if name.is(Word::Money) || name.is(Word::Cents) => 80,
@@ -222,7 +227,7 @@ pub(super) fn sold_at(name: &Name) -> i32 {
         () if name.own.iter().any(|own| own.has(Word::Event)) => 60,
         () => 80,
     };
-    let foreign = if name.foreign { 50 } else { 0 };
+    let foreign = if name.foreign || name.of_payment { 50 } else { 0 };
     // What stands with the order goes before the envelope's.
     (base - 10 * name.unknown + name.depth.min(3) - foreign).max(0)
 }
@@ -230,7 +235,11 @@ pub(super) fn sold_at(name: &Name) -> i32 {
 /// Of the order's status.
 pub(super) fn status(name: &Name) -> i32 {
     let others = [Word::Address, Word::Person, Word::Product, Word::Event];
-    if name.foreign || !name.is(Word::Status) || name.own.iter().any(|own| own.any(&others)) {
+    if name.foreign
+        || name.of_payment
+        || !name.is(Word::Status)
+        || name.own.iter().any(|own| own.any(&others))
+    {
         return 0;
     }
     let base = if name.own.len() == 1 || name.is(Word::Order) { 100 } else { 80 };

@@ -29,7 +29,7 @@ pub(super) fn proposal(records: &[&str]) -> Proposal {
 }
 
 /// The settings with the likeliest answers, and what the records come to with them.
-pub(super) fn settled(records: &[&str]) -> (String, String) {
+fn settled(records: &[&str]) -> (String, String) {
     let proposal = proposal(records);
     let answers: Vec<_> = proposal.doubts.iter().map(|doubt| Some(doubt.likeliest)).collect();
     let settings = proposal.with(&answers);
@@ -71,7 +71,7 @@ const OUTBOX: &str = r#"{"aggregateId": "77", "eventType": "OrderCreated", "payl
 
 /// The mapping that is proposed with the likeliest answers, without its comments.
 #[track_caller]
-fn assert_settled(records: &[&str], settings: &[&str], outcome: &str) {
+pub(super) fn assert_settled(records: &[&str], settings: &[&str], outcome: &str) {
     let (text, found) = settled(records);
     let lines: Vec<&str> =
         text.lines().filter(|line| !line.is_empty() && !line.starts_with(['#', '['])).collect();

@@ -2,11 +2,12 @@
 
 use super::{is_price_doubtful, is_total_doubtful, place, texts};
 use crate::init::{
-    dictionary::{Ending, ending, is_placement},
+    dictionary::{Ending, Name, Word, ending, is_placement},
     json::Json,
     path::{Path, Step},
+    profile::Place,
     proposal::{Answer, Doubt, Proposal, Setting, Value},
-    propose::{build::Findings, identity::Doubtful, study::Study, worth::Pricing},
+    propose::{build::Findings, identity::Doubtful, scores, study::Study, worth::Pricing},
 };
 
 /// Each record a line of an order; a key that may be of something else; a name that says little.
@@ -48,7 +49,9 @@ pub(super) fn identity(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
 /// Orders that come again with other contents.
 pub(super) fn replaced(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     let count = findings.identity.replaced;
-    let events = proposal.settings.iter().any(|setting| setting.key == "only");
+    let answers = proposal.doubts.iter().flat_map(|doubt| &doubt.answers);
+    let asked = answers.flat_map(|answer| &answer.settings);
+    let events = asked.chain(&proposal.settings).any(|setting| setting.key == "only");
     // Change events and events of one order do so by their nature.
     if count > 0 && findings.study.change_event.is_none() && !events {
         let places =
@@ -138,6 +141,9 @@ pub(super) fn status(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
         proposal.settings.push(place("status", operation.clone()).because(because));
         proposal.settings.push(Setting::new("cancelled", texts(&["d"])));
     }
+    if status.is_none_or(|status| status.endings().is_empty()) {
+        flag(findings, proposal);
+    }
     let Some(status) = status else { return };
     let at = status.place.path.place();
     let endings = status.endings();
@@ -170,6 +176,24 @@ pub(super) fn status(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     }
     answers.push(Answer::new("none of them", Vec::new()));
     let question = format!("{at} ({values}): which values mean that an order does not count?");
+    proposal.doubts.push(Doubt { question, answers, likeliest: 0 });
+}
+
+/// Whether an order counts, as true or false.
+fn flag(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
+    let is_flag = |place: &&&Place<'_>| {
+        let name = Name::of(&place.path);
+        name.is(Word::Reversal)
+            && name.unknown == 0
+            && !name.foreign
+            && place.all(|json| matches!(json, Json::Bool(_)))
+    };
+    let places = findings.study.places();
+    let Some(at) = places.iter().find(is_flag).map(|place| place.path.place()) else { return };
+    let settings = vec![place("status", at.clone()), Setting::new("cancelled", texts(&["true"]))];
+    let answers =
+        vec![Answer::new("yes", settings), Answer::new("no: it says something else", Vec::new())];
+    let question = format!("{at} is true or false: does an order not count where it is true?");
     proposal.doubts.push(Doubt { question, answers, likeliest: 0 });
 }
 
@@ -237,6 +261,16 @@ pub(super) fn total(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
         let numbers =
             "no field states what an order is worth: neither prices nor a total were found";
         proposal.notes.push(numbers.to_owned());
+        let named = findings.study.places().into_iter().find(|place| {
+            scores::total(&Name::of(&place.path)) >= 60
+                && place.all(|json| json.as_text().is_some())
+        });
+        if let Some(place) = named {
+            proposal.notes.push(format!(
+                "{} seems to be the total, and its values are no numbers as vendas reads them",
+                place.path.place()
+            ));
+        }
     }
     let Some(total) = worth.total.places.first().map(|place| place.path.place()) else { return };
     if is_total_doubtful(findings) {
