@@ -21,6 +21,7 @@
 pub mod cli;
 pub mod config;
 pub mod http;
+mod init;
 pub mod kafka;
 pub mod order;
 pub mod outage;

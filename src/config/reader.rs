@@ -64,6 +64,13 @@ impl Reader {
                 }
             }
         }
+        if let Some(text) = &sources.text {
+            let toml = Toml::string(text);
+            match toml.data() {
+                Ok(_) => figment = figment.merge(toml),
+                Err(error) => problems.push(Problem { origin: None, text: unquoted(&error) }),
+            }
+        }
         let figment = figment
             .merge(Texts::of_environment(&sources.environment))
             .merge(Texts::of_flags(&sources.flags));

@@ -58,6 +58,12 @@ impl Rules {
         &self.mapping
     }
 
+    /// In which the shop keeps its books.
+    #[must_use]
+    pub const fn currency(&self) -> Currency {
+        self.currency
+    }
+
     /// To whose wall clock times are converted.
     #[must_use]
     pub const fn shop_timezone(&self) -> &TimeZone {

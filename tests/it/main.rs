@@ -19,6 +19,7 @@ mod faults;
 mod groups;
 mod habits;
 mod http;
+mod init;
 mod killed;
 mod memory;
 mod offsets;
