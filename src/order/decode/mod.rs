@@ -5,6 +5,7 @@
 
 mod document;
 pub(super) mod json;
+mod json_value;
 mod sink;
 mod slot;
 

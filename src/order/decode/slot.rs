@@ -1,6 +1,6 @@
 //! One value for a role: that of its first place that is there.
 
-use super::{super::value::Value, json};
+use super::{super::value::Value, json_value};
 
 /// A rank that no place has.
 const NOWHERE: u8 = u8::MAX;
@@ -30,7 +30,7 @@ impl<'p> Found<'p> {
     pub(in crate::order) fn value(self) -> Value<'p> {
         match self {
             Self::Nothing => Value::Null,
-            Self::Json(json) => json::value(json),
+            Self::Json(json) => json_value::value(json),
             Self::Value(value) => value.clone(),
         }
     }
