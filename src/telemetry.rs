@@ -146,6 +146,11 @@ impl Telemetry {
         partitions.iter().map(|(name, partition)| (name.clone(), Arc::clone(partition))).collect()
     }
 
+    /// Offsets of all these partitions that are not yet accounted for, as far as that is known.
+    pub fn lag(&self) -> i64 {
+        self.partitions().iter().filter_map(|(_, partition)| partition.lag()).sum()
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<TopicPartition, Arc<Partition>>> {
         // Nothing can be left half done under this lock, so a poisoned one is as good.
         self.partitions.lock().unwrap_or_else(PoisonError::into_inner)

@@ -11,6 +11,7 @@ mod logging;
 mod notify;
 mod offsets;
 mod produce;
+mod progress;
 mod report;
 mod run;
 mod sampling;

@@ -185,6 +185,9 @@ impl Workers {
             let stop = self.stop.child_token();
             let told = self.shared.telemetry.partition(&partition);
             told.at_work(position.next_offset);
+            if let Some(end) = end {
+                told.ends_at(end);
+            }
             let shared = Arc::clone(&self.shared);
             let worker =
                 Worker::new(shared, (partition.clone(), told), position, end, stop.clone());

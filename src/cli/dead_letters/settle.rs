@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{CliError, Which, count, none_of_that_id, print, store};
+use crate::cli::progress::Progress;
 use crate::{
     config::Config,
     order::Reason,
@@ -71,12 +72,18 @@ pub(super) async fn replay(config: &Config, arguments: ReplayArguments) -> Resul
     }
     let now = store.clock().await?;
     filter.until = Some(filter.until.map_or(now, |until| until.min(now)));
-    let note = |letter: &ReplayableLetter, outcome: Outcome<'_>| tally.note(letter, outcome);
+    let (mut progress, mut replayed) = (Progress::new("dead letters"), 0);
+    let note = |letter: &ReplayableLetter, outcome: Outcome<'_>| {
+        tally.note(letter, outcome);
+        replayed += 1;
+        progress.show(Some(replayed), None);
+    };
     let rules = Arc::new(config.rules.within(store.sales_bounds().await?));
-    let replayed = replay::replay(&store, &rules, &filter, force, note).await;
+    let ended = replay::replay(&store, &rules, &filter, force, note).await;
+    drop(progress);
     // Also where it ended early: what was done stays done.
     print(&tally.text())?;
-    replayed?;
+    ended?;
     if tally.superseded + tally.still_dead + tally.refused > 0 {
         return Err(CliError::Reported("not all of them were replayed"));
     }
