@@ -49,6 +49,8 @@ pub(super) async fn run(config: &Config, until_end: bool) -> Result<(), CliError
     info!(
         records = tally.records,
         orders = tally.orders,
+        cancelled = tally.cancelled,
+        ignored = tally.ignored,
         dead_letters = tally.dead_letters,
         "done"
     );

@@ -228,7 +228,7 @@ impl Workers {
         let revoked = at_work.is_some_and(|at_work| at_work.revoked.is_some());
         match ended {
             Ok((_, Ok(tally))) => {
-                self.tally.add(tally);
+                self.tally.add(&tally);
                 if !revoked {
                     self.done.insert(partition);
                 }

@@ -6,6 +6,7 @@
 //! [`stage`] puts the play on, for [`streams`], [`faults`], [`killed`],
 //! [`several`], [`groups`] and [`pooler`].
 
+mod cancelled;
 mod check;
 mod configuration;
 mod dashboard;
@@ -30,6 +31,7 @@ mod quotas;
 mod report;
 mod rights;
 mod rubbish;
+mod schema;
 mod several;
 mod shapes;
 mod shop;

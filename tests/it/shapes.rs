@@ -118,7 +118,10 @@ impl Shape {
                 .find_map(|word| word.strip_prefix(field)?.strip_prefix('=')?.parse::<u64>().ok());
             ensure!(stated == Some(count), "{field} is not {count} in: {log}");
         }
-        self.compare(shop).await.with_context(|| log)
+        if let Err(differences) = self.compare(shop).await {
+            bail!("{differences:#}\n{log}");
+        }
+        Ok(())
     }
 
     async fn compare(&self, shop: &Shop) -> Result<()> {

@@ -52,9 +52,12 @@ pub fn all(runtime: Runtime) -> Vec<Case> {
     let rules = Arc::new(Rules::built_in(TimeZone::UTC));
     let understand = |name, payload: &'static str| {
         let rules = Arc::clone(&rules);
+        let partition = TopicPartition { topic: "t".into(), partition: 0, topic_id: Uuid::nil() };
+        let payload = Some(Bytes::from_static(payload.as_bytes()));
+        let record = kafka::Record { payload, ..kafka::Record::default() };
         Case::new(name, 1, move || {
-            let order = rules.understand_value(Some(black_box(payload).as_bytes()));
-            assert!(black_box(order).is_ok());
+            let meaning = rules.understand(&partition, black_box(&record));
+            assert!(black_box(meaning).is_ok());
         })
     };
     let decode = |name, payload: &str, compression| {
@@ -75,9 +78,9 @@ pub fn all(runtime: Runtime) -> Vec<Case> {
                 TopicPartition { topic: "t".into(), partition: 0, topic_id: Uuid::nil() };
             let payload = Some(Bytes::from_static(NUMBERED.as_bytes()));
             let record = kafka::Record { payload, ..kafka::Record::default() };
-            let records = vec![(partition, record); 1_000];
+            let records = Arc::new(vec![(partition, record); 1_000]);
             move || {
-                let orders = process::understand_all(records.clone(), &book);
+                let orders = process::understand_all(&records, &book);
                 assert_eq!(black_box(runtime.block_on(orders)).len(), records.len());
             }
         }),

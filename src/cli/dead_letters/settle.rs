@@ -1,5 +1,7 @@
 //! `vendas dead-letters replay` and `discard`.
 
+use std::sync::Arc;
+
 use super::{CliError, Which, count, none_of_that_id, print, store};
 use crate::{
     config::Config,
@@ -70,7 +72,8 @@ pub(super) async fn replay(config: &Config, arguments: ReplayArguments) -> Resul
     let now = store.clock().await?;
     filter.until = Some(filter.until.map_or(now, |until| until.min(now)));
     let note = |letter: &ReplayableLetter, outcome: Outcome<'_>| tally.note(letter, outcome);
-    let replayed = replay::replay(&store, &config.rules, &filter, force, note).await;
+    let rules = Arc::new(config.rules.within(store.sales_bounds().await?));
+    let replayed = replay::replay(&store, &rules, &filter, force, note).await;
     // Also where it ended early: what was done stays done.
     print(&tally.text())?;
     replayed?;
@@ -108,6 +111,7 @@ async fn settled(store: &Store, filter: &LetterFilter) -> Result<Vec<DeadLetter>
 struct Tally {
     replayed: u64,
     superseded: u64,
+    ignored: u64,
     still_dead: u64,
     /// Those that had been discarded.
     refused: u64,
@@ -123,6 +127,7 @@ impl Tally {
                 let line = "superseded: a version of its order was processed after it failed";
                 self.name(letter.id, line);
             }
+            Outcome::Ignored => self.ignored += 1,
             Outcome::StillDead(rejection) => {
                 self.still_dead += 1;
                 // The database's own words can quote the row: `show` has them.
@@ -142,7 +147,7 @@ impl Tally {
     }
 
     fn text(&self) -> String {
-        let Self { replayed, superseded, still_dead, refused, lines } = self;
+        let Self { replayed, superseded, ignored, still_dead, refused, lines } = self;
         let mut text = lines.concat();
         if lines.len() >= MOST_NAMED {
             text.push_str("… `vendas dead-letters list` has all that are open\n");
@@ -150,6 +155,7 @@ impl Tally {
         text.push_str(&format!("{} replayed", count(*replayed)));
         for (number, what) in [
             (superseded, "superseded (--force replays them all the same)"),
+            (ignored, "discarded, since the mapping says that their records are ignored"),
             (still_dead, "still no order"),
             (refused, "discarded before"),
         ] {

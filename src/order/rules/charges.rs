@@ -34,11 +34,11 @@ impl Charges {
     fn add(&mut self, rules: &Rules, document: &Document<'_>, role: Role) -> Result<(), Rejection> {
         let of_role = |charge: &Charge<'_>| {
             let shown = rules.mapping.shown(charge.place)?;
-            (shown.role == Some(role) && !charge.value.is_null()).then_some(shown.clone())
+            (shown.role == Some(role) && !charge.found.is_null()).then_some(shown.clone())
         };
         let stated: Vec<(Shown, &Charge<'_>)> = (document.charges.iter())
             .filter_map(|charge| Some((of_role(charge)?, charge)))
-            .filter(|(shown, charge)| !shown.lenient || is_number(&charge.value))
+            .filter(|(shown, charge)| !shown.lenient || is_number(&charge.found.value()))
             .collect();
         // The mapping's own places go before the built-in names.
         let has_own = stated.iter().any(|(shown, _)| !shown.lenient);
@@ -61,7 +61,7 @@ impl Charges {
             }
             earlier.push((shown, charge.place));
             let place = || shown.text.to_string();
-            let amount = rules.numbers.money(&charge.value, decimal::TOTAL, place)?;
+            let amount = rules.numbers.money(&charge.found.value(), decimal::TOTAL, place)?;
             if amount < 0 && !rules.mapping.settings().returns {
                 let detail = format!("{} must be 0 or more", shown.text);
                 return Err(Rejection::new(Reason::NegativeCharge, detail));

@@ -28,7 +28,7 @@ use crate::kafka::{Record, TopicPartition};
 const CASES: u64 = 20_000;
 
 /// Records that are judged by one mapping.
-const RECORDS: usize = 20;
+const RECORDS: usize = 50;
 
 /// What must hold for every order. `all_named`: each of its lines has a product.
 fn check_order(rules: &Rules, order: &Order, all_named: bool) -> Result<(), TestCaseError> {
@@ -120,7 +120,7 @@ fn whatever_the_mapping_mutated_records_are_orders_that_add_up_or_ignored_or_hav
         let mut random = Random(seed);
         let drawn = draw::mapping(&mut random, &shapes);
         let has_text_steps = format!("{:?}", drawn.mapping.settings()).contains("Text");
-        let rules = Rules::new(drawn.mapping.clone(), shop.clone(), drawn.currency.clone());
+        let rules = Rules::new(drawn.mapping.clone(), shop.clone(), drawn.currency);
         for number in 0..RECORDS {
             let (record, is_whole) = draw::record(&mut random, &drawn, &shapes);
             let place = || {

@@ -2,6 +2,7 @@
 
 mod fuzz;
 mod malformed;
+mod mapping_fuzz;
 mod mutations;
 mod orders;
 mod shapes;

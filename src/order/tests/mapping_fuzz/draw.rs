@@ -10,7 +10,7 @@ use testbed::samples::Random;
 use super::super::mutations::{LARGEST, ORDERS, Tree, damage};
 use crate::{
     config::{self, Sources},
-    kafka::{Headers, Record},
+    kafka::Record,
     order::{
         Currency, DecimalForm, Identity, Mapping, MappingSettings, Only, PLACES_LIMIT, Place, Role,
         Tombstones,
@@ -105,10 +105,10 @@ impl Seed {
         for path in paths {
             let records = fs::read_to_string(path.with_extension("jsonl")).unwrap();
             let config = config::load(&Sources { file: Some(path), ..Sources::default() }).unwrap();
-            let rules = config.rules.general;
+            let rules = &config.rules.general;
             seeds.push(Self {
                 settings: rules.mapping.settings().clone(),
-                currency: rules.currency.clone(),
+                currency: rules.currency,
                 records: records.lines().filter(|line| *line != "null-value").map(tree).collect(),
             });
         }
@@ -120,7 +120,7 @@ impl Seed {
 pub(super) fn mapping(random: &mut Random, seeds: &[Seed]) -> Drawn {
     let seed = random.below(seeds.len());
     let Seed { mut settings, currency, .. } = seeds[seed].clone_settings();
-    for _ in 0..random.below(6) {
+    for _ in 0..[0, 1, 1, 2, 3, 5][random.below(6)] {
         let mut changed = settings.clone();
         change(&mut changed, random);
         if Mapping::compile(changed.clone()).is_ok() {
@@ -143,11 +143,7 @@ pub(super) fn mapping(random: &mut Random, seeds: &[Seed]) -> Drawn {
 
 impl Seed {
     fn clone_settings(&self) -> Self {
-        Self {
-            settings: self.settings.clone(),
-            currency: self.currency.clone(),
-            records: Vec::new(),
-        }
+        Self { settings: self.settings.clone(), currency: self.currency, records: Vec::new() }
     }
 }
 
@@ -181,6 +177,9 @@ fn change(settings: &mut MappingSettings, random: &mut Random) {
         2 => settings.minor_units ^= true,
         3 => settings.round ^= true,
         4 => settings.float32 ^= true,
+        5 if random.below(2) == 0 => {
+            settings.records = vec![Place::parse("$.orders[*]").unwrap()];
+        }
         5 => settings.records = (0..random.below(3)).map(|_| place(random)).collect(),
         6 => {
             let only = Only { at: some_places(random), is: vec![text(random), text(random)] };
@@ -197,8 +196,9 @@ fn change(settings: &mut MappingSettings, random: &mut Random) {
         9 => settings.default_quantity = [None, Some(1), Some(999_999)][random.below(3)],
         10 => settings.cancelled = (0..random.below(3)).map(|_| text(random)).collect(),
         11 => {
+            let count = [0, 1, 3, 32][random.below(4)];
             let field = |at| (format!("field {at}"), some_places(random));
-            settings.keep = (0..[0, 1, 3, 32][random.below(4)]).map(field).collect();
+            settings.keep = (0..count).map(field).collect();
         }
         12 => {
             let scale = u32::try_from(random.below(9)).unwrap();
@@ -237,8 +237,15 @@ pub(super) fn record(random: &mut Random, drawn: &Drawn, seeds: &[Seed]) -> (Rec
     let seed = if random.below(8) == 0 { random.below(seeds.len()) } else { drawn.seed };
     let trees = &seeds[seed].records;
     let mut tree = trees[random.below(trees.len())].clone();
-    for _ in 0..random.below(4) {
+    for _ in 0..[0, 0, 1, 1, 2, 3][random.below(6)] {
         tree.mutate(random);
+    }
+    if random.below(10) == 0 {
+        let orders = Tree::List(vec![tree; random.below(4)]);
+        tree = match random.below(2) {
+            0 => orders,
+            _ => Tree::Object(vec![("orders".to_owned(), orders)]),
+        };
     }
     if drawn.names_all_products {
         tree.everywhere(ALWAYS, "\"SECRET\"");
@@ -246,7 +253,7 @@ pub(super) fn record(random: &mut Random, drawn: &Drawn, seeds: &[Seed]) -> (Rec
     let mut json = String::new();
     tree.write(random, &mut json);
     let mut payload = json.into_bytes();
-    let damages = [0, 0, 0, 0, 1, 3][random.below(6)];
+    let damages = [0, 0, 0, 0, 0, 0, 1, 3][random.below(8)];
     for _ in 0..damages {
         damage(&mut payload, random);
     }
@@ -270,13 +277,14 @@ pub(super) fn record(random: &mut Random, drawn: &Drawn, seeds: &[Seed]) -> (Rec
         b"\x02\x08kind\x01",
         b"\x02\x08kind\x04\xff\xfe",
     ];
-    let record = Record {
+    let mut record = Record {
         offset: [0, 17, i64::MAX][random.below(3)],
         key: (random.below(4) > 0)
             .then(|| Bytes::from_static(keys[random.below(keys.len())].as_bytes())),
         payload: (random.below(40) > 0).then(|| payload.into()),
         timestamp: timestamps[random.below(timestamps.len())],
-        headers: Headers(Bytes::from_static(headers[random.below(headers.len())])),
+        ..Record::default()
     };
+    record.headers.0 = Bytes::from_static(headers[random.below(headers.len())]);
     (record, is_whole)
 }
