@@ -79,18 +79,30 @@ async fn spans(
         .collect();
     // Partitions with few records leave their share to the others.
     spans.sort_by_key(|(_, start, end)| start.lag(*end));
-    let mut left = i64::try_from(most).unwrap_or(i64::MAX);
-    let count = spans.len();
-    for (at, (_, start, end)) in spans.iter_mut().enumerate() {
-        let others = i64::try_from(count - at).unwrap_or(1);
-        // Rounded up, so that a partition is left out only where there are more than records wanted.
-        let share = ((left + others - 1) / others).min(start.lag(*end));
-        left -= share;
+    let lags: Vec<i64> = spans.iter().map(|(_, start, end)| start.lag(*end)).collect();
+    for ((_, start, end), share) in spans.iter_mut().zip(shares(&lags, most)) {
         *start = NextOffset::new(end.get() - share).unwrap_or(*start);
     }
     spans.retain(|(_, start, end)| start.lag(*end) > 0);
     spans.sort_by(|one, other| one.0.cmp(&other.0));
     Ok(spans)
+}
+
+/// How many of `most` records are read of each partition, of which `lags` (ascending) has how many
+/// records it has.
+fn shares(lags: &[i64], most: usize) -> Vec<i64> {
+    let mut left = i64::try_from(most).unwrap_or(i64::MAX);
+    let mut others = i64::try_from(lags.len()).unwrap_or(i64::MAX);
+    let mut shares = Vec::new();
+    for lag in lags {
+        // Rounded up, so that none is left out as long as there are records to share out.
+        let share = left.div_euclid(others) + i64::from(left.rem_euclid(others) > 0);
+        let share = share.min(*lag);
+        left -= share;
+        others -= 1;
+        shares.push(share);
+    }
+    shares
 }
 
 async fn span(
@@ -129,4 +141,18 @@ pub(crate) fn of_lines(topic: &Arc<str>, lines: Vec<Bytes>) -> Sample {
         (partition.clone(), Record { offset, payload: Some(line), ..Record::default() })
     });
     Sample { topic: Arc::clone(topic), records: records.collect(), from: "of a file".to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shares;
+
+    #[test]
+    fn partitions_share_evenly_and_those_with_few_records_leave_the_rest() {
+        assert_eq!(shares(&[1000, 1000], 200), [100, 100]);
+        assert_eq!(shares(&[10, 1000, 1000], 200), [10, 95, 95]);
+        assert_eq!(shares(&[1, 2, 3], 200), [1, 2, 3]);
+        assert_eq!(shares(&[5, 5, 5], 2), [1, 1, 0]);
+        assert!(shares(&[], 200).is_empty());
+    }
 }

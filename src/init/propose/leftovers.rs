@@ -7,7 +7,6 @@ use super::{
 };
 use crate::init::{
     dictionary::{Name, Word},
-    json::Json,
     path::{Path, Step},
     profile::{Place, Profile},
     proposal::{Leftover, Proposal},
