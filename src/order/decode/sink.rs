@@ -148,9 +148,11 @@ impl<'m, 'p> Sink<'m, 'p> {
                 }
             }
             Taker::Charge { place } => document.charges.push(Charge { place, found }),
-            Taker::Part { composite, part } => document.parts.push((composite, part, found)),
-            Taker::Keep { index, rank, place } => {
-                let kept = &mut document.kept;
+            Taker::Part { composite, part, shared } => {
+                self.of(shared).parts.push((composite, part, found));
+            }
+            Taker::Keep { index, rank, place, shared } => {
+                let kept = &mut self.of(shared).kept;
                 let at = kept.iter().position(|kept| kept.index == index).unwrap_or_else(|| {
                     kept.push(Kept { index, slot: Slot::default() });
                     kept.len() - 1
@@ -193,12 +195,9 @@ impl<'m, 'p> Sink<'m, 'p> {
         self.inner_orders == 0
     }
 
-    /// Has all orders of the record share what has come in so far, from beside its value.
-    pub(in crate::order) fn share(&mut self) {
-        let Document { parts, kept, .. } = mem::take(&mut self.document);
-        let shared = self.shared.get_or_insert_default();
-        shared.parts = parts;
-        shared.kept = kept;
+    /// What all orders of the record share, or the order in work.
+    fn of(&mut self, shared: bool) -> &mut Document<'p> {
+        if shared { self.shared.get_or_insert_default() } else { &mut self.document }
     }
 
     /// A list of orders begins.

@@ -105,7 +105,8 @@ impl<'s> Compiler<'s> {
             for (index, (_, places)) in (0_u8..).zip(&settings.keep) {
                 for (rank, place) in (0_u8..).zip(places) {
                     let shown = self.show(place.to_string(), None);
-                    self.take(prefix, place, Taker::Keep { index, rank, place: shown });
+                    let shared = !place.is_of_order();
+                    self.take(prefix, place, Taker::Keep { index, rank, place: shown, shared });
                 }
             }
         }
@@ -196,9 +197,8 @@ impl<'s> Compiler<'s> {
         let count = u8::try_from(parts.len()).unwrap_or(u8::MAX);
         self.composites.push(Composite { rank, parts: count, place });
         // Its fields are put into the tree with the order's own.
-        for (part, place) in (0_u8..).zip(parts.iter().filter(|place| place.is_beside_value())) {
-            let part = position(parts, place).unwrap_or(part);
-            self.take(&[], place, Taker::Part { composite: index, part });
+        for (part, place) in (0_u8..).zip(parts).filter(|(_, place)| !place.is_of_order()) {
+            self.take(&[], place, Taker::Part { composite: index, part, shared: true });
         }
     }
 
@@ -246,9 +246,8 @@ impl<'s> Compiler<'s> {
         let composites = composites.flat_map(|(_, places)| places).filter(|parts| parts.len() > 1);
         for (composite, parts) in (0_u16..).zip(composites) {
             for (part, place) in (0_u8..).zip(parts) {
-                if let Some(steps) = place.steps() {
-                    let taker = Taker::Part { composite, part };
-                    spot(&mut self.root, prefix, steps).takers.push(taker);
+                if place.is_of_order() {
+                    self.take(prefix, place, Taker::Part { composite, part, shared: false });
                 }
             }
         }
@@ -325,11 +324,6 @@ fn suspect(spot: &mut Spot, within: Opens, known: u8) {
     for inner in [&mut spot.each, &mut spot.text].into_iter().flatten() {
         suspect(inner, within, known);
     }
-}
-
-/// The part that `place` is of a key.
-fn position(parts: &[Place], place: &Place) -> Option<u8> {
-    u8::try_from(parts.iter().position(|part| part == place)?).ok()
 }
 
 fn shared_place(found: &Found<'_>, other: Role) -> MappingError {

@@ -63,10 +63,11 @@ pub(in crate::order) enum Taker {
     Shared { role: Role, rank: u8, place: u16 },
     /// A charge, of which there may be several.
     Charge { place: u16 },
-    /// A part of a key of several fields.
-    Part { composite: u16, part: u8 },
-    /// A field that is kept under the name of this index.
-    Keep { index: u8, rank: u8, place: u16 },
+    /// A part of a key of several fields; `shared` by all orders of the record where it does not stand
+    /// in the order.
+    Part { composite: u16, part: u8, shared: bool },
+    /// A field that is kept under the name of this index; `shared` likewise.
+    Keep { index: u8, rank: u8, place: u16, shared: bool },
     /// What says whether the record counts.
     Only { rank: u8, place: u16 },
 }

@@ -286,7 +286,6 @@ fn beside<'m, 'p>(
         // A key that is not JSON has no fields.
         let _ = json::read(key, spot, sink, arena);
     }
-    sink.share();
 }
 
 /// What bytes beside the value say, which are text.
