@@ -98,10 +98,10 @@ fn settle(
     print(&render::proposal(&proposal))?;
     let answers = if asks { ask(&proposal)? } else { unanswered(&proposal)? };
     let settings = proposal.with(&answers);
-    let heading = if settings.is_empty() {
-        "no mapping is needed: the built-in names are enough\n".to_owned()
-    } else {
-        format!("\n{}", render::toml(&settings, several.then_some(&**topic)))
+    let heading = match (settings.is_empty(), answers.iter().any(Option::is_none)) {
+        (true, false) => "no mapping is needed: the built-in names are enough\n".to_owned(),
+        (true, true) => "apart from these doubts no mapping is needed\n".to_owned(),
+        (false, _) => format!("\n{}", render::toml(&settings, several.then_some(&**topic))),
     };
     print(&heading)?;
     let zone = rules.shop_timezone().iana_name().unwrap_or("UTC");
