@@ -3,6 +3,7 @@
 mod fuzz;
 mod malformed;
 mod mapping_fuzz;
+mod mapping_large;
 mod mutations;
 mod orders;
 mod shapes;
