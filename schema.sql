@@ -19,15 +19,29 @@ BEGIN
     IF to_regtype('order_row') IS NULL THEN
         CREATE TYPE order_row AS (
             order_id TEXT, numbered BOOLEAN, total NUMERIC, items order_item[], sold_at TIMESTAMP,
-            letters_before INT
+            letters_before INT, charges NUMERIC, kept JSONB, cancelled BOOLEAN
         );
+    -- Step 3. An instance of version 2 that is still running then cannot write `orders` any more:
+    -- it would leave charges, kept and cancelled as an older version of the order had them.
+    ELSIF NOT EXISTS (
+        SELECT FROM pg_attribute
+        WHERE attrelid = (SELECT typrelid FROM pg_type WHERE oid = 'order_row'::regtype)
+          AND attname = 'cancelled' AND NOT attisdropped
+    ) THEN
+        ALTER TYPE order_row
+            ADD ATTRIBUTE charges NUMERIC, ADD ATTRIBUTE kept JSONB, ADD ATTRIBUTE cancelled BOOLEAN;
     END IF;
 END
 $$;
 
--- Every order that has an id of its own or that names products. Number 17 and id '17' are two
--- orders, which is why `numbered` belongs to the key. sold_at is the wall clock of the shop. Ids are
--- sorted by their bytes, since a language's rules make every look into the index dearer.
+-- Every order that has an id of its own, or that names products, has kept fields or was cancelled.
+-- Number 17 and id '17' are two orders, which is why `numbered` belongs to the key. sold_at is the
+-- wall clock of the shop. Ids are sorted by their bytes, since a language's rules make every look
+-- into the index dearer.
+--
+-- total is the sum of the items' amounts and of charges (shipping and tax less discounts), and of
+-- items that name no product. kept holds the fields that `mapping.keep` names. Of a cancelled order
+-- the row says only that it was cancelled, with total 0 and no items, and it has no row in `sales`.
 CREATE TABLE IF NOT EXISTS orders (
     order_id TEXT COLLATE "C",
     numbered BOOLEAN,
@@ -35,8 +49,27 @@ CREATE TABLE IF NOT EXISTS orders (
     items order_item[] NOT NULL,
     sold_at TIMESTAMP,
     processed_at TIMESTAMP NOT NULL,
+    charges NUMERIC NOT NULL DEFAULT 0,
+    kept JSONB,
+    cancelled BOOLEAN NOT NULL DEFAULT false,
     PRIMARY KEY (order_id, numbered)
 );
+
+-- Step 3. Constant defaults rewrite no row (PostgreSQL manual, ALTER TABLE). Asked for first, since
+-- ADD COLUMN IF NOT EXISTS locks the table also where there is nothing to add.
+DO $$
+BEGIN
+    IF NOT EXISTS (
+        SELECT FROM pg_attribute
+        WHERE attrelid = 'orders'::regclass AND attname = 'cancelled' AND NOT attisdropped
+    ) THEN
+        ALTER TABLE orders
+            ADD COLUMN IF NOT EXISTS charges NUMERIC NOT NULL DEFAULT 0,
+            ADD COLUMN IF NOT EXISTS kept JSONB,
+            ADD COLUMN IF NOT EXISTS cancelled BOOLEAN NOT NULL DEFAULT false;
+    END IF;
+END
+$$;
 
 -- A numbered order whose newer version names no product loses its row here. Most numbered orders
 -- never had one, and this index, empty then, makes looking for it cost next to nothing.
@@ -44,7 +77,8 @@ CREATE INDEX IF NOT EXISTS orders_numbered ON orders (order_id) WHERE numbered;
 
 CREATE OR REPLACE VIEW order_items AS
 SELECT orders.order_id, orders.numbered, item.product, item.quantity, item.amount
-FROM orders, UNNEST(orders.items) AS item;
+FROM orders, UNNEST(orders.items) AS item
+WHERE NOT orders.cancelled;
 
 -- What each product has sold is the sum over `orders`, by construction: whatever changes an order,
 -- triggers note the difference in the ledger, in the same transaction, a row for each statement.
@@ -74,14 +108,14 @@ CREATE OR REPLACE FUNCTION note_order_differences() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
     -- Each event has transition tables of its own, so that none of these serves for two. What an
-    -- operator left null counts as nothing, under no name.
+    -- operator left null counts as nothing, under no name, as does what a cancelled order holds.
     IF TG_OP = 'INSERT' THEN
         INSERT INTO product_ledger (items)
         SELECT array_agg(ROW(product, quantity, amount)::order_item)
         FROM (
             SELECT coalesce((item).product, ''), coalesce(sum((item).quantity), 0),
                    coalesce(sum((item).amount), 0)
-            FROM (SELECT UNNEST(items) AS item FROM added) AS listed
+            FROM (SELECT UNNEST(items) AS item FROM added WHERE NOT cancelled) AS listed
             GROUP BY 1
         ) AS difference (product, quantity, amount)
         HAVING count(*) > 0;
@@ -91,7 +125,7 @@ BEGIN
         FROM (
             SELECT coalesce((item).product, ''), -coalesce(sum((item).quantity), 0),
                    -coalesce(sum((item).amount), 0)
-            FROM (SELECT UNNEST(items) AS item FROM removed) AS listed
+            FROM (SELECT UNNEST(items) AS item FROM removed WHERE NOT cancelled) AS listed
             GROUP BY 1
         ) AS difference (product, quantity, amount)
         HAVING count(*) > 0;
@@ -104,14 +138,31 @@ BEGIN
             FROM (
                 SELECT coalesce(item.product, ''), coalesce(item.quantity, 0), coalesce(item.amount, 0)
                 FROM added, UNNEST(added.items) AS item
+                WHERE NOT added.cancelled
                 UNION ALL
                 SELECT coalesce(item.product, ''), -coalesce(item.quantity, 0), -coalesce(item.amount, 0)
                 FROM removed, UNNEST(removed.items) AS item
+                WHERE NOT removed.cancelled
             ) AS change (product, quantity, amount)
             GROUP BY change.product
             HAVING sum(change.quantity) <> 0 OR sum(change.amount) <> 0
         ) AS difference (product, quantity, amount)
         HAVING count(*) > 0;
+    END IF;
+    -- A cancelled order leaves `sales`, whoever says that it was cancelled. Here and not in the
+    -- statement that writes `orders`: whoever may write that table needs no right to delete.
+    IF TG_OP = 'DELETE' THEN
+        RETURN NULL;
+    END IF;
+    IF EXISTS (SELECT FROM added WHERE cancelled AND numbered) THEN
+        DELETE FROM sales WHERE order_number = ANY (ARRAY(
+            SELECT order_id::bigint FROM added
+            WHERE cancelled AND numbered
+              -- What an operator has put there need not be a number.
+              AND CASE WHEN order_id ~ '^-?[0-9]{1,19}$'
+                       THEN order_id::numeric BETWEEN -9223372036854775808 AND 9223372036854775807
+                  END
+        ));
     END IF;
     RETURN NULL;
 END
@@ -189,9 +240,6 @@ CREATE TABLE IF NOT EXISTS partitions (
     UNIQUE (topic, partition, next_offset)
 );
 
--- Records that became no order, with the bytes as they were and the reason. The bytes can hold
--- personal data. A letter is open until it is replayed, which makes it the order that order_id and
--- numbered then name, or until it is discarded.
 -- Where partitions were set otherwise than by working them: by `vendas offsets reset`, or past what
 -- Kafka had lost. From nothing where there was no offset.
 CREATE TABLE IF NOT EXISTS offset_resets (
@@ -210,6 +258,10 @@ CREATE TABLE IF NOT EXISTS offset_resets (
     reset_at TIMESTAMPTZ NOT NULL DEFAULT now()
 );
 
+-- Records that became no order, with the bytes as they were and the reason. The bytes can hold
+-- personal data. A dead letter is open until it is replayed, which makes it the order that order_id
+-- and numbered then name (they are null if it came to several orders), or until it is discarded.
+-- record_timestamp is in milliseconds since 1970; headers are as Kafka encodes them (KIP-82).
 CREATE TABLE IF NOT EXISTS dead_letters (
     id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     topic TEXT NOT NULL,
@@ -226,8 +278,23 @@ CREATE TABLE IF NOT EXISTS dead_letters (
     numbered BOOLEAN,
     discarded_at TIMESTAMPTZ,
     discarded_because TEXT,
+    record_timestamp BIGINT,
+    headers BYTEA,
     UNIQUE (topic_id, partition, record_offset)
 );
+
+-- Step 3.
+DO $$
+BEGIN
+    IF NOT EXISTS (
+        SELECT FROM pg_attribute
+        WHERE attrelid = 'dead_letters'::regclass AND attname = 'headers' AND NOT attisdropped
+    ) THEN
+        ALTER TABLE dead_letters
+            ADD COLUMN IF NOT EXISTS record_timestamp BIGINT, ADD COLUMN IF NOT EXISTS headers BYTEA;
+    END IF;
+END
+$$;
 
 -- Open letters are listed and replayed in the order in which they failed.
 CREATE INDEX IF NOT EXISTS dead_letters_open ON dead_letters (failed_at, id)
@@ -237,9 +304,13 @@ WHERE replayed_at IS NULL AND discarded_at IS NULL;
 CREATE INDEX IF NOT EXISTS dead_letters_replayed ON dead_letters (order_id, numbered)
 WHERE replayed_at IS NOT NULL;
 
+-- The same for orders of a dead letter that came to several.
+CREATE INDEX IF NOT EXISTS dead_letters_replayed_together ON dead_letters (replayed_at)
+WHERE replayed_at IS NOT NULL AND order_id IS NULL;
+
 -- The steps that this schema has taken; a newer vendas adds its own.
 CREATE TABLE IF NOT EXISTS schema_version (
     version INT PRIMARY KEY,
     applied_at TIMESTAMPTZ NOT NULL DEFAULT now()
 );
-INSERT INTO schema_version (version) VALUES (1), (2) ON CONFLICT DO NOTHING;
+INSERT INTO schema_version (version) VALUES (1), (2), (3) ON CONFLICT DO NOTHING;

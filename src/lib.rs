@@ -4,7 +4,7 @@
 //! [`kafka`] reads, [`order`] understands a record, [`process`] a batch of them in parallel, [`store`]
 //! commits it, and [`pipeline`] carries it from one to the other; [`replay`] does so with the dead
 //! letters among them, once more; [`report`] shows what came of it.
-//! [`simulate`] makes orders where there is no shop to send them. [`config`] says with which
+//! [`simulate`] makes orders where there is no shop to send them; `init` proposes a mapping for records. [`config`] says with which
 //! settings, [`tls`] makes connections that nobody else can read, and [`cli`] is how a person starts
 //! it all. A run notes in [`telemetry`] and [`outage`] how it fares, and [`http`] tells: metrics,
 //! health, dashboard.
@@ -21,6 +21,7 @@
 pub mod cli;
 pub mod config;
 pub mod http;
+mod init;
 pub mod kafka;
 pub mod order;
 pub mod outage;

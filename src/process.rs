@@ -60,20 +60,65 @@ impl ProcessedBatch {
         meanings.map(|meaning| meaning.orders().len()).sum()
     }
 
+    /// How many of its records came to orders.
+    #[must_use]
+    pub fn records_with_orders(&self) -> usize {
+        let meanings = self.outcomes.iter().filter_map(|outcome| outcome.result.as_ref().ok());
+        meanings.filter(|meaning| !meaning.orders().is_empty()).count()
+    }
+
     /// The same batch as two, together accounting for the same span.
     ///
     /// # Errors
     /// The batch itself, if it has fewer than two records.
-    pub fn into_halves(mut self) -> Result<(Self, Self), Self> {
+    pub fn into_halves(self) -> Result<(Self, Self), Self> {
         let middle = self.outcomes.len() / 2;
-        let border = self.outcomes.get(middle).and_then(|o| NextOffset::new(o.record.offset));
+        self.split_before(middle)
+    }
+
+    /// The same batch in parts, in order, together accounting for the same span: each has at most
+    /// `most_orders` orders or is a single record.
+    #[must_use]
+    pub fn into_parts(mut self, most_orders: usize) -> Vec<Self> {
+        let mut parts = Vec::new();
+        let (mut index, mut orders) = (0, 0_usize);
+        while let Some(outcome) = self.outcomes.get(index) {
+            let more = outcome.result.as_ref().map_or(0, |meaning| meaning.orders().len());
+            let fits = orders.saturating_add(more) <= most_orders;
+            if index > 0 && !fits {
+                self = match self.split_before(index) {
+                    Ok((part, rest)) => {
+                        parts.push(part);
+                        rest
+                    }
+                    // Only without a record before the border.
+                    Err(whole) => {
+                        parts.push(whole);
+                        return parts;
+                    }
+                };
+                (index, orders) = (0, 0);
+            } else {
+                (index, orders) = (index + 1, orders.saturating_add(more));
+            }
+        }
+        parts.push(self);
+        parts
+    }
+
+    /// The batch up to the record with that index, and the rest of it.
+    ///
+    /// # Errors
+    /// The batch itself, if there is no such record or none before it.
+    fn split_before(mut self, index: usize) -> Result<(Self, Self), Self> {
+        let border = self.outcomes.get(index).and_then(|o| NextOffset::new(o.record.offset));
         let spans = border
             .and_then(|to| Some((Span::new(self.span.from(), to)?, Span::new(to, self.span.to())?)))
-            .filter(|_| middle > 0);
+            .filter(|_| index > 0);
         let Some((first, second)) = spans else {
             return Err(self);
         };
-        let outcomes = self.outcomes.split_off(middle);
+        let outcomes = self.outcomes.split_off(index);
         let second = Self {
             partition: self.partition.clone(),
             span: second,
@@ -116,15 +161,16 @@ impl ProcessedBatch {
         }
     }
 
-    /// The same batch with all its orders turned into dead letters for the same reason.
+    /// The same batch with all records that came to orders turned into dead letters for the same
+    /// reason.
     #[must_use]
     pub fn rejected(self, rejection: &Rejection) -> Self {
         let outcomes = self
             .outcomes
             .into_iter()
             .map(|outcome| match outcome.result {
+                Ok(Meaning::Ignored) | Err(_) => outcome,
                 Ok(_) => Outcome { record: outcome.record, result: Err(rejection.clone()) },
-                Err(_) => outcome,
             })
             .collect();
         Self { outcomes, ..self }
@@ -168,20 +214,17 @@ pub async fn process(
 }
 
 /// Understands records of any topics by `rules`, as [`process`] does those of a batch; the results
-/// stand in their order, beside the records.
+/// stand in their order.
 pub async fn understand_all(
-    records: Vec<(TopicPartition, Record)>,
+    records: &Arc<Vec<(TopicPartition, Record)>>,
     rules: &Arc<Rulebook>,
-) -> Vec<(TopicPartition, Record, Result<Meaning, Rejection>)> {
-    let shared = Arc::new((records, Arc::clone(rules)));
-    let results = understand_each(&shared, shared.0.len(), |(records, rules), index| {
+) -> Vec<Result<Meaning, Rejection>> {
+    let shared = Arc::new((Arc::clone(records), Arc::clone(rules)));
+    understand_each(&shared, records.len(), |(records, rules), index| {
         let (partition, record) = records.get(index).ok_or_else(lost)?;
         understand(rules.of(&partition.topic), partition, Some(record))
     })
-    .await;
-    let (records, _) = Arc::unwrap_or_clone(shared);
-    let with_result = |((partition, record), result)| (partition, record, result);
-    records.into_iter().zip(results).map(with_result).collect()
+    .await
 }
 
 /// Calls `understand` for each index below `count`, in a task of its own.
@@ -221,62 +264,4 @@ fn lost() -> Rejection {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use std::sync::Arc;
-
-    use jiff::tz::TimeZone;
-
-    use super::{Batch, NextOffset, ProcessedBatch, Record, Rules, Span, TopicPartition, process};
-
-    /// A batch of these payloads, from offset 10 on with a gap behind it.
-    pub(crate) async fn processed(payloads: &[&str]) -> ProcessedBatch {
-        let records: Vec<_> = (10..)
-            .zip(payloads)
-            .map(|(offset, payload)| Record {
-                offset,
-                payload: Some(payload.as_bytes().to_vec().into()),
-                ..Record::default()
-            })
-            .collect();
-        let end = NextOffset::new(20 + i64::try_from(records.len()).unwrap()).unwrap();
-        let span = Span::new(NextOffset::new(5).unwrap(), end).unwrap();
-        let rules = Rules::built_in(TimeZone::UTC);
-        let partition =
-            TopicPartition { topic: "t".into(), partition: 0, topic_id: uuid::Uuid::nil() };
-        process(&partition, Batch::new(span, None, records), &Arc::new(rules)).await
-    }
-
-    #[tokio::test]
-    async fn halves_account_for_the_same_span_and_can_be_rejoined() {
-        let batch = processed(&["{}", "[]", r#"{"order_id": "a", "total": 1}"#]).await;
-        let span = batch.span();
-        let (first, rest) = batch.into_halves().unwrap();
-        let (second, third) = rest.into_halves().unwrap();
-        let spans = [&first, &second, &third].map(|part| part.span().to_string());
-        assert_eq!(spans, ["[5, 11)", "[11, 12)", "[12, 23)"]);
-        let first = first.into_halves().unwrap_err();
-        let rejoined = ProcessedBatch::rejoined(vec![first, second, third]).unwrap();
-        assert_eq!(rejoined.span(), span);
-        assert_eq!((rejoined.outcomes().len(), rejoined.orders()), (3, 1));
-    }
-
-    #[tokio::test]
-    async fn a_batch_ends_before_its_first_dead_letter() {
-        let order = r#"{"order_id": "a", "total": 1}"#;
-        let cut = processed(&[order, order, "{}", order]).await.until_dead_letter().unwrap_err();
-        let before = cut.before.unwrap();
-        assert_eq!((before.span().to_string(), before.orders()), ("[5, 12)".to_owned(), 2));
-        assert_eq!((cut.offset, cut.rejection.reason().code()), (12, "missing_identity"));
-        // The gap before it is worked all the same.
-        let cut = processed(&["{}"]).await.until_dead_letter().unwrap_err();
-        assert_eq!(cut.before.unwrap().span().to_string(), "[5, 10)");
-        assert_eq!(processed(&[order]).await.until_dead_letter().unwrap().orders(), 1);
-    }
-
-    #[tokio::test]
-    async fn a_batch_without_records_has_no_halves() {
-        let batch = processed(&[]).await;
-        let span = batch.span();
-        assert_eq!(batch.into_halves().unwrap_err().span(), span);
-    }
-}
+pub(crate) mod tests;

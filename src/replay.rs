@@ -11,10 +11,13 @@ use crate::{
 /// What became of a letter.
 #[derive(Clone, Copy, Debug)]
 pub enum Outcome<'a> {
-    /// It is an order now.
+    /// It is an order now, or several, or has cancelled one.
     Order,
-    /// A version of its order was processed after it failed. The letter stays as it was.
+    /// A version of its order, or of each of its orders, was processed after it failed. The dead
+    /// letter stays as it was.
     Superseded,
+    /// Its record is ignored now. The dead letter is discarded.
+    Ignored,
     /// It is still no order, for this reason.
     StillDead(&'a Rejection),
 }
@@ -46,8 +49,8 @@ pub async fn replay(
         }
         let records =
             page.iter().map(|letter| (letter.partition.clone(), letter.record.clone())).collect();
-        let results = understand_all(records, rules).await;
-        let mut parts = parts(page.into_iter().zip(results.into_iter().map(|(_, _, it)| it)));
+        let results = understand_all(&Arc::new(records), rules).await;
+        let mut parts = parts(page.into_iter().zip(results));
         while let Some(part) = parts.pop() {
             match store.replay(&part, force).await {
                 Ok(Some(replayed)) => {
@@ -65,20 +68,27 @@ pub async fn replay(
     }
 }
 
-/// The letters in parts, the first one last, in none of which an order is there twice: each version
-/// is compared with the one before.
+/// The letters in parts, the first one last. In none of them two letters are about the same order,
+/// since each version is compared with the one before; and a letter of several orders is alone, since
+/// how old these are is known by when it was replayed.
 fn parts(letters: impl Iterator<Item = Reread>) -> Vec<Vec<Reread>> {
     let (mut parts, mut part, mut keys) = (Vec::new(), Vec::new(), HashSet::new());
     for reread in letters {
         let orders = reread.1.as_ref().map_or(&[][..], Meaning::orders);
-        if orders.iter().any(|order| keys.contains(order.key())) {
+        let is_alone = orders.len() > 1;
+        if is_alone || orders.iter().any(|order| keys.contains(order.key())) {
             parts.push(std::mem::take(&mut part));
             keys.clear();
         }
-        keys.extend(orders.iter().map(|order| order.key().clone()));
-        part.push(reread);
+        if is_alone {
+            parts.push(vec![reread]);
+        } else {
+            keys.extend(orders.iter().map(|order| order.key().clone()));
+            part.push(reread);
+        }
     }
     parts.push(part);
+    parts.retain(|part| !part.is_empty());
     parts.reverse();
     parts
 }
@@ -103,6 +113,7 @@ fn smaller(mut part: Vec<Reread>, cause: Cause) -> Result<Vec<Vec<Reread>>, Stor
 fn outcome<T>(result: &Result<T, Rejection>, replayed: Replayed) -> Outcome<'_> {
     match (replayed, result) {
         (Replayed::Superseded, _) => Outcome::Superseded,
+        (Replayed::Ignored, _) => Outcome::Ignored,
         (Replayed::StillDead, Err(rejection)) => Outcome::StillDead(rejection),
         (Replayed::Order | Replayed::StillDead, _) => Outcome::Order,
     }

@@ -15,8 +15,9 @@ use prometheus_client::metrics::{counter::Counter, histogram::Histogram};
 
 use crate::{
     kafka::{NextOffset, TopicPartition},
-    order::Reason,
+    order::{Reason, Unmapped},
     outage::{Ongoing, Outage},
+    pipeline::Tally,
 };
 
 /// From a single order to the most that `pipeline.batch_size` allows.
@@ -29,8 +30,16 @@ const COMMIT_SECONDS: [f64; 14] =
 /// What one run tells. Counting costs a few atomic additions a batch.
 #[derive(Debug)]
 pub struct Telemetry {
-    /// Records that became orders and were committed.
+    /// Records that came to orders, cancelled ones too, and were committed.
+    pub order_records: Counter,
+    /// Orders that were committed, several of a record each by itself; without cancelled ones.
     pub orders: Counter,
+    /// Orders that were cancelled.
+    pub cancelled: Counter,
+    /// Records that were ignored, as the mapping says.
+    pub ignored: Counter,
+    /// Orders whose record names a field of each of [`Unmapped::KINDS`] that no role takes up.
+    pub unmapped: [Counter; Unmapped::KINDS.len()],
     /// Records that became dead letters and were committed, for each reason there is.
     pub dead_letters: BTreeMap<Reason, Counter>,
     /// Records in a committed batch.
@@ -55,7 +64,11 @@ pub struct Telemetry {
 impl Default for Telemetry {
     fn default() -> Self {
         Self {
+            order_records: Counter::default(),
             orders: Counter::default(),
+            cancelled: Counter::default(),
+            ignored: Counter::default(),
+            unmapped: Default::default(),
             dead_letters: Reason::ALL.iter().map(|reason| (*reason, Counter::default())).collect(),
             batch_records: Histogram::new(BATCH_RECORDS),
             commit_seconds: Histogram::new(COMMIT_SECONDS),
@@ -73,8 +86,15 @@ impl Default for Telemetry {
 
 impl Telemetry {
     /// Counts a batch that was committed.
-    pub(crate) fn committed(&self, records: u64, dead_letters: u64, took: Duration) {
-        self.orders.inc_by(records - dead_letters);
+    pub(crate) fn committed(&self, tally: &Tally, took: Duration) {
+        let Tally { records, orders, cancelled, ignored, dead_letters, unmapped } = *tally;
+        self.order_records.inc_by(records - ignored - dead_letters);
+        self.orders.inc_by(orders);
+        self.cancelled.inc_by(cancelled);
+        self.ignored.inc_by(ignored);
+        for (counter, orders) in self.unmapped.iter().zip(unmapped) {
+            counter.inc_by(orders);
+        }
         self.batch_records.observe(f64::from(u32::try_from(records).unwrap_or(u32::MAX)));
         self.commit_seconds.observe(took.as_secs_f64());
         self.batches.fetch_add(1, Ordering::Relaxed);
@@ -124,6 +144,11 @@ impl Telemetry {
     pub fn partitions(&self) -> Vec<(TopicPartition, Arc<Partition>)> {
         let partitions = self.lock();
         partitions.iter().map(|(name, partition)| (name.clone(), Arc::clone(partition))).collect()
+    }
+
+    /// Offsets of all these partitions that are not yet accounted for, as far as that is known.
+    pub fn lag(&self) -> i64 {
+        self.partitions().iter().filter_map(|(_, partition)| partition.lag()).sum()
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<TopicPartition, Arc<Partition>>> {

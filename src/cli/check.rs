@@ -1,16 +1,32 @@
 //! `vendas check`: is everything in order, and if not, what puts it right? Changes nothing.
 
-use super::{CliError, print, store};
+use clap::Args;
+
+use super::{CliError, print, sampling, store};
 use crate::{
     config::Config,
+    init::{
+        outcome,
+        propose::{Input, leftovers_of},
+        render,
+        sample::Sample,
+        taken,
+    },
     kafka::{Kafka, KafkaError, OffsetAt, TopicState},
     store::Greeting,
 };
 
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Read up to N records of each topic, the newest, and show what they come to by the mapping.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    sample: Option<u16>,
+}
+
 /// The result of one check: what is in order, or what is not and how to mend it.
 type Line = Result<String, String>;
 
-pub(super) async fn check(config: &Config) -> Result<(), CliError> {
+pub(super) async fn check(config: &Config, arguments: Arguments) -> Result<(), CliError> {
     let mut failed = 0;
     let mut say = |lines: Vec<Line>| {
         let mut text = String::new();
@@ -28,6 +44,11 @@ pub(super) async fn check(config: &Config) -> Result<(), CliError> {
     say(vec![Ok("configuration: every setting is known and possible".to_owned())])?;
     say(kafka(config).await)?;
     say(postgres(config).await)?;
+    if let Some(most) = arguments.sample {
+        for sample in sampling::read(config, most.into()).await? {
+            print(&comes_to(config, &sample))?;
+        }
+    }
     match failed {
         0 => Ok(()),
         1 => Err(CliError::Reported("one check failed")),
@@ -91,4 +112,16 @@ async fn postgres(config: &Config) -> Vec<Line> {
         Err(error) => lines.push(Err(format!("schema \"{}\": {error}", settings.schema))),
     }
     lines
+}
+
+/// What the records of a topic come to by its rules, and what no role takes up.
+fn comes_to(config: &Config, sample: &Sample) -> String {
+    let Sample { topic, records, from } = sample;
+    let rules = config.rules.of(topic);
+    let outcome = outcome::outcome(records, rules);
+    let mut text = format!("\ntopic {topic}, {from}: {}", render::outcome(&outcome));
+    let input = Input { sample: records, shop_timezone: rules.shop_timezone() };
+    let taken = taken::places(rules.mapping().settings());
+    text.push_str(&render::leftovers(&leftovers_of(input, &taken)));
+    text
 }

@@ -11,6 +11,7 @@ Examples:
   vendas run --until-end --topics a,b         work what is there now, then exit
   vendas produce orders.json                  send the orders of a file to the topic
   vendas simulate --rate 100/s                let a shop that doesn't exist sell
+  vendas init --topics pedidos --write        propose a mapping for the records of a topic
   vendas check                                is everything in order?
   vendas offsets show --format json           how far is each partition, and what is its lag?
   vendas dead-letters list --counts           what became no order, and why?
@@ -36,7 +37,17 @@ Changes nothing; exit code 1 if something is not in order.
 Examples:
   vendas check                                        with the settings as they are
   vendas check --config /etc/vendas/vendas.toml       with those of a file
-  vendas check --set database.host=db.example         would that server do?";
+  vendas check --set database.host=db.example         would that server do?
+  vendas check --sample 200                           what do 200 records come to?";
+
+pub(super) const INIT: &str = "\
+Reads up to 200 records of each topic, the newest of each partition. Writes nothing without --write.
+
+Examples:
+  vendas init --topics pedidos                        propose, and ask about doubts
+  vendas init --topics pedidos --yes --write          take what is certain, write vendas.toml
+  vendas init --write new.toml                        write another file
+  vendas init --file orders.json                      from the records of a file";
 
 pub(super) const HEALTHCHECK: &str = "\
 Examples:

@@ -6,13 +6,14 @@ use anstream::{AutoStream, ColorChoice};
 use tracing::error;
 use tracing_subscriber::EnvFilter;
 
+use super::progress::Stderr;
 use crate::config::{Log, LogFormat};
 
 /// Starts logging, and lets a panic say where it happened: its message can hold what it choked on.
 pub(super) fn start(log: &Log) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(&log.level))
-        .with_writer(io::stderr);
+        .with_writer(|| Stderr);
     // As for --help: on a terminal that can, unless NO_COLOR is set, or with CLICOLOR_FORCE.
     let colours = AutoStream::choice(&io::stderr()) != ColorChoice::Never;
     let started = match log.format {

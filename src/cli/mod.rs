@@ -6,12 +6,15 @@ mod dead_letters;
 mod error;
 mod examples;
 mod healthcheck;
+mod init;
 mod logging;
 mod notify;
 mod offsets;
 mod produce;
+mod progress;
 mod report;
 mod run;
+mod sampling;
 mod settings;
 mod signals;
 mod simulate;
@@ -81,7 +84,10 @@ enum Command {
     },
     /// Tell whether configuration, servers, topics, tables and privileges are in order.
     #[command(after_help = examples::CHECK)]
-    Check,
+    Check(check::Arguments),
+    /// Propose a mapping for the records of the configured topics.
+    #[command(after_help = examples::INIT)]
+    Init(init::Arguments),
     /// Ask the run at http.listen whether it is ready: exit code 1 if it is not, or does not answer.
     #[command(after_help = examples::HEALTHCHECK)]
     Healthcheck(healthcheck::Arguments),
@@ -202,7 +208,8 @@ async fn dispatch(
 ) -> Result<(), CliError> {
     match command {
         Command::Run { until_end, .. } => run::run(config, until_end).await,
-        Command::Check => check::check(config).await,
+        Command::Check(arguments) => check::check(config, arguments).await,
+        Command::Init(arguments) => init::init(config, arguments).await,
         Command::Healthcheck(arguments) => healthcheck::healthcheck(config, &arguments).await,
         Command::Produce(arguments) => produce::produce(config, arguments).await,
         Command::Simulate(arguments) => simulate::simulate(config, arguments).await,

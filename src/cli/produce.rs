@@ -182,8 +182,9 @@ fn open(file: &Path) -> Result<Box<dyn Read>, String> {
     Ok(Box::new(opened?))
 }
 
-/// Gives what the file holds, if all of it is valid.
-fn checked(file: &Path, give: &mpsc::Sender<Vec<Bytes>>) -> Result<(), String> {
+/// The orders of a file, each as it is written, if all of it is valid: the lines of NDJSON, or the
+/// elements of one JSON array.
+pub(super) fn elements_of(file: &Path) -> Result<Vec<Bytes>, String> {
     let name = file.display();
     let mut bytes = Vec::new();
     let read = open(file)?.take(CHECKED_BYTES + 1).read_to_end(&mut bytes);
@@ -192,11 +193,15 @@ fn checked(file: &Path, give: &mpsc::Sender<Vec<Bytes>>) -> Result<(), String> {
     if u64::try_from(bytes.len()).is_ok_and(|length| length > CHECKED_BYTES) {
         return Err(format!("{name}: larger than 1 GiB: split it, or send its lines with --as-is"));
     }
-    let elements =
-        elements::of(&bytes).map_err(|fault| format!("{name}: {fault}: nothing was sent"))?;
+    let elements = elements::of(&bytes).map_err(|fault| format!("{name}: {fault}"))?;
+    Ok(elements.into_iter().map(|element| bytes.slice_ref(element.as_bytes())).collect())
+}
+
+/// Gives what the file holds, if all of it is valid.
+fn checked(file: &Path, give: &mpsc::Sender<Vec<Bytes>>) -> Result<(), String> {
+    let elements = elements_of(file).map_err(|error| format!("{error}: nothing was sent"))?;
     for chunk in elements.chunks(CHUNK) {
-        let chunk = chunk.iter().map(|element| bytes.slice_ref(element.as_bytes())).collect();
-        if give.blocking_send(chunk).is_err() {
+        if give.blocking_send(chunk.to_vec()).is_err() {
             break;
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::{info, warn};
 
-use super::{CliError, notify, signals, store};
+use super::{CliError, notify, progress::Progress, signals, store};
 use crate::{
     config::Config,
     http,
@@ -37,7 +37,19 @@ pub(super) async fn run(config: &Config, until_end: bool) -> Result<(), CliError
         let serving = http::serve(listener, state, finished.clone());
         telling = Some(AbortOnDropHandle::new(tokio::spawn(serving)));
     }
-    let worked = pipeline::run(config, servers, telemetry, until, &stop).await;
+    let working = pipeline::run(config, servers, Arc::clone(&telemetry), until, &stop);
+    let worked = match until {
+        Until::End => {
+            let mut backlog = 0;
+            let look = || {
+                let left = u64::try_from(telemetry.lag()).unwrap_or_default();
+                backlog = backlog.max(left);
+                (Some(backlog - left), Some(backlog))
+            };
+            Progress::new("offsets").during(working, look).await
+        }
+        Until::Stopped => working.await,
+    };
     stop.cancel();
     finished.cancel();
     for telling in [telling, supervised].into_iter().flatten() {
@@ -49,6 +61,8 @@ pub(super) async fn run(config: &Config, until_end: bool) -> Result<(), CliError
     info!(
         records = tally.records,
         orders = tally.orders,
+        cancelled = tally.cancelled,
+        ignored = tally.ignored,
         dead_letters = tally.dead_letters,
         "done"
     );

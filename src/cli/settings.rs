@@ -56,7 +56,7 @@ pub(super) fn sources(
         key,
         value,
     }));
-    Ok(Sources { file, environment, flags })
+    Ok(Sources { file, text: None, environment, flags })
 }
 
 pub(super) fn flag(name: &str, key: &str, value: String) -> Flag {

@@ -3,7 +3,7 @@
 use comfy_table::{CellAlignment, Table, presets::NOTHING};
 use serde::Serialize;
 
-use super::{CliError, Format, print, store};
+use super::{CliError, Format, print, progress::Progress, store};
 use crate::{
     config::Config,
     report,
@@ -43,7 +43,9 @@ struct Figures<'a> {
 }
 
 pub(super) async fn verify(config: &Config, format: Format) -> Result<(), CliError> {
-    let verification = store(config).verify_totals().await?;
+    let store = store(config);
+    let progress = Progress::new("adding up all orders");
+    let verification = progress.during(store.verify_totals(), || (None, None)).await?;
     let Verification { orders, products, differences } = &verification;
     let text = match format {
         Format::Json => json(&verification)?,

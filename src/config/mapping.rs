@@ -73,7 +73,7 @@ pub(super) fn rulebook(reader: &mut Reader, shop_timezone: Option<&TimeZone>) ->
         compiled.insert(topic, settings.and_then(|settings| compile(reader, &prefix, settings)));
     }
     let (shop, currency) = (shop_timezone?, currency?);
-    let rules = |mapping| Arc::new(Rules::new(mapping, shop.clone(), currency.clone()));
+    let rules = |mapping| Arc::new(Rules::new(mapping, shop.clone(), currency));
     let topics = compiled.into_iter().map(|(topic, mapping)| Some((topic, rules(mapping?))));
     Some(Rulebook { general: rules(general?), topics: topics.collect::<Option<_>>()? })
 }

@@ -4,6 +4,7 @@
 //! that by flags. [`load`] reports every problem at once, each with where it came from; what it
 //! returns needs no further checking.
 
+mod line;
 mod mapping;
 mod partitions;
 mod reader;

@@ -14,7 +14,10 @@ use figment::{
 use jiff::SignedDuration;
 use secrecy::SecretString;
 
-use super::source::{ENVIRONMENT, FLAGS, Flag, Sources, Texts, variable};
+use super::{
+    line,
+    source::{ENVIRONMENT, FLAGS, Flag, Sources, Texts, variable},
+};
 
 /// Something wrong with a setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +40,8 @@ impl Display for Problem {
 /// Reads keys and remembers which there are, so that [`Self::finish`] knows the unknown ones.
 pub(super) struct Reader {
     figment: Figment,
+    /// What the file holds.
+    file: Option<String>,
     flags: Vec<Flag>,
     known: Vec<String>,
     problems: Vec<Problem>,
@@ -45,7 +50,7 @@ pub(super) struct Reader {
 impl Reader {
     pub(super) fn new(sources: &Sources) -> Self {
         let mut problems = Vec::new();
-        let mut figment = Figment::new();
+        let (mut figment, mut file) = (Figment::new(), None);
         if let Some(path) = &sources.file {
             let origin = path.display().to_string();
             match std::fs::read_to_string(path) {
@@ -53,8 +58,9 @@ impl Reader {
                     origin: Some(origin),
                     text: format!("cannot be read: {error}"),
                 }),
-                Ok(_) => {
+                Ok(text) => {
                     let toml = Toml::file_exact(path);
+                    file = Some(text);
                     match toml.data() {
                         Ok(_) => figment = figment.merge(toml),
                         Err(error) => {
@@ -64,10 +70,18 @@ impl Reader {
                 }
             }
         }
+        if let Some(text) = &sources.text {
+            let toml = Toml::string(text);
+            match toml.data() {
+                Ok(_) => figment = figment.merge(toml),
+                Err(error) => problems.push(Problem { origin: None, text: unquoted(&error) }),
+            }
+        }
         let figment = figment
             .merge(Texts::of_environment(&sources.environment))
             .merge(Texts::of_flags(&sources.flags));
-        Self { figment, flags: sources.flags.clone(), known: Vec::new(), problems }
+        let (flags, known) = (sources.flags.clone(), Vec::new());
+        Self { figment, file, flags, known, problems }
     }
 
     /// The keys that were asked for so far.
@@ -346,7 +360,11 @@ impl Reader {
         }
         match metadata.source.as_ref()? {
             // As it was named, wherever this process stands.
-            Source::File(path) => Some(path.display().to_string()),
+            Source::File(path) => {
+                let line = self.file.as_ref().and_then(|text| line::of(text, key));
+                let line = line.map(|line| format!(":{line}")).unwrap_or_default();
+                Some(format!("{}{line}", path.display()))
+            }
             other => Some(other.to_string()),
         }
     }

@@ -21,6 +21,8 @@ const TEST_PREFIX: &str = "VENDAS_TEST_";
 pub struct Sources {
     /// A TOML file that has to be there.
     pub file: Option<PathBuf>,
+    /// Settings as TOML, over those of the file.
+    pub text: Option<String>,
     /// Names and values of variables; those that are not ours are passed over.
     pub environment: Vec<(String, String)>,
     /// What was given on the command line.

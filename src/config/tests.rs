@@ -88,11 +88,11 @@ fn every_problem_is_told_at_once_with_where_it_came_from() {
     let found = problems(&sources).join("\n");
     let path = path.display().to_string();
     for expected in [
-        format!("{path}: unknown key database.prot: did you mean database.port?"),
-        format!("{path}: database.port is \"x\", must be a whole number from 1 to 65535"),
-        format!("{path}: database.pool_size is a number with a fraction, must be a whole number"),
-        format!("{path}: kafka.topics is a list, must be a list of which each is a topic's name"),
-        format!("{path}: pipeline.depth is 0, must be a whole number from 1 to 64"),
+        format!("{path}:2: unknown key database.prot: did you mean database.port?"),
+        format!("{path}:3: database.port is \"x\", must be a whole number from 1 to 65535"),
+        format!("{path}:4: database.pool_size is a number with a fraction, must be a whole number"),
+        format!("{path}:6: kafka.topics is a list, must be a list of which each is a topic's name"),
+        format!("{path}:8: pipeline.depth is 0, must be a whole number from 1 to 64"),
         "VENDAS_PIPELINE__BATCH_SIZE: pipeline.batch_size is \"0\", must be".to_owned(),
         "VENDAS_PIPELINE__SHUTDOWN_TIMEOUT: pipeline.shutdown_timeout is \"soon\", must be a duration"
             .to_owned(),

@@ -24,7 +24,7 @@ use prometheus_client::{
 use tracing::debug;
 
 use super::{State, fresh, health::Server};
-use crate::telemetry::Activity;
+use crate::{order::Unmapped, telemetry::Activity};
 
 /// As OpenMetrics 1.0 has it.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -32,6 +32,11 @@ const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Outcome {
     outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Kind {
+    kind: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -94,10 +99,16 @@ fn register(state: &State, registry: &mut Registry) {
         letters.get_or_create(&Reason { reason: reason.code() }).inc_by(count);
         dead_letters += count;
     }
-    for (outcome, count) in [("order", telemetry.orders.get()), ("dead_letter", dead_letters)] {
+    for (outcome, count) in [
+        ("order", telemetry.order_records.get()),
+        ("ignored", telemetry.ignored.get()),
+        ("dead_letter", dead_letters),
+    ] {
         records.get_or_create(&Outcome { outcome }).inc_by(count);
     }
-    registry.register("records", "Records committed, by what became of them", records);
+    let help = "Records committed, each once, by what became of them";
+    registry.register("records", help, records);
+    register_orders(state, registry);
     registry.register("dead_letters", "Records that became dead letters, by reason", letters);
     registry.register(
         "batch_records",
@@ -120,6 +131,24 @@ fn register(state: &State, registry: &mut Registry) {
     register_servers(state, registry);
     let build = Info::new(Build { version: env!("CARGO_PKG_VERSION") });
     registry.register("build", "The version that runs", build);
+}
+
+/// A record can hold several orders.
+fn register_orders(state: &State, registry: &mut Registry) {
+    let telemetry = &state.0.telemetry;
+    let (orders, unmapped) =
+        (Family::<Outcome, Counter>::default(), Family::<Kind, Counter>::default());
+    for (outcome, counter) in [("upserted", &telemetry.orders), ("cancelled", &telemetry.cancelled)]
+    {
+        orders.get_or_create(&Outcome { outcome }).inc_by(counter.get());
+    }
+    for (kind, counter) in Unmapped::KINDS.into_iter().zip(&telemetry.unmapped) {
+        unmapped.get_or_create(&Kind { kind }).inc_by(counter.get());
+    }
+    let help = "Orders committed, several of a record each by itself, by what was done with them";
+    registry.register("orders", help, orders);
+    let help = "Orders whose record names a field of this kind that the mapping does not read";
+    registry.register("unmapped_orders", help, unmapped);
 }
 
 fn register_partitions(state: &State, registry: &mut Registry) {

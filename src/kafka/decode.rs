@@ -201,7 +201,8 @@ impl OpenBatch {
         })
     }
 
-    /// The next record.
+    /// The next record. Inlined, so that it is made where it is to stand and not moved there.
+    #[inline]
     fn record(&mut self) -> Result<Record, Fault> {
         let mut wire = Wire::new(&self.data, self.at);
         let length = wire.varint()?;
@@ -253,6 +254,7 @@ impl OpenBatch {
     }
 
     /// Whether this control batch ends an aborted transaction. Compaction may have emptied it.
+    #[cold]
     fn is_abort_marker(&mut self) -> Result<bool, Fault> {
         if self.remaining == 0 {
             return Ok(false);

@@ -56,7 +56,7 @@ pub use group::{Beat, GroupMember, MemberSeen};
 pub use offset::{NextOffset, Position, Span};
 pub use produce::{ProduceError, Producer};
 pub use reader::PartitionReader;
-pub use record::{Batch, Record, TopicPartition};
+pub use record::{Batch, Headers, Record, TopicPartition};
 
 use crate::outage::Ongoing;
 

@@ -4,6 +4,27 @@ use std::ops::Range;
 
 use super::header::Fault;
 
+const fn zigzag(value: u64) -> i64 {
+    (value >> 1).cast_signed() ^ -((value & 1).cast_signed())
+}
+
+// Apart, since a fault is seldom and its text would stand amid what is done with every record.
+
+#[cold]
+fn ends_early() -> Fault {
+    Fault::corrupt("a record that ends early")
+}
+
+#[cold]
+fn too_large() -> Fault {
+    Fault::corrupt("a number of more than 32 bits")
+}
+
+#[cold]
+fn too_long(length: i32) -> Fault {
+    Fault::corrupt(format!("a field of length {length} within a record"))
+}
+
 /// A place in some bytes.
 pub(super) struct Wire<'a> {
     bytes: &'a [u8],
@@ -15,31 +36,49 @@ impl<'a> Wire<'a> {
         Self { bytes, at }
     }
 
+    #[inline]
     pub(super) fn byte(&mut self) -> Result<u8, Fault> {
-        let byte =
-            self.bytes.get(self.at).ok_or_else(|| Fault::corrupt("a record that ends early"))?;
+        let byte = self.bytes.get(self.at).ok_or_else(ends_early)?;
         self.at += 1;
         Ok(*byte)
     }
 
-    /// At most ten bytes of seven bits each, zigzag-encoded.
+    /// At most ten bytes of seven bits each, zigzag-encoded. Most numbers in records take one or two.
+    #[inline]
     pub(super) fn varlong(&mut self) -> Result<i64, Fault> {
+        match self.bytes.get(self.at..) {
+            Some([one @ ..0x80, ..]) => {
+                self.at += 1;
+                Ok(zigzag(u64::from(*one)))
+            }
+            Some([low, high @ ..0x80, ..]) => {
+                self.at += 2;
+                Ok(zigzag(u64::from(low & 0x7f) | u64::from(*high) << 7))
+            }
+            _ => self.long_varlong(),
+        }
+    }
+
+    #[cold]
+    fn long_varlong(&mut self) -> Result<i64, Fault> {
         let mut value = 0_u64;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
             value |= u64::from(byte & 0x7f) << shift;
             if byte < 0x80 {
-                return Ok((value >> 1).cast_signed() ^ -((value & 1).cast_signed()));
+                return Ok(zigzag(value));
             }
         }
         Err(Fault::corrupt("a number of more than 64 bits"))
     }
 
+    #[inline]
     pub(super) fn varint(&mut self) -> Result<i32, Fault> {
-        i32::try_from(self.varlong()?).map_err(|_| Fault::corrupt("a number of more than 32 bits"))
+        i32::try_from(self.varlong()?).map_err(|_| too_large())
     }
 
     /// Where the bytes stand that follow their length; `None` where that is -1.
+    #[inline]
     pub(super) fn nullable(&mut self) -> Result<Option<Range<usize>>, Fault> {
         let length = self.varint()?;
         if length == -1 { Ok(None) } else { self.skip(length).map(Some) }
@@ -56,11 +95,12 @@ impl<'a> Wire<'a> {
     }
 
     /// Steps over `length` bytes and says where they stand.
+    #[inline]
     pub(super) fn skip(&mut self, length: i32) -> Result<Range<usize>, Fault> {
         let end = usize::try_from(length).ok().and_then(|length| self.at.checked_add(length));
         match end.filter(|end| *end <= self.bytes.len()) {
             Some(end) => Ok(std::mem::replace(&mut self.at, end)..end),
-            None => Err(Fault::corrupt(format!("a field of length {length} within a record"))),
+            None => Err(too_long(length)),
         }
     }
 }

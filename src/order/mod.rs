@@ -24,6 +24,8 @@ mod text;
 mod value;
 
 #[cfg(test)]
+pub(crate) mod sample;
+#[cfg(test)]
 mod tests;
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
@@ -54,6 +56,12 @@ impl Rules {
     #[must_use]
     pub const fn mapping(&self) -> &Mapping {
         &self.mapping
+    }
+
+    /// In which the shop keeps its books.
+    #[must_use]
+    pub const fn currency(&self) -> Currency {
+        self.currency
     }
 
     /// To whose wall clock times are converted.

@@ -7,11 +7,13 @@ mod member;
 mod prepare;
 mod retry;
 mod start;
+mod tally;
 mod topics;
+mod unmapped;
 mod worker;
 mod workers;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
@@ -27,12 +29,15 @@ use crate::{
     telemetry::Telemetry,
 };
 
+pub use tally::Tally;
+
 use fold::fold_now_and_then;
 use letters::Letters;
 use member::Membership;
 use retry::{Stopped, persist};
 use start::Starts;
 use topics::{Topics, Wanted};
+use unmapped::Warnings;
 use workers::Workers;
 
 /// When the work is done.
@@ -42,32 +47,6 @@ pub enum Until {
     Stopped,
     /// When everything is committed that was in the topics at the start.
     End,
-}
-
-/// What was done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Records read and committed, each once for every time that it was committed.
-    pub records: u64,
-    /// Those that became orders.
-    pub orders: u64,
-    /// Those that became dead letters.
-    pub dead_letters: u64,
-}
-
-impl Tally {
-    const fn add(&mut self, other: Self) {
-        self.records += other.records;
-        self.orders += other.orders;
-        self.dead_letters += other.dead_letters;
-    }
-}
-
-impl fmt::Display for Tally {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { records, orders, dead_letters } = self;
-        write!(f, "{records} records: {orders} orders, {dead_letters} dead letters")
-    }
 }
 
 /// Why the work ended before it was done.
@@ -193,6 +172,7 @@ struct Shared {
     kafka_outage: Arc<Outage>,
     telemetry: Arc<Telemetry>,
     letters: Arc<Letters>,
+    unmapped: Warnings,
 }
 
 impl Shared {
@@ -261,20 +241,24 @@ pub async fn run(
     until: Until,
     stop: &CancellationToken,
 ) -> Result<Tally, RunError> {
-    let shared = Arc::new(Shared {
-        kafka,
-        store,
-        rules: Arc::clone(&config.rules),
-        settings: config.pipeline,
-        postgres: Arc::clone(&telemetry.postgres),
-        kafka_outage: Arc::clone(&telemetry.kafka),
-        telemetry,
-        letters: Arc::default(),
-    });
-    info!(instance = %shared.store.instance(), "offsets are moved in this name");
-    let prepare = || shared.store.prepare_schema(config.apply_schema);
-    let tally = match persist(stop, &shared.postgres, prepare).await? {
-        Ok(()) => {
+    info!(instance = %store.instance(), "offsets are moved in this name");
+    let prepare = || async {
+        store.prepare_schema(config.apply_schema).await?;
+        store.sales_bounds().await
+    };
+    let tally = match persist(stop, &telemetry.postgres, prepare).await? {
+        Ok(bounds) => {
+            let shared = Arc::new(Shared {
+                kafka,
+                store,
+                rules: Arc::new(config.rules.within(bounds)),
+                settings: config.pipeline,
+                postgres: Arc::clone(&telemetry.postgres),
+                kafka_outage: Arc::clone(&telemetry.kafka),
+                telemetry,
+                letters: Arc::default(),
+                unmapped: Warnings::default(),
+            });
             let letters = Arc::clone(&shared.letters);
             let telling =
                 AbortOnDropHandle::new(tokio::spawn(Arc::clone(&letters).end_intervals()));

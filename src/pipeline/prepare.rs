@@ -10,6 +10,10 @@ use crate::{
     process::{ProcessedBatch, process},
 };
 
+/// The most orders of a statement, unless a single record holds more: a record may hold thousands,
+/// and `pipeline.batch_size` counts records.
+const MOST_ORDERS: usize = 10_000;
+
 /// Processed batches of one partition, each starting where the one before ended. Dropping it ends
 /// the reading.
 pub(super) struct Prepared {
@@ -41,7 +45,9 @@ impl Prepared {
                     Err(error) => (None, Some(error.into())),
                 };
                 let is_last = halt.is_some();
-                for prepared in prepared.map(Ok).into_iter().chain(halt.map(Err)) {
+                let parts = prepared.map(|batch| batch.into_parts(MOST_ORDERS));
+                let parts = parts.into_iter().flatten().map(Ok);
+                for prepared in parts.chain(halt.map(Err)) {
                     // Nobody listens any more.
                     if sender.send(prepared).await.is_err() {
                         return;

@@ -319,10 +319,11 @@ impl Worker {
         self.told.moved(self.next.next_offset);
         self.pauses.reset();
         let telemetry = &self.shared.telemetry;
-        let dead_letters = self.shared.letters.tell(batch, telemetry);
-        let records = batch.outcomes().len() as u64;
-        telemetry.committed(records, dead_letters, asked.elapsed());
-        self.tally.add(Tally { records, orders: records - dead_letters, dead_letters });
+        let tally = Tally::of(batch);
+        self.shared.letters.tell(batch, telemetry);
+        telemetry.committed(&tally, asked.elapsed());
+        self.shared.unmapped.tell(&self.partition.topic, tally.unmapped);
+        self.tally.add(&tally);
     }
 
     /// Waits where waiting helps, and says what has to be said.

@@ -185,6 +185,9 @@ impl Workers {
             let stop = self.stop.child_token();
             let told = self.shared.telemetry.partition(&partition);
             told.at_work(position.next_offset);
+            if let Some(end) = end {
+                told.ends_at(end);
+            }
             let shared = Arc::clone(&self.shared);
             let worker =
                 Worker::new(shared, (partition.clone(), told), position, end, stop.clone());
@@ -228,7 +231,7 @@ impl Workers {
         let revoked = at_work.is_some_and(|at_work| at_work.revoked.is_some());
         match ended {
             Ok((_, Ok(tally))) => {
-                self.tally.add(tally);
+                self.tally.add(&tally);
                 if !revoked {
                     self.done.insert(partition);
                 }

@@ -54,8 +54,8 @@ impl<'a> From<&'a DeadLetter> for Letter<'a> {
             Fate::Open => {}
             Fate::Replayed { at, order_id, numbered } => {
                 line.replayed_at = Some(at.to_string());
-                line.order_id = Some(order_id);
-                line.numbered = Some(*numbered);
+                line.order_id = order_id.as_deref();
+                line.numbered = order_id.as_ref().map(|_| *numbered);
             }
             Fate::Discarded { at, because } => {
                 line.discarded_at = Some(at.to_string());
@@ -151,9 +151,12 @@ fn drawn(mut table: Table, columns: Option<u16>) -> String {
 pub(crate) fn fate(fate: &Fate) -> String {
     match fate {
         Fate::Open => "open".to_owned(),
-        Fate::Replayed { at, order_id, numbered } => {
+        Fate::Replayed { at, order_id: Some(order_id), numbered } => {
             let what = if *numbered { "order number" } else { "order id" };
             format!("replayed at {} as {what} {}", local(*at), visible(order_id))
+        }
+        Fate::Replayed { at, order_id: None, .. } => {
+            format!("replayed at {} as several orders", local(*at))
         }
         Fate::Discarded { at, because } => {
             format!("discarded at {} because: {}", local(*at), visible(because))

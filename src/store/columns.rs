@@ -3,9 +3,9 @@
 use rust_decimal::Decimal;
 
 use super::rows::OrderRow;
-use crate::process::ProcessedBatch;
+use crate::{kafka::Record, order::Rejection, process::ProcessedBatch};
 
-/// What goes into `sales`, and which of those orders name no product.
+/// What goes into `sales`, and which of those orders have no row in `orders`.
 ///
 /// Sorted by key, since writers that lock rows in the same order cannot deadlock.
 #[derive(Debug, Default)]
@@ -14,7 +14,7 @@ pub(super) struct Sales {
     pub(super) totals: Vec<Decimal>,
     /// How many dead letters of the batch stand before each.
     pub(super) letters_before: Vec<i32>,
-    /// Those that name no product.
+    /// Those that have no row in `orders`.
     pub(super) unlisted: Vec<i64>,
 }
 
@@ -26,6 +26,21 @@ pub(super) struct DeadLetters<'a> {
     pub(super) payloads: Vec<Option<&'a [u8]>>,
     pub(super) reasons: Vec<&'static str>,
     pub(super) details: Vec<&'a str>,
+    pub(super) timestamps: Vec<Option<i64>>,
+    /// `None` where there are none.
+    pub(super) headers: Vec<Option<&'a [u8]>>,
+}
+
+impl<'a> DeadLetters<'a> {
+    fn push(&mut self, record: &'a Record, rejection: &'a Rejection) {
+        self.offsets.push(record.offset);
+        self.keys.push(record.key.as_deref());
+        self.payloads.push(record.payload.as_deref());
+        self.reasons.push(rejection.reason().code());
+        self.details.push(rejection.detail());
+        self.timestamps.push(record.timestamp);
+        self.headers.push(Some(&*record.headers.0).filter(|headers| !headers.is_empty()));
+    }
 }
 
 /// All of a batch. The same order twice: the last one wins, and each table gets it once.
@@ -49,12 +64,7 @@ impl<'a> Columns<'a> {
                 }
                 Err(rejection) => {
                     letters += 1;
-                    let dead_letters = &mut columns.dead_letters;
-                    dead_letters.offsets.push(outcome.record.offset);
-                    dead_letters.keys.push(outcome.record.key.as_deref());
-                    dead_letters.payloads.push(outcome.record.payload.as_deref());
-                    dead_letters.reasons.push(rejection.reason().code());
-                    dead_letters.details.push(rejection.detail());
+                    columns.dead_letters.push(&outcome.record, rejection);
                 }
             }
         }
@@ -62,7 +72,8 @@ impl<'a> Columns<'a> {
         understood.sort_by_key(|&(order, _)| order.key());
         for versions in understood.chunk_by(|(one, _), (next, _)| one.key() == next.key()) {
             let Some(&(order, letters_before)) = versions.last() else { continue };
-            if let Some(number) = order.number() {
+            // A trigger takes cancelled orders out of `sales` (see `schema.sql`).
+            if let Some(number) = order.number().filter(|_| order.is_in_sales()) {
                 columns.sales.numbers.push(number);
                 columns.sales.totals.push(order.total());
                 columns.sales.letters_before.push(letters_before);
@@ -77,12 +88,12 @@ impl<'a> Columns<'a> {
         columns
     }
 
-    /// Whether `sales` is all that the batch touches.
+    /// Whether `sales` is all that the batch writes.
     pub(super) fn only_sales(&self) -> bool {
         self.orders.is_empty() && self.dead_letters.offsets.is_empty()
     }
 
-    /// Whether `orders` is all that the batch touches.
+    /// Whether `orders` is all that the batch writes, cancelled orders included.
     pub(super) fn only_orders(&self) -> bool {
         self.sales.numbers.is_empty() && self.dead_letters.offsets.is_empty()
     }
@@ -91,7 +102,10 @@ impl<'a> Columns<'a> {
 #[cfg(test)]
 mod tests {
     use super::Columns;
-    use crate::process::tests::processed;
+    use crate::{
+        order::{Meaning, OrderKey, sample},
+        process::tests::{batch_of, processed},
+    };
 
     #[tokio::test]
     async fn the_last_of_a_batch_wins_and_every_table_gets_an_order_once_sorted() {
@@ -109,5 +123,23 @@ mod tests {
         assert_eq!(sales.unlisted, [-3, 9]);
         let keys: Vec<_> = orders.iter().map(|row| (&*row.order_id, row.numbered)).collect();
         assert_eq!(keys, [("9", false)]);
+    }
+
+    #[test]
+    fn a_cancelled_order_goes_into_orders_alone_unless_a_later_version_is_valid() {
+        let number = OrderKey::Number;
+        let batch = batch_of(vec![
+            Meaning::Orders(vec![sample::cancelled(number(1)), sample::order(number(2), "5.00")]),
+            Meaning::Ignored,
+            Meaning::Orders(vec![sample::order(number(1), "3.00"), sample::cancelled(number(2))]),
+        ]);
+        let columns = Columns::of(&batch);
+        assert_eq!((&*columns.sales.numbers, &*columns.sales.unlisted), (&[1][..], &[1][..]));
+        let keys: Vec<_> =
+            columns.orders.iter().map(|row| (&*row.order_id, row.numbered)).collect();
+        assert_eq!(keys, [("2", true)]);
+        assert!(!columns.only_sales() && !columns.only_orders());
+        let batch = batch_of(vec![Meaning::Order(sample::cancelled(number(1)))]);
+        assert!(Columns::of(&batch).only_orders());
     }
 }

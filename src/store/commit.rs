@@ -91,8 +91,8 @@ impl<'a> Session<'a> {
             parameters.push(for_orders);
             CommitStatement::OnlyOrders
         } else {
-            // $9 to $18 of commit.sql.
-            let for_everything: [Parameter<'_>; 10] = [
+            // $9 to $20 of commit.sql.
+            let for_everything: [Parameter<'_>; 12] = [
                 (&sales.numbers, Type::INT8_ARRAY),
                 (&sales.totals, Type::NUMERIC_ARRAY),
                 (&sales.unlisted, Type::INT8_ARRAY),
@@ -103,6 +103,8 @@ impl<'a> Session<'a> {
                 (&dead_letters.payloads, Type::BYTEA_ARRAY),
                 (&dead_letters.reasons, Type::TEXT_ARRAY),
                 (&dead_letters.details, Type::TEXT_ARRAY),
+                (&dead_letters.timestamps, Type::INT8_ARRAY),
+                (&dead_letters.headers, Type::BYTEA_ARRAY),
             ];
             parameters.extend(for_everything);
             CommitStatement::Everything
@@ -111,9 +113,10 @@ impl<'a> Session<'a> {
         if moved(&row)? { Ok(Committed { span: batch.span() }) } else { Err(StoreError::Fenced) }
     }
 
-    /// Commits a batch of which the database rejected a row: split until each rejected order stands
-    /// alone, all in one transaction, and those as dead letters ([`Reason::RejectedByDatabase`]).
-    /// Returns the batch as it was committed.
+    /// Commits a batch of which the database rejected a row: split until each record with a rejected
+    /// order stands alone, all in one transaction, and those as dead letters
+    /// ([`Reason::RejectedByDatabase`]), all of a record's orders together. Returns the batch as it
+    /// was committed.
     ///
     /// # Errors
     /// As [`Self::commit`]. If the database rejects every order of a batch of several in the same
@@ -165,7 +168,7 @@ impl<'a> Session<'a> {
         &self,
         batch: ProcessedBatch,
     ) -> Result<(ProcessedBatch, Option<Cause>), StoreError> {
-        let (span, orders) = (batch.span(), batch.orders());
+        let (span, records) = (batch.span(), batch.records_with_orders());
         let (mut committed, mut causes) = (Vec::new(), Vec::new());
         let mut parts = vec![batch];
         while let Some(part) = parts.pop() {
@@ -193,7 +196,7 @@ impl<'a> Session<'a> {
                 Err(error) => return Err(error),
             }
         }
-        if let Some(cause) = alike(&causes).filter(|_| orders > 1 && causes.len() == orders) {
+        if let Some(cause) = alike(&causes).filter(|_| records > 1 && causes.len() == records) {
             return Err(StoreError::Permanent(Cause::new(format!(
                 "every order of the batch {span} is rejected alike, so the table is wrong and not \
                  the orders: {cause}"

@@ -71,16 +71,17 @@ pub enum Fate {
     Replayed {
         /// When.
         at: Timestamp,
-        /// The order, as `orders` spells its key.
-        order_id: String,
+        /// The order, as `orders` spells its key; `None` where it is several.
+        order_id: Option<String>,
         /// Whether that is an order number.
         numbered: bool,
     },
-    /// A person has decided that it is not to become an order.
+    /// It is not to become an order: a person has decided so, or it was replayed and the mapping
+    /// says that its record is ignored.
     Discarded {
         /// When.
         at: Timestamp,
-        /// Why, in that person's words.
+        /// Why, in that person's words or in those of the replay.
         because: String,
     },
 }
@@ -313,7 +314,7 @@ fn letter(row: &Row) -> Result<DeadLetter, StoreError> {
     let fate = match (replayed_at, discarded_at) {
         (Some(at), _) => Fate::Replayed {
             at,
-            order_id: row.try_get::<_, Option<_>>("order_id")?.unwrap_or_default(),
+            order_id: row.try_get("order_id")?,
             numbered: row.try_get::<_, Option<_>>("numbered")?.unwrap_or_default(),
         },
         (None, Some(at)) => Fate::Discarded {

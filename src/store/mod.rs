@@ -28,6 +28,7 @@ mod rows;
 mod schema;
 mod server;
 mod session;
+mod tables;
 mod totals;
 
 use std::{

@@ -1,21 +1,35 @@
-//! Replays dead letters: the order's effect and the letter's mark, in one transaction.
+//! Replays dead letters: the orders' effect and the dead letter's mark, in one transaction.
 //!
-//! A letter's order is older than whatever was read after it, and so it must not overwrite a version
-//! that was processed later than the letter failed (`sql/replay.sql` says how that is known).
-//! Commands that change letters do so one after the other, a few letters at a time; whoever works
-//! partitions meanwhile locks rows in the same order: letters, sales, orders.
+//! A dead letter's order is older than whatever was read after it, and must not overwrite a version
+//! that was processed later than the dead letter failed (`sql/replay.sql` says how that is known).
+//! That version can be one that a batch is writing at the same moment, into rows that this
+//! transaction cannot see yet: a new row of `sales`, the mark of a cancelled order. So a replay keeps
+//! batches out while it looks and writes: every statement that commits a batch updates `partitions`,
+//! which takes a ROW EXCLUSIVE lock on that table, and a replay holds SHARE ROW EXCLUSIVE, which
+//! conflicts with it (PostgreSQL manual, 13.3.1). A batch is then either committed before the replay
+//! looks, or its statement waits for the lock; PostgreSQL takes the snapshot of a statement after its
+//! table locks, so that such a batch sees all that the replay has written. Replays are rare and their
+//! transactions short; batches wait for milliseconds.
+//!
+//! No deadlock comes of it: the lock is the first but that on dead letters, which no batch takes, and
+//! a batch that waits for it holds no row lock. Commands that change dead letters do so one after the
+//! other, a few dead letters at a time.
+
+mod effects;
+
+use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
 use tokio_postgres::types::{ToSql, Type};
 
-use super::{
-    LetterFilter, Store, StoreError, dead_letters::FILTER, rows::OrderRow, session::Connection,
-};
+use super::{LetterFilter, Store, StoreError, dead_letters::FILTER, session::Connection};
 use crate::{
-    kafka::{Record, TopicPartition},
+    kafka::{Headers, Record, TopicPartition},
     order::{Meaning, Rejection},
 };
+
+use effects::{Marks, Rows};
 
 /// Only one session at a time replays, discards or deletes letters; any number will do that is
 /// always the same.
@@ -27,10 +41,12 @@ const PAGE_BYTES: i64 = 16 * 1024 * 1024;
 
 /// The next letters to replay, in the order in which they failed; at least one, however large.
 const NEXT_LETTERS: &str = "\
-    SELECT id, topic, partition, topic_id, record_offset, key, payload, failed_at FROM ( \
+    SELECT * FROM ( \
         SELECT page.*, sum(size) OVER (ORDER BY failed_at, id) - size AS size_before FROM ( \
-            SELECT id, topic, partition, topic_id, record_offset, key, payload, failed_at, \
-                   coalesce(octet_length(payload), 0)::bigint AS size \
+            SELECT id, topic, partition, topic_id, record_offset, key, payload, record_timestamp, \
+                   headers, failed_at, \
+                   (coalesce(octet_length(payload), 0) + coalesce(octet_length(headers), 0))::bigint \
+                   AS size \
             FROM {schema}.dead_letters \
             WHERE {filter} AND replayed_at IS NULL AND (discarded_at IS NULL OR $6) \
               AND ($7::timestamptz IS NULL OR (failed_at, id) > ($7, $8)) \
@@ -56,6 +72,17 @@ const MARK: &str = "\
     FROM UNNEST($1::bigint[], $2::text[], $3::boolean[]) AS batch (letter, order_id, numbered) \
     WHERE id = letter";
 
+const MARK_IGNORED: &str = "\
+    UPDATE {schema}.dead_letters SET discarded_at = now(), discarded_because = $2 \
+    WHERE id = ANY ($1)";
+
+/// Why a dead letter is discarded whose record is ignored by now.
+const IGNORED_BECAUSE: &str = "ignored by mapping.only or mapping.tombstones";
+
+/// How long a replay waits for the batches that are being committed, with the next ones waiting
+/// behind it.
+const BATCHES_END_WITHIN: Duration = Duration::from_secs(5);
+
 const MARK_STILL_DEAD: &str = "\
     UPDATE {schema}.dead_letters SET reason = batch.reason, detail = batch.detail \
     FROM UNNEST($1::bigint[], $2::text[], $3::text[]) AS batch (letter, reason, detail) \
@@ -80,10 +107,13 @@ pub type Reread = (ReplayableLetter, Result<Meaning, Rejection>);
 /// What a replay made of a letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Replayed {
-    /// It is an order now.
+    /// It is an order now, or several, or has cancelled one.
     Order,
-    /// A version of its order was processed after it failed. The letter stays as it was.
+    /// A version of its order, or of each of its orders, was processed after it failed. The dead
+    /// letter stays as it was.
     Superseded,
+    /// Its record is ignored now. The dead letter is discarded.
+    Ignored,
     /// It is still no order, and has its new reason.
     StillDead,
 }
@@ -129,6 +159,7 @@ impl Store {
             .map(|row| {
                 let key: Option<Vec<u8>> = row.try_get("key")?;
                 let payload: Option<Vec<u8>> = row.try_get("payload")?;
+                let headers: Option<Vec<u8>> = row.try_get("headers")?;
                 Ok(ReplayableLetter {
                     id: row.try_get("id")?,
                     partition: TopicPartition {
@@ -141,15 +172,16 @@ impl Store {
                         offset: row.try_get("record_offset")?,
                         key: key.map(Bytes::from),
                         payload: payload.map(Bytes::from),
-                        ..Record::default()
+                        timestamp: row.try_get("record_timestamp")?,
+                        headers: Headers(headers.unwrap_or_default().into()),
                     },
                 })
             })
             .collect()
     }
 
-    /// Writes what these letters are understood as now, all or nothing, and durably; none of their
-    /// orders may be there twice. With `force` also what is superseded or was discarded. Returns
+    /// Writes what these letters are understood as now, all or nothing, and durably; no two of them
+    /// may be about the same order, and one of several orders has to be alone. With `force` also what is superseded or was discarded. Returns
     /// what became of each, in their order; `None` if one of them is no longer as it was read, and
     /// nothing was written.
     ///
@@ -179,6 +211,7 @@ impl Store {
         let client = connection.client();
         connection.ask_for_order_rows().await?;
         lock_letters(connection).await?;
+        self.keep_batches_out(connection).await?;
         let ids: Vec<_> = letters.iter().map(|(letter, _)| letter.id).collect();
         let times: Vec<_> = letters.iter().map(|(letter, _)| letter.failed_at).collect();
         let parameters: &[(&(dyn ToSql + Sync), Type)] =
@@ -192,44 +225,40 @@ impl Store {
 
         let rows = Rows::of(letters);
         let written = self.write_orders(connection, &rows, force).await?;
-        let (mut done, mut still_dead) = (Marks::default(), StillDead::default());
-        for (id, order) in rows.letters.iter().zip(&rows.orders) {
-            if written.contains(id) {
-                done.letters.push(*id);
-                done.order_ids.push(&order.order_id);
-                done.numbered.push(order.numbered);
-            }
-        }
-        let mut outcomes = Vec::with_capacity(letters.len());
-        for (letter, result) in letters {
-            outcomes.push(match result {
-                Ok(_) if written.contains(&letter.id) => Replayed::Order,
-                Ok(_) => Replayed::Superseded,
-                Err(rejection) => {
-                    still_dead.letters.push(letter.id);
-                    still_dead.reasons.push(rejection.reason().code());
-                    still_dead.details.push(rejection.detail());
-                    Replayed::StillDead
-                }
-            });
-        }
+        let marks = Marks::of(letters, &written);
         let parameters: &[(&(dyn ToSql + Sync), Type)] = &[
-            (&done.letters, Type::INT8_ARRAY),
-            (&done.order_ids, Type::TEXT_ARRAY),
-            (&done.numbered, Type::BOOL_ARRAY),
+            (&marks.replayed, Type::INT8_ARRAY),
+            (&marks.order_ids, Type::TEXT_ARRAY),
+            (&marks.numbered, Type::BOOL_ARRAY),
         ];
         connection.in_time(client.execute_typed(&self.sql(MARK), parameters)).await?;
         let parameters: &[(&(dyn ToSql + Sync), Type)] = &[
-            (&still_dead.letters, Type::INT8_ARRAY),
-            (&still_dead.reasons, Type::TEXT_ARRAY),
-            (&still_dead.details, Type::TEXT_ARRAY),
+            (&marks.still_dead, Type::INT8_ARRAY),
+            (&marks.reasons, Type::TEXT_ARRAY),
+            (&marks.details, Type::TEXT_ARRAY),
         ];
         connection.in_time(client.execute_typed(&self.sql(MARK_STILL_DEAD), parameters)).await?;
+        if !marks.ignored.is_empty() {
+            let parameters: &[(&(dyn ToSql + Sync), Type)] =
+                &[(&marks.ignored, Type::INT8_ARRAY), (&IGNORED_BECAUSE, Type::TEXT)];
+            connection.in_time(client.execute_typed(&self.sql(MARK_IGNORED), parameters)).await?;
+        }
         connection.in_time(client.batch_execute("COMMIT")).await?;
-        Ok(Some(outcomes))
+        Ok(Some(marks.outcomes))
     }
 
-    /// Returns the letters whose orders were written.
+    /// Waits until no batch is being committed, and lets none be until the transaction ends.
+    async fn keep_batches_out(&self, connection: &Connection) -> Result<(), StoreError> {
+        let sql = self.sql(&format!(
+            "SET LOCAL lock_timeout = {}; \
+             LOCK TABLE {{schema}}.partitions IN SHARE ROW EXCLUSIVE MODE; \
+             SET LOCAL lock_timeout TO DEFAULT; SET LOCAL TimeZone = 'UTC'",
+            BATCHES_END_WITHIN.as_millis()
+        ));
+        connection.in_time(connection.client().batch_execute(&sql)).await
+    }
+
+    /// Returns the letters of which an order was written.
     async fn write_orders(
         &self,
         connection: &Connection,
@@ -260,51 +289,6 @@ pub(super) async fn lock_letters(connection: &Connection) -> Result<(), StoreErr
         connection.begin()
     );
     connection.in_time(connection.client().batch_execute(&begin)).await
-}
-
-/// The letters that are orders now: a row for each, sorted by the order's key as batches are.
-#[derive(Default)]
-struct Rows<'a> {
-    letters: Vec<i64>,
-    failed_at: Vec<Timestamp>,
-    numbers: Vec<Option<i64>>,
-    /// Whether the order has a row in `orders`.
-    listed: Vec<bool>,
-    orders: Vec<OrderRow<'a>>,
-}
-
-impl<'a> Rows<'a> {
-    fn of(letters: &'a [Reread]) -> Self {
-        let mut readable: Vec<_> = letters
-            .iter()
-            .filter_map(|(letter, result)| Some((letter, result.as_ref().ok()?)))
-            .flat_map(|(letter, meaning)| meaning.orders().iter().map(move |order| (letter, order)))
-            .collect();
-        readable.sort_by_key(|(_, order)| order.key());
-        let mut rows = Self::default();
-        for (letter, order) in readable {
-            rows.letters.push(letter.id);
-            rows.failed_at.push(letter.failed_at);
-            rows.numbers.push(order.number());
-            rows.listed.push(order.is_in_orders());
-            rows.orders.push(OrderRow::new(order, 0));
-        }
-        rows
-    }
-}
-
-#[derive(Default)]
-struct Marks<'a> {
-    letters: Vec<i64>,
-    order_ids: Vec<&'a str>,
-    numbered: Vec<bool>,
-}
-
-#[derive(Default)]
-struct StillDead<'a> {
-    letters: Vec<i64>,
-    reasons: Vec<&'static str>,
-    details: Vec<&'a str>,
 }
 
 /// Prints where the record stood, and nothing of it.

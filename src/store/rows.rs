@@ -1,13 +1,13 @@
 //! Orders as PostgreSQL takes them: values of the composite types of `schema.sql`, in binary form.
 
-use std::{borrow::Cow, error::Error};
+use std::{borrow::Cow, error::Error, fmt};
 
 use bytes::{BufMut, BytesMut};
 use jiff::civil::DateTime;
 use postgres_types::{Field, IsNull, Kind, ToSql, Type, to_sql_checked};
 use rust_decimal::Decimal;
 
-use crate::order::{Item, Order};
+use crate::order::{Item, Order, OrderKey};
 
 /// What the columns of `orders` are made from.
 #[derive(Debug, ToSql)]
@@ -20,6 +20,9 @@ pub(super) struct OrderRow<'a> {
     sold_at: Option<WallClock>,
     /// How many dead letters of the batch stand before it.
     letters_before: i32,
+    charges: Decimal,
+    kept: Option<Json<'a>>,
+    cancelled: bool,
 }
 
 #[derive(Debug, ToSql)]
@@ -34,12 +37,27 @@ struct ItemRow<'a> {
 #[derive(Debug)]
 struct WallClock(DateTime);
 
+/// JSON as text.
+struct Json<'a>(&'a str);
+
+/// Prints its length only.
+impl fmt::Debug for Json<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Json").field(&self.0.len()).finish()
+    }
+}
+
+/// The order's key as `orders` and `dead_letters` have it: order_id and numbered.
+pub(super) fn key(order: &Order) -> (Cow<'_, str>, bool) {
+    match order.key() {
+        OrderKey::Number(number) => (Cow::Owned(number.to_string()), true),
+        OrderKey::Id(id) => (Cow::Borrowed(id), false),
+    }
+}
+
 impl<'a> OrderRow<'a> {
     pub(super) fn new(order: &'a Order, letters_before: i32) -> Self {
-        let (order_id, numbered) = match (order.number(), order.id()) {
-            (Some(number), _) => (Cow::Owned(number.to_string()), true),
-            (None, id) => (Cow::Borrowed(id.unwrap_or_default()), false),
-        };
+        let (order_id, numbered) = key(order);
         Self {
             order_id,
             numbered,
@@ -47,6 +65,9 @@ impl<'a> OrderRow<'a> {
             items: order.items().iter().map(ItemRow::of).collect(),
             sold_at: order.sold_at().map(WallClock),
             letters_before,
+            charges: order.charges(),
+            kept: order.kept().map(Json),
+            cancelled: order.is_cancelled(),
         }
     }
 }
@@ -72,6 +93,21 @@ impl ToSql for WallClock {
     to_sql_checked!();
 }
 
+impl ToSql for Json<'_> {
+    /// The version of the format, 1, and the text.
+    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+        out.put_u8(1);
+        out.put_slice(self.0.as_bytes());
+        Ok(IsNull::No)
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        *ty == Type::JSONB
+    }
+
+    to_sql_checked!();
+}
+
 /// The type `order_row[]`. Composite types have no fixed OIDs, and the binary form names them.
 pub(super) fn order_rows(item: Oids, row: Oids) -> Type {
     let field = |name: &str, of| Field::new(name.to_owned(), of);
@@ -88,6 +124,9 @@ pub(super) fn order_rows(item: Oids, row: Oids) -> Type {
         field("items", items),
         field("sold_at", Type::TIMESTAMP),
         field("letters_before", Type::INT4),
+        field("charges", Type::NUMERIC),
+        field("kept", Type::JSONB),
+        field("cancelled", Type::BOOL),
     ];
     array_of("order_row", row, row_fields)
 }

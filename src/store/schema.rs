@@ -1,19 +1,20 @@
-//! The tables: what they have to be like, whether they are, and how they are made.
+//! The tables: whether they are as they have to be, and how they are made.
 
 use std::{cmp::Ordering, collections::HashMap, fmt};
 
-use tokio_postgres::{
-    Row,
-    types::{ToSql, Type},
-};
+use tokio_postgres::types::{ToSql, Type};
 
-use super::{Cause, Store, StoreError};
+use super::{
+    Cause, Store, StoreError,
+    tables::{Found, TABLES, Table, precision_and_scale, will_do},
+};
+use crate::order::SalesBounds;
 
 /// `schema.sql`, which makes all that is missing.
 pub const SCHEMA: &str = include_str!("../../schema.sql");
 
 /// The last step that `schema.sql` takes, and that this program understands.
-const VERSION: i32 = 2;
+const VERSION: i32 = 3;
 
 const APPLY: &str = "run `vendas schema --apply` as the role that owns the schema";
 
@@ -21,131 +22,6 @@ const ELSEWHERE: &str = "set database.schema to a schema of vendas' own";
 
 /// Only one session at a time makes tables; any number will do that is always the same.
 const APPLY_LOCK: i64 = 0x7665_6e64_6173;
-
-/// What this program needs of a table or a view.
-struct Table {
-    name: &'static str,
-    is_view: bool,
-    /// Each column's name and type, the latter as `format_type` prints it.
-    columns: &'static [(&'static str, &'static str)],
-    /// The columns that tell its rows apart, where any do.
-    key: &'static [&'static str],
-    privileges: &'static [&'static str],
-}
-
-const TABLES: &[Table] = &[
-    Table {
-        name: "sales",
-        is_view: false,
-        columns: &[
-            ("order_number", "integer"),
-            ("total", "numeric"),
-            ("processed_at", "timestamp without time zone"),
-        ],
-        key: &["order_number"],
-        privileges: &["SELECT", "INSERT", "UPDATE"],
-    },
-    Table {
-        name: "orders",
-        is_view: false,
-        columns: &[
-            ("order_id", "text"),
-            ("numbered", "boolean"),
-            ("total", "numeric"),
-            ("items", "order_item[]"),
-            ("sold_at", "timestamp without time zone"),
-            ("processed_at", "timestamp without time zone"),
-        ],
-        key: &["order_id", "numbered"],
-        privileges: &["SELECT", "INSERT", "UPDATE", "DELETE"],
-    },
-    // Only the triggers and functions of schema.sql touch the next two, with their owner's rights.
-    Table {
-        name: "product_ledger",
-        is_view: false,
-        columns: &[("items", "order_item[]")],
-        key: &[],
-        privileges: &[],
-    },
-    Table {
-        name: "product_sums",
-        is_view: false,
-        columns: &[("product", "text"), ("quantity", "numeric"), ("amount", "numeric")],
-        key: &["product"],
-        privileges: &[],
-    },
-    Table {
-        name: "partitions",
-        is_view: false,
-        columns: &[
-            ("topic", "text"),
-            ("partition", "integer"),
-            ("topic_id", "uuid"),
-            ("next_offset", "bigint"),
-            ("leader_epoch", "integer"),
-            ("moved_by", "uuid"),
-            ("moved_at", "timestamp with time zone"),
-        ],
-        key: &["topic", "partition", "next_offset"],
-        privileges: &["SELECT", "INSERT", "UPDATE"],
-    },
-    Table {
-        name: "offset_resets",
-        columns: &[
-            ("id", "bigint"),
-            ("topic", "text"),
-            ("partition", "integer"),
-            ("from_topic_id", "uuid"),
-            ("from_offset", "bigint"),
-            ("to_topic_id", "uuid"),
-            ("to_offset", "bigint"),
-            ("because", "text"),
-            ("reset_by", "text"),
-            ("role", "name"),
-            ("reset_at", "timestamp with time zone"),
-        ],
-        key: &[],
-        privileges: &["INSERT"],
-        is_view: false,
-    },
-    Table {
-        name: "dead_letters",
-        is_view: false,
-        columns: &[
-            ("id", "bigint"),
-            ("topic", "text"),
-            ("partition", "integer"),
-            ("topic_id", "uuid"),
-            ("record_offset", "bigint"),
-            ("key", "bytea"),
-            ("payload", "bytea"),
-            ("reason", "text"),
-            ("detail", "text"),
-            ("failed_at", "timestamp with time zone"),
-            ("replayed_at", "timestamp with time zone"),
-            ("order_id", "text"),
-            ("numbered", "boolean"),
-            ("discarded_at", "timestamp with time zone"),
-            ("discarded_because", "text"),
-        ],
-        key: &["topic_id", "partition", "record_offset"],
-        privileges: &["SELECT", "INSERT", "UPDATE"],
-    },
-    Table {
-        name: "product_totals",
-        is_view: true,
-        columns: &[("product", "text"), ("quantity", "numeric"), ("amount", "numeric")],
-        key: &[],
-        privileges: &["SELECT"],
-    },
-    Table {
-        name: "schema_version",
-        is_view: false,
-        columns: &[("version", "integer"), ("applied_at", "timestamp with time zone")],
-        key: &["version"],
-        privileges: &["SELECT"],
-    },
-];
 
 /// Something about the tables that keeps vendas from working.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -158,6 +34,8 @@ pub struct Finding {
     pub remedy: String,
     /// Whether applying the schema is the remedy, as it is where it lacks something or a step.
     absent: bool,
+    /// Whether a column is missing, as it may be in tables of an earlier version.
+    lacks_column: bool,
 }
 
 impl fmt::Display for Finding {
@@ -172,21 +50,6 @@ pub fn quote_identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// What the catalogue says of one table.
-#[derive(Default)]
-struct Found {
-    is_view: bool,
-    is_logged: bool,
-    columns: HashMap<String, FoundColumn>,
-    keys: Vec<Vec<String>>,
-    privileges: Vec<String>,
-}
-
-struct FoundColumn {
-    data_type: String,
-    demands_value: bool,
-}
-
 impl Store {
     /// Everything about the tables and the privileges on them that keeps vendas from working; empty
     /// if all is well.
@@ -196,7 +59,8 @@ impl Store {
     pub async fn inspect(&self) -> Result<Vec<Finding>, StoreError> {
         let found = self.catalogue().await?;
         let mut findings = Vec::new();
-        if !self.may_use_schema().await? {
+        let may_use = self.may_use_schema().await?;
+        if !may_use {
             let (user, schema) = (self.server.config.get_user().unwrap_or_default(), &self.schema);
             let (role, quoted) = (quote_identifier(user), quote_identifier(schema));
             findings.push(Finding {
@@ -204,6 +68,7 @@ impl Store {
                 problem: format!("the role \"{user}\" lacks USAGE"),
                 remedy: format!("GRANT USAGE ON SCHEMA {quoted} TO {role}"),
                 absent: false,
+                lacks_column: false,
             });
         }
         let (present, absent): (Vec<_>, Vec<_>) =
@@ -215,6 +80,7 @@ impl Store {
                 problem: "missing".to_owned(),
                 remedy: APPLY.to_owned(),
                 absent: true,
+                lacks_column: false,
             });
         }
         for table in present {
@@ -222,27 +88,14 @@ impl Store {
                 found.get(table.name).into_iter().flat_map(|found| self.compare(table, found)),
             );
         }
-        if findings.is_empty() {
+        let versions = found.get("schema_version").filter(|versions| versions.is_readable());
+        if may_use && versions.is_some() {
             let version = self.schema_version().await?;
-            let (problem, remedy) = match version.cmp(&VERSION) {
-                Ordering::Less => (
-                    format!("version {version} is older than this vendas, which needs {VERSION}"),
-                    APPLY,
-                ),
-                Ordering::Equal => return Ok(findings),
-                Ordering::Greater => (
-                    format!(
-                        "version {version} belongs to a newer vendas, this one knows {VERSION}"
-                    ),
-                    "install the newer vendas here too",
-                ),
-            };
-            findings.push(Finding {
-                what: self.qualified("schema_version"),
-                problem,
-                remedy: remedy.to_owned(),
-                absent: version < VERSION,
-            });
+            if version < VERSION {
+                // The steps that are left to take add these.
+                findings.retain(|finding| !finding.lacks_column);
+            }
+            findings.extend(self.compare_version(version));
         }
         Ok(findings)
     }
@@ -271,6 +124,28 @@ impl Store {
         }
         let all: Vec<String> = findings.iter().map(Finding::to_string).collect();
         Err(StoreError::Permanent(Cause::new(all.join("; "))))
+    }
+
+    /// What the columns of the table `sales` can hold, which can be one that was there before vendas.
+    ///
+    /// # Errors
+    /// [`StoreError::Permanent`] if there is no such table; else as [`Store::session`].
+    pub async fn sales_bounds(&self) -> Result<SalesBounds, StoreError> {
+        let found = self.catalogue().await?;
+        let data_type = |column: &str| {
+            let sales = found.get("sales")?;
+            sales.columns.get(column).map(|column| column.data_type.as_str())
+        };
+        match (data_type("order_number"), data_type("total")) {
+            (Some(number), Some(total)) => Ok(SalesBounds {
+                wide_numbers: number == "bigint",
+                total: precision_and_scale(total),
+            }),
+            _ => {
+                let sales = self.qualified("sales");
+                Err(StoreError::Permanent(Cause::new(format!("{sales}: missing: {APPLY}"))))
+            }
+        }
     }
 
     /// Runs `schema.sql` in the configured schema, in one transaction.
@@ -339,6 +214,27 @@ impl Store {
         Ok(tables)
     }
 
+    fn compare_version(&self, version: i32) -> Option<Finding> {
+        let (problem, remedy) = match version.cmp(&VERSION) {
+            Ordering::Less => (
+                format!("version {version} is older than this vendas, which needs {VERSION}"),
+                APPLY,
+            ),
+            Ordering::Equal => return None,
+            Ordering::Greater => (
+                format!("version {version} belongs to a newer vendas, this one knows {VERSION}"),
+                "install the newer vendas here too",
+            ),
+        };
+        Some(Finding {
+            what: self.qualified("schema_version"),
+            problem,
+            remedy: remedy.to_owned(),
+            absent: version < VERSION,
+            lacks_column: false,
+        })
+    }
+
     fn compare(&self, table: &Table, found: &Found) -> Vec<Finding> {
         let name = self.qualified(table.name);
         let user = self.server.config.get_user().unwrap_or_default();
@@ -347,6 +243,7 @@ impl Store {
             problem,
             remedy,
             absent: false,
+            lacks_column: false,
         };
         let mut findings = Vec::new();
         if found.is_view != table.is_view {
@@ -362,14 +259,15 @@ impl Store {
         }
         for (column, data_type) in table.columns {
             let have = found.columns.get(*column).map(|column| column.data_type.as_str());
-            if have.is_none_or(|have| have != *data_type) {
-                findings.push(finding(
-                    match have {
-                        Some(have) => format!("column {column} is {have}, must be {data_type}"),
-                        None => format!("has no column {column} of type {data_type}"),
-                    },
-                    format!("alter it, or {ELSEWHERE}"),
-                ));
+            if have.is_none_or(|have| !will_do(data_type, have)) {
+                let wanted = data_type.replace('|', " or ");
+                let problem = match have {
+                    Some(have) => format!("column {column} is {have}, must be {wanted}"),
+                    None => format!("has no column {column} of type {wanted}"),
+                };
+                let remedy = format!("alter it, or {ELSEWHERE}");
+                let lacks_column = have.is_none();
+                findings.push(Finding { lacks_column, ..finding(problem, remedy) });
             }
         }
         for (column, have) in &found.columns {
@@ -410,30 +308,5 @@ impl Store {
 
     fn qualified(&self, table: &str) -> String {
         format!("{}.{table}", quote_identifier(&self.schema))
-    }
-}
-
-impl Found {
-    fn add(&mut self, row: &Row) -> Result<(), StoreError> {
-        let column: String = row.try_get("column_name")?;
-        let data_type: String = row.try_get("data_type")?;
-        // A type outside of search_path is printed with its schema.
-        let data_type = match data_type.rsplit_once('.') {
-            Some((_, unqualified)) => unqualified.to_owned(),
-            None => data_type,
-        };
-        let demands_value = row.try_get("demands_value")?;
-        self.columns.insert(column, FoundColumn { data_type, demands_value });
-        self.is_view = row.try_get("is_view")?;
-        self.is_logged = row.try_get("is_logged")?;
-        if self.privileges.is_empty() {
-            self.privileges = row.try_get("privileges")?;
-        }
-        if self.keys.is_empty() {
-            let keys: Vec<String> = row.try_get("unique_keys")?;
-            self.keys =
-                keys.iter().map(|key| key.split(',').map(str::to_owned).collect()).collect();
-        }
-        Ok(())
     }
 }

@@ -1,8 +1,10 @@
 //! Dead letters as a person works with them.
 
+mod concurrent;
 mod halt;
 mod looks;
 mod replay;
+mod several;
 mod versions;
 
 use serde_json::Value;
@@ -12,6 +14,12 @@ use crate::shop::{DEADLINE, Shop};
 
 /// What was missing for records that call a quantity `amount`.
 const CORRECTED: &str = "vocabulary.quantity=amount";
+
+/// Which orders were cancelled, as a run reads it and as a replay does: that also understands records
+/// that call their status `late_state`.
+const CANCELLED: [&str; 4] = ["--set", "mapping.status=state", "--set", "mapping.cancelled=gone"];
+const CANCELLED_LATE: [&str; 4] =
+    ["--set", "mapping.status=state,late_state", "--set", "mapping.cancelled=gone"];
 
 /// An order of one item that calls its quantity so.
 fn numbered(number: i32, quantity: &str, price: usize) -> String {
@@ -36,7 +44,8 @@ async fn listed(shop: &Shop, args: &[&str]) -> Result<Vec<Value>> {
 
 /// Replays with the corrected vocabulary.
 async fn replay(shop: &Shop, args: &[&str]) -> Result<Ended> {
-    dead_letters(shop, &[&["replay", "--set", CORRECTED], args].concat()).await
+    let replay = ["replay", "--set", CORRECTED];
+    dead_letters(shop, &[&replay, &CANCELLED_LATE[..], args].concat()).await
 }
 
 /// The totals have to be right at once, whatever was replayed.

@@ -6,6 +6,7 @@
 //! [`stage`] puts the play on, for [`streams`], [`faults`], [`killed`],
 //! [`several`], [`groups`] and [`pooler`].
 
+mod cancelled;
 mod check;
 mod configuration;
 mod dashboard;
@@ -18,6 +19,7 @@ mod faults;
 mod groups;
 mod habits;
 mod http;
+mod init;
 mod killed;
 mod memory;
 mod offsets;
@@ -29,6 +31,7 @@ mod quotas;
 mod report;
 mod rights;
 mod rubbish;
+mod schema;
 mod several;
 mod shapes;
 mod shop;

@@ -151,7 +151,11 @@ async fn twenty_thousand_simulated_orders_are_twenty_thousand_orders() -> Result
     simulate.run(DEADLINE).await?.expect_code(0)?;
     let run = shop.vendas(&["run", "--until-end", "--topics", &topic]);
     let ended = run.run(DEADLINE).await?.expect_code(0)?;
-    ensure!(ended.stderr.contains("orders=20000 dead_letters=0"), "{}", ended.state());
+    ensure!(
+        ended.stderr.contains("orders=20000 cancelled=0 ignored=0 dead_letters=0"),
+        "{}",
+        ended.state()
+    );
     ensure!(shop.database.count("orders").await? == 20_000, "orders are missing");
     let off = "SELECT count(*) FROM orders
                WHERE abs(extract(epoch FROM now() AT TIME ZONE 'America/Sao_Paulo' - sold_at)) > 3600";

@@ -97,7 +97,7 @@ impl Load {
             let (id, mut last) = (partition.id.clone(), None);
             while let Some(batch) = partition.next_batch(1000).await? {
                 let records = batch.into_records().into_iter().map(|record| (id.clone(), record));
-                for (.., meaning) in understand_all(records.collect(), &config.rules).await {
+                for meaning in understand_all(&Arc::new(records.collect()), &config.rules).await {
                     let Ok(Meaning::Order(order)) = meaning else {
                         bail!("a record of {} is no order", load.topic)
                     };

@@ -15,7 +15,7 @@ use tokio::runtime::Runtime;
 use uuid::Uuid;
 use vendas::{
     kafka::{self, TopicPartition},
-    order::{Rulebook, Rules},
+    order::{Currency, Mapping, MappingSettings, Place, Role, Rulebook, Rules},
     process,
 };
 
@@ -30,6 +30,12 @@ const PRICED: &str = r#"{"id_ordem":"8f4b1c9e-52d1-4f6a-9d3b-7a1e2c5f8b60","nome
 
 /// An order with an id, products without prices, and a total.
 const STATED_TOTAL: &str = r#"{"id_ordem":"8f4b1c9e-52d1-4f6a-9d3b-7a1e2c5f8b60","nome_cliente":"Conceição Araújo","documento_cliente":"123.456.789-09","produtos_comprados":[{"nome_produto":"Notebook 15 polegadas","quantidade":2},{"nome_produto":"Cabo \"HDMI\" 2 m","quantidade":1},{"nome_produto":"Café torrado","quantidade":0.750}],"valor_total":7080.20,"data_hora_venda":"22/11/2026 10:11:12"}"#;
+
+/// An order in an event around it, found by paths of three levels.
+const BY_PATHS: &str = r#"{"payload":{"order":{"id":"8f4b1c9e-52d1-4f6a-9d3b-7a1e2c5f8b60","nome":"Conceição Araújo","documento_cliente":"123.456.789-09","produtos":[{"p":{"nome":"Notebook 15 polegadas"},"quantidade":2,"preco_unitario":3499.90},{"p":{"nome":"Cabo \"HDMI\" 2 m"},"quantidade":1,"preco_unitario":39.90},{"p":{"nome":"Café torrado"},"quantidade":0.750,"preco_unitario":54.00}],"quando":"22/11/2026 10:11:12"}}}"#;
+
+/// The same values under names of the order itself, in as many bytes.
+const BY_NAMES: &str = r#"{"order_ref":"8f4b1c9e-52d1-4f6a-9d3b-7a1e2c5f8b60","nome":"Conceição Araújo","documento_cliente":"123.456.789-09","produtos":[{"pnome":"Notebook 15 polegadas","quantidade":2,"preco_unitario":3499.90},{"pnome":"Cabo \"HDMI\" 2 m","quantidade":1,"preco_unitario":39.90},{"pnome":"Café torrado","quantidade":0.750,"preco_unitario":54.00}],"quando":"22/11/2026 10:11:12","x":"-----------------------"}"#;
 
 /// A benchmark: what it is called, what it does once, and how many records that concerns.
 pub struct Case {
@@ -50,13 +56,36 @@ impl Case {
 /// All of them. Tasks run on `runtime`.
 pub fn all(runtime: Runtime) -> Vec<Case> {
     let rules = Arc::new(Rules::built_in(TimeZone::UTC));
-    let understand = |name, payload: &'static str| {
-        let rules = Arc::clone(&rules);
+    let mapped = |places: &[(Role, &str)]| {
+        let place = |text: &str| Place::parse(text).expect("a place");
+        let places = places.iter().map(|(role, text)| (*role, vec![vec![place(text)]]));
+        let settings = MappingSettings { places: places.collect(), ..MappingSettings::default() };
+        let mapping = Mapping::compile(settings).expect("a mapping");
+        Arc::new(Rules::new(mapping, TimeZone::UTC, Currency::default()))
+    };
+    let by_paths = mapped(&[
+        (Role::OrderId, "$.payload.order.id"),
+        (Role::Items, "$.payload.order.produtos[*]"),
+        (Role::Product, "$.p.nome"),
+        (Role::SoldAt, "$.payload.order.quando"),
+    ]);
+    let by_names = mapped(&[
+        (Role::OrderId, "order_ref"),
+        (Role::Items, "produtos"),
+        (Role::Product, "pnome"),
+        (Role::SoldAt, "quando"),
+    ]);
+    let understand_by = |name, rules: &Arc<Rules>, payload: &'static str| {
+        let rules = Arc::clone(rules);
+        let partition = TopicPartition { topic: "t".into(), partition: 0, topic_id: Uuid::nil() };
+        let payload = Some(Bytes::from_static(payload.as_bytes()));
+        let record = kafka::Record { payload, ..kafka::Record::default() };
         Case::new(name, 1, move || {
-            let order = rules.understand_value(Some(black_box(payload).as_bytes()));
-            assert!(black_box(order).is_ok());
+            let meaning = rules.understand(&partition, black_box(&record));
+            assert!(black_box(meaning).is_ok());
         })
     };
+    let understand = |name, payload| understand_by(name, &rules, payload);
     let decode = |name, payload: &str, compression| {
         let fetched = fetched(payload, compression);
         Case::new(name, BATCH, move || {
@@ -68,6 +97,8 @@ pub fn all(runtime: Runtime) -> Vec<Case> {
         understand("understand/numbered", NUMBERED),
         understand("understand/priced", PRICED),
         understand("understand/stated_total", STATED_TOTAL),
+        understand_by("understand/by_names", &by_names, BY_NAMES),
+        understand_by("understand/by_paths", &by_paths, BY_PATHS),
         Case::new("a task for each/numbered", BATCH, {
             let rules = Arc::clone(&rules);
             let book = Arc::new(Rulebook { general: rules, topics: BTreeMap::new() });
@@ -75,9 +106,9 @@ pub fn all(runtime: Runtime) -> Vec<Case> {
                 TopicPartition { topic: "t".into(), partition: 0, topic_id: Uuid::nil() };
             let payload = Some(Bytes::from_static(NUMBERED.as_bytes()));
             let record = kafka::Record { payload, ..kafka::Record::default() };
-            let records = vec![(partition, record); 1_000];
+            let records = Arc::new(vec![(partition, record); 1_000]);
             move || {
-                let orders = process::understand_all(records.clone(), &book);
+                let orders = process::understand_all(&records, &book);
                 assert_eq!(black_box(runtime.block_on(orders)).len(), records.len());
             }
         }),

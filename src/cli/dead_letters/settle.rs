@@ -1,6 +1,9 @@
 //! `vendas dead-letters replay` and `discard`.
 
+use std::sync::Arc;
+
 use super::{CliError, Which, count, none_of_that_id, print, store};
+use crate::cli::progress::Progress;
 use crate::{
     config::Config,
     order::Reason,
@@ -69,11 +72,18 @@ pub(super) async fn replay(config: &Config, arguments: ReplayArguments) -> Resul
     }
     let now = store.clock().await?;
     filter.until = Some(filter.until.map_or(now, |until| until.min(now)));
-    let note = |letter: &ReplayableLetter, outcome: Outcome<'_>| tally.note(letter, outcome);
-    let replayed = replay::replay(&store, &config.rules, &filter, force, note).await;
+    let (mut progress, mut replayed) = (Progress::new("dead letters"), 0);
+    let note = |letter: &ReplayableLetter, outcome: Outcome<'_>| {
+        tally.note(letter, outcome);
+        replayed += 1;
+        progress.show(Some(replayed), None);
+    };
+    let rules = Arc::new(config.rules.within(store.sales_bounds().await?));
+    let ended = replay::replay(&store, &rules, &filter, force, note).await;
+    drop(progress);
     // Also where it ended early: what was done stays done.
     print(&tally.text())?;
-    replayed?;
+    ended?;
     if tally.superseded + tally.still_dead + tally.refused > 0 {
         return Err(CliError::Reported("not all of them were replayed"));
     }
@@ -108,6 +118,7 @@ async fn settled(store: &Store, filter: &LetterFilter) -> Result<Vec<DeadLetter>
 struct Tally {
     replayed: u64,
     superseded: u64,
+    ignored: u64,
     still_dead: u64,
     /// Those that had been discarded.
     refused: u64,
@@ -123,6 +134,7 @@ impl Tally {
                 let line = "superseded: a version of its order was processed after it failed";
                 self.name(letter.id, line);
             }
+            Outcome::Ignored => self.ignored += 1,
             Outcome::StillDead(rejection) => {
                 self.still_dead += 1;
                 // The database's own words can quote the row: `show` has them.
@@ -142,7 +154,7 @@ impl Tally {
     }
 
     fn text(&self) -> String {
-        let Self { replayed, superseded, still_dead, refused, lines } = self;
+        let Self { replayed, superseded, ignored, still_dead, refused, lines } = self;
         let mut text = lines.concat();
         if lines.len() >= MOST_NAMED {
             text.push_str("… `vendas dead-letters list` has all that are open\n");
@@ -150,6 +162,7 @@ impl Tally {
         text.push_str(&format!("{} replayed", count(*replayed)));
         for (number, what) in [
             (superseded, "superseded (--force replays them all the same)"),
+            (ignored, "discarded, since the mapping says that their records are ignored"),
             (still_dead, "still no order"),
             (refused, "discarded before"),
         ] {

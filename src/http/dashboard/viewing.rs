@@ -61,6 +61,9 @@ struct Snapshot<'a> {
     rate: String,
     peak: String,
     lag: Option<String>,
+    /// Orders cancelled and records ignored by this instance since its start.
+    cancelled: String,
+    ignored: String,
     reasons: Vec<Because>,
     totals: Option<&'a RawValue>,
     letters: Option<Vec<Letters<'a>>>,
@@ -172,12 +175,15 @@ impl Dashboard {
                 .map(|count| Letters { reason: &count.reason, letters: count.letters.to_string() })
                 .collect()
         });
+        let telemetry = self.0.state.telemetry();
         let snapshot = Snapshot {
             instance: self.0.state.store().instance(),
             version: env!("CARGO_PKG_VERSION"),
             rate,
             peak,
             lag: self.lag().map(|lag| lag.to_string()),
+            cancelled: telemetry.cancelled.get().to_string(),
+            ignored: telemetry.ignored.get().to_string(),
             reasons: self.0.state.health().reasons,
             totals: sold.totals.as_deref(),
             letters,

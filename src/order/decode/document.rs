@@ -1,7 +1,7 @@
 //! What an order's record holds for each role.
 
-use super::{Slot, slot::Twice};
-use crate::order::{Rejection, mapping::Role, value::Value};
+use super::{Found, Slot, slot::Twice};
+use crate::order::{Rejection, mapping::Role};
 
 /// An order, not yet judged.
 #[derive(Clone, Default)]
@@ -16,15 +16,17 @@ pub(in crate::order) struct Document<'p> {
     pub(in crate::order) charges: Vec<Charge<'p>>,
     pub(in crate::order) items: Items<'p>,
     /// An item's roles on the order itself: what it is an order of, if it has no list of items.
-    pub(in crate::order) flat: ItemFields<'p>,
+    pub(in crate::order) flat: Option<Box<ItemFields<'p>>>,
     /// The parts of keys of several fields: which key's, which part, and what it is.
-    pub(in crate::order) parts: Vec<(u16, u8, Value<'p>)>,
+    pub(in crate::order) parts: Vec<(u16, u8, Found<'p>)>,
     /// Fields of the shop's own, by their index.
     pub(in crate::order) kept: Vec<Kept<'p>>,
     /// What looks as if it mattered: the bits of [`crate::order::mapping::suspects`].
     pub(in crate::order) suspects: u8,
-    /// Whether a rank of any role stands twice; which, only then is looked for.
-    pub(super) has_twice: bool,
+    /// Roles of which a rank stands twice, and in which item where they are an item's.
+    pub(super) twice: Vec<(Option<usize>, Role, Twice)>,
+    /// Those of the item's roles on the order itself.
+    pub(in crate::order) flat_twice: Vec<(Role, Twice)>,
 }
 
 /// The list of items.
@@ -40,7 +42,7 @@ pub(in crate::order) struct Items<'p> {
 }
 
 /// What an item's object holds for each role.
-#[derive(Clone, Default)]
+#[derive(Clone, Copy, Default)]
 pub(in crate::order) struct ItemFields<'p> {
     pub(in crate::order) product: Slot<'p>,
     pub(in crate::order) quantity: Slot<'p>,
@@ -53,7 +55,7 @@ pub(in crate::order) struct ItemFields<'p> {
 #[derive(Clone)]
 pub(in crate::order) struct Charge<'p> {
     pub(in crate::order) place: u16,
-    pub(in crate::order) value: Value<'p>,
+    pub(in crate::order) found: Found<'p>,
 }
 
 /// A field of the shop's own.
@@ -69,6 +71,7 @@ impl<'p> Document<'p> {
         Some(match role {
             Role::OrderNumber => &mut self.number,
             Role::OrderId => &mut self.id,
+            Role::Items => &mut self.items.slot,
             Role::Total => &mut self.total,
             Role::SoldAt => &mut self.sold_at,
             Role::Status => &mut self.status,
@@ -77,27 +80,28 @@ impl<'p> Document<'p> {
         })
     }
 
-    /// The first role that stands twice: which one, and in which item if it is an item's.
+    /// The first role that stands twice, where that matters: which one, and in which item if it is an
+    /// item's.
     pub(in crate::order) fn twice(&self) -> Option<(Option<usize>, Role, Twice)> {
-        if !self.has_twice {
-            return None;
-        }
-        let own = [
-            (Role::OrderNumber, &self.number),
-            (Role::OrderId, &self.id),
-            (Role::Items, &self.items.slot),
-            (Role::Total, &self.total),
-            (Role::SoldAt, &self.sold_at),
-            (Role::Status, &self.status),
-            (Role::Currency, &self.currency),
-        ];
-        let of_order = own.into_iter().find_map(|(role, slot)| Some((None, role, slot.twice()?)));
-        of_order.or_else(|| {
-            let items = self.items.all.iter().enumerate();
-            items.into_iter().find_map(|(index, item)| {
-                let (role, twice) = item.twice()?;
-                Some((Some(index), role, twice))
-            })
+        self.twice.iter().copied().find(|(item, role, twice)| {
+            let slot = match item {
+                None => self.peek(*role),
+                Some(index) => self.items.all.get(*index).and_then(|item| item.peek(*role)),
+            };
+            slot.is_some_and(|slot| slot.minds(*twice))
+        })
+    }
+
+    const fn peek(&self, role: Role) -> Option<&Slot<'p>> {
+        Some(match role {
+            Role::OrderNumber => &self.number,
+            Role::OrderId => &self.id,
+            Role::Items => &self.items.slot,
+            Role::Total => &self.total,
+            Role::SoldAt => &self.sold_at,
+            Role::Status => &self.status,
+            Role::Currency => &self.currency,
+            _ => return None,
         })
     }
 }
@@ -114,16 +118,19 @@ impl<'p> ItemFields<'p> {
         })
     }
 
-    /// The first role that stands twice.
-    pub(in crate::order) fn twice(&self) -> Option<(Role, Twice)> {
-        [
-            (Role::Product, &self.product),
-            (Role::Quantity, &self.quantity),
-            (Role::UnitPrice, &self.unit_price),
-            (Role::Amount, &self.amount),
-            (Role::ItemDiscount, &self.discount),
-        ]
-        .into_iter()
-        .find_map(|(role, slot)| Some((role, slot.twice()?)))
+    const fn peek(&self, role: Role) -> Option<&Slot<'p>> {
+        Some(match role {
+            Role::Product => &self.product,
+            Role::Quantity => &self.quantity,
+            Role::UnitPrice => &self.unit_price,
+            Role::Amount => &self.amount,
+            Role::ItemDiscount => &self.discount,
+            _ => return None,
+        })
+    }
+
+    /// Those of `twice` that are about this item and matter.
+    pub(in crate::order) fn minds(&self, role: Role, twice: Twice) -> bool {
+        self.peek(role).is_some_and(|slot| slot.minds(twice))
     }
 }

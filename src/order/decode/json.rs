@@ -3,18 +3,18 @@
 //! What the tree does not name is passed over; only what a role takes is kept, as a slice of the
 //! record's own bytes wherever that is possible.
 
-use std::{borrow::Cow, fmt};
+use std::fmt;
 
 use bumpalo::Bump;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{ELEMENTS_LIMIT, Sink};
+use super::{ELEMENTS_LIMIT, Found, Sink, json_value::value};
 use crate::order::{
     Reason, Rejection,
     mapping::{Opens, Spot, Tree, Way},
     text,
-    value::{NumberList, Value},
+    value::Value,
 };
 
 /// Reads `text`, which nests at most 128 deep, into `sink`. `arena` holds the texts within it that are
@@ -28,10 +28,9 @@ pub(in crate::order) fn read<'m, 'p>(
     sink: &mut Sink<'m, 'p>,
     arena: &'p Bump,
 ) -> Result<(), Rejection> {
-    let mut json = serde_json::Deserializer::from_str(text);
-    let mut reader = Reader { sink, arena, at: At::Value };
-    let walk = Walk { reader: &mut reader, spot: root, from: From::Whole };
-    if walk.deserialize(&mut json).and_then(|()| json.end()).is_ok() {
+    let before = sink.before();
+    let mut reader = Reader { sink, arena, at: At::Value, is_second: false };
+    if reader.walk(text, root).is_ok() {
         return Ok(());
     }
     // The error itself is not told: it may quote the payload. This one only names what JSON wants at
@@ -39,7 +38,11 @@ pub(in crate::order) fn read<'m, 'p>(
     if let Err(error) = serde_json::from_str::<IgnoredAny>(text) {
         return Err(Rejection::new(Reason::NotJson, error.to_string()));
     }
-    reader.unread();
+    reader.sink.restart(before);
+    reader.is_second = true;
+    if reader.walk(text, root).is_err() {
+        reader.unread();
+    }
     Ok(())
 }
 
@@ -47,6 +50,9 @@ struct Reader<'s, 'm, 'p> {
     sink: &'s mut Sink<'m, 'p>,
     arena: &'p Bump,
     at: At,
+    /// Whether this is the second try, after one that fields' names without a meaning as text (half a
+    /// surrogate pair) have ended: it reads names as they are written, which takes longer.
+    is_second: bool,
 }
 
 /// What is being read, for a number beyond those of serde_json where a list or an object belongs.
@@ -58,6 +64,12 @@ enum At {
 }
 
 impl<'m, 'p> Reader<'_, 'm, 'p> {
+    fn walk(&mut self, text: &'p str, root: &'m Spot) -> Result<(), serde_json::Error> {
+        let mut json = serde_json::Deserializer::from_str(text);
+        Walk { reader: self, spot: root, from: From::Whole }.deserialize(&mut json)?;
+        json.end()
+    }
+
     /// Reading ended at a number beyond those of serde_json, where none belongs.
     fn unread(&mut self) {
         let items = |sink: &Sink<'m, 'p>| sink.items_name().to_owned();
@@ -92,15 +104,16 @@ impl<'m, 'p> Reader<'_, 'm, 'p> {
     }
 
     fn object<M: MapAccess<'p>>(&mut self, tree: &'m Tree, map: &mut M) -> Result<(), M::Error> {
-        while let Some(found) = map.next_key_seed(Name(tree))? {
+        let is_second = self.is_second;
+        while let Some(found) = map.next_key_seed(Name { tree, is_second })? {
             let Some(spot) = found else {
                 map.next_value::<IgnoredAny>()?;
                 continue;
             };
             match spot.way {
                 Way::Take => {
-                    let value = value(map.next_value::<&'p RawValue>()?.get());
-                    self.sink.take(spot, value);
+                    let json = map.next_value::<&'p RawValue>()?.get();
+                    self.sink.take(spot, Found::Json(json));
                 }
                 Way::Enter => map.next_value_seed(Walk::into(self, spot))?,
                 Way::Both => {
@@ -126,11 +139,10 @@ impl<'m, 'p> Reader<'_, 'm, 'p> {
             Some(b'"') => spot.text.is_some(),
             _ => false,
         };
-        let value = value(json);
         // What is a value as a whole is taken and entered: money that names its currency.
-        let is_whole = !matches!(value, Value::Other | Value::Text(_) | Value::HalfCharacter);
+        let is_whole = matches!(value(json), Value::Units { .. } | Value::Numbers(_));
         if !enters || is_whole {
-            self.sink.take(spot, value);
+            self.sink.take(spot, Found::Json(json));
         }
         // What stands in the place of a list of items is judged as one.
         if !enters && (spot.items.is_none() || json == "null") {
@@ -258,7 +270,7 @@ impl<'p> DeserializeSeed<'p> for Walk<'_, '_, '_, 'p> {
                 if self.spot.way == Way::Both {
                     self.reader.both(self.spot, json).map_err(D::Error::custom)
                 } else {
-                    self.reader.sink.take(self.spot, value(json));
+                    self.reader.sink.take(self.spot, Found::Json(json));
                     Ok(())
                 }
             }
@@ -345,78 +357,32 @@ impl<'p> Visitor<'p> for Walk<'_, '_, '_, 'p> {
 }
 
 /// Looks a field's name up; `None` for a name that does not matter.
-struct Name<'m>(&'m Tree);
+struct Name<'m> {
+    tree: &'m Tree,
+    is_second: bool,
+}
 
 impl<'m, 'p> DeserializeSeed<'p> for Name<'m> {
     type Value = Option<&'m Spot>;
 
     fn deserialize<D: Deserializer<'p>>(self, json: D) -> Result<Self::Value, D::Error> {
-        // As written, since a name that is no text (half a surrogate pair) is merely unknown.
-        let name = <&RawValue as serde::Deserialize>::deserialize(json)?.get();
-        let inner = name.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-        let Some(inner) = inner else { return Ok(None) };
-        if !inner.as_bytes().contains(&b'\\') {
-            return Ok(self.0.names.get(inner));
+        if !self.is_second {
+            return json.deserialize_str(self);
         }
+        let name = <&RawValue as serde::Deserialize>::deserialize(json)?.get();
         let name: Option<String> = serde_json::from_str(name).ok();
-        Ok(name.and_then(|name| self.0.names.get(&name)))
+        Ok(name.and_then(|name| self.tree.names.get(&name)))
     }
 }
 
-/// What a JSON value is to the rules.
-fn value(json: &str) -> Value<'_> {
-    match json.as_bytes().first() {
-        Some(b'"') => text_value(json),
-        Some(b'n') => Value::Null,
-        Some(b't') => Value::Flag(true),
-        Some(b'f') => Value::Flag(false),
-        Some(b'[') => numbers(json).unwrap_or(Value::Other),
-        Some(b'{') => units(json).unwrap_or(Value::Other),
-        _ => Value::Number(json),
-    }
-}
+impl<'m> Visitor<'_> for Name<'m> {
+    type Value = Option<&'m Spot>;
 
-fn text_value(json: &str) -> Value<'_> {
-    let inner = json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or_default();
-    if !inner.as_bytes().contains(&b'\\') {
-        return Value::Text(Cow::Borrowed(inner));
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
     }
-    // The escapes' grammar has been checked already, so that nothing else can be wrong.
-    match serde_json::from_str(json) {
-        Ok(text) => Value::Text(Cow::Owned(text)),
-        Err(_) => Value::HalfCharacter,
-    }
-}
 
-/// A date as Java writes it: `[2026,11,22,10,11]`.
-fn numbers(json: &str) -> Option<Value<'_>> {
-    // The seven longest numbers that a date is made of take less.
-    if json.len() > 100 {
-        return None;
+    fn visit_str<E: Error>(self, name: &str) -> Result<Self::Value, E> {
+        Ok(self.tree.names.get(name))
     }
-    let list: Vec<i32> = serde_json::from_str(json).ok()?;
-    let mut numbers = [0; 7];
-    numbers.get_mut(..list.len())?.copy_from_slice(&list);
-    let count = u8::try_from(list.len()).ok()?;
-    (count >= 3).then_some(Value::Numbers(NumberList { numbers, count }))
-}
-
-/// Money as google.type.Money and its likes have it.
-fn units(json: &str) -> Option<Value<'_>> {
-    #[derive(serde::Deserialize)]
-    struct Money<'j> {
-        #[serde(borrow)]
-        units: Option<&'j RawValue>,
-        #[serde(borrow)]
-        nanos: Option<&'j RawValue>,
-    }
-    let Money { units, nanos } = serde_json::from_str(json).ok()?;
-    let (units, nanos) = (units.map(digits), nanos.map(digits));
-    (units.is_some() || nanos.is_some()).then_some(Value::Units { units, nanos })
-}
-
-/// What a number says; 64-bit integers are texts in the JSON of Protocol Buffers.
-fn digits(json: &RawValue) -> &str {
-    let json = json.get();
-    json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(json)
 }

@@ -5,12 +5,13 @@
 
 mod document;
 pub(super) mod json;
+mod json_value;
 mod sink;
 mod slot;
 
 pub(super) use document::{Charge, Document, ItemFields, Kept};
 pub(super) use sink::{Decoded, Sink};
-pub(super) use slot::{Slot, Twice};
+pub(super) use slot::{Found, Slot, Twice};
 
 /// How many items an order may have, and how many orders a record.
 pub(super) const ELEMENTS_LIMIT: usize = 9_999;

@@ -2,11 +2,10 @@
 
 use std::mem;
 
-use super::{Charge, Document, ELEMENTS_LIMIT, ItemFields, Kept, Slot};
+use super::{Charge, Document, ELEMENTS_LIMIT, Found, ItemFields, Kept, Slot};
 use crate::order::{
     Reason, Rejection,
-    mapping::{Mapping, Opens, Spot, Taker},
-    value::Value,
+    mapping::{Level, Mapping, Opens, Role, Spot, Taker},
 };
 
 /// What a record holds, as far as it was read.
@@ -14,7 +13,6 @@ pub(in crate::order) struct Sink<'m, 'p> {
     pub(super) mapping: &'m Mapping,
     /// The order whose fields come in now.
     document: Document<'p>,
-    item: ItemFields<'p>,
     /// Orders that are complete.
     complete: Vec<Document<'p>>,
     /// How many orders the record has within it.
@@ -30,18 +28,25 @@ pub(in crate::order) struct Sink<'m, 'p> {
 }
 
 /// What a record holds.
-pub(in crate::order) struct Decoded<'p> {
-    /// Its orders.
-    pub(in crate::order) documents: Vec<Document<'p>>,
-    /// The only one of them, where that is the whole record, as it mostly is.
-    pub(in crate::order) single: Option<Document<'p>>,
-    pub(in crate::order) shared: Option<Box<Document<'p>>>,
+pub(in crate::order) struct Decoded<'s, 'p> {
+    /// The orders within it.
+    pub(in crate::order) documents: &'s [Document<'p>],
+    /// The only order, where that is the whole record, as it mostly is.
+    pub(in crate::order) single: Option<&'s Document<'p>>,
+    /// What all its orders share.
+    pub(in crate::order) shared: Option<&'s Document<'p>>,
     /// What says whether the record counts.
     pub(in crate::order) only: Slot<'p>,
     /// What is wrong with the record's shape.
-    pub(in crate::order) trouble: Option<Rejection>,
+    pub(in crate::order) trouble: Option<&'s Rejection>,
     /// Whether it could not be read to its end.
     pub(in crate::order) aborted: bool,
+}
+
+/// What came in before the record's value.
+pub(super) struct Before<'p> {
+    shared: Option<Box<Document<'p>>>,
+    only: Slot<'p>,
 }
 
 impl<'m, 'p> Sink<'m, 'p> {
@@ -49,7 +54,6 @@ impl<'m, 'p> Sink<'m, 'p> {
         Self {
             mapping,
             document: Document::default(),
-            item: ItemFields::default(),
             complete: Vec::new(),
             inner_orders: 0,
             has_list: false,
@@ -61,13 +65,28 @@ impl<'m, 'p> Sink<'m, 'p> {
     }
 
     /// What was found.
-    pub(in crate::order) fn finish(self) -> Decoded<'p> {
-        let Self {
-            document, complete, inner_orders, has_list, shared, only, trouble, aborted, ..
-        } = self;
+    pub(in crate::order) fn decoded(&self) -> Decoded<'_, 'p> {
         // Orders within the record count in its own place.
-        let single = (inner_orders == 0 && !has_list).then_some(document);
-        Decoded { documents: complete, single, shared, only, trouble, aborted }
+        let is_single = self.inner_orders == 0 && !self.has_list;
+        Decoded {
+            documents: &self.complete,
+            single: is_single.then_some(&self.document),
+            shared: self.shared.as_deref(),
+            only: self.only,
+            trouble: self.trouble.as_ref(),
+            aborted: self.aborted,
+        }
+    }
+
+    /// What has come in, to begin with that again.
+    pub(super) fn before(&self) -> Before<'p> {
+        Before { shared: self.shared.clone(), only: self.only }
+    }
+
+    /// Forgets all that came in since.
+    pub(super) fn restart(&mut self, before: Before<'p>) {
+        let Before { shared, only } = before;
+        *self = Self { shared, only, ..Self::new(self.mapping) };
     }
 
     /// Notes what is wrong with the record's shape.
@@ -89,14 +108,9 @@ impl<'m, 'p> Sink<'m, 'p> {
     }
 
     /// Gives the value to all that take it.
-    pub(super) fn take(&mut self, spot: &'m Spot, value: Value<'p>) {
-        match spot.takers.as_slice() {
-            [taker] => self.give(*taker, value),
-            takers => {
-                for taker in takers {
-                    self.give(*taker, value.clone());
-                }
-            }
+    pub(super) fn take(&mut self, spot: &'m Spot, found: Found<'p>) {
+        for taker in &spot.takers {
+            self.give(*taker, found);
         }
     }
 
@@ -105,38 +119,52 @@ impl<'m, 'p> Sink<'m, 'p> {
         self.document.suspects |= spot.suspect;
     }
 
-    pub(in crate::order) fn give(&mut self, taker: Taker, value: Value<'p>) {
+    pub(in crate::order) fn give(&mut self, taker: Taker, found: Found<'p>) {
+        let document = &mut self.document;
         match taker {
             Taker::Role { role, rank, place } => {
-                let slot = self.document.slot(role).or_else(|| self.item.slot(role));
-                if slot.is_some_and(|slot| slot.put(rank, place, value)) {
-                    self.document.has_twice = true;
+                let (item, slot) = match role.level() {
+                    Level::Order => (None, document.slot(role)),
+                    Level::Item => {
+                        let index = document.items.all.len().checked_sub(1);
+                        (index, document.items.all.last_mut().and_then(|item| item.slot(role)))
+                    }
+                };
+                if let Some(twice) = slot.and_then(|slot| slot.put(rank, place, found)) {
+                    document.twice.push((item, role, twice));
                 }
             }
             Taker::Flat { role, rank, place } => {
-                if let Some(slot) = self.document.flat.slot(role) {
-                    slot.put(rank, place, value);
+                let slot = document.flat.get_or_insert_default().slot(role);
+                if let Some(twice) = slot.and_then(|slot| slot.put(rank, place, found)) {
+                    document.flat_twice.push((role, twice));
                 }
             }
             Taker::Shared { role, rank, place } => {
-                if let Some(slot) = self.shared.get_or_insert_default().slot(role) {
-                    slot.put(rank, place, value);
+                let shared = self.shared.get_or_insert_default();
+                let slot = shared.slot(role);
+                if let Some(twice) = slot.and_then(|slot| slot.put(rank, place, found)) {
+                    shared.twice.push((None, role, twice));
                 }
             }
-            Taker::Charge { place } => self.document.charges.push(Charge { place, value }),
-            Taker::Part { composite, part } => self.document.parts.push((composite, part, value)),
-            Taker::Keep { index, rank, place } => {
-                let kept = &mut self.document.kept;
-                match kept.iter_mut().find(|kept| kept.index == index) {
-                    Some(kept) => drop(kept.slot.put(rank, place, value)),
-                    None => {
-                        let mut slot = Slot::default();
-                        slot.put(rank, place, value);
-                        kept.push(Kept { index, slot });
-                    }
+            Taker::Charge { place } => document.charges.push(Charge { place, found }),
+            Taker::Part { composite, part, shared } => {
+                self.of(shared).parts.push((composite, part, found));
+            }
+            Taker::Keep { index, rank, place, shared } => {
+                let kept = &mut self.of(shared).kept;
+                let at = kept.iter().position(|kept| kept.index == index).unwrap_or_else(|| {
+                    kept.push(Kept { index, slot: Slot::default() });
+                    kept.len() - 1
+                });
+                if let Some(kept) = kept.get_mut(at) {
+                    // Of a field that stands twice, the first is kept.
+                    kept.slot.put(rank, place, found);
                 }
             }
-            Taker::Only { rank, place } => drop(self.only.put(rank, place, value)),
+            Taker::Only { rank, place } => {
+                self.only.put(rank, place, found);
+            }
         }
     }
 
@@ -156,7 +184,7 @@ impl<'m, 'p> Sink<'m, 'p> {
                 Some(Opens::Order)
             }
             Opens::Item => {
-                self.item = ItemFields::default();
+                self.document.items.all.push(ItemFields::default());
                 Some(Opens::Item)
             }
         }
@@ -167,12 +195,9 @@ impl<'m, 'p> Sink<'m, 'p> {
         self.inner_orders == 0
     }
 
-    /// Has all orders of the record share what has come in so far, from beside its value.
-    pub(in crate::order) fn share(&mut self) {
-        let Document { parts, kept, .. } = mem::take(&mut self.document);
-        let shared = self.shared.get_or_insert_default();
-        shared.parts = parts;
-        shared.kept = kept;
+    /// What all orders of the record share, or the order in work.
+    fn of(&mut self, shared: bool) -> &mut Document<'p> {
+        if shared { self.shared.get_or_insert_default() } else { &mut self.document }
     }
 
     /// A list of orders begins.
@@ -189,17 +214,16 @@ impl<'m, 'p> Sink<'m, 'p> {
                     self.complete.push(document);
                 }
             }
-            Some(Opens::Item) => self.document.items.all.push(mem::take(&mut self.item)),
-            None => {}
+            Some(Opens::Item) | None => {}
         }
     }
 
     /// A list of items begins, or what stands in its place: whether its elements count.
     pub(super) fn begin_items(&mut self, (rank, place): (u8, u16), is_null: bool) -> bool {
         let items = &mut self.document.items;
-        let value = if is_null { Value::Null } else { Value::Other };
-        if items.slot.put(rank, place, value) {
-            self.document.has_twice = true;
+        let found = if is_null { Found::Nothing } else { Found::Json("[]") };
+        if let Some(twice) = items.slot.put(rank, place, found) {
+            self.document.twice.push((None, Role::Items, twice));
             return false;
         }
         if is_null || items.list.is_some_and(|(known, _)| known < rank) {

@@ -1,19 +1,51 @@
 //! One value for a role: that of its first place that is there.
 
-use super::super::value::Value;
+use super::{super::value::Value, json_value};
 
 /// A rank that no place has.
 const NOWHERE: u8 = u8::MAX;
 
+/// What a decoder found, as it found it: it becomes a [`Value`] only where a rule asks for it.
+#[derive(Clone, Copy)]
+pub(in crate::order) enum Found<'p> {
+    /// Nothing.
+    Nothing,
+    /// A value in JSON, whose grammar was checked.
+    Json(&'p str),
+    /// What stands beside the record's value.
+    Value(&'p Value<'p>),
+}
+
+impl<'p> Found<'p> {
+    /// Whether it is as if nothing were there.
+    pub(in crate::order) fn is_null(self) -> bool {
+        match self {
+            Self::Nothing => true,
+            Self::Json(json) => json == "null",
+            Self::Value(value) => matches!(value, Value::Null),
+        }
+    }
+
+    /// What it says.
+    pub(in crate::order) fn value(self) -> Value<'p> {
+        match self {
+            Self::Nothing => Value::Null,
+            Self::Json(json) => json_value::value(json),
+            Self::Value(value) => value.clone(),
+        }
+    }
+}
+
 /// What was found for a role so far.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 pub(in crate::order) struct Slot<'p> {
-    value: Value<'p>,
-    rank: u8,
+    found: Found<'p>,
     place: u16,
     /// The ranks that were there, `null` or not.
     seen: u16,
-    twice: Option<Twice>,
+    rank: u8,
+    /// Whether what was found is not `null`.
+    is_stated: bool,
 }
 
 /// Two fields of one rank in one object: which of them is meant is not for us to guess.
@@ -24,57 +56,63 @@ pub(in crate::order) struct Twice {
     pub(in crate::order) later: u16,
 }
 
+impl Twice {
+    pub(super) const fn new(rank: u8, earlier: u16, later: u16) -> Self {
+        Self { rank, earlier, later }
+    }
+}
+
 impl Default for Slot<'_> {
     fn default() -> Self {
-        Self { value: Value::Null, rank: NOWHERE, place: 0, seen: 0, twice: None }
+        Self { found: Found::Nothing, place: 0, seen: 0, rank: NOWHERE, is_stated: false }
     }
 }
 
 impl<'p> Slot<'p> {
     /// The value and its place; `null` is as if absent.
-    pub(in crate::order) fn stated(&self) -> Option<(&Value<'p>, u16)> {
-        (!self.value.is_null()).then_some((&self.value, self.place))
+    pub(in crate::order) fn stated(&self) -> Option<(Value<'p>, u16)> {
+        self.is_stated.then(|| (self.found.value(), self.place))
+    }
+
+    /// The place of what is stated.
+    pub(in crate::order) fn place(&self) -> Option<u16> {
+        self.is_stated.then_some(self.place)
     }
 
     /// Whether there is a value.
     pub(in crate::order) const fn is_stated(&self) -> bool {
-        !self.value.is_null()
+        self.is_stated
     }
 
-    /// Keeps the value if its place goes before what is here; says whether its rank stands twice.
-    pub(super) fn put(&mut self, rank: u8, place: u16, value: Value<'p>) -> bool {
+    /// Keeps the value if its place goes before what is here; says so if its rank stands twice.
+    pub(super) fn put(&mut self, rank: u8, place: u16, found: Found<'p>) -> Option<Twice> {
         let bit = 1_u16.checked_shl(u32::from(rank)).unwrap_or_default();
         let again = self.seen & bit != 0;
-        if again {
-            let earlier = if self.rank == rank { self.place } else { place };
-            if self.twice.is_none_or(|twice| rank < twice.rank) {
-                self.twice = Some(Twice { rank, earlier, later: place });
-            }
-        }
+        let earlier = if self.rank == rank { self.place } else { place };
         self.seen |= bit;
-        let is_better = rank < self.rank && !value.is_null();
-        if is_better || self.value.is_null() {
-            (self.value, self.rank, self.place) = (value, rank, place);
+        let is_stated = !found.is_null();
+        if !self.is_stated || (rank < self.rank && is_stated) {
+            *self = Self { found, place, seen: self.seen, rank, is_stated };
         }
-        again
+        again.then(|| Twice::new(rank, earlier, place))
     }
 
-    /// The two fields of one rank, unless a place that goes before them is there.
-    pub(in crate::order) fn twice(&self) -> Option<Twice> {
-        self.twice.filter(|twice| self.value.is_null() || twice.rank <= self.rank)
+    /// Whether it matters that a rank stands twice: not where a place that goes before is there.
+    pub(super) const fn minds(&self, twice: Twice) -> bool {
+        !self.is_stated || twice.rank <= self.rank
     }
 
     /// This one or `other`, whichever holds the place that goes before.
     pub(in crate::order) fn first<'s>(&'s self, other: Option<&'s Self>) -> &'s Self {
-        match other.filter(|other| !other.value.is_null()) {
-            Some(other) if self.value.is_null() || other.rank < self.rank => other,
+        match other.filter(|other| other.is_stated) {
+            Some(other) if !self.is_stated || other.rank < self.rank => other,
             _ => self,
         }
     }
 
     /// Whether a place of `rank` would count.
     pub(in crate::order) const fn is_open_to(&self, rank: u8) -> bool {
-        self.value.is_null() || rank < self.rank
+        !self.is_stated || rank < self.rank
     }
 }
 
@@ -85,7 +123,7 @@ mod tests {
     fn number(slot: &Slot<'_>) -> Option<(String, u16)> {
         let (value, place) = slot.stated()?;
         let Value::Number(number) = value else { panic!("a number was put") };
-        Some(((*number).to_owned(), place))
+        Some((number.to_owned(), place))
     }
 
     #[test]
@@ -95,23 +133,21 @@ mod tests {
             let mut slot = Slot::default();
             for index in order {
                 let (rank, text) = puts[index];
-                let value = if text == "null" { Value::Null } else { Value::Number(text) };
-                assert!(!slot.put(rank, u16::from(rank) + 10, value));
+                assert!(slot.put(rank, u16::from(rank) + 10, Found::Json(text)).is_none());
             }
             assert_eq!(number(&slot), Some(("1".to_owned(), 11)));
-            assert!(slot.twice().is_none());
         }
     }
 
     #[test]
     fn one_rank_twice_matters_unless_a_better_one_is_there() {
         let mut slot = Slot::default();
-        assert!(!slot.put(1, 7, Value::Null));
-        assert!(slot.put(1, 8, Value::Number("5")));
-        let twice = slot.twice().unwrap();
+        assert!(slot.put(1, 7, Found::Json("null")).is_none());
+        let twice = slot.put(1, 8, Found::Json("5")).unwrap();
         assert_eq!((twice.earlier, twice.later), (7, 8));
-        slot.put(0, 9, Value::Number("6"));
-        assert!(slot.twice().is_none());
+        assert!(slot.minds(twice));
+        slot.put(0, 9, Found::Json("6"));
+        assert!(!slot.minds(twice));
         assert_eq!(number(&slot), Some(("6".to_owned(), 9)));
     }
 }

@@ -1,18 +1,10 @@
 //! From settings to a mapping: checks them, every problem at once, and builds the tree.
 
 use super::{
-    Beside, Composite, DecimalForm, Level, Mapping, MappingError, MappingSettings, Opens,
-    PLACES_LIMIT, Place, Role, Shown, Spot, Step, Taker, Tombstones, Tree, suspects,
+    Beside, Composite, Level, Mapping, MappingError, MappingSettings, Opens, Place, Role, Shown,
+    Spot, Step, Taker, suspects,
+    tree::{spot, spot_below},
 };
-
-/// How many parts a key of several fields may have.
-const PARTS_LIMIT: usize = 8;
-
-/// How many fields may be kept.
-const KEPT_LIMIT: usize = 32;
-
-/// The largest scale of a decimal in base64.
-const SCALE_LIMIT: u32 = 8;
 
 impl Mapping {
     /// Checks the settings, and makes of them what a decoder can follow.
@@ -55,8 +47,8 @@ struct Found<'s> {
     steps: &'s [Step],
 }
 
-struct Compiler<'s> {
-    settings: &'s MappingSettings,
+pub(super) struct Compiler<'s> {
+    pub(super) settings: &'s MappingSettings,
     errors: Vec<MappingError>,
     places: Vec<Shown>,
     root: Spot,
@@ -87,164 +79,8 @@ impl<'s> Compiler<'s> {
         }
     }
 
-    fn error(&mut self, key: &str, text: impl Into<String>) {
+    pub(super) fn error(&mut self, key: &str, text: impl Into<String>) {
         self.errors.push(MappingError { key: key.to_owned(), text: text.into() });
-    }
-
-    /// What can be said of single settings.
-    fn check(&mut self) {
-        let settings = self.settings;
-        for (role, places) in &settings.places {
-            self.check_role(*role, places);
-        }
-        for place in &settings.records {
-            let inner = place.steps().and_then(<[Step]>::split_last).map(|(_, inner)| inner);
-            let from_record = matches!(place, Place::Field { from_record: true, .. });
-            if from_record || inner.is_none_or(|inner| inner.contains(&Step::Each)) {
-                self.error(
-                    "mapping.records",
-                    "must be paths such as \"$.orders[*]\" or \"$.payload\", with [*] at the end only",
-                );
-            }
-        }
-        if let Some(only) = &settings.only {
-            if only.at.is_empty() || only.at.len() > PLACES_LIMIT || only.is.is_empty() {
-                self.error(
-                    "mapping.only",
-                    "must say where and what, such as { at = \"$.eventType\", is = [\"order.created\"] }",
-                );
-            }
-            self.check_single("mapping.only", only.at.iter());
-        }
-        let has_role = |role| {
-            let own = settings.places.iter().find(|(own, _)| *own == role);
-            own.is_some_and(|(_, places)| !places.is_empty())
-        };
-        if !settings.cancelled.is_empty() && !has_role(Role::Status) {
-            self.error("mapping.cancelled", "needs mapping.status: say where the status stands");
-        }
-        let by_key = settings.places.iter().any(|(role, places)| {
-            matches!(role, Role::OrderId | Role::OrderNumber)
-                && places.iter().any(|place| place.iter().all(Place::is_beside_value))
-        });
-        if settings.tombstones == Tombstones::Cancel && !by_key {
-            self.error(
-                "mapping.tombstones",
-                "is \"cancel\", which needs mapping.order_id or mapping.order_number in the record's \
-                 key: such as order_id = \"key\"",
-            );
-        }
-        if settings.keep.len() > KEPT_LIMIT {
-            self.error("mapping.keep", format!("must name at most {KEPT_LIMIT} fields"));
-        }
-        for (name, places) in &settings.keep {
-            let key = format!("mapping.keep.{name}");
-            if places.is_empty() || places.len() > PLACES_LIMIT {
-                self.error(&key, "must be a place, or a list of a few");
-            }
-            self.check_single(&key, places.iter());
-        }
-        if settings.default_quantity.is_some_and(|quantity| !(1..1_000_000).contains(&quantity)) {
-            self.error("mapping.default_quantity", "must lie between 1 and 999999");
-        }
-        if matches!(settings.decimal, DecimalForm::Base64(scale) if scale > SCALE_LIMIT) {
-            self.error("mapping.base64_scale", format!("must lie between 0 and {SCALE_LIMIT}"));
-        }
-        if let Some(format) = &settings.sold_at_format {
-            let sample = jiff::Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC);
-            if let Err(error) = jiff::fmt::strtime::format(format, &sample) {
-                self.error(
-                    "mapping.sold_at_format",
-                    format!("must be a format of strftime, such as \"%d.%m.%Y %H:%M\": {error}"),
-                );
-            }
-        }
-        self.check_vocabulary();
-    }
-
-    fn check_role(&mut self, role: Role, places: &[Vec<Place>]) {
-        let key = format!("mapping.{role}");
-        if places.len() > PLACES_LIMIT {
-            self.error(&key, format!("must hold at most {PLACES_LIMIT} places"));
-        }
-        for parts in places {
-            match parts.as_slice() {
-                [place] => self.check_place(&key, role, place),
-                [] => self.error(&key, "must not hold an empty list"),
-                _ if role != Role::OrderId => {
-                    self.error(
-                        &key,
-                        "must not hold a list of places: only order_id may be of several",
-                    );
-                }
-                parts if parts.len() > PARTS_LIMIT => {
-                    self.error(&key, format!("must be of at most {PARTS_LIMIT} fields"));
-                }
-                parts => self.check_single(&key, parts.iter()),
-            }
-        }
-    }
-
-    fn check_place(&mut self, key: &str, role: Role, place: &Place) {
-        let Some(steps) = place.steps() else {
-            let has_one_value = role.level() == Level::Order && role != Role::Items;
-            if !has_one_value || role.is_charge() {
-                self.error(key, format!("is {place}, must be a field"));
-            }
-            return;
-        };
-        let from_record = matches!(place, Place::Field { from_record: true, .. });
-        let is_single = role.level() == Level::Order && role != Role::Items && !role.is_charge();
-        if from_record && !is_single {
-            self.error(
-                key,
-                "must not begin with \"record:\": that is for what all orders of a record share",
-            );
-        }
-        let each = steps.iter().position(|step| *step == Step::Each);
-        match (role, each) {
-            (_, None) => {}
-            (Role::Items, Some(at)) if at + 1 == steps.len() => {}
-            (Role::Items, Some(_)) => self.error(key, "must have [*] at its end only"),
-            (role, Some(_)) if role.is_charge() => {}
-            (_, Some(_)) => {
-                self.error(key, format!("is {place}, must be one value: take away [*]"))
-            }
-        }
-        if steps.is_empty() && role == Role::Items {
-            self.error(key, "must be a list within the order");
-        }
-    }
-
-    fn check_single<'p>(&mut self, key: &str, places: impl Iterator<Item = &'p Place>) {
-        for place in places {
-            if place.steps().is_some_and(|steps| steps.contains(&Step::Each)) {
-                self.error(key, format!("is {place}, must be one value: take away [*]"));
-            }
-        }
-    }
-
-    fn check_vocabulary(&mut self) {
-        let settings = self.settings;
-        for (index, (role, name)) in settings.vocabulary.iter().enumerate() {
-            let key = format!("vocabulary.{role}");
-            if name.trim().is_empty() {
-                self.error(&key, "holds an empty name");
-                continue;
-            }
-            let earlier =
-                settings.vocabulary.iter().take(index).map(|(role, name)| (*role, &**name));
-            let built_in = Role::VOCABULARY
-                .iter()
-                .filter(|_| settings.built_in)
-                .flat_map(|role| role.built_in_names().iter().map(|name| (*role, *name)));
-            let other = built_in
-                .chain(earlier)
-                .find(|(other, known)| known == name && other.level() == role.level());
-            if let Some((other, _)) = other.filter(|(other, _)| other != role) {
-                self.error(&key, format!("holds {name:?}, which already stands for {other}"));
-            }
-        }
     }
 
     /// Every role's places, for each way in which a record can hold an order.
@@ -269,7 +105,8 @@ impl<'s> Compiler<'s> {
             for (index, (_, places)) in (0_u8..).zip(&settings.keep) {
                 for (rank, place) in (0_u8..).zip(places) {
                     let shown = self.show(place.to_string(), None);
-                    self.take(prefix, place, Taker::Keep { index, rank, place: shown });
+                    let shared = !place.is_of_order();
+                    self.take(prefix, place, Taker::Keep { index, rank, place: shown, shared });
                 }
             }
         }
@@ -360,9 +197,8 @@ impl<'s> Compiler<'s> {
         let count = u8::try_from(parts.len()).unwrap_or(u8::MAX);
         self.composites.push(Composite { rank, parts: count, place });
         // Its fields are put into the tree with the order's own.
-        for (part, place) in (0_u8..).zip(parts.iter().filter(|place| place.is_beside_value())) {
-            let part = position(parts, place).unwrap_or(part);
-            self.take(&[], place, Taker::Part { composite: index, part });
+        for (part, place) in (0_u8..).zip(parts).filter(|(_, place)| !place.is_of_order()) {
+            self.take(&[], place, Taker::Part { composite: index, part, shared: true });
         }
     }
 
@@ -410,9 +246,8 @@ impl<'s> Compiler<'s> {
         let composites = composites.flat_map(|(_, places)| places).filter(|parts| parts.len() > 1);
         for (composite, parts) in (0_u16..).zip(composites) {
             for (part, place) in (0_u8..).zip(parts) {
-                if let Some(steps) = place.steps() {
-                    let taker = Taker::Part { composite, part };
-                    spot(&mut self.root, prefix, steps).takers.push(taker);
+                if place.is_of_order() {
+                    self.take(prefix, place, Taker::Part { composite, part, shared: false });
                 }
             }
         }
@@ -491,11 +326,6 @@ fn suspect(spot: &mut Spot, within: Opens, known: u8) {
     }
 }
 
-/// The part that `place` is of a key.
-fn position(parts: &[Place], place: &Place) -> Option<u8> {
-    u8::try_from(parts.iter().position(|part| part == place)?).ok()
-}
-
 fn shared_place(found: &Found<'_>, other: Role) -> MappingError {
     let name = match found.steps {
         [Step::Name(name)] => name.clone(),
@@ -529,66 +359,4 @@ fn add(spot: &mut Spot, origin: Origin, taker: Taker) -> Result<(), Role> {
         _ => spot.takers.push(taker),
     }
     Ok(())
-}
-
-/// The spot that these steps lead to, made where it was not there.
-fn spot<'t>(root: &'t mut Spot, prefix: &[Step], steps: &[Step]) -> &'t mut Spot {
-    spot_below(spot_below(root, prefix), steps)
-}
-
-fn spot_below<'t>(from: &'t mut Spot, steps: &[Step]) -> &'t mut Spot {
-    steps.iter().fold(from, |spot, step| match step {
-        Step::Name(name) => {
-            let tree: &mut Tree = spot.object.get_or_insert_default();
-            tree.names.entry(name)
-        }
-        Step::Each => spot.each.get_or_insert_default(),
-        Step::Text => spot.text.get_or_insert_default(),
-    })
-}
-
-impl Spot {
-    /// Whether anything is done with it.
-    fn matters(&self) -> bool {
-        !self.takers.is_empty()
-            || self.object.is_some()
-            || self.each.is_some()
-            || self.text.is_some()
-            || self.items.is_some()
-    }
-}
-
-impl Taker {
-    /// Whether it is for the same role, field or part, at the same rank.
-    fn is_like(self, other: Self) -> bool {
-        match (self, other) {
-            (Self::Role { role, rank, .. }, Self::Role { role: other, rank: theirs, .. })
-            | (Self::Flat { role, rank, .. }, Self::Flat { role: other, rank: theirs, .. })
-            | (Self::Shared { role, rank, .. }, Self::Shared { role: other, rank: theirs, .. }) => {
-                (role, rank) == (other, theirs)
-            }
-            (Self::Keep { index, rank, .. }, Self::Keep { index: other, rank: theirs, .. }) => {
-                (index, rank) == (other, theirs)
-            }
-            (Self::Only { rank, .. }, Self::Only { rank: theirs, .. }) => rank == theirs,
-            _ => self == other,
-        }
-    }
-
-    /// The role that the place stands for, where that can be only one.
-    const fn role(self) -> Option<Role> {
-        match self {
-            Self::Role { role, .. } | Self::Flat { role, .. } => Some(role),
-            _ => None,
-        }
-    }
-
-    /// Whether built-in names stand back for it.
-    const fn is_claim(&self) -> bool {
-        !matches!(self, Self::Keep { .. } | Self::Only { .. })
-    }
-
-    const fn is_of_order(&self) -> bool {
-        matches!(self, Self::Role { .. } | Self::Charge { .. })
-    }
 }

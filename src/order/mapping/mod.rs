@@ -5,6 +5,7 @@
 //! [`tree`] of the names that matter, so that a decoder walks a record once and passes over the rest;
 //! [`suspects`] are the names that matter although no role takes them up.
 
+mod check;
 mod compile;
 mod names;
 mod place;

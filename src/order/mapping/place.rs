@@ -78,6 +78,11 @@ impl Place {
         }
     }
 
+    /// Whether each order of a record has its own.
+    pub(super) const fn is_of_order(&self) -> bool {
+        matches!(self, Self::Field { from_record: false, .. })
+    }
+
     /// Whether the place stands beside the record's value, so that it is there without one too.
     #[must_use]
     pub const fn is_beside_value(&self) -> bool {

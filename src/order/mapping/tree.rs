@@ -1,6 +1,6 @@
 //! The names that matter of a record, as a tree that a decoder walks down beside it.
 
-use super::{Role, names::Names};
+use super::{Role, Step, names::Names};
 
 /// What is to be done with a value.
 #[derive(Clone, Debug, Default)]
@@ -10,9 +10,9 @@ pub(in crate::order) struct Spot {
     /// Where it is an object: its fields.
     pub(in crate::order) object: Option<Box<Tree>>,
     /// Where it is a list: each of its elements.
-    pub(in crate::order) each: Option<Box<Spot>>,
+    pub(in crate::order) each: Option<Box<Self>>,
     /// Where it is a text that holds JSON: what that is.
-    pub(in crate::order) text: Option<Box<Spot>>,
+    pub(in crate::order) text: Option<Box<Self>>,
     /// What begins with such an object.
     pub(in crate::order) opens: Option<Opens>,
     /// Whether its list is that of an order's items: the place and its rank.
@@ -63,10 +63,11 @@ pub(in crate::order) enum Taker {
     Shared { role: Role, rank: u8, place: u16 },
     /// A charge, of which there may be several.
     Charge { place: u16 },
-    /// A part of a key of several fields.
-    Part { composite: u16, part: u8 },
-    /// A field that is kept under the name of this index.
-    Keep { index: u8, rank: u8, place: u16 },
+    /// A part of a key of several fields; `shared` by all orders of the record where it does not stand
+    /// in the order.
+    Part { composite: u16, part: u8, shared: bool },
+    /// A field that is kept under the name of this index; `shared` likewise.
+    Keep { index: u8, rank: u8, place: u16, shared: bool },
     /// What says whether the record counts.
     Only { rank: u8, place: u16 },
 }
@@ -88,5 +89,67 @@ impl Spot {
         for spot in [&mut self.each, &mut self.text].into_iter().flatten() {
             spot.settle();
         }
+    }
+}
+
+/// The spot that these steps lead to, made where it was not there.
+pub(super) fn spot<'t>(root: &'t mut Spot, prefix: &[Step], steps: &[Step]) -> &'t mut Spot {
+    spot_below(spot_below(root, prefix), steps)
+}
+
+pub(super) fn spot_below<'t>(from: &'t mut Spot, steps: &[Step]) -> &'t mut Spot {
+    steps.iter().fold(from, |spot, step| match step {
+        Step::Name(name) => {
+            let tree: &mut Tree = spot.object.get_or_insert_default();
+            tree.names.entry(name)
+        }
+        Step::Each => spot.each.get_or_insert_default(),
+        Step::Text => spot.text.get_or_insert_default(),
+    })
+}
+
+impl Spot {
+    /// Whether anything is done with it.
+    pub(super) fn matters(&self) -> bool {
+        !self.takers.is_empty()
+            || self.object.is_some()
+            || self.each.is_some()
+            || self.text.is_some()
+            || self.items.is_some()
+    }
+}
+
+impl Taker {
+    /// Whether it is for the same role, field or part, at the same rank.
+    pub(super) fn is_like(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Role { role, rank, .. }, Self::Role { role: other, rank: theirs, .. })
+            | (Self::Flat { role, rank, .. }, Self::Flat { role: other, rank: theirs, .. })
+            | (Self::Shared { role, rank, .. }, Self::Shared { role: other, rank: theirs, .. }) => {
+                (role, rank) == (other, theirs)
+            }
+            (Self::Keep { index, rank, .. }, Self::Keep { index: other, rank: theirs, .. }) => {
+                (index, rank) == (other, theirs)
+            }
+            (Self::Only { rank, .. }, Self::Only { rank: theirs, .. }) => rank == theirs,
+            _ => self == other,
+        }
+    }
+
+    /// The role that the place stands for, where that can be only one.
+    pub(super) const fn role(self) -> Option<Role> {
+        match self {
+            Self::Role { role, .. } | Self::Flat { role, .. } => Some(role),
+            _ => None,
+        }
+    }
+
+    /// Whether built-in names stand back for it.
+    pub(super) const fn is_claim(&self) -> bool {
+        !matches!(self, Self::Keep { .. } | Self::Only { .. })
+    }
+
+    pub(super) const fn is_of_order(&self) -> bool {
+        matches!(self, Self::Role { .. } | Self::Charge { .. })
     }
 }

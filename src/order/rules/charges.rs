@@ -7,6 +7,9 @@ use super::super::{
     value::{Value, decimal},
 };
 
+/// How many letters the code of a currency has (ISO 4217).
+const CURRENCY_LETTERS: usize = 3;
+
 /// The charges of an order, in units of 10^-4.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Charges {
@@ -32,23 +35,26 @@ impl Charges {
     }
 
     fn add(&mut self, rules: &Rules, document: &Document<'_>, role: Role) -> Result<(), Rejection> {
-        let of_role = |charge: &Charge<'_>| {
+        let of_role = |charge: &'_ Charge<'_>| {
             let shown = rules.mapping.shown(charge.place)?;
-            (shown.role == Some(role) && !charge.value.is_null()).then_some(shown.clone())
+            let counts = shown.role == Some(role)
+                && !charge.found.is_null()
+                && (!shown.lenient || is_number(&charge.found.value()));
+            counts.then_some(shown)
         };
-        let stated: Vec<(Shown, &Charge<'_>)> = (document.charges.iter())
-            .filter_map(|charge| Some((of_role(charge)?, charge)))
-            .filter(|(shown, charge)| !shown.lenient || is_number(&charge.value))
-            .collect();
         // The mapping's own places go before the built-in names.
-        let has_own = stated.iter().any(|(shown, _)| !shown.lenient);
-        let counted = stated.iter().filter(|(shown, _)| shown.lenient != has_own);
-        let mut earlier: Vec<(&Shown, u16)> = Vec::new();
-        for (shown, charge) in counted {
-            let same = |(other, place): &&(&Shown, u16)| {
-                (*place == charge.place && !shown.repeats) || (shown.lenient && other.lenient)
+        let has_own =
+            document.charges.iter().filter_map(of_role).any(|shown: &Shown| !shown.lenient);
+        // Those that may stand once only; there are no more of them than places.
+        let mut single: Vec<(&Shown, u16)> = Vec::new();
+        for charge in &document.charges {
+            let Some(shown) = of_role(charge).filter(|shown| shown.lenient != has_own) else {
+                continue;
             };
-            if let Some((other, _)) = earlier.iter().find(same) {
+            let same = |(other, place): &&(&Shown, u16)| {
+                *place == charge.place || (shown.lenient && other.lenient)
+            };
+            if let Some((other, _)) = single.iter().find(same) {
                 let detail = if other.text == shown.text {
                     format!("the order holds {} twice", shown.text)
                 } else {
@@ -59,9 +65,12 @@ impl Charges {
                 };
                 return Err(Rejection::new(Reason::DuplicateField, detail));
             }
-            earlier.push((shown, charge.place));
+            if !shown.repeats {
+                single.push((shown, charge.place));
+            }
             let place = || shown.text.to_string();
-            let amount = rules.numbers.money(&charge.value, decimal::TOTAL, place)?;
+            let value = charge.found.value();
+            let amount = rules.numbers.money(&value, decimal::TOTAL, place)?;
             if amount < 0 && !rules.mapping.settings().returns {
                 let detail = format!("{} must be 0 or more", shown.text);
                 return Err(Rejection::new(Reason::NegativeCharge, detail));
@@ -73,11 +82,17 @@ impl Charges {
     }
 }
 
-/// Whether a field of a built-in name is meant as a charge: `"shipping": "express"` is not.
+/// Whether a field of a built-in name is meant as a charge: `"shipping": "express"` and `"2 days"` are
+/// not, but a number is, also one that is written in another way than the mapping says.
 fn is_number(value: &Value<'_>) -> bool {
     match value {
         Value::Number(_) | Value::Units { .. } => true,
-        Value::Text(text) => text.bytes().any(|byte| byte.is_ascii_digit()),
+        Value::Text(text) => {
+            let mut letters = text.chars().filter(|char| char.is_alphabetic());
+            text.bytes().any(|byte| byte.is_ascii_digit())
+                && letters.clone().count() <= CURRENCY_LETTERS
+                && letters.all(char::is_uppercase)
+        }
         _ => false,
     }
 }

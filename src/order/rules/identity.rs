@@ -30,34 +30,34 @@ impl Rules {
                 .map(|part| {
                     let of = |document: &'_ Document<'_>| {
                         let mut parts = document.parts.iter();
-                        parts.position(|(whose, which_part, value)| {
-                            (*whose, *which_part) == (which, part) && !value.is_null()
+                        parts.position(|(whose, which_part, found)| {
+                            (*whose, *which_part) == (which, part) && !found.is_null()
                         })
                     };
                     let own = of(document).and_then(|at| document.parts.get(at));
                     own.or_else(|| shared.and_then(|it| it.parts.get(of(it)?)))
                 })
-                .map(|part| part.map(|(_, _, value)| value))
+                .map(|part| part.map(|(_, _, found)| found.value()))
                 .collect();
             Some((composite.place, parts?))
         });
         let id = slot.stated();
         let has_id = id.is_some() || composite.is_some();
         // An id from beside the value stands in where the value has no number.
-        let is_fallback = document.id.stated().is_none() && composite.is_none();
-        let by = match (number, has_id) {
+        let is_fallback = !document.id.is_stated() && composite.is_none();
+        let by = match (number.as_ref().map(|(_, place)| *place), has_id) {
             (None, false) => {
                 let detail = "the order must have a number or an id";
                 return Err(Rejection::new(Reason::MissingIdentity, detail));
             }
             (Some(_), false) => Identity::OrderNumber,
             (None, true) => Identity::OrderId,
-            (Some((_, number)), true) => match mapping.settings().identity {
+            (Some(number), true) => match mapping.settings().identity {
                 Some(identity) => identity,
                 None if is_fallback => Identity::OrderNumber,
                 None => {
                     let id = composite.as_ref().map(|(place, _)| *place);
-                    let id = id.or_else(|| Some(slot.stated()?.1)).unwrap_or_default();
+                    let id = id.or(slot.place()).unwrap_or_default();
                     let (number, id) = (mapping.name(number), mapping.name(id));
                     let detail = format!("{number} and {id} must not both stand");
                     return Err(Rejection::new(Reason::TwoIdentities, detail));
@@ -66,14 +66,13 @@ impl Rules {
         };
         match (by, number, composite, id) {
             (Identity::OrderNumber, Some((value, place)), ..) => {
-                self.number(value, mapping.name(place)).map(OrderKey::Number)
+                self.number(&value, mapping.name(place)).map(OrderKey::Number)
             }
-            (_, _, Some((place, parts)), _) => {
-                joined(&parts, mapping.name(place)).map(OrderKey::Id)
-            }
+            (_, _, Some((place, parts)), _) => joined(parts, mapping.name(place)).map(OrderKey::Id),
             (_, _, None, Some((value, place))) => {
                 let shown = mapping.shown(place);
-                if let (true, Value::Text(text)) = (shown.is_some_and(|it| it.coordinates), value) {
+                if let (true, Value::Text(text)) = (shown.is_some_and(|it| it.coordinates), &value)
+                {
                     return Ok(OrderKey::Id(coordinates(text, index)));
                 }
                 id_text(value, mapping.name(place)).map(OrderKey::Id)
@@ -108,14 +107,14 @@ impl Rules {
 }
 
 /// A text, or an integer, which is taken as its digits.
-fn id_text(value: &Value<'_>, name: &str) -> Result<String, Rejection> {
+fn id_text(value: Value<'_>, name: &str) -> Result<String, Rejection> {
     let invalid = |rule| Rejection::new(Reason::InvalidOrderId, format!("{name} {rule}"));
     if let Value::Text(_) | Value::HalfCharacter = value {
         let place = || name.to_owned();
-        return Ok(stored::text(value, Reason::InvalidOrderId, place)?.into_owned());
+        return stored::text(value, Reason::InvalidOrderId, place);
     }
     let digits =
-        stored::plain_integer(value).ok_or_else(|| invalid("must be text or a plain integer"))?;
+        stored::plain_integer(&value).ok_or_else(|| invalid("must be text or a plain integer"))?;
     if stored::is_too_long(digits) {
         return Err(invalid("must have at most 200 characters"));
     }
@@ -123,7 +122,7 @@ fn id_text(value: &Value<'_>, name: &str) -> Result<String, Rejection> {
 }
 
 /// The fields of a key of several, joined by `/`.
-fn joined(parts: &[&Value<'_>], name: &str) -> Result<String, Rejection> {
+fn joined(parts: Vec<Value<'_>>, name: &str) -> Result<String, Rejection> {
     let mut key = String::new();
     for value in parts {
         if !key.is_empty() {

@@ -31,7 +31,7 @@ pub(super) fn json(
         object.push(if object.is_empty() { '{' } else { ',' });
         object.push_str(&quoted(name));
         object.push(':');
-        object.push_str(&one(value, || rules.mapping.name(place).to_owned())?);
+        object.push_str(&one(&value, || rules.mapping.name(place).to_owned())?);
     }
     if object.is_empty() {
         return Ok(None);
@@ -50,7 +50,7 @@ fn one(value: &Value<'_>, place: impl Fn() -> String) -> Result<String, Rejectio
         Value::Number(number) => Ok((*number).to_owned()),
         Value::Text(text) if text.is_empty() => Ok(quoted(text)),
         Value::Text(_) | Value::HalfCharacter => {
-            Ok(quoted(&stored::text(value, Reason::InvalidKept, place)?))
+            Ok(quoted(&stored::text(value.clone(), Reason::InvalidKept, place)?))
         }
         _ => Err(invalid("must be text, a number, true or false")),
     }

@@ -19,6 +19,7 @@ pub(super) struct Lines<'d> {
     all: &'d [ItemFields<'d>],
     /// The name of their list; `None` where the only line is the order itself.
     list: Option<&'d str>,
+    document: &'d Document<'d>,
 }
 
 /// What an order is worth.
@@ -32,16 +33,19 @@ pub(super) struct Worth {
 impl<'d> Lines<'d> {
     pub(super) fn of(rules: &'d Rules, document: &'d Document<'d>) -> Self {
         if let Some((_, place)) = document.items.list {
-            return Self { rules, all: &document.items.all, list: Some(rules.mapping.name(place)) };
+            return Self {
+                rules,
+                all: &document.items.all,
+                list: Some(rules.mapping.name(place)),
+                document,
+            };
         }
         // Where the order states its total and no product, what else it has of a line's matters not.
-        let flat = &document.flat;
-        let is_line = is_stated(&flat.product)
-            || (!is_stated(&document.total)
-                && is_stated(&flat.quantity)
-                && (is_stated(&flat.unit_price) || is_stated(&flat.amount)));
-        let all = if is_line { std::slice::from_ref(flat) } else { &[] };
-        Self { rules, all, list: None }
+        let flat = document.flat.as_deref().filter(|flat| {
+            is_stated(&flat.product)
+                || (!is_stated(&document.total) && is_stated(&flat.quantity) && is_priced(flat))
+        });
+        Self { rules, all: flat.map_or(&[], std::slice::from_ref), list: None, document }
     }
 
     /// What the lines and the charges come to. `stated` is the stated total, in units of 10^-4.
@@ -53,10 +57,11 @@ impl<'d> Lines<'d> {
         stated: Option<i128>,
         charges: &Charges,
     ) -> Result<Worth, Rejection> {
-        if let (None, Some((role, twice))) =
-            (self.list, self.all.first().and_then(ItemFields::twice))
-        {
-            return Err(self.rules.twice("the order", role, twice));
+        if let (None, Some(line)) = (self.list, self.all.first()) {
+            let twice = self.document.flat_twice.iter().copied();
+            if let Some((role, twice)) = twice.into_iter().find(|it| line.minds(it.0, it.1)) {
+                return Err(self.rules.twice("the order", role, twice));
+            }
         }
         let priced = self.all.iter().filter(|line| is_priced(line)).count();
         let (total, items) = match (stated, self.all.len(), priced) {
@@ -133,15 +138,19 @@ impl<'d> Lines<'d> {
             let detail = format!("{place} must have a price where it has a discount");
             return Err(Rejection::new(Reason::PartlyPriced, detail));
         }
-        if quantities.iter().any(|quantity| *quantity < 0)
-            && quantities.iter().any(|quantity| *quantity > 0)
-        {
+        let is_return = quantities.iter().any(|quantity| *quantity < 0);
+        if is_return && quantities.iter().any(|quantity| *quantity > 0) {
             let detail = "goods sold and goods returned must have prices where one order has both";
             return Err(Rejection::new(Reason::MissingTotal, detail));
         }
         let goods = self.beyond_charges(stated, charges)?;
-        let weights: Vec<_> = quantities.iter().map(|quantity| quantity.abs()).collect();
-        let parts = total::split(goods.abs(), &weights);
+        let parts = match is_return {
+            false => total::split(goods.abs(), &quantities),
+            true => {
+                let weights: Vec<_> = quantities.iter().map(|quantity| -quantity).collect();
+                total::split(goods.abs(), &weights)
+            }
+        };
         let mut kept = Vec::new();
         for (index, ((line, quantity), part)) in
             self.all.iter().zip(quantities).zip(parts).enumerate()
@@ -171,7 +180,7 @@ impl<'d> Lines<'d> {
             return Err(Rejection::new(Reason::MissingQuantity, detail));
         };
         let place = || self.place(index, Some(place));
-        let quantity = self.rules.numbers.quantity(value, place)?;
+        let quantity = self.rules.numbers.quantity(&value, place)?;
         let (is_possible, rule) = match self.returns() {
             true => (quantity != 0, "must not be 0"),
             false => (quantity > 0, "must be above 0"),
@@ -206,7 +215,7 @@ impl<'d> Lines<'d> {
             return Ok(computed);
         };
         if !total::agree(stated, computed, 1) {
-            let place = self.place(index, line.amount.stated().map(|(_, place)| place));
+            let place = self.place(index, line.amount.place());
             let detail = format!(
                 "{place} must be quantity x unit price less the discount, to within half a cent"
             );
@@ -218,7 +227,7 @@ impl<'d> Lines<'d> {
     fn unit_price(&self, index: usize, line: &ItemFields<'_>) -> Result<Option<i128>, Rejection> {
         let Some((value, place)) = line.unit_price.stated() else { return Ok(None) };
         let place = || self.place(index, Some(place));
-        let price = self.rules.numbers.money(value, decimal::UNIT_PRICE, place)?;
+        let price = self.rules.numbers.money(&value, decimal::UNIT_PRICE, place)?;
         if price < 0 {
             let detail = format!("{} must be 0 or more", place());
             return Err(Rejection::new(Reason::NegativePrice, detail));
@@ -233,7 +242,7 @@ impl<'d> Lines<'d> {
     ) -> Result<Option<i128>, Rejection> {
         let Some((value, place)) = line.amount.stated() else { return Ok(None) };
         let place = || self.place(index, Some(place));
-        let amount = self.rules.numbers.money(value, decimal::TOTAL, place)?;
+        let amount = self.rules.numbers.money(&value, decimal::TOTAL, place)?;
         if amount < 0 && !self.returns() {
             let detail = format!("{} must be 0 or more", place());
             return Err(Rejection::new(Reason::NegativeAmount, detail));
@@ -244,7 +253,7 @@ impl<'d> Lines<'d> {
     fn discount(&self, index: usize, line: &ItemFields<'_>) -> Result<i128, Rejection> {
         let Some((value, place)) = line.discount.stated() else { return Ok(0) };
         let place = || self.place(index, Some(place));
-        let discount = self.rules.numbers.money(value, decimal::TOTAL, place)?;
+        let discount = self.rules.numbers.money(&value, decimal::TOTAL, place)?;
         if discount < 0 && !self.returns() {
             let detail = format!("{} must be 0 or more", place());
             return Err(Rejection::new(Reason::NegativeCharge, detail));
@@ -262,11 +271,11 @@ impl<'d> Lines<'d> {
         amount: Amount,
     ) -> Result<(), Rejection> {
         let Some((value, place)) = line.product.stated() else { return Ok(()) };
-        let product = match stored::plain_integer(value) {
+        let product = match stored::plain_integer(&value) {
             Some(digits) if !stored::is_too_long(digits) => digits.to_owned(),
             _ => {
                 let place = || self.place(index, Some(place));
-                stored::text(value, Reason::InvalidProduct, place)?.into_owned()
+                stored::text(value, Reason::InvalidProduct, place)?
             }
         };
         let quantity = decimal::quantity(quantity).ok_or_else(inexact)?;

@@ -9,6 +9,8 @@ mod number;
 mod stored;
 mod total;
 
+use std::borrow::Cow;
+
 use bumpalo::Bump;
 use bytes::Bytes;
 use jiff::{civil::DateTime, tz::TimeZone};
@@ -17,7 +19,7 @@ use uuid::Uuid;
 
 use super::{
     Currency, Meaning, Order, OrderKey, Reason, Rejection, Rules, SalesBounds, Unmapped,
-    decode::{Decoded, Document, Sink, Twice, json},
+    decode::{Decoded, Document, Found, Sink, Twice, json},
     mapping::{Mapping, Place, Role, Tombstones, suspects},
     text,
     value::{Value, decimal, time},
@@ -75,19 +77,19 @@ impl Rules {
             beside(&mut sink, mapping, (partition, record), &arena);
         }
         let Some(payload) = &record.payload else {
-            return self.tombstone(&sink.finish());
+            return self.tombstone(&sink.decoded());
         };
         json::read(text::of(payload)?, mapping.root(), &mut sink, &arena)?;
-        let decoded = sink.finish();
+        let decoded = sink.decoded();
         // Where reading ended early, what says whether the record counts may lie further on.
         if !decoded.aborted && !self.counts(&decoded) {
             return Ok(Meaning::Ignored);
         }
         if let Some(trouble) = decoded.trouble {
-            return Err(trouble);
+            return Err(trouble.clone());
         }
-        let shared = decoded.shared.as_deref();
-        if let Some(document) = &decoded.single {
+        let shared = decoded.shared;
+        if let Some(document) = decoded.single {
             return Ok(Meaning::Order(self.order(document, shared, None)?));
         }
         let documents = decoded.documents.iter().enumerate();
@@ -98,13 +100,13 @@ impl Rules {
     }
 
     /// Whether the record is one of those that `mapping.only` lets in.
-    fn counts(&self, decoded: &Decoded<'_>) -> bool {
+    fn counts(&self, decoded: &Decoded<'_, '_>) -> bool {
         self.mapping.settings().only.as_ref().is_none_or(|only| {
             decoded.only.stated().is_some_and(|(value, _)| value.is_one_of(&only.is))
         })
     }
 
-    fn tombstone(&self, decoded: &Decoded<'_>) -> Result<Meaning, Rejection> {
+    fn tombstone(&self, decoded: &Decoded<'_, '_>) -> Result<Meaning, Rejection> {
         match self.mapping.settings().tombstones {
             Tombstones::DeadLetter => {
                 Err(Rejection::new(Reason::Tombstone, "the record has no value (a tombstone)"))
@@ -112,7 +114,7 @@ impl Rules {
             Tombstones::Ignore => Ok(Meaning::Ignored),
             Tombstones::Cancel => {
                 let document = Document::default();
-                let key = self.key(&document, decoded.shared.as_deref(), None)?;
+                let key = self.key(&document, decoded.shared, None)?;
                 Ok(Meaning::Order(cancelled(key)))
             }
         }
@@ -199,7 +201,7 @@ impl Rules {
     ) -> Result<(), Rejection> {
         let slot = document.currency.first(shared.map(|shared| &shared.currency));
         let Some((value, place)) = slot.stated() else { return Ok(()) };
-        if matches!(value, Value::Text(text) if **text == *self.currency.code()) {
+        if matches!(&value, Value::Text(text) if **text == *self.currency.code()) {
             return Ok(());
         }
         let name = self.mapping.name(place);
@@ -214,7 +216,7 @@ impl Rules {
     ) -> Result<Option<DateTime>, Rejection> {
         let slot = document.sold_at.first(shared.map(|shared| &shared.sold_at));
         let Some((value, place)) = slot.stated() else { return Ok(None) };
-        time::parse(value, &self.times).map(Some).map_err(|rule| {
+        time::parse(&value, &self.times).map(Some).map_err(|rule| {
             let name = self.mapping.name(place);
             Rejection::new(Reason::InvalidDate, format!("{name} {rule}"))
         })
@@ -229,7 +231,7 @@ impl Rules {
         let slot = document.total.first(shared.map(|shared| &shared.total));
         let Some((value, place)) = slot.stated() else { return Ok(None) };
         let name = || self.mapping.name(place).to_owned();
-        let total = self.numbers.money(value, decimal::TOTAL, name)?;
+        let total = self.numbers.money(&value, decimal::TOTAL, name)?;
         if total < 0 && !self.mapping.settings().returns {
             let detail = format!("{} must be 0 or more", name());
             return Err(Rejection::new(Reason::NegativeTotal, detail));
@@ -271,12 +273,12 @@ fn beside<'m, 'p>(
             }),
             Place::Coordinates => {
                 let TopicPartition { topic, partition, topic_id } = partition;
-                let offset = record.offset;
-                Value::Text(format!("{topic}/{topic_id}/{partition}/{offset}").into())
+                let coordinates = format!("{topic}/{topic_id}/{partition}/{}", record.offset);
+                Value::Text(Cow::Borrowed(arena.alloc_str(&coordinates)))
             }
             Place::Key(Some(_)) | Place::Field { .. } => continue,
         };
-        sink.give(beside.taker, value);
+        sink.give(beside.taker, Found::Value(arena.alloc(value)));
     }
     if let Some(spot) = mapping.key()
         && let Ok(key) = text::of(record.key.as_deref().unwrap_or(b"null"))
@@ -284,7 +286,6 @@ fn beside<'m, 'p>(
         // A key that is not JSON has no fields.
         let _ = json::read(key, spot, sink, arena);
     }
-    sink.share();
 }
 
 /// What bytes beside the value say, which are text.

@@ -1,7 +1,5 @@
 //! Texts that will be stored.
 
-use std::borrow::Cow;
-
 use super::super::{Reason, Rejection, value::Value};
 
 /// How many characters (Unicode scalar values, as PostgreSQL counts) a text may have.
@@ -9,14 +7,14 @@ pub(super) const CHARACTERS_LIMIT: usize = 200;
 
 /// The text that a value is: `reason` where it is empty, only blanks, too long or no text at all.
 /// Nothing is trimmed. `place` is where it stands.
-pub(super) fn text<'v>(
-    value: &'v Value<'_>,
+pub(super) fn text(
+    value: Value<'_>,
     reason: Reason,
     place: impl Fn() -> String,
-) -> Result<Cow<'v, str>, Rejection> {
+) -> Result<String, Rejection> {
     let reject = |reason, rule| Err(Rejection::new(reason, format!("{} {rule}", place())));
     let text = match value {
-        Value::Text(text) => &**text,
+        Value::Text(text) => text,
         Value::HalfCharacter => {
             return reject(Reason::LoneSurrogate, "must not hold half of a surrogate pair");
         }
@@ -25,13 +23,13 @@ pub(super) fn text<'v>(
     if text.chars().all(char::is_whitespace) {
         return reject(reason, "must be more than blanks");
     }
-    if is_too_long(text) {
+    if is_too_long(&text) {
         return reject(reason, "must have at most 200 characters");
     }
     if text.as_bytes().contains(&0) {
         return reject(Reason::NulCharacter, "must not hold the character U+0000");
     }
-    Ok(Cow::Borrowed(text))
+    Ok(text.into_owned())
 }
 
 pub(super) fn is_too_long(text: &str) -> bool {

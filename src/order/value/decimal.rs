@@ -73,6 +73,11 @@ pub(in crate::order) struct Notation {
 }
 
 impl Notation {
+    /// Whether a plain number in JSON means what it says.
+    const fn is_plain(&self) -> bool {
+        self.minor_digits.is_none() && self.round_to.is_none()
+    }
+
     /// The same for quantities, which are no money.
     pub(in crate::order) const fn for_quantity(self) -> Self {
         Self {
@@ -100,7 +105,10 @@ pub(in crate::order) fn parse(
     notation: &Notation,
 ) -> Result<i128, Trouble> {
     let units = match value {
-        Value::Number(number) => json(number, notation),
+        Value::Number(number) => match plain_units(number).filter(|_| notation.is_plain()) {
+            Some(units) => Ok(units.into()),
+            None => json(number, notation),
+        },
         Value::Text(text) => match notation.base64_scale {
             Some(scale) => connect_decimal(text, scale, notation),
             None => match notation.comma {
@@ -149,6 +157,29 @@ pub(in crate::order) fn trim(units: i128, scale: u32, least: u32) -> (i128, u32)
 fn shortest(units: i128, scale: u32, least: u32) -> Option<Decimal> {
     let (units, scale) = trim(units, scale, least);
     Decimal::try_from_i128_with_scale(units, scale).ok()
+}
+
+/// The units of what nearly all numbers are, in one go over their bytes: digits, perhaps up to 4
+/// decimals, at most 18 digits in all. `None` for others, which may be numbers all the same.
+fn plain_units(text: &str) -> Option<u64> {
+    let bytes = text.as_bytes();
+    if bytes.len() > 15 || matches!(bytes, [] | [b'0', b'0'..=b'9', ..] | [.., b'.']) {
+        return None;
+    }
+    let (mut units, mut decimals, mut step) = (0_u64, 0_usize, 0_usize);
+    for byte in bytes {
+        match byte {
+            b'0'..=b'9' => {
+                units = units * 10 + u64::from(byte - b'0');
+                decimals += step;
+            }
+            b'.' if step == 0 => step = 1,
+            _ => return None,
+        }
+    }
+    // A point at the beginning is no number either.
+    let power = [10_000, 1_000, 100, 10, 1].get(decimals)?;
+    (bytes.first() != Some(&b'.')).then(|| units * power)
 }
 
 /// A number of JSON's grammar.

@@ -46,10 +46,6 @@ pub(super) struct NumberList {
 }
 
 impl Value<'_> {
-    pub(super) const fn is_null(&self) -> bool {
-        matches!(self, Self::Null)
-    }
-
     /// Whether it is one of these texts; a number and a flag as JSON writes them.
     pub(super) fn is_one_of(&self, texts: &[String]) -> bool {
         let text = match self {

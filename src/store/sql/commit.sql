@@ -4,25 +4,30 @@
 -- before them, so that it can be told later which of two versions of an order was the newer. The
 -- statement's time and not the transaction's, since there can be several in one.
 --
--- Writing CTEs that nothing reads run from the last to the first: letters, sales, orders. A replay
--- locks in the same order, so that the two cannot deadlock.
+-- Writing CTEs that nothing reads run from the last to the first: letters, sales, orders. Replays and
+-- batches are kept apart by a table lock (see store/replay.rs). A trigger on `orders` takes cancelled
+-- orders out of `sales`.
 WITH moved AS (  -- no row: fenced, and nothing below happens
     UPDATE {schema}.partitions
     SET next_offset = $5, leader_epoch = $6, moved_by = $7, moved_at = now()
     WHERE topic = $1 AND partition = $2 AND topic_id = $3 AND next_offset = $4
     RETURNING
         statement_timestamp() AT TIME ZONE 'UTC' AS processed_at,
-        -- Here, since a CTE that nothing reads never runs. True: for this transaction only.
-        set_config('synchronous_commit', $8, true)
+        -- Here, since a CTE that nothing reads never runs. True: for this transaction only. The time
+        -- zone is for a table `sales` whose processed_at has one.
+        set_config('synchronous_commit', $8, true), set_config('TimeZone', 'UTC', true)
 ), upserted_orders AS (
-    INSERT INTO {schema}.orders (order_id, numbered, total, items, sold_at, processed_at)
+    INSERT INTO {schema}.orders
+        (order_id, numbered, total, items, sold_at, charges, kept, cancelled, processed_at)
     SELECT batch.order_id, batch.numbered, batch.total, batch.items, batch.sold_at,
+           batch.charges, batch.kept, batch.cancelled,
            moved.processed_at + batch.letters_before * INTERVAL '1 microsecond'
     FROM moved, UNNEST($13::{schema}.order_row[]) AS batch
     ON CONFLICT (order_id, numbered) DO UPDATE
     SET total = excluded.total, items = excluded.items, sold_at = excluded.sold_at,
+        charges = excluded.charges, kept = excluded.kept, cancelled = excluded.cancelled,
         processed_at = excluded.processed_at
-), unlisted AS (  -- numbered orders whose newest version names no product
+), unlisted AS (  -- numbered orders whose newest version has no row here
     DELETE FROM {schema}.orders
     -- A limit that the planner does not know makes it reckon with one row instead of ten, and so
     -- take the index also where it takes `orders` for tiny: a plan made then is kept while it grows.
@@ -39,18 +44,23 @@ WITH moved AS (  -- no row: fenced, and nothing below happens
     SET total = excluded.total, processed_at = excluded.processed_at
 ), upserted_dead_letters AS (
     INSERT INTO {schema}.dead_letters
-        (topic, partition, topic_id, record_offset, key, payload, reason, detail, failed_at)
+        (topic, partition, topic_id, record_offset, key, payload, reason, detail,
+         record_timestamp, headers, failed_at)
     SELECT $1, $2, $3, batch.record_offset, batch.key, batch.payload, batch.reason, batch.detail,
+           batch.record_timestamp, batch.headers,
            statement_timestamp() + (batch.position - 1) * INTERVAL '1 microsecond'
     FROM moved,
-         UNNEST($14::bigint[], $15::bytea[], $16::bytea[], $17::text[], $18::text[])
-             WITH ORDINALITY AS batch (record_offset, key, payload, reason, detail, position)
+         UNNEST($14::bigint[], $15::bytea[], $16::bytea[], $17::text[], $18::text[],
+                $19::bigint[], $20::bytea[])
+             WITH ORDINALITY AS batch
+             (record_offset, key, payload, reason, detail, record_timestamp, headers, position)
     -- A record that is read again and fails again is open again: what a replay made of it may have
     -- been overwritten by what was read again before it. What was discarded stays so if it is the
     -- same record, which fails for the same reason.
     ON CONFLICT (topic_id, partition, record_offset) DO UPDATE
     SET key = excluded.key, payload = excluded.payload,
         reason = excluded.reason, detail = excluded.detail, failed_at = excluded.failed_at,
+        record_timestamp = excluded.record_timestamp, headers = excluded.headers,
         replayed_at = NULL, order_id = NULL, numbered = NULL,
         (discarded_at, discarded_because) = (
             SELECT dead_letters.discarded_at, dead_letters.discarded_because

@@ -1,5 +1,5 @@
--- A batch in which every order has an id and no number, and no record is a dead letter: commit.sql
--- without what such a batch leaves empty. Triggers are called for nothing too.
+-- A batch in which every order has an id and no number, or is cancelled, and no record is a dead
+-- letter: commit.sql without what such a batch leaves empty. Triggers are called for nothing too.
 WITH moved AS (  -- no row: fenced, and nothing below happens
     UPDATE {schema}.partitions
     SET next_offset = $5, leader_epoch = $6, moved_by = $7, moved_at = now()
@@ -9,12 +9,15 @@ WITH moved AS (  -- no row: fenced, and nothing below happens
         -- Here, since a CTE that nothing reads never runs. True: for this transaction only.
         set_config('synchronous_commit', $8, true)
 ), upserted_orders AS (
-    INSERT INTO {schema}.orders (order_id, numbered, total, items, sold_at, processed_at)
+    INSERT INTO {schema}.orders
+        (order_id, numbered, total, items, sold_at, charges, kept, cancelled, processed_at)
     SELECT batch.order_id, batch.numbered, batch.total, batch.items, batch.sold_at,
+           batch.charges, batch.kept, batch.cancelled,
            moved.processed_at
     FROM moved, UNNEST($9::{schema}.order_row[]) AS batch
     ON CONFLICT (order_id, numbered) DO UPDATE
     SET total = excluded.total, items = excluded.items, sold_at = excluded.sold_at,
+        charges = excluded.charges, kept = excluded.kept, cancelled = excluded.cancelled,
         processed_at = excluded.processed_at
 )
 SELECT count(*) FROM moved

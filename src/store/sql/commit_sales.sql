@@ -25,8 +25,9 @@ WITH listed AS (
       AND NOT EXISTS (SELECT FROM listed)
     RETURNING
         statement_timestamp() AT TIME ZONE 'UTC' AS processed_at,
-        -- Here, since a CTE that nothing reads never runs. True: for this transaction only.
-        set_config('synchronous_commit', $8, true)
+        -- Here, since a CTE that nothing reads never runs. True: for this transaction only. The time
+        -- zone is for a table `sales` whose processed_at has one.
+        set_config('synchronous_commit', $8, true), set_config('TimeZone', 'UTC', true)
 ), replaced AS (
     INSERT INTO {schema}.sales (order_number, total, processed_at)
     SELECT batch.number, batch.total, moved.processed_at

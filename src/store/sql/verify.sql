@@ -7,6 +7,7 @@ WITH recomputed AS (
         sum(item.quantity) AS quantity,
         sum(item.amount) AS amount
     FROM {schema}.orders, UNNEST(orders.items) AS item
+    WHERE NOT orders.cancelled
     GROUP BY 1
 ), kept AS (
     SELECT coalesce(product, '') AS product, sum(quantity) AS quantity, sum(amount) AS amount

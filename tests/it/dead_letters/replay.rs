@@ -6,7 +6,7 @@ use testbed::{Record, Result, Vendas, ensure, eventually};
 use tokio::try_join;
 
 use super::{
-    CORRECTED, dead_letters, id, numbered, printed, replay, verify,
+    CANCELLED, dead_letters, id, numbered, printed, replay, verify,
     versions::{Model, Version, told},
 };
 use crate::{
@@ -190,87 +190,6 @@ async fn a_run_and_a_replay_write_the_tables_in_the_same_order_and_so_cannot_dea
     Ok(())
 }
 
-/// Lets the letters' marks wait for whoever holds the lock 4711: the orders are written by then.
-const SLOW: &str = "
-    CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-        PERFORM pg_advisory_xact_lock(4711); RETURN NEW;
-    END $$;
-    CREATE TRIGGER wait BEFORE UPDATE ON dead_letters
-    FOR EACH ROW WHEN (NEW.replayed_at IS NOT NULL) EXECUTE FUNCTION wait()";
-
-const HOLD: &str = "SELECT pg_advisory_lock(4711)";
-
-/// Until so many sessions wait for a lock of that kind.
-async fn waiting(shop: &Shop, sessions: i64, last: &Vendas) -> Result<()> {
-    eventually("sessions that wait", DEADLINE, async || {
-        let waiting = "pg_stat_activity WHERE application_name = 'vendas' \
-                       AND datname = current_database() AND wait_event = 'advisory'";
-        let waiting = shop.database.count(waiting).await?;
-        ensure!(waiting == sessions, "{waiting} of {sessions}: {}", last.state());
-        Ok(())
-    })
-    .await
-}
-
-#[tokio::test]
-async fn replays_at_once_take_turns_and_each_letter_is_replayed_by_one() -> Result<()> {
-    let shop = Shop::open(1).await?;
-    let records = [numbered(1, "amount", 5), numbered(1, "amount", 6), numbered(2, "amount", 7)];
-    shop.send(0, &records.each_ref().map(String::as_str)).await?;
-    shop.work().await?;
-    shop.database.execute(SLOW).await?;
-    let holder = shop.database.connect().await?;
-    holder.execute(HOLD, &[]).await?;
-    let mut replays = Vec::new();
-    // The first one has written its order when the others begin; the second has a later version.
-    for (sessions, which) in
-        [(1, id(&shop, 0).await?), (2, id(&shop, 1).await?), (3, "--all".into())]
-    {
-        let args = ["dead-letters", "replay", &which, "--set", CORRECTED];
-        let replay = shop.vendas(&args).start()?;
-        waiting(&shop, sessions, &replay).await?;
-        replays.push(replay);
-    }
-    drop(holder);
-    for replay in replays {
-        let ended = replay.wait_exit(DEADLINE).await?.expect_code(0)?;
-        ensure!(ended.stdout == "1 dead letter replayed\n", "{}", ended.stdout);
-    }
-    let sold = shop.rows("SELECT order_number, total FROM sales ORDER BY 1").await?;
-    ensure!(sold == ["1|6.00", "2|7.00"], "{sold:?}");
-    verify(&shop).await
-}
-
-#[tokio::test]
-async fn killed_between_the_order_and_the_mark_it_has_done_neither() -> Result<()> {
-    let shop = Shop::open(1).await?;
-    let listed = r#"{"order_id": "a", "items": [{"amount": 1, "unit_price": 6, "product": "q"}]}"#;
-    shop.send(0, &[&numbered(1, "amount", 5), listed]).await?;
-    shop.work().await?;
-    shop.database.execute(SLOW).await?;
-    let holder = shop.database.connect().await?;
-    holder.execute(HOLD, &[]).await?;
-    let replaying =
-        shop.vendas(&["dead-letters", "replay", "--all", "--set", CORRECTED]).start()?;
-    waiting(&shop, 1, &replaying).await?;
-    replaying.kill()?;
-    drop(holder);
-    eventually("the end of its session", DEADLINE, async || {
-        let sessions = "pg_stat_activity WHERE application_name = 'vendas' \
-                        AND datname = current_database()";
-        ensure!(shop.database.count(sessions).await? == 0, "it is still there");
-        Ok(())
-    })
-    .await?;
-    let done = "SELECT (SELECT count(*) FROM sales), (SELECT count(*) FROM orders), \
-                count(*) FILTER (WHERE replayed_at IS NULL) FROM dead_letters";
-    ensure!(shop.rows(done).await? == ["0|0|2"], "{:?}", shop.rows(done).await?);
-    verify(&shop).await?;
-    replay(&shop, &["--all"]).await?.expect_code(0)?;
-    ensure!(shop.rows(done).await? == ["1|1|0"], "{:?}", shop.rows(done).await?);
-    verify(&shop).await
-}
-
 #[tokio::test]
 async fn two_replays_and_a_run_at_once_come_to_what_one_after_the_other_would() -> Result<()> {
     const ROUNDS: usize = 4;
@@ -281,7 +200,7 @@ async fn two_replays_and_a_run_at_once_come_to_what_one_after_the_other_would() 
     let mut dice = Dice::new(43);
     let mut model = Model::default();
     let mut told_as_replayed = 0;
-    let run = shop.vendas(&["run", "--set", "pipeline.batch_size=20"]).start()?;
+    let run = shop.vendas(&["run", "--set", "pipeline.batch_size=20"]).args(CANCELLED).start()?;
     for _ in 0..ROUNDS {
         // Few orders, so that all three want the same rows.
         let versions: Vec<_> = (0..RECORDS).map(|_| Version::draw(&mut dice, 60)).collect();

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use testbed::{Context, Record, Result, ensure};
+use testbed::{Context, Record, Result, ensure, eventually};
 
-use super::{CORRECTED, dead_letters, verify};
+use super::{CANCELLED, CANCELLED_LATE, CORRECTED, dead_letters, verify};
 use crate::{
     shop::{DEADLINE, Shop},
     stream::Dice,
@@ -14,9 +14,19 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Good,
+    /// It cancels the order.
+    Gone,
     /// An order once the vocabulary is corrected.
     Amount,
+    /// It cancels the order, once the mapping is corrected.
+    GoneLate,
     Rubbish,
+}
+
+impl Kind {
+    const fn cancels(self) -> bool {
+        matches!(self, Self::Gone | Self::GoneLate)
+    }
 }
 
 /// A version of an order; the one at offset `n` is worth `n + 1`.
@@ -35,8 +45,13 @@ const fn has_id(order: usize) -> bool {
 impl Version {
     pub(super) fn draw(dice: &mut Dice, orders: usize) -> Self {
         let order = dice.below(orders);
-        let kind =
-            [Kind::Good, Kind::Good, Kind::Amount, Kind::Amount, Kind::Rubbish][dice.below(5)];
+        let kind = match dice.below(10) {
+            0..3 => Kind::Good,
+            3 => Kind::Gone,
+            4..7 => Kind::Amount,
+            7 => Kind::GoneLate,
+            _ => Kind::Rubbish,
+        };
         Self { order, kind, listed: has_id(order) || dice.one_in(2) }
     }
 
@@ -44,12 +59,17 @@ impl Version {
         let name = if has_id(self.order) { "order_id" } else { "order_number" };
         let product = if self.listed { r#", "product": "p""# } else { "" };
         let quantity = match self.kind {
-            Kind::Good => r#""qty": 1"#,
-            Kind::Amount => r#""amount": 1"#,
+            Kind::Good | Kind::Gone => r#""qty": 1"#,
+            Kind::Amount | Kind::GoneLate => r#""amount": 1"#,
             Kind::Rubbish => r#""x": 1"#,
         };
+        let state = match self.kind {
+            Kind::Gone => r#""state": "gone", "#,
+            Kind::GoneLate => r#""late_state": "gone", "#,
+            _ => "",
+        };
         Record::new(format!(
-            r#"{{"{name}": "{}", "items": [{{{quantity}, "value_unit": {}{product}}}]}}"#,
+            r#"{{"{name}": "{}", {state}"items": [{{{quantity}, "value_unit": {}{product}}}]}}"#,
             self.order,
             offset + 1
         ))
@@ -77,7 +97,7 @@ impl Model {
         for version in versions {
             let offset = self.versions.len();
             self.versions.push(version);
-            if version.kind == Kind::Good {
+            if matches!(version.kind, Kind::Good | Kind::Gone) {
                 self.stored.insert(version.order, offset);
             } else {
                 self.letters.insert(offset, false);
@@ -116,15 +136,20 @@ impl Model {
             let Version { order, kind, .. } = self.versions[*offset];
             let newest = self.stored.get(&order) == Some(offset);
             ensure!(*replayed || !newest, "the letter at {offset} was left out");
-            ensure!(!*replayed || kind == Kind::Amount, "the rubbish at {offset} is an order");
+            ensure!(!*replayed || kind != Kind::Rubbish, "the rubbish at {offset} is an order");
         }
         Ok(())
     }
 
     /// Every row of the order tables, and every letter's mark.
     pub(super) async fn expect(&self, shop: &Shop) -> Result<()> {
-        let (mut sales, mut orders) = (Vec::new(), Vec::new());
+        let (mut sales, mut orders, mut cancelled) = (Vec::new(), Vec::new(), Vec::new());
         for (order, offset) in &self.stored {
+            if self.versions[*offset].kind.cancels() {
+                let numbered = if has_id(*order) { "f" } else { "t" };
+                cancelled.push(format!("{order}|{numbered}|0|0|{{}}"));
+                continue;
+            }
             let total = offset + 1;
             if !has_id(*order) {
                 sales.push(format!("{order}|{total}.00"));
@@ -140,6 +165,10 @@ impl Model {
                    FROM orders JOIN order_items USING (order_id, numbered) ORDER BY order_id::int";
         let found = shop.rows(sql).await?;
         ensure!(found == orders, "orders {found:?}, not {orders:?}: {self:?}");
+        let sql = "SELECT order_id, numbered, total, charges, items::text FROM orders \
+                   WHERE cancelled ORDER BY order_id::int";
+        let found = shop.rows(sql).await?;
+        ensure!(found == cancelled, "cancelled {found:?}, not {cancelled:?}: {self:?}");
         let letters: Vec<_> = self
             .letters
             .iter()
@@ -178,7 +207,7 @@ async fn whatever_is_replayed_and_when_the_newest_version_is_stored() -> Result<
         model.run(versions);
         let batch_size = format!("pipeline.batch_size={}", [1000, 7, 1][round]);
         let run = ["run", "--until-end", "--set", &batch_size];
-        shop.vendas(&run).run(DEADLINE).await?.expect_code(0)?;
+        shop.vendas(&run).args(CANCELLED).run(DEADLINE).await?.expect_code(0)?;
         model.expect(&shop).await?;
 
         let sql = "SELECT record_offset, id FROM dead_letters";
@@ -200,6 +229,7 @@ async fn whatever_is_replayed_and_when_the_newest_version_is_stored() -> Result<
             chosen.dedup();
             let force = replay % 3 == 1;
             let mut args = vec!["replay", "--set", CORRECTED];
+            args.extend(CANCELLED_LATE);
             args.extend(force.then_some("--force"));
             if replay == REPLAYS {
                 args.push("--all");
@@ -223,6 +253,35 @@ async fn whatever_is_replayed_and_when_the_newest_version_is_stored() -> Result<
         "{superseded} superseded, {forced} forced: a poor stream"
     );
     Ok(())
+}
+
+#[tokio::test]
+async fn killed_again_and_again_each_order_is_as_its_last_version_says() -> Result<()> {
+    const KILLS: usize = 4;
+    const RECORDS: usize = 400;
+    let shop = Shop::open(1).await?;
+    shop.apply_schema().await?;
+    let (mut dice, mut model) = (Dice::new(47), Model::default());
+    let run = || shop.vendas(&["run", "--set", "pipeline.batch_size=5"]).args(CANCELLED);
+    for _ in 0..KILLS {
+        let versions: Vec<_> = (0..RECORDS).map(|_| Version::draw(&mut dice, 50)).collect();
+        let first = model.versions.len();
+        let records: Vec<_> =
+            (first..).zip(&versions).map(|(offset, version)| version.record(offset)).collect();
+        shop.bed.kafka.produce(&shop.topic, 0, &records).await?;
+        model.run(versions);
+        let running = run().start()?;
+        eventually("some of the records", DEADLINE, async || {
+            let next = format!("partitions WHERE next_offset > {}", first + RECORDS / 4);
+            ensure!(shop.database.count(&next).await? == 1, "{}", running.state());
+            Ok(())
+        })
+        .await?;
+        running.kill()?;
+        running.wait_exit(DEADLINE).await?;
+    }
+    shop.vendas(&["run", "--until-end"]).args(CANCELLED).run(DEADLINE).await?.expect_code(0)?;
+    model.expect(&shop).await
 }
 
 /// What the last line says.

@@ -34,7 +34,20 @@ const TEXTS: &[(&str, &[&str])] = &[
         ],
     ),
     ("byte_order_mark", &["\u{feff}{‹key›, ‹items›}"]),
-    ("not_an_object", &["[]", "[{‹key›, ‹items›}]", "\"{}\"", "17", "null", "true", " -0.5e1 "]),
+    (
+        "not_an_object",
+        &[
+            "[]",
+            "[{‹key›, ‹items›}, 5]",
+            "[null, {‹key›, ‹items›}]",
+            "[[{‹key›, ‹items›}]]",
+            "\"{}\"",
+            "17",
+            "null",
+            "true",
+            " -0.5e1 ",
+        ],
+    ),
     (
         "invalid_items",
         &[
@@ -141,16 +154,19 @@ const TEXTS: &[(&str, &[&str])] = &[
             r#"{‹key›, ‹items›, "sold_at": "29/02/2026 10:11:12"}"#,
             r#"{‹key›, ‹items›, "sold_at": "11/22/2026 10:11:12"}"#,
             r#"{‹key›, ‹items›, "sold_at": "22/11/2026 24:00:00"}"#,
-            r#"{‹key›, ‹items›, "sold_at": "22/11/2026"}"#,
-            r#"{‹key›, ‹items›, "sold_at": "22/11/2026 10:11:12Z"}"#,
+            r#"{‹key›, ‹items›, "sold_at": "22/11/26"}"#,
+            r#"{‹key›, ‹items›, "sold_at": "22/11/2026 10:11:12 Z"}"#,
             r#"{‹key›, ‹items›, "sold_at": " 22/11/2026 10:11:12"}"#,
-            r#"{‹key›, ‹items›, "data_hora_venda": "2026-11-22"}"#,
-            r#"{‹key›, ‹items›, "data_hora_venda": "2026-11-22 10:11:12"}"#,
-            r#"{‹key›, ‹items›, "data_hora_venda": "2026-11-22T10:11:12.1234567"}"#,
+            r#"{‹key›, ‹items›, "data_hora_venda": "20261122"}"#,
+            r#"{‹key›, ‹items›, "data_hora_venda": "2026-11-22  10:11:12"}"#,
+            r#"{‹key›, ‹items›, "data_hora_venda": "2026-11-22T10:11:12.123456,7"}"#,
             r#"{‹key›, ‹items›, "data_hora_venda": "2026-11-22T10:11:60"}"#,
             r#"{‹key›, ‹items›, "data_hora_venda": "2026-11-22T10:11:12+25:00"}"#,
             r#"{‹key›, ‹items›, "data_hora_venda": "ontem\u0000"}"#,
-            r#"{‹key›, ‹items›, "data_hora_venda": 1763800000}"#,
+            r#"{‹key›, ‹items›, "data_hora_venda": 20261122}"#,
+            r#"{‹key›, ‹items›, "data_hora_venda": -1763800000}"#,
+            r#"{‹key›, ‹items›, "data_hora_venda": [2026, 13, 22]}"#,
+            r#"{‹key›, ‹items›, "data_hora_venda": true}"#,
             // Also where no date is stored.
             r#"{"order_number": 17, "total": 666.66, "data_hora_venda": "ontem"}"#,
         ],
@@ -227,11 +243,32 @@ const TEXTS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "negative_amount",
+        &[
+            r#"{‹key›, "items": [{"qty": 1, "value_unit": 666.66, "discount": 666.67}]}"#,
+            r#"{‹key›, "items": [{"qty": 1, "amount": -0.01}]}"#,
+        ],
+    ),
+    (
+        "negative_charge",
+        &[
+            r#"{‹key›, ‹items›, "frete": -0.01}"#,
+            r#"{‹key›, "items": [{"qty": 1, "value_unit": 666.66, "desconto": "-1"}]}"#,
+        ],
+    ),
+    (
+        "amount_mismatch",
+        &[
+            r#"{‹key›, "items": [{"qty": 2, "value_unit": 333.33, "amount": 333.33}]}"#,
+            r#"{‹key›, "items": [{"qty": 1, "value_unit": 10, "discount": 1, "subtotal": 9.0051}]}"#,
+        ],
+    ),
+    (
         "invalid_product",
         &[
             r#"{‹key›, "items": [{"qty": 1, "value_unit": 666.66, "product": ""}]}"#,
             r#"{‹key›, "items": [{"qty": 1, "value_unit": 666.66, "product": " \n"}]}"#,
-            r#"{‹key›, "items": [{"qty": 1, "value_unit": 666.66, "produto": 5}]}"#,
+            r#"{‹key›, "items": [{"qty": 1, "value_unit": 666.66, "produto": 5.5}]}"#,
             r#"{‹key›, "items": [{"qty": 1, "value_unit": 666.66, "produto": ["a"]}]}"#,
             r#"{‹key›, "items": [{"qty": 1, "value_unit": 666.66, "nome_produto": "‹201›"}]}"#,
             r#"{‹key›, "items": [{"qty": 1, "nome_produto": false}], "total": 666.66}"#,
@@ -256,6 +293,8 @@ const TEXTS: &[(&str, &[&str])] = &[
         &[
             r#"{‹key›, "items": [{"qty": 2, "value_unit": 333.33}], "total": 333.33}"#,
             r#"{‹key›, "items": [{"qty": 2, "value_unit": 333.33}], "total": 666.6651}"#,
+            r#"{‹key›, "items": [{"qty": 2, "value_unit": 333.33}], "frete": 1, "total": 666.66}"#,
+            r#"{‹key›, "shipping": 700, "total": 666.66}"#,
             r#"{‹key›, "items": [{"qty": 1, "value_unit": 0}], "total": 0.0051}"#,
             r#"{‹key›, "items": [{"qty": 1, "value_unit": 1}, {"qty": 1, "value_unit": 1}], "total": 1.9899}"#,
         ],

@@ -43,6 +43,9 @@ function show() {
   say(element("rate"), numbers.tenths(snapshot.rate));
   say(element("peak"), said.peak(numbers.tenths(snapshot.peak)));
   say(element("lag"), numbers.plain(snapshot.lag));
+  const { cancelled, ignored } = snapshot;
+  element("passed").hidden = cancelled === "0" && ignored === "0";
+  say(element("passed"), said.passed(numbers.plain(cancelled), numbers.plain(ignored)));
   say(element("instance"), `${snapshot.instance}, vendas ${snapshot.version}`);
 }
 

@@ -1,0 +1,166 @@
+//! `vendas init`: proposes a mapping for the records of the configured topics.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, BufRead, IsTerminal, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use clap::Args;
+
+use super::{CliError, print, produce, sampling};
+use crate::{
+    config::Config,
+    init::{
+        outcome,
+        proposal::{Doubt, Proposal, Setting},
+        propose::{Input, propose},
+        render,
+        sample::{self, Sample},
+    },
+};
+
+/// Records read of each topic.
+const RECORDS: usize = 200;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Read the records of a file instead of those of Kafka: one a line, or one JSON array.
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Ask nothing: take what is certain, and print the doubts.
+    #[arg(long)]
+    yes: bool,
+    /// Write the proposal into a file, vendas.toml unless named.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "vendas.toml")]
+    write: Option<PathBuf>,
+    /// Overwrite the file if it exists.
+    #[arg(long, requires = "write")]
+    force: bool,
+}
+
+pub(super) async fn init(config: &Config, arguments: Arguments) -> Result<(), CliError> {
+    let Arguments { file, yes, write, force } = arguments;
+    if let Some(path) = write.as_deref().filter(|path| !force && path.exists()) {
+        return Err(exists(path));
+    }
+    let samples = match file {
+        Some(file) => vec![of_file(config, &file)?],
+        None => sampling::read(config, RECORDS).await?,
+    };
+    let asks = !yes && io::stdin().is_terminal() && io::stderr().is_terminal();
+    let mut mappings = Vec::new();
+    for sample in &samples {
+        mappings.push((&*sample.topic, settle(config, sample, asks, samples.len() > 1)?));
+    }
+    if samples.iter().all(|sample| sample.records.is_empty()) {
+        return Err(CliError::Failed(
+            "there are no records to learn from: send some, or name a file with --file".to_owned(),
+        ));
+    }
+    let Some(path) = write else {
+        return print("nothing was written: --write writes vendas.toml\n");
+    };
+    let text = render::file(&config.kafka.brokers, &mappings);
+    save(&path, &text, force)?;
+    print(&format!("written to {}: `vendas check` comes next, then `vendas run`\n", path.display()))
+}
+
+fn exists(path: &Path) -> CliError {
+    CliError::Failed(format!(
+        "{} exists: --write OTHER writes another file, --force overwrites it with all its settings",
+        path.display()
+    ))
+}
+
+fn of_file(config: &Config, file: &Path) -> Result<Sample, CliError> {
+    let mut lines = produce::elements_of(file).map_err(CliError::Failed)?;
+    lines.truncate(RECORDS);
+    let topic = config.topics.first().map_or_else(|| Arc::from("sales"), Arc::clone);
+    Ok(sample::of_lines(&topic, lines))
+}
+
+/// Prints the proposal for a topic, asks about doubts, and says what the records then come to.
+fn settle(
+    config: &Config,
+    sample: &Sample,
+    asks: bool,
+    several: bool,
+) -> Result<Vec<Setting>, CliError> {
+    let Sample { topic, records, from } = sample;
+    let rules = config.rules.of(topic);
+    print(&format!("topic {topic}: {}, {from}\n", render::count(records.len(), "record")))?;
+    if records.is_empty() {
+        return Ok(Vec::new());
+    }
+    let proposal = propose(Input { sample: records, shop_timezone: rules.shop_timezone() });
+    print(&render::proposal(&proposal))?;
+    let answers = if asks { ask(&proposal)? } else { unanswered(&proposal)? };
+    let settings = proposal.with(&answers);
+    let heading = match (settings.is_empty(), answers.iter().any(Option::is_none)) {
+        (true, false) => "no mapping is needed: the built-in names are enough\n".to_owned(),
+        (true, true) => "apart from these doubts no mapping is needed\n".to_owned(),
+        (false, _) => format!("\n{}", render::toml(&settings, several.then_some(&**topic))),
+    };
+    print(&heading)?;
+    let zone = rules.shop_timezone().iana_name().unwrap_or("UTC");
+    let rules = outcome::rules(&settings, zone, rules.currency().code())?;
+    print(&format!("\nwith this, {}\n", render::outcome(&outcome::outcome(records, &rules))))?;
+    Ok(settings)
+}
+
+/// Prints the doubts, none of which is decided.
+fn unanswered(proposal: &Proposal) -> Result<Vec<Option<usize>>, CliError> {
+    for doubt in &proposal.doubts {
+        print(&render::doubt(doubt))?;
+    }
+    Ok(vec![None; proposal.doubts.len()])
+}
+
+/// Asks about one doubt after the other; the end of the input leaves the rest undecided.
+fn ask(proposal: &Proposal) -> Result<Vec<Option<usize>>, CliError> {
+    let mut answers = Vec::new();
+    let mut stdin = io::stdin().lock();
+    for doubt in &proposal.doubts {
+        answers.push(ask_one(doubt, &mut stdin)?);
+    }
+    Ok(answers)
+}
+
+fn ask_one(doubt: &Doubt, input: &mut impl BufRead) -> Result<Option<usize>, CliError> {
+    let mut question = format!("\n{}\n", doubt.question);
+    for (at, answer) in doubt.answers.iter().enumerate() {
+        question.push_str(&format!("  {} {}\n", at + 1, answer.text));
+    }
+    loop {
+        let prompt =
+            format!("{question}[1-{}, Enter: {}] ", doubt.answers.len(), doubt.likeliest + 1);
+        io::stderr().lock().write_all(prompt.as_bytes())?;
+        let mut line = String::new();
+        if input.read_line(&mut line)? == 0 {
+            return Ok(None);
+        }
+        let answer = match line.trim() {
+            "" => Some(doubt.likeliest),
+            number => number.parse::<usize>().ok().and_then(|number| number.checked_sub(1)),
+        };
+        if let Some(answer) = answer.filter(|answer| *answer < doubt.answers.len()) {
+            return Ok(Some(answer));
+        }
+    }
+}
+
+/// Writes the file whole, and over another one only if it was said so.
+fn save(path: &Path, text: &str, force: bool) -> Result<(), CliError> {
+    let opened = if force {
+        File::create(path)
+    } else {
+        OpenOptions::new().write(true).create_new(true).open(path)
+    };
+    let written = opened.and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => exists(path),
+        _ => CliError::Failed(format!("{}: {error}", path.display())),
+    })
+}

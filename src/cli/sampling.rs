@@ -1,0 +1,15 @@
+//! What `init` and `check --sample` share: reading records, with their progress on a terminal.
+
+use super::{CliError, progress::Progress};
+use crate::{
+    config::Config,
+    init::sample::{self, Sample},
+};
+
+/// Up to `most` records of each topic of `config`.
+pub(super) async fn read(config: &Config, most: usize) -> Result<Vec<Sample>, CliError> {
+    let most_of_all = u64::try_from(most.saturating_mul(config.topics.len())).ok();
+    let mut progress = Progress::new("records at most");
+    let mut show = |read| progress.show(u64::try_from(read).ok(), most_of_all);
+    sample::of_topics(config, most, &mut show).await.map_err(CliError::Failed)
+}

@@ -1,0 +1,305 @@
+//! Doubts about which records are which orders, and whether they count.
+
+use super::{is_price_doubtful, is_total_doubtful, place, texts};
+use crate::init::{
+    dictionary::{Ending, Name, Word, ending, is_placement},
+    json::Json,
+    path::{Path, Step},
+    profile::Place,
+    proposal::{Answer, Doubt, Proposal, Setting, Value},
+    propose::{build::Findings, identity::Doubtful, scores, study::Study, worth::Pricing},
+};
+
+/// Each record a line of an order; a key that may be of something else; a name that says little.
+pub(super) fn identity(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
+    let identity = &findings.identity;
+    let Some(doubt) = identity.doubt else { return };
+    let found = Setting::new("order_id", Value::Places(identity.places.clone()));
+    let shown =
+        identity.places.iter().map(|fields| fields.join(" and ")).collect::<Vec<_>>().join(", ");
+    let (question, other) = match doubt {
+        Doubtful::Lines => {
+            let first = identity.places.iter().flatten().next().cloned().unwrap_or_default();
+            let question = format!(
+                "{first} comes again with another product: is each record one line of an order?"
+            );
+            let replaces = place("order_id", first);
+            let answers = vec![
+                Answer::new(format!("yes: {shown} together are its key"), vec![found]),
+                Answer::new("no: a later record replaces the earlier one", vec![replaces]),
+            ];
+            proposal.doubts.push(Doubt { question, answers, likeliest: 0 });
+            return;
+        }
+        Doubtful::Key => (
+            "no field identifies an order: does the record's key?".to_owned(),
+            "no: each record is an order of its own",
+        ),
+        Doubtful::Name => {
+            (format!("does {shown} identify an order?"), "no: each record is an order of its own")
+        }
+    };
+    let answers = vec![
+        Answer::new(format!("yes: {shown}"), vec![found]),
+        Answer::new(other, vec![place("order_id", "coordinates")]),
+    ];
+    proposal.doubts.push(Doubt { question, answers, likeliest: 0 });
+}
+
+/// Orders that come again with other contents.
+pub(super) fn replaced(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
+    let count = findings.identity.replaced;
+    let answers = proposal.doubts.iter().flat_map(|doubt| &doubt.answers);
+    let asked = answers.flat_map(|answer| &answer.settings);
+    let events = asked.chain(&proposal.settings).any(|setting| setting.key == "only");
+    // Change events and events of one order do so by their nature.
+    if count > 0 && findings.study.change_event.is_none() && !events {
+        let places =
+            findings.identity.places.iter().flatten().cloned().collect::<Vec<_>>().join(", ");
+        proposal.notes.push(format!(
+            "the {places} of an earlier record comes again with other contents {count} times: the later \
+             record replaces the earlier one; if each record is one line of an order, take several \
+             fields as the key: order_id = [[\"…\", \"…\"]]"
+        ));
+    }
+    if findings.identity.places.iter().flatten().any(|place| place == "coordinates") {
+        proposal.notes.push(
+            "no field identifies an order: each record counts as an order of its own, so that a \
+             record that is sent twice counts twice"
+                .to_owned(),
+        );
+    }
+}
+
+/// Events of several kinds, not all of which are orders.
+pub(super) fn kinds(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
+    let Some(kinds) = findings.kinds.as_ref().filter(|_| !findings.study.layout.has_wholes) else {
+        return;
+    };
+    let is_order = |orders: &Vec<usize>| {
+        let whole = |order: &&usize| {
+            findings.worth.total.of(**order).is_some()
+                || findings.lines.list.is_some() && findings.lines.owners.contains(order)
+        };
+        orders.iter().filter(whole).count() * 2 > orders.len()
+    };
+    let at = kinds.place.path.to_string();
+    let (orders, others): (Vec<_>, Vec<_>) = kinds.values.iter().partition(|(_, of)| is_order(of));
+    let mut is: Vec<&str> = orders.iter().map(|(kind, _)| **kind).collect();
+    let names_order =
+        |of: &Vec<usize>| of.iter().any(|order| findings.identified.of(*order).is_some());
+    let cancels: Vec<&str> = others
+        .iter()
+        .filter(|(kind, of)| ending(kind) == Some(Ending::Cancelled) && names_order(of))
+        .map(|(kind, _)| **kind)
+        .collect();
+    if others.is_empty() || is.is_empty() {
+        return;
+    }
+    let placed = is.iter().all(|kind| is_placement(kind));
+    let ignored: Vec<&str> =
+        others.iter().map(|(kind, _)| **kind).filter(|kind| !cancels.contains(kind)).collect();
+    is.extend(&cancels);
+    let only = Setting::new(
+        "only",
+        Value::Only { at: at.clone(), is: is.iter().map(|kind| (*kind).to_owned()).collect() },
+    )
+    .because(format!("records of other kinds ({}) are passed over", ignored.join(", ")));
+    if placed && cancels.is_empty() {
+        proposal.settings.push(only);
+        return;
+    }
+    let mut settings = if ignored.is_empty() { Vec::new() } else { vec![only] };
+    let mut question =
+        format!("{at} has several kinds: which records state an order as it is then?");
+    if !cancels.is_empty() {
+        question = format!(
+            "{at} has several kinds: which are orders, and does {} cancel one?",
+            cancels.join(", ")
+        );
+        settings.push(place("status", at));
+        settings.push(Setting::new("cancelled", texts(&cancels)));
+    }
+    let answers = vec![
+        Answer::new(format!("orders: {}; others are passed over", is.join(", ")), settings),
+        Answer::new("all: what is no order becomes a dead letter", Vec::new()),
+    ];
+    proposal.doubts.push(Doubt { question, answers, likeliest: 0 });
+}
+
+/// Which statuses cancel.
+pub(super) fn status(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
+    let operation = findings
+        .study
+        .change_event
+        .as_ref()
+        .map(|envelope| envelope.then(Step::Name("op".to_owned())).place());
+    let is_operation = |path: &Path| operation.as_ref() == Some(&path.place());
+    let status = findings.status.as_ref().filter(|status| !is_operation(&status.place.path));
+    if let Some(operation) = &operation {
+        let because = "a row that is deleted is an order that does not count";
+        proposal.settings.push(place("status", operation.clone()).because(because));
+        proposal.settings.push(Setting::new("cancelled", texts(&["d"])));
+    }
+    if status.is_none_or(|status| status.endings().is_empty()) {
+        flag(findings, proposal);
+    }
+    let Some(status) = status else { return };
+    let at = status.place.path.place();
+    let endings = status.endings();
+    let values = status.values.keys().copied().collect::<Vec<_>>().join(", ");
+    if endings.is_empty() {
+        proposal.notes.push(format!(
+            "{at} ({values}): none of these values cancels an order, by its looks; if another one \
+             does: status = {at:?}, cancelled = [\"…\"]"
+        ));
+        return;
+    }
+    let places =
+        [Some(at.clone()), operation].into_iter().flatten().map(|place| vec![place]).collect();
+    let role = Setting::new("status", Value::Places(places));
+    let all: Vec<&str> = endings.iter().map(|(value, _)| *value).collect();
+    let sure: Vec<&str> = endings
+        .iter()
+        .filter(|(_, ending)| *ending == Ending::Cancelled)
+        .map(|(value, _)| *value)
+        .collect();
+    let mut answers = Vec::new();
+    for values in [&sure, &all] {
+        let answer = Answer::new(
+            values.join(", "),
+            vec![role.clone(), Setting::new("cancelled", texts(values))],
+        );
+        if !values.is_empty() && !answers.contains(&answer) {
+            answers.push(answer);
+        }
+    }
+    answers.push(Answer::new("none of them", Vec::new()));
+    let question = format!("{at} ({values}): which values mean that an order does not count?");
+    proposal.doubts.push(Doubt { question, answers, likeliest: 0 });
+}
+
+/// Whether an order counts, as true or false.
+fn flag(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
+    let is_flag = |place: &&&Place<'_>| {
+        let name = Name::of(&place.path);
+        name.is(Word::Reversal)
+            && name.unknown == 0
+            && !name.foreign
+            && place.all(|json| matches!(json, Json::Bool(_)))
+    };
+    let places = findings.study.places();
+    let Some(at) = places.iter().find(is_flag).map(|place| place.path.place()) else { return };
+    let settings = vec![place("status", at.clone()), Setting::new("cancelled", texts(&["true"]))];
+    let answers =
+        vec![Answer::new("yes", settings), Answer::new("no: it says something else", Vec::new())];
+    let question = format!("{at} is true or false: does an order not count where it is true?");
+    proposal.doubts.push(Doubt { question, answers, likeliest: 0 });
+}
+
+/// Records without a value.
+pub(super) fn tombstones(study: &Study<'_>, proposal: &mut Proposal) {
+    let tombstones = &study.documents.tombstones;
+    if tombstones.is_empty() {
+        return;
+    }
+    let keyed = tombstones.iter().any(Option::is_some);
+    let set = |what: &str| vec![Setting::new("tombstones", Value::Text(what.to_owned()))];
+    let question =
+        format!("records without a value (tombstones): {}: what do they say?", tombstones.len());
+    let answers = vec![
+        Answer::new("the order of that key is cancelled", set("cancel")),
+        Answer::new("nothing: they are passed over", set("ignore")),
+        Answer::new("they are mistakes: dead letters", Vec::new()),
+    ];
+    // A change event's tombstone only lets compaction remove what the event before said.
+    let likeliest = usize::from(!keyed || study.change_event.is_some());
+    proposal.doubts.push(Doubt { question, answers, likeliest });
+}
+
+/// Whether money in a line is the price of one or what the line comes to.
+pub(super) fn price(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
+    if !is_price_doubtful(findings) {
+        return;
+    }
+    let Some(path) = findings.worth.unit_price.places.first().map(|place| place.path.place())
+    else {
+        return;
+    };
+    let answers = vec![
+        Answer::new("the price of one", vec![place("unit_price", path.clone())]),
+        Answer::new("what the line comes to", vec![place("amount", path.clone())]),
+    ];
+    let question = format!("is {path} the price of one, or what the line comes to?");
+    proposal.doubts.push(Doubt { question, answers, likeliest: 0 });
+}
+
+/// Lines without a quantity.
+pub(super) fn quantity(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
+    if !findings.worth.lacks_quantity {
+        return;
+    }
+    let setting = Setting::new("default_quantity", Value::Number(1));
+    if findings.worth.is_proven() {
+        proposal
+            .settings
+            .push(setting.because("no line has a quantity, and the prices add up to the total"));
+        return;
+    }
+    let answers = vec![
+        Answer::new("one", vec![setting]),
+        Answer::new("that is not known: such orders become dead letters", Vec::new()),
+    ];
+    let question = "no line has a quantity: how many does a line stand for?".to_owned();
+    proposal.doubts.push(Doubt { question, answers, likeliest: 0 });
+}
+
+/// A total that is not what lines and charges come to.
+pub(super) fn total(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
+    let worth = &findings.worth;
+    if worth.total.is_empty() && worth.pricing == Pricing::Unpriced {
+        let numbers =
+            "no field states what an order is worth: neither prices nor a total were found";
+        proposal.notes.push(numbers.to_owned());
+        let named = findings.study.places().into_iter().find(|place| {
+            scores::total(&Name::of(&place.path)) >= 60
+                && place.all(|json| json.as_text().is_some())
+        });
+        if let Some(place) = named {
+            proposal.notes.push(format!(
+                "{} seems to be the total, and its values are no numbers as vendas reads them",
+                place.path.place()
+            ));
+        }
+    }
+    let Some(total) = worth.total.places.first().map(|place| place.path.place()) else { return };
+    if is_total_doubtful(findings) {
+        let question = format!(
+            "{total} is what lines and charges come to in {} of {} orders: is it the total?",
+            worth.agreeing, worth.comparable
+        );
+        let answers = vec![
+            Answer::new("no: lines and charges count", Vec::new()),
+            Answer::new(
+                "yes: where it differs, orders become dead letters",
+                vec![place("total", total)],
+            ),
+        ];
+        proposal.doubts.push(Doubt { question, answers, likeliest: 0 });
+    } else if worth.agreeing < worth.comparable {
+        proposal.notes.push(format!(
+            "{total} is what lines and charges come to in {} of {} orders; the others become dead \
+             letters (total_mismatch), unless a charge is found that explains them",
+            worth.agreeing, worth.comparable
+        ));
+    }
+    let is_list_of_names = |json: &Json| matches!(json, Json::List(names) if names.iter().all(|name| name.as_text().is_some()));
+    for place in &findings.study.profile.places {
+        if findings.items.is_none() && place.all(is_list_of_names) {
+            proposal.notes.push(format!(
+                "{} is a list of texts and says for how much nowhere: the total counts, and no product",
+                place.path.place()
+            ));
+        }
+    }
+}

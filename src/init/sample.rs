@@ -1,0 +1,158 @@
+//! A sample of a topic's records: the newest of each partition, or those of a file.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use crate::{
+    config::Config,
+    kafka::{Kafka, NextOffset, OffsetAt, Position, Record, TopicPartition, TopicState},
+};
+
+/// Records of one topic: those of a partition one after the other, in the order of their offsets.
+#[derive(Debug)]
+pub(crate) struct Sample {
+    pub(crate) topic: Arc<str>,
+    pub(crate) records: Vec<(TopicPartition, Record)>,
+    /// Where they come from, as the end of a sentence.
+    pub(crate) from: String,
+}
+
+/// Up to `most` records of each configured topic, shared out evenly over its partitions: the newest
+/// of each, from its end backwards. `tell` hears how many were read.
+///
+/// # Errors
+/// What keeps a topic from being read, and its remedy.
+pub(crate) async fn of_topics(
+    config: &Config,
+    most: usize,
+    tell: &mut dyn FnMut(usize),
+) -> Result<Vec<Sample>, String> {
+    let kafka = Kafka::new(config.kafka.clone());
+    let states = kafka.topics(&config.topics).await.map_err(|error| error.to_string())?;
+    let mut samples = Vec::new();
+    let mut read = 0;
+    for state in states {
+        let (topic, partitions) = match state {
+            TopicState::Present { topic, partitions, .. } => (topic, partitions),
+            TopicState::Missing { topic } => {
+                return Err(format!(
+                    "topic {topic} does not exist: create it, or set kafka.topics"
+                ));
+            }
+        };
+        let spans = spans(&kafka, &partitions, most).await?;
+        let count = partitions.len();
+        let mut records = Vec::new();
+        for (partition, from, end) in spans {
+            let mut tell = |more: usize| {
+                read += more;
+                tell(read);
+            };
+            let wait = config.kafka.timeout;
+            records.extend(span(&kafka, &partition, from, end, wait, &mut tell).await?);
+        }
+        let plural = if count == 1 { "" } else { "s" };
+        let from = format!("the newest of {count} partition{plural}");
+        samples.push(Sample { topic, records, from });
+    }
+    Ok(samples)
+}
+
+/// Which offsets are read of each partition that has records.
+async fn spans(
+    kafka: &Kafka,
+    partitions: &[TopicPartition],
+    most: usize,
+) -> Result<Vec<(TopicPartition, NextOffset, NextOffset)>, String> {
+    let starts = kafka.offsets(partitions, OffsetAt::Earliest).await.map_err(|e| e.to_string())?;
+    let ends = kafka.offsets(partitions, OffsetAt::End).await.map_err(|e| e.to_string())?;
+    let starts: BTreeMap<_, _> = starts.into_iter().collect();
+    let mut spans: Vec<(TopicPartition, NextOffset, NextOffset)> = ends
+        .into_iter()
+        .filter_map(|(partition, end)| {
+            let start = *starts.get(&partition)?;
+            (start.lag(end) > 0).then_some((partition, start, end))
+        })
+        .collect();
+    // Partitions with few records leave their share to the others.
+    spans.sort_by_key(|(_, start, end)| start.lag(*end));
+    let lags: Vec<i64> = spans.iter().map(|(_, start, end)| start.lag(*end)).collect();
+    for ((_, start, end), share) in spans.iter_mut().zip(shares(&lags, most)) {
+        *start = NextOffset::new(end.get() - share).unwrap_or(*start);
+    }
+    spans.retain(|(_, start, end)| start.lag(*end) > 0);
+    spans.sort_by(|one, other| one.0.cmp(&other.0));
+    Ok(spans)
+}
+
+/// How many of `most` records are read of each partition, of which `lags` (ascending) has how many
+/// records it has.
+fn shares(lags: &[i64], most: usize) -> Vec<i64> {
+    let mut left = i64::try_from(most).unwrap_or(i64::MAX);
+    let mut others = i64::try_from(lags.len()).unwrap_or(i64::MAX);
+    let mut shares = Vec::new();
+    for lag in lags {
+        // Rounded up, so that none is left out as long as there are records to share out.
+        let share = left.div_euclid(others) + i64::from(left.rem_euclid(others) > 0);
+        let share = share.min(*lag);
+        left -= share;
+        others -= 1;
+        shares.push(share);
+    }
+    shares
+}
+
+async fn span(
+    kafka: &Kafka,
+    partition: &TopicPartition,
+    from: NextOffset,
+    end: NextOffset,
+    wait: Duration,
+    tell: &mut dyn FnMut(usize),
+) -> Result<Vec<(TopicPartition, Record)>, String> {
+    /// Records asked for at once.
+    const CHUNK: usize = 500;
+    let position = Position { next_offset: from, leader_epoch: None };
+    let mut reader = kafka.read(partition.clone(), position);
+    let mut records = Vec::new();
+    let mut next = from;
+    while next < end {
+        let batch = timeout(wait, reader.next_batch(CHUNK)).await;
+        let batch =
+            batch.map_err(|_| format!("{partition} cannot be read: no answer within {wait:?}"))?;
+        let batch = batch.map_err(|error| error.to_string())?;
+        next = batch.span().to();
+        let new = batch.into_records().into_iter().filter(|record| record.offset < end.get());
+        let before = records.len();
+        records.extend(new.map(|record| (partition.clone(), record)));
+        tell(records.len() - before);
+    }
+    Ok(records)
+}
+
+/// The records of a file, each with its line as its value.
+pub(crate) fn of_lines(topic: &Arc<str>, lines: Vec<Bytes>) -> Sample {
+    let partition =
+        TopicPartition { topic: Arc::clone(topic), partition: 0, topic_id: Uuid::nil() };
+    let records = (0..).zip(lines).map(|(offset, line)| {
+        (partition.clone(), Record { offset, payload: Some(line), ..Record::default() })
+    });
+    Sample { topic: Arc::clone(topic), records: records.collect(), from: "of a file".to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shares;
+
+    #[test]
+    fn partitions_share_evenly_and_those_with_few_records_leave_the_rest() {
+        assert_eq!(shares(&[1000, 1000], 200), [100, 100]);
+        assert_eq!(shares(&[10, 1000, 1000], 200), [10, 95, 95]);
+        assert_eq!(shares(&[1, 2, 3], 200), [1, 2, 3]);
+        assert_eq!(shares(&[5, 5, 5], 2), [1, 1, 0]);
+        assert!(shares(&[], 200).is_empty());
+    }
+}

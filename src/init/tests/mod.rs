@@ -1,0 +1,3 @@
+mod more;
+mod shapes;
+mod wild;

@@ -1,0 +1,186 @@
+//! Orders that are cancelled, and records of many orders.
+
+use testbed::{Record, Result, ensure};
+
+use crate::shop::{DEADLINE, Shop, numbered};
+
+const STATUS: [&str; 4] =
+    ["--set", "mapping.status=status", "--set", "mapping.cancelled=cancelled"];
+
+/// What counts, and which orders were cancelled.
+const STORED: &str = "
+    SELECT 'sales', order_number::text, total FROM sales
+    UNION ALL SELECT 'orders', order_id || numbered || cancelled, total FROM orders
+    UNION ALL SELECT 'totals', product, amount FROM product_totals ORDER BY 1, 2";
+
+fn listed(name: &str, key: &str, price: i32) -> String {
+    format!(
+        r#"{{"{name}": {key}, "items": [{{"qty": 1, "unit_price": {price}, "product": "p"}}]}}"#
+    )
+}
+
+async fn send_and_run(shop: &Shop, payloads: &[&str]) -> Result<Vec<String>> {
+    shop.send(0, payloads).await?;
+    let run = shop.vendas(&["run", "--until-end"]).args(STATUS);
+    let ended = run.run(DEADLINE).await?.expect_code(0)?;
+    shop.vendas(&["verify"]).run(DEADLINE).await?.expect_code(0)?;
+    ensure!(ended.stderr.contains("dead_letters=0"), "{}", ended.state());
+    shop.rows(STORED).await
+}
+
+#[tokio::test]
+async fn a_cancelled_order_leaves_every_table_of_sums_and_a_newer_version_brings_it_back()
+-> Result<()> {
+    let shop = Shop::open(1).await?;
+    let cancel = |name: &str, key: &str| format!(r#"{{"{name}": {key}, "status": "cancelled"}}"#);
+    let (plain, with_id) = (numbered(1), listed("order_id", "\"a\"", 7));
+    let with_products = listed("order_number", "2", 5);
+    let sold = [
+        "orders|2truefalse|5.00",
+        "orders|afalsefalse|7.00",
+        "sales|1|1.10",
+        "sales|2|5.00",
+        "totals|p|12.00",
+    ];
+    let found = send_and_run(&shop, &[&plain, &with_products, &with_id]).await?;
+    ensure!(found == sold, "{found:?}");
+
+    // One by one, by each of the statements; 3 and b were never there.
+    let found =
+        send_and_run(&shop, &[&cancel("order_number", "1"), &cancel("order_id", "\"b\"")]).await?;
+    let expected = [
+        "orders|1truetrue|0",
+        "orders|2truefalse|5.00",
+        "orders|afalsefalse|7.00",
+        "orders|bfalsetrue|0",
+        "sales|2|5.00",
+        "totals|p|12.00",
+    ];
+    ensure!(found == expected, "{found:?}");
+    let rest = [
+        cancel("order_number", "2"),
+        cancel("order_number", "3"),
+        cancel("order_id", "\"a\""),
+        numbered(4),
+    ];
+    let found = send_and_run(&shop, &rest.each_ref().map(String::as_str)).await?;
+    let expected = [
+        "orders|1truetrue|0",
+        "orders|2truetrue|0",
+        "orders|3truetrue|0",
+        "orders|afalsetrue|0",
+        "orders|bfalsetrue|0",
+        "sales|4|4.10",
+    ];
+    ensure!(found == expected, "{found:?}");
+
+    let back = [plain, with_products, with_id, numbered(3), listed("order_id", "\"b\"", 1)];
+    let found = send_and_run(&shop, &back.each_ref().map(String::as_str)).await?;
+    let expected = [
+        "orders|2truefalse|5.00",
+        "orders|afalsefalse|7.00",
+        "orders|bfalsefalse|1.00",
+        "sales|1|1.10",
+        "sales|2|5.00",
+        "sales|3|3.10",
+        "sales|4|4.10",
+        "totals|p|13.00",
+    ];
+    ensure!(found == expected, "{found:?}");
+    // Within one batch the last version counts.
+    let both = [cancel("order_number", "1"), numbered(1), numbered(4), cancel("order_number", "4")];
+    let found = send_and_run(&shop, &both.each_ref().map(String::as_str)).await?;
+    ensure!(found.contains(&"sales|1|1.10".to_owned()), "{found:?}");
+    ensure!(found.contains(&"orders|4truetrue|0".to_owned()), "{found:?}");
+    // Read again from the start it all comes to the same.
+    let reset = ["offsets", "reset", "--to", "earliest", "--because", "a test", "--yes"];
+    shop.vendas(&reset).run(DEADLINE).await?.expect_code(0)?;
+    let again = send_and_run(&shop, &[]).await?;
+    ensure!(again == found, "{again:?}, not {found:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_tombstone_cancels_the_order_of_its_key() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    let order = Record::new(r#"{"total": 5}"#).with_key("a");
+    let mapping = ["--set", "mapping.order_id=key", "--set", "mapping.tombstones=cancel"];
+    let run = shop.vendas(&["run", "--until-end"]).args(mapping);
+    shop.bed.kafka.produce(&shop.topic, 0, &[order]).await?;
+    run.run(DEADLINE).await?.expect_code(0)?;
+    shop.bed.kafka.produce(&shop.topic, 0, &[Record::tombstone("a")]).await?;
+    let ended = run.run(DEADLINE).await?.expect_code(0)?;
+    let line = "records=1 orders=0 cancelled=1 ignored=0 dead_letters=0";
+    ensure!(ended.stderr.contains(line), "{}", ended.state());
+    let found = shop.rows(STORED).await?;
+    ensure!(found == ["orders|afalsetrue|0"], "{found:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn charges_and_kept_fields_are_stored_with_the_order() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    let order = r#"{"order_id": "a", "store": {"id": 7}, "shipping": "2.50",
+                    "items": [{"qty": 2, "unit_price": 5, "product": "p"}]}"#;
+    let plain = r#"{"order_number": 1, "store": {"id": "x"}, "total": 5}"#;
+    shop.send(0, &[order, plain]).await?;
+    let keep = ["run", "--until-end", "--set", "mapping.keep.store=$.store.id"];
+    shop.vendas(&keep).run(DEADLINE).await?.expect_code(0)?;
+    let found = "SELECT order_id, total, charges, kept, kept ->> 'store' FROM orders ORDER BY 1";
+    let found = shop.rows(found).await?;
+    let expected = [r#"1|5.00|0|{"store": "x"}|x"#, r#"a|12.50|2.50|{"store": 7}|7"#];
+    ensure!(found == expected, "{found:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn statements_have_at_most_ten_thousand_orders_however_many_a_record_holds() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    shop.apply_schema().await?;
+    shop.database
+        .execute(
+            "CREATE TABLE statements (orders BIGINT); \
+             CREATE FUNCTION count_orders() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+             INSERT INTO statements SELECT count(*) FROM added; RETURN NULL; END $$; \
+             CREATE TRIGGER count_orders AFTER INSERT ON orders REFERENCING NEW TABLE AS added \
+             FOR EACH STATEMENT EXECUTE FUNCTION count_orders()",
+        )
+        .await?;
+    let record = |record: usize, orders: usize| {
+        let order = |order| format!(r#"{{"order_id":"{record}-{order}","total":1}}"#);
+        Record::new(format!("[{}]", (0..orders).map(order).collect::<Vec<_>>().join(",")))
+    };
+    let sizes = [4_000, 6_000, 9_999, 1, 2, 9_999];
+    let records: Vec<_> = (0..).zip(sizes).map(|(index, size)| record(index, size)).collect();
+    shop.bed.kafka.produce(&shop.topic, 0, &records).await?;
+    let ended = shop.work().await?;
+    ensure!(ended.stderr.contains("records=6 orders=30001 "), "{}", ended.state());
+    let statements = shop.rows("SELECT max(orders), sum(orders) FROM statements").await?;
+    ensure!(statements == ["10000|30001"], "{statements:?}");
+    let next = shop.rows("SELECT next_offset FROM partitions").await?;
+    ensure!(next == ["6"], "{next:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn numbers_above_those_of_int_fit_into_a_table_of_bigint() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    let wide = 9_007_199_254_740_993_i64;
+    let order = format!(r#"{{"order_number": {wide}, "total": 5}}"#);
+    let cancel = format!(r#"{{"order_number": {wide}, "status": "cancelled"}}"#);
+    shop.database
+        .execute("CREATE TABLE sales (order_number BIGINT PRIMARY KEY, total NUMERIC(6, 2), processed_at TIMESTAMPTZ)")
+        .await?;
+    let found = send_and_run(&shop, &[&order]).await?;
+    ensure!(found == [format!("sales|{wide}|5.00")], "{found:?}");
+    let found = send_and_run(&shop, &[&cancel]).await?;
+    ensure!(found == [format!("orders|{wide}truetrue|0")], "{found:?}");
+    shop.send(
+        0,
+        &[r#"{"order_number": 1, "total": 1.005}"#, r#"{"order_number": 2, "total": 10000}"#],
+    )
+    .await?;
+    shop.work().await?;
+    ensure!(shop.database.count("dead_letters").await? == 2, "{:?}", shop.rows(STORED).await?);
+    Ok(())
+}
