@@ -1,6 +1,8 @@
 //! Orders that are cancelled, and records of many orders.
 
-use testbed::{Record, Result, ensure};
+use std::collections::BTreeMap;
+
+use testbed::{Record, Result, ensure, eventually};
 
 use crate::shop::{DEADLINE, Shop, numbered};
 
@@ -183,4 +185,69 @@ async fn numbers_above_those_of_int_fit_into_a_table_of_bigint() -> Result<()> {
     shop.work().await?;
     ensure!(shop.database.count("dead_letters").await? == 2, "{:?}", shop.rows(STORED).await?);
     Ok(())
+}
+
+/// Records of charges, corrections, cancellations and several orders, and what has to be stored after
+/// them: each order's key, total and charges, and those of `sales`.
+fn lively(records: i32) -> (Vec<String>, Vec<String>) {
+    let (mut payloads, mut last) = (Vec::new(), BTreeMap::new());
+    for number in 0..records {
+        let mut one = |key: i32, turn: i32| {
+            // An even key is an order's number, an odd one an id.
+            let name = if key % 2 == 0 { "order_number" } else { "order_id" };
+            let (price, shipping) = (1 + turn % 13, turn % 5);
+            let cancelled = turn % 7 == 3;
+            last.insert(key, (!cancelled).then_some((price + shipping, shipping)));
+            let status = if cancelled { "cancelled" } else { "paid" };
+            format!(
+                r#"{{"{name}": {key}, "status": "{status}", "shipping": {shipping}, "items": [{{"product": "p", "qty": 1, "unit_price": {price}}}]}}"#
+            )
+        };
+        let first = one(number % 150, number);
+        payloads.push(match number % 11 {
+            0 => format!("[{first}, {}]", one((number + 75) % 150, number + 1)),
+            _ => first,
+        });
+    }
+    let mut rows = Vec::new();
+    for (key, stored) in last {
+        let Some((total, charges)) = stored else { continue };
+        rows.push(format!("orders|{key}|{total}|{charges}"));
+        if key % 2 == 0 {
+            rows.push(format!("sales|{key}|{total}|"));
+        }
+    }
+    rows.sort();
+    (payloads, rows)
+}
+
+#[tokio::test]
+async fn killed_in_the_middle_of_corrections_and_cancellations_it_counts_each_once() -> Result<()> {
+    const RECORDS: i32 = 3_000;
+    let shop = Shop::open(1).await?;
+    shop.apply_schema().await?;
+    let (payloads, expected) = lively(RECORDS);
+    shop.send(0, &payloads.iter().map(String::as_str).collect::<Vec<_>>()).await?;
+    let offset = "SELECT coalesce(sum(next_offset), 0)::bigint FROM partitions";
+    for kill_at in [100, 700, 1_500, 2_300] {
+        let run = shop.vendas(&["run"]).args(STATUS).env("VENDAS_PIPELINE__BATCH_SIZE", "10");
+        let vendas = run.start()?;
+        eventually("the run gets that far", DEADLINE, async || {
+            let at: i64 = shop.database.query(offset, &[]).await?[0].try_get(0)?;
+            ensure!(at >= kill_at, "{at} records of {kill_at}");
+            Ok(())
+        })
+        .await?;
+        vendas.kill()?;
+        vendas.wait_exit(DEADLINE).await?;
+    }
+    shop.vendas(&["run", "--until-end"]).args(STATUS).run(DEADLINE).await?.expect_code(0)?;
+    let stored = "
+        SELECT 'orders', order_id, trim_scale(total), trim_scale(charges) FROM orders
+        WHERE NOT cancelled
+        UNION ALL SELECT 'sales', order_number::text, trim_scale(total), NULL FROM sales";
+    let mut found = shop.rows(stored).await?;
+    found.sort();
+    ensure!(found == expected, "{found:?}\n{expected:?}");
+    shop.vendas(&["verify"]).run(DEADLINE).await?.expect_code(0).map(drop)
 }
