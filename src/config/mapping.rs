@@ -55,7 +55,7 @@ pub(super) fn rulebook(reader: &mut Reader, shop_timezone: Option<&TimeZone>) ->
     for key in KEYS {
         reader.know(&format!("mapping.{key}"));
     }
-    let settings = settings(reader, "mapping", &[&general], vocabulary.clone());
+    let of_all = settings(reader, "mapping", &[&general], vocabulary.clone());
     let mut topics = BTreeMap::new();
     for topic in reader.names(&["topics"]) {
         let own = reader.table(&["topics", &topic, "mapping"]);
@@ -64,10 +64,10 @@ pub(super) fn rulebook(reader: &mut Reader, shop_timezone: Option<&TimeZone>) ->
             reader.know(&format!("{prefix}.{key}"));
         }
         // What is wrong with the general mapping was told already.
-        let merged = settings_of_topic(reader, &prefix, &general, &own, vocabulary.clone());
+        let merged = settings(reader, &prefix, &[&own, &general], vocabulary.clone());
         topics.insert(Arc::<str>::from(topic), (prefix, merged));
     }
-    let general = settings.and_then(|settings| compile(reader, "mapping", settings));
+    let general = of_all.and_then(|settings| compile(reader, "mapping", settings));
     let mut compiled = BTreeMap::new();
     for (topic, (prefix, settings)) in topics {
         compiled.insert(topic, settings.and_then(|settings| compile(reader, &prefix, settings)));
@@ -113,17 +113,6 @@ fn vocabulary(reader: &mut Reader) -> Vec<(Role, String)> {
         names.extend(more.into_iter().flatten().map(|name| (role, name)));
     }
     names
-}
-
-/// A topic's settings: its own over the general ones.
-fn settings_of_topic(
-    reader: &mut Reader,
-    prefix: &str,
-    general: &Dict,
-    own: &Dict,
-    vocabulary: Vec<(Role, String)>,
-) -> Option<MappingSettings> {
-    settings(reader, prefix, &[own, general], vocabulary)
 }
 
 /// What the first of `tables` that has a key says of it.
@@ -360,8 +349,7 @@ impl Table<'_> {
             );
         };
         // A table within the table, whose keys are read like its own.
-        let own = [dict];
-        let tables: Vec<&Dict> = own.to_vec();
+        let tables = [dict];
         let prefix = format!("{}.only", self.prefix);
         let mut table =
             Table { reader: self.reader, prefix: &prefix, tables: &tables, failed: false };

@@ -33,12 +33,12 @@ pub(in crate::order) fn read<'m, 'p>(
     if reader.walk(text, root).is_ok() {
         return Ok(());
     }
+    reader.sink.restart(before);
     // The error itself is not told: it may quote the payload. This one only names what JSON wants at
     // which line and column.
     if let Err(error) = serde_json::from_str::<IgnoredAny>(text) {
         return Err(Rejection::new(Reason::NotJson, error.to_string()));
     }
-    reader.sink.restart(before);
     reader.is_second = true;
     if reader.walk(text, root).is_err() {
         reader.unread();

@@ -1,6 +1,9 @@
 //! Records that are orders, and orders that break a rule.
 
+use uuid::Uuid;
+
 use super::*;
+use crate::kafka::{Record, TopicPartition};
 
 const NUMBERED: &str = r#"{"order_number": 17, "order_items": [{"qty": 3, "value_unit": 12.34}, {"qty": 1, "value_unit": 99.90}]}"#;
 const FIRST_EDITION: &str = r#"{"id_ordem": "0d9f", "documento_cliente": "123.456.789-09", "produtos_comprados": [{"nome_produto": "Notebook", "quantidade": 2}], "valor_total": 6999.80, "data_hora_venda": "22/11/2026 10:11:12"}"#;
@@ -227,4 +230,21 @@ fn nothing_of_the_payload_is_printed_by_debug() {
     assert_eq!(format!("{:?}", order(FIRST_EDITION)), "Order { items: 1, .. }");
     assert_eq!(format!("{:?}", order(FIRST_EDITION).items()), "[Item { .. }]");
     assert_eq!(format!("{:?}", order(FIRST_EDITION).key()), "Id");
+}
+
+#[test]
+fn a_key_that_is_not_json_throughout_has_no_fields() {
+    let rules = rules_of(MappingSettings {
+        places: vec![(Role::OrderId, vec![vec![Place::parse("key:$.id").unwrap()]])],
+        ..MappingSettings::default()
+    });
+    let topic = TopicPartition { topic: "t".into(), partition: 0, topic_id: Uuid::nil() };
+    let with_key = |key: &'static str| {
+        let payload = Some(r#"{"total": 1}"#.into());
+        rules.understand(&topic, &Record { key: Some(key.into()), payload, ..Record::default() })
+    };
+    assert_eq!(with_key(r#"{"id": "a"}"#).unwrap().orders()[0].id(), Some("a"));
+    for key in [r#"{"id": "a""#, r#"{"id": "a"} x"#, "a", ""] {
+        assert_eq!(with_key(key).unwrap_err().reason(), Reason::MissingIdentity, "{key}");
+    }
 }
