@@ -13,14 +13,14 @@ use crate::shop::{DEADLINE, Shop, VENDAS};
 
 /// Orders of a shop, with what nobody but the shop may read.
 const ORDERS: [&str; 3] = [
-    r#"{"pedidoId": "p-1", "cliente": {"nome": "Maria Segredo", "cpf": "123.456.789-09", "email": "maria@segredo.example"}, "enderecoEntrega": {"rua": "Rua Secreta", "numero": "77"}, "criadoEm": "2026-11-22T10:11:12-03:00", "linhas": [{"descricao": "Mesa", "qtde": 2, "precoUnitario": 100.5}], "valorFrete": 9.9, "valorTotal": 210.9, "situacao": "PAGO"}"#,
-    r#"{"pedidoId": "p-2", "cliente": {"nome": "Maria Segredo", "cpf": "123.456.789-09", "email": "maria@segredo.example"}, "enderecoEntrega": {"rua": "Rua Secreta", "numero": "77"}, "criadoEm": "2026-11-23T10:11:12-03:00", "linhas": [{"descricao": "Cadeira", "qtde": 1, "precoUnitario": 50}], "valorFrete": 0, "valorTotal": 50, "situacao": "CANCELADO"}"#,
-    r#"{"pedidoId": "p-3", "cliente": {"nome": "Maria Segredo", "cpf": "123.456.789-09", "email": "maria@segredo.example"}, "enderecoEntrega": {"rua": "Rua Secreta", "numero": "77"}, "criadoEm": "2026-11-24T10:11:12-03:00", "linhas": [{"descricao": "Mesa", "qtde": 1, "precoUnitario": 100.5}], "valorFrete": 9.9, "valorTotal": 110.4, "situacao": "PAGO"}"#,
+    r#"{"pedidoId": "p-1", "cliente": {"nome": "Maria Segredo", "cpf": "123.456.789-09", "email": "maria@segredo.example"}, "enderecoEntrega": {"rua": "Rua Secreta", "numero": "77-Fundos"}, "criadoEm": "2026-11-22T10:11:12-03:00", "linhas": [{"descricao": "Mesa", "qtde": 2, "precoUnitario": 100.5}], "valorFrete": 9.9, "valorTotal": 210.9, "situacao": "PAGO"}"#,
+    r#"{"pedidoId": "p-2", "cliente": {"nome": "Maria Segredo", "cpf": "123.456.789-09", "email": "maria@segredo.example"}, "enderecoEntrega": {"rua": "Rua Secreta", "numero": "77-Fundos"}, "criadoEm": "2026-11-23T10:11:12-03:00", "linhas": [{"descricao": "Cadeira", "qtde": 1, "precoUnitario": 50}], "valorFrete": 0, "valorTotal": 50, "situacao": "CANCELADO"}"#,
+    r#"{"pedidoId": "p-3", "cliente": {"nome": "Maria Segredo", "cpf": "123.456.789-09", "email": "maria@segredo.example"}, "enderecoEntrega": {"rua": "Rua Secreta", "numero": "77-Fundos"}, "criadoEm": "2026-11-24T10:11:12-03:00", "linhas": [{"descricao": "Mesa", "qtde": 1, "precoUnitario": 100.5}], "valorFrete": 9.9, "valorTotal": 110.4, "situacao": "PAGO"}"#,
 ];
 
 /// Values of those orders that are nobody's business.
 const SECRETS: [&str; 8] =
-    ["Segredo", "123.456", "maria@", "Secreta", "77", "p-1", "Cadeira", "100.5"];
+    ["Segredo", "123.456", "maria@", "Secreta", "77-Fundos", "p-1", "Cadeira", "100.5"];
 
 /// Lines of the mapping that is proposed.
 const CERTAIN: [&str; 8] = [
