@@ -1,7 +1,7 @@
 //! vendas takes sales orders from Apache Kafka, works out what each is worth, and keeps the result
 //! in PostgreSQL **exactly once**.
 //!
-//! [`kafka`] reads, [`order`] understands a record, [`process`] a batch of them in parallel, [`store`]
+//! [`kafka`] reads, [`format`] knows the formats and schemas of records, [`order`] understands a record, [`process`] a batch of them in parallel, [`store`]
 //! commits it, and [`pipeline`] carries it from one to the other; [`replay`] does so with the dead
 //! letters among them, once more; [`report`] shows what came of it.
 //! [`simulate`] makes orders where there is no shop to send them; `init` proposes a mapping for records. [`config`] says with which
@@ -20,6 +20,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod format;
 pub mod http;
 mod init;
 pub mod kafka;

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::{
+    format::Schemas,
     kafka::{Batch, NextOffset, Position, Record, Span, TopicPartition},
     order::{Meaning, Reason, Rejection, Rulebook, Rules},
 };
@@ -188,7 +189,8 @@ pub struct Cut {
     pub rejection: Rejection,
 }
 
-/// Understands every record of `batch` by `rules`, each in a task of its own.
+/// Understands every record of `batch` by `rules` and by `schemas`, which hold those of
+/// [`Rules::schema_ids`], each in a task of its own.
 ///
 /// A task that panics makes its own record a dead letter ([`Reason::Panicked`]) and disturbs no
 /// other.
@@ -196,15 +198,17 @@ pub async fn process(
     partition: &TopicPartition,
     batch: Batch,
     rules: &Arc<Rules>,
+    schemas: Schemas,
 ) -> ProcessedBatch {
     let (span, leader_epoch) = (batch.span(), batch.leader_epoch());
-    let shared = Arc::new((partition.clone(), batch.into_records(), Arc::clone(rules)));
-    let results = understand_each(&shared, shared.1.len(), |(partition, records, rules), index| {
-        understand(rules, partition, records.get(index))
-    })
-    .await;
+    let shared = Arc::new((partition.clone(), batch.into_records(), Arc::clone(rules), schemas));
+    let results =
+        understand_each(&shared, shared.1.len(), |(partition, records, rules, schemas), index| {
+            understand(rules, (partition, records.get(index)), schemas)
+        })
+        .await;
     // Every task has ended, so that nobody else holds it.
-    let (partition, records, _) = Arc::unwrap_or_clone(shared);
+    let (partition, records, ..) = Arc::unwrap_or_clone(shared);
     let outcomes = records
         .into_iter()
         .zip(results)
@@ -213,16 +217,17 @@ pub async fn process(
     ProcessedBatch { partition, span, leader_epoch, outcomes }
 }
 
-/// Understands records of any topics by `rules`, as [`process`] does those of a batch; the results
-/// stand in their order.
+/// Understands records of any topics by `rules` and `schemas`, as [`process`] does those of a batch;
+/// the results stand in their order.
 pub async fn understand_all(
     records: &Arc<Vec<(TopicPartition, Record)>>,
     rules: &Arc<Rulebook>,
+    schemas: Schemas,
 ) -> Vec<Result<Meaning, Rejection>> {
-    let shared = Arc::new((Arc::clone(records), Arc::clone(rules)));
-    understand_each(&shared, records.len(), |(records, rules), index| {
+    let shared = Arc::new((Arc::clone(records), Arc::clone(rules), schemas));
+    understand_each(&shared, records.len(), |(records, rules, schemas), index| {
         let (partition, record) = records.get(index).ok_or_else(lost)?;
-        understand(rules.of(&partition.topic), partition, Some(record))
+        understand(rules.of(&partition.topic), (partition, Some(record)), schemas)
     })
     .await
 }
@@ -248,11 +253,11 @@ async fn understand_each<T: Send + Sync + 'static>(
 
 fn understand(
     rules: &Rules,
-    partition: &TopicPartition,
-    record: Option<&Record>,
+    (partition, record): (&TopicPartition, Option<&Record>),
+    schemas: &Schemas,
 ) -> Result<Meaning, Rejection> {
     fail::fail_point!("understand");
-    rules.understand(partition, record.ok_or_else(lost)?)
+    rules.understand(partition, record.ok_or_else(lost)?, schemas)
 }
 
 /// What became of a record whose task came to no end.

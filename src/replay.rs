@@ -3,6 +3,7 @@
 use std::{collections::HashSet, sync::Arc};
 
 use crate::{
+    format::Schemas,
     order::{Meaning, Reason, Rejection, Rulebook},
     process::understand_all,
     store::{Cause, LetterFilter, ReplayableLetter, Replayed, Reread, Store, StoreError},
@@ -49,7 +50,7 @@ pub async fn replay(
         }
         let records =
             page.iter().map(|letter| (letter.partition.clone(), letter.record.clone())).collect();
-        let results = understand_all(&Arc::new(records), rules).await;
+        let results = understand_all(&Arc::new(records), rules, Schemas::default()).await;
         let mut parts = parts(page.into_iter().zip(results));
         while let Some(part) = parts.pop() {
             match store.replay(&part, force).await {

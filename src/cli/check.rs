@@ -5,6 +5,7 @@ use clap::Args;
 use super::{CliError, print, sampling, store};
 use crate::{
     config::Config,
+    format::Schemas,
     init::{
         outcome,
         propose::{Input, leftovers_of},
@@ -118,7 +119,7 @@ async fn postgres(config: &Config) -> Vec<Line> {
 fn comes_to(config: &Config, sample: &Sample) -> String {
     let Sample { topic, records, from } = sample;
     let rules = config.rules.of(topic);
-    let outcome = outcome::outcome(records, rules);
+    let outcome = outcome::outcome(records, rules, &Schemas::default());
     let mut text = format!("\ntopic {topic}, {from}: {}", render::outcome(&outcome));
     let input = Input { sample: records, shop_timezone: rules.shop_timezone() };
     let taken = taken::places(rules.mapping().settings());

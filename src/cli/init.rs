@@ -12,6 +12,7 @@ use clap::Args;
 use super::{CliError, print, produce, sampling};
 use crate::{
     config::Config,
+    format::Schemas,
     init::{
         outcome,
         proposal::{Doubt, Proposal, Setting},
@@ -106,7 +107,10 @@ fn settle(
     print(&heading)?;
     let zone = rules.shop_timezone().iana_name().unwrap_or("UTC");
     let rules = outcome::rules(&settings, zone, rules.currency().code())?;
-    print(&format!("\nwith this, {}\n", render::outcome(&outcome::outcome(records, &rules))))?;
+    print(&format!(
+        "\nwith this, {}\n",
+        render::outcome(&outcome::outcome(records, &rules, &Schemas::default()))
+    ))?;
     Ok(settings)
 }
 

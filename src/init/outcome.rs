@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 
 use crate::{
     config::{self, Problems, Sources},
+    format::Schemas,
     init::{
         proposal::{Setting, Table},
         render,
@@ -39,12 +40,16 @@ pub(crate) struct Outcome {
     pub(crate) kept: Vec<Order>,
 }
 
-/// What `sample` comes to by `rules`.
-pub(crate) fn outcome(sample: &[(TopicPartition, Record)], rules: &Rules) -> Outcome {
+/// What `sample` comes to by `rules` and `schemas`.
+pub(crate) fn outcome(
+    sample: &[(TopicPartition, Record)],
+    rules: &Rules,
+    schemas: &Schemas,
+) -> Outcome {
     let mut outcome = Outcome { records: sample.len(), ..Outcome::default() };
     let mut versions: HashMap<OrderKey, (usize, Order)> = HashMap::new();
     for (partition, record) in sample {
-        match rules.understand(partition, record) {
+        match rules.understand(partition, record, schemas) {
             Ok(Meaning::Ignored) => outcome.ignored += 1,
             Ok(meaning) => {
                 for order in meaning.orders() {

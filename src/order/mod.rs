@@ -40,10 +40,13 @@ pub use mapping::{
 };
 pub use reason::{Reason, Rejection};
 
+use crate::format::Reading;
+
 /// How the records of one topic are understood; made by [`Rules::new`].
 #[derive(Clone, Debug)]
 pub struct Rules {
     mapping: Mapping,
+    reading: Reading,
     shop_timezone: TimeZone,
     currency: Currency,
     times: value::time::Times,
@@ -56,6 +59,12 @@ impl Rules {
     #[must_use]
     pub const fn mapping(&self) -> &Mapping {
         &self.mapping
+    }
+
+    /// How the records' bytes are read.
+    #[must_use]
+    pub const fn format(&self) -> &Reading {
+        &self.reading
     }
 
     /// In which the shop keeps its books.

@@ -29,6 +29,16 @@ macro_rules! reasons {
 reasons! {
     /// The record has no value at all.
     Tombstone => "tombstone",
+    /// The record has no header of a schema registry, and has to have one.
+    NotFramed => "not_framed",
+    /// The schema registry knows no schema of the id in the record's header.
+    UnknownSchema => "unknown_schema",
+    /// The record's schema cannot be used.
+    BrokenSchema => "broken_schema",
+    /// The bytes are no value of their Avro schema.
+    NotAvro => "not_avro",
+    /// The bytes are no message of their Protocol Buffers schema.
+    NotProtobuf => "not_protobuf",
     /// The bytes are not UTF-8 throughout.
     NotUtf8 => "not_utf8",
     /// The text begins with a byte order mark.

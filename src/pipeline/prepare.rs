@@ -6,6 +6,7 @@ use tokio::{sync::mpsc, task::AbortHandle};
 
 use super::{Halt, Shared};
 use crate::{
+    format::Schemas,
     kafka::{NextOffset, Position, TopicPartition},
     process::{ProcessedBatch, process},
 };
@@ -38,8 +39,8 @@ impl Prepared {
                 let (prepared, halt) = match reader.next_batch(shared.settings.batch_size).await {
                     Ok(batch) => {
                         next = batch.span().to();
-                        let batch =
-                            process(&partition, batch, shared.rules.of(&partition.topic)).await;
+                        let rules = shared.rules.of(&partition.topic);
+                        let batch = process(&partition, batch, rules, Schemas::default()).await;
                         shared.until_halt(batch, None)
                     }
                     Err(error) => (None, Some(error.into())),

@@ -8,7 +8,10 @@ use super::{
     Batch, Meaning, NextOffset, Outcome, ProcessedBatch, Reason, Record, Rejection, Rules, Span,
     TopicPartition, process,
 };
-use crate::order::{OrderKey, sample};
+use crate::{
+    format::Schemas,
+    order::{OrderKey, sample},
+};
 
 /// A batch of these payloads, from offset 10 on with a gap behind it.
 pub(crate) async fn processed(payloads: &[&str]) -> ProcessedBatch {
@@ -24,7 +27,7 @@ pub(crate) async fn processed(payloads: &[&str]) -> ProcessedBatch {
     let span = Span::new(NextOffset::new(5).unwrap(), end).unwrap();
     let rules = Rules::built_in(TimeZone::UTC);
     let partition = TopicPartition { topic: "t".into(), partition: 0, topic_id: uuid::Uuid::nil() };
-    process(&partition, Batch::new(span, None, records), &Arc::new(rules)).await
+    process(&partition, Batch::new(span, None, records), &Arc::new(rules), Schemas::default()).await
 }
 
 /// A batch of records that mean this, from offset 10 on with a gap behind them.

@@ -11,6 +11,7 @@ use testbed::{Database, Result, ensure};
 use uuid::Uuid;
 use vendas::{
     config::Config,
+    format::Schemas,
     kafka::{Batch, TopicPartition},
     order::Meaning,
     process::{ProcessedBatch, process},
@@ -109,7 +110,7 @@ async fn understand(config: &Config, read: Read) -> Result<()> {
         async move {
             tokio::spawn(async move {
                 for batch in batches {
-                    process(&partition, batch, &rules).await;
+                    process(&partition, batch, &rules, Schemas::default()).await;
                 }
             })
             .await?;
@@ -124,7 +125,10 @@ async fn understood_batches(config: &Config, read: Read) -> Result<Processed> {
     for (partition, batches) in read {
         let mut lane = Vec::with_capacity(batches.len());
         for batch in batches {
-            lane.push(process(&partition, batch, config.rules.of(&partition.topic)).await);
+            lane.push(
+                process(&partition, batch, config.rules.of(&partition.topic), Schemas::default())
+                    .await,
+            );
         }
         processed.push(lane);
     }

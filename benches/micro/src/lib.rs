@@ -14,6 +14,7 @@ use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 use vendas::{
+    format::Schemas,
     kafka::{self, TopicPartition},
     order::{Currency, Mapping, MappingSettings, Place, Role, Rulebook, Rules},
     process,
@@ -80,8 +81,9 @@ pub fn all(runtime: Runtime) -> Vec<Case> {
         let partition = TopicPartition { topic: "t".into(), partition: 0, topic_id: Uuid::nil() };
         let payload = Some(Bytes::from_static(payload.as_bytes()));
         let record = kafka::Record { payload, ..kafka::Record::default() };
+        let schemas = Schemas::default();
         Case::new(name, 1, move || {
-            let meaning = rules.understand(&partition, black_box(&record));
+            let meaning = rules.understand(&partition, black_box(&record), &schemas);
             assert!(black_box(meaning).is_ok());
         })
     };
@@ -108,7 +110,7 @@ pub fn all(runtime: Runtime) -> Vec<Case> {
             let record = kafka::Record { payload, ..kafka::Record::default() };
             let records = Arc::new(vec![(partition, record); 1_000]);
             move || {
-                let orders = process::understand_all(&records, &book);
+                let orders = process::understand_all(&records, &book, Schemas::default());
                 assert_eq!(black_box(runtime.block_on(orders)).len(), records.len());
             }
         }),

@@ -71,7 +71,8 @@ fn comes_to(shape: &Shape, settings: &[Setting]) -> Vec<String> {
     // One of the shapes has numbers beyond INT, for a table that takes them.
     let book = Rulebook { general: rules, topics: BTreeMap::new() };
     let book = book.within(SalesBounds { wide_numbers: true, total: None });
-    let outcome: Outcome = outcome(&shape.sample, &Arc::clone(&book.general));
+    let outcome: Outcome =
+        outcome(&shape.sample, &Arc::clone(&book.general), &crate::format::Schemas::default());
     let mut lines: Vec<String> = (outcome.kept.iter())
         .map(|order| {
             let key = match order.number() {

@@ -35,7 +35,7 @@ fn settled(records: &[&str]) -> (String, String) {
     let settings = proposal.with(&answers);
     let rules = outcome::rules(&settings, "America/Sao_Paulo", "BRL")
         .unwrap_or_else(|problems| panic!("{problems}\n{}", render::toml(&settings, None)));
-    let outcome = outcome(&sample(records), &rules);
+    let outcome = outcome(&sample(records), &rules, &crate::format::Schemas::default());
     (render::toml(&settings, None), render::outcome(&outcome))
 }
 

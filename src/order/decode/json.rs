@@ -9,7 +9,11 @@ use bumpalo::Bump;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{ELEMENTS_LIMIT, Found, Sink, json_value::value};
+use super::{
+    ELEMENTS_LIMIT, Found, Sink,
+    json_value::value,
+    shape::{At, From, Made, Shape},
+};
 use crate::order::{
     Reason, Rejection,
     mapping::{Opens, Spot, Tree, Way},
@@ -29,11 +33,12 @@ pub(in crate::order) fn read<'m, 'p>(
     arena: &'p Bump,
 ) -> Result<(), Rejection> {
     let before = sink.before();
-    let mut reader = Reader { sink, arena, at: At::Value, is_second: false };
+    let shape = Shape { sink, at: At::Value };
+    let mut reader = Reader { shape, arena, is_second: false };
     if reader.walk(text, root).is_ok() {
         return Ok(());
     }
-    reader.sink.restart(before);
+    reader.shape.sink.restart(before);
     // The error itself is not told: it may quote the payload. This one only names what JSON wants at
     // which line and column.
     if let Err(error) = serde_json::from_str::<IgnoredAny>(text) {
@@ -47,20 +52,11 @@ pub(in crate::order) fn read<'m, 'p>(
 }
 
 struct Reader<'s, 'm, 'p> {
-    sink: &'s mut Sink<'m, 'p>,
+    shape: Shape<'s, 'm, 'p>,
     arena: &'p Bump,
-    at: At,
     /// Whether this is the second try, after one that fields' names without a meaning as text (half a
     /// surrogate pair) have ended: it reads names as they are written, which takes longer.
     is_second: bool,
-}
-
-/// What is being read, for a number beyond those of serde_json where a list or an object belongs.
-#[derive(Clone, Copy)]
-enum At {
-    Value,
-    Items((u8, u16)),
-    Item(usize),
 }
 
 impl<'m, 'p> Reader<'_, 'm, 'p> {
@@ -73,34 +69,20 @@ impl<'m, 'p> Reader<'_, 'm, 'p> {
     /// Reading ended at a number beyond those of serde_json, where none belongs.
     fn unread(&mut self) {
         let items = |sink: &Sink<'m, 'p>| sink.items_name().to_owned();
-        let (reason, detail) = match self.at {
+        let (reason, detail) = match self.shape.at {
             At::Value => {
                 (Reason::NotAnObject, "a number stands where an object belongs".to_owned())
             }
-            At::Items((_, place)) => {
-                (Reason::InvalidItems, format!("{} must be a list", self.sink.mapping.name(place)))
-            }
-            At::Item(index) => {
-                (Reason::InvalidItems, format!("{}[{index}] must be an object", items(self.sink)))
-            }
+            At::Items((_, place)) => (
+                Reason::InvalidItems,
+                format!("{} must be a list", self.shape.sink.mapping.name(place)),
+            ),
+            At::Item(index) => (
+                Reason::InvalidItems,
+                format!("{}[{index}] must be an object", items(self.shape.sink)),
+            ),
         };
-        self.sink.abort(Rejection::new(reason, detail));
-    }
-
-    fn not_an_object(&mut self) {
-        self.sink.fault(Reason::NotAnObject, || {
-            "the record must be one JSON object, or a list of them".to_owned()
-        });
-    }
-
-    fn items_are_no_list(&mut self) {
-        self.sink.items_fault(Reason::InvalidItems, |items| format!("{items} must be a list"));
-    }
-
-    fn item_is_no_object(&mut self, index: usize) {
-        self.sink.items_fault(Reason::InvalidItems, |items| {
-            format!("{items}[{index}] must be an object")
-        });
+        self.shape.sink.abort(Rejection::new(reason, detail));
     }
 
     fn object<M: MapAccess<'p>>(&mut self, tree: &'m Tree, map: &mut M) -> Result<(), M::Error> {
@@ -113,7 +95,7 @@ impl<'m, 'p> Reader<'_, 'm, 'p> {
             match spot.way {
                 Way::Take => {
                     let json = map.next_value::<&'p RawValue>()?.get();
-                    self.sink.take(spot, Found::Json(json));
+                    self.shape.sink.take(spot, Found::Json(json));
                 }
                 Way::Enter => map.next_value_seed(Walk::into(self, spot))?,
                 Way::Both => {
@@ -123,7 +105,7 @@ impl<'m, 'p> Reader<'_, 'm, 'p> {
                 Way::Suspect => {
                     let json = map.next_value::<&'p RawValue>()?.get();
                     if !matches!(json, "null" | "false" | "\"\"" | "0" | "[]" | "{}") {
-                        self.sink.suspect(spot);
+                        self.shape.sink.suspect(spot);
                     }
                 }
             }
@@ -133,16 +115,16 @@ impl<'m, 'p> Reader<'_, 'm, 'p> {
 
     /// A value that is taken as it is or entered, whichever it is fit for.
     fn both(&mut self, spot: &'m Spot, json: &'p str) -> Result<(), serde_json::Error> {
-        let enters = match json.as_bytes().first() {
-            Some(b'{') => spot.object.is_some(),
-            Some(b'[') => spot.each.is_some() || spot.items.is_some(),
-            Some(b'"') => spot.text.is_some(),
-            _ => false,
-        };
+        let enters = spot.enters(match json.as_bytes().first() {
+            Some(b'{') => Made::Object,
+            Some(b'[') => Made::List,
+            Some(b'"') => Made::Text,
+            _ => Made::Other,
+        });
         // What is a value as a whole is taken and entered: money that names its currency.
         let is_whole = matches!(value(json), Value::Units { .. } | Value::Numbers(_));
         if !enters || is_whole {
-            self.sink.take(spot, Found::Json(json));
+            self.shape.sink.take(spot, Found::Json(json));
         }
         // What stands in the place of a list of items is judged as one.
         if !enters && (spot.items.is_none() || json == "null") {
@@ -155,11 +137,12 @@ impl<'m, 'p> Reader<'_, 'm, 'p> {
         let Some(element) = spot.each.as_deref() else { return pass_over(list) };
         match element.opens {
             Some(Opens::Item) => {
-                let counts = spot.items.is_some_and(|items| self.sink.begin_items(items, false));
+                let counts =
+                    spot.items.is_some_and(|items| self.shape.sink.begin_items(items, false));
                 if counts { self.items(element, list) } else { pass_over(list) }
             }
             Some(Opens::Order) => {
-                self.sink.begin_orders();
+                self.shape.sink.begin_orders();
                 while list.next_element_seed(Walk::element(self, element))?.is_some() {}
                 Ok(())
             }
@@ -172,19 +155,19 @@ impl<'m, 'p> Reader<'_, 'm, 'p> {
 
     fn items<S: SeqAccess<'p>>(&mut self, element: &'m Spot, list: &mut S) -> Result<(), S::Error> {
         for index in 0..ELEMENTS_LIMIT {
-            self.at = At::Item(index);
+            self.shape.at = At::Item(index);
             if list.next_element_seed(Walk::element(self, element))?.is_none() {
-                self.at = At::Value;
+                self.shape.at = At::Value;
                 return Ok(());
             }
         }
         // What is beyond the limit is read as JSON, but no longer kept.
         while list.next_element::<IgnoredAny>()?.is_some() {
-            self.sink.items_fault(Reason::OutOfRange, |items| {
+            self.shape.sink.items_fault(Reason::OutOfRange, |items| {
                 format!("{items} must hold at most {ELEMENTS_LIMIT} items")
             });
         }
-        self.at = At::Value;
+        self.shape.at = At::Value;
         Ok(())
     }
 
@@ -194,12 +177,23 @@ impl<'m, 'p> Reader<'_, 'm, 'p> {
         let mut inner = serde_json::Deserializer::from_str(json);
         let walk = Walk::into(self, spot);
         if is_deep || walk.deserialize(&mut inner).and_then(|()| inner.end()).is_err() {
-            self.sink.fault(Reason::NotJson, || {
+            self.shape.sink.fault(Reason::NotJson, || {
                 "a text that the mapping reads as JSON must hold JSON, nested at most 128 deep"
                     .to_owned()
             });
         }
     }
+}
+
+/// Reads a text within a record of another format, which holds JSON.
+pub(super) fn read_within<'m, 'p>(
+    json: &'p str,
+    spot: &'m Spot,
+    sink: &mut Sink<'m, 'p>,
+    arena: &'p Bump,
+) {
+    let shape = Shape { sink, at: At::Value };
+    Reader { shape, arena, is_second: false }.text(spot, json);
 }
 
 fn pass_over<'p, S: SeqAccess<'p>>(list: &mut S) -> Result<(), S::Error> {
@@ -214,17 +208,6 @@ struct Walk<'r, 's, 'm, 'p> {
     from: From,
 }
 
-/// How a value was come to.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum From {
-    /// It is the whole record.
-    Whole,
-    /// It is an element of a list.
-    List,
-    /// By its name, or as what a text holds.
-    Field,
-}
-
 impl<'r, 's, 'm, 'p> Walk<'r, 's, 'm, 'p> {
     const fn into(reader: &'r mut Reader<'s, 'm, 'p>, spot: &'m Spot) -> Self {
         Self { reader, spot, from: From::Field }
@@ -234,23 +217,8 @@ impl<'r, 's, 'm, 'p> Walk<'r, 's, 'm, 'p> {
         Self { reader, spot, from: From::List }
     }
 
-    /// What stands here is of no kind that the mapping looks into.
     fn other(self, is_null: bool) {
-        let Self { reader, spot, from } = self;
-        if let Some(items) = spot.items
-            && reader.sink.begin_items(items, is_null)
-        {
-            reader.items_are_no_list();
-        }
-        match spot.opens {
-            Some(Opens::Order) if from != From::Field || !is_null => reader.not_an_object(),
-            Some(Opens::Item) => {
-                if let At::Item(index) = reader.at {
-                    reader.item_is_no_object(index);
-                }
-            }
-            _ => {}
-        }
+        self.reader.shape.other(self.spot, self.from, is_null);
     }
 }
 
@@ -261,7 +229,7 @@ impl<'p> DeserializeSeed<'p> for Walk<'_, '_, '_, 'p> {
         match self.spot.way {
             Way::Enter => {
                 if let Some(items) = self.spot.items {
-                    self.reader.at = At::Items(items);
+                    self.reader.shape.at = At::Items(items);
                 }
                 json.deserialize_any(self)
             }
@@ -270,7 +238,7 @@ impl<'p> DeserializeSeed<'p> for Walk<'_, '_, '_, 'p> {
                 if self.spot.way == Way::Both {
                     self.reader.both(self.spot, json).map_err(D::Error::custom)
                 } else {
-                    self.reader.sink.take(self.spot, Found::Json(json));
+                    self.reader.shape.sink.take(self.spot, Found::Json(json));
                     Ok(())
                 }
             }
@@ -292,9 +260,9 @@ impl<'p> Visitor<'p> for Walk<'_, '_, '_, 'p> {
             return Ok(());
         };
         let Self { reader, spot, from } = self;
-        let opened = reader.sink.open(spot, from == From::Whole);
+        let opened = reader.shape.sink.open(spot, from == From::Whole);
         reader.object(tree, &mut map)?;
-        reader.sink.close(opened);
+        reader.shape.sink.close(opened);
         Ok(())
     }
 
@@ -305,8 +273,8 @@ impl<'p> Visitor<'p> for Walk<'_, '_, '_, 'p> {
         }
         let Self { reader, spot, from } = self;
         reader.list(spot, &mut list)?;
-        if from == From::Whole && reader.sink.has_no_order() {
-            reader.not_an_object();
+        if from == From::Whole && reader.shape.sink.has_no_order() {
+            reader.shape.not_an_object();
         }
         Ok(())
     }

@@ -152,18 +152,45 @@ impl<'m, 'p> Sink<'m, 'p> {
                 self.of(shared).parts.push((composite, part, found));
             }
             Taker::Keep { index, rank, place, shared } => {
-                let kept = &mut self.of(shared).kept;
-                let at = kept.iter().position(|kept| kept.index == index).unwrap_or_else(|| {
-                    kept.push(Kept { index, slot: Slot::default() });
-                    kept.len() - 1
-                });
-                if let Some(kept) = kept.get_mut(at) {
-                    // Of a field that stands twice, the first is kept.
-                    kept.slot.put(rank, place, found);
-                }
+                // Of a field that stands twice, the first is kept.
+                self.kept(index, shared).put(rank, place, found);
             }
             Taker::Only { rank, place } => {
                 self.only.put(rank, place, found);
+            }
+        }
+    }
+
+    /// Gives what a schema says of a field that the record does not hold, to those for whom that means
+    /// something: an order is known by what its record states, and a charge of nothing is none.
+    pub(super) fn imply(&mut self, spot: &'m Spot, found: Found<'p>) {
+        for taker in &spot.takers {
+            let document = &mut self.document;
+            match *taker {
+                Taker::Role { role: Role::OrderNumber | Role::OrderId, .. }
+                | Taker::Shared { .. }
+                | Taker::Charge { .. }
+                | Taker::Part { .. } => {}
+                Taker::Role { role, place, .. } => {
+                    let slot = match role.level() {
+                        Level::Order => document.slot(role),
+                        Level::Item => {
+                            document.items.all.last_mut().and_then(|item| item.slot(role))
+                        }
+                    };
+                    if let Some(slot) = slot {
+                        slot.imply(place, found);
+                    }
+                }
+                Taker::Flat { role, place, .. } => {
+                    if let Some(slot) = document.flat.get_or_insert_default().slot(role) {
+                        slot.imply(place, found);
+                    }
+                }
+                Taker::Keep { index, place, shared, .. } => {
+                    self.kept(index, shared).imply(place, found);
+                }
+                Taker::Only { place, .. } => self.only.imply(place, found),
             }
         }
     }
@@ -198,6 +225,16 @@ impl<'m, 'p> Sink<'m, 'p> {
     /// What all orders of the record share, or the order in work.
     fn of(&mut self, shared: bool) -> &mut Document<'p> {
         if shared { self.shared.get_or_insert_default() } else { &mut self.document }
+    }
+
+    /// Where the kept field of this index is put.
+    fn kept(&mut self, index: u8, shared: bool) -> &mut Slot<'p> {
+        let kept = &mut self.of(shared).kept;
+        let at = kept.iter().position(|kept| kept.index == index).unwrap_or_else(|| {
+            kept.push(Kept { index, slot: Slot::default() });
+            kept.len() - 1
+        });
+        &mut kept[at].slot
     }
 
     /// A list of orders begins.

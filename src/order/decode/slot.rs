@@ -5,6 +5,9 @@ use super::{super::value::Value, json_value};
 /// A rank that no place has.
 const NOWHERE: u8 = u8::MAX;
 
+/// The rank of what a schema says where a record says nothing: behind all places.
+const IMPLIED: u8 = u8::MAX - 1;
+
 /// What a decoder found, as it found it: it becomes a [`Value`] only where a rule asks for it.
 #[derive(Clone, Copy)]
 pub(in crate::order) enum Found<'p> {
@@ -12,7 +15,9 @@ pub(in crate::order) enum Found<'p> {
     Nothing,
     /// A value in JSON, whose grammar was checked.
     Json(&'p str),
-    /// What stands beside the record's value.
+    /// A text.
+    Text(&'p str),
+    /// What is neither, as what stands beside the record's value.
     Value(&'p Value<'p>),
 }
 
@@ -22,6 +27,7 @@ impl<'p> Found<'p> {
         match self {
             Self::Nothing => true,
             Self::Json(json) => json == "null",
+            Self::Text(_) => false,
             Self::Value(value) => matches!(value, Value::Null),
         }
     }
@@ -31,6 +37,7 @@ impl<'p> Found<'p> {
         match self {
             Self::Nothing => Value::Null,
             Self::Json(json) => json_value::value(json),
+            Self::Text(text) => Value::Text(text.into()),
             Self::Value(value) => value.clone(),
         }
     }
@@ -95,6 +102,13 @@ impl<'p> Slot<'p> {
             *self = Self { found, place, seen: self.seen, rank, is_stated };
         }
         again.then(|| Twice::new(rank, earlier, place))
+    }
+
+    /// Keeps what holds where the record says nothing, unless it says something.
+    pub(super) const fn imply(&mut self, place: u16, found: Found<'p>) {
+        if !self.is_stated {
+            *self = Self { found, place, seen: self.seen, rank: IMPLIED, is_stated: true };
+        }
     }
 
     /// Whether it matters that a rank stands twice: not where a place that goes before is there.

@@ -224,6 +224,12 @@ impl Mapping {
         !self.beside.is_empty() || self.key.is_some()
     }
 
+    /// Whether a record's key matters.
+    pub(super) fn reads_key(&self) -> bool {
+        let is_key = |beside: &Beside| matches!(beside.place, Place::Key(_));
+        self.key.is_some() || self.beside.iter().any(is_key)
+    }
+
     pub(super) fn composites(&self) -> &[Composite] {
         &self.composites
     }

@@ -49,6 +49,9 @@ fn one(value: &Value<'_>, place: impl Fn() -> String) -> Result<String, Rejectio
         }
         Value::Number(number) => Ok((*number).to_owned()),
         Value::Text(text) if text.is_empty() => Ok(quoted(text)),
+        Value::Moment(moment) => Ok(quoted(&moment.to_string())),
+        Value::Clock(at) => Ok(quoted(&at.to_string())),
+        Value::Day(day) => Ok(quoted(&day.to_string())),
         Value::Text(_) | Value::HalfCharacter => {
             Ok(quoted(&stored::text(value.clone(), Reason::InvalidKept, place)?))
         }

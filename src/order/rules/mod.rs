@@ -19,12 +19,15 @@ use uuid::Uuid;
 
 use super::{
     Currency, Meaning, Order, OrderKey, Reason, Rejection, Rules, SalesBounds, Unmapped,
-    decode::{Decoded, Document, Found, Sink, Twice, json},
-    mapping::{Mapping, Place, Role, Tombstones, suspects},
+    decode::{Decoded, Document, Found, Sink, Twice, avro, json, protobuf},
+    mapping::{Mapping, Place, Role, Spot, Tombstones, suspects},
     text,
     value::{Value, decimal, time},
 };
-use crate::kafka::{Record, TopicPartition};
+use crate::{
+    format::{Encoded, Reading, SchemaId, Schemas, Unreadable},
+    kafka::{Record, TopicPartition},
+};
 
 use charges::Charges;
 use lines::Lines;
@@ -41,7 +44,14 @@ impl Rules {
             format: settings.sold_at_format.clone(),
         };
         let numbers = Numbers::new(settings, &currency);
-        Self { mapping, shop_timezone, currency, times, numbers, bounds: SalesBounds::default() }
+        let (reading, bounds) = (Reading::default(), SalesBounds::default());
+        Self { mapping, reading, shop_timezone, currency, times, numbers, bounds }
+    }
+
+    /// The same rules, for records that are read so; without it they are JSON.
+    #[must_use]
+    pub fn reading(self, reading: Reading) -> Self {
+        Self { reading, ..self }
     }
 
     /// The rules of the built-in names.
@@ -57,11 +67,12 @@ impl Rules {
     pub fn understand_value(&self, payload: Option<&[u8]>) -> Result<Meaning, Rejection> {
         let partition = TopicPartition { topic: "".into(), partition: 0, topic_id: Uuid::nil() };
         let payload = payload.map(Bytes::copy_from_slice);
-        self.understand(&partition, &Record { payload, ..Record::default() })
+        let record = Record { payload, ..Record::default() };
+        self.understand(&partition, &record, &Schemas::default())
     }
 
     /// What a record comes to. It is judged whole, by the mapping's roles alone; other fields are
-    /// passed over.
+    /// passed over. `schemas` holds those of [`Self::schema_ids`].
     ///
     /// # Errors
     /// A [`Rejection`] with the first rule that the record breaks. It never quotes the payload.
@@ -69,17 +80,19 @@ impl Rules {
         &self,
         partition: &TopicPartition,
         record: &Record,
+        schemas: &Schemas,
     ) -> Result<Meaning, Rejection> {
         let mapping = &self.mapping;
         let arena = Bump::new();
         let mut sink = Sink::new(mapping);
         if mapping.reads_beside_value() {
-            beside(&mut sink, mapping, (partition, record), &arena);
+            self.beside(&mut sink, (partition, record), schemas, &arena);
         }
         let Some(payload) = &record.payload else {
             return self.tombstone(&sink.decoded());
         };
-        json::read(text::of(payload)?, mapping.root(), &mut sink, &arena)?;
+        let encoded = self.reading.value(payload, schemas).map_err(unreadable)?;
+        read(encoded, mapping.root(), &mut sink, &arena)?;
         let decoded = sink.decoded();
         // Where reading ended early, what says whether the record counts may lie further on.
         if !decoded.aborted && !self.counts(&decoded) {
@@ -97,6 +110,14 @@ impl Rules {
             .map(|(index, document)| self.order(document, shared, Some(index)))
             .collect::<Result<_, _>>()?;
         Ok(if orders.is_empty() { Meaning::Ignored } else { Meaning::Orders(orders) })
+    }
+
+    /// The ids of the schemas without which the record cannot be understood.
+    pub fn schema_ids(&self, record: &Record) -> impl Iterator<Item = SchemaId> {
+        let of_value = record.payload.as_deref().and_then(|it| self.reading.schema_id(it, false));
+        let key = record.key.as_deref().filter(|_| self.mapping.reads_key());
+        let of_key = key.and_then(|it| self.reading.schema_id(it, true));
+        of_value.into_iter().chain(of_key)
     }
 
     /// Whether the record is one of those that `mapping.only` lets in.
@@ -256,35 +277,95 @@ impl Rules {
     }
 }
 
-/// Takes what stands beside the record's value.
-fn beside<'m, 'p>(
-    sink: &mut Sink<'m, 'p>,
-    mapping: &'m Mapping,
-    (partition, record): (&TopicPartition, &'p Record),
-    arena: &'p Bump,
-) {
-    for beside in mapping.beside() {
-        let value = match &beside.place {
-            Place::Key(None) => bytes_value(record.key.as_deref()),
-            Place::Header(name) => bytes_value(record.headers.get(name.as_bytes()).flatten()),
-            Place::Timestamp => record.timestamp.map_or(Value::Null, |milliseconds| {
-                // In seconds, whose magnitude says so at any time.
-                Value::Number(arena.alloc_str(&seconds(milliseconds)))
-            }),
-            Place::Coordinates => {
-                let TopicPartition { topic, partition, topic_id } = partition;
-                let coordinates = format!("{topic}/{topic_id}/{partition}/{}", record.offset);
-                Value::Text(Cow::Borrowed(arena.alloc_str(&coordinates)))
-            }
-            Place::Key(Some(_)) | Place::Field { .. } => continue,
-        };
-        sink.give(beside.taker, Found::Value(arena.alloc(value)));
-    }
-    if let Some(spot) = mapping.key()
-        && let Ok(key) = text::of(record.key.as_deref().unwrap_or(b"null"))
+impl Rules {
+    /// Takes what stands beside the record's value.
+    fn beside<'r, 'p>(
+        &'r self,
+        sink: &mut Sink<'r, 'p>,
+        (partition, record): (&TopicPartition, &'p Record),
+        schemas: &'p Schemas,
+        arena: &'p Bump,
+    ) where
+        'r: 'p,
     {
-        // A key that is not JSON has no fields.
-        let _ = json::read(key, spot, sink, arena);
+        let key = record.key.as_deref().map(|bytes| self.reading.key(bytes, schemas));
+        for beside in self.mapping.beside() {
+            let value = match &beside.place {
+                Place::Key(None) => match key {
+                    None => Value::Null,
+                    Some(Ok(Encoded::Json(bytes))) => bytes_value(Some(bytes)),
+                    Some(Ok(Encoded::Avro(schema, bytes))) => {
+                        avro::single(bytes, schema, arena).map_or(Value::Other, Found::value)
+                    }
+                    Some(Ok(Encoded::Protobuf(..)) | Err(_)) => Value::Other,
+                },
+                Place::Header(name) => bytes_value(record.headers.get(name.as_bytes()).flatten()),
+                Place::Timestamp => record.timestamp.map_or(Value::Null, |milliseconds| {
+                    // In seconds, whose magnitude says so at any time.
+                    Value::Number(arena.alloc_str(&seconds(milliseconds)))
+                }),
+                Place::Coordinates => {
+                    let TopicPartition { topic, partition, topic_id } = partition;
+                    let coordinates = format!("{topic}/{topic_id}/{partition}/{}", record.offset);
+                    Value::Text(Cow::Borrowed(arena.alloc_str(&coordinates)))
+                }
+                Place::Key(Some(_)) | Place::Field { .. } => continue,
+            };
+            sink.give(beside.taker, Found::Value(arena.alloc(value)));
+        }
+        if let Some(spot) = self.mapping.key() {
+            let encoded = match key {
+                None => Encoded::Json(b"null"),
+                Some(Ok(encoded)) => encoded,
+                Some(Err(_)) => return,
+            };
+            // A key that cannot be read has no fields.
+            let _ = read(encoded, spot, sink, arena);
+        }
+    }
+}
+
+/// Reads bytes into `sink`.
+fn read<'m, 'p>(
+    encoded: Encoded<'p, 'p>,
+    root: &'m Spot,
+    sink: &mut Sink<'m, 'p>,
+    arena: &'p Bump,
+) -> Result<(), Rejection> {
+    match encoded {
+        Encoded::Json(bytes) => json::read(text::of(bytes)?, root, sink, arena),
+        Encoded::Avro(schema, bytes) => avro::read(bytes, schema, root, sink, arena),
+        Encoded::Protobuf(message, bytes) => protobuf::read(bytes, message, root, sink, arena),
+    }
+}
+
+/// Why bytes that cannot be read are no order.
+fn unreadable(why: Unreadable) -> Rejection {
+    match why {
+        Unreadable::NotFramed => {
+            let detail = "the record must begin with the header of a schema registry (a zero byte \
+                          and the schema's id), as mapping.format says";
+            Rejection::new(Reason::NotFramed, detail)
+        }
+        Unreadable::NoRegistry => {
+            let detail = "the record begins with a zero byte, as those of a schema registry do: \
+                          set registry.url, and mapping.format to \"auto\"";
+            Rejection::new(Reason::NotJson, detail)
+        }
+        Unreadable::UnknownSchema(id) => {
+            let detail = format!("the schema registry knows no schema of the id {id}");
+            Rejection::new(Reason::UnknownSchema, detail)
+        }
+        Unreadable::BrokenSchema(Some(id), why) => {
+            Rejection::new(Reason::BrokenSchema, format!("the schema of the id {id}: {why}"))
+        }
+        Unreadable::BrokenSchema(None, why) => {
+            Rejection::new(Reason::BrokenSchema, format!("mapping.schema_file: {why}"))
+        }
+        Unreadable::NoSuchMessage(id) => {
+            let detail = format!("the header must name a message of the schema of the id {id}");
+            Rejection::new(Reason::BrokenSchema, detail)
+        }
     }
 }
 

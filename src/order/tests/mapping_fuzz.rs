@@ -128,7 +128,9 @@ fn whatever_the_mapping_mutated_records_are_orders_that_add_up_or_ignored_or_hav
                 let settings = rules.mapping.settings();
                 format!("VENDAS_FUZZ_SEED={seed}, record {number}: {payload:?}\n{settings:?}")
             };
-            let judged = within(AT_MOST, || rules.understand(&partition, &record));
+            let judged = within(AT_MOST, || {
+                rules.understand(&partition, &record, &crate::format::Schemas::default())
+            });
             let Some((result, took)) = judged else { panic!("more than {AT_MOST:?}: {}", place()) };
             cases += 1;
             slowest = slowest.max(took);

@@ -241,7 +241,8 @@ fn a_key_that_is_not_json_throughout_has_no_fields() {
     let topic = TopicPartition { topic: "t".into(), partition: 0, topic_id: Uuid::nil() };
     let with_key = |key: &'static str| {
         let payload = Some(r#"{"total": 1}"#.into());
-        rules.understand(&topic, &Record { key: Some(key.into()), payload, ..Record::default() })
+        let record = Record { key: Some(key.into()), payload, ..Record::default() };
+        rules.understand(&topic, &record, &crate::format::Schemas::default())
     };
     assert_eq!(with_key(r#"{"id": "a"}"#).unwrap().orders()[0].id(), Some("a"));
     for key in [r#"{"id": "a""#, r#"{"id": "a"} x"#, "a", ""] {

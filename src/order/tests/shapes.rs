@@ -67,7 +67,7 @@ fn came(rules: &Rules, records: &[Record]) -> Came {
     let mut came = Came::default();
     let mut orders = BTreeMap::<OrderKey, Order>::new();
     for record in records {
-        match rules.understand(&topic, record) {
+        match rules.understand(&topic, record, &crate::format::Schemas::default()) {
             Ok(Meaning::Ignored) => came.ignored += 1,
             Ok(meaning) => {
                 for order in meaning.orders() {
@@ -146,7 +146,10 @@ fn every_shape_comes_to_what_it_must() {
                 .filter_map(|record| {
                     let topic =
                         TopicPartition { topic: "s".into(), partition: 0, topic_id: Uuid::nil() };
-                    rules.understand(&topic, record).err().map(|it| it.to_string())
+                    rules
+                        .understand(&topic, record, &crate::format::Schemas::default())
+                        .err()
+                        .map(|it| it.to_string())
                 })
                 .collect();
             failures.push(format!(

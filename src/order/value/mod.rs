@@ -9,6 +9,11 @@ pub(super) mod time;
 
 use std::borrow::Cow;
 
+use jiff::{
+    Timestamp,
+    civil::{Date, DateTime},
+};
+
 /// What a field holds.
 #[derive(Clone)]
 pub(super) enum Value<'p> {
@@ -33,7 +38,13 @@ pub(super) enum Value<'p> {
         /// `nanos`
         nanos: Option<&'p str>,
     },
-    /// A list or an object of another kind.
+    /// A moment, of a format that has a type for it.
+    Moment(Timestamp),
+    /// A time on a wall clock, of a format that has a type for it.
+    Clock(DateTime),
+    /// A day, of a format that has a type for it.
+    Day(Date),
+    /// A list or an object of another kind, or what no rule can read.
     Other,
 }
 

@@ -2,7 +2,7 @@
 
 use jiff::{
     Timestamp, ToSpan,
-    civil::DateTime,
+    civil::{DateTime, Time},
     fmt::strtime::BrokenDownTime,
     tz::{Offset, TimeZone},
 };
@@ -52,6 +52,9 @@ pub(in crate::order) fn parse(value: &Value<'_>, times: &Times) -> Result<DateTi
         (Value::Text(text), Some(format)) => formatted_time(text, format, times),
         (Value::Number(number), _) => unix_time(number, times),
         (Value::Numbers(list), _) => list_time(list, times),
+        (Value::Moment(moment), _) => at_moment(*moment, times),
+        (Value::Clock(at), _) => at_shop(cut(*at)?, None, times),
+        (Value::Day(day), _) => within_years(day.to_datetime(Time::midnight())),
         (_, None) => Err(FORM),
         (_, Some(_)) => Err(FORMAT),
     }
@@ -167,13 +170,13 @@ fn cut(at: DateTime) -> Result<DateTime, Rule> {
 struct Stated {
     /// Year, month, day.
     date: [i16; 3],
-    time: Option<Time>,
+    time: Option<OfDay>,
     offset: Option<Offset>,
 }
 
 /// The time behind a date.
 #[derive(Clone, Copy, Default)]
-struct Time {
+struct OfDay {
     /// Hour, minute, second.
     clock: [i16; 3],
     /// Whole microseconds of it.
@@ -226,15 +229,15 @@ impl Rest<'_> {
     }
 
     /// `HH:MM` or `HH:MM:SS`, with a fraction of a second or without
-    fn time(&mut self) -> Option<Time> {
+    fn time(&mut self) -> Option<OfDay> {
         let hour = self.digits(2)?;
         let minute = self.byte(b':')?.digits(2)?;
         if self.byte(b':').is_none() {
-            return Some(Time { clock: [hour, minute, 0], nanosecond: 0 });
+            return Some(OfDay { clock: [hour, minute, 0], nanosecond: 0 });
         }
         let second = self.digits(2)?;
         let nanosecond = if self.byte(b'.').is_some() { self.fraction()? } else { 0 };
-        Some(Time { clock: [hour, minute, second], nanosecond })
+        Some(OfDay { clock: [hour, minute, second], nanosecond })
     }
 
     /// One or more digits behind a point, in nanoseconds; those from the seventh on don't count.
