@@ -3,7 +3,10 @@
 use std::{fs::File, io::Read, path::Path, sync::Arc};
 
 use super::mapping::Table;
-use crate::format::{Format, Kind, Reading, Schema, SchemaError, avro, protobuf};
+use crate::{
+    format::{Format, Kind, Reading, Schema, SchemaError, avro, protobuf},
+    order::MappingSettings,
+};
 
 const FORMAT: &str = "format";
 const FILE: &str = "schema_file";
@@ -12,57 +15,39 @@ const MESSAGE: &str = "message";
 /// More than any schema has, less than a file named by mistake.
 const MAX_FILE_BYTES: u64 = 16 << 20;
 
-/// How the records of a mapping are read. `None` only if a problem was noted.
-pub(super) fn reading(table: &mut Table<'_>, has_registry: bool) -> Option<Reading> {
-    let format = table.choice(
-        FORMAT,
-        &[
-            ("auto", Format::Auto),
-            ("json", Format::Json),
-            ("avro", Format::Of(Kind::Avro)),
-            ("protobuf", Format::Of(Kind::Protobuf)),
-            ("json_schema", Format::Of(Kind::JsonSchema)),
-        ],
-    );
-    let file = table.text(FILE);
-    let message = table.text(MESSAGE);
-    if table.has_failed() {
-        return None;
-    }
-    let format = format.unwrap_or_default();
-    let by_file = match (format, file) {
-        (_, None) => None,
-        (Format::Of(Kind::Avro), Some(_)) if message.is_some() => {
-            table.problem(MESSAGE, "is for format = \"protobuf\": remove it");
-            return None;
-        }
-        (Format::Of(kind @ (Kind::Avro | Kind::Protobuf)), Some(file)) => Some((kind, file)),
-        (Format::Auto | Format::Json | Format::Of(Kind::JsonSchema), Some(_)) => {
-            table.problem(FILE, "needs format = \"avro\" or \"protobuf\"");
-            return None;
-        }
+/// How records are read by these settings, which are those of `table`. `None` only if a problem was
+/// noted.
+pub(super) fn reading(
+    table: &mut Table<'_>,
+    settings: &MappingSettings,
+    has_registry: bool,
+) -> Option<Reading> {
+    let MappingSettings { format, schema_file, message, .. } = settings;
+    let mut refuse = |key: &str, text: &str| {
+        table.problem(key, text);
+        None
     };
-    match (format, by_file) {
-        (_, Some((kind, file))) => match schema(kind, &file, message.as_deref()) {
-            Ok(schema) => Some(Reading::By(Arc::new(schema))),
-            Err(error) => {
-                table.problem(FILE, &format!("names {file}, and: {error}"));
-                None
+    match (format, schema_file, message) {
+        (Format::Of(Kind::Avro), Some(_), Some(_)) => {
+            refuse(MESSAGE, "is for format = \"protobuf\": remove it")
+        }
+        (Format::Of(kind @ (Kind::Avro | Kind::Protobuf)), Some(file), _) => {
+            match schema(*kind, file, message.as_deref()) {
+                Ok(schema) => Some(Reading::By(Arc::new(schema))),
+                Err(error) => refuse(FILE, &format!("names {file}, and: {error}")),
             }
-        },
-        (_, None) if message.is_some() => {
-            table.problem(MESSAGE, "needs schema_file");
-            None
         }
-        (Format::Auto, _) if has_registry => Some(Reading::Either),
-        (Format::Auto | Format::Json, _) => Some(Reading::Json),
-        (Format::Of(kind @ (Kind::Avro | Kind::Protobuf)), _) if !has_registry => {
-            let name = if kind == Kind::Avro { "avro" } else { "protobuf" };
-            let text = format!("is {name:?}, which needs registry.url or schema_file");
-            table.problem(FORMAT, &text);
-            None
+        (_, Some(_), _) => refuse(FILE, "needs format = \"avro\" or \"protobuf\""),
+        (_, None, Some(_)) => refuse(MESSAGE, "needs schema_file"),
+        (Format::Auto, None, None) if has_registry => Some(Reading::Either),
+        (Format::Auto | Format::Json, None, None) => Some(Reading::Json),
+        (Format::Of(Kind::Avro), None, None) if !has_registry => {
+            refuse(FORMAT, "is \"avro\", which needs registry.url or schema_file")
         }
-        (Format::Of(kind), _) => Some(Reading::Framed(kind)),
+        (Format::Of(Kind::Protobuf), None, None) if !has_registry => {
+            refuse(FORMAT, "is \"protobuf\", which needs registry.url or schema_file")
+        }
+        (Format::Of(kind), None, None) => Some(Reading::Framed(*kind)),
     }
 }
 

@@ -6,6 +6,7 @@ use figment::value::{Dict, Value};
 use jiff::tz::TimeZone;
 
 use super::{format, reader::Reader};
+use crate::format::Format;
 use crate::order::{
     Currency, DecimalForm, Identity, Mapping, MappingSettings, Only, Place, Role, Rulebook, Rules,
     Tombstones,
@@ -63,7 +64,9 @@ pub(super) fn rulebook(
         reader.know(&format!("mapping.{key}"));
     }
     let of_all = settings(reader, "mapping", &[&general], vocabulary.clone());
-    let reading = format::reading(&mut Table::new(reader, "mapping", &[&general]), has_registry);
+    let tables = [&general];
+    let mut table = Table::new(reader, "mapping", &tables);
+    let reading = of_all.as_ref().and_then(|of| format::reading(&mut table, of, has_registry));
     let mut topics = BTreeMap::new();
     for topic in reader.names(&["topics"]) {
         let own = reader.table(&["topics", &topic, "mapping"]);
@@ -75,7 +78,7 @@ pub(super) fn rulebook(
         let tables = [&own, &general];
         let merged = settings(reader, &prefix, &tables, vocabulary.clone());
         let mut table = Table::new(reader, &prefix, &tables);
-        let reading = format::reading(&mut table, has_registry);
+        let reading = merged.as_ref().and_then(|of| format::reading(&mut table, of, has_registry));
         topics.insert(Arc::<str>::from(topic), (prefix, merged, reading));
     }
     let general = of_all.and_then(|settings| compile(reader, "mapping", settings));
@@ -138,6 +141,9 @@ fn settings(
 ) -> Option<MappingSettings> {
     let mut table = Table::new(reader, prefix, tables);
     let mut settings = MappingSettings { vocabulary, ..MappingSettings::default() };
+    settings.format = table.choice("format", &Format::ALL).unwrap_or_default();
+    settings.schema_file = table.text("schema_file");
+    settings.message = table.text("message");
     if let Some(flag) = table.flag("built_in") {
         settings.built_in = flag;
     }
@@ -194,11 +200,6 @@ impl<'a> Table<'a> {
         Self { reader, prefix, tables, failed: false }
     }
 
-    /// Whether something was wrong.
-    pub(super) const fn has_failed(&self) -> bool {
-        self.failed
-    }
-
     /// Notes that the value of `key` `text`.
     pub(super) fn problem(&mut self, key: &str, text: &str) {
         self.failed = true;
@@ -250,7 +251,7 @@ impl<'a> Table<'a> {
         number.or_else(|| self.wrong(key, &found, "a whole number from 0"))
     }
 
-    pub(super) fn text(&mut self, key: &str) -> Option<String> {
+    fn text(&mut self, key: &str) -> Option<String> {
         let found = self.find(key)?;
         match found.0.as_str().filter(|text| !text.is_empty()) {
             Some(text) => Some(text.to_owned()),
@@ -276,7 +277,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    pub(super) fn choice<T: Copy>(&mut self, key: &str, choices: &[(&str, T)]) -> Option<T> {
+    fn choice<T: Copy>(&mut self, key: &str, choices: &[(&str, T)]) -> Option<T> {
         let found = self.find(key)?;
         let text = found.0.as_str();
         let chosen = choices.iter().find(|(name, _)| Some(*name) == text);

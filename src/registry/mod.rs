@@ -75,6 +75,15 @@ impl Registry {
         }))
     }
 
+    /// Whether it answers, and lets us ask.
+    ///
+    /// # Errors
+    /// [`RegistryError`]
+    pub async fn ping(&self) -> Result<(), RegistryError> {
+        // No schema has this id.
+        self.0.client.ask(&client::path_of_id(SchemaId(0))).await.map(drop)
+    }
+
     /// How many connections were opened.
     #[must_use]
     pub fn connections_opened(&self) -> u64 {
