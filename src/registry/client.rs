@@ -75,7 +75,8 @@ impl Address {
         let host = authority.host().trim_matches(['[', ']']).to_owned();
         let port = match authority.port() {
             Some(port) => port.as_u16(),
-            None if authority.as_str().ends_with(':') => return None,
+            // A colon with no port behind it.
+            None if authority.as_str() != authority.host() => return None,
             None if is_tls => 443,
             None => 80,
         };
