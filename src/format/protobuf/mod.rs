@@ -1,14 +1,67 @@
-//! Protocol Buffers.
+//! Protocol Buffers (protobuf.dev).
+//!
+//! [`compile`] makes a [`graph`] of a schema's messages, [`wire`] reads their bytes, [`occurrences`]
+//! says which of a message's fields hold, [`scalar`] and [`whole`] what they say, and [`json`] writes
+//! a record for people.
+
+mod compile;
+mod files;
+mod graph;
+mod known;
+mod occurrences;
+mod scalar;
+mod whole;
+mod wire;
+
+use std::sync::Arc;
+
+use prost_reflect::{FileDescriptor, MessageDescriptor};
 
 use super::{Import, SchemaError};
 
+pub(crate) use graph::{Field, Graph, Implied, Kind, Node, NodeId, Shape};
+pub(crate) use occurrences::{Occurrence, Within, collect};
+pub(crate) use scalar::{Scalar, Values};
+pub(crate) use whole::Whole;
+pub(crate) use wire::{Broken, Span, Wire};
+
 /// A schema: a file, and those that it imports.
 #[derive(Clone, Debug)]
-pub struct Schema {}
+pub struct Schema {
+    /// Every message that the file declares, those within others behind them.
+    messages: Arc<[Declared]>,
+    /// The one that all records are where no header says which.
+    chosen: Option<usize>,
+    /// Whether a map's entries are counted among the messages of a header's indexes.
+    counts_entries: bool,
+}
 
 /// A message of a schema.
 #[derive(Clone, Debug)]
-pub struct Message {}
+pub struct Message {
+    graph: Arc<Graph>,
+    id: NodeId,
+}
+
+/// A message that a file declares.
+#[derive(Debug)]
+struct Declared {
+    message: Message,
+    /// Within which other one, and the how manyth of it, with and without the entries of maps.
+    parent: Option<usize>,
+    index: usize,
+    index_without_entries: Option<usize>,
+}
+
+impl Message {
+    pub(crate) fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    pub(crate) const fn id(&self) -> NodeId {
+        self.id
+    }
+}
 
 impl Schema {
     /// Compiles a file's text (or its descriptor in base64, as some serializers register it), and the
@@ -16,20 +69,93 @@ impl Schema {
     ///
     /// # Errors
     /// The text is no schema, or imports what is not there.
-    pub fn compile(_text: &str, _imports: &[Import]) -> Result<Self, SchemaError> {
-        Err(SchemaError::new("not yet"))
+    pub fn compile(text: &str, imports: &[Import]) -> Result<Self, SchemaError> {
+        let file = compile::file(text, imports)?;
+        Ok(Self { counts_entries: compile::is_descriptor(text), ..Self::of_file(&file) })
     }
 
-    /// The message that all records are where no header says which.
+    /// Compiles a schema that stands in a file: a .proto file, whose imports are looked up in its folder
+    /// and in those that the folder lies in, or what `protoc --include_imports -o` writes. `message`
+    /// names the message that all records are, in full or by its last name; without it there must be
+    /// only one that is not within another.
+    ///
+    /// # Errors
+    /// The file cannot be read or is no schema, imports what is not there, or does not say which
+    /// message is meant.
+    pub fn of_files(path: &Path, message: Option<&str>) -> Result<Self, SchemaError> {
+        let file = files::open(path)?;
+        let chosen = files::choose(&file, message)?;
+        let schema = Self::of_file(&file);
+        Ok(Self { chosen: Some(schema.with(chosen)?), ..schema })
+    }
+
+    fn with(&self, message: MessageDescriptor) -> Result<usize, SchemaError> {
+        todo!()
+    }
+
+    fn of_file(file: &FileDescriptor) -> Self {
+        let mut builder = compile::Builder::new();
+        let mut declared = Vec::new();
+        declare(file.messages(), None, &mut builder, &mut declared);
+        // A parent goes before its children, whose parents are known by their place in this list.
+        let graph = Arc::new(builder.finish());
+        let messages = declared.into_iter().map(|(id, parent, index, index_without_entries)| {
+            let message = Message { graph: Arc::clone(&graph), id };
+            Declared { message, parent, index, index_without_entries }
+        });
+        let messages: Arc<[_]> = messages.collect();
+        let chosen = (!messages.is_empty()).then_some(0);
+        Self { messages, chosen, counts_entries: false }
+    }
+
+    /// The message that all records are where no header says which: the file's first one.
     #[must_use]
     pub fn message(&self) -> Option<&Message> {
-        None
+        self.chosen.and_then(|index| self.messages.get(index)).map(|it| &it.message)
     }
 
     /// The message at that place in the file: each number is an index into the messages of the one
     /// before it.
+    ///
+    /// Serializers differ in whether the entries of maps, which are messages of a file's descriptor
+    /// and not of its text, are counted: the way of those that register that kind goes first, the
+    /// other one where that leads to no message.
     #[must_use]
-    pub fn message_at(&self, _indexes: &[usize]) -> Option<&Message> {
-        None
+    pub fn message_at(&self, indexes: &[usize]) -> Option<&Message> {
+        self.find(indexes, self.counts_entries)
+            .or_else(|| self.find(indexes, !self.counts_entries))
+    }
+
+    fn find(&self, indexes: &[usize], counts_entries: bool) -> Option<&Message> {
+        let mut at = None;
+        for index in indexes {
+            at = Some(self.messages.iter().position(|declared| {
+                let own = if counts_entries {
+                    declared.index_without_entries.map(|_| declared.index)
+                } else {
+                    declared.index_without_entries
+                };
+                declared.parent == at && own == Some(*index)
+            })?);
+        }
+        self.messages.get(at?).map(|it| &it.message)
+    }
+}
+
+type Place = (NodeId, Option<usize>, usize, Option<usize>);
+
+fn declare(
+    messages: impl Iterator<Item = MessageDescriptor>,
+    parent: Option<usize>,
+    builder: &mut compile::Builder,
+    declared: &mut Vec<Place>,
+) {
+    let mut without_entries = 0;
+    for (index, message) in messages.enumerate() {
+        let own = (!message.is_map_entry()).then_some(without_entries);
+        without_entries += usize::from(own.is_some());
+        let at = declared.len();
+        declared.push((builder.message(&message), parent, index, own));
+        declare(message.child_messages(), Some(at), builder, declared);
     }
 }
