@@ -195,7 +195,7 @@ impl Builder {
             .collect();
         fields.sort_by_key(|field| field.number);
         let meaning = meaning(message.full_name(), &fields);
-        Node { name: message.full_name().into(), fields, meaning }
+        Node { fields, meaning }
     }
 
     fn field(&mut self, field: &FieldDescriptor, oneof: Option<usize>) -> Field {

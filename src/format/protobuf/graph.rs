@@ -16,8 +16,6 @@ pub(crate) struct NodeId(pub(super) usize);
 /// A message.
 #[derive(Debug)]
 pub(crate) struct Node {
-    /// Such as `google.type.Money`.
-    pub(crate) name: Box<str>,
     /// By their numbers, in ascending order.
     pub(crate) fields: Vec<Field>,
     /// What it is as a whole, where it is more than its fields.

@@ -5,21 +5,25 @@
 //! a record for people.
 
 mod compile;
+mod entry;
 mod files;
 mod graph;
+mod json;
 mod known;
 mod occurrences;
 mod scalar;
 mod whole;
 mod wire;
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use prost_reflect::{FileDescriptor, MessageDescriptor};
 
 use super::{Import, SchemaError};
 
+pub(crate) use entry::Entry;
 pub(crate) use graph::{Field, Graph, Implied, Kind, Node, NodeId, Shape};
+pub(crate) use json::to_json;
 pub(crate) use occurrences::{Occurrence, Within, collect};
 pub(crate) use scalar::{Scalar, Values};
 pub(crate) use whole::Whole;
@@ -29,9 +33,9 @@ pub(crate) use wire::{Broken, Span, Wire};
 #[derive(Clone, Debug)]
 pub struct Schema {
     /// Every message that the file declares, those within others behind them.
-    messages: Arc<[Declared]>,
+    messages: Arc<[Declared<Message>]>,
     /// The one that all records are where no header says which.
-    chosen: Option<usize>,
+    chosen: Option<Message>,
     /// Whether a map's entries are counted among the messages of a header's indexes.
     counts_entries: bool,
 }
@@ -45,8 +49,8 @@ pub struct Message {
 
 /// A message that a file declares.
 #[derive(Debug)]
-struct Declared {
-    message: Message,
+struct Declared<M> {
+    message: M,
     /// Within which other one, and the how manyth of it, with and without the entries of maps.
     parent: Option<usize>,
     index: usize,
@@ -71,7 +75,8 @@ impl Schema {
     /// The text is no schema, or imports what is not there.
     pub fn compile(text: &str, imports: &[Import]) -> Result<Self, SchemaError> {
         let file = compile::file(text, imports)?;
-        Ok(Self { counts_entries: compile::is_descriptor(text), ..Self::of_file(&file) })
+        let first = file.messages().next();
+        Ok(Self { counts_entries: compile::is_descriptor(text), ..Self::of_file(&file, first) })
     }
 
     /// Compiles a schema that stands in a file: a .proto file, whose imports are looked up in its folder
@@ -85,33 +90,27 @@ impl Schema {
     pub fn of_files(path: &Path, message: Option<&str>) -> Result<Self, SchemaError> {
         let file = files::open(path)?;
         let chosen = files::choose(&file, message)?;
-        let schema = Self::of_file(&file);
-        Ok(Self { chosen: Some(schema.with(chosen)?), ..schema })
+        Ok(Self::of_file(&file, Some(chosen)))
     }
 
-    fn with(&self, message: MessageDescriptor) -> Result<usize, SchemaError> {
-        todo!()
-    }
-
-    fn of_file(file: &FileDescriptor) -> Self {
+    fn of_file(file: &FileDescriptor, chosen: Option<MessageDescriptor>) -> Self {
         let mut builder = compile::Builder::new();
+        let chosen = chosen.map(|message| builder.message(&message));
         let mut declared = Vec::new();
         declare(file.messages(), None, &mut builder, &mut declared);
-        // A parent goes before its children, whose parents are known by their place in this list.
         let graph = Arc::new(builder.finish());
-        let messages = declared.into_iter().map(|(id, parent, index, index_without_entries)| {
-            let message = Message { graph: Arc::clone(&graph), id };
-            Declared { message, parent, index, index_without_entries }
-        });
-        let messages: Arc<[_]> = messages.collect();
-        let chosen = (!messages.is_empty()).then_some(0);
-        Self { messages, chosen, counts_entries: false }
+        let message = |id| Message { graph: Arc::clone(&graph), id };
+        Self {
+            chosen: chosen.map(message),
+            messages: declared.into_iter().map(|it| it.map(message)).collect(),
+            counts_entries: false,
+        }
     }
 
     /// The message that all records are where no header says which: the file's first one.
     #[must_use]
-    pub fn message(&self) -> Option<&Message> {
-        self.chosen.and_then(|index| self.messages.get(index)).map(|it| &it.message)
+    pub const fn message(&self) -> Option<&Message> {
+        self.chosen.as_ref()
     }
 
     /// The message at that place in the file: each number is an index into the messages of the one
@@ -142,20 +141,27 @@ impl Schema {
     }
 }
 
-type Place = (NodeId, Option<usize>, usize, Option<usize>);
+impl<M> Declared<M> {
+    fn map<N>(self, of: impl Fn(M) -> N) -> Declared<N> {
+        let Self { message, parent, index, index_without_entries } = self;
+        Declared { message: of(message), parent, index, index_without_entries }
+    }
+}
 
+/// Adds the messages, each before those that lie within it.
 fn declare(
     messages: impl Iterator<Item = MessageDescriptor>,
     parent: Option<usize>,
     builder: &mut compile::Builder,
-    declared: &mut Vec<Place>,
+    declared: &mut Vec<Declared<NodeId>>,
 ) {
     let mut without_entries = 0;
     for (index, message) in messages.enumerate() {
         let own = (!message.is_map_entry()).then_some(without_entries);
         without_entries += usize::from(own.is_some());
         let at = declared.len();
-        declared.push((builder.message(&message), parent, index, own));
+        let id = builder.message(&message);
+        declared.push(Declared { message: id, parent, index, index_without_entries: own });
         declare(message.child_messages(), Some(at), builder, declared);
     }
 }

@@ -51,6 +51,20 @@ impl<'p> Within<'p> {
             None => Err(Broken::rule(occurrence.at, "a field must stand here")),
         }
     }
+
+    /// The segments of a message that was written in several parts, which are merged.
+    pub(crate) fn segments(self, run: &[Occurrence]) -> Result<Vec<Span>, Broken> {
+        let mut segments = Vec::new();
+        if run.len() < 2 {
+            return Ok(segments);
+        }
+        for occurrence in run {
+            if let Wire::Length(span) | Wire::Group(span) = self.wire(*occurrence)? {
+                segments.push(span);
+            }
+        }
+        Ok(segments)
+    }
 }
 
 /// Puts the occurrences of a message's wanted fields into `found`, those of one field together and in

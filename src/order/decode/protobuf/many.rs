@@ -140,20 +140,20 @@ impl<'m, 'p> Walker<'_, 'm, 'p> {
         let Some([key, value]) = fields else { return Ok(()) };
         let within = within.deeper()?;
         // Of entries of one key the last one holds.
-        let mut entries: BTreeMap<Cow<'p, str>, (&'m Spot, Vec<Span>, Option<Wire>)> =
-            BTreeMap::new();
+        let mut entries: BTreeMap<Cow<'p, str>, (&'m Spot, Entry)> = BTreeMap::new();
         for occurrence in run {
             let Wire::Length(span) = within.wire(*occurrence)? else { continue };
-            let entry = self.entry(within, span, (key, value))?;
-            if let Some(spot) = tree.names.get(&entry.key) {
-                entries.insert(entry.key, (spot, entry.segments, entry.value));
+            let entry = Entry::read(within, span, (key, value))?;
+            let name = entry.key((key, self.graph), within.whole)?;
+            if let Some(spot) = tree.names.get(&name) {
+                entries.insert(name, (spot, entry));
             }
         }
         let opened = self.shape.sink.open(spot, false);
-        for (spot, segments, wire) in entries.into_values() {
-            match (value.kind, wire) {
+        for (spot, entry) in entries.into_values() {
+            match (value.kind, entry.value) {
                 (_, Some(wire)) => {
-                    self.value(value, within, wire, &segments, (spot, From::Field))?;
+                    self.value(value, within, wire, &entry.segments, (spot, From::Field))?;
                 }
                 // An empty message.
                 (Kind::Message(id) | Kind::Group(id), None) => {
@@ -168,46 +168,4 @@ impl<'m, 'p> Walker<'_, 'm, 'p> {
         self.shape.sink.close(opened);
         Ok(())
     }
-
-    fn entry(
-        &self,
-        within: Within<'p>,
-        span: Span,
-        (key, value): (&'p Field, &'p Field),
-    ) -> Result<Entry<'p>, Error> {
-        let mut entry = Entry { key: Cow::Borrowed(""), segments: Vec::new(), value: None };
-        let mut key_scalar = Scalar::default_of(key.kind, self.graph);
-        let mut reader = within.reader(span);
-        loop {
-            let at = reader.at();
-            let Some((number, wire)) = reader.next()? else { break };
-            let field = match number {
-                1 => key,
-                2 => value,
-                _ => continue,
-            };
-            if !field.fits(&wire) {
-                let rule = "a map's key and value must have wire types of their kinds";
-                return Err(Broken::Rule(at, rule.into()).into());
-            }
-            if number == 1 {
-                key_scalar = self.scalar(key, within, wire)?;
-                continue;
-            }
-            if let (Kind::Message(_), Wire::Length(span)) = (value.kind, wire) {
-                entry.segments.push(span);
-            }
-            entry.value = Some(wire);
-        }
-        entry.key = key_scalar.map(|scalar| scalar.key()).unwrap_or_default();
-        Ok(entry)
-    }
-}
-
-/// An entry of a map.
-struct Entry<'p> {
-    key: Cow<'p, str>,
-    /// Where its value is a message: all the parts that it was written in.
-    segments: Vec<Span>,
-    value: Option<Wire>,
 }

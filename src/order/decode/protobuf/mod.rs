@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     format::protobuf::{
-        Broken, Field, Graph, Implied, Kind, Message, NodeId, Occurrence, Scalar, Shape as Count,
+        Broken, Entry, Field, Graph, Implied, Kind, Message, NodeId, Occurrence, Scalar, Shape as Count,
         Span, Values, Whole, Wire, Within, collect,
     },
     order::{
@@ -197,14 +197,11 @@ impl<'m, 'p> Walker<'_, 'm, 'p> {
             Count::List => self.list(field, within, run, spot),
             Count::One => {
                 let Some(last) = run.last() else { return Ok(()) };
-                let value = within.wire(*last)?;
-                let segments = match (field.kind, value) {
-                    (Kind::Message(_), _) | (Kind::Group(_), _) if run.len() > 1 => {
-                        segments(within, run)?
-                    }
+                let segments = match field.kind {
+                    Kind::Message(_) | Kind::Group(_) => within.segments(run)?,
                     _ => Vec::new(),
                 };
-                self.value(field, within, value, &segments, (spot, From::Field))
+                self.value(field, within, within.wire(*last)?, &segments, (spot, From::Field))
             }
         }
     }
@@ -265,15 +262,4 @@ impl<'m, 'p> Walker<'_, 'm, 'p> {
             }
         }
     }
-}
-
-/// The messages and groups that these occurrences are.
-fn segments(within: Within<'_>, run: &[Occurrence]) -> Result<Vec<Span>, Broken> {
-    let mut segments = Vec::new();
-    for occurrence in run {
-        if let Wire::Length(span) | Wire::Group(span) = within.wire(*occurrence)? {
-            segments.push(span);
-        }
-    }
-    Ok(segments)
 }
