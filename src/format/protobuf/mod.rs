@@ -165,8 +165,3 @@ fn declare(
         declare(message.child_messages(), Some(at), builder, declared);
     }
 }
-
-/// A record as JSON text, for people and for `vendas init`.
-pub(crate) fn to_json(_bytes: &[u8], _message: &Message) -> Result<String, SchemaError> {
-    Err(SchemaError::new("not yet"))
-}
