@@ -16,8 +16,7 @@ const PASSWORD: &str = "registry.password";
 /// The inner `None` is no registry.
 #[expect(clippy::option_option, reason = "the outer one says that a problem was noted")]
 pub(super) fn registry(reader: &mut Reader) -> Option<Option<Settings>> {
-    let expected = "a URL such as \"http://localhost:8081\", without user and password";
-    let addresses = reader.list(URL, &[], expected, Address::parse);
+    let addresses = addresses(reader);
     let user = reader.optional_text(USER);
     let password = security::password(reader, PASSWORD, None);
     let shortest = Duration::from_millis(100);
@@ -48,4 +47,19 @@ pub(super) fn registry(reader: &mut Reader) -> Option<Option<Settings>> {
         }
     };
     Some(Some(Settings { addresses, credentials, tls: tls?, timeout: timeout? }))
+}
+
+/// The addresses; none where it is not set. What is wrong is not repeated, since a URL can hold a
+/// password.
+fn addresses(reader: &mut Reader) -> Option<Vec<Address>> {
+    let addresses =
+        reader.list(URL, &[], "a URL", |url| Some(Address::parse(url)))?.into_iter().collect();
+    if addresses.is_none() {
+        reader.problem(
+            URL,
+            "must be a list of URLs such as \"http://localhost:8081\", without user and password: \
+             registry.user and registry.password_file are for these",
+        );
+    }
+    addresses
 }

@@ -121,8 +121,7 @@ impl Schema {
     /// other one where that leads to no message.
     #[must_use]
     pub fn message_at(&self, indexes: &[usize]) -> Option<&Message> {
-        self.find(indexes, self.counts_entries)
-            .or_else(|| self.find(indexes, !self.counts_entries))
+        self.find(indexes, self.counts_entries).or_else(|| self.find(indexes, !self.counts_entries))
     }
 
     fn find(&self, indexes: &[usize], counts_entries: bool) -> Option<&Message> {
