@@ -49,16 +49,15 @@ pub(super) fn registry(reader: &mut Reader) -> Option<Option<Settings>> {
     Some(Some(Settings { addresses, credentials, tls: tls?, timeout: timeout? }))
 }
 
-/// The addresses; none where it is not set. What is wrong is not repeated, since a URL can hold a
-/// password.
+/// The addresses; none where it is not set.
 fn addresses(reader: &mut Reader) -> Option<Vec<Address>> {
-    let addresses =
-        reader.list(URL, &[], "a URL", |url| Some(Address::parse(url)))?.into_iter().collect();
+    let texts = reader.unrepeated_list(URL).unwrap_or(Some(Vec::new()));
+    let addresses = texts.and_then(|urls| urls.iter().map(|url| Address::parse(url)).collect());
     if addresses.is_none() {
         reader.problem(
             URL,
-            "must be a list of URLs such as \"http://localhost:8081\", without user and password: \
-             registry.user and registry.password_file are for these",
+            "must be a URL such as \"http://localhost:8081\" or a list of them, without user and \
+             password: registry.user and registry.password_file are for these",
         );
     }
     addresses

@@ -191,7 +191,7 @@ fn settings_of_formats_and_registries_fit_together_or_are_told() {
         ),
         (
             vec![("VENDAS_REGISTRY__URL", "http://a:s3cret@b")],
-            "registry.url must be a list of URLs such as \"http://localhost:8081\", without user",
+            "registry.url must be a URL such as \"http://localhost:8081\" or a list of them, without",
         ),
     ] {
         let found = problem(&variables);
