@@ -1,5 +1,6 @@
 //! What the rules promise for whole records, one test a promise.
 
+mod avro;
 mod fuzz;
 mod malformed;
 mod mapping_fuzz;
