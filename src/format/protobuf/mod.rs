@@ -13,6 +13,8 @@ mod known;
 mod occurrences;
 mod scalar;
 mod whole;
+#[cfg(test)]
+pub(crate) mod sample;
 mod wire;
 
 use std::{path::Path, sync::Arc};
@@ -164,3 +166,6 @@ fn declare(
         declare(message.child_messages(), Some(at), builder, declared);
     }
 }
+
+#[cfg(test)]
+mod tests;

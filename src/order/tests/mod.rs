@@ -7,6 +7,7 @@ mod mapping_fuzz;
 mod mapping_large;
 mod mutations;
 mod orders;
+mod protobuf;
 mod shapes;
 mod worth;
 
