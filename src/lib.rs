@@ -1,7 +1,7 @@
 //! vendas takes sales orders from Apache Kafka, works out what each is worth, and keeps the result
 //! in PostgreSQL **exactly once**.
 //!
-//! [`kafka`] reads, [`format`] knows the formats and schemas of records, [`order`] understands a record, [`process`] a batch of them in parallel, [`store`]
+//! [`kafka`] reads, [`format`] knows the formats of records, [`registry`] fetches their schemas, [`order`] understands a record, [`process`] a batch of them in parallel, [`store`]
 //! commits it, and [`pipeline`] carries it from one to the other; [`replay`] does so with the dead
 //! letters among them, once more; [`report`] shows what came of it.
 //! [`simulate`] makes orders where there is no shop to send them; `init` proposes a mapping for records. [`config`] says with which
@@ -28,6 +28,7 @@ pub mod order;
 pub mod outage;
 pub mod pipeline;
 pub mod process;
+pub mod registry;
 pub mod replay;
 pub mod report;
 pub mod simulate;

@@ -105,6 +105,11 @@ impl Outage {
         }
     }
 
+    /// Nobody waits for the server any more, so that nobody will find out when it is over.
+    pub fn forget(&self) {
+        drop(self.lock().take());
+    }
+
     /// What is wrong now, if anything is.
     pub fn ongoing(&self) -> Option<Ongoing> {
         let current = self.lock();

@@ -6,6 +6,7 @@ use crate::{
     format::Schemas,
     order::{Meaning, Reason, Rejection, Rulebook},
     process::understand_all,
+    registry::{Registry, RegistryError},
     store::{Cause, LetterFilter, ReplayableLetter, Replayed, Reread, Store, StoreError},
 };
 
@@ -23,6 +24,17 @@ pub enum Outcome<'a> {
     StillDead(&'a Rejection),
 }
 
+/// Why a replay ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// PostgreSQL does not let us work.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Schemas cannot be asked for.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+}
+
 /// Replays the open letters that `filter` means, in the order in which they failed, so that of
 /// several versions of an order the last one wins; with `force` also those that are superseded, and
 /// those that were discarded if `filter` names them. Letters that somebody else settles meanwhile
@@ -32,14 +44,14 @@ pub enum Outcome<'a> {
 /// be dead letters too.
 ///
 /// # Errors
-/// [`StoreError`]. What was told of stays done.
+/// [`ReplayError`]. What was told of stays done.
 pub async fn replay(
-    store: &Store,
+    (store, registry): (&Store, Option<&Registry>),
     rules: &Arc<Rulebook>,
     filter: &LetterFilter,
     force: bool,
     mut tell: impl FnMut(&ReplayableLetter, Outcome<'_>),
-) -> Result<(), StoreError> {
+) -> Result<(), ReplayError> {
     // Only those that are named: to take up all that was ever discarded would be an oversight.
     let discarded_too = force && filter.ids.is_some();
     let mut after = None;
@@ -48,9 +60,13 @@ pub async fn replay(
         if page.is_empty() {
             return Ok(());
         }
-        let records =
+        let records: Vec<_> =
             page.iter().map(|letter| (letter.partition.clone(), letter.record.clone())).collect();
-        let results = understand_all(&Arc::new(records), rules, Schemas::default()).await;
+        let schemas = match registry {
+            Some(registry) => registry.schemas(&rules.schema_ids(&records)).await?,
+            None => Schemas::default(),
+        };
+        let results = understand_all(&Arc::new(records), rules, schemas).await;
         let mut parts = parts(page.into_iter().zip(results));
         while let Some(part) = parts.pop() {
             match store.replay(&part, force).await {
@@ -63,7 +79,7 @@ pub async fn replay(
                 // Somebody else has changed one of them, so they have to be read again.
                 Ok(None) => break,
                 Err(StoreError::Data(cause)) => parts.extend(smaller(part, cause)?),
-                Err(error) => return Err(error),
+                Err(error) => return Err(error.into()),
             }
         }
     }

@@ -54,6 +54,8 @@ pub struct Telemetry {
     pub kafka: Arc<Outage>,
     /// Those of the consumer group.
     pub group: Arc<Outage>,
+    /// Those of the schema registry, as those see them who wait for a schema.
+    pub registry: Arc<Outage>,
     /// That a topic is missing.
     pub topic: Arc<Outage>,
     begun: AtomicBool,
@@ -76,6 +78,7 @@ impl Default for Telemetry {
             postgres: Arc::new(Outage::new("PostgreSQL")),
             kafka: Arc::new(Outage::new("Kafka")),
             group: Arc::new(Outage::new("Kafka group")),
+            registry: Arc::new(Outage::new("schema registry")),
             topic: Arc::new(Outage::new("Kafka topic")),
             begun: AtomicBool::new(false),
             batches: AtomicU64::new(0),

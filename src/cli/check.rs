@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{CliError, print, sampling, store};
+use super::{CliError, print, sampling, schemas, store};
 use crate::{
     config::Config,
     format::Schemas,
@@ -14,6 +14,7 @@ use crate::{
         taken,
     },
     kafka::{Kafka, KafkaError, OffsetAt, TopicState},
+    registry::{self, Registry},
     store::Greeting,
 };
 
@@ -45,9 +46,13 @@ pub(super) async fn check(config: &Config, arguments: Arguments) -> Result<(), C
     say(vec![Ok("configuration: every setting is known and possible".to_owned())])?;
     say(kafka(config).await)?;
     say(postgres(config).await)?;
+    if let Some(settings) = &config.registry {
+        say(vec![registry(settings).await])?;
+    }
     if let Some(most) = arguments.sample {
         for sample in sampling::read(config, most.into()).await? {
-            print(&comes_to(config, &sample))?;
+            let schemas = schemas::of(config, &sample.records).await?;
+            print(&comes_to(config, &sample, &schemas))?;
         }
     }
     match failed {
@@ -91,6 +96,14 @@ async fn kafka(config: &Config) -> Vec<Line> {
     lines
 }
 
+async fn registry(settings: &registry::Settings) -> Line {
+    let addresses: Vec<_> = settings.addresses.iter().map(ToString::to_string).collect();
+    match Registry::new(settings).ping().await {
+        Ok(()) => Ok(format!("schema registry: {} answers", addresses.join(","))),
+        Err(error) => Err(format!("schema registry: {error}")),
+    }
+}
+
 async fn postgres(config: &Config) -> Vec<Line> {
     let settings = &config.database;
     let place = format!(
@@ -116,12 +129,13 @@ async fn postgres(config: &Config) -> Vec<Line> {
 }
 
 /// What the records of a topic come to by its rules, and what no role takes up.
-fn comes_to(config: &Config, sample: &Sample) -> String {
+fn comes_to(config: &Config, sample: &Sample, schemas: &Schemas) -> String {
     let Sample { topic, records, from } = sample;
     let rules = config.rules.of(topic);
-    let outcome = outcome::outcome(records, rules, &Schemas::default());
+    let outcome = outcome::outcome(records, rules, schemas);
     let mut text = format!("\ntopic {topic}, {from}: {}", render::outcome(&outcome));
-    let input = Input { sample: records, shop_timezone: rules.shop_timezone() };
+    let viewed = sample.as_json(rules.format(), schemas);
+    let input = Input { sample: &viewed, shop_timezone: rules.shop_timezone() };
     let taken = taken::places(rules.mapping().settings());
     text.push_str(&render::leftovers(&leftovers_of(input, &taken)));
     text

@@ -9,6 +9,8 @@ use crate::{
     http::ListenError,
     kafka::{GroupError, KafkaError, ProduceError},
     pipeline::RunError,
+    registry::RegistryError,
+    replay::ReplayError,
     store::StoreError,
 };
 
@@ -121,6 +123,18 @@ impl From<GroupError> for CliError {
 
 impl From<ProduceError> for CliError {
     fn from(error: ProduceError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<ReplayError> for CliError {
+    fn from(error: ReplayError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<RegistryError> for CliError {
+    fn from(error: RegistryError) -> Self {
         Self::Failed(error.to_string())
     }
 }

@@ -9,17 +9,18 @@ use std::{
 
 use clap::Args;
 
-use super::{CliError, print, produce, sampling};
+use super::{CliError, print, produce, sampling, schemas};
 use crate::{
     config::Config,
-    format::Schemas,
+    format::{Format, Schemas},
     init::{
         outcome,
-        proposal::{Doubt, Proposal, Setting},
+        proposal::{Doubt, Proposal, Setting, Value},
         propose::{Input, propose},
         render,
         sample::{self, Sample},
     },
+    order::{MappingSettings, Rules},
 };
 
 /// Records read of each topic.
@@ -51,9 +52,11 @@ pub(super) async fn init(config: &Config, arguments: Arguments) -> Result<(), Cl
         None => sampling::read(config, RECORDS).await?,
     };
     let asks = !yes && io::stdin().is_terminal() && io::stderr().is_terminal();
+    let several = samples.len() > 1;
     let mut mappings = Vec::new();
     for sample in &samples {
-        mappings.push((&*sample.topic, settle(config, sample, asks, samples.len() > 1)?));
+        let schemas = schemas::of(config, &sample.records).await?;
+        mappings.push((&*sample.topic, settle(config, sample, &schemas, (asks, several))?));
     }
     if samples.iter().all(|sample| sample.records.is_empty()) {
         return Err(CliError::Failed(
@@ -63,9 +66,14 @@ pub(super) async fn init(config: &Config, arguments: Arguments) -> Result<(), Cl
     let Some(path) = write else {
         return print("nothing was written: --write writes vendas.toml\n");
     };
-    let text = render::file(&config.kafka.brokers, &mappings);
+    let text = render::file(&config.kafka.brokers, &registry_urls(config), &mappings);
     save(&path, &text, force)?;
     print(&format!("written to {}: `vendas check` comes next, then `vendas run`\n", path.display()))
+}
+
+fn registry_urls(config: &Config) -> Vec<String> {
+    let settings = config.registry.iter();
+    settings.flat_map(|it| &it.addresses).map(ToString::to_string).collect()
 }
 
 fn exists(path: &Path) -> CliError {
@@ -86,8 +94,8 @@ fn of_file(config: &Config, file: &Path) -> Result<Sample, CliError> {
 fn settle(
     config: &Config,
     sample: &Sample,
-    asks: bool,
-    several: bool,
+    schemas: &Schemas,
+    (asks, several): (bool, bool),
 ) -> Result<Vec<Setting>, CliError> {
     let Sample { topic, records, from } = sample;
     let rules = config.rules.of(topic);
@@ -95,10 +103,13 @@ fn settle(
     if records.is_empty() {
         return Ok(Vec::new());
     }
-    let proposal = propose(Input { sample: records, shop_timezone: rules.shop_timezone() });
+    let viewed = sample.as_json(rules.format(), schemas);
+    let proposal = propose(Input { sample: &viewed, shop_timezone: rules.shop_timezone() });
     print(&render::proposal(&proposal))?;
     let answers = if asks { ask(&proposal)? } else { unanswered(&proposal)? };
-    let settings = proposal.with(&answers);
+    let proposed = proposal.with(&answers);
+    let mut settings = format_of(rules.mapping().settings());
+    settings.extend(proposed.iter().cloned());
     let heading = match (settings.is_empty(), answers.iter().any(Option::is_none)) {
         (true, false) => "no mapping is needed: the built-in names are enough\n".to_owned(),
         (true, true) => "apart from these doubts no mapping is needed\n".to_owned(),
@@ -106,12 +117,21 @@ fn settle(
     };
     print(&heading)?;
     let zone = rules.shop_timezone().iana_name().unwrap_or("UTC");
-    let rules = outcome::rules(&settings, zone, rules.currency().code())?;
-    print(&format!(
-        "\nwith this, {}\n",
-        render::outcome(&outcome::outcome(records, &rules, &Schemas::default()))
-    ))?;
+    let proposed = outcome::rules(&proposed, zone, rules.currency().code())?;
+    let proposed = Rules::clone(&proposed).reading(rules.format().clone());
+    let outcome = outcome::outcome(records, &proposed, schemas);
+    print(&format!("\nwith this, {}\n", render::outcome(&outcome)))?;
     Ok(settings)
+}
+
+/// What the configuration says of the records' format, which no record says.
+fn format_of(settings: &MappingSettings) -> Vec<Setting> {
+    let MappingSettings { format, schema_file, message, .. } = settings;
+    let text = |key, text: &str| Setting::new(key, Value::Text(text.to_owned()));
+    let format = (*format != Format::Auto).then(|| text("format", format.name()));
+    let file = schema_file.as_deref().map(|file| text("schema_file", file));
+    let message = message.as_deref().map(|message| text("message", message));
+    [format, file, message].into_iter().flatten().collect()
 }
 
 /// Prints the doubts, none of which is decided.

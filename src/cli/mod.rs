@@ -15,6 +15,7 @@ mod progress;
 mod report;
 mod run;
 mod sampling;
+mod schemas;
 mod settings;
 mod signals;
 mod simulate;

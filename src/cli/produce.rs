@@ -1,6 +1,7 @@
 //! `vendas produce`: sends the orders of a file, each as it is written there.
 
 mod elements;
+mod writer;
 
 use std::{
     io::{self, BufRead, BufReader, Read},
@@ -19,9 +20,12 @@ use tokio_util::sync::CancellationToken;
 use super::{Cli, CliError, print, signals};
 use crate::{
     config::Config,
+    format::Reading,
     kafka::{Kafka, ProduceError, Producer},
     order::{OrderKey, Rules},
 };
+
+use writer::Writer;
 
 /// What a file may hold if it is to be checked: it is held in memory, so that nothing is sent of one
 /// that isn't valid.
@@ -29,6 +33,9 @@ const CHECKED_BYTES: u64 = 1 << 30;
 
 /// What a line may hold: more than brokers take by default.
 const LINE_BYTES: u64 = 64 << 20;
+
+/// An order as it is in the file, and as it is sent.
+type Order = (Bytes, Bytes);
 
 /// Records handed from reading to sending at once.
 const CHUNK: usize = 256;
@@ -43,6 +50,10 @@ pub(super) struct Arguments {
     /// Send each line as it stands, JSON or not, without a look at the file as a whole.
     #[arg(long)]
     as_is: bool,
+    /// Write the orders by the newest schema of this subject of the schema registry, in Avro (or as
+    /// JSON, if that is JSON Schema), with the header of its id.
+    #[arg(long, value_name = "NAME", conflicts_with = "as_is")]
+    subject: Option<String>,
 }
 
 /// Where records are sent.
@@ -100,13 +111,19 @@ impl Sender {
 }
 
 pub(super) async fn produce(config: &Config, arguments: Arguments) -> Result<(), CliError> {
-    let Arguments { file, target, as_is } = arguments;
+    let Arguments { file, target, as_is, subject } = arguments;
+    let writer = match &subject {
+        Some(subject) => Some(Writer::of(config, subject).await?),
+        None => None,
+    };
     let stop = CancellationToken::new();
     signals::cancel_on_signal(&stop)?;
     let (give, mut chunks) = mpsc::channel(4);
     // Reading blocks, perhaps for ever where a person types.
-    let reading =
-        spawn_blocking(move || if as_is { lines(&file, &give) } else { checked(&file, &give) });
+    let reading = spawn_blocking(move || match as_is {
+        true => lines(&file, &give),
+        false => checked(&file, writer.as_ref(), &give),
+    });
     // Nothing is created for a file that isn't valid.
     let first = tokio::select! {
         first = chunks.recv() => first,
@@ -117,8 +134,9 @@ pub(super) async fn produce(config: &Config, arguments: Arguments) -> Result<(),
         return print("0 records sent: there are none\n");
     }
     let mut sender = target.open(config).await?;
-    let sent =
-        send(&mut sender.producer, first, &mut chunks, config.rules.of(&sender.topic), &stop).await;
+    // What is in the file is JSON, whatever the topic holds.
+    let rules = Rules::clone(config.rules.of(&sender.topic)).reading(Reading::Json);
+    let sent = send(&mut sender.producer, first, &mut chunks, &rules, &stop).await;
     let stopped = stop.is_cancelled();
     let sent = sent.and(sender.producer.finish().await);
     print(&sender.tell(if stopped { ", then stopped by a signal" } else { "" }))?;
@@ -134,16 +152,16 @@ async fn read(reading: tokio::task::JoinHandle<Result<(), String>>) -> Result<()
 
 async fn send(
     producer: &mut Producer,
-    first: Option<Vec<Bytes>>,
-    chunks: &mut mpsc::Receiver<Vec<Bytes>>,
+    first: Option<Vec<Order>>,
+    chunks: &mut mpsc::Receiver<Vec<Order>>,
     rules: &Rules,
     stop: &CancellationToken,
 ) -> Result<(), ProduceError> {
     let mut next = first;
     while let Some(chunk) = next {
-        for payload in chunk {
+        for (json, payload) in chunk {
             let Some(sent) =
-                stop.run_until_cancelled(producer.send(key(rules, &payload), Some(payload))).await
+                stop.run_until_cancelled(producer.send(key(rules, &json), Some(payload))).await
             else {
                 return Ok(());
             };
@@ -198,8 +216,23 @@ pub(super) fn elements_of(file: &Path) -> Result<Vec<Bytes>, String> {
 }
 
 /// Gives what the file holds, if all of it is valid.
-fn checked(file: &Path, give: &mpsc::Sender<Vec<Bytes>>) -> Result<(), String> {
+fn checked(
+    file: &Path,
+    writer: Option<&Writer>,
+    give: &mpsc::Sender<Vec<Order>>,
+) -> Result<(), String> {
     let elements = elements_of(file).map_err(|error| format!("{error}: nothing was sent"))?;
+    let write = |(index, json): (usize, Bytes)| match writer {
+        None => Ok((json.clone(), json)),
+        Some(writer) => match writer.write(&json) {
+            Ok(payload) => Ok((json, payload)),
+            Err(error) => {
+                let name = file.display();
+                Err(format!("{name}: order {}: {error}: nothing was sent", index + 1))
+            }
+        },
+    };
+    let elements: Vec<_> = elements.into_iter().enumerate().map(write).collect::<Result<_, _>>()?;
     for chunk in elements.chunks(CHUNK) {
         if give.blocking_send(chunk.to_vec()).is_err() {
             break;
@@ -209,7 +242,7 @@ fn checked(file: &Path, give: &mpsc::Sender<Vec<Bytes>>) -> Result<(), String> {
 }
 
 /// Gives line after line as it comes.
-fn lines(file: &Path, give: &mpsc::Sender<Vec<Bytes>>) -> Result<(), String> {
+fn lines(file: &Path, give: &mpsc::Sender<Vec<Order>>) -> Result<(), String> {
     let name = file.display();
     let mut reader = BufReader::new(open(file)?);
     let mut chunk = Vec::with_capacity(CHUNK);
@@ -223,7 +256,8 @@ fn lines(file: &Path, give: &mpsc::Sender<Vec<Bytes>>) -> Result<(), String> {
         }
         let ended = !whole && line.is_empty();
         if !ended {
-            chunk.push(Bytes::from(line));
+            let line = Bytes::from(line);
+            chunk.push((line.clone(), line));
         }
         // A line that is there isn't kept waiting for one that isn't.
         let due = ended || chunk.len() == CHUNK || reader.buffer().is_empty();

@@ -10,7 +10,8 @@ use crate::{
     config::Config,
     http,
     kafka::Kafka,
-    pipeline::{self, Until},
+    pipeline::{self, Servers, Until},
+    registry::Registry,
     telemetry::Telemetry,
 };
 
@@ -19,7 +20,11 @@ pub(super) async fn run(config: &Config, until_end: bool) -> Result<(), CliError
     signals::cancel_on_signal(&stop)?;
     let until = if until_end { Until::End } else { Until::Stopped };
     info!(version = env!("CARGO_PKG_VERSION"), topics = ?config.topics, "starting");
-    let servers = (Kafka::new(config.kafka.clone()), store(config));
+    let servers = Servers {
+        kafka: Kafka::new(config.kafka.clone()),
+        store: store(config),
+        registry: config.registry.as_ref().map(Registry::new),
+    };
     let telemetry = Arc::new(Telemetry::default());
     // It answers until everything in flight is finished, which `stop` only begins.
     let finished = CancellationToken::new();

@@ -5,14 +5,18 @@ use std::{collections::BTreeMap, sync::Arc};
 use figment::value::{Dict, Value};
 use jiff::tz::TimeZone;
 
-use super::reader::Reader;
+use super::{format, reader::Reader};
+use crate::format::Format;
 use crate::order::{
     Currency, DecimalForm, Identity, Mapping, MappingSettings, Only, Place, Role, Rulebook, Rules,
     Tombstones,
 };
 
 /// The keys of `[mapping]`, in the order of the example file; roles' names are keys too.
-const KEYS: [&str; 32] = [
+const KEYS: [&str; 35] = [
+    "format",
+    "schema_file",
+    "message",
     "built_in",
     "order_number",
     "order_id",
@@ -48,7 +52,11 @@ const KEYS: [&str; 32] = [
 ];
 
 /// The rules of every topic.
-pub(super) fn rulebook(reader: &mut Reader, shop_timezone: Option<&TimeZone>) -> Option<Rulebook> {
+pub(super) fn rulebook(
+    reader: &mut Reader,
+    shop_timezone: Option<&TimeZone>,
+    has_registry: bool,
+) -> Option<Rulebook> {
     let currency = currency(reader);
     let vocabulary = vocabulary(reader);
     let general = reader.table(&["mapping"]);
@@ -56,6 +64,9 @@ pub(super) fn rulebook(reader: &mut Reader, shop_timezone: Option<&TimeZone>) ->
         reader.know(&format!("mapping.{key}"));
     }
     let of_all = settings(reader, "mapping", &[&general], vocabulary.clone());
+    let tables = [&general];
+    let mut table = Table::new(reader, "mapping", &tables);
+    let reading = of_all.as_ref().and_then(|of| format::reading(&mut table, of, has_registry));
     let mut topics = BTreeMap::new();
     for topic in reader.names(&["topics"]) {
         let own = reader.table(&["topics", &topic, "mapping"]);
@@ -64,18 +75,24 @@ pub(super) fn rulebook(reader: &mut Reader, shop_timezone: Option<&TimeZone>) ->
             reader.know(&format!("{prefix}.{key}"));
         }
         // What is wrong with the general mapping was told already.
-        let merged = settings(reader, &prefix, &[&own, &general], vocabulary.clone());
-        topics.insert(Arc::<str>::from(topic), (prefix, merged));
+        let tables = [&own, &general];
+        let merged = settings(reader, &prefix, &tables, vocabulary.clone());
+        let mut table = Table::new(reader, &prefix, &tables);
+        let reading = merged.as_ref().and_then(|of| format::reading(&mut table, of, has_registry));
+        topics.insert(Arc::<str>::from(topic), (prefix, merged, reading));
     }
     let general = of_all.and_then(|settings| compile(reader, "mapping", settings));
     let mut compiled = BTreeMap::new();
-    for (topic, (prefix, settings)) in topics {
-        compiled.insert(topic, settings.and_then(|settings| compile(reader, &prefix, settings)));
+    for (topic, (prefix, settings, reading)) in topics {
+        let mapping = settings.and_then(|settings| compile(reader, &prefix, settings));
+        compiled.insert(topic, mapping.zip(reading));
     }
     let (shop, currency) = (shop_timezone?, currency?);
-    let rules = |mapping| Arc::new(Rules::new(mapping, shop.clone(), currency));
-    let topics = compiled.into_iter().map(|(topic, mapping)| Some((topic, rules(mapping?))));
-    Some(Rulebook { general: rules(general?), topics: topics.collect::<Option<_>>()? })
+    let rules =
+        |(mapping, reading)| Arc::new(Rules::new(mapping, shop.clone(), currency).reading(reading));
+    let topics = compiled.into_iter().map(|(topic, both)| Some((topic, rules(both?))));
+    let general = rules(general.zip(reading)?);
+    Some(Rulebook { general, topics: topics.collect::<Option<_>>()? })
 }
 
 /// Notes everything that is wrong with the mapping of `prefix`.
@@ -122,8 +139,11 @@ fn settings(
     tables: &[&Dict],
     vocabulary: Vec<(Role, String)>,
 ) -> Option<MappingSettings> {
-    let mut table = Table { reader, prefix, tables, failed: false };
+    let mut table = Table::new(reader, prefix, tables);
     let mut settings = MappingSettings { vocabulary, ..MappingSettings::default() };
+    settings.format = table.choice("format", &Format::ALL).unwrap_or_default();
+    settings.schema_file = table.text("schema_file");
+    settings.message = table.text("message");
     if let Some(flag) = table.flag("built_in") {
         settings.built_in = flag;
     }
@@ -163,7 +183,7 @@ fn settings(
 }
 
 /// One key after the other of a mapping.
-struct Table<'a> {
+pub(super) struct Table<'a> {
     reader: &'a mut Reader,
     prefix: &'a str,
     /// A topic's own, and the general one.
@@ -171,7 +191,29 @@ struct Table<'a> {
     failed: bool,
 }
 
-impl Table<'_> {
+impl<'a> Table<'a> {
+    pub(super) const fn new(
+        reader: &'a mut Reader,
+        prefix: &'a str,
+        tables: &'a [&'a Dict],
+    ) -> Self {
+        Self { reader, prefix, tables, failed: false }
+    }
+
+    /// Notes that the value of `key` `text`.
+    pub(super) fn problem(&mut self, key: &str, text: &str) {
+        self.failed = true;
+        match self.find(key) {
+            Some((value, true)) => {
+                let key = format!("{}.{key}", self.prefix);
+                self.reader.problem_of(&key, &value, text);
+            }
+            // Of the general table it was told already.
+            Some((_, false)) => {}
+            None => self.reader.problem(&format!("{}.{key}", self.prefix), text),
+        }
+    }
+
     /// The value of a key, and whether it comes from the table of `prefix` itself.
     fn find(&self, key: &str) -> Option<(Value, bool)> {
         let own = self.tables.iter().position(|table| table.contains_key(key))?;

@@ -4,10 +4,12 @@
 //! that by flags. [`load`] reports every problem at once, each with where it came from; what it
 //! returns needs no further checking.
 
+mod format;
 mod line;
 mod mapping;
 mod partitions;
 mod reader;
+mod registry;
 mod security;
 mod source;
 #[cfg(test)]
@@ -18,7 +20,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use jiff::tz::TimeZone;
 use tracing_subscriber::EnvFilter;
 
-use crate::{kafka, order::Rulebook, store};
+use crate::{kafka, order::Rulebook, registry as schemas, store};
 
 pub use partitions::Partitions;
 pub use reader::Problem;
@@ -47,6 +49,8 @@ pub struct Config {
     pub apply_schema: bool,
     /// How the work is cut and kept in flight.
     pub pipeline: Pipeline,
+    /// How the schema registry is reached, if there is one.
+    pub registry: Option<schemas::Settings>,
     /// How records are understood.
     pub rules: Arc<Rulebook>,
     /// `host:port` at which `run` tells of itself over HTTP; nowhere without it.
@@ -170,7 +174,9 @@ fn config(reader: &mut Reader) -> Option<Config> {
     let apply_schema = reader.flag("database.apply_schema", true);
     let pipeline = pipeline(reader);
     let shop_timezone = shop_timezone(reader);
-    let rules = mapping::rulebook(reader, shop_timezone.as_ref());
+    let registry = registry::registry(reader);
+    let has_registry = registry.as_ref().is_some_and(Option::is_some);
+    let rules = mapping::rulebook(reader, shop_timezone.as_ref(), has_registry);
     let http_listen = http_listen(reader);
     let log = log(reader);
     Some(Config {
@@ -183,6 +189,7 @@ fn config(reader: &mut Reader) -> Option<Config> {
         database: database?,
         apply_schema: apply_schema?,
         pipeline: pipeline?,
+        registry: registry?,
         rules: Arc::new(rules?),
         http_listen: http_listen?,
         log: log?,

@@ -67,6 +67,20 @@ fn kafka_tls(reader: &mut Reader) -> Option<Option<Tls>> {
     Some(Some(Tls::new(Trust::Host(authorities), identity?)))
 }
 
+/// The keys of TLS towards a schema registry.
+pub(super) const REGISTRY: [&str; 3] =
+    ["registry.ca_file", "registry.cert_file", "registry.key_file"];
+
+/// For the addresses of the schema registry that begin with `https`. `None` only if a problem was
+/// noted.
+pub(super) fn registry(reader: &mut Reader) -> Option<Tls> {
+    let [authorities, certificate, key] = REGISTRY;
+    let authorities = file(reader, authorities, Authorities::from_file);
+    let identity = identity(reader, certificate, key);
+    let authorities = authorities?.unwrap_or_else(Authorities::of_this_machine);
+    Some(Tls::new(Trust::Host(authorities), identity?))
+}
+
 fn sasl(reader: &mut Reader) -> Option<Option<Sasl>> {
     const MECHANISM: &str = "kafka.sasl.mechanism";
     const USER: &str = "kafka.sasl.user";
@@ -199,7 +213,7 @@ fn identity(reader: &mut Reader, certificate: &str, key: &str) -> Option<Option<
 }
 
 /// Notes each of `keys` that is set; true if none is.
-fn unused(reader: &mut Reader, keys: &[&str], text: &str) -> bool {
+pub(super) fn unused(reader: &mut Reader, keys: &[&str], text: &str) -> bool {
     let set: Vec<_> = keys.iter().filter(|key| reader.is_set(key)).collect();
     for key in &set {
         reader.problem(key, text);

@@ -17,6 +17,7 @@ pub use framing::SchemaId;
 pub use reading::{Format, Reading};
 pub use schemas::{NoSchema, Schemas};
 
+pub(crate) use framing::header;
 pub(crate) use reading::{Encoded, Unreadable};
 
 /// The kind of a schema, as registries name it.

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Kind, NoSchema, Schema, SchemaId, Schemas, avro, framing, protobuf::Message};
+use super::{
+    Kind, NoSchema, Schema, SchemaId, Schemas, avro, framing,
+    protobuf::{self, Message},
+};
 
 /// What `mapping.format` says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,6 +18,29 @@ pub enum Format {
     Json,
     /// All are of that kind: behind a header, or by the schema of a file.
     Of(Kind),
+}
+
+impl Format {
+    /// All of them, by their names in the configuration.
+    pub const ALL: [(&str, Self); 5] = [
+        ("auto", Self::Auto),
+        ("json", Self::Json),
+        ("avro", Self::Of(Kind::Avro)),
+        ("protobuf", Self::Of(Kind::Protobuf)),
+        ("json_schema", Self::Of(Kind::JsonSchema)),
+    ];
+
+    /// Its name in the configuration.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Json => "json",
+            Self::Of(Kind::Avro) => "avro",
+            Self::Of(Kind::Protobuf) => "protobuf",
+            Self::Of(Kind::JsonSchema) => "json_schema",
+        }
+    }
 }
 
 /// How the bytes of a topic's records, values and keys, are read.
@@ -41,6 +67,17 @@ pub(crate) enum Encoded<'s, 'p> {
     Avro(&'s avro::Schema, &'p [u8]),
     /// A message of Protocol Buffers.
     Protobuf(&'s Message, &'p [u8]),
+}
+
+impl Encoded<'_, '_> {
+    /// The same as JSON text, where it is in a binary format and can be read.
+    pub(crate) fn as_json(self) -> Option<String> {
+        match self {
+            Self::Json(_) => None,
+            Self::Avro(schema, bytes) => avro::to_json(bytes, schema).ok(),
+            Self::Protobuf(message, bytes) => protobuf::to_json(bytes, message).ok(),
+        }
+    }
 }
 
 /// Why bytes cannot be read.

@@ -41,11 +41,13 @@ pub enum Server {
     Kafka,
     /// Where they are kept.
     Postgresql,
+    /// Where the schemas of records come from.
+    Registry,
 }
 
 impl Server {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Kafka, Self::Postgresql];
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Kafka, Self::Postgresql, Self::Registry];
 
     /// Its name in metrics and documents.
     #[must_use]
@@ -53,6 +55,7 @@ impl Server {
         match self {
             Self::Kafka => "kafka",
             Self::Postgresql => "postgresql",
+            Self::Registry => "registry",
         }
     }
 }
@@ -166,7 +169,7 @@ pub struct Health {
 /// One thing that is wrong.
 #[derive(Clone, Debug, Serialize)]
 pub struct Because {
-    /// `kafka`, `postgresql`, `run`, `topic`, or a partition by its name.
+    /// `kafka`, `postgresql`, `registry`, `run`, `topic`, or a partition by its name.
     pub what: String,
     /// Since when.
     pub since: String,
@@ -205,6 +208,12 @@ impl Partitions {
 }
 
 impl State {
+    /// The servers that this run works with.
+    pub fn servers(&self) -> impl Iterator<Item = Server> {
+        let has_registry = self.0.registry.is_some();
+        Server::ALL.into_iter().filter(move |server| *server != Server::Registry || has_registry)
+    }
+
     /// What keeps `server` from being worked with, if anything does.
     #[must_use]
     pub fn outage(&self, server: Server) -> Option<Ongoing> {
@@ -213,6 +222,7 @@ impl State {
             Server::Postgresql => {
                 telemetry.postgres.ongoing().or_else(|| probes.postgres.failing())
             }
+            Server::Registry => telemetry.registry.ongoing(),
             Server::Kafka => telemetry
                 .kafka
                 .ongoing()
@@ -225,8 +235,8 @@ impl State {
     /// How the run fares now.
     #[must_use]
     pub fn health(&self) -> Health {
-        let mut reasons: Vec<_> = Server::ALL
-            .into_iter()
+        let mut reasons: Vec<_> = self
+            .servers()
             .filter_map(|server| Some(Because::new(server.name(), self.outage(server)?)))
             .collect();
         let (mut partitions, mut troubles) = (Partitions::default(), Vec::new());

@@ -24,7 +24,7 @@ use prometheus_client::{
 use tracing::debug;
 
 use super::{State, fresh, health::Server};
-use crate::{order::Unmapped, telemetry::Activity};
+use crate::{order::Unmapped, registry::Registry as SchemaRegistry, telemetry::Activity};
 
 /// As OpenMetrics 1.0 has it.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -173,16 +173,25 @@ fn register_partitions(state: &State, registry: &mut Registry) {
 fn register_servers(state: &State, registry: &mut Registry) {
     let (paused, opened) =
         (Family::<OfServer, Gauge>::default(), Family::<OfServer, Counter>::default());
-    for server in Server::ALL {
+    for server in state.servers() {
         let labels = OfServer { server: server.name() };
         paused.get_or_create(&labels).set(i64::from(state.outage(server).is_some()));
         opened.get_or_create(&labels).inc_by(match server {
             Server::Kafka => state.0.kafka.connections_opened(),
             Server::Postgresql => state.0.store.connections_opened(),
+            Server::Registry => {
+                state.0.registry.as_ref().map_or(0, SchemaRegistry::connections_opened)
+            }
         });
     }
     registry.register("paused", "Whether work waits for this server, 1 if it does", paused);
     registry.register("connections_opened", "Connections opened, those lost included", opened);
+    if let Some(schemas) = &state.0.registry {
+        let help = "Schemas fetched from the schema registry, each once unless it was forgotten";
+        let fetched = Counter::<u64>::default();
+        fetched.inc_by(schemas.fetched());
+        registry.register("schemas_fetched", help, fetched);
+    }
 }
 
 /// What Prometheus' own client libraries tell of a process.

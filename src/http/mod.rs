@@ -20,7 +20,9 @@ use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
-use crate::{kafka::Kafka, store::Store, telemetry::Telemetry};
+use crate::{
+    kafka::Kafka, pipeline::Servers, registry::Registry, store::Store, telemetry::Telemetry,
+};
 
 use dashboard::Dashboard;
 use health::Probes;
@@ -32,6 +34,7 @@ pub struct State(Arc<Inner>);
 struct Inner {
     kafka: Kafka,
     store: Store,
+    registry: Option<Registry>,
     telemetry: Arc<Telemetry>,
     topics: Vec<Arc<str>>,
     stopping: CancellationToken,
@@ -44,13 +47,23 @@ impl State {
     /// `stopping` is cancelled.
     #[must_use]
     pub fn new(
-        (kafka, store): (Kafka, Store),
+        servers: Servers,
         telemetry: Arc<Telemetry>,
         topics: Vec<Arc<str>>,
         stopping: CancellationToken,
     ) -> Self {
         let (started, probes) = (Timestamp::now(), Probes::default());
-        Self(Arc::new(Inner { kafka, store, telemetry, topics, stopping, started, probes }))
+        let Servers { kafka, store, registry } = servers;
+        Self(Arc::new(Inner {
+            kafka,
+            store,
+            registry,
+            telemetry,
+            topics,
+            stopping,
+            started,
+            probes,
+        }))
     }
 
     /// The database, for reading.

@@ -135,8 +135,12 @@ pub(crate) fn outcome(outcome: &Outcome) -> String {
     text
 }
 
-/// A whole vendas.toml: brokers, topics and the mapping of each topic.
-pub(crate) fn file(brokers: &[String], mappings: &[(&str, Vec<Setting>)]) -> String {
+/// A whole vendas.toml: brokers, the schema registry, topics and the mapping of each topic.
+pub(crate) fn file(
+    brokers: &[String],
+    registry: &[String],
+    mappings: &[(&str, Vec<Setting>)],
+) -> String {
     let list = |names: &mut dyn Iterator<Item = &str>| {
         format!("[{}]", names.map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", "))
     };
@@ -148,6 +152,10 @@ pub(crate) fn file(brokers: &[String], mappings: &[(&str, Vec<Setting>)]) -> Str
         list(&mut brokers.iter().map(String::as_str))
     ));
     text.push_str(&format!("topics = {}\n", list(&mut mappings.iter().map(|(topic, _)| *topic))));
+    if !registry.is_empty() {
+        let urls = list(&mut registry.iter().map(String::as_str));
+        text.push_str(&format!("\n[registry]\nurl = {urls}\n"));
+    }
     let mut orders: Vec<Setting> = Vec::new();
     for setting in mappings.iter().flat_map(|(_, settings)| settings) {
         let known = orders.iter().any(|known| known.key == setting.key);

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::{
     config::Config,
+    format::{Encoded, Reading, Schemas, Unreadable},
     kafka::{Kafka, NextOffset, OffsetAt, Position, Record, TopicPartition, TopicState},
 };
 
@@ -131,6 +132,32 @@ async fn span(
         tell(records.len() - before);
     }
     Ok(records)
+}
+
+impl Sample {
+    /// The same records as JSON, where they are in binary formats and can be read.
+    pub(crate) fn as_json(
+        &self,
+        reading: &Reading,
+        schemas: &Schemas,
+    ) -> Vec<(TopicPartition, Record)> {
+        let json = |encoded: Result<Encoded<'_, '_>, Unreadable>| encoded.ok()?.as_json();
+        let viewed = self.records.iter().map(|(partition, record)| {
+            let mut record = record.clone();
+            if let Some(value) = record.payload.clone().as_deref()
+                && let Some(json) = json(reading.value(value, schemas))
+            {
+                record.payload = Some(json.into());
+            }
+            if let Some(key) = record.key.clone().as_deref()
+                && let Some(json) = json(reading.key(key, schemas))
+            {
+                record.key = Some(json.into());
+            }
+            (partition.clone(), record)
+        });
+        viewed.collect()
+    }
 }
 
 /// The records of a file, each with its line as its value.

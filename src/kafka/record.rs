@@ -154,6 +154,12 @@ impl Batch {
 
     /// The records, in the order of their offsets.
     #[must_use]
+    pub fn records(&self) -> &[Record] {
+        &self.records
+    }
+
+    /// Its records.
+    #[must_use]
     pub fn into_records(self) -> Vec<Record> {
         self.records
     }

@@ -28,7 +28,11 @@ pub(crate) mod sample;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
 
 use jiff::{civil::DateTime, tz::TimeZone};
 use rust_decimal::Decimal;
@@ -40,7 +44,10 @@ pub use mapping::{
 };
 pub use reason::{Reason, Rejection};
 
-use crate::format::Reading;
+use crate::{
+    format::{Reading, SchemaId},
+    kafka::{Record, TopicPartition},
+};
 
 /// How the records of one topic are understood; made by [`Rules::new`].
 #[derive(Clone, Debug)]
@@ -94,6 +101,13 @@ impl Rulebook {
     #[must_use]
     pub fn of(&self, topic: &str) -> &Arc<Rules> {
         self.topics.get(topic).unwrap_or(&self.general)
+    }
+
+    /// The ids of the schemas without which these records cannot be understood.
+    #[must_use]
+    pub fn schema_ids(&self, records: &[(TopicPartition, Record)]) -> BTreeSet<SchemaId> {
+        let ids = records.iter().map(|(at, record)| self.of(&at.topic).schema_ids(record));
+        ids.flatten().collect()
     }
 
     /// The same rules, within what the table `sales` can hold.

@@ -6,6 +6,7 @@ mod letters;
 mod member;
 mod prepare;
 mod retry;
+mod schemas;
 mod start;
 mod tally;
 mod topics;
@@ -25,6 +26,7 @@ use crate::{
     order::Rulebook,
     outage::Outage,
     process::{Cut, ProcessedBatch},
+    registry::Registry,
     store::{Cause, Store, StoreError},
     telemetry::Telemetry,
 };
@@ -35,10 +37,22 @@ use fold::fold_now_and_then;
 use letters::Letters;
 use member::Membership;
 use retry::{Stopped, persist};
+use schemas::SchemaSource;
 use start::Starts;
 use topics::{Topics, Wanted};
 use unmapped::Warnings;
 use workers::Workers;
+
+/// The servers that a run works with. Cheap to clone; all clones are the same.
+#[derive(Clone)]
+pub struct Servers {
+    /// Where orders come from.
+    pub kafka: Kafka,
+    /// Where they are kept.
+    pub store: Store,
+    /// Where the schemas of their records come from, if there is one.
+    pub registry: Option<Registry>,
+}
 
 /// When the work is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,6 +187,7 @@ struct Shared {
     telemetry: Arc<Telemetry>,
     letters: Arc<Letters>,
     unmapped: Warnings,
+    schemas: SchemaSource,
 }
 
 impl Shared {
@@ -236,11 +251,12 @@ const REBALANCE_MARGIN: Duration = Duration::from_secs(5);
 /// [`RunError`]; none of them loses or repeats anything.
 pub async fn run(
     config: &Config,
-    (kafka, store): (Kafka, Store),
+    servers: Servers,
     telemetry: Arc<Telemetry>,
     until: Until,
     stop: &CancellationToken,
 ) -> Result<Tally, RunError> {
+    let Servers { kafka, store, registry } = servers;
     info!(instance = %store.instance(), "offsets are moved in this name");
     let prepare = || async {
         store.prepare_schema(config.apply_schema).await?;
@@ -255,6 +271,7 @@ pub async fn run(
                 settings: config.pipeline,
                 postgres: Arc::clone(&telemetry.postgres),
                 kafka_outage: Arc::clone(&telemetry.kafka),
+                schemas: SchemaSource::new(registry, Arc::clone(&telemetry.registry)),
                 telemetry,
                 letters: Arc::default(),
                 unmapped: Warnings::default(),

@@ -6,7 +6,6 @@ use tokio::{sync::mpsc, task::AbortHandle};
 
 use super::{Halt, Shared};
 use crate::{
-    format::Schemas,
     kafka::{NextOffset, Position, TopicPartition},
     process::{ProcessedBatch, process},
 };
@@ -40,7 +39,8 @@ impl Prepared {
                     Ok(batch) => {
                         next = batch.span().to();
                         let rules = shared.rules.of(&partition.topic);
-                        let batch = process(&partition, batch, rules, Schemas::default()).await;
+                        let schemas = shared.schemas.of(batch.records(), rules).await;
+                        let batch = process(&partition, batch, rules, schemas).await;
                         shared.until_halt(batch, None)
                     }
                     Err(error) => (None, Some(error.into())),

@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 use testbed::{Context, Database, Record, Result, bail, ensure};
 use vendas::{
     config::{self, Config, Sources},
+    format::Schemas,
     kafka::{Batch, Kafka, NextOffset, OffsetAt, Position, TopicPartition, TopicState},
     order::Meaning,
     process::understand_all,
@@ -97,7 +98,10 @@ impl Load {
             let (id, mut last) = (partition.id.clone(), None);
             while let Some(batch) = partition.next_batch(1000).await? {
                 let records = batch.into_records().into_iter().map(|record| (id.clone(), record));
-                for meaning in understand_all(&Arc::new(records.collect()), &config.rules).await {
+                for meaning in
+                    understand_all(&Arc::new(records.collect()), &config.rules, Schemas::default())
+                        .await
+                {
                     let Ok(Meaning::Order(order)) = meaning else {
                         bail!("a record of {} is no order", load.topic)
                     };

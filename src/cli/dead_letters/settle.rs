@@ -7,6 +7,7 @@ use crate::cli::progress::Progress;
 use crate::{
     config::Config,
     order::Reason,
+    registry::Registry,
     replay::{self, Outcome},
     report,
     store::{DeadLetter, Fate, LetterFilter, ReplayableLetter, Store},
@@ -79,7 +80,8 @@ pub(super) async fn replay(config: &Config, arguments: ReplayArguments) -> Resul
         progress.show(Some(replayed), None);
     };
     let rules = Arc::new(config.rules.within(store.sales_bounds().await?));
-    let ended = replay::replay(&store, &rules, &filter, force, note).await;
+    let registry = config.registry.as_ref().map(Registry::new);
+    let ended = replay::replay((&store, registry.as_ref()), &rules, &filter, force, note).await;
     drop(progress);
     // Also where it ended early: what was done stays done.
     print(&tally.text())?;

@@ -1,10 +1,15 @@
 //! `vendas dead-letters show`.
 
-use std::io::{self, IsTerminal, Write};
+use std::{
+    collections::BTreeSet,
+    io::{self, IsTerminal, Write},
+};
 
 use super::{CliError, none_of_that_id, print, store};
 use crate::{
     config::Config,
+    format::{Encoded, Schemas, Unreadable},
+    registry::Registry,
     report,
     store::{DeadLetter, LetterBytes},
 };
@@ -32,7 +37,8 @@ pub(super) async fn show(config: &Config, arguments: &Arguments) -> Result<(), C
         return Err(none_of_that_id(id));
     };
     if !raw {
-        return print(&text(&letter, &bytes));
+        let decoded = decoded(config, &letter, &bytes).await;
+        return print(&(text(&letter, &bytes) + &decoded));
     }
     let Some(payload) = bytes.payload else {
         return Err(CliError::Failed(format!("the record of dead letter {id} has no value")));
@@ -40,6 +46,41 @@ pub(super) async fn show(config: &Config, arguments: &Arguments) -> Result<(), C
     let mut stdout = io::stdout().lock();
     stdout.write_all(&payload)?;
     Ok(stdout.flush()?)
+}
+
+/// The value by its schema, where it is in a binary format; nothing where it is not.
+async fn decoded(config: &Config, letter: &DeadLetter, bytes: &LetterBytes) -> String {
+    let Some(payload) = &bytes.payload else { return String::new() };
+    let reading = config.rules.of(&letter.topic).format();
+    let id = reading.schema_id(payload, false);
+    let by = id.map_or_else(|| "mapping.schema_file".to_owned(), |id| format!("schema {id}"));
+    let schemas = match (&config.registry, id) {
+        (Some(settings), Some(id)) => Registry::new(settings).schemas(&BTreeSet::from([id])).await,
+        _ => Ok(Schemas::default()),
+    };
+    let schemas = match schemas {
+        Ok(schemas) => schemas,
+        Err(error) => return format!("by {by}    cannot be shown: {error}\n"),
+    };
+    match reading.value(payload, &schemas) {
+        Ok(Encoded::Json(_)) if id.is_none() => String::new(),
+        Ok(Encoded::Json(json)) => format!("by {by}    JSON, {}", report::shown(Some(json))),
+        Ok(encoded @ (Encoded::Avro(..) | Encoded::Protobuf(..))) => {
+            let kind = if matches!(encoded, Encoded::Avro(..)) { "Avro" } else { "Protobuf" };
+            match encoded.as_json() {
+                Some(json) => {
+                    format!("by {by}    {kind}, as JSON {}", report::shown(Some(json.as_bytes())))
+                }
+                None => format!("by {by}    {kind}, but the bytes are no such value\n"),
+            }
+        }
+        Err(Unreadable::UnknownSchema(_)) => format!("by {by}    not known to the registry\n"),
+        Err(Unreadable::BrokenSchema(_, why)) => {
+            format!("by {by}    cannot be used: {}\n", report::visible(&why))
+        }
+        Err(Unreadable::NoSuchMessage(_)) => format!("by {by}    has no such message\n"),
+        Err(Unreadable::NotFramed | Unreadable::NoRegistry) => String::new(),
+    }
 }
 
 fn text(letter: &DeadLetter, bytes: &LetterBytes) -> String {

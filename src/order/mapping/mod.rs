@@ -17,6 +17,8 @@ use std::fmt;
 
 use jiff::tz::TimeZone;
 
+use crate::format::Format;
+
 pub use place::{Place, Step};
 pub use role::Role;
 
@@ -29,6 +31,12 @@ pub const PLACES_LIMIT: usize = 14;
 /// What the configuration says of a topic's records; [`Self::default`] is what holds without any.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MappingSettings {
+    /// What records are written in.
+    pub format: Format,
+    /// The file that holds the schema of all records, where there is one.
+    pub schema_file: Option<String>,
+    /// Which message of that file they are.
+    pub message: Option<String>,
     /// Whether the built-in names are understood.
     pub built_in: bool,
     /// Where one record holds its order or its orders.
@@ -111,6 +119,9 @@ pub enum DecimalForm {
 impl Default for MappingSettings {
     fn default() -> Self {
         Self {
+            format: Format::Auto,
+            schema_file: None,
+            message: None,
             built_in: true,
             records: Vec::new(),
             only: None,

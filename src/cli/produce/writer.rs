@@ -1,0 +1,51 @@
+//! Writes orders by a schema of the registry.
+
+use bytes::Bytes;
+
+use super::CliError;
+use crate::{
+    config::Config,
+    format::{self, Schema, SchemaId, avro},
+    registry::Registry,
+};
+
+/// Writes JSON by one schema, with its header.
+pub(super) struct Writer {
+    id: SchemaId,
+    schema: Schema,
+}
+
+impl Writer {
+    /// By the newest schema of a subject.
+    pub(super) async fn of(config: &Config, subject: &str) -> Result<Self, CliError> {
+        let Some(settings) = &config.registry else {
+            return Err(CliError::Failed("--subject needs registry.url".to_owned()));
+        };
+        let (id, schema) = Registry::new(settings).newest(subject).await?;
+        if matches!(schema, Schema::Protobuf(_)) {
+            let text = format!(
+                "the newest schema of the subject {subject:?} is PROTOBUF: produce writes AVRO and \
+                 JSON"
+            );
+            return Err(CliError::Failed(text));
+        }
+        Ok(Self { id, schema })
+    }
+
+    /// An order in JSON as it is sent.
+    ///
+    /// # Errors
+    /// What does not fit the schema.
+    pub(super) fn write(&self, json: &Bytes) -> Result<Bytes, String> {
+        let mut bytes = format::header(self.id).to_vec();
+        match &self.schema {
+            Schema::Avro(schema) => {
+                let json = std::str::from_utf8(json).map_err(|error| error.to_string())?;
+                bytes.extend(avro::from_json(json, schema)?);
+            }
+            Schema::Json => bytes.extend_from_slice(json),
+            Schema::Protobuf(_) => return Err("it cannot be written".to_owned()),
+        }
+        Ok(bytes.into())
+    }
+}

@@ -1,0 +1,51 @@
+//! `[registry]`: where schemas come from.
+
+use std::time::Duration;
+
+use super::{
+    MAX_TIMEOUT,
+    reader::Reader,
+    security::{self, unused},
+};
+use crate::registry::{Address, Settings};
+
+const URL: &str = "registry.url";
+const USER: &str = "registry.user";
+const PASSWORD: &str = "registry.password";
+
+/// The inner `None` is no registry.
+#[expect(clippy::option_option, reason = "the outer one says that a problem was noted")]
+pub(super) fn registry(reader: &mut Reader) -> Option<Option<Settings>> {
+    let expected = "a URL such as \"http://localhost:8081\", without user and password";
+    let addresses = reader.list(URL, &[], expected, Address::parse);
+    let user = reader.optional_text(USER);
+    let password = security::password(reader, PASSWORD, None);
+    let shortest = Duration::from_millis(100);
+    let timeout = reader.duration("registry.timeout", "10s", shortest..=MAX_TIMEOUT);
+    let addresses = addresses?;
+    if addresses.is_empty() {
+        let keys = [USER, PASSWORD, "registry.password_file"].into_iter().chain(security::REGISTRY);
+        for key in security::REGISTRY {
+            reader.know(key);
+        }
+        let keys: Vec<_> = keys.collect();
+        return unused(reader, &keys, &format!("needs {URL}")).then_some(None);
+    }
+    let tls = security::registry(reader);
+    let credentials = match (user, password) {
+        (Some(user), Some(password)) => Some((user, password)),
+        (None, None) => None,
+        (Some(_), None) => {
+            if !reader.is_set(PASSWORD) && !reader.is_set("registry.password_file") {
+                reader.problem(USER, &format!("needs {PASSWORD} or {PASSWORD}_file"));
+            }
+            return None;
+        }
+        (None, Some(_)) => {
+            let key = if reader.is_set(PASSWORD) { PASSWORD } else { "registry.password_file" };
+            reader.problem(key, &format!("needs {USER}"));
+            return None;
+        }
+    };
+    Some(Some(Settings { addresses, credentials, tls: tls?, timeout: timeout? }))
+}

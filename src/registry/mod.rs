@@ -1,0 +1,256 @@
+//! Schemas of a schema registry, by the API that Confluent's has and others have too (Apicurio at
+//! `/apis/ccompat/v7`, Karapace, Redpanda): each is fetched once and kept.
+//!
+//! - **Invariant:** what cannot be asked now is an error, and never an answer: only the registry itself
+//!   can say that it does not know a schema.
+//! - **Invariant:** memory is bounded, whatever ids are asked for.
+
+mod answer;
+mod cache;
+mod client;
+mod error;
+
+use std::{
+    collections::BTreeSet,
+    fmt,
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicU64, atomic::Ordering},
+    time::Duration,
+};
+
+use secrecy::SecretString;
+
+use crate::{
+    format::{Import, Kind, NoSchema, Schema, SchemaId, Schemas, Source},
+    tls::Tls,
+};
+
+pub use client::Address;
+pub use error::RegistryError;
+
+use answer::{Answer, Found, Reference};
+use cache::Cache;
+use client::Client;
+
+/// How the registry is reached.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where it is: the first that answers is asked.
+    pub addresses: Vec<Address>,
+    /// The user and the password of basic authentication (RFC 7617).
+    pub credentials: Option<(String, SecretString)>,
+    /// How TLS is spoken to `https` addresses.
+    pub tls: Tls,
+    /// How long an answer may take.
+    pub timeout: Duration,
+}
+
+/// How many schemas one may refer to, directly and through others.
+const IMPORTS_LIMIT: usize = 200;
+
+/// How long after the registry did not know a schema it is asked once more: one that was registered a
+/// moment ago may not have reached all of its nodes.
+const ASK_AGAIN_AFTER: Duration = Duration::from_millis(500);
+
+/// A schema registry. Cheap to clone; all clones share what was fetched.
+#[derive(Clone)]
+pub struct Registry(Arc<Inner>);
+
+struct Inner {
+    client: Client,
+    cache: Mutex<Cache>,
+    /// Held while something is fetched, so that nothing is fetched twice.
+    fetching: tokio::sync::Mutex<()>,
+    fetched: AtomicU64,
+}
+
+impl Registry {
+    /// Connects to nothing yet.
+    #[must_use]
+    pub fn new(settings: &Settings) -> Self {
+        Self(Arc::new(Inner {
+            client: Client::new(settings),
+            cache: Mutex::default(),
+            fetching: tokio::sync::Mutex::default(),
+            fetched: AtomicU64::new(0),
+        }))
+    }
+
+    /// Whether it answers, and lets us ask.
+    ///
+    /// # Errors
+    /// [`RegistryError`]
+    pub async fn ping(&self) -> Result<(), RegistryError> {
+        // No schema has this id.
+        self.0.client.ask(&client::path_of_id(SchemaId(0))).await.map(drop)
+    }
+
+    /// How many connections were opened.
+    #[must_use]
+    pub fn connections_opened(&self) -> u64 {
+        self.0.client.opened()
+    }
+
+    /// How often a schema was fetched.
+    #[must_use]
+    pub fn fetched(&self) -> u64 {
+        self.0.fetched.load(Ordering::Relaxed)
+    }
+
+    /// The schemas of these ids, if all are at hand, also those that the registry did not know lately.
+    #[must_use]
+    pub fn cached(&self, ids: &BTreeSet<SchemaId>) -> Option<Schemas> {
+        let mut cache = self.cache();
+        let mut schemas = Schemas::default();
+        for id in ids {
+            schemas.insert(*id, cache.get(*id)?);
+        }
+        Some(schemas)
+    }
+
+    /// The schemas of these ids, fetched where they are not at hand.
+    ///
+    /// # Errors
+    /// [`RegistryError`], if it cannot be asked. What was fetched is kept.
+    pub async fn schemas(&self, ids: &BTreeSet<SchemaId>) -> Result<Schemas, RegistryError> {
+        let mut schemas = Schemas::default();
+        let mut unknown = Vec::new();
+        for id in ids {
+            let cached = self.cache().get(*id);
+            let schema = match cached {
+                Some(schema) => schema,
+                None => {
+                    let schema = self.fetch(*id).await?;
+                    if matches!(schema, Err(NoSchema::Unknown)) {
+                        unknown.push(*id);
+                    }
+                    schema
+                }
+            };
+            schemas.insert(*id, schema);
+        }
+        if !unknown.is_empty() {
+            tokio::time::sleep(ASK_AGAIN_AFTER).await;
+            for id in unknown {
+                self.cache().forget(id);
+                schemas.insert(id, self.fetch(id).await?);
+            }
+        }
+        Ok(schemas)
+    }
+
+    /// The newest schema of a subject, and its id.
+    ///
+    /// # Errors
+    /// [`RegistryError`], also if there is none.
+    pub async fn newest(&self, subject: &str) -> Result<(SchemaId, Schema), RegistryError> {
+        let found = match self.0.client.ask(&client::path_of_subject(subject, "latest")).await? {
+            Answer::Found(found) => found,
+            Answer::Unknown => {
+                let text = format!("the schema registry knows no subject {subject:?}");
+                return Err(RegistryError::NeedsAPerson(text));
+            }
+        };
+        let id = found.id;
+        let schema = self.compile(found).await?;
+        match (id, schema) {
+            (Some(id), Ok(schema)) => Ok((id, schema)),
+            (_, Err(NoSchema::Broken(why))) => {
+                let text = format!("the newest schema of the subject {subject:?}: {why}");
+                Err(RegistryError::NeedsAPerson(text))
+            }
+            (None, _) | (_, Err(NoSchema::Unknown)) => {
+                let text = format!("the schema registry names no id for the subject {subject:?}");
+                Err(RegistryError::NeedsAPerson(text))
+            }
+        }
+    }
+
+    async fn fetch(&self, id: SchemaId) -> Result<Result<Arc<Schema>, NoSchema>, RegistryError> {
+        let _alone = self.0.fetching.lock().await;
+        if let Some(schema) = self.cache().get(id) {
+            return Ok(schema);
+        }
+        // Ids are whole numbers of 31 bits there.
+        let (schema, size) = if i32::try_from(id.0).is_err() {
+            (Err(NoSchema::Unknown), 0)
+        } else {
+            match self.0.client.ask(&client::path_of_id(id)).await? {
+                Answer::Unknown => (Err(NoSchema::Unknown), 0),
+                Answer::Found(found) => {
+                    self.0.fetched.fetch_add(1, Ordering::Relaxed);
+                    let size = found.text.len();
+                    (self.compile(found).await?.map(Arc::new), size)
+                }
+            }
+        };
+        self.cache().put(id, schema.clone(), size);
+        Ok(schema)
+    }
+
+    /// The schema, with all that it refers to.
+    async fn compile(&self, found: Found) -> Result<Result<Schema, NoSchema>, RegistryError> {
+        let kind = Kind::ALL.into_iter().find(|kind| kind.name() == found.kind);
+        let Some(kind) = kind else {
+            let text = format!("it is {:?}, must be AVRO, PROTOBUF or JSON", found.kind);
+            return Ok(Err(NoSchema::Broken(text)));
+        };
+        let imports = match kind {
+            // A record of JSON is read without its schema.
+            Kind::JsonSchema => Ok(Vec::new()),
+            Kind::Avro | Kind::Protobuf => self.imports(&found.references).await?,
+        };
+        Ok(imports.and_then(|imports| {
+            let source = Source { kind, text: found.text, imports };
+            Schema::compile(&source).map_err(|error| NoSchema::Broken(error.to_string()))
+        }))
+    }
+
+    /// What these refer to, each behind what it refers to itself.
+    async fn imports(
+        &self,
+        references: &[Reference],
+    ) -> Result<Result<Vec<Import>, NoSchema>, RegistryError> {
+        let mut imports: Vec<Import> = Vec::new();
+        let mut seen = BTreeSet::new();
+        // Each is met twice: on the way in, and when all that it refers to is there.
+        let mut open: Vec<(Reference, Option<String>)> =
+            references.iter().rev().map(|reference| (reference.clone(), None)).collect();
+        while let Some((reference, text)) = open.pop() {
+            if let Some(text) = text {
+                imports.push(Import { name: reference.name, text });
+                continue;
+            }
+            if !seen.insert((reference.name.clone(), reference.subject.clone(), reference.version))
+            {
+                continue;
+            }
+            if seen.len() > IMPORTS_LIMIT {
+                let text = format!("it refers to more than {IMPORTS_LIMIT} others");
+                return Ok(Err(NoSchema::Broken(text)));
+            }
+            let Reference { subject, version, .. } = &reference;
+            let path = client::path_of_subject(subject, &version.to_string());
+            let Answer::Found(found) = self.0.client.ask(&path).await? else {
+                let text = format!(
+                    "it refers to version {version} of the subject {subject:?}, which the registry \
+                     does not know"
+                );
+                return Ok(Err(NoSchema::Broken(text)));
+            };
+            open.push((reference, Some(found.text)));
+            open.extend(found.references.into_iter().rev().map(|reference| (reference, None)));
+        }
+        Ok(Ok(imports))
+    }
+
+    fn cache(&self) -> std::sync::MutexGuard<'_, Cache> {
+        // Nothing can be left half done under this lock, so a poisoned one is as good.
+        self.0.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registry").field("client", &self.0.client).finish_non_exhaustive()
+    }
+}
