@@ -1,33 +1,390 @@
 //! Decodes Avro: walks the bytes once, beside their schema and the mapping's tree.
+//!
+//! A record or map is to the tree what an object is in JSON, an array what a list is; a union is what
+//! its branch is. Texts stay where they are; numbers are written into the arena as JSON's grammar has
+//! them.
 
 use bumpalo::Bump;
 
-use super::{Found, Sink};
+use super::{
+    ELEMENTS_LIMIT, Found, Sink, json,
+    shape::{At, From, Made, Shape},
+};
 use crate::{
-    format::avro::Schema,
-    order::{Rejection, mapping::Spot},
+    format::avro::{
+        Decimals, Fault, Field, Input, Leaf, Record, Schema, Type, TypeId, time_of_day, uuid,
+    },
+    order::{
+        Reason, Rejection,
+        mapping::{Opens, Spot, Tree, Way},
+        value::{NumberList, Value},
+    },
 };
 
-/// Reads `bytes`, a value of `schema`, into `sink`.
+/// Reads `bytes`, a value of `schema`, into `sink`. `arena` holds what is written otherwise there than
+/// the rules take it.
 ///
 /// # Errors
 /// The bytes are no value of the schema. What is wrong with its shape is noted in the sink.
 pub(in crate::order) fn read<'m, 'p>(
-    _bytes: &'p [u8],
-    _schema: &'p Schema,
-    _root: &'m Spot,
-    _sink: &mut Sink<'m, 'p>,
-    _arena: &'p Bump,
+    bytes: &'p [u8],
+    schema: &'p Schema,
+    root: &'m Spot,
+    sink: &mut Sink<'m, 'p>,
+    arena: &'p Bump,
 ) -> Result<(), Rejection> {
-    Ok(())
+    let before = sink.before();
+    let shape = Shape { sink, at: At::Value };
+    let mut walk = Walk { shape, input: Input::new(bytes), schema, arena };
+    let read = walk.value(schema.root(), root, From::Whole, 0).and_then(|()| walk.input.end());
+    read.map_err(|fault| {
+        walk.shape.sink.restart(before);
+        Rejection::new(
+            Reason::NotAvro,
+            format!("the bytes must be a value of their schema: {fault}"),
+        )
+    })
 }
 
 /// A value that is one text, number or the like, as keys often are; `None` for any other and for bytes
 /// that are no value of the schema.
 pub(in crate::order) fn single<'p>(
-    _bytes: &'p [u8],
-    _schema: &'p Schema,
-    _arena: &'p Bump,
+    bytes: &'p [u8],
+    schema: &'p Schema,
+    arena: &'p Bump,
 ) -> Option<Found<'p>> {
-    None
+    let mut input = Input::new(bytes);
+    let of = input.branch(schema, schema.root()).ok()?;
+    let leaf = input.leaf(schema, of).ok()??;
+    input.end().ok()?;
+    Some(found(leaf, arena))
+}
+
+struct Walk<'s, 'm, 'p> {
+    shape: Shape<'s, 'm, 'p>,
+    input: Input<'p>,
+    schema: &'p Schema,
+    arena: &'p Bump,
+}
+
+impl<'m, 'p> Walk<'_, 'm, 'p> {
+    /// Reads a value that is `depth` deep.
+    fn value(&mut self, of: TypeId, spot: &'m Spot, from: From, depth: usize) -> Result<(), Fault> {
+        let of = self.input.branch(self.schema, of)?;
+        match spot.way {
+            Way::Take => {
+                let found = self.whole(of, depth)?;
+                self.shape.sink.take(spot, found);
+                Ok(())
+            }
+            Way::Enter => self.enter(of, spot, from, depth),
+            Way::Both => self.both(of, spot, depth),
+            Way::Suspect => {
+                if self.says_something(of, depth)? {
+                    self.shape.sink.suspect(spot);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// A value that is taken as it is or entered, whichever it is fit for.
+    fn both(&mut self, of: TypeId, spot: &'m Spot, depth: usize) -> Result<(), Fault> {
+        let made = match self.schema.of(of) {
+            Type::Record(_) | Type::Map(_) => Made::Object,
+            Type::Array(_) => Made::List,
+            Type::Text | Type::Enum(..) | Type::Bytes => Made::Text,
+            _ => Made::Other,
+        };
+        let enters = spot.enters(made);
+        let before = self.input;
+        let found = self.whole(of, depth)?;
+        // What is a value as a whole is taken and entered: money that names its currency.
+        let is_whole = matches!(found, Found::Value(Value::Units { .. } | Value::Numbers(_)));
+        if !enters || is_whole {
+            self.shape.sink.take(spot, found);
+        }
+        // What stands in the place of a list of items is judged as one.
+        if !enters && (spot.items.is_none() || found.is_null()) {
+            return Ok(());
+        }
+        self.input = before;
+        self.enter(of, spot, From::Field, depth)
+    }
+
+    /// Reads what is inside of a value.
+    fn enter(&mut self, of: TypeId, spot: &'m Spot, from: From, depth: usize) -> Result<(), Fault> {
+        match self.schema.of(of) {
+            Type::Record(record) => match &spot.object {
+                Some(tree) => {
+                    let opened = self.shape.sink.open(spot, from == From::Whole);
+                    self.record(record, tree, depth)?;
+                    self.shape.sink.close(opened);
+                    Ok(())
+                }
+                None => self.out_of_place(of, spot, from, depth),
+            },
+            Type::Map(values) => match &spot.object {
+                Some(tree) => {
+                    let opened = self.shape.sink.open(spot, from == From::Whole);
+                    self.map(*values, tree, depth)?;
+                    self.shape.sink.close(opened);
+                    Ok(())
+                }
+                None => self.out_of_place(of, spot, from, depth),
+            },
+            Type::Array(elements) => match &spot.each {
+                Some(element) => {
+                    self.array(*elements, spot, element, depth)?;
+                    if from == From::Whole && self.shape.sink.has_no_order() {
+                        self.shape.not_an_object();
+                    }
+                    Ok(())
+                }
+                None => self.out_of_place(of, spot, from, depth),
+            },
+            Type::Text | Type::Enum(..) | Type::Bytes => {
+                let text = match self.input.leaf(self.schema, of)? {
+                    Some(Leaf::Text(text)) => Some(text),
+                    Some(Leaf::Bytes(bytes)) => std::str::from_utf8(bytes).ok(),
+                    _ => None,
+                };
+                match (&spot.text, text) {
+                    (Some(spot), Some(text)) => {
+                        json::read_within(text, spot, self.shape.sink, self.arena);
+                    }
+                    _ => self.shape.other(spot, from, false),
+                }
+                Ok(())
+            }
+            Type::Null => {
+                self.shape.other(spot, from, true);
+                self.input.empty()
+            }
+            _ => self.out_of_place(of, spot, from, depth),
+        }
+    }
+
+    /// Skips a value that the mapping does not look into.
+    fn out_of_place(
+        &mut self,
+        of: TypeId,
+        spot: &'m Spot,
+        from: From,
+        depth: usize,
+    ) -> Result<(), Fault> {
+        self.shape.other(spot, from, false);
+        self.input.skip(self.schema, of, depth)
+    }
+
+    fn record(&mut self, record: &'p Record, tree: &'m Tree, depth: usize) -> Result<(), Fault> {
+        let depth = self.input.deeper(depth)?;
+        self.input.empty()?;
+        for field in &record.fields {
+            match spot_of(field, tree) {
+                Some(spot) => self.value(field.of, spot, From::Field, depth)?,
+                None => self.input.skip(self.schema, field.of, depth)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn map(&mut self, values: TypeId, tree: &'m Tree, depth: usize) -> Result<(), Fault> {
+        let depth = self.input.deeper(depth)?;
+        while let Some(block) = self.input.block()? {
+            for _ in 0..block.count {
+                let key = self.input.text()?;
+                match tree.names.get(key) {
+                    Some(spot) => self.value(values, spot, From::Field, depth)?,
+                    None => self.input.skip(self.schema, values, depth)?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn array(
+        &mut self,
+        elements: TypeId,
+        spot: &'m Spot,
+        element: &'m Spot,
+        depth: usize,
+    ) -> Result<(), Fault> {
+        let depth = self.input.deeper(depth)?;
+        match element.opens {
+            Some(Opens::Item) => {
+                let counts =
+                    spot.items.is_some_and(|items| self.shape.sink.begin_items(items, false));
+                if !counts {
+                    while let Some(block) = self.input.block()? {
+                        self.input.skip_block(block, (self.schema, elements), false, depth)?;
+                    }
+                    return Ok(());
+                }
+                self.items(elements, element, depth)
+            }
+            opens => {
+                if opens.is_some() {
+                    self.shape.sink.begin_orders();
+                }
+                while let Some(block) = self.input.block()? {
+                    for _ in 0..block.count {
+                        self.value(elements, element, From::List, depth)?;
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn items(&mut self, elements: TypeId, element: &'m Spot, depth: usize) -> Result<(), Fault> {
+        let mut index = 0;
+        while let Some(block) = self.input.block()? {
+            for _ in 0..block.count {
+                if index < ELEMENTS_LIMIT {
+                    self.shape.at = At::Item(index);
+                    self.value(elements, element, From::List, depth)?;
+                    index += 1;
+                    continue;
+                }
+                // What is beyond the limit is read, but no longer kept.
+                self.input.skip(self.schema, elements, depth)?;
+                self.shape.sink.items_fault(Reason::OutOfRange, |items| {
+                    format!("{items} must hold at most {ELEMENTS_LIMIT} items")
+                });
+            }
+        }
+        self.shape.at = At::Value;
+        Ok(())
+    }
+}
+
+/// What the mapping does with a field: by its name, else by its aliases.
+fn spot_of<'m>(field: &Field, tree: &'m Tree) -> Option<&'m Spot> {
+    tree.names
+        .get(&field.name)
+        .or_else(|| field.aliases.iter().find_map(|alias| tree.names.get(alias)))
+}
+
+impl<'p> Walk<'_, '_, 'p> {
+    /// The value as a role takes it.
+    fn whole(&mut self, of: TypeId, depth: usize) -> Result<Found<'p>, Fault> {
+        if let Some(leaf) = self.input.leaf(self.schema, of)? {
+            return Ok(found(leaf, self.arena));
+        }
+        let before = self.input;
+        self.input.skip(self.schema, of, depth)?;
+        let after = self.input;
+        let value = match self.schema.of(of) {
+            Type::Record(record) => self.units(before, record, depth)?,
+            Type::Array(elements) => self.numbers(before, *elements)?,
+            _ => None,
+        };
+        self.input = after;
+        Ok(Found::Value(self.arena.alloc(value.unwrap_or(Value::Other))))
+    }
+
+    /// Money as google.type.Money and its likes have it.
+    fn units(
+        &mut self,
+        at: Input<'p>,
+        record: &'p Record,
+        depth: usize,
+    ) -> Result<Option<Value<'p>>, Fault> {
+        let is_part = |name: &str| matches!(name, "units" | "nanos");
+        if !record.fields.iter().any(|field| is_part(&field.name)) {
+            return Ok(None);
+        }
+        self.input = at;
+        let (mut units, mut nanos) = (None, None);
+        for field in &record.fields {
+            let of = self.input.branch(self.schema, field.of)?;
+            if !is_part(&field.name) || !matches!(self.schema.of(of), Type::Int | Type::Long) {
+                self.input.skip(self.schema, of, depth)?;
+                continue;
+            }
+            let digits = itoa::Buffer::new().format(self.input.long()?).to_owned();
+            let digits = Some(&*self.arena.alloc_str(&digits));
+            match &*field.name {
+                "units" => units = digits,
+                _ => nanos = digits,
+            }
+        }
+        Ok((units.is_some() || nanos.is_some()).then_some(Value::Units { units, nanos }))
+    }
+
+    /// A date as Java writes it: `[2026, 11, 22, 10, 11]`.
+    fn numbers(&mut self, at: Input<'p>, elements: TypeId) -> Result<Option<Value<'p>>, Fault> {
+        if !matches!(self.schema.of(elements), Type::Int | Type::Long) {
+            return Ok(None);
+        }
+        self.input = at;
+        let mut list = NumberList { numbers: [0; 7], count: 0 };
+        while let Some(block) = self.input.block()? {
+            for _ in 0..block.count {
+                let number = i32::try_from(self.input.long()?);
+                let place = list.numbers.get_mut(usize::from(list.count));
+                let (Ok(number), Some(place)) = (number, place) else { return Ok(None) };
+                *place = number;
+                list.count += 1;
+            }
+        }
+        Ok((list.count >= 3).then_some(Value::Numbers(list)))
+    }
+
+    /// Whether it is anything but `null`, false, 0 and what is empty; the value is passed over.
+    fn says_something(&mut self, of: TypeId, depth: usize) -> Result<bool, Fault> {
+        if let Some(leaf) = self.input.leaf(self.schema, of)? {
+            return Ok(match leaf {
+                Leaf::Null | Leaf::Flag(false) | Leaf::Whole(0) | Leaf::Text("") => false,
+                Leaf::Float(number) => number != 0.0,
+                Leaf::Double(number) => number != 0.0,
+                Leaf::Bytes(bytes) => !bytes.is_empty(),
+                Leaf::Decimal { unscaled, .. } => unscaled.iter().any(|byte| *byte != 0),
+                _ => true,
+            });
+        }
+        let before = self.input;
+        self.input.skip(self.schema, of, depth)?;
+        let after = self.input;
+        self.input = before;
+        let says = match self.schema.of(of) {
+            Type::Record(record) => !record.fields.is_empty(),
+            Type::Array(_) | Type::Map(_) => self.input.block()?.is_some(),
+            _ => true,
+        };
+        self.input = after;
+        Ok(says)
+    }
+}
+
+/// What a value without parts is to the rules.
+fn found<'p>(leaf: Leaf<'p>, arena: &'p Bump) -> Found<'p> {
+    let value = match leaf {
+        Leaf::Null => return Found::Nothing,
+        Leaf::Flag(flag) => return Found::Json(if flag { "true" } else { "false" }),
+        Leaf::Text(text) => return Found::Text(text),
+        Leaf::Whole(number) => {
+            return Found::Json(arena.alloc_str(itoa::Buffer::new().format(number)));
+        }
+        Leaf::Float(number) if number.is_finite() => {
+            return Found::Json(arena.alloc_str(zmij::Buffer::new().format_finite(number)));
+        }
+        Leaf::Double(number) if number.is_finite() => {
+            return Found::Json(arena.alloc_str(zmij::Buffer::new().format_finite(number)));
+        }
+        Leaf::Decimal { unscaled, scale } => match Decimals::literal(unscaled, scale, arena) {
+            Some(literal) => return Found::Json(literal),
+            None => Value::Other,
+        },
+        Leaf::Time(time) => return Found::Text(arena.alloc_str(&time_of_day(time))),
+        Leaf::Uuid(bytes) => return Found::Text(arena.alloc_str(&uuid(bytes))),
+        Leaf::Moment(moment) => Value::Moment(moment),
+        Leaf::Clock(clock) => Value::Clock(clock),
+        Leaf::Day(day) => Value::Day(day),
+        Leaf::Float(_) | Leaf::Double(_) | Leaf::Bytes(_) | Leaf::Duration(_) | Leaf::Beyond(_) => {
+            Value::Other
+        }
+    };
+    Found::Value(arena.alloc(value))
 }

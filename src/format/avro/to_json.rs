@@ -1,0 +1,136 @@
+//! Values as JSON, for people.
+
+use bumpalo::Bump;
+
+use super::{Decimals, Fault, Input, Leaf, Schema, Type, TypeId, time_of_day, uuid};
+
+/// How large the text may become: names come from the schema, and values without bytes have texts.
+const TEXT_LIMIT: usize = 64 << 20;
+
+/// A value as JSON text: unions are what their branch is, decimals are exact numbers, times and enums
+/// text, bytes text where they are UTF-8, else hexadecimal.
+///
+/// # Errors
+/// The bytes are no value of the schema.
+pub(crate) fn to_json(bytes: &[u8], schema: &Schema) -> Result<String, Fault> {
+    let mut writer = Writer { input: Input::new(bytes), schema, text: String::new() };
+    writer.value(schema.root(), 0)?;
+    writer.input.end()?;
+    Ok(writer.text)
+}
+
+struct Writer<'p> {
+    input: Input<'p>,
+    schema: &'p Schema,
+    text: String,
+}
+
+impl<'p> Writer<'p> {
+    fn value(&mut self, of: TypeId, depth: usize) -> Result<(), Fault> {
+        if self.text.len() > TEXT_LIMIT {
+            return Err(self.input.fault("the text of the value must be shorter than 64 MiB"));
+        }
+        let schema = self.schema;
+        let of = self.input.branch(schema, of)?;
+        if let Some(leaf) = self.input.leaf(schema, of)? {
+            self.leaf(leaf);
+            return Ok(());
+        }
+        let depth = self.input.deeper(depth)?;
+        match schema.of(of) {
+            Type::Record(record) => {
+                self.input.empty()?;
+                self.text.push('{');
+                for field in &record.fields {
+                    self.comma('{');
+                    self.quoted(&field.name);
+                    self.text.push(':');
+                    self.value(field.of, depth)?;
+                }
+                self.text.push('}');
+            }
+            Type::Array(of) => {
+                self.text.push('[');
+                while let Some(block) = self.input.block()? {
+                    for _ in 0..block.count {
+                        self.comma('[');
+                        self.value(*of, depth)?;
+                    }
+                }
+                self.text.push(']');
+            }
+            Type::Map(of) => {
+                self.text.push('{');
+                while let Some(block) = self.input.block()? {
+                    for _ in 0..block.count {
+                        self.comma('{');
+                        let key = self.input.text()?;
+                        self.quoted(key);
+                        self.text.push(':');
+                        self.value(*of, depth)?;
+                    }
+                }
+                self.text.push('}');
+            }
+            // All others are leaves; a union within a union is none.
+            _ => self.text.push_str("null"),
+        }
+        Ok(())
+    }
+
+    fn leaf(&mut self, leaf: Leaf<'p>) {
+        match leaf {
+            Leaf::Null => self.text.push_str("null"),
+            Leaf::Flag(flag) => self.text.push_str(if flag { "true" } else { "false" }),
+            Leaf::Whole(number) | Leaf::Beyond(number) => {
+                self.text.push_str(itoa::Buffer::new().format(number));
+            }
+            Leaf::Float(number) if number.is_finite() => {
+                self.text.push_str(zmij::Buffer::new().format_finite(number));
+            }
+            Leaf::Double(number) if number.is_finite() => {
+                self.text.push_str(zmij::Buffer::new().format_finite(number));
+            }
+            Leaf::Float(_) | Leaf::Double(_) => self.text.push_str("null"),
+            Leaf::Text(text) => self.quoted(text),
+            Leaf::Bytes(bytes) => match std::str::from_utf8(bytes) {
+                Ok(text) => self.quoted(text),
+                Err(_) => self.hexadecimal(bytes),
+            },
+            Leaf::Decimal { unscaled, scale } => {
+                let arena = Bump::new();
+                match Decimals::literal(unscaled, scale, &arena) {
+                    Some(literal) => self.text.push_str(literal),
+                    None => self.hexadecimal(unscaled),
+                }
+            }
+            Leaf::Moment(moment) => self.quoted(&moment.to_string()),
+            Leaf::Clock(clock) => self.quoted(&clock.to_string()),
+            Leaf::Day(day) => self.quoted(&day.to_string()),
+            Leaf::Time(time) => self.quoted(&time_of_day(time)),
+            Leaf::Uuid(bytes) => self.quoted(&uuid(bytes)),
+            Leaf::Duration([months, days, milliseconds]) => self.text.push_str(&format!(
+                r#"{{"months":{months},"days":{days},"milliseconds":{milliseconds}}}"#
+            )),
+        }
+    }
+
+    /// Between elements, not after the bracket before the first.
+    fn comma(&mut self, bracket: char) {
+        if !self.text.ends_with(bracket) {
+            self.text.push(',');
+        }
+    }
+
+    fn quoted(&mut self, text: &str) {
+        self.text.push_str(&serde_json::Value::from(text).to_string());
+    }
+
+    fn hexadecimal(&mut self, bytes: &[u8]) {
+        self.text.push('"');
+        for byte in bytes {
+            self.text.push_str(&format!("{byte:02x}"));
+        }
+        self.text.push('"');
+    }
+}
