@@ -145,9 +145,12 @@ class Variant:
             {"name": "taxes", "type": {"type": "map", "values": money.schema()}},
             {"name": "placed", "type": self.maybe(self.time_schema())},
             {"name": "lines", "type": self.maybe({"type": "array", "items": self.line_schema()})},
-            {"name": self.total, "aliases": ["amount"], "type": money.schema()},
+            {"name": self.total, "type": money.schema()},
             {"name": "raw", "type": "bytes"},
         ]
+        if self.total != "total":
+            # The mapping knows its older name.
+            fields[-2]["aliases"] = ["total"]
         if self.has_channel:
             fields.append({"name": "channel", "type": ["null", "string"], "default": None})
         if self.has_note:

@@ -8,9 +8,10 @@ import importlib
 import json
 import os
 import sys
+import time
 import traceback
 
-from confluent_kafka import Producer
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 from confluent_kafka.schema_registry import Schema, SchemaReference, SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroSerializer
 from confluent_kafka.schema_registry.json_schema import JSONSerializer
@@ -131,6 +132,22 @@ def produce(topic, records):
     if late or failures:
         raise RuntimeError(f"{late} records late, {len(failures)} refused: {failures[:1]}")
     return offsets
+
+
+def consume(topic, count):
+    """The values of the first records of partition 0."""
+    consumer = Consumer({"bootstrap.servers": BROKER, "group.id": topic, "enable.auto.commit": False})
+    consumer.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])
+    values = []
+    until = time.monotonic() + DEADLINE
+    while len(values) < count:
+        if time.monotonic() > until:
+            raise TimeoutError(f"{len(values)} records of {count} within {DEADLINE} s")
+        message = consumer.poll(1)
+        if message is not None and message.error() is None:
+            values.append(message.value())
+    consumer.close()
+    return values
 
 
 def serve():
