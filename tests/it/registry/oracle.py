@@ -100,6 +100,9 @@ def row(order):
         nothing = {"total": Decimal(0), "charges": Decimal(0), "items": [], "sold_at": None}
         return {**nothing, "cancelled": True, "kept": None}
     lines, charges = order["lines"], order.get("charges", Decimal(0))
+    stated = number(order.get("total"), 10**16)
+    if stated is not None and stated < 0:
+        raise Rejected("negative_total")
     for item in lines:
         for name, bound in ("price", 10**10), ("amount", 10**16), ("discount", 10**16):
             number(item.get(name), bound)
@@ -110,7 +113,6 @@ def row(order):
             raise Rejected("quantity_not_positive")
         if item.get("price") is not None and item["price"] < 0:
             raise Rejected("negative_price")
-    stated = number(order.get("total"), 10**16)
     priced = [is_priced(item) for item in lines]
     if any(priced) and not all(priced):
         raise Rejected("partly_priced")
