@@ -1,5 +1,405 @@
-//! x
-use super::Schema;
-pub(crate) fn from_json(_text: &str, _schema: &Schema) -> Result<Vec<u8>, String> {
-    Err(String::new())
+//! JSON as a value of a schema.
+
+mod exact;
+mod json;
+mod union;
+
+use jiff::{
+    Timestamp,
+    civil::{Date, DateTime, Time},
+    tz::Offset,
+};
+use num_bigint::BigInt;
+
+use super::{DEPTH_LIMIT, Decimal, Field, Record, Schema, Type, TypeId, Unit};
+use exact::Exact;
+use json::Json;
+
+/// How many values are encoded at most, tries of a union's branches included.
+const STEPS_LIMIT: usize = 4_000_000;
+
+/// The bytes of the value that `text` holds in JSON.
+///
+/// Fields are found by their names, else by their aliases; one that is absent is as the schema's
+/// default says. A union's branch is the first one that the value fits, or the one that Avro's JSON
+/// encoding names (`{"long": 5}`). Decimals are numbers or texts; times RFC 3339 texts or whole
+/// numbers in the schema's unit; a fraction below that unit is cut off.
+///
+/// # Errors
+/// What does not fit the schema, and where. Numbers are never rounded to decimals or whole numbers; a
+/// field that the schema does not have is an error.
+pub(crate) fn from_json(text: &str, schema: &Schema) -> Result<Vec<u8>, String> {
+    let json = json::whole(text)?;
+    let mut encoder = Encoder { schema, bytes: Vec::new(), steps: 0, stands_in: false };
+    match encoder.value(schema.root(), json, 0) {
+        Ok(()) => Ok(encoder.bytes),
+        Err(Misfit { place, rule }) if place.is_empty() => Err(format!("the value {rule}")),
+        Err(Misfit { place, rule }) => Err(format!("{place} {rule}")),
+    }
+}
+
+struct Encoder<'s> {
+    schema: &'s Schema,
+    bytes: Vec<u8>,
+    steps: usize,
+    /// Whether it encodes a schema's default, in which bytes are written as characters up to U+00FF.
+    stands_in: bool,
+}
+
+/// What does not fit.
+struct Misfit {
+    /// Such as `items[2].price`; empty for the whole value.
+    place: String,
+    /// As the end of a sentence that the place begins.
+    rule: String,
+}
+
+impl Misfit {
+    fn new(rule: impl Into<String>) -> Self {
+        Self { place: String::new(), rule: rule.into() }
+    }
+
+    /// It is within this part.
+    fn within(self, part: String) -> Self {
+        let point = if self.place.is_empty() || self.place.starts_with('[') { "" } else { "." };
+        Self { place: part + point + &self.place, ..self }
+    }
+}
+
+impl<'s> Encoder<'s> {
+    fn value(&mut self, of: TypeId, json: &str, depth: usize) -> Result<(), Misfit> {
+        self.steps += 1;
+        if self.steps > STEPS_LIMIT {
+            return Err(Misfit::new("must hold fewer values"));
+        }
+        if depth > DEPTH_LIMIT {
+            return Err(Misfit::new("must nest at most 128 deep"));
+        }
+        let value = Json::of(json).map_err(Misfit::new)?;
+        match (self.schema.of(of), value) {
+            (Type::Null, Json::Null) => {}
+            (Type::Boolean, Json::Flag(flag)) => self.bytes.push(u8::from(flag)),
+            (Type::Int, Json::Number(number)) => self.int(number)?,
+            (Type::Long, Json::Number(number)) => {
+                let number = exact::whole(number)
+                    .ok_or_else(|| Misfit::new("must be a whole number of at most 64 bits"))?;
+                self.long(number);
+            }
+            (Type::Float, Json::Number(number)) => {
+                let number = number.parse::<f32>().ok().filter(|it| it.is_finite());
+                let number = number.ok_or_else(|| Misfit::new("must be within a float's range"))?;
+                self.bytes.extend(number.to_le_bytes());
+            }
+            (Type::Double, Json::Number(number)) => {
+                let number = number.parse::<f64>().ok().filter(|it| it.is_finite());
+                let number =
+                    number.ok_or_else(|| Misfit::new("must be within a double's range"))?;
+                self.bytes.extend(number.to_le_bytes());
+            }
+            (Type::Text, Json::Text(text)) => self.counted(text.as_bytes()),
+            (Type::Bytes, Json::Text(text)) => {
+                let bytes = if self.stands_in { characters(&text)? } else { text.into_bytes() };
+                self.counted(&bytes);
+            }
+            (Type::Fixed(_, size), Json::Text(text)) => {
+                let bytes = if self.stands_in { characters(&text)? } else { fixed(&text, *size) };
+                if bytes.len() != *size {
+                    let rule = format!("must be text of {size} bytes, or as many in hexadecimal");
+                    return Err(Misfit::new(rule));
+                }
+                self.bytes.extend(bytes);
+            }
+            (Type::Enum(_, symbols), Json::Text(text)) => {
+                let symbol = symbols.iter().position(|symbol| **symbol == *text);
+                let symbol = symbol.and_then(|symbol| i64::try_from(symbol).ok());
+                let symbol = symbol
+                    .ok_or_else(|| Misfit::new(format!("must be one of {}", symbols.join(", "))))?;
+                self.long(symbol);
+            }
+            (Type::Array(of), Json::List(list)) => {
+                self.count(list.len());
+                for (at, element) in list.iter().enumerate() {
+                    let element = self.value(*of, element.get(), depth + 1);
+                    element.map_err(|misfit| misfit.within(format!("[{at}]")))?;
+                }
+                self.end_of(list.len());
+            }
+            (Type::Map(of), Json::Object(entries)) => {
+                json::no_key_twice(&entries).map_err(Misfit::new)?;
+                self.count(entries.len());
+                for (key, value) in &entries {
+                    self.counted(key.as_bytes());
+                    let value = self.value(*of, value.get(), depth + 1);
+                    value.map_err(|misfit| misfit.within(key.clone()))?;
+                }
+                self.end_of(entries.len());
+            }
+            (Type::Union(branches), value) => self.union(branches, json, &value, depth)?,
+            (Type::Record(record), Json::Object(fields)) => self.record(record, &fields, depth)?,
+            (Type::Decimal(decimal), Json::Text(text)) if self.stands_in => {
+                self.unscaled(decimal, &characters(&text)?)?;
+            }
+            (Type::Decimal(decimal), value) => {
+                let unscaled = decimal.of(value.exact())?;
+                self.unscaled(decimal, &unscaled.to_signed_bytes_be())?;
+            }
+            (Type::BigDecimal, value) => self.big_decimal(value.exact())?,
+            (Type::Uuid(_), Json::Text(text)) => {
+                let uuid =
+                    uuid::Uuid::parse_str(&text).map_err(|_| Misfit::new("must be a UUID"))?;
+                self.bytes.extend(uuid.as_bytes());
+            }
+            (Type::Date, value) => self.date(value)?,
+            (Type::Time(unit), value) => self.time(*unit, value)?,
+            (Type::Timestamp(unit), value) => {
+                let moment = |text: &str| text.parse::<Timestamp>().ok();
+                let rule = "must be an RFC 3339 time with an offset, or a whole number";
+                self.since_1970(*unit, &value, moment, rule)?;
+            }
+            (Type::LocalTimestamp(unit), value) => {
+                let moment =
+                    |text: &str| Offset::UTC.to_timestamp(text.parse::<DateTime>().ok()?).ok();
+                let rule = "must be a date and time without an offset, or a whole number";
+                self.since_1970(*unit, &value, moment, rule)?;
+            }
+            (Type::Duration(_), Json::Object(parts)) => self.duration(&parts)?,
+            (of, _) => return Err(Misfit::new(format!("must be {}", of.as_json()))),
+        }
+        Ok(())
+    }
+
+    fn record(
+        &mut self,
+        record: &'s Record,
+        values: &[json::Entry<'_>],
+        depth: usize,
+    ) -> Result<(), Misfit> {
+        json::no_key_twice(values).map_err(Misfit::new)?;
+        let find = |name: &str| values.iter().position(|(key, _)| key == name);
+        let mut taken = vec![false; values.len()];
+        for field in &record.fields {
+            let at =
+                find(&field.name).or_else(|| field.aliases.iter().find_map(|alias| find(alias)));
+            let encoded = match at.and_then(|at| values.get(at).zip(taken.get_mut(at))) {
+                Some(((_, value), taken)) => {
+                    *taken = true;
+                    self.value(field.of, value.get(), depth + 1)
+                }
+                None => self.absent(field, depth),
+            };
+            encoded.map_err(|misfit| misfit.within(field.name.to_string()))?;
+        }
+        match values.iter().zip(taken).find(|(_, taken)| !taken) {
+            None => Ok(()),
+            Some(((key, _), _)) => {
+                let names: Vec<_> = record.fields.iter().map(|field| &*field.name).collect();
+                let rule =
+                    format!("is no field of {}, which has {}", record.name, names.join(", "));
+                Err(Misfit::new(rule).within(key.clone()))
+            }
+        }
+    }
+
+    fn absent(&mut self, field: &'s Field, depth: usize) -> Result<(), Misfit> {
+        let Some(default) = &field.default else {
+            return Err(Misfit::new("is missing, and the schema has no default for it: add it"));
+        };
+        let before = std::mem::replace(&mut self.stands_in, true);
+        let encoded = self.value(field.of, default, depth + 1);
+        self.stands_in = before;
+        encoded
+    }
+
+    fn int(&mut self, number: &str) -> Result<(), Misfit> {
+        let number = exact::whole(number).filter(|it| i32::try_from(*it).is_ok());
+        let number =
+            number.ok_or_else(|| Misfit::new("must be a whole number of at most 32 bits"))?;
+        self.long(number);
+        Ok(())
+    }
+
+    fn long(&mut self, number: i64) {
+        let mut bits = (number << 1 ^ number >> 63).cast_unsigned();
+        while bits >= 0x80 {
+            let [low, ..] = (bits & 0x7f | 0x80).to_le_bytes();
+            self.bytes.push(low);
+            bits >>= 7;
+        }
+        let [low, ..] = bits.to_le_bytes();
+        self.bytes.push(low);
+    }
+
+    /// Lengths of what is in memory always fit.
+    fn length(&mut self, length: usize) {
+        self.long(i64::try_from(length).unwrap_or(i64::MAX));
+    }
+
+    fn counted(&mut self, bytes: &[u8]) {
+        self.length(bytes.len());
+        self.bytes.extend(bytes);
+    }
+
+    /// Begins the only block of an array or a map, if it has any.
+    fn count(&mut self, count: usize) {
+        self.length(count);
+    }
+
+    /// Ends an array or a map of so many elements.
+    fn end_of(&mut self, count: usize) {
+        if count > 0 {
+            self.bytes.push(0);
+        }
+    }
+
+    /// An integer in two's complement.
+    fn unscaled(&mut self, decimal: &Decimal, bytes: &[u8]) -> Result<(), Misfit> {
+        let Some((_, size)) = &decimal.fixed else {
+            self.counted(bytes);
+            return Ok(());
+        };
+        let missing = size.checked_sub(bytes.len());
+        let missing = missing.ok_or_else(|| Misfit::new(format!("must fit into {size} bytes")))?;
+        let sign = if bytes.first().is_some_and(|first| *first >= 0x80) { 0xff } else { 0 };
+        self.bytes.extend(std::iter::repeat_n(sign, missing));
+        self.bytes.extend(bytes);
+        Ok(())
+    }
+
+    fn big_decimal(&mut self, exact: Option<Exact>) -> Result<(), Misfit> {
+        let number = exact.and_then(|exact| exact.shortest());
+        let (unscaled, scale) = number.ok_or_else(|| Misfit::new(NOT_DECIMAL))?;
+        let outside = std::mem::take(&mut self.bytes);
+        self.counted(&unscaled.to_signed_bytes_be());
+        self.long(i64::from(scale));
+        let within = std::mem::replace(&mut self.bytes, outside);
+        self.counted(&within);
+        Ok(())
+    }
+
+    fn date(&mut self, value: Json<'_>) -> Result<(), Misfit> {
+        let rule = || Misfit::new("must be a date (YYYY-MM-DD), or a whole number of days");
+        match value {
+            Json::Number(number) => self.int(number),
+            Json::Text(text) => {
+                let day: Date = text.parse().map_err(|_| rule())?;
+                let midnight = Offset::UTC.to_timestamp(day.to_datetime(Time::midnight()));
+                self.long(midnight.map_err(|_| rule())?.as_second().div_euclid(86_400));
+                Ok(())
+            }
+            _ => Err(rule()),
+        }
+    }
+
+    fn time(&mut self, unit: Unit, value: Json<'_>) -> Result<(), Misfit> {
+        let rule = || Misfit::new("must be a time of day (HH:MM:SS), or a whole number");
+        let since = match value {
+            Json::Number(number) if unit == Unit::Millis => return self.int(number),
+            Json::Number(number) => exact::whole(number),
+            Json::Text(text) => text.parse::<Time>().ok().map(|time| {
+                let seconds = (i64::from(time.hour()) * 60 + i64::from(time.minute())) * 60
+                    + i64::from(time.second());
+                let nanosecond = i64::from(time.subsec_nanosecond());
+                seconds * unit.a_second() + nanosecond / (1_000_000_000 / unit.a_second())
+            }),
+            _ => None,
+        };
+        self.long(since.ok_or_else(rule)?);
+        Ok(())
+    }
+
+    fn since_1970(
+        &mut self,
+        unit: Unit,
+        value: &Json<'_>,
+        moment: impl Fn(&str) -> Option<Timestamp>,
+        rule: &str,
+    ) -> Result<(), Misfit> {
+        let since = match value {
+            Json::Number(number) => exact::whole(number),
+            Json::Text(text) => moment(text).and_then(|moment| {
+                let nanoseconds = moment.as_nanosecond();
+                i64::try_from(nanoseconds.div_euclid(1_000_000_000 / i128::from(unit.a_second())))
+                    .ok()
+            }),
+            _ => None,
+        };
+        self.long(since.ok_or_else(|| Misfit::new(rule))?);
+        Ok(())
+    }
+
+    fn duration(&mut self, parts: &[json::Entry<'_>]) -> Result<(), Misfit> {
+        for name in ["months", "days", "milliseconds"] {
+            let part = parts.iter().find(|(key, _)| key == name);
+            let part = part.and_then(|(_, value)| value.get().parse::<u32>().ok());
+            let part = part.filter(|_| parts.len() == 3).ok_or_else(|| {
+                Misfit::new("must have months, days and milliseconds, whole numbers of 32 bits")
+            })?;
+            self.bytes.extend(part.to_le_bytes());
+        }
+        Ok(())
+    }
+}
+
+const NOT_DECIMAL: &str = "must be a decimal number, or text that holds one";
+
+impl Decimal {
+    /// How often 10^-`scale` makes the number.
+    fn of(&self, exact: Option<Exact>) -> Result<BigInt, Misfit> {
+        let exact = exact.ok_or_else(|| Misfit::new(NOT_DECIMAL))?;
+        if exact.whole_digits() > self.precision.saturating_sub(self.scale) {
+            let rule = format!(
+                "must have at most {} digits, {} of them decimals",
+                self.precision, self.scale
+            );
+            return Err(Misfit::new(rule));
+        }
+        exact
+            .at_scale(self.scale)
+            .ok_or_else(|| Misfit::new(format!("must have at most {} decimals", self.scale)))
+    }
+}
+
+/// Bytes as characters up to U+00FF, as defaults have them (specification, "Complex Types").
+fn characters(text: &str) -> Result<Vec<u8>, Misfit> {
+    text.chars()
+        .map(|character| u8::try_from(u32::from(character)).ok())
+        .collect::<Option<_>>()
+        .ok_or_else(|| Misfit::new("must have no character beyond U+00FF in the schema's default"))
+}
+
+/// The bytes of a text, or those that it shows in hexadecimal where that makes the size.
+fn fixed(text: &str, size: usize) -> Vec<u8> {
+    let nibbles: Option<Vec<_>> =
+        text.chars().map(|it| it.to_digit(16).and_then(|it| u8::try_from(it).ok())).collect();
+    match nibbles {
+        Some(nibbles) if text.len() != size && nibbles.len() == size.saturating_mul(2) => nibbles
+            .chunks_exact(2)
+            .map(|two| two.iter().fold(0, |byte, it| byte << 4 | it))
+            .collect(),
+        _ => text.as_bytes().to_vec(),
+    }
+}
+
+impl Type {
+    /// What is to be in its place in JSON.
+    const fn as_json(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Boolean => "true or false",
+            Self::Int | Self::Long => "a whole number",
+            Self::Float | Self::Double | Self::Decimal(_) | Self::BigDecimal => "a number",
+            Self::Array(_) => "a list",
+            Self::Map(_) | Self::Record(_) | Self::Duration(_) => "an object",
+            Self::Bytes
+            | Self::Text
+            | Self::Fixed(..)
+            | Self::Enum(..)
+            | Self::Uuid(_)
+            | Self::Date
+            | Self::Time(_)
+            | Self::Timestamp(_)
+            | Self::LocalTimestamp(_)
+            | Self::Union(_) => "text",
+        }
+    }
 }

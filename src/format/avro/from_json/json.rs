@@ -1,0 +1,95 @@
+//! JSON, one level at a time.
+
+use std::{collections::HashSet, fmt};
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::exact::Exact;
+
+/// What a value is; what is within it stays as it is written.
+pub(super) enum Json<'t> {
+    Null,
+    Flag(bool),
+    /// As it is written.
+    Number(&'t str),
+    Text(String),
+    List(Vec<&'t RawValue>),
+    Object(Vec<Entry<'t>>),
+}
+
+/// An object's field.
+pub(super) type Entry<'t> = (String, &'t RawValue);
+
+/// The only value of a text.
+pub(super) fn whole(text: &str) -> Result<&str, String> {
+    match serde_json::from_str::<&RawValue>(text) {
+        Ok(json) => Ok(json.get()),
+        Err(error) => Err(format!("the text is not JSON: {error}")),
+    }
+}
+
+impl<'t> Json<'t> {
+    /// Of a text whose grammar has been checked.
+    pub(super) fn of(json: &'t str) -> Result<Self, &'static str> {
+        let unreadable = |_| "must hold no half of a surrogate pair";
+        Ok(match json.as_bytes().first() {
+            Some(b'n') => Self::Null,
+            Some(b't') => Self::Flag(true),
+            Some(b'f') => Self::Flag(false),
+            Some(b'"') => Self::Text(serde_json::from_str(json).map_err(unreadable)?),
+            Some(b'[') => Self::List(serde_json::from_str(json).map_err(unreadable)?),
+            Some(b'{') => {
+                let Entries(entries) = serde_json::from_str(json).map_err(unreadable)?;
+                Self::Object(entries)
+            }
+            _ => Self::Number(json),
+        })
+    }
+
+    /// The number that it is, or that a text holds.
+    pub(super) fn exact(&self) -> Option<Exact> {
+        match self {
+            Self::Number(number) => Exact::of(number),
+            Self::Text(text) => Exact::of(text),
+            _ => None,
+        }
+    }
+}
+
+/// # Errors
+/// One key stands twice: which of its values is meant is unknown.
+pub(super) fn no_key_twice(entries: &[Entry<'_>]) -> Result<(), String> {
+    let mut keys = HashSet::new();
+    match entries.iter().find(|(key, _)| !keys.insert(key)) {
+        Some((key, _)) => Err(format!("must hold {key} once")),
+        None => Ok(()),
+    }
+}
+
+/// An object's fields in their order, each as often as it stands.
+struct Entries<'t>(Vec<Entry<'t>>);
+
+impl<'t> Deserialize<'t> for Entries<'t> {
+    fn deserialize<D: Deserializer<'t>>(json: D) -> Result<Self, D::Error> {
+        struct Reader;
+
+        impl<'t> Visitor<'t> for Reader {
+            type Value = Entries<'t>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<M: MapAccess<'t>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Entries(entries))
+            }
+        }
+
+        json.deserialize_map(Reader)
+    }
+}
