@@ -59,7 +59,10 @@ class Money:
             return oracle.of_double(float(value))
         if self.name == "float":
             return oracle.of_float(float(value))
-        return value if self.scale is None else value.quantize(Decimal(1).scaleb(-self.scale))
+        if self.scale is None:
+            return value
+        # There is no negative zero among decimals.
+        return value.quantize(Decimal(1).scaleb(-self.scale)) + 0
 
     def written(self, value):
         if value is None:

@@ -125,6 +125,9 @@ def row(order):
             raise Rejected("total_mismatch")
     elif stated is None:
         raise Rejected("missing_total")
+    elif stated < charges:
+        # Nothing is left for the lines.
+        raise Rejected("total_mismatch")
     else:
         total = stated
         amounts = shares(stated - charges, [item["quantity"] for item in lines])

@@ -177,6 +177,9 @@ def orders(plan):
                 if draws.random() < 0.3 and item["quantity"] and item["quantity"] > 0 and item["price"] >= 0:
                     item["amount"] = item["quantity"] * item["price"] - item.get("discount", 0)
             oracle.state_total(order)
+            for item in order["lines"]:
+                # Without `optional` no quantity is a quantity of 0.
+                item["quantity"] = item["quantity"] or Decimal(0)
             value = serialize_modern(modern(draws, modern_messages, order))
         else:
             at = order["sold_at"]
