@@ -1,4 +1,4 @@
-//! TLS, the same towards both servers: whom we trust, how we prove who we are, and (in `fault`) what
+//! TLS, the same towards all servers: whom we trust, how we prove who we are, and (in `fault`) what
 //! it means when it fails.
 //!
 //! rustls with ring: both build for one static binary without a C library beside it.

@@ -329,6 +329,21 @@ impl Reader {
         }
     }
 
+    /// A TOML array of texts, or a text with commas, of which no message repeats anything. The inner
+    /// `None` is something else; the outer one that it is not set.
+    #[expect(clippy::option_option, reason = "not set is no problem")]
+    pub(super) fn unrepeated_list(&mut self, key: &str) -> Option<Option<Vec<String>>> {
+        Some(match self.take(key)? {
+            Value::Array(_, values) => {
+                values.iter().map(|value| value.as_str().map(str::to_owned)).collect()
+            }
+            Value::String(_, text) => {
+                Some(text.split(',').map(|part| part.trim().to_owned()).collect())
+            }
+            _ => None,
+        })
+    }
+
     fn take(&mut self, key: &str) -> Option<Value> {
         self.known.push(key.to_owned());
         self.figment.find_value(key).ok()

@@ -16,8 +16,7 @@ const PASSWORD: &str = "registry.password";
 /// The inner `None` is no registry.
 #[expect(clippy::option_option, reason = "the outer one says that a problem was noted")]
 pub(super) fn registry(reader: &mut Reader) -> Option<Option<Settings>> {
-    let expected = "a URL such as \"http://localhost:8081\", without user and password";
-    let addresses = reader.list(URL, &[], expected, Address::parse);
+    let addresses = addresses(reader);
     let user = reader.optional_text(USER);
     let password = security::password(reader, PASSWORD, None);
     let shortest = Duration::from_millis(100);
@@ -48,4 +47,18 @@ pub(super) fn registry(reader: &mut Reader) -> Option<Option<Settings>> {
         }
     };
     Some(Some(Settings { addresses, credentials, tls: tls?, timeout: timeout? }))
+}
+
+/// The addresses; none where it is not set.
+fn addresses(reader: &mut Reader) -> Option<Vec<Address>> {
+    let texts = reader.unrepeated_list(URL).unwrap_or(Some(Vec::new()));
+    let addresses = texts.and_then(|urls| urls.iter().map(|url| Address::parse(url)).collect());
+    if addresses.is_none() {
+        reader.problem(
+            URL,
+            "must be a URL such as \"http://localhost:8081\" or a list of them, without user and \
+             password: registry.user and registry.password_file are for these",
+        );
+    }
+    addresses
 }

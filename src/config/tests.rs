@@ -152,3 +152,65 @@ fn a_password_file_is_read_without_its_line_end_and_stands_alone() {
     ]);
     assert!(problems(&both)[0].contains("only one of them can be right"));
 }
+
+#[test]
+fn settings_of_formats_and_registries_fit_together_or_are_told() {
+    let (_folder, avro) = file(r#"{"type": "record", "name": "O", "fields": []}"#);
+    let avro = avro.display().to_string();
+    let problem = |variables: &[(&str, &str)]| problems(&environment(variables)).join("\n");
+    for (variables, expected) in [
+        (vec![("VENDAS_MAPPING__FORMAT", "avro")], "which needs registry.url or schema_file"),
+        (vec![("VENDAS_MAPPING__FORMAT", "protobuf")], "which needs registry.url or schema_file"),
+        (vec![("VENDAS_MAPPING__FORMAT", "xml")], "mapping.format is \"xml\", must be \"auto\" or"),
+        (
+            vec![("VENDAS_MAPPING__SCHEMA_FILE", avro.as_str())],
+            "mapping.schema_file needs format = \"avro\" or \"protobuf\"",
+        ),
+        (vec![("VENDAS_MAPPING__MESSAGE", "O")], "mapping.message needs schema_file"),
+        (
+            vec![
+                ("VENDAS_MAPPING__FORMAT", "avro"),
+                ("VENDAS_MAPPING__SCHEMA_FILE", &avro),
+                ("VENDAS_MAPPING__MESSAGE", "O"),
+            ],
+            "mapping.message is for format = \"protobuf\"",
+        ),
+        (
+            vec![("VENDAS_MAPPING__FORMAT", "avro"), ("VENDAS_MAPPING__SCHEMA_FILE", "no/such")],
+            "mapping.schema_file names no/such, and: ",
+        ),
+        (vec![("VENDAS_REGISTRY__USER", "a")], "registry.user needs registry.url"),
+        (vec![("VENDAS_REGISTRY__CA_FILE", "a")], "registry.ca_file needs registry.url"),
+        (
+            vec![("VENDAS_REGISTRY__URL", "http://a"), ("VENDAS_REGISTRY__USER", "a")],
+            "registry.user needs registry.password or registry.password_file",
+        ),
+        (
+            vec![("VENDAS_REGISTRY__URL", "http://a"), ("VENDAS_REGISTRY__PASSWORD", "s3cret")],
+            "registry.password needs registry.user",
+        ),
+        (
+            vec![("VENDAS_REGISTRY__URL", "http://a:s3cret@b")],
+            "registry.url must be a URL such as \"http://localhost:8081\" or a list of them, without",
+        ),
+    ] {
+        let found = problem(&variables);
+        assert!(found.contains(expected), "no {expected:?} in {found}");
+        assert!(!found.contains("s3cret"), "{found}");
+    }
+    let by_file =
+        environment(&[("VENDAS_MAPPING__FORMAT", "avro"), ("VENDAS_MAPPING__SCHEMA_FILE", &avro)]);
+    assert!(load(&by_file).is_ok());
+    // JSON behind a header is read without its schema.
+    assert!(load(&environment(&[("VENDAS_MAPPING__FORMAT", "json_schema")])).is_ok());
+}
+
+#[test]
+fn what_is_wrong_with_a_topic_s_format_is_told_of_where_it_stands() {
+    let (_folder, path) = file(
+        "[registry]\nurl = ['http://a', 'https://b/c']\n[topics.pedidos.mapping]\nmessage = 'O'",
+    );
+    let wrong = problems(&Sources { file: Some(path.clone()), ..Sources::default() });
+    let place = path.display();
+    assert_eq!(wrong, [format!("{place}:4: topics.pedidos.mapping.message needs schema_file")]);
+}

@@ -6,6 +6,7 @@
 //! [`crate::order`]'s.
 
 pub(crate) mod avro;
+pub(crate) mod decimal;
 mod framing;
 pub(crate) mod protobuf;
 mod reading;

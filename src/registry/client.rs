@@ -75,7 +75,8 @@ impl Address {
         let host = authority.host().trim_matches(['[', ']']).to_owned();
         let port = match authority.port() {
             Some(port) => port.as_u16(),
-            None if authority.as_str().ends_with(':') => return None,
+            // A colon with no port behind it.
+            None if authority.as_str() != authority.host() => return None,
             None if is_tls => 443,
             None => 80,
         };
@@ -123,11 +124,11 @@ pub(super) struct Client {
     opened: AtomicU64,
 }
 
-/// Why one address did not answer.
+/// Why one address did not answer, as the end of a sentence about it.
 enum Failure {
-    /// Another one may.
+    /// That may pass.
     Passes(String),
-    /// No other one would say anything else.
+    /// A person has to put something right.
     NeedsAPerson(String),
 }
 
@@ -174,12 +175,10 @@ impl Client {
                 Err(_) => Failure::Passes(format!("has no answer within {:?}", self.timeout)),
             };
             let told = |text| format!("the schema registry at {address} {text}");
-            match failure {
-                Failure::NeedsAPerson(text) => return Err(RegistryError::NeedsAPerson(told(text))),
-                Failure::Passes(text) => {
-                    first.get_or_insert_with(|| RegistryError::PassesByItself(told(text)));
-                }
-            }
+            first.get_or_insert_with(|| match failure {
+                Failure::Passes(text) => RegistryError::PassesByItself(told(text)),
+                Failure::NeedsAPerson(text) => RegistryError::NeedsAPerson(told(text)),
+            });
         }
         Err(first.unwrap_or_else(|| {
             RegistryError::NeedsAPerson("registry.url names no address".to_owned())

@@ -33,6 +33,7 @@ const ENGLISH = {
   because: {
     kafka: (time) => `Kafka is out of reach since ${time}.`,
     postgresql: (time) => `PostgreSQL is out of reach since ${time}.`,
+    registry: (time) => `The schema registry is out of reach since ${time}.`,
     topic: (time) => `A topic is missing since ${time}.`,
     run: () => "No partition is worked yet.",
   },
@@ -72,6 +73,7 @@ const PORTUGUESE = {
   because: {
     kafka: (time) => `O Kafka está fora de alcance desde as ${time}.`,
     postgresql: (time) => `O PostgreSQL está fora de alcance desde as ${time}.`,
+    registry: (time) => `O schema registry está fora de alcance desde as ${time}.`,
     topic: (time) => `Falta um tópico desde as ${time}.`,
     run: () => "Nenhuma partição está em trabalho ainda.",
   },

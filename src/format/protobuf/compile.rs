@@ -1,0 +1,343 @@
+//! From a schema's text, or its descriptor, to what a decoder follows.
+
+use std::collections::{BTreeMap, HashMap};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use prost_reflect::{
+    DescriptorPool, EnumDescriptor, FieldDescriptor, FileDescriptor, Kind as Described,
+    MessageDescriptor, Syntax, Value,
+    prost::Message as _,
+    prost_types::{FileDescriptorProto, FileDescriptorSet},
+};
+use protox::{
+    Compiler, Error,
+    file::{File, FileResolver, GoogleFileResolver},
+};
+
+use super::{
+    graph::{Enum, Field, Graph, Implied, Kind, Meaning, Node, NodeId, Shape},
+    known,
+    scalar::Scalar,
+};
+use crate::format::{Import, SchemaError};
+
+/// How many files a schema may import; they may import each other in a row.
+const IMPORTS_LIMIT: usize = 300;
+
+/// How deep braces may nest in a schema's text. Messages nest at most 32 deep (protoc's own limit);
+/// options have no limit of their own.
+const BRACES_LIMIT: usize = 64;
+
+/// A schema's own file, and all that it imports.
+pub(super) fn file(text: &str, imports: &[Import]) -> Result<FileDescriptor, SchemaError> {
+    if imports.len() > IMPORTS_LIMIT {
+        let detail = format!("a schema must import at most {IMPORTS_LIMIT} files");
+        return Err(SchemaError(detail));
+    }
+    let mut files: HashMap<String, String> =
+        imports.iter().map(|import| (import.name.clone(), import.text.clone())).collect();
+    let mut main = "schema.proto".to_owned();
+    while files.contains_key(&main) {
+        main.insert(0, '_');
+    }
+    files.insert(main.clone(), text.to_owned());
+    compile(Sources(files), &main)
+}
+
+/// The files of a set that protoc wrote, the last of which is the schema's own.
+pub(super) fn set(bytes: &[u8]) -> Result<FileDescriptor, SchemaError> {
+    shallow(bytes)?;
+    let set = FileDescriptorSet::decode(bytes)
+        .map_err(|_| SchemaError::new("it is neither a .proto file nor a FileDescriptorSet"))?;
+    let Some(main) = set.file.last().map(|file| file.name().to_owned()) else {
+        return Err(SchemaError::new("the FileDescriptorSet holds no file"));
+    };
+    let pool = DescriptorPool::from_file_descriptor_set(set)
+        .map_err(|error| SchemaError(format!("{error} (was it made with --include_imports?)")))?;
+    pool.get_file_by_name(&main).ok_or_else(|| SchemaError(format!("{main} is not there")))
+}
+
+/// Compiles the file of this name and all that it imports.
+pub(super) fn compile(
+    resolver: impl FileResolver + 'static,
+    main: &str,
+) -> Result<FileDescriptor, SchemaError> {
+    let mut compiler = Compiler::with_file_resolver(resolver);
+    compiler.open_file(main).map_err(|error| failed(&error))?;
+    let pool = compiler.descriptor_pool();
+    pool.get_file_by_name(main).ok_or_else(|| SchemaError(format!("{main} is not there")))
+}
+
+/// What is wrong, with the line where it stands.
+fn failed(error: &Error) -> SchemaError {
+    SchemaError(format!("{error:?}").lines().next().unwrap_or_default().to_owned())
+}
+
+/// A file of text, or of a descriptor in base64.
+pub(super) fn open(name: &str, text: &str) -> Result<File, Error> {
+    shallow(text.as_bytes()).map_err(Error::new)?;
+    match descriptor(text).map_err(Error::new)? {
+        // Its importers know it by this name.
+        Some(descriptor) => {
+            Ok(FileDescriptorProto { name: Some(name.to_owned()), ..descriptor }.into())
+        }
+        None => File::from_source(name, text),
+    }
+}
+
+/// A file's descriptor, where the text is one in base64.
+fn descriptor(text: &str) -> Result<Option<FileDescriptorProto>, SchemaError> {
+    // A .proto file has signs in it that base64 does not have.
+    let Ok(bytes) = STANDARD.decode(text.trim()) else { return Ok(None) };
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    shallow(&bytes)?;
+    FileDescriptorProto::decode(&*bytes)
+        .map(Some)
+        .map_err(|_| SchemaError::new("it is base64, and not of a FileDescriptorProto"))
+}
+
+/// Whether the text is a descriptor in base64.
+pub(super) fn is_descriptor(text: &str) -> bool {
+    matches!(descriptor(text), Ok(Some(_)))
+}
+
+/// The compiler goes down into braces without a limit.
+fn shallow(bytes: &[u8]) -> Result<(), SchemaError> {
+    let mut depth = 0_usize;
+    for byte in bytes {
+        match byte {
+            b'{' | b'<' | b'[' => depth += 1,
+            b'}' | b'>' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > BRACES_LIMIT {
+            let detail = format!("braces must nest at most {BRACES_LIMIT} deep");
+            return Err(SchemaError(detail));
+        }
+    }
+    Ok(())
+}
+
+/// Files by their names, and those that need no registering.
+struct Sources(HashMap<String, String>);
+
+impl FileResolver for Sources {
+    fn open_file(&self, name: &str) -> Result<File, Error> {
+        match self.0.get(name) {
+            Some(text) => open(name, text),
+            None => built_in(name),
+        }
+    }
+}
+
+/// A file that every compiler and serializer has.
+pub(super) fn built_in(name: &str) -> Result<File, Error> {
+    match known::text(name) {
+        Some(text) => File::from_source(name, text),
+        None => GoogleFileResolver::new().open_file(name),
+    }
+}
+
+/// Makes the graph of all messages that these lead to.
+pub(super) struct Builder {
+    nodes: Vec<Node>,
+    enums: Vec<Enum>,
+    node_ids: HashMap<String, NodeId>,
+    enum_ids: HashMap<String, usize>,
+    /// Messages whose nodes are not made yet, in the order of their indices.
+    pending: Vec<MessageDescriptor>,
+}
+
+impl Builder {
+    pub(super) fn new() -> Self {
+        Self {
+            nodes: Vec::new(),
+            enums: Vec::new(),
+            node_ids: HashMap::new(),
+            enum_ids: HashMap::new(),
+            pending: Vec::new(),
+        }
+    }
+
+    pub(super) fn message(&mut self, message: &MessageDescriptor) -> NodeId {
+        let next = NodeId(self.node_ids.len());
+        let id = *self.node_ids.entry(message.full_name().to_owned()).or_insert(next);
+        if id == next {
+            self.pending.push(message.clone());
+        }
+        id
+    }
+
+    pub(super) fn finish(mut self) -> Graph {
+        let mut done = 0;
+        while let Some(message) = self.pending.get(done).cloned() {
+            let node = self.node(&message);
+            self.nodes.push(node);
+            done += 1;
+        }
+        Graph { nodes: self.nodes, enums: self.enums }
+    }
+
+    fn node(&mut self, message: &MessageDescriptor) -> Node {
+        let oneofs: Vec<String> = message
+            .oneofs()
+            .filter(|oneof| !oneof.is_synthetic())
+            .map(|oneof| oneof.full_name().to_owned())
+            .collect();
+        let mut fields: Vec<Field> = message
+            .fields()
+            .map(|field| {
+                let oneof = field.containing_oneof();
+                let oneof =
+                    oneof.and_then(|own| oneofs.iter().position(|it| it == own.full_name()));
+                self.field(&field, oneof)
+            })
+            .collect();
+        fields.sort_by_key(|field| field.number);
+        let meaning = meaning(message.full_name(), &fields);
+        Node { fields, meaning }
+    }
+
+    fn field(&mut self, field: &FieldDescriptor, oneof: Option<usize>) -> Field {
+        let is_proto3 = field.parent_file().syntax() == Syntax::Proto3;
+        let kind = match field.kind() {
+            Described::Double => Kind::Double,
+            Described::Float => Kind::Float,
+            Described::Int32 => Kind::Int32,
+            Described::Int64 => Kind::Int64,
+            Described::Uint32 => Kind::Uint32,
+            Described::Uint64 => Kind::Uint64,
+            Described::Sint32 => Kind::Sint32,
+            Described::Sint64 => Kind::Sint64,
+            Described::Fixed32 => Kind::Fixed32,
+            Described::Fixed64 => Kind::Fixed64,
+            Described::Sfixed32 => Kind::Sfixed32,
+            Described::Sfixed64 => Kind::Sfixed64,
+            Described::Bool => Kind::Flag,
+            Described::String => Kind::Text { strict: is_proto3 },
+            Described::Bytes => Kind::Bytes,
+            Described::Enum(described) => Kind::Enum(self.enumeration(&described)),
+            Described::Message(message) if field.is_group() => Kind::Group(self.message(&message)),
+            Described::Message(message) => Kind::Message(self.message(&message)),
+        };
+        let shape = if field.is_map() {
+            Shape::Map
+        } else if field.is_list() {
+            Shape::List
+        } else {
+            Shape::One
+        };
+        let json_name = field.json_name();
+        Field {
+            number: field.number(),
+            name: field.name().into(),
+            json_name: (json_name != field.name()).then(|| json_name.into()),
+            kind,
+            shape,
+            oneof,
+            implied: (shape == Shape::One).then(|| self.implied(field, kind)).flatten(),
+        }
+    }
+
+    /// What the field says where the record does not hold it: its own default, or that of its kind
+    /// where the record cannot say that it is not there.
+    fn implied(&self, field: &FieldDescriptor, kind: Kind) -> Option<Implied> {
+        let has_default = field.field_descriptor_proto().default_value.is_some();
+        if field.supports_presence() && !has_default {
+            return None;
+        }
+        let name = |index: usize, number: i32| {
+            let values = &self.enums.get(index)?.values;
+            let value = values.iter().find(|(own, _)| *own == number)?;
+            Some(Implied::Text(value.1.clone()))
+        };
+        let json = |scalar: Scalar<'_>| Some(Implied::Json(scalar.literal()?.as_str().into()));
+        match (field.default_value(), kind) {
+            (Value::EnumNumber(number), Kind::Enum(index)) => {
+                name(index, number).or_else(|| json(Scalar::Signed(number.into())))
+            }
+            (Value::Bool(flag), _) => json(Scalar::Flag(flag)),
+            (Value::I32(number), _) => json(Scalar::Signed(number.into())),
+            (Value::I64(number), _) => json(Scalar::Signed(number)),
+            (Value::U32(number), _) => json(Scalar::Unsigned(number.into())),
+            (Value::U64(number), _) => json(Scalar::Unsigned(number)),
+            (Value::F32(number), _) => json(Scalar::Float(number)),
+            (Value::F64(number), _) => json(Scalar::Double(number)),
+            (Value::String(text), _) if !text.is_empty() => Some(Implied::Text(text.into())),
+            // An empty text is as if it were not there.
+            _ => None,
+        }
+    }
+
+    fn enumeration(&mut self, described: &EnumDescriptor) -> usize {
+        let next = self.enums.len();
+        let id = *self.enum_ids.entry(described.full_name().to_owned()).or_insert(next);
+        if id == next {
+            let mut values = BTreeMap::new();
+            let declared = &described.enum_descriptor_proto().value;
+            for value in declared {
+                values.entry(value.number()).or_insert_with(|| value.name().into());
+            }
+            let first = declared.first().map(|value| value.number()).unwrap_or_default();
+            self.enums.push(Enum { values: values.into_iter().collect(), first });
+        }
+        id
+    }
+}
+
+/// What the message of this name and these fields is as a whole. A name alone is not enough: its
+/// fields must be those that it is known for.
+fn meaning(name: &str, fields: &[Field]) -> Meaning {
+    let is = |expected: &[Kind]| {
+        fields.len() == expected.len()
+            && (1_u32..).zip(fields).zip(expected).all(|((number, field), kind)| {
+                let same = match (field.kind, kind) {
+                    (Kind::Text { .. }, Kind::Text { .. }) => true,
+                    (own, kind) => own == *kind,
+                };
+                same && field.number == number && field.shape == Shape::One
+            })
+    };
+    match name {
+        "google.protobuf.Timestamp" if is(&[Kind::Int64, Kind::Int32]) => Meaning::Moment,
+        "google.type.Date" if is(&[Kind::Int32; 3]) => Meaning::Day,
+        "google.type.Decimal" if is(&[Kind::Text { strict: true }]) => Meaning::DecimalText,
+        "confluent.type.Decimal" if is(&[Kind::Bytes, Kind::Uint32, Kind::Int32]) => {
+            Meaning::DecimalBytes
+        }
+        // They have nanos, which are of no money.
+        "google.protobuf.Timestamp"
+        | "google.protobuf.Duration"
+        | "google.type.DateTime"
+        | "google.type.TimeOfDay" => Meaning::Plain,
+        _ if is_wrapper(name) && fields.len() == 1 => {
+            let is_value =
+                fields.first().is_some_and(|it| it.shape == Shape::One && it.number == 1);
+            if is_value { Meaning::Wrapper(0) } else { Meaning::Plain }
+        }
+        _ => {
+            let whole = |name: &str| {
+                fields.iter().position(|field| {
+                    *field.name == *name
+                        && field.kind.is_whole_number()
+                        && field.shape == Shape::One
+                        && field.oneof.is_none()
+                })
+            };
+            match (whole("units"), whole("nanos")) {
+                (None, None) => Meaning::Plain,
+                (units, nanos) => Meaning::Units(units, nanos),
+            }
+        }
+    }
+}
+
+fn is_wrapper(name: &str) -> bool {
+    let kind = name.strip_prefix("google.protobuf.").and_then(|it| it.strip_suffix("Value"));
+    kind.is_some_and(|kind| {
+        ["Double", "Float", "Int64", "UInt64", "Int32", "UInt32", "Bool", "String", "Bytes"]
+            .contains(&kind)
+    })
+}
