@@ -32,8 +32,6 @@ QUANTITIES = ["int", "long", "double", "string", "decimal"]
 
 IDS = ["string", "uuid", "long", "enum"]
 
-WEEKDAYS = ["MONDAY", "TUESDAY", "WEDNESDAY"]
-
 
 class Money:
     """A way of writing money under a name of its own."""
@@ -75,7 +73,7 @@ class Money:
 class Variant:
     """A schema and how an order is written by it."""
 
-    def __init__(self, random, number, topic, refers_to):
+    def __init__(self, random, number, topic, partitions, refers_to):
         self.random, self.number = random, number
         namespace = f"shop.v{number}"
         # Every way comes up, whatever is drawn.
@@ -83,6 +81,8 @@ class Variant:
         self.time = TIMES[number % len(TIMES)]
         self.quantity = QUANTITIES[number % len(QUANTITIES)]
         self.id = IDS[number % len(IDS)] if number % 7 else "string"
+        # Of one partition, whose records have an order.
+        self.symbols = [f"P{number % partitions}_{day}" for day in ("MONDAY", "TUESDAY")]
         self.total = "grand_total" if number % 3 == 0 else "total"
         self.optional = number % 2 == 0
         self.has_channel, self.has_note = number % 4 != 0, number % 4 != 1
@@ -167,7 +167,7 @@ class Variant:
 
     def id_schema(self):
         if self.id == "enum":
-            return {"type": "enum", "name": "Weekday", "symbols": WEEKDAYS}
+            return {"type": "enum", "name": "Weekday", "symbols": self.symbols}
         return {"type": "string", "logicalType": "uuid"} if self.id == "uuid" else self.id
 
     def time_schema(self):
@@ -208,7 +208,7 @@ class Variant:
         elif self.id == "long":
             order["id"] = str(self.random.choice((1, -1)) * self.random.getrandbits(62))
         elif self.id == "enum":
-            order["id"] = self.random.choice(WEEKDAYS)
+            order["id"] = self.random.choice(self.symbols)
 
     def set_time(self, order):
         at = order["sold_at"]
@@ -300,7 +300,9 @@ def variants(plan):
     customer = serializers.Avro(topic, CUSTOMER, f"{topic}-customer")
     customer({"name": "nobody", "age": None})
     refers_to = [("shared.Customer", f"{topic}-customer")]
-    kinds = [Variant(draws, number, topic, refers_to) for number in range(72)]
+    # A multiple of the partitions: each schema is of one.
+    count = 24 * plan["partitions"]
+    kinds = [Variant(draws, it, topic, plan["partitions"], refers_to) for it in range(count)]
     records, orders = [], []
     for number in range(plan["records"]):
         kind = kinds[number % len(kinds)]

@@ -178,6 +178,9 @@ def orders(plan):
                     item["amount"] = item["quantity"] * item["price"] - item.get("discount", 0)
             oracle.state_total(order)
             for item in order["lines"]:
+                if "amount" in item:
+                    # One of the two is written.
+                    item["price"] = None
                 # Without `optional` no quantity is a quantity of 0.
                 item["quantity"] = item["quantity"] or Decimal(0)
             value = serialize_modern(modern(draws, modern_messages, order))
