@@ -18,6 +18,7 @@ use crate::shop::{Shop, VENDAS};
 /// The Python files next to this one.
 const MODULES: &[(&str, &str)] = &[
     ("avro_orders.py", include_str!("avro_orders.py")),
+    ("edges.py", include_str!("edges.py")),
     ("mixed_orders.py", include_str!("mixed_orders.py")),
     ("oracle.py", include_str!("oracle.py")),
     ("plain.py", include_str!("plain.py")),
