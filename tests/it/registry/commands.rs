@@ -54,8 +54,12 @@ async fn init_proposes_a_mapping_for_avro_and_check_says_what_a_sample_comes_to(
         "topic": shop.topic, "partitions": 2, "schema": avro_schema(), "values": values,
     });
     serializers().await?.run("plain.avro", plan).await?;
-    proposes(&shop, url, &["pedidoId", "linhas", "descricao", "qtde", "precoUnitario", "valorTotal", "criadoEm"])
-        .await
+    proposes(
+        &shop,
+        url,
+        &["pedidoId", "linhas", "descricao", "qtde", "precoUnitario", "valorTotal", "criadoEm"],
+    )
+    .await
 }
 
 #[tokio::test]
@@ -87,8 +91,7 @@ async fn proposes(shop: &Shop, url: &str, names: &[&str; 7]) -> Result<()> {
     let ended = init.run(DEADLINE).await?.expect_code(0)?;
     let comes_to = "3 records: 3 orders, 0 cancelled, 0 ignored, 0 dead letters";
     ensure_parts(&ended.stdout, &["3 records, the newest of 2 partitions", comes_to])?;
-    let roles =
-        ["order_id", "items", "product", "quantity", "unit_price", "total", "sold_at"];
+    let roles = ["order_id", "items", "product", "quantity", "unit_price", "total", "sold_at"];
     let written = fs::read_to_string(&path)?;
     for (role, name) in roles.iter().zip(names) {
         let line = format!("{role} = \"{name}\"");
@@ -162,7 +165,8 @@ async fn avro_and_protobuf_are_read_by_a_schema_file_without_a_registry() -> Res
                 message Sale { int32 order_number = 1; double total = 2; }";
     fs::write(&proto, text)?;
     let values: Vec<_> = (1..=50).map(|n| json!({"order_number": n, "total": 0.1})).collect();
-    let message = json!({"file": "files.proto", "proto": text, "message": "Sale", "values": values});
+    let message =
+        json!({"file": "files.proto", "proto": text, "message": "Sale", "values": values});
     let value = json!({"schema": super::avro_schema(), "values": super::avro_orders(0..50)});
     for (plan, settings, sum) in [
         (value, format!("format = \"avro\"\nschema_file = {avro:?}\n"), "1230.00"),

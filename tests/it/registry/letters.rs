@@ -7,7 +7,8 @@ use testbed::{Record, Registry, Result, SchemaKind, Serializers, ensure};
 use super::{MODULES, avro_orders, avro_schema, of_topics, with_registry};
 use crate::shop::{DEADLINE, Shop, numbered};
 
-const PROTO: &str = "syntax = \"proto3\";\nmessage Order { int32 order_number = 1; string total = 2; }";
+const PROTO: &str =
+    "syntax = \"proto3\";\nmessage Order { int32 order_number = 1; string total = 2; }";
 
 /// What a registry accepts and nobody can read: the type of its field is nowhere.
 const BROKEN: &str = "syntax = \"proto3\"; message Order { Nowhere x = 1; }";
@@ -44,15 +45,16 @@ async fn each_has_its_reason_and_is_replayed_when_its_schema_is_there() -> Resul
     let written = encoded(&by, json!({"schema": schema, "values": values})).await?;
     let plan = json!({
         "file": "letters.proto", "proto": PROTO, "message": "Order",
-        "values": [{"order_number": 7, "total": "7.10"}],
+        "values": [{"order_number": 7, "total": "7.10"}, {"order_number": 8, "total": "-1.5"}],
     });
-    let message = encoded(&by, plan).await?.swap_remove(0);
+    let messages = encoded(&by, plan).await?;
+    let message = &messages[0];
     // A single zero stands for the first message.
     let first = |bytes: &[u8]| [&[0], bytes].concat();
     let records = [
         framed(later, &written[0]),
         framed(u32::MAX, &written[0]),
-        framed(broken, &first(&message)),
+        framed(broken, &first(message)),
         framed(avro, &written[0][..written[0].len() - 1]),
         framed(avro, &[&written[0][..], &[0]].concat()),
         framed(avro, b""),
@@ -61,10 +63,11 @@ async fn each_has_its_reason_and_is_replayed_when_its_schema_is_there() -> Resul
         framed(proto, &[&[2, 2], &message[..]].concat()),
         framed(avro, &written[3]),
         framed(avro, &written[1]),
-        framed(proto, &first(&message)),
+        framed(proto, &first(message)),
         Record::new(numbered(9)),
         // A zero byte and too little after it are no header, and no JSON.
         Record::new(*b"\0\0\0\0"),
+        framed(proto, &first(&messages[1])),
     ];
     shop.bed.kafka.produce(&shop.topic, 0, &records).await?;
     let run = ["run", "--until-end"];
@@ -80,29 +83,35 @@ async fn each_has_its_reason_and_is_replayed_when_its_schema_is_there() -> Resul
         "7 broken_schema",
         "8 quantity_not_positive",
         "12 not_json",
+        "13 negative_total",
     ];
     let found = reasons(&shop).await?;
     ensure!(found == expected, "{found:?}\n{}", ended.state());
     let sales = "SELECT order_number || ' ' || total FROM sales ORDER BY order_number";
-    ensure!(shop.rows(sales).await? == ["2 2.10", "7 7.10", "9 9.10"], "{:?}", shop.rows(sales).await);
+    ensure!(
+        shop.rows(sales).await? == ["2 2.10", "7 7.10", "9 9.10"],
+        "{:?}",
+        shop.rows(sales).await
+    );
 
-    // Decoded, with the schema's id.
-    let id = &shop.rows("SELECT id FROM dead_letters WHERE record_offset = 8").await?[0];
-    let show = ["dead-letters", "show", id];
-    let shown = with_registry(&shop, registry.url(), &show).run(DEADLINE).await?.expect_code(0)?;
-    for part in [&format!("schema {avro}"), "\"order_number\"", "\"unit_price\"", "1.5"] {
-        ensure!(shown.stdout.contains(part), "no {part:?} in {}", shown.stdout);
+    for (offset, parts) in [
+        (8, [&*format!("schema {avro}"), "Avro", "\"order_number\"", "\"unit_price\"", "1.5"]),
+        (13, [&format!("schema {proto}"), "Protobuf", "\"order_number\"", "\"total\"", "-1.5"]),
+        (0, [&format!("schema {later}"), "not known to the registry", "", "", ""]),
+        (2, [&format!("schema {broken}"), "cannot be used", "Nowhere", "", ""]),
+    ] {
+        let id = format!("SELECT id FROM dead_letters WHERE record_offset = {offset}");
+        let show = ["dead-letters", "show", &shop.rows(&id).await?[0]];
+        let shown = with_registry(&shop, registry.url(), &show).run(DEADLINE).await?;
+        let shown = shown.expect_code(0)?.stdout;
+        for part in parts {
+            ensure!(shown.contains(part), "no {part:?} in {shown}");
+        }
     }
-    let id = &shop.rows("SELECT id FROM dead_letters WHERE record_offset = 0").await?[0];
-    let show = ["dead-letters", "show", id];
-    let shown = with_registry(&shop, registry.url(), &show).run(DEADLINE).await?.expect_code(0)?;
-    let says = format!("schema {later}");
-    ensure!(shown.stdout.contains(&says), "no {says:?} in {}", shown.stdout);
 
     let mut renamed = schema.clone();
     renamed["name"] = json!("Later");
-    let registered =
-        by.register("orders-later", SchemaKind::Avro, &renamed.to_string()).await?;
+    let registered = by.register("orders-later", SchemaKind::Avro, &renamed.to_string()).await?;
     ensure!(registered == later, "the registry gave id {registered}, not {later}");
     let replay = ["dead-letters", "replay", "--all"];
     let replayed = with_registry(&shop, registry.url(), &replay).run(DEADLINE).await?;

@@ -14,7 +14,7 @@ use hyper::{
     Request, Response,
     body::{Bytes, Frame, Incoming},
     client::conn::http1::handshake,
-    header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue},
+    header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, LOCATION},
     server::conn::http1,
     service::service_fn,
 };
@@ -38,6 +38,8 @@ use crate::{certificates::Certificate, port};
 pub enum Fault {
     /// Answers with this status and a page in HTML, as proxies do.
     Status(u16),
+    /// Answers that what is asked for is at another server.
+    Redirect,
     /// Answers with status 200 and what is no JSON.
     Rubbish,
     /// Answers with status 200 and JSON that holds no schema.
@@ -176,6 +178,10 @@ async fn answer(request: Request<Incoming>, shared: &Shared) -> Result<Response<
     let fault = *fault.wait_for(|fault| *fault != Some(Fault::Silent)).await?;
     match fault {
         Some(Fault::Status(status)) => text(status, "text/html", "<h1>Something is wrong</h1>"),
+        Some(Fault::Redirect) => {
+            let response = Response::builder().status(302).header(LOCATION, "http://127.0.0.1:1/");
+            Ok(response.body(Full::default().boxed_unsync())?)
+        }
         Some(Fault::Rubbish) => text(200, "application/json", "{\"schema\": \"{"),
         Some(Fault::NoSchema) => text(200, "application/json", "{\"subjects\": []}"),
         Some(Fault::Endless) => Ok(Response::new(endless())),
