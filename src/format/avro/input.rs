@@ -26,6 +26,15 @@ pub(crate) struct Fault {
     rule: &'static str,
 }
 
+const TOO_DEEP: &str = "values must nest at most 128 deep";
+
+impl Fault {
+    /// Whether values nest too deep.
+    pub(crate) fn is_too_deep(&self) -> bool {
+        self.rule == TOO_DEEP
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "at byte {} {}", self.at, self.rule)
@@ -75,7 +84,7 @@ impl<'p> Input<'p> {
     /// How deep what is inside of a value of this depth is.
     pub(crate) const fn deeper(&self, depth: usize) -> Result<usize, Fault> {
         if depth >= DEPTH_LIMIT {
-            return Err(self.fault("values must nest at most 128 deep"));
+            return Err(self.fault(TOO_DEEP));
         }
         Ok(depth + 1)
     }

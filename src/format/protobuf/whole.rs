@@ -44,6 +44,8 @@ impl<'p> Whole<'p> {
             ),
             Meaning::Moment => {
                 let (seconds, nanos) = (message.integer(0)?, message.small(1)?);
+                // timestamp.proto has them from 0 on, before 1970 too.
+                let nanos = nanos.filter(|nanos| *nanos >= 0);
                 let moment = nanos.and_then(|nanos| Timestamp::new(seconds, nanos).ok());
                 moment.map_or(Self::Unusable, Self::Moment)
             }

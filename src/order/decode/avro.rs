@@ -39,10 +39,8 @@ pub(in crate::order) fn read<'m, 'p>(
     let read = walk.value(schema.root(), root, From::Whole, 0).and_then(|()| walk.input.end());
     read.map_err(|fault| {
         walk.shape.sink.restart(before);
-        Rejection::new(
-            Reason::NotAvro,
-            format!("the bytes must be a value of their schema: {fault}"),
-        )
+        let reason = if fault.is_too_deep() { Reason::TooDeep } else { Reason::NotAvro };
+        Rejection::new(reason, format!("the bytes must be a value of their schema: {fault}"))
     })
 }
 
@@ -374,7 +372,7 @@ fn found<'p>(leaf: Leaf<'p>, arena: &'p Bump) -> Found<'p> {
             return Found::Json(arena.alloc_str(zmij::Buffer::new().format_finite(number)));
         }
         Leaf::Decimal { unscaled, scale } => match Decimals::literal(unscaled, scale, arena) {
-            Some(literal) => return Found::Json(literal),
+            Some(literal) => return Found::Exact(literal),
             None => Value::Other,
         },
         Leaf::Time(time) => return Found::Text(arena.alloc_str(&time_of_day(time))),

@@ -15,6 +15,8 @@ pub(in crate::order) enum Found<'p> {
     Nothing,
     /// A value in JSON, whose grammar was checked.
     Json(&'p str),
+    /// A number as JSON's grammar writes it, which was never a binary float.
+    Exact(&'p str),
     /// A text.
     Text(&'p str),
     /// What is neither, as what stands beside the record's value.
@@ -27,7 +29,7 @@ impl<'p> Found<'p> {
         match self {
             Self::Nothing => true,
             Self::Json(json) => json == "null",
-            Self::Text(_) => false,
+            Self::Exact(_) | Self::Text(_) => false,
             Self::Value(value) => matches!(value, Value::Null),
         }
     }
@@ -37,6 +39,7 @@ impl<'p> Found<'p> {
         match self {
             Self::Nothing => Value::Null,
             Self::Json(json) => json_value::value(json),
+            Self::Exact(number) => Value::Exact(number),
             Self::Text(text) => Value::Text(text.into()),
             Self::Value(value) => value.clone(),
         }

@@ -86,7 +86,7 @@ impl Charges {
 /// not, but a number is, also one that is written in another way than the mapping says.
 fn is_number(value: &Value<'_>) -> bool {
     match value {
-        Value::Number(_) | Value::Units { .. } => true,
+        Value::Number(_) | Value::Exact(_) | Value::Units { .. } => true,
         Value::Text(text) => {
             let mut letters = text.chars().filter(|char| char.is_alphabetic());
             text.bytes().any(|byte| byte.is_ascii_digit())

@@ -44,10 +44,12 @@ fn one(value: &Value<'_>, place: impl Fn() -> String) -> Result<String, Rejectio
     let invalid = |rule: &str| Rejection::new(Reason::InvalidKept, format!("{} {rule}", place()));
     match value {
         Value::Flag(flag) => Ok(flag.to_string()),
-        Value::Number(number) if number.len() > NUMBER_LIMIT || number.contains(['e', 'E']) => {
+        Value::Number(number) | Value::Exact(number)
+            if number.len() > NUMBER_LIMIT || number.contains(['e', 'E']) =>
+        {
             Err(invalid("must be a number of at most 40 characters, without an exponent"))
         }
-        Value::Number(number) => Ok((*number).to_owned()),
+        Value::Number(number) | Value::Exact(number) => Ok((*number).to_owned()),
         Value::Text(text) if text.is_empty() => Ok(quoted(text)),
         Value::Moment(moment) => Ok(quoted(&moment.to_string())),
         Value::Clock(at) => Ok(quoted(&at.to_string())),

@@ -208,7 +208,7 @@ impl Rules {
     ) -> Result<bool, Rejection> {
         let slot = document.status.first(shared.map(|shared| &shared.status));
         let Some((value, place)) = slot.stated() else { return Ok(false) };
-        if matches!(value, Value::Text(_) | Value::Number(_) | Value::Flag(_)) {
+        if matches!(value, Value::Text(_) | Value::Number(_) | Value::Exact(_) | Value::Flag(_)) {
             return Ok(value.is_one_of(&self.mapping.settings().cancelled));
         }
         let detail = format!("{} must be text, a number, true or false", self.mapping.name(place));

@@ -39,7 +39,7 @@ pub(super) fn is_too_long(text: &str) -> bool {
 /// The digits of a plain integer that the value is; `None` for anything else.
 pub(super) fn plain_integer<'v>(value: &'v Value<'_>) -> Option<&'v str> {
     match value {
-        Value::Number(digits) if is_plain_integer(digits) => Some(digits),
+        Value::Number(digits) | Value::Exact(digits) if is_plain_integer(digits) => Some(digits),
         _ => None,
     }
 }

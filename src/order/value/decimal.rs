@@ -94,8 +94,8 @@ impl Notation {
 ///
 /// Trailing zeros don't count. A literal with more than 4 decimals that lies within 0.000001
 /// (inclusive) of one with 4 is taken as that one: so other programs print binary floats. This
-/// does not hold where the notation rounds, and for base64 and `units` with `nanos`, which hold no
-/// floats.
+/// does not hold where the notation rounds, and for exact decimals, base64 and `units` with `nanos`,
+/// which hold no floats.
 ///
 /// In this order: [`Notation::float32`], [`Notation::minor_digits`], [`Notation::round_to`], the
 /// bound.
@@ -108,6 +108,13 @@ pub(in crate::order) fn parse(
         Value::Number(number) => match plain_units(number).filter(|_| notation.is_plain()) {
             Some(units) => Ok(units.into()),
             None => json(number, notation),
+        },
+        Value::Exact(number) => match plain_units(number).filter(|_| notation.is_plain()) {
+            Some(units) => Ok(units.into()),
+            None => {
+                let literal = Literal::split(number).ok_or(Trouble::NotANumber)?;
+                exact_units(literal.divided(notation.minor_digits), notation.round_to)
+            }
         },
         Value::Text(text) => match notation.base64_scale {
             Some(scale) => connect_decimal(text, scale, notation),

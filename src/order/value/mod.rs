@@ -23,6 +23,8 @@ pub(super) enum Value<'p> {
     Flag(bool),
     /// A number, as JSON's grammar writes it (RFC 8259, section 6).
     Number(&'p str),
+    /// The same, of a type that holds decimals: it was never a binary float.
+    Exact(&'p str),
     /// A text without half of a surrogate pair in it.
     Text(Cow<'p, str>),
     /// A text that holds half of a surrogate pair, which is no character.
@@ -61,7 +63,7 @@ impl Value<'_> {
     pub(super) fn is_one_of(&self, texts: &[String]) -> bool {
         let text = match self {
             Self::Text(text) => text,
-            Self::Number(number) => *number,
+            Self::Number(number) | Self::Exact(number) => *number,
             Self::Flag(true) => "true",
             Self::Flag(false) => "false",
             _ => return false,

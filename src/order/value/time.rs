@@ -50,7 +50,7 @@ pub(in crate::order) fn parse(value: &Value<'_>, times: &Times) -> Result<DateTi
     match (value, &times.format) {
         (Value::Text(text), None) => text_time(text, times),
         (Value::Text(text), Some(format)) => formatted_time(text, format, times),
-        (Value::Number(number), _) => unix_time(number, times),
+        (Value::Number(number) | Value::Exact(number), _) => unix_time(number, times),
         (Value::Numbers(list), _) => list_time(list, times),
         (Value::Moment(moment), _) => at_moment(*moment, times),
         (Value::Clock(at), _) => at_shop(cut(*at)?, None, times),

@@ -53,7 +53,7 @@ impl<'p> Leaf<'p> {
                 Some(literal) => Found::Json(arena.alloc_str(literal.as_str())),
                 None => Found::Value(&Value::Other),
             },
-            Self::Number(number) => Found::Json(number),
+            Self::Number(number) => Found::Exact(number),
             Self::Value(value) => Found::Value(value),
             Self::Other { .. } => Found::Value(&Value::Other),
         }
