@@ -1,8 +1,8 @@
 //! What a run tells over HTTP: metrics, and whether it lives and works.
 
 mod alerts;
-mod client;
-mod scrape;
+pub(crate) mod client;
+pub(crate) mod scrape;
 
 use std::{fs, net::TcpListener, ops::RangeInclusive};
 
@@ -23,14 +23,14 @@ pub(crate) fn listen() -> Result<String> {
     Ok(format!("127.0.0.1:{}", free_port()?))
 }
 
-async fn scrape(listen: &str) -> Result<Scrape> {
+pub(crate) async fn scrape(listen: &str) -> Result<Scrape> {
     let Answer { status, content_type, body } =
         get(listen, "/metrics", "application/openmetrics-text; version=1.0.0").await?;
     ensure!(status == 200 && content_type.starts_with("application/openmetrics-text"), "{body}");
     Scrape::of(&body)
 }
 
-async fn until_ready(listen: &str, code: u16, says: &str) -> Result<String> {
+pub(crate) async fn until_ready(listen: &str, code: u16, says: &str) -> Result<String> {
     eventually(&format!("/readyz answers {code} with {says}"), DEADLINE, async || {
         let Answer { status, body, .. } = get(listen, "/readyz", "*/*").await?;
         ensure!(status == code && body.contains(says), "{status}: {body}");

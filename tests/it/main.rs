@@ -28,6 +28,7 @@ mod outages;
 mod poison;
 mod pooler;
 mod quotas;
+mod registry;
 mod report;
 mod rights;
 mod rubbish;

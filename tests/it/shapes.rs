@@ -16,6 +16,9 @@ use testbed::{Context, Ended, Record, Result, bail, ensure};
 use crate::shop::{DEADLINE, Shop};
 use expected::{Expected, Order, decimal};
 
+/// Differences that a failure shows.
+const SHOWN: usize = 12;
+
 /// Shapes that one test runs at the same time.
 const AT_ONCE: usize = 3;
 
@@ -165,7 +168,7 @@ impl Shape {
 }
 
 /// Compares rows whatever their order, and names those that are on one side alone.
-fn same_lines(table: &str, expected: Vec<String>, found: Vec<String>) -> Result<()> {
+pub(crate) fn same_lines(table: &str, expected: Vec<String>, found: Vec<String>) -> Result<()> {
     let mut lines: BTreeMap<String, isize> = BTreeMap::new();
     for line in expected {
         *lines.entry(line).or_default() += 1;
@@ -180,7 +183,9 @@ fn same_lines(table: &str, expected: Vec<String>, found: Vec<String>) -> Result<
             format!("{} {line}", if times > 0 { "missing:" } else { "not expected:" })
         })
         .collect();
-    ensure!(differences.is_empty(), "{table}: {}", differences.join("; "));
+    let shown = differences.get(..SHOWN).unwrap_or(&differences);
+    let count = differences.len();
+    ensure!(count == 0, "{table}: {count} differences, such as {}", shown.join("; "));
     Ok(())
 }
 

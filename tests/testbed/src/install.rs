@@ -1,5 +1,5 @@
-//! Brings the servers' programs onto this machine, by Maven, and librdkafka, by pip, when they are
-//! first needed.
+//! Installs the servers' programs, by Maven, and Python's packages, by pip, when they are first
+//! needed.
 
 use std::{
     env,
@@ -17,7 +17,11 @@ use rustix::fs::{FlockOperation, flock};
 use crate::guard::Folder;
 
 const POM: &str = include_str!("../pom.xml");
-const REQUIREMENTS: &str = include_str!("../requirements.txt");
+const REGISTRY_POM: &str = include_str!("../registry/pom.xml");
+/// What librdkafka needs.
+const LIBRDKAFKA: &str = include_str!("../requirements.txt");
+/// What Confluent's serializers need.
+const SERIALIZERS: &str = include_str!("../registry/requirements.txt");
 /// Where a virtual environment has its program.
 const PYTHON: &str = "bin/python";
 /// The name that PostgreSQL's archive bears at its publisher's.
@@ -70,25 +74,52 @@ pub(crate) fn java() -> PathBuf {
         .unwrap_or_else(|| "java".into())
 }
 
-/// A Python that has what requirements.txt asks for.
+/// The jar of Apicurio Registry, with what it needs in folders next to it.
+///
+/// # Errors
+/// Where a program is missing (the text says which to install) or Maven fails.
+pub(crate) fn registry() -> Result<PathBuf> {
+    ensure_java()?;
+    let announcement = "Maven installs Apicurio Registry (142 MB, once)";
+    let folder = once(&REGISTRY_POM, announcement, |partial| package(REGISTRY_POM, partial))?;
+    let jar = fs::read_dir(folder.join("registry"))?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .find(|path| path.extension().is_some_and(|extension| extension == "jar"));
+    jar.with_context(|| format!("no registry in {}", folder.display()))
+}
+
+/// A Python that has librdkafka.
 ///
 /// # Errors
 /// Where Python or its venv is missing (the text says what to install) or pip fails.
-pub(crate) fn python() -> Result<PathBuf> {
+pub(crate) fn librdkafka() -> Result<PathBuf> {
+    python(LIBRDKAFKA, "pip brings librdkafka (5 MB, once)")
+}
+
+/// A Python that has librdkafka, Confluent's serializers and protoc.
+///
+/// # Errors
+/// Where Python or its venv is missing (the text says what to install) or pip fails.
+pub(crate) fn serializers() -> Result<PathBuf> {
+    python(SERIALIZERS, "pip installs Confluent's serializers (30 MB, once)")
+}
+
+/// A Python that has what `requirements`, a file for pip, asks for.
+fn python(requirements: &str, announcement: &str) -> Result<PathBuf> {
     let about = r#"import sys; print("{}.{}".format(*sys.version_info), sys.version, sys.prefix)"#;
     let about = run(Command::new("python3").args(["-c", about]), "python3 python3-venv")?.stdout;
-    let folder = once(&(REQUIREMENTS, &about), "pip brings librdkafka (5 MB, once)", |partial| {
+    let folder = once(&(requirements, &about), announcement, |partial| {
         run(Command::new("python3").args(["-c", "import ensurepip, venv"]), "python3-venv")
             .context("Python has no venv: apt-get install python3-venv")?;
         run(Command::new("python3").args(["-m", "venv"]).arg(partial), "python3-venv")?;
-        let requirements = partial.join("requirements.txt");
-        fs::write(&requirements, REQUIREMENTS)?;
+        let file = partial.join("requirements.txt");
+        fs::write(&file, requirements)?;
         // Through Python and not by its own name, which has the folder's name of now in it.
         run(
             Command::new(partial.join(PYTHON))
                 .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
                 .args(["--only-binary", ":all:", "--requirement"])
-                .arg(requirements),
+                .arg(file),
             "python3-venv",
         )
         .map(drop)
@@ -97,20 +128,24 @@ pub(crate) fn python() -> Result<PathBuf> {
 }
 
 fn installed() -> Result<PathBuf> {
-    once(&(POM, PLATFORM), "Maven brings Kafka and PostgreSQL (85 MB, once)", |partial| {
-        let pom = partial.join("pom.xml");
-        fs::write(&pom, POM)?;
-        run(
-            Command::new("mvn")
-                .args(["--batch-mode", "--quiet", "--file"])
-                .arg(&pom)
-                .arg(format!("-Dtestbed.folder={}", partial.display()))
-                .arg(format!("-Dpostgres.platform={PLATFORM}"))
-                .arg("package"),
-            "maven",
-        )
-        .map(drop)
-    })
+    let announcement = "Maven brings Kafka and PostgreSQL (85 MB, once)";
+    once(&(POM, PLATFORM), announcement, |partial| package(POM, partial))
+}
+
+/// Has Maven install into `partial` what a `pom.xml` names.
+fn package(pom: &str, partial: &Path) -> Result<()> {
+    let file = partial.join("pom.xml");
+    fs::write(&file, pom)?;
+    run(
+        Command::new("mvn")
+            .args(["--batch-mode", "--quiet", "--file"])
+            .arg(&file)
+            .arg(format!("-Dtestbed.folder={}", partial.display()))
+            .arg(format!("-Dpostgres.platform={PLATFORM}"))
+            .arg("package"),
+        "maven",
+    )
+    .map(drop)
 }
 
 /// One folder a content of what says what to install: a changed one is installed anew. `install`

@@ -5,7 +5,8 @@
 //! stopped, killed, frozen and restarted at the same place with the same data. [`VendasCommand`]
 //! runs the built program against them, and [`eventually`] waits for what shall come of it.
 //! [`Proxy`] stands between the two and does what networks do. [`Librdkafka`] writes and reads
-//! topics as the rest of the world does.
+//! topics as the rest of the world does. [`Registry`] is a schema registry, [`FaultyRegistry`] one
+//! that fails on demand, and [`Serializers`] are Confluent's.
 //!
 //! **Invariant:** nothing outlives the process that started it, not even where that is killed: a
 //! guard process sees to it.
@@ -29,6 +30,7 @@ mod postgres;
 mod process;
 mod proxy;
 mod python;
+mod registry;
 pub mod samples;
 mod vendas;
 
@@ -47,4 +49,5 @@ pub use port::free as free_port;
 pub use postgres::{Postgres, PostgresOptions};
 pub use proxy::{After, Cut, Proxy, Way};
 pub use python::Python;
+pub use registry::{Fault, FaultyRegistry, Registry, SchemaKind, Serializers};
 pub use vendas::{Ended, Signal, Vendas, VendasCommand};

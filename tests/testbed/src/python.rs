@@ -2,9 +2,10 @@
 
 use std::{
     ffi::OsStr,
-    fs::File,
+    fs::{self, File},
     io::{BufRead, BufReader, Write},
     os::unix::process::CommandExt,
+    path::Path,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -48,8 +49,7 @@ impl Pipes {
 }
 
 impl Python {
-    /// Starts a script, given as its text, in an environment that has what requirements.txt asks
-    /// for.
+    /// Starts a script, given as its text, in an environment that has librdkafka.
     ///
     /// # Errors
     /// Where that can't be made: the text says what to install.
@@ -57,8 +57,21 @@ impl Python {
         script: &str,
         args: impl IntoIterator<Item = impl AsRef<OsStr>>,
     ) -> Result<Self> {
-        let python = spawn_blocking(install::python).await??;
+        let python = spawn_blocking(install::librdkafka).await??;
+        Self::launch(&python, &[], script, args)
+    }
+
+    /// Starts `script` by that program; it can import `modules`, files by name and text.
+    pub(crate) fn launch(
+        python: &Path,
+        modules: &[(&str, &str)],
+        script: &str,
+        args: impl IntoIterator<Item = impl AsRef<OsStr>>,
+    ) -> Result<Self> {
         let folder = Folder::new("python")?;
+        for (name, text) in modules {
+            fs::write(folder.path().join(name), text)?;
+        }
         let log = File::create(folder.path().join("stderr"))?;
         let mut child = Command::new(python)
             .args(["-c", script])

@@ -1,0 +1,345 @@
+"""Orders in Avro: many schemas in one topic, which differ in how they write money, times and ids.
+
+The mapping that reads them all is in formats.rs.
+"""
+
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+import random
+import struct
+import uuid
+
+import oracle
+import serializers
+
+# (name, schema, what the value becomes in Python, what the value then means)
+MONEY = [
+    ("bytes_18_2", {"type": "bytes", "logicalType": "decimal", "precision": 18, "scale": 2}, 2),
+    ("bytes_20_4", {"type": "bytes", "logicalType": "decimal", "precision": 20, "scale": 4}, 4),
+    ("bytes_38_10", {"type": "bytes", "logicalType": "decimal", "precision": 38, "scale": 10}, 10),
+    ("fixed8_18_4", {"type": "fixed", "size": 8, "logicalType": "decimal", "precision": 18, "scale": 4}, 4),
+    ("fixed7_15_0", {"type": "fixed", "size": 7, "logicalType": "decimal", "precision": 15, "scale": 0}, 0),
+    ("fixed16_38_9", {"type": "fixed", "size": 16, "logicalType": "decimal", "precision": 38, "scale": 9}, 9),
+    ("double", "double", None),
+    ("float", "float", None),
+    ("string", "string", None),
+]
+
+TIMES = ["timestamp-millis", "timestamp-micros", "local-timestamp-millis", "local-timestamp-micros"]
+TIMES += ["date", "iso", "shop", "nothing"]
+
+QUANTITIES = ["int", "long", "double", "string", "decimal"]
+
+IDS = ["string", "uuid", "long", "enum"]
+
+
+class Money:
+    """A way of writing money under a name of its own."""
+
+    def __init__(self, kind, namespace):
+        self.name, schema, self.scale = kind
+        # A fixed is a named type, defined once a schema.
+        if isinstance(schema, dict) and schema["type"] == "fixed":
+            schema = {**schema, "name": f"{namespace}.{self.name}"}
+        self.first, self.defined = schema, False
+
+    def schema(self):
+        if isinstance(self.first, dict) and "name" in self.first and self.defined:
+            return self.first["name"]
+        self.defined = True
+        return self.first
+
+    def fit(self, value):
+        """What is left of a value that is written so."""
+        if value is None:
+            return None
+        if self.name == "double":
+            return oracle.of_double(float(value))
+        if self.name == "float":
+            return oracle.of_float(float(value))
+        if self.scale is None:
+            return value
+        # There is no negative zero among decimals.
+        return value.quantize(Decimal(1).scaleb(-self.scale)) + 0
+
+    def written(self, value):
+        if value is None:
+            return None
+        if self.name in ("double", "float"):
+            return float(value)
+        return str(value) if self.name == "string" else value
+
+
+class Variant:
+    """A schema and how an order is written by it."""
+
+    def __init__(self, random, number, topic, partitions, refers_to):
+        self.random, self.number = random, number
+        namespace = f"shop.v{number}"
+        # Every way comes up, whatever is drawn.
+        self.money = Money(MONEY[number % len(MONEY)], namespace)
+        self.time = TIMES[number % len(TIMES)]
+        self.quantity = QUANTITIES[number % len(QUANTITIES)]
+        self.id = IDS[number % len(IDS)] if number % 7 else "string"
+        # Of one partition, whose records have an order.
+        self.symbols = [f"P{number % partitions}_{day}" for day in ("MONDAY", "TUESDAY")]
+        self.total = "grand_total" if number % 3 == 0 else "total"
+        self.optional = number % 2 == 0
+        self.has_channel, self.has_note = number % 4 != 0, number % 4 != 1
+        # A type of another subject.
+        self.refers = number % 5 == 0
+        schema = self.schema(namespace)
+        self.serialize = serializers.Avro(
+            topic, schema, f"{topic}-v{number}", refers_to if self.refers else ()
+        )
+
+    def maybe(self, schema, first=True):
+        if not self.optional:
+            return schema
+        return ["null", schema] if first else [schema, "null"]
+
+    def line_schema(self):
+        money = self.money
+        product = {
+            "type": "record",
+            "name": "Product",
+            "fields": [
+                {
+                    "name": "category",
+                    "type": {
+                        "type": "record",
+                        "name": "Category",
+                        "fields": [
+                            {"name": "parent", "type": ["null", "Category"]},
+                            {"name": "name", "type": "string"},
+                            {"name": "others", "type": {"type": "array", "items": "Category"}},
+                        ],
+                    },
+                },
+                {"name": "name", "type": ["int", "null", "string"]},
+            ],
+        }
+        return {
+            "type": "record",
+            "name": "Line",
+            "fields": [
+                {"name": "weight", "type": {"type": "array", "items": "double"}},
+                {"name": "quantity", "type": ["null", self.quantity_schema()]},
+                {"name": "product", "type": product},
+                {"name": "price", "type": self.maybe(money.schema(), first=False)},
+                {"name": "rebate", "type": ["null", money.schema()]},
+            ],
+        }
+
+    def schema(self, namespace):
+        # In the order in which they are written: a fixed is defined where it comes first.
+        money = self.money
+        address = {"type": "record", "name": "Address", "fields": [{"name": "lines", "type": {"type": "array", "items": "string"}}]}
+        fields = [
+            {"name": "customer", "type": "shared.Customer" if self.refers else address},
+            {"name": "state", "type": {"type": "enum", "name": "State", "symbols": ["OPEN", "PAID", "CANCELLED"]}},
+            {"name": "tags", "type": {"type": "map", "values": ["null", "string", {"type": "array", "items": "boolean"}]}},
+            {"name": "id", "type": ["null", self.id_schema()], "default": None},
+            {"name": "delivery", "type": {
+                "type": "record", "name": "Delivery", "fields": [
+                    {"name": "cost", "type": self.maybe(money.schema())},
+                    {"name": "fragile", "type": "boolean"},
+                ]}},
+            {"name": "taxes", "type": {"type": "map", "values": money.schema()}},
+            {"name": "placed", "type": self.maybe(self.time_schema())},
+            {"name": "lines", "type": self.maybe({"type": "array", "items": self.line_schema()})},
+            {"name": self.total, "type": money.schema()},
+            {"name": "raw", "type": "bytes"},
+        ]
+        if self.total != "total":
+            # The mapping knows its older name.
+            fields[-2]["aliases"] = ["total"]
+        if self.has_channel:
+            fields.append({"name": "channel", "type": ["null", "string"], "default": None})
+        if self.has_note:
+            fields.insert(2, {"name": "note", "type": self.maybe("string")})
+        return {"type": "record", "name": "Order", "namespace": namespace, "fields": fields}
+
+    def quantity_schema(self):
+        if self.quantity == "decimal":
+            return {"type": "bytes", "logicalType": "decimal", "precision": 12, "scale": 3}
+        return self.quantity
+
+    def id_schema(self):
+        if self.id == "enum":
+            return {"type": "enum", "name": "Weekday", "symbols": self.symbols}
+        return {"type": "string", "logicalType": "uuid"} if self.id == "uuid" else self.id
+
+    def time_schema(self):
+        if self.time in ("iso", "shop"):
+            return "string"
+        if self.time == "nothing":
+            return ["null", "long"] if not self.optional else "long"
+        base = "int" if self.time == "date" else "long"
+        return {"type": base, "logicalType": self.time}
+
+    def draw(self, name):
+        order = oracle.draw(self.random, name)
+        self.name(order)
+        self.set_time(order)
+        for item in order["lines"]:
+            item["price"] = self.money.fit(item["price"])
+            if self.random.random() < 0.2 and item["quantity"] and item["price"] is not None:
+                item["discount"] = self.money.fit(Decimal("0.01"))
+            self.set_quantity(item)
+        order["charges"] = self.money.fit(order["shipping"]) + self.money.fit(order["tax"])
+        oracle.state_total(order)
+        order["total"] = self.money.fit(order["total"])
+        if self.has_channel and self.random.random() < 0.5:
+            order["kept"] = {"channel": self.random.choice(["shop", "site", "é"])}
+        if self.random.random() < 0.05:
+            # Without prices; the lines share the total.
+            for item in order["lines"]:
+                item.pop("discount", None)
+                if self.optional:
+                    item["price"] = None
+        return order
+
+    def name(self, order):
+        if order["id"] is None:
+            return
+        if self.id == "uuid":
+            order["id"] = str(uuid.UUID(int=self.random.getrandbits(128)))
+        elif self.id == "long":
+            order["id"] = str(self.random.choice((1, -1)) * self.random.getrandbits(62))
+        elif self.id == "enum":
+            order["id"] = self.random.choice(self.symbols)
+
+    def set_time(self, order):
+        at = order["sold_at"]
+        if "millis" in self.time:
+            at = at.replace(microsecond=at.microsecond // 1000 * 1000)
+        if self.time.startswith("local"):
+            at = at.replace(tzinfo=None)
+        elif self.time == "date":
+            at = datetime(at.year, at.month, at.day)
+        elif self.time == "shop":
+            at = at.replace(tzinfo=None, second=0, microsecond=0)
+        elif self.time == "nothing":
+            at = at.replace(microsecond=0) if self.optional else None
+        order["sold_at"] = at
+
+    def set_quantity(self, item):
+        quantity = item["quantity"]
+        # Money without decimals would not come to its total.
+        whole = self.quantity in ("int", "long") or self.money.scale == 0
+        if quantity and quantity > 0 and not whole:
+            item["quantity"] = quantity + Decimal(self.random.choice(("0", "0.5", "0.25")))
+
+    def written_time(self, at):
+        if self.time == "nothing":
+            return None if at is None else int(at.timestamp())
+        if self.time == "iso":
+            zone = timezone(timedelta(hours=self.random.choice((-3, 0, 5))))
+            return at.astimezone(zone).isoformat()
+        if self.time == "shop":
+            return at.strftime("%d/%m/%Y %H:%M")
+        return at.date() if self.time == "date" else at
+
+    def written_quantity(self, quantity):
+        if quantity is None or self.quantity == "decimal":
+            return quantity
+        return {"double": float, "string": str}.get(self.quantity, int)(quantity)
+
+    def category(self, depth):
+        parent = self.category(depth - 1) if depth else None
+        others = [self.category(0) for _ in range(self.random.randint(0, 2))] if depth else []
+        return {"name": f"c{depth}", "parent": parent, "others": others}
+
+    def write(self, order):
+        money, random = self.money.written, self.random
+        lines = [
+            {
+                "weight": [0.5] * random.randint(0, 3),
+                "quantity": self.written_quantity(item["quantity"]),
+                "product": {"category": self.category(random.randint(0, 4)), "name": item["product"]},
+                "price": money(item["price"]),
+                "rebate": money(item.get("discount")),
+            }
+            for item in order["lines"]
+        ]
+        if self.id == "long" and order["id"] is not None:
+            name = int(order["id"])
+        else:
+            name = order["id"]
+        tags = {"a": None, "b": "total", "c": [True, False]}
+        return self.serialize(
+            {
+                "customer": {"lines": ["Rua A", "77"]} if not self.refers else {"name": "Maria", "age": 3},
+                "state": "CANCELLED" if order["cancelled"] else random.choice(("OPEN", "PAID")),
+                "tags": {name: tags[name] for name in random.sample("abc", random.randint(0, 3))},
+                "id": name,
+                "delivery": {"cost": money(self.money.fit(order["shipping"])), "fragile": True},
+                "taxes": {"icms": money(self.money.fit(order["tax"]))},
+                "placed": self.written_time(order["sold_at"]),
+                "lines": lines,
+                self.total: money(order["total"]),
+                "raw": bytes(random.randint(0, 9)),
+                "channel": order.get("kept", {}).get("channel"),
+                "note": "a note",
+            }
+        )
+
+
+CUSTOMER = {
+    "type": "record",
+    "name": "Customer",
+    "namespace": "shared",
+    "fields": [{"name": "name", "type": "string"}, {"name": "age", "type": ["null", "int"]}],
+}
+
+
+def variants(plan):
+    """Sends "records" orders by 72 schemas to "topic" with "partitions"; returns the tables."""
+    topic, draws = plan["topic"], random.Random(plan["seed"])
+    customer = serializers.Avro(topic, CUSTOMER, f"{topic}-customer")
+    customer({"name": "nobody", "age": None})
+    refers_to = [("shared.Customer", f"{topic}-customer")]
+    # A multiple of the partitions: each schema is of one.
+    count = 24 * plan["partitions"]
+    kinds = [Variant(draws, it, topic, plan["partitions"], refers_to) for it in range(count)]
+    records, orders = [], []
+    for number in range(plan["records"]):
+        kind = kinds[number % len(kinds)]
+        order = kind.draw(f"avro-{number}")
+        partition = number % plan["partitions"]
+        records.append((partition, None, kind.write(order)))
+        orders.append((partition, order))
+    return sent(topic, records, orders)
+
+
+def sent(topic, records, orders):
+    tables = oracle.Tables()
+    for (partition, order), offset in zip(orders, serializers.produce(topic, records)):
+        tables.record(topic, partition, offset, [order])
+    return tables.lines()
+
+
+KEY = {"type": "record", "name": "Key", "fields": [{"name": "shard", "type": "int"}, {"name": "id", "type": "string"}]}
+
+BY_KEY = {
+    "type": "record",
+    "name": "Sale",
+    "fields": [{"name": "product", "type": "string"}, {"name": "qty", "type": "int"}, {"name": "unit_price", "type": "double"}],
+}
+
+
+def by_key(plan):
+    """Orders whose ids are in keys in Avro; a tombstone cancels."""
+    topic, draws = plan["topic"], random.Random(plan["seed"])
+    key = serializers.Avro(topic, KEY, field="key")
+    value = serializers.Avro(topic, BY_KEY)
+    records, orders = [], []
+    for _ in range(plan["records"]):
+        name = f"k{draws.randint(1, plan['records'] // 3)}"
+        item = {"product": "Mesa", "quantity": Decimal(draws.randint(1, 9)), "price": oracle.cents(draws)}
+        order = {"id": name, "lines": [item], "cancelled": draws.random() < 0.2}
+        sale = {"product": "Mesa", "qty": int(item["quantity"]), "unit_price": float(item["price"])}
+        records.append((0, key({"shard": 7, "id": name}), None if order["cancelled"] else value(sale)))
+        orders.append((0, order))
+    return sent(topic, records, orders)

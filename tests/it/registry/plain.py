@@ -1,0 +1,68 @@
+"""Records that a test spells out."""
+
+import base64
+import io
+import json
+
+import fastavro
+
+import serializers
+
+
+def avro(plan):
+    """Serializes "values" by the Avro schema "schema" and sends them to "topic", one after the other
+    over "partitions"; returns the schema's id."""
+    serialize = serializers.Avro(plan["topic"], plan["schema"], plan.get("subject"))
+    values = [serialize(value) for value in plan["values"]]
+    spread = [(number % plan["partitions"], None, it) for number, it in enumerate(values)]
+    serializers.produce(plan["topic"], spread)
+    return int.from_bytes(values[0][1:5], "big")
+
+
+def protobuf(plan):
+    """The same for "values" of the message "message" of the text "proto", whose file is "file"."""
+    module = serializers.compiled({plan["file"]: plan["proto"]})
+    message = module
+    for name in plan["message"].split("."):
+        message = getattr(message, name)
+    serialize = serializers.Protobuf(plan["topic"], message, plan.get("subject"))
+    values = [serialize(message(**value)) for value in plan["values"]]
+    spread = [(number % plan["partitions"], None, it) for number, it in enumerate(values)]
+    serializers.produce(plan["topic"], spread)
+    return int.from_bytes(values[0][1:5], "big")
+
+
+def encoded(plan):
+    """The bytes of "values" without a header, in base64: by an Avro schema, or as messages."""
+    if "schema" in plan:
+        schema = fastavro.parse_schema(plan["schema"])
+
+        def write(value):
+            file = io.BytesIO()
+            fastavro.schemaless_writer(file, schema, value)
+            return file.getvalue()
+
+    else:
+        module = serializers.compiled({plan["file"]: plan["proto"]})
+        message = getattr(module, plan["message"])
+
+        def write(value):
+            return message(**value).SerializeToString()
+
+    return [base64.b64encode(write(value)).decode() for value in plan["values"]]
+
+
+def read(plan):
+    """What fastavro reads of the first "records" of partition 0 of "topic", each by the schema of the
+    id in its header."""
+    values = []
+    for payload in serializers.consume(plan["topic"], plan["records"]):
+        file = io.BytesIO(payload)
+        magic, schema_id = file.read(1), int.from_bytes(file.read(4), "big")
+        if magic != b"\0":
+            raise ValueError("no header")
+        schema = fastavro.parse_schema(json.loads(serializers.REGISTRY.get_schema(schema_id).schema_str))
+        values.append(fastavro.schemaless_reader(file, schema))
+        if file.read():
+            raise ValueError("more bytes than the schema takes")
+    return json.loads(json.dumps(values, default=str))

@@ -1,0 +1,96 @@
+//! A real registry that is killed and frozen, and a run that is killed while it waits and while it
+//! goes on.
+
+use serde_json::json;
+use testbed::{Registry, Result, Vendas, ensure, eventually};
+
+use super::{avro_orders, avro_schema, send_avro, serializers_of, with_registry};
+use crate::shop::{DEADLINE, Shop};
+
+/// Orders that are sent each time.
+const COUNT: i32 = 3_000;
+const PARTITIONS: u16 = 3;
+
+async fn until_paused(run: &Vendas) -> Result<()> {
+    eventually("word of the outage", DEADLINE, async || {
+        let log = run.stderr()?;
+        let said = log.lines().any(|line| line.contains("paused") && line.contains("registry"));
+        ensure!(said, "{}", run.state());
+        Ok(())
+    })
+    .await
+}
+
+async fn until_sales(shop: &Shop, run: &Vendas, at_least: i64) -> Result<()> {
+    eventually(&format!("{at_least} sales"), DEADLINE, async || {
+        let count = shop.database.count("sales").await?;
+        ensure!(count >= at_least, "{count}, {}", run.state());
+        Ok(())
+    })
+    .await
+}
+
+/// Each write of an order leaves a row in `writes`, unless it is rolled back.
+const WITNESS: &str = "
+    CREATE TABLE writes (order_number INT);
+    CREATE FUNCTION witness() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN INSERT INTO writes VALUES (NEW.order_number); RETURN NULL; END $$;
+    CREATE TRIGGER witness AFTER INSERT OR UPDATE ON sales
+    FOR EACH ROW EXECUTE FUNCTION witness()";
+
+#[tokio::test]
+async fn away_at_the_start_and_killed_in_the_middle_all_is_counted_once() -> Result<()> {
+    let (shop, registry) = (Shop::open(PARTITIONS).await?, Registry::start().await?);
+    shop.apply_schema().await?;
+    shop.database.execute(WITNESS).await?;
+    let by = serializers_of(&shop.bed.kafka, &registry).await?;
+    send_avro(&by, &shop.topic, PARTITIONS, 0..COUNT).await?;
+    registry.kill()?;
+    let vendas = with_registry(&shop, registry.url(), &["run"])
+        .env("VENDAS_REGISTRY__TIMEOUT", "500ms")
+        .env("VENDAS_PIPELINE__BATCH_SIZE", "10");
+    let waiting = vendas.start()?;
+    until_paused(&waiting).await?;
+    ensure!(shop.database.count("sales").await? == 0, "an order without its schema");
+    waiting.kill()?;
+
+    let first = vendas.start()?;
+    until_paused(&first).await?;
+    registry.restart().await?;
+    until_sales(&shop, &first, 300).await?;
+    first.kill()?;
+    let killed_at = shop.database.count("sales").await?;
+    ensure!(killed_at < i64::from(COUNT), "all was done before it was killed");
+
+    // Its schema is at hand: a registry that goes away now is not missed.
+    let second = vendas.start()?;
+    until_sales(&shop, &second, killed_at + 100).await?;
+    registry.kill()?;
+    until_sales(&shop, &second, i64::from(COUNT)).await?;
+    ensure!(!second.stderr()?.contains("paused"), "{}", second.state());
+    second.kill()?;
+
+    registry.restart().await?;
+    let other = json!({
+        "topic": shop.topic, "partitions": PARTITIONS, "subject": "other",
+        "schema": {"type": "record", "name": "Other", "fields": avro_schema()["fields"]},
+        "values": avro_orders(COUNT..2 * COUNT),
+    });
+    by.run("plain.avro", other).await?;
+    registry.pause()?;
+    let third = vendas.start()?;
+    until_paused(&third).await?;
+    registry.resume()?;
+    until_sales(&shop, &third, i64::from(COUNT) + 300).await?;
+    third.kill()?;
+
+    let last = with_registry(&shop, registry.url(), &["run", "--until-end"]);
+    last.run(DEADLINE).await?.expect_code(0)?;
+    let sums = shop.rows("SELECT count(*), sum(total - order_number) FROM sales").await?;
+    ensure!(sums == [format!("{}|{}.00", 2 * COUNT, COUNT / 5)], "{sums:?}");
+    let twice = "SELECT order_number FROM writes GROUP BY 1 HAVING count(*) > 1";
+    ensure!(shop.rows(twice).await?.is_empty(), "{:?}", shop.rows(twice).await);
+    ensure!(shop.database.count("dead_letters").await? == 0, "a record was blamed");
+    with_registry(&shop, registry.url(), &["verify"]).run(DEADLINE).await?.expect_code(0)?;
+    Ok(())
+}
