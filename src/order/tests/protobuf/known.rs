@@ -20,7 +20,7 @@ fn timestamps_and_days_are_times() {
             ),
             (
                 r#"order_id: "a" day { year: 2026 month: 2 day: 30 }"#,
-                "invalid_date: day must be a date",
+                "invalid_date: day must be a date (DD/MM/YYYY",
             ),
         ],
     );
@@ -95,7 +95,7 @@ fn wrapped_values_are_values_that_may_be_absent() {
                    b { value: 18446744073709551615 } c { } d { value: 349.9 } f { value: -1 }"#,
                 r#"a total 0.00 kept {"a":-9223372036854775808,"b":18446744073709551615,"c":false,"d":349.9,"f":-1}"#,
             ),
-            (r#"order_id { value: "a" }"#, "no_items_no_total: there are neither items nor a total"),
+            (r#"order_id { value: "a" }"#, "no_items_no_total: the order must have items or a total"),
         ],
     );
 }
