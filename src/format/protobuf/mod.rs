@@ -11,10 +11,10 @@ mod graph;
 mod json;
 mod known;
 mod occurrences;
-mod scalar;
-mod whole;
 #[cfg(test)]
 pub(crate) mod sample;
+mod scalar;
+mod whole;
 mod wire;
 
 use std::{path::Path, sync::Arc};

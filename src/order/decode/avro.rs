@@ -333,7 +333,7 @@ impl<'p> Walk<'_, '_, 'p> {
         let leaf = if is_part(name) { self.input.leaf(self.schema, of)? } else { None };
         let digits = match leaf.map(|leaf| found(leaf, self.arena)) {
             Some(Found::Nothing) => return Ok(()),
-            Some(Found::Json(digits) | Found::Text(digits)) => Some(digits),
+            Some(Found::Json(digits) | Found::Exact(digits) | Found::Text(digits)) => Some(digits),
             Some(Found::Value(_)) => None,
             None => {
                 self.input.skip(self.schema, of, depth)?;
