@@ -1,7 +1,7 @@
 //! Which branch of a union a value is of.
 
 use super::{Encoder, Json, Misfit};
-use crate::format::avro::{Type, TypeId};
+use crate::format::avro::{Type, TypeId, Unit};
 
 impl Encoder<'_> {
     /// Encodes a value of the first branch that it fits. `value` is what `json` holds.
@@ -61,8 +61,7 @@ impl Type {
         match self {
             Self::Null => "null",
             Self::Boolean => "boolean",
-            Self::Int | Self::Date => "int",
-            Self::Time(super::Unit::Millis) => "int",
+            Self::Int | Self::Date | Self::Time(Unit::Millis) => "int",
             Self::Long | Self::Time(_) | Self::Timestamp(_) | Self::LocalTimestamp(_) => "long",
             Self::Float => "float",
             Self::Double => "double",

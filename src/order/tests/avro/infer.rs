@@ -50,7 +50,15 @@ fn of(values: &[&Value], numbers: Numbers, names: &mut usize) -> Option<Value> {
     if values.iter().any(|value| value.is_i64()) {
         branches.push(json!("long"));
     }
-    let fractions: Vec<_> = values.iter().filter(|it| it.is_number() && !it.is_i64()).collect();
+    let is_huge = |value: &Value| value.is_u64() && !value.is_i64();
+    let fractions: Vec<_> = values.iter().filter(|it| it.is_f64()).collect();
+    if values.iter().any(|value| is_huge(value)) {
+        // What has decimals has them everywhere, which JSON has not.
+        if numbers == Numbers::Decimals && !fractions.is_empty() {
+            return None;
+        }
+        branches.push(json!({ "type": "bytes", "logicalType": "decimal", "precision": 60 }));
+    }
     if !fractions.is_empty() {
         branches.push(match numbers {
             Numbers::Doubles => json!("double"),
