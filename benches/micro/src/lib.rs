@@ -14,7 +14,7 @@ use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 use vendas::{
-    format::Schemas,
+    format::{Kind, Reading, Schema, Schemas, Source},
     kafka::{self, TopicPartition},
     order::{Currency, Mapping, MappingSettings, Place, Role, Rulebook, Rules},
     process,
@@ -37,6 +37,47 @@ const BY_PATHS: &str = r#"{"payload":{"order":{"id":"8f4b1c9e-52d1-4f6a-9d3b-7a1
 
 /// The same values under names of the order itself, in as many bytes.
 const BY_NAMES: &str = r#"{"order_ref":"8f4b1c9e-52d1-4f6a-9d3b-7a1e2c5f8b60","nome":"Conceição Araújo","documento_cliente":"123.456.789-09","produtos":[{"pnome":"Notebook 15 polegadas","quantidade":2,"preco_unitario":3499.90},{"pnome":"Cabo \"HDMI\" 2 m","quantidade":1,"preco_unitario":39.90},{"pnome":"Café torrado","quantidade":0.750,"preco_unitario":54.00}],"quando":"22/11/2026 10:11:12","x":"-----------------------"}"#;
+
+/// The schema of an order like [`PRICED`].
+const PRICED_SCHEMA: &str = r#"{"type":"record","name":"Pedido","namespace":"br.loja","fields":[
+    {"name":"id_ordem","type":"string"},
+    {"name":"nome_cliente","type":["null","string"],"default":null},
+    {"name":"documento_cliente","type":["null","string"],"default":null},
+    {"name":"produtos_comprados","type":{"type":"array","items":{"type":"record","name":"Item","fields":[
+        {"name":"nome_produto","type":"string"},
+        {"name":"quantidade","type":"double"},
+        {"name":"preco_unitario","type":{"type":"bytes","logicalType":"decimal","precision":12,"scale":2}}]}}},
+    {"name":"data_hora_venda","type":"string"}]}"#;
+
+/// The order [`PRICED`] in Avro, by [`PRICED_SCHEMA`].
+fn priced_in_avro() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let text = |bytes: &mut Vec<u8>, text: &str| {
+        // Lengths below 64 take one byte, whose lowest bit is the sign.
+        bytes.push(u8::try_from(text.len() * 2).expect("a short text"));
+        bytes.extend(text.as_bytes());
+    };
+    text(&mut bytes, "8f4b1c9e-52d1-4f6a-9d3b-7a1e2c5f8b60");
+    for personal in ["Conceição Araújo", "123.456.789-09"] {
+        bytes.push(2);
+        text(&mut bytes, personal);
+    }
+    bytes.push(6);
+    let products = [
+        ("Notebook 15 polegadas", 2.0_f64, 349_990_u32),
+        ("Cabo \"HDMI\" 2 m", 1.0, 3_990),
+        ("Café torrado", 0.75, 5_400),
+    ];
+    for (product, quantity, cents) in products {
+        text(&mut bytes, product);
+        bytes.extend(quantity.to_le_bytes());
+        bytes.push(8);
+        bytes.extend(cents.to_be_bytes());
+    }
+    bytes.push(0);
+    text(&mut bytes, "22/11/2026 10:11:12");
+    bytes
+}
 
 /// A benchmark: what it is called, what it does once, and how many records that concerns.
 pub struct Case {
@@ -76,10 +117,10 @@ pub fn all(runtime: Runtime) -> Vec<Case> {
         (Role::Product, "pnome"),
         (Role::SoldAt, "quando"),
     ]);
-    let understand_by = |name, rules: &Arc<Rules>, payload: &'static str| {
+    let understand_bytes = |name, rules: &Arc<Rules>, payload: Bytes| {
         let rules = Arc::clone(rules);
         let partition = TopicPartition { topic: "t".into(), partition: 0, topic_id: Uuid::nil() };
-        let payload = Some(Bytes::from_static(payload.as_bytes()));
+        let payload = Some(payload);
         let record = kafka::Record { payload, ..kafka::Record::default() };
         let schemas = Schemas::default();
         Case::new(name, 1, move || {
@@ -87,7 +128,13 @@ pub fn all(runtime: Runtime) -> Vec<Case> {
             assert!(black_box(meaning).is_ok());
         })
     };
+    let understand_by = |name, rules, payload: &'static str| {
+        understand_bytes(name, rules, Bytes::from_static(payload.as_bytes()))
+    };
     let understand = |name, payload| understand_by(name, &rules, payload);
+    let source = Source { kind: Kind::Avro, text: PRICED_SCHEMA.to_owned(), imports: Vec::new() };
+    let schema = Schema::compile(&source).expect("a schema");
+    let avro = Rules::built_in(TimeZone::UTC).reading(Reading::By(Arc::new(schema)));
     let decode = |name, payload: &str, compression| {
         let fetched = fetched(payload, compression);
         Case::new(name, BATCH, move || {
@@ -98,6 +145,7 @@ pub fn all(runtime: Runtime) -> Vec<Case> {
     vec![
         understand("understand/numbered", NUMBERED),
         understand("understand/priced", PRICED),
+        understand_bytes("understand/priced_avro", &Arc::new(avro), priced_in_avro().into()),
         understand("understand/stated_total", STATED_TOTAL),
         understand_by("understand/by_names", &by_names, BY_NAMES),
         understand_by("understand/by_paths", &by_paths, BY_PATHS),

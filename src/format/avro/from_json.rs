@@ -10,6 +10,7 @@ use jiff::{
     tz::Offset,
 };
 use num_bigint::BigInt;
+use serde_json::value::RawValue;
 
 use super::{DEPTH_LIMIT, Decimal, Field, Record, Schema, Type, TypeId, Unit};
 use exact::Exact;
@@ -77,6 +78,17 @@ impl<'s> Encoder<'s> {
         }
         let value = Json::of(json).map_err(Misfit::new)?;
         match (self.schema.of(of), value) {
+            (Type::Array(of), Json::List(list)) => self.array(*of, &list, depth),
+            (Type::Map(of), Json::Object(entries)) => self.map(*of, &entries, depth),
+            (Type::Union(branches), value) => self.union(branches, json, &value, depth),
+            (Type::Record(record), Json::Object(fields)) => self.record(record, &fields, depth),
+            (leaf, value) => self.leaf(leaf, value),
+        }
+    }
+
+    /// A value without parts.
+    fn leaf(&mut self, of: &Type, value: Json<'_>) -> Result<(), Misfit> {
+        match (of, value) {
             (Type::Null, Json::Null) => {}
             (Type::Boolean, Json::Flag(flag)) => self.bytes.push(u8::from(flag)),
             (Type::Int, Json::Number(number)) => self.int(number)?,
@@ -116,26 +128,6 @@ impl<'s> Encoder<'s> {
                     .ok_or_else(|| Misfit::new(format!("must be one of {}", symbols.join(", "))))?;
                 self.long(symbol);
             }
-            (Type::Array(of), Json::List(list)) => {
-                self.count(list.len());
-                for (at, element) in list.iter().enumerate() {
-                    let element = self.value(*of, element.get(), depth + 1);
-                    element.map_err(|misfit| misfit.within(format!("[{at}]")))?;
-                }
-                self.end_of(list.len());
-            }
-            (Type::Map(of), Json::Object(entries)) => {
-                json::no_key_twice(&entries).map_err(Misfit::new)?;
-                self.count(entries.len());
-                for (key, value) in &entries {
-                    self.counted(key.as_bytes());
-                    let value = self.value(*of, value.get(), depth + 1);
-                    value.map_err(|misfit| misfit.within(key.clone()))?;
-                }
-                self.end_of(entries.len());
-            }
-            (Type::Union(branches), value) => self.union(branches, json, &value, depth)?,
-            (Type::Record(record), Json::Object(fields)) => self.record(record, &fields, depth)?,
             (Type::Decimal(decimal), Json::Text(text)) if self.stands_in => {
                 self.unscaled(decimal, &characters(&text)?)?;
             }
@@ -165,6 +157,28 @@ impl<'s> Encoder<'s> {
             (Type::Duration(_), Json::Object(parts)) => self.duration(&parts)?,
             (of, _) => return Err(Misfit::new(format!("must be {}", of.as_json()))),
         }
+        Ok(())
+    }
+
+    fn array(&mut self, of: TypeId, list: &[&RawValue], depth: usize) -> Result<(), Misfit> {
+        self.length(list.len());
+        for (at, element) in list.iter().enumerate() {
+            let element = self.value(of, element.get(), depth + 1);
+            element.map_err(|misfit| misfit.within(format!("[{at}]")))?;
+        }
+        self.end_of(list.len());
+        Ok(())
+    }
+
+    fn map(&mut self, of: TypeId, entries: &[json::Entry<'_>], depth: usize) -> Result<(), Misfit> {
+        json::no_key_twice(entries).map_err(Misfit::new)?;
+        self.length(entries.len());
+        for (key, value) in entries {
+            self.counted(key.as_bytes());
+            let value = self.value(of, value.get(), depth + 1);
+            value.map_err(|misfit| misfit.within(key.clone()))?;
+        }
+        self.end_of(entries.len());
         Ok(())
     }
 
@@ -239,12 +253,7 @@ impl<'s> Encoder<'s> {
         self.bytes.extend(bytes);
     }
 
-    /// Begins the only block of an array or a map, if it has any.
-    fn count(&mut self, count: usize) {
-        self.length(count);
-    }
-
-    /// Ends an array or a map of so many elements.
+    /// Ends the only block of an array or a map, which is not there where it has no elements.
     fn end_of(&mut self, count: usize) {
         if count > 0 {
             self.bytes.push(0);

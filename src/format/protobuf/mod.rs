@@ -11,6 +11,8 @@ mod graph;
 mod json;
 mod known;
 mod occurrences;
+#[cfg(test)]
+pub(crate) mod sample;
 mod scalar;
 mod whole;
 mod wire;
@@ -164,3 +166,6 @@ fn declare(
         declare(message.child_messages(), Some(at), builder, declared);
     }
 }
+
+#[cfg(test)]
+mod tests;

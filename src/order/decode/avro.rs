@@ -180,11 +180,20 @@ impl<'m, 'p> Walk<'_, 'm, 'p> {
         self.input.empty()?;
         for field in &record.fields {
             match spot_of(field, tree) {
-                Some(spot) => self.value(field.of, spot, From::Field, depth)?,
+                Some(spot) => self.field(field.of, spot, depth)?,
                 None => self.input.skip(self.schema, field.of, depth)?,
             }
         }
         Ok(())
+    }
+
+    /// A field of the schema that a record leaves out is `null`; it is no place that is there.
+    fn field(&mut self, of: TypeId, spot: &'m Spot, depth: usize) -> Result<(), Fault> {
+        let of = self.input.branch(self.schema, of)?;
+        match self.schema.of(of) {
+            Type::Null => self.input.empty(),
+            _ => self.value(of, spot, From::Field, depth),
+        }
     }
 
     fn map(&mut self, values: TypeId, tree: &'m Tree, depth: usize) -> Result<(), Fault> {
@@ -193,7 +202,7 @@ impl<'m, 'p> Walk<'_, 'm, 'p> {
             for _ in 0..block.count {
                 let key = self.input.text()?;
                 match tree.names.get(key) {
-                    Some(spot) => self.value(values, spot, From::Field, depth)?,
+                    Some(spot) => self.field(values, spot, depth)?,
                     None => self.input.skip(self.schema, values, depth)?,
                 }
             }
@@ -274,41 +283,70 @@ impl<'p> Walk<'_, '_, 'p> {
         self.input.skip(self.schema, of, depth)?;
         let after = self.input;
         let value = match self.schema.of(of) {
-            Type::Record(record) => self.units(before, record, depth)?,
             Type::Array(elements) => self.numbers(before, *elements)?,
-            _ => None,
+            object => self.units(before, object, depth)?,
         };
         self.input = after;
         Ok(Found::Value(self.arena.alloc(value.unwrap_or(Value::Other))))
     }
 
-    /// Money as google.type.Money and its likes have it.
+    /// Money as google.type.Money and its likes have it: in `units`, `nanos` or both are numbers, or
+    /// texts that hold them.
     fn units(
         &mut self,
         at: Input<'p>,
-        record: &'p Record,
+        of: &'p Type,
         depth: usize,
     ) -> Result<Option<Value<'p>>, Fault> {
-        let is_part = |name: &str| matches!(name, "units" | "nanos");
-        if !record.fields.iter().any(|field| is_part(&field.name)) {
-            return Ok(None);
-        }
         self.input = at;
-        let (mut units, mut nanos) = (None, None);
-        for field in &record.fields {
-            let of = self.input.branch(self.schema, field.of)?;
-            if !is_part(&field.name) || !matches!(self.schema.of(of), Type::Int | Type::Long) {
-                self.input.skip(self.schema, of, depth)?;
-                continue;
+        let mut parts = Parts::default();
+        match of {
+            Type::Record(record) if !record.fields.iter().any(|field| is_part(&field.name)) => {}
+            Type::Record(record) => {
+                for field in &record.fields {
+                    self.part(&field.name, field.of, &mut parts, depth)?;
+                }
             }
-            let digits = itoa::Buffer::new().format(self.input.long()?).to_owned();
-            let digits = Some(&*self.arena.alloc_str(&digits));
-            match &*field.name {
-                "units" => units = digits,
-                _ => nanos = digits,
+            Type::Map(values) => {
+                while let Some(block) = self.input.block()? {
+                    for _ in 0..block.count {
+                        let key = self.input.text()?;
+                        self.part(key, *values, &mut parts, depth)?;
+                    }
+                }
             }
+            _ => {}
         }
-        Ok((units.is_some() || nanos.is_some()).then_some(Value::Units { units, nanos }))
+        let Parts { units, nanos, is_other } = parts;
+        let is_money = !is_other && (units.is_some() || nanos.is_some());
+        Ok(is_money.then_some(Value::Units { units, nanos }))
+    }
+
+    fn part(
+        &mut self,
+        name: &str,
+        of: TypeId,
+        parts: &mut Parts<'p>,
+        depth: usize,
+    ) -> Result<(), Fault> {
+        let of = self.input.branch(self.schema, of)?;
+        let leaf = if is_part(name) { self.input.leaf(self.schema, of)? } else { None };
+        let digits = match leaf.map(|leaf| found(leaf, self.arena)) {
+            Some(Found::Nothing) => return Ok(()),
+            Some(Found::Json(digits) | Found::Exact(digits) | Found::Text(digits)) => Some(digits),
+            Some(Found::Value(_)) => None,
+            None => {
+                self.input.skip(self.schema, of, depth)?;
+                None
+            }
+        };
+        match name {
+            "units" => parts.units = digits,
+            "nanos" => parts.nanos = digits,
+            _ => return Ok(()),
+        }
+        parts.is_other |= digits.is_none();
+        Ok(())
     }
 
     /// A date as Java writes it: `[2026, 11, 22, 10, 11]`.
@@ -354,6 +392,19 @@ impl<'p> Walk<'_, '_, 'p> {
         self.input = after;
         Ok(says)
     }
+}
+
+/// Money's parts, as far as they were found.
+#[derive(Default)]
+struct Parts<'p> {
+    units: Option<&'p str>,
+    nanos: Option<&'p str>,
+    /// Whether one is no number.
+    is_other: bool,
+}
+
+fn is_part(name: &str) -> bool {
+    matches!(name, "units" | "nanos")
 }
 
 /// What a value without parts is to the rules.

@@ -3,7 +3,7 @@
 //!
 //! For a long run see [`testbed::fuzz`].
 
-mod draw;
+pub(super) mod draw;
 
 use std::{
     collections::BTreeMap,
@@ -31,7 +31,11 @@ const CASES: u64 = 20_000;
 const RECORDS: usize = 50;
 
 /// What must hold for every order. `all_named`: each of its lines has a product.
-fn check_order(rules: &Rules, order: &Order, all_named: bool) -> Result<(), TestCaseError> {
+pub(super) fn check_order(
+    rules: &Rules,
+    order: &Order,
+    all_named: bool,
+) -> Result<(), TestCaseError> {
     let settings = rules.mapping.settings();
     prop_assert!(order.number().is_some() != order.id().is_some());
     if let Some(id) = order.id() {
@@ -73,7 +77,7 @@ fn check_order(rules: &Rules, order: &Order, all_named: bool) -> Result<(), Test
     Ok(())
 }
 
-fn check(
+pub(super) fn check(
     rules: &Rules,
     record: &Record,
     all_named: bool,

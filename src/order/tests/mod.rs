@@ -1,11 +1,13 @@
 //! What the rules promise for whole records, one test a promise.
 
+mod avro;
 mod fuzz;
 mod malformed;
 mod mapping_fuzz;
 mod mapping_large;
 mod mutations;
 mod orders;
+mod protobuf;
 mod shapes;
 mod worth;
 

@@ -73,24 +73,24 @@ const PLACES: [&str; 48] = [
 ];
 
 /// A shape: its mapping, and the records for which it was made.
-pub(super) struct Seed {
+pub(in crate::order::tests) struct Seed {
     settings: MappingSettings,
     currency: Currency,
     records: Vec<Tree>,
 }
 
 /// A mapping to judge records by.
-pub(super) struct Drawn {
-    pub(super) mapping: Mapping,
-    pub(super) currency: Currency,
+pub(in crate::order::tests) struct Drawn {
+    pub(in crate::order::tests) mapping: Mapping,
+    pub(in crate::order::tests) currency: Currency,
     /// Whether records name a product in every object, and the mapping takes it.
-    pub(super) names_all_products: bool,
+    pub(in crate::order::tests) names_all_products: bool,
     seed: usize,
 }
 
 impl Seed {
     /// The orders that need no mapping, and the shapes with theirs.
-    pub(super) fn all() -> Vec<Self> {
+    pub(in crate::order::tests) fn all() -> Vec<Self> {
         let tree = |json: &str| Tree::of(&serde_json::from_str(json).unwrap());
         let mut seeds = vec![Self {
             settings: MappingSettings::default(),
@@ -117,7 +117,7 @@ impl Seed {
 }
 
 /// The mapping of one of the seeds, changed up to five times; what cannot be compiled is left out.
-pub(super) fn mapping(random: &mut Random, seeds: &[Seed]) -> Drawn {
+pub(in crate::order::tests) fn mapping(random: &mut Random, seeds: &[Seed]) -> Drawn {
     let seed = random.below(seeds.len());
     let Seed { mut settings, currency, .. } = seeds[seed].clone_settings();
     for _ in 0..[0, 1, 1, 2, 3, 5][random.below(6)] {
@@ -233,7 +233,11 @@ fn change(settings: &mut MappingSettings, random: &mut Random) {
 
 /// A record of the shape from which the mapping was made, or sometimes of another one, changed; and
 /// whether it is JSON still as far as its tree is.
-pub(super) fn record(random: &mut Random, drawn: &Drawn, seeds: &[Seed]) -> (Record, bool) {
+pub(in crate::order::tests) fn record(
+    random: &mut Random,
+    drawn: &Drawn,
+    seeds: &[Seed],
+) -> (Record, bool) {
     let seed = if random.below(8) == 0 { random.below(seeds.len()) } else { drawn.seed };
     let trees = &seeds[seed].records;
     let mut tree = trees[random.below(trees.len())].clone();

@@ -1,0 +1,348 @@
+//! Records in Avro: the same content comes to the same as in JSON, whatever types a schema gives it.
+
+mod fuzz;
+mod infer;
+
+use std::{fs, path::Path, sync::Arc};
+
+use super::*;
+use crate::{
+    config::{self, Sources},
+    format::{
+        Reading, Schema as AnySchema, Schemas,
+        avro::{Schema, from_json},
+    },
+    kafka::{Record, TopicPartition},
+};
+use infer::Numbers;
+use uuid::Uuid;
+
+fn compile(text: &str) -> Schema {
+    Schema::compile(text, &[]).unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+/// The same rules for records of this schema.
+fn by(rules: &Rules, schema: &Schema) -> Rules {
+    rules.clone().reading(Reading::By(Arc::new(AnySchema::Avro(schema.clone()))))
+}
+
+fn encode(schema: &Schema, json: &str) -> Vec<u8> {
+    from_json(json, schema).unwrap_or_else(|error| panic!("{json}: {error}"))
+}
+
+/// What a record of built-in names comes to.
+fn avro(schema: &str, json: &str) -> Result<Order, Rejection> {
+    let schema = compile(schema);
+    of_bytes(&schema, &encode(&schema, json))
+}
+
+fn of_bytes(schema: &Schema, bytes: &[u8]) -> Result<Order, Rejection> {
+    match by(rules(), schema).understand_value(Some(bytes))? {
+        Meaning::Order(order) => Ok(order),
+        other => panic!("not one order: {other:?}"),
+    }
+}
+
+fn fields(fields: &str) -> String {
+    format!(r#"{{"type":"record","name":"Order","fields":[{fields}]}}"#)
+}
+
+/// An order whose total is of this type.
+fn total_of(of: &str, json: &str) -> Result<String, Reason> {
+    let schema =
+        fields(&format!(r#"{{"name":"order_id","type":"string"}},{{"name":"total","type":{of}}}"#));
+    let order = avro(&schema, &format!(r#"{{"order_id":"a","total":{json}}}"#));
+    order.map(|order| order.total().to_string()).map_err(|rejection| rejection.reason())
+}
+
+/// The time of an order whose date is of this type.
+fn sold_at_of(of: &str, json: &str) -> Result<String, Reason> {
+    let schema = fields(&format!(
+        r#"{{"name":"order_id","type":"string"}},{{"name":"total","type":"int"}},{{"name":"sold_at","type":{of}}}"#
+    ));
+    let order = avro(&schema, &format!(r#"{{"order_id":"a","total":1,"sold_at":{json}}}"#));
+    order
+        .map(|order| order.sold_at().map(|at| at.to_string()).unwrap_or_default())
+        .map_err(|rejection| rejection.reason())
+}
+
+#[test]
+fn money_is_exact_whatever_type_it_has() {
+    let decimal = |base: &str, precision: usize, scale: usize| {
+        format!(
+            r#"{{"type":{base},"logicalType":"decimal","precision":{precision},"scale":{scale}}}"#
+        )
+    };
+    let bytes = |precision, scale| decimal(r#""bytes""#, precision, scale);
+    let fixed = decimal(r#""fixed","name":"Money","size":20"#, 40, 4);
+    let units = r#"{"type":"record","name":"Money","fields":[{"name":"currencyCode","type":"string"},{"name":"units","type":"long"},{"name":"nanos","type":"int"}]}"#;
+    let cases = [
+        (r#""int""#, "12", Ok("12.00")),
+        (r#""long""#, "12", Ok("12.00")),
+        (r#""float""#, "349.9", Ok("349.90")),
+        (r#""double""#, "349.9", Ok("349.90")),
+        (r#""double""#, "349.90000000000003", Ok("349.90")),
+        (r#""double""#, "0.00001", Err(Reason::OutOfRange)),
+        (r#""string""#, r#""12.34""#, Ok("12.34")),
+        (r#"["null","double"]"#, "12.34", Ok("12.34")),
+        (&bytes(12, 2), "12.3", Ok("12.30")),
+        (&bytes(60, 30), "12.3", Ok("12.30")),
+        (&bytes(60, 30), "0.00001", Err(Reason::OutOfRange)),
+        (
+            &bytes(60, 0),
+            "123456789012345678901234567890123456789012345678901",
+            Err(Reason::OutOfRange),
+        ),
+        (&fixed, "9999999999.9999", Ok("9999999999.9999")),
+        (r#"{"type":"bytes","logicalType":"big-decimal"}"#, "12.34", Ok("12.34")),
+        (units, r#"{"currencyCode":"BRL","units":12,"nanos":340000000}"#, Ok("12.34")),
+        (
+            r#"{"type":"record","name":"M","fields":[{"name":"units","type":["null","string"]},{"name":"nanos","type":"int"}]}"#,
+            r#"{"units":"12","nanos":340000000}"#,
+            Ok("12.34"),
+        ),
+        (r#"{"type":"map","values":"long"}"#, r#"{"units":12,"nanos":340000000}"#, Ok("12.34")),
+        (
+            r#"{"type":"record","name":"M","fields":[{"name":"units","type":"bytes"},{"name":"nanos","type":"int"}]}"#,
+            r#"{"units":"12","nanos":340000000}"#,
+            Err(Reason::InvalidNumber),
+        ),
+        (r#""bytes""#, r#""12.34""#, Err(Reason::InvalidNumber)),
+        (r#""boolean""#, "true", Err(Reason::InvalidNumber)),
+        (r#"{"type":"array","items":"int"}"#, "[1]", Err(Reason::InvalidNumber)),
+        (r#"["int","null"]"#, "null", Err(Reason::NoItemsNoTotal)),
+    ];
+    for (of, json, total) in cases {
+        assert_eq!(total_of(of, json), total.map(str::to_owned), "{of} {json}");
+    }
+    let schema =
+        compile(&fields(r#"{"name":"order_id","type":"string"},{"name":"total","type":"double"}"#));
+    for number in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        let bytes = [&[2, b'a'][..], &number.to_le_bytes()].concat();
+        let rejection = of_bytes(&schema, &bytes).unwrap_err();
+        assert_eq!(rejection.reason(), Reason::InvalidNumber);
+    }
+}
+
+#[test]
+fn times_are_what_their_type_says() {
+    let logical =
+        |base: &str, logical: &str| format!(r#"{{"type":"{base}","logicalType":"{logical}"}}"#);
+    let cases = [
+        (
+            logical("long", "timestamp-millis"),
+            r#""2026-11-22T10:11:12.345Z""#,
+            Ok("2026-11-22T07:11:12.345"),
+        ),
+        (
+            logical("long", "timestamp-micros"),
+            r#""2026-11-22T10:11:12.345678Z""#,
+            Ok("2026-11-22T07:11:12.345678"),
+        ),
+        (
+            logical("long", "timestamp-nanos"),
+            r#""2026-11-22T10:11:12.345678901Z""#,
+            Ok("2026-11-22T07:11:12.345678"),
+        ),
+        (logical("long", "timestamp-millis"), "9223372036854775807", Err(Reason::InvalidDate)),
+        (
+            logical("long", "local-timestamp-millis"),
+            r#""2026-11-22T10:11:12.345""#,
+            Ok("2026-11-22T10:11:12.345"),
+        ),
+        (
+            logical("long", "local-timestamp-micros"),
+            r#""2026-11-22T10:11:12.345678""#,
+            Ok("2026-11-22T10:11:12.345678"),
+        ),
+        (logical("int", "date"), r#""2026-11-22""#, Ok("2026-11-22T00:00:00")),
+        (logical("int", "date"), "2147483647", Err(Reason::InvalidDate)),
+        (logical("int", "time-millis"), r#""10:11:12""#, Err(Reason::InvalidDate)),
+        (r#""long""#.to_owned(), "1795342272345", Ok("2026-11-22T07:11:12.345")),
+        (r#""string""#.to_owned(), r#""22/11/2026 10:11:12""#, Ok("2026-11-22T10:11:12")),
+        (
+            r#"{"type":"array","items":"int"}"#.to_owned(),
+            "[2026,11,22,10,11]",
+            Ok("2026-11-22T10:11:00"),
+        ),
+    ];
+    for (of, json, at) in cases {
+        assert_eq!(sold_at_of(&of, json), at.map(str::to_owned), "{of} {json}");
+    }
+}
+
+#[test]
+fn a_schema_evolves() {
+    let json = r#"{"order_id":"a","items":[{"product":"p","qty":2,"unit_price":1.5}]}"#;
+    let order = order(json);
+    let item = |price: &str| {
+        format!(
+            r#"{{"name":"items","type":{{"type":"array","items":{{"type":"record","name":"I","fields":[{{"name":"product","type":"string"}},{{"name":"qty","type":"int"}},{price}]}}}}}}"#
+        )
+    };
+    let id = r#"{"name":"order_id","type":"string"}"#;
+    let price = r#"{"name":"unit_price","type":"double"}"#;
+    let schemas = [
+        fields(&format!("{id},{}", item(price))),
+        // A field added, and those that are there made optional.
+        fields(&format!(
+            r#"{{"name":"new","type":["null","string"],"default":null}},{{"name":"order_id","type":["null","string"]}},{}"#,
+            item(r#"{"name":"unit_price","type":["double","null"]}"#)
+        )),
+        // Renamed, with the former name kept as an alias.
+        fields(&format!(
+            r#"{{"name":"codigo","aliases":["order_id"],"type":"string"}},{}"#,
+            item(r#"{"name":"valor","aliases":["x","unit_price"],"type":"double"}"#)
+        )),
+        // Two names for one role, of which one is null.
+        fields(&format!(
+            r#"{id},{{"name":"id_ordem","type":["null","string"],"default":null}},{{"name":"itens","type":["null",{{"type":"array","items":"string"}}],"default":null}},{}"#,
+            item(price)
+        )),
+    ];
+    for schema in schemas {
+        assert_eq!(avro(&schema, json).as_ref(), Ok(&order), "{schema}");
+    }
+}
+
+#[test]
+fn enums_uuids_maps_and_text_that_holds_json_are_read() {
+    let settings = MappingSettings {
+        places: vec![
+            (Role::OrderId, vec![vec![Place::parse("$.ref").unwrap()]]),
+            (Role::Total, vec![vec![Place::parse("$.data~.sum").unwrap()]]),
+            (Role::Status, vec![vec![Place::parse("$.tags.state").unwrap()]]),
+        ],
+        cancelled: vec!["VOID".to_owned()],
+        ..MappingSettings::default()
+    };
+    let rules = rules_of(settings);
+    let understand = |data: &str, json: &str| {
+        let schema = compile(&fields(&format!(
+            r#"{{"name":"ref","type":{{"type":"fixed","name":"U","size":16,"logicalType":"uuid"}}}},
+               {{"name":"data","type":{data}}},
+               {{"name":"tags","type":{{"type":"map","values":["null",{{"type":"enum","name":"S","symbols":["PAID","VOID"]}}]}}}}"#
+        )));
+        by(&rules, &schema).understand_value(Some(&encode(&schema, json)))
+    };
+    let id = "00112233-4455-6677-8899-aabbccddeeff";
+    for data in [r#""string""#, r#""bytes""#] {
+        let json =
+            format!(r#"{{"ref":"{id}","data":"{{\"sum\": 12.5}}","tags":{{"state":"PAID"}}}}"#);
+        let Ok(Meaning::Order(order)) = understand(data, &json) else { panic!("{data}") };
+        assert_eq!((order.id(), order.total().to_string().as_str()), (Some(id), "12.50"));
+        let Ok(Meaning::Order(order)) = understand(data, &json.replace("PAID", "VOID")) else {
+            panic!("{data}")
+        };
+        assert!(order.is_cancelled());
+    }
+}
+
+#[test]
+fn bytes_that_are_no_value_are_no_order() {
+    let schema = compile(&fields(
+        r#"{"name":"order_id","type":"string"},{"name":"x","type":{"type":"array","items":"long"}},
+           {"name":"items","type":{"type":"array","items":{"type":"record","name":"I","fields":[{"name":"product","type":"string"},{"name":"qty","type":"int"},{"name":"unit_price","type":"double"}]}}}"#,
+    ));
+    let json = r#"{"order_id":"SECRET","x":[1,2],"items":[{"product":"SECRET","qty":2,"unit_price":1.5},{"product":"b","qty":1,"unit_price":2}]}"#;
+    let whole = encode(&schema, json);
+    assert!(of_bytes(&schema, &whole).is_ok());
+    for length in 0..whole.len() {
+        let rejection = of_bytes(&schema, &whole[..length]).unwrap_err();
+        assert_eq!(rejection.reason(), Reason::NotAvro, "cut at {length}");
+    }
+    let rejection = of_bytes(&schema, &[&whole[..], &[0]].concat()).unwrap_err();
+    assert_eq!(
+        rejection.detail(),
+        format!(
+            "the bytes must be a value of their schema: at byte {} the value must end",
+            whole.len()
+        )
+    );
+    // Every byte may be another, and every place may claim a huge length.
+    let huge = [0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1];
+    for at in 0..whole.len() {
+        let mut lies = vec![[&whole[..at], &huge[..], &whole[at + 1..]].concat()];
+        lies.extend((0..=255).map(|byte| [&whole[..at], &[byte], &whole[at + 1..]].concat()));
+        for lie in lies {
+            if let Err(rejection) = of_bytes(&schema, &lie) {
+                assert!(!rejection.detail().contains("SECRET"), "{rejection}");
+            }
+        }
+    }
+    // Blocks that state their size, and several of them.
+    let blocks = [&whole[..7], &[1, 2, 2, 2, 4, 0], &whole[11..]].concat();
+    assert_eq!(of_bytes(&schema, &blocks).unwrap(), of_bytes(&schema, &whole).unwrap());
+}
+
+#[test]
+fn too_many_items_are_read_and_not_kept() {
+    let schema = compile(&fields(
+        r#"{"name":"order_id","type":"string"},{"name":"items","type":{"type":"array","items":{"type":"record","name":"I","fields":[{"name":"qty","type":"int"},{"name":"unit_price","type":"int"}]}}}"#,
+    ));
+    let items = |count: usize| {
+        let item = r#"{"qty":1,"unit_price":1}"#;
+        format!(r#"{{"order_id":"a","items":[{}]}}"#, vec![item; count].join(","))
+    };
+    assert_eq!(of_bytes(&schema, &encode(&schema, &items(9_999))).unwrap().total(), 9_999.into());
+    let rejection = of_bytes(&schema, &encode(&schema, &items(10_000))).unwrap_err();
+    assert_eq!(rejection.detail(), "items must hold at most 9999 items");
+}
+
+#[test]
+fn a_key_is_one_value_or_has_fields() {
+    let key = |place: &str| MappingSettings {
+        places: vec![(Role::OrderId, vec![vec![Place::parse(place).unwrap()]])],
+        ..MappingSettings::default()
+    };
+    let id = crate::format::SchemaId(7);
+    let judge = |place: &str, schema: &str, bytes: &[u8]| {
+        let rules = rules_of(key(place)).reading(Reading::Either);
+        let mut schemas = Schemas::default();
+        schemas.insert(id, Ok(Arc::new(AnySchema::Avro(compile(schema)))));
+        let partition = TopicPartition { topic: "t".into(), partition: 0, topic_id: Uuid::nil() };
+        let record = Record {
+            key: Some([&[0, 0, 0, 0, 7], bytes].concat().into()),
+            payload: Some(r#"{"total":1}"#.into()),
+            ..Record::default()
+        };
+        match rules.understand(&partition, &record, &schemas) {
+            Ok(meaning) => Ok(meaning.orders()[0].id().unwrap().to_owned()),
+            Err(rejection) => Err(rejection.reason()),
+        }
+    };
+    assert_eq!(judge("key", r#""string""#, &[2, b'k']), Ok("k".to_owned()));
+    assert_eq!(judge("key", r#"["null","long"]"#, &[2, 14]), Ok("7".to_owned()));
+    assert_eq!(judge("key", r#"["null","long"]"#, &[0]), Err(Reason::MissingIdentity));
+    assert_eq!(judge("key", r#""string""#, &[2, b'k', 0]), Err(Reason::InvalidOrderId));
+    let record = fields(r#"{"name":"id","type":"int"},{"name":"x","type":"string"}"#);
+    assert_eq!(judge("key:$.id", &record, &[14, 0]), Ok("7".to_owned()));
+    // A key that breaks off has no fields, also those before.
+    assert_eq!(judge("key:$.id", &record, &[14]), Err(Reason::MissingIdentity));
+    assert_eq!(judge("key", &record, &[14, 0]), Err(Reason::InvalidOrderId));
+}
+
+#[test]
+fn every_shape_comes_to_the_same_in_avro() {
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/samples/shapes"));
+    let mut same = 0;
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|it| it != "jsonl") {
+            continue;
+        }
+        let file = Some(path.with_extension("toml"));
+        let config = config::load(&Sources { file, ..Sources::default() }).unwrap();
+        for line in fs::read_to_string(&path).unwrap().lines() {
+            let Ok(value) = serde_json::from_str::<serde_json::Value>(line) else { continue };
+            for numbers in [Numbers::Doubles, Numbers::Decimals] {
+                if let Some(judged) = infer::judge(&config.rules.general, &value, numbers) {
+                    assert_eq!(judged.avro, judged.json, "{path:?} {numbers:?}: {line}");
+                    same += 1;
+                }
+            }
+        }
+    }
+    println!("{same} records");
+    assert!(same > 200, "{same}");
+}
