@@ -1,9 +1,9 @@
 """What orders come to, by docs/mapping.md, in exact decimals; shares no code with vendas.
 
-An order is drawn as a dictionary of what it means: "id", "lines" (each "product", "quantity", "price"
-or "amount", and "discount"), "charges" (shipping and tax less discounts, one sum), "total" if it
-states one, "sold_at", "cancelled", "kept". A time is a datetime: with a zone it is converted to the
-shop's clock, without one it is that clock's. Numbers are Decimal.
+An order is drawn as a dictionary of what it means: "id", "lines" (each "product", "quantity",
+"price" or "amount", and "discount"), "charges" (shipping and tax less discounts, one sum), "total"
+if it states one, "sold_at", "cancelled", "kept". A time is a datetime: with a zone it is converted
+to the shop's clock, without one it is that clock's. Numbers are Decimal.
 """
 
 from datetime import datetime, timedelta, timezone
