@@ -6,24 +6,12 @@ The mapping that reads them all is in formats.rs.
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 import random
-import struct
 import uuid
 
 import oracle
 import serializers
-
-# (name, schema, what the value becomes in Python, what the value then means)
-MONEY = [
-    ("bytes_18_2", {"type": "bytes", "logicalType": "decimal", "precision": 18, "scale": 2}, 2),
-    ("bytes_20_4", {"type": "bytes", "logicalType": "decimal", "precision": 20, "scale": 4}, 4),
-    ("bytes_38_10", {"type": "bytes", "logicalType": "decimal", "precision": 38, "scale": 10}, 10),
-    ("fixed8_18_4", {"type": "fixed", "size": 8, "logicalType": "decimal", "precision": 18, "scale": 4}, 4),
-    ("fixed7_15_0", {"type": "fixed", "size": 7, "logicalType": "decimal", "precision": 15, "scale": 0}, 0),
-    ("fixed16_38_9", {"type": "fixed", "size": 16, "logicalType": "decimal", "precision": 38, "scale": 9}, 9),
-    ("double", "double", None),
-    ("float", "float", None),
-    ("string", "string", None),
-]
+import topics
+from avro_money import MONEY, Money
 
 TIMES = ["timestamp-millis", "timestamp-micros", "local-timestamp-millis", "local-timestamp-micros"]
 TIMES += ["date", "iso", "shop", "nothing"]
@@ -31,43 +19,6 @@ TIMES += ["date", "iso", "shop", "nothing"]
 QUANTITIES = ["int", "long", "double", "string", "decimal"]
 
 IDS = ["string", "uuid", "long", "enum"]
-
-
-class Money:
-    """A way of writing money under a name of its own."""
-
-    def __init__(self, kind, namespace):
-        self.name, schema, self.scale = kind
-        # A fixed is a named type, defined once a schema.
-        if isinstance(schema, dict) and schema["type"] == "fixed":
-            schema = {**schema, "name": f"{namespace}.{self.name}"}
-        self.first, self.defined = schema, False
-
-    def schema(self):
-        if isinstance(self.first, dict) and "name" in self.first and self.defined:
-            return self.first["name"]
-        self.defined = True
-        return self.first
-
-    def fit(self, value):
-        """What is left of a value that is written so."""
-        if value is None:
-            return None
-        if self.name == "double":
-            return oracle.of_double(float(value))
-        if self.name == "float":
-            return oracle.of_float(float(value))
-        if self.scale is None:
-            return value
-        # There is no negative zero among decimals.
-        return value.quantize(Decimal(1).scaleb(-self.scale)) + 0
-
-    def written(self, value):
-        if value is None:
-            return None
-        if self.name in ("double", "float"):
-            return float(value)
-        return str(value) if self.name == "string" else value
 
 
 class Variant:
@@ -134,17 +85,36 @@ class Variant:
     def schema(self, namespace):
         # In the order in which they are written: a fixed is defined where it comes first.
         money = self.money
-        address = {"type": "record", "name": "Address", "fields": [{"name": "lines", "type": {"type": "array", "items": "string"}}]}
+        address = {
+            "type": "record",
+            "name": "Address",
+            "fields": [{"name": "lines", "type": {"type": "array", "items": "string"}}],
+        }
         fields = [
             {"name": "customer", "type": "shared.Customer" if self.refers else address},
-            {"name": "state", "type": {"type": "enum", "name": "State", "symbols": ["OPEN", "PAID", "CANCELLED"]}},
-            {"name": "tags", "type": {"type": "map", "values": ["null", "string", {"type": "array", "items": "boolean"}]}},
+            {
+                "name": "state",
+                "type": {"type": "enum", "name": "State", "symbols": ["OPEN", "PAID", "CANCELLED"]},
+            },
+            {
+                "name": "tags",
+                "type": {
+                    "type": "map",
+                    "values": ["null", "string", {"type": "array", "items": "boolean"}],
+                },
+            },
             {"name": "id", "type": ["null", self.id_schema()], "default": None},
-            {"name": "delivery", "type": {
-                "type": "record", "name": "Delivery", "fields": [
-                    {"name": "cost", "type": self.maybe(money.schema())},
-                    {"name": "fragile", "type": "boolean"},
-                ]}},
+            {
+                "name": "delivery",
+                "type": {
+                    "type": "record",
+                    "name": "Delivery",
+                    "fields": [
+                        {"name": "cost", "type": self.maybe(money.schema())},
+                        {"name": "fragile", "type": "boolean"},
+                    ],
+                },
+            },
             {"name": "taxes", "type": {"type": "map", "values": money.schema()}},
             {"name": "placed", "type": self.maybe(self.time_schema())},
             {"name": "lines", "type": self.maybe({"type": "array", "items": self.line_schema()})},
@@ -257,7 +227,10 @@ class Variant:
             {
                 "weight": [0.5] * random.randint(0, 3),
                 "quantity": self.written_quantity(item["quantity"]),
-                "product": {"category": self.category(random.randint(0, 4)), "name": item["product"]},
+                "product": {
+                    "category": self.category(random.randint(0, 4)),
+                    "name": item["product"],
+                },
                 "price": money(item["price"]),
                 "rebate": money(item.get("discount")),
             }
@@ -270,7 +243,7 @@ class Variant:
         tags = {"a": None, "b": "total", "c": [True, False]}
         return self.serialize(
             {
-                "customer": {"lines": ["Rua A", "77"]} if not self.refers else {"name": "Maria", "age": 3},
+                "customer": {"lines": ["Rua A", "77"]} if not self.refers else MARIA,
                 "state": "CANCELLED" if order["cancelled"] else random.choice(("OPEN", "PAID")),
                 "tags": {name: tags[name] for name in random.sample("abc", random.randint(0, 3))},
                 "id": name,
@@ -290,15 +263,32 @@ CUSTOMER = {
     "type": "record",
     "name": "Customer",
     "namespace": "shared",
-    "fields": [{"name": "name", "type": "string"}, {"name": "age", "type": ["null", "int"]}],
+    "fields": [
+        {"name": "name", "type": "string"},
+        {"name": "age", "type": ["null", "int"]},
+        {"name": "home", "type": "shared.Home"},
+    ],
 }
+
+# What Customer refers to, and an order only through it.
+HOME = {
+    "type": "record",
+    "name": "Home",
+    "namespace": "shared",
+    "fields": [{"name": "street", "type": "string"}],
+}
+
+
+MARIA = {"name": "Maria", "age": 3, "home": {"street": "Rua A"}}
 
 
 def variants(plan):
     """Sends "records" orders by 72 schemas to "topic" with "partitions"; returns the tables."""
     topic, draws = plan["topic"], random.Random(plan["seed"])
-    customer = serializers.Avro(topic, CUSTOMER, f"{topic}-customer")
-    customer({"name": "nobody", "age": None})
+    serializers.Avro(topic, HOME, f"{topic}-home")({"street": "Rua A"})
+    to_home = [("shared.Home", f"{topic}-home")]
+    customer = serializers.Avro(topic, CUSTOMER, f"{topic}-customer", to_home)
+    customer({"name": "nobody", "age": None, "home": {"street": "Rua A"}})
     refers_to = [("shared.Customer", f"{topic}-customer")]
     # A multiple of the partitions: each schema is of one.
     count = 24 * plan["partitions"]
@@ -310,36 +300,4 @@ def variants(plan):
         partition = number % plan["partitions"]
         records.append((partition, None, kind.write(order)))
         orders.append((partition, order))
-    return sent(topic, records, orders)
-
-
-def sent(topic, records, orders):
-    tables = oracle.Tables()
-    for (partition, order), offset in zip(orders, serializers.produce(topic, records)):
-        tables.record(topic, partition, offset, [order])
-    return tables.lines()
-
-
-KEY = {"type": "record", "name": "Key", "fields": [{"name": "shard", "type": "int"}, {"name": "id", "type": "string"}]}
-
-BY_KEY = {
-    "type": "record",
-    "name": "Sale",
-    "fields": [{"name": "product", "type": "string"}, {"name": "qty", "type": "int"}, {"name": "unit_price", "type": "double"}],
-}
-
-
-def by_key(plan):
-    """Orders whose ids are in keys in Avro; a tombstone cancels."""
-    topic, draws = plan["topic"], random.Random(plan["seed"])
-    key = serializers.Avro(topic, KEY, field="key")
-    value = serializers.Avro(topic, BY_KEY)
-    records, orders = [], []
-    for _ in range(plan["records"]):
-        name = f"k{draws.randint(1, plan['records'] // 3)}"
-        item = {"product": "Mesa", "quantity": Decimal(draws.randint(1, 9)), "price": oracle.cents(draws)}
-        order = {"id": name, "lines": [item], "cancelled": draws.random() < 0.2}
-        sale = {"product": "Mesa", "qty": int(item["quantity"]), "unit_price": float(item["price"])}
-        records.append((0, key({"shard": 7, "id": name}), None if order["cancelled"] else value(sale)))
-        orders.append((0, order))
-    return sent(topic, records, orders)
+    return topics.sent(topic, records, orders)

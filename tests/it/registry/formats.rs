@@ -14,10 +14,10 @@ use crate::{
 };
 
 /// Records of each format.
-const AVRO: usize = 7_200;
-const PROTOBUF: usize = 6_000;
-const MIXED: usize = 6_000;
-const BY_KEY: usize = 1_500;
+const AVRO: usize = 4_320;
+const PROTOBUF: usize = 3_000;
+const MIXED: usize = 3_000;
+const BY_KEY: usize = 1_200;
 
 const PARTITIONS: u16 = 3;
 
@@ -126,16 +126,16 @@ async fn json_avro_protobuf_and_json_schema_in_one_topic_without_a_mapping() -> 
 #[tokio::test]
 async fn keys_in_avro_name_orders_and_tombstones_cancel_them() -> Result<()> {
     let mapping = "[mapping]\norder_id = \"key:$.id\"\ntombstones = \"cancel\"\n";
-    all_rows_are_right("avro_orders.by_key", BY_KEY, mapping).await
+    all_rows_are_right("keyed_orders.orders", BY_KEY, mapping).await
 }
 
 #[tokio::test]
 async fn avro_at_the_edges() -> Result<()> {
-    all_rows_are_right("edges.avro", 70, "").await
+    all_rows_are_right("avro_edges.edges", 70, "").await
 }
 
 #[tokio::test]
 async fn protobuf_at_the_edges() -> Result<()> {
     let totals = "[mapping]\ntotal = [\"amount\", \"wrapped\", \"single\"]\n";
-    all_rows_are_right("edges.protobuf", 30, totals).await
+    all_rows_are_right("protobuf_edges.edges", 30, totals).await
 }

@@ -1,27 +1,38 @@
 """The same orders in four formats in one topic, by the built-in names, without any mapping."""
 
-from datetime import datetime
 from decimal import Decimal
 import json
 import random
 
 import oracle
 import serializers
-from avro_orders import sent
+import topics
 
 AVRO = {
     "type": "record",
     "name": "Order",
     "fields": [
         {"name": "order_number", "type": ["null", "long"]},
-        {"name": "items", "type": {"type": "array", "items": {
-            "type": "record", "name": "Item", "fields": [
-                {"name": "product", "type": "string"},
-                {"name": "qty", "type": "int"},
-                {"name": "unit_price", "type": "double"},
-            ]}}},
+        {
+            "name": "items",
+            "type": {
+                "type": "array",
+                "items": {
+                    "type": "record",
+                    "name": "Item",
+                    "fields": [
+                        {"name": "product", "type": "string"},
+                        {"name": "qty", "type": "int"},
+                        {"name": "unit_price", "type": "double"},
+                    ],
+                },
+            },
+        },
         {"name": "sold_at", "type": "string"},
-        {"name": "total", "type": {"type": "bytes", "logicalType": "decimal", "precision": 20, "scale": 2}},
+        {
+            "name": "total",
+            "type": {"type": "bytes", "logicalType": "decimal", "precision": 20, "scale": 2},
+        },
     ],
 }
 
@@ -84,7 +95,11 @@ def orders(plan):
         value = {
             "order_number": None if bad else order_number,
             "items": [
-                {"product": it["product"], "qty": int(it["quantity"]), "unit_price": float(it["price"])}
+                {
+                    "product": it["product"],
+                    "qty": int(it["quantity"]),
+                    "unit_price": float(it["price"]),
+                }
                 for it in order["lines"]
             ],
             "sold_at": at.isoformat(),
@@ -101,9 +116,11 @@ def orders(plan):
                 del value["order_number"]
             value = messages.Order(**{**value, "total": total})
             for item in items:
-                value.items.add(product=item["product"], qty=item["qty"], unit_price=str(item["unit_price"]))
+                value.items.add(
+                    product=item["product"], qty=item["qty"], unit_price=str(item["unit_price"])
+                )
         elif way > 2:
             value["total"] = str(order["total"])
         records.append((partition, None, serialize[way](value)))
         all_orders.append((partition, order))
-    return sent(topic, records, all_orders)
+    return topics.sent(topic, records, all_orders)

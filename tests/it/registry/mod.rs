@@ -17,12 +17,16 @@ use crate::shop::{Shop, VENDAS};
 
 /// The Python files next to this one.
 const MODULES: &[(&str, &str)] = &[
+    ("avro_edges.py", include_str!("avro_edges.py")),
+    ("avro_money.py", include_str!("avro_money.py")),
     ("avro_orders.py", include_str!("avro_orders.py")),
-    ("edges.py", include_str!("edges.py")),
+    ("keyed_orders.py", include_str!("keyed_orders.py")),
     ("mixed_orders.py", include_str!("mixed_orders.py")),
     ("oracle.py", include_str!("oracle.py")),
     ("plain.py", include_str!("plain.py")),
+    ("protobuf_edges.py", include_str!("protobuf_edges.py")),
     ("protobuf_orders.py", include_str!("protobuf_orders.py")),
+    ("topics.py", include_str!("topics.py")),
 ];
 
 /// The serializers for the shared servers. Plans are carried out one after the other.

@@ -1,9 +1,9 @@
 """What orders come to, by docs/mapping.md, in exact decimals; shares no code with vendas.
 
-An order is drawn as a dictionary of what it means: "id", "lines" (each "product", "quantity" and
-"price" or "amount", and "discount"), "charges" (shipping and tax less discounts, one sum), "total" if
-it states one, "sold_at", "cancelled", "kept". A time is a datetime: with a zone it is converted to the
-shop's clock, without one it is that clock's. Numbers are Decimal.
+An order is drawn as a dictionary of what it means: "id", "lines" (each "product", "quantity",
+"price" or "amount", and "discount"), "charges" (shipping and tax less discounts, one sum), "total"
+if it states one, "sold_at", "cancelled", "kept". A time is a datetime: with a zone it is converted
+to the shop's clock, without one it is that clock's. Numbers are Decimal.
 """
 
 from datetime import datetime, timedelta, timezone
@@ -19,7 +19,16 @@ SHOP = ZoneInfo("America/Sao_Paulo")
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 FINEST = Decimal("0.0001")
 HALF_A_CENT = Decimal("0.005")
-PRODUCTS = ["Café torrado", "Pão de queijo", "Notebook", "Açaí 1 L", "Fogão", "Violão", "Mesa ☕", "x"]
+PRODUCTS = [
+    "Café torrado",
+    "Pão de queijo",
+    "Notebook",
+    "Açaí 1 L",
+    "Fogão",
+    "Violão",
+    "Mesa ☕",
+    "x",
+]
 
 
 class Rejected(Exception):
@@ -66,7 +75,9 @@ class Tables:
             "orders": [line(name, numbered, values) for (name, numbered), values in kept],
             "sales": [f"{name}|{plain(total)}" for name, total in self.sales.items()],
             "dead_letters": self.dead_letters,
-            "products": [f"{it}|{plain(sums[0])}|{plain(sums[1])}" for it, sums in products.items()],
+            "products": [
+                f"{it}|{plain(sums[0])}|{plain(sums[1])}" for it, sums in products.items()
+            ],
         }
 
 
@@ -76,7 +87,9 @@ def is_listed(values):
 
 
 def line(name, numbered, values):
-    items = ";".join(f"{it}~{plain(quantity)}~{plain(amount)}" for it, quantity, amount in values["items"])
+    items = ";".join(
+        f"{it}~{plain(quantity)}~{plain(amount)}" for it, quantity, amount in values["items"]
+    )
     sold_at = values["sold_at"]
     sold_at = sold_at.strftime("%Y-%m-%dT%H:%M:%S.%f") if sold_at else ""
     kept = json.dumps(values["kept"], ensure_ascii=False) if values["kept"] is not None else ""
@@ -206,14 +219,17 @@ def draw(random: random.Random, name):
     lines = []
     for _ in range(random.choice((1, 1, 2, 3, 5))):
         quantity = Decimal(random.randint(1, 40))
-        lines.append({"product": random.choice(PRODUCTS), "quantity": quantity, "price": cents(random)})
+        lines.append(
+            {"product": random.choice(PRODUCTS), "quantity": quantity, "price": cents(random)}
+        )
     shipping, tax = cents(random, 5_000), cents(random, 900)
     order = {"id": name, "lines": lines, "shipping": shipping, "tax": tax}
     order["charges"] = shipping + tax
     # Around the ends of daylight saving time too, which São Paulo had until 2019.
     seconds = random.choice((random.randint(0, 3 * 10**8), 1_550_368_000 - 1_420_000_000))
     order["sold_at"] = EPOCH + timedelta(
-        seconds=1_420_000_000 + seconds + random.randint(0, 7_200), microseconds=random.randint(0, 999_999)
+        seconds=1_420_000_000 + seconds + random.randint(0, 7_200),
+        microseconds=random.randint(0, 999_999),
     )
     order["cancelled"] = random.random() < 0.05
     if not order["cancelled"] and random.random() < 0.04:
@@ -244,7 +260,9 @@ def state_total(order):
     """States the total that the order comes to, or one that is wrong by "off"."""
     total = order["charges"]
     for item in order["lines"]:
-        total += (item["quantity"] or Decimal(1)) * (item["price"] or Decimal(0)) - item.get("discount", 0)
+        total += (item["quantity"] or Decimal(1)) * (item["price"] or Decimal(0)) - item.get(
+            "discount", 0
+        )
     order["total"] = total + order.get("off", Decimal(0))
 
 

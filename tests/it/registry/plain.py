@@ -10,8 +10,8 @@ import serializers
 
 
 def avro(plan):
-    """Serializes "values" by the Avro schema "schema" and sends them to "topic", one after the other
-    over "partitions"; returns the schema's id."""
+    """Serializes "values" by the Avro schema "schema" and sends them to "topic", to one of its
+    "partitions" after the other; returns the schema's id."""
     serialize = serializers.Avro(plan["topic"], plan["schema"], plan.get("subject"))
     values = [serialize(value) for value in plan["values"]]
     spread = [(number % plan["partitions"], None, it) for number, it in enumerate(values)]
@@ -53,15 +53,17 @@ def encoded(plan):
 
 
 def read(plan):
-    """What fastavro reads of the first "records" of partition 0 of "topic", each by the schema of the
-    id in its header."""
+    """What fastavro reads of the first "records" of partition 0 of "topic", each by the schema of
+    the id in its header."""
     values = []
     for payload in serializers.consume(plan["topic"], plan["records"]):
         file = io.BytesIO(payload)
         magic, schema_id = file.read(1), int.from_bytes(file.read(4), "big")
         if magic != b"\0":
             raise ValueError("no header")
-        schema = fastavro.parse_schema(json.loads(serializers.REGISTRY.get_schema(schema_id).schema_str))
+        schema = fastavro.parse_schema(
+            json.loads(serializers.REGISTRY.get_schema(schema_id).schema_str)
+        )
         values.append(fastavro.schemaless_reader(file, schema))
         if file.read():
             raise ValueError("more bytes than the schema takes")

@@ -1,11 +1,11 @@
-"""Orders in Protocol Buffers: proto2 and proto3, imports, messages within messages, in one topic."""
+"""Orders in Protocol Buffers: proto2 and proto3, imports and nested messages, in one topic."""
 
-from datetime import datetime, timezone
 from decimal import Decimal
 import random
 
 import oracle
 import serializers
+import topics
 
 COMMON = """
 syntax = "proto3";
@@ -98,7 +98,9 @@ extend Order { optional string coupon_code = 150; }
 
 def modern(draws, messages, order):
     Order = messages.Events.Order
-    written = Order(checksum=draws.getrandbits(64), packed=[1, -1, draws.getrandbits(62)], raw=b"\x00\xff")
+    written = Order(
+        checksum=draws.getrandbits(64), packed=[1, -1, draws.getrandbits(62)], raw=b"\x00\xff"
+    )
     if order["id"] is not None:
         written.id = order["id"]
     for item in order["lines"]:
@@ -118,7 +120,9 @@ def modern(draws, messages, order):
     written.placed.FromDatetime(order["sold_at"])
     # Nanoseconds are cut.
     written.placed.nanos += draws.randint(0, 999)
-    written.state = Order.CANCELLED if order["cancelled"] else draws.choice((Order.CREATED, Order.PAID))
+    written.state = (
+        Order.CANCELLED if order["cancelled"] else draws.choice((Order.CREATED, Order.PAID))
+    )
     written.total.value = str(order["total"])
     if "kept" in order:
         written.channel.value = order["kept"]["channel"]
@@ -160,7 +164,9 @@ def money(message, value):
 def orders(plan):
     """Sends "records" orders to "topic" with "partitions"; returns the tables."""
     topic, draws = plan["topic"], random.Random(plan["seed"])
-    modern_messages = serializers.compiled({"shop/common.proto": COMMON, "shop/modern.proto": MODERN})
+    modern_messages = serializers.compiled(
+        {"shop/common.proto": COMMON, "shop/modern.proto": MODERN}
+    )
     legacy_messages = serializers.compiled({"shop/legacy.proto": LEGACY})
     serialize_modern = serializers.Protobuf(topic, modern_messages.Events.Order)
     serialize_legacy = serializers.Protobuf(topic, legacy_messages.Order, f"{topic}-legacy")
@@ -174,7 +180,12 @@ def orders(plan):
             order["kept"] = {"channel": draws.choice(["shop", "site", "é"])}
         if number % 3:
             for item in order["lines"]:
-                if draws.random() < 0.3 and item["quantity"] and item["quantity"] > 0 and item["price"] >= 0:
+                if (
+                    draws.random() < 0.3
+                    and item["quantity"]
+                    and item["quantity"] > 0
+                    and item["price"] >= 0
+                ):
                     item["amount"] = item["quantity"] * item["price"] - item.get("discount", 0)
             oracle.state_total(order)
             for item in order["lines"]:
@@ -189,7 +200,9 @@ def orders(plan):
             order["sold_at"] = at.replace(microsecond=at.microsecond // 1000 * 1000)
             if order["id"] is not None:
                 order["id"] = str(draws.getrandbits(64))
-            if any(item["quantity"] is not None and item["quantity"] < 0 for item in order["lines"]):
+            if any(
+                item["quantity"] is not None and item["quantity"] < 0 for item in order["lines"]
+            ):
                 # An unsigned number is never below zero.
                 for item in order["lines"]:
                     item["quantity"] = None if item["quantity"] < 0 else item["quantity"]
@@ -202,7 +215,4 @@ def orders(plan):
         partition = number % plan["partitions"]
         records.append((partition, None, value))
         all_orders.append((partition, order))
-    tables = oracle.Tables()
-    for (partition, order), offset in zip(all_orders, serializers.produce(topic, records)):
-        tables.record(topic, partition, offset, [order])
-    return tables.lines()
+    return topics.sent(topic, records, all_orders)

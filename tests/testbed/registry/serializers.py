@@ -1,7 +1,8 @@
-"""Confluent's serializers in a test's service: serializers.serve() with the arguments BROKER REGISTRY.
+"""Confluent's serializers in a test's service: serve() with the arguments BROKER and REGISTRY.
 
-Each line of the standard input is a plan, a JSON object whose "do" names a function, MODULE.FUNCTION;
-it is called with the plan and answered with one line of JSON, {"ok": ...} or {"error": "..."}.
+Each line of the standard input is a plan, a JSON object whose "do" names a function as
+MODULE.FUNCTION. It is called with the plan and answered with one line of JSON, {"ok": ...} or
+{"error": "..."}.
 """
 
 import importlib
@@ -123,7 +124,11 @@ def produce(topic, records):
         while True:
             try:
                 producer.produce(
-                    topic, partition=partition, key=key, value=value, on_delivery=delivered(position)
+                    topic,
+                    partition=partition,
+                    key=key,
+                    value=value,
+                    on_delivery=delivered(position),
                 )
                 break
             except BufferError:
@@ -136,7 +141,9 @@ def produce(topic, records):
 
 def consume(topic, count):
     """The values of the first records of partition 0."""
-    consumer = Consumer({"bootstrap.servers": BROKER, "group.id": topic, "enable.auto.commit": False})
+    consumer = Consumer(
+        {"bootstrap.servers": BROKER, "group.id": topic, "enable.auto.commit": False}
+    )
     consumer.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])
     values = []
     until = time.monotonic() + DEADLINE
