@@ -78,7 +78,9 @@ pub(super) fn open(name: &str, text: &str) -> Result<File, Error> {
     shallow(text.as_bytes()).map_err(Error::new)?;
     match descriptor(text).map_err(Error::new)? {
         // Its importers know it by this name.
-        Some(descriptor) => Ok(FileDescriptorProto { name: Some(name.to_owned()), ..descriptor }.into()),
+        Some(descriptor) => {
+            Ok(FileDescriptorProto { name: Some(name.to_owned()), ..descriptor }.into())
+        }
         None => File::from_source(name, text),
     }
 }
@@ -311,7 +313,8 @@ fn meaning(name: &str, fields: &[Field]) -> Meaning {
         | "google.type.DateTime"
         | "google.type.TimeOfDay" => Meaning::Plain,
         _ if is_wrapper(name) && fields.len() == 1 => {
-            let is_value = fields.first().is_some_and(|it| it.shape == Shape::One && it.number == 1);
+            let is_value =
+                fields.first().is_some_and(|it| it.shape == Shape::One && it.number == 1);
             if is_value { Meaning::Wrapper(0) } else { Meaning::Plain }
         }
         _ => {

@@ -11,10 +11,10 @@ mod graph;
 mod json;
 mod known;
 mod occurrences;
-mod scalar;
-mod whole;
 #[cfg(test)]
 pub(crate) mod sample;
+mod scalar;
+mod whole;
 mod wire;
 
 use std::{path::Path, sync::Arc};
@@ -123,8 +123,7 @@ impl Schema {
     /// other one where that leads to no message.
     #[must_use]
     pub fn message_at(&self, indexes: &[usize]) -> Option<&Message> {
-        self.find(indexes, self.counts_entries)
-            .or_else(|| self.find(indexes, !self.counts_entries))
+        self.find(indexes, self.counts_entries).or_else(|| self.find(indexes, !self.counts_entries))
     }
 
     fn find(&self, indexes: &[usize], counts_entries: bool) -> Option<&Message> {

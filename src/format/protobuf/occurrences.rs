@@ -106,9 +106,9 @@ pub(crate) fn collect(
     if !oneofs.is_empty() {
         found.retain(|occurrence| {
             let oneof = node.fields.get(occurrence.field).and_then(|field| field.oneof);
-            oneof.and_then(|oneof| oneofs.get(&oneof)).is_none_or(|set| {
-                set.field == occurrence.field && set.at <= occurrence.at
-            })
+            oneof
+                .and_then(|oneof| oneofs.get(&oneof))
+                .is_none_or(|set| set.field == occurrence.field && set.at <= occurrence.at)
         });
     }
     // Most messages are written in this order already.

@@ -113,7 +113,9 @@ impl<'p> Scalar<'p> {
         match self {
             Self::Text(text) => Cow::Borrowed(text),
             Self::Bytes(bytes) => String::from_utf8_lossy(bytes),
-            number => Cow::Owned(number.literal().map(|it| it.as_str().to_owned()).unwrap_or_default()),
+            number => {
+                Cow::Owned(number.literal().map(|it| it.as_str().to_owned()).unwrap_or_default())
+            }
         }
     }
 }

@@ -40,7 +40,8 @@ fn every_file_that_serializers_do_not_register_is_there() {
         let text = format!("syntax = \"proto3\"; import \"{name}\"; message M {{ int32 a = 1; }}");
         Schema::compile(&text, &[]).unwrap_or_else(|error| panic!("{name}: {error}"));
     }
-    for name in ["any", "api", "duration", "empty", "field_mask", "struct", "timestamp", "wrappers"] {
+    for name in ["any", "api", "duration", "empty", "field_mask", "struct", "timestamp", "wrappers"]
+    {
         let text = format!("import \"google/protobuf/{name}.proto\"; message M {{}}");
         Schema::compile(&text, &[]).unwrap_or_else(|error| panic!("{name}: {error}"));
     }
@@ -89,7 +90,8 @@ fn what_is_no_schema_is_told_in_one_line() {
             }
         }
     }
-    let cycle = [import("a.proto", "import \"b.proto\";"), import("b.proto", "import \"a.proto\";")];
+    let cycle =
+        [import("a.proto", "import \"b.proto\";"), import("b.proto", "import \"a.proto\";")];
     let error = Schema::compile("import \"a.proto\";", &cycle).unwrap_err();
     assert!(error.0.contains("cycle"), "{error}");
 }
@@ -148,8 +150,14 @@ fn a_file_of_several_messages_says_which_is_meant() {
     assert_eq!(of(Some("Own")), "o");
     // Of an import.
     assert_eq!(of(Some("Price")), "cents");
-    assert_eq!(of(None), "mapping.message must say which of its messages the records are: shop.Order, shop.Other");
-    assert_eq!(of(Some("Line")), "mapping.message must name one of its messages in full: shop.Order.Line, shop.Other.Line");
+    assert_eq!(
+        of(None),
+        "mapping.message must say which of its messages the records are: shop.Order, shop.Other"
+    );
+    assert_eq!(
+        of(Some("Line")),
+        "mapping.message must name one of its messages in full: shop.Order.Line, shop.Other.Line"
+    );
     assert_eq!(of(Some("Nothing")), "it has no message Nothing; it has shop.Order, shop.Other");
 
     let mut set = Vec::new();
@@ -211,7 +219,8 @@ fn a_record_is_told_as_json() {
 #[test]
 fn a_text_of_a_record_is_bounded_in_length_and_depth() {
     let fields: String = (1..200).map(|n| format!("int32 a_rather_long_name_{n} = {n};")).collect();
-    let sample = Sample::of(&format!("syntax = \"proto3\"; message M {{ {fields} repeated M m = 200; }}"));
+    let sample =
+        Sample::of(&format!("syntax = \"proto3\"; message M {{ {fields} repeated M m = 200; }}"));
     let message = sample.schema.message().unwrap();
     let many = sample::length(200, &[]).repeat(50_000);
     let error = to_json(&many, message).unwrap_err();

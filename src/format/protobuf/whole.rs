@@ -201,7 +201,9 @@ mod tests {
     #[test]
     fn days_exist_or_are_unusable() {
         assert_eq!(day_of(2026, 11, 22), Some(jiff::civil::date(2026, 11, 22)));
-        for (year, month, day) in [(0, 1, 1), (2026, 0, 1), (2026, 2, 29), (99_999, 1, 1), (2026, 400, 1)] {
+        for (year, month, day) in
+            [(0, 1, 1), (2026, 0, 1), (2026, 2, 29), (99_999, 1, 1), (2026, 400, 1)]
+        {
             assert_eq!(day_of(year, month, day), None);
         }
     }

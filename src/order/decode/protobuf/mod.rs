@@ -18,8 +18,8 @@ use super::{
 };
 use crate::{
     format::protobuf::{
-        Broken, Entry, Field, Graph, Implied, Kind, Message, NodeId, Occurrence, Scalar, Shape as Count,
-        Span, Values, Whole, Wire, Within, collect,
+        Broken, Entry, Field, Graph, Implied, Kind, Message, NodeId, Occurrence, Scalar,
+        Shape as Count, Span, Values, Whole, Wire, Within, collect,
     },
     order::{
         Reason, Rejection,

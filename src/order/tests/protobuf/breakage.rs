@@ -35,7 +35,10 @@ fn a_message_that_is_cut_off_is_an_error_or_the_message_of_what_is_left() {
             Ok(_) => ends += 1,
             Err(rejection) if rejection.reason() == Reason::NotProtobuf => {}
             Err(rejection) => {
-                assert!(matches!(rejection.reason(), Reason::MissingIdentity | Reason::NoItemsNoTotal));
+                assert!(matches!(
+                    rejection.reason(),
+                    Reason::MissingIdentity | Reason::NoItemsNoTotal
+                ));
                 ends += 1;
             }
         }
@@ -51,11 +54,20 @@ fn rules_of_the_wire_format_are_kept() {
         (vec![0x0a], "at byte 1: the message ends within a field"),
         (vec![0x0a, 0x80], "at byte 1: the message ends within a field"),
         (vec![0x0a, 5, b'a'], "at byte 1: a length must not reach beyond its message"),
-        ([vec![0x0a], varint(u64::MAX)].concat(), "at byte 1: a length must not reach beyond its message"),
-        ([vec![0x0a], varint(i64::MAX as u64)].concat(), "at byte 1: a length must not reach beyond its message"),
+        (
+            [vec![0x0a], varint(u64::MAX)].concat(),
+            "at byte 1: a length must not reach beyond its message",
+        ),
+        (
+            [vec![0x0a], varint(i64::MAX as u64)].concat(),
+            "at byte 1: a length must not reach beyond its message",
+        ),
         (vec![0x02, 0], "at byte 0: a field's number must be from 1 to 536,870,911"),
         (vec![0x00], "at byte 0: a field's number must be from 1 to 536,870,911"),
-        ([varint(1 << 32), vec![0]].concat(), "at byte 0: a field's number must be from 1 to 536,870,911"),
+        (
+            [varint(1 << 32), vec![0]].concat(),
+            "at byte 0: a field's number must be from 1 to 536,870,911",
+        ),
         (vec![0x0e], "at byte 0: a wire type must be 0, 1, 2, 3 or 5"),
         (vec![0x0f], "at byte 0: a wire type must be 0, 1, 2, 3 or 5"),
         (field(2, 0, &[0xff; 10]), "at byte 1: a number must have at most 64 bits"),
@@ -70,7 +82,11 @@ fn rules_of_the_wire_format_are_kept() {
     ];
     for (bytes, detail) in cases {
         let rejection = rules.understand_value(Some(&bytes)).unwrap_err();
-        assert_eq!((rejection.reason(), rejection.detail()), (Reason::NotProtobuf, detail), "{bytes:?}");
+        assert_eq!(
+            (rejection.reason(), rejection.detail()),
+            (Reason::NotProtobuf, detail),
+            "{bytes:?}"
+        );
     }
 }
 
@@ -79,8 +95,12 @@ fn groups_nest_128_deep_and_not_deeper_known_or_not() {
     let rules = rules_of_schema("");
     for number in [5, 99] {
         for (depth, deep) in [(127, false), (128, true), (100_000, true)] {
-            let bytes =
-                [length(1, b"a"), field(2, 0, &[1]), field(number, 3, &[]).repeat(depth), field(number, 4, &[]).repeat(depth)];
+            let bytes = [
+                length(1, b"a"),
+                field(2, 0, &[1]),
+                field(number, 3, &[]).repeat(depth),
+                field(number, 4, &[]).repeat(depth),
+            ];
             let told = told(&rules, &bytes.concat());
             let expected =
                 if deep { "too_deep: messages must nest at most 128 deep" } else { "a total 1.00" };
@@ -95,7 +115,8 @@ fn messages_may_be_recursive_without_an_end() {
     for _ in 0..2_000 {
         bytes = length(4, &bytes);
     }
-    let rules = rules_of_schema("total = \"$.inner.inner.inner.total\"\norder_id = \"coordinates\"");
+    let rules =
+        rules_of_schema("total = \"$.inner.inner.inner.total\"\norder_id = \"coordinates\"");
     assert!(told(&rules, &bytes).contains("no_items_no_total"));
 }
 
@@ -115,16 +136,20 @@ fn what_repeats_itself_takes_time_by_its_size() {
     let start = [length(1, b"a"), field(2, 0, &[1])].concat();
     // Messages that are merged, within messages that are merged.
     let mut merged = start.clone();
-    for part in [length(4, &length(4, &[])), length(4, &[]), length(4, &length(4, &length(4, &[])))] {
+    for part in [length(4, &length(4, &[])), length(4, &[]), length(4, &length(4, &length(4, &[])))]
+    {
         merged.extend(part.repeat(many / 5));
     }
     assert_eq!(takes_little_time(deep, &merged), "a total 1.00");
     // Members of a oneof that take each other's place.
-    let oneof = [start.clone(), [length(9, &[]), length(10, &field(2, 0, &[1]))].concat().repeat(many / 5)].concat();
+    let oneof =
+        [start.clone(), [length(9, &[]), length(10, &field(2, 0, &[1]))].concat().repeat(many / 5)]
+            .concat();
     let told = takes_little_time("keep = { x = \"$.a.total\", y = \"$.b.total\" }", &oneof);
     assert_eq!(told, r#"a total 1.00 kept {"y":1}"#);
     // A field that is there over and over.
-    let scalars = [start.clone(), [field(2, 0, &[1]), length(1, b"a")].concat().repeat(many)].concat();
+    let scalars =
+        [start.clone(), [field(2, 0, &[1]), length(1, b"a")].concat().repeat(many)].concat();
     assert_eq!(takes_little_time("", &scalars), "a total 1.00");
     // More items than an order may have.
     let items = [start.clone(), length(3, &[]).repeat(many)].concat();

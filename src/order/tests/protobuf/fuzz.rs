@@ -18,7 +18,7 @@ use testbed::{
 
 use super::{
     super::{
-        super::{Meaning, Order, Reason, Rejection},
+        super::{Meaning, Order, Rejection},
         mutations::AT_MOST,
     },
     *,
@@ -47,7 +47,9 @@ fn adds_up(rules: &Rules, order: &Order) -> Result<(), String> {
 fn check(rules: &Rules, result: &Result<Meaning, Rejection>) -> Result<(), String> {
     match result {
         Ok(meaning) => meaning.orders().iter().try_for_each(|order| adds_up(rules, order)),
-        Err(rejection) if rejection.detail().is_empty() || rejection.detail().contains("SECRET") => {
+        Err(rejection)
+            if rejection.detail().is_empty() || rejection.detail().contains("SECRET") =>
+        {
             Err(format!("a detail that says nothing or too much: {rejection}"))
         }
         Err(_) => Ok(()),
@@ -85,12 +87,17 @@ fn mutated_messages_under_any_mapping_are_orders_that_add_up_or_have_a_reason() 
             let told_here = told_result(&result);
             // What another decoder makes of the bytes, written as it writes messages.
             let other = DynamicMessage::decode(kind.sample.descriptor("M"), &*payload);
+            let is_twin = other.is_ok();
             if let Ok(other) = other {
                 twins += 1;
                 let again = other.encode_to_vec();
                 let twin = told(&rules, &again);
                 let is_rejected = |told: &str| told.starts_with("not_protobuf");
-                assert!(!is_rejected(&told_here) && !is_rejected(&twin), "{told_here}\n{}", place());
+                assert!(
+                    !is_rejected(&told_here) && !is_rejected(&twin),
+                    "{told_here}\n{}",
+                    place()
+                );
                 // Where a message cannot say that a number is not there, one that is 0 gets lost.
                 if kind.has_presence {
                     assert_eq!(told_here, twin, "read by prost-reflect: {}", place());
@@ -98,13 +105,16 @@ fn mutated_messages_under_any_mapping_are_orders_that_add_up_or_have_a_reason() 
             }
             let message = kind.sample.schema.message().unwrap();
             let json = within(AT_MOST, || to_json(&payload, message));
-            let Some((json, _)) = json else { panic!("JSON in more than {AT_MOST:?}: {}", place()) };
+            let Some((json, _)) = json else {
+                panic!("JSON in more than {AT_MOST:?}: {}", place())
+            };
             let Ok(json) = json else { continue };
             if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(&json) {
                 assert!(!error.is_syntax() && !error.is_eof(), "{error}: {json}\n{}", place());
             }
             let told_in_json = told(&in_json, json.as_bytes());
-            if kind.has_presence && !told_in_json.starts_with("too_deep") {
+            // Texts that are not UTF-8 are hexadecimal digits in JSON.
+            if kind.has_presence && is_twin && !told_in_json.starts_with("too_deep") {
                 same_in_json += 1;
                 assert_eq!(told_here, told_in_json, "as JSON: {json}\n{}", place());
             }

@@ -32,21 +32,28 @@ fn money_is_units_and_nanos_and_names_its_currency() {
         message M { string order_id = 1; google.type.Money total = 2; Own shipping = 3; }
         message Own { string currency_code = 1; sint64 units = 2; }"#;
     let mapping = "currency = \"$.total.currency_code\"";
-    come_to(schema, mapping, &[
-        (
-            r#"order_id: "a" total { currency_code: "BRL" units: 12 nanos: 340000000 }"#,
-            "a total 12.34",
-        ),
-        (r#"order_id: "a" total { currency_code: "BRL" nanos: 50000000 }"#, "a total 0.05"),
-        (r#"order_id: "a" total { currency_code: "BRL" units: 7 }"#, "a total 7.00"),
-        (r#"order_id: "a" total { currency_code: "BRL" }"#, "a total 0.00"),
-        (r#"order_id: "a" total { }"#, "a total 0.00"),
-        (
-            r#"order_id: "a" total { currency_code: "USD" units: 7 }"#,
-            "other_currency: total.currency_code must be BRL (orders.currency)",
-        ),
-        (r#"order_id: "a" total { units: 7 } shipping { units: 2 }"#, "a total 7.00 charges 2.00"),
-    ]);
+    come_to(
+        schema,
+        mapping,
+        &[
+            (
+                r#"order_id: "a" total { currency_code: "BRL" units: 12 nanos: 340000000 }"#,
+                "a total 12.34",
+            ),
+            (r#"order_id: "a" total { currency_code: "BRL" nanos: 50000000 }"#, "a total 0.05"),
+            (r#"order_id: "a" total { currency_code: "BRL" units: 7 }"#, "a total 7.00"),
+            (r#"order_id: "a" total { currency_code: "BRL" }"#, "a total 0.00"),
+            (r#"order_id: "a" total { }"#, "a total 0.00"),
+            (
+                r#"order_id: "a" total { currency_code: "USD" units: 7 }"#,
+                "other_currency: total.currency_code must be BRL (orders.currency)",
+            ),
+            (
+                r#"order_id: "a" total { units: 7 } shipping { units: 2 }"#,
+                "a total 7.00 charges 2.00",
+            ),
+        ],
+    );
 }
 
 #[test]
@@ -59,19 +66,22 @@ fn decimals_are_exact() {
             (r#"order_id: "a" text { value: "+12.34" }"#, "a total 12.34"),
             (r#"order_id: "a" text { value: ".5" }"#, "a total 0.50"),
             (r#"order_id: "a" text { value: "1E3" }"#, "a total 1000.00"),
-            (r#"order_id: "a" text { value: "x" }"#, "invalid_number: text must be a decimal number"),
+            (
+                r#"order_id: "a" text { value: "x" }"#,
+                "invalid_number: text must be a decimal number",
+            ),
             (r#"order_id: "a" text { }"#, "invalid_number: text must be a decimal number"),
-            (r#"order_id: "a" bytes { value: "\x30\x39" precision: 5 scale: 2 }"#, "a total 123.45"),
+            (
+                r#"order_id: "a" bytes { value: "\x30\x39" precision: 5 scale: 2 }"#,
+                "a total 123.45",
+            ),
             (r#"order_id: "a" bytes { value: "\x30\x39" scale: -2 }"#, "a total 1234500.00"),
             (r#"order_id: "a" bytes { }"#, "a total 0.00"),
             (
                 r#"order_id: "a" bytes { value: "\x30\x39" scale: 5 }"#,
                 "out_of_range: bytes must have at most 4 decimals",
             ),
-            (
-                r#"order_id: "a" bytes { value: "\xff" }"#,
-                "negative_total: bytes must be 0 or more",
-            ),
+            (r#"order_id: "a" bytes { value: "\xff" }"#, "negative_total: bytes must be 0 or more"),
             (
                 r#"order_id: "a" bytes { value: "\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00" scale: 30 }"#,
                 "out_of_range: bytes must have at most 4 decimals",
@@ -95,7 +105,10 @@ fn wrapped_values_are_values_that_may_be_absent() {
                    b { value: 18446744073709551615 } c { } d { value: 349.9 } f { value: -1 }"#,
                 r#"a total 0.00 kept {"a":-9223372036854775808,"b":18446744073709551615,"c":false,"d":349.9,"f":-1}"#,
             ),
-            (r#"order_id { value: "a" }"#, "no_items_no_total: the order must have items or a total"),
+            (
+                r#"order_id { value: "a" }"#,
+                "no_items_no_total: the order must have items or a total",
+            ),
         ],
     );
 }

@@ -122,10 +122,11 @@ fn fields_are_found_by_their_names_in_json_too() {
         ("product = \"customName\"\ntotal = \"theTotal\"", "a total 5.00 [r 1 5.00]"),
     ] {
         let mapping = format!("{mapping}\ndefault_quantity = 1");
-        come_to(schema, &mapping, &[(
-            r#"order_id: "a" the_product: "p" the_total: 5 renamed: "r""#,
-            expected,
-        )]);
+        come_to(
+            schema,
+            &mapping,
+            &[(r#"order_id: "a" the_product: "p" the_total: 5 renamed: "r""#, expected)],
+        );
     }
     // A field whose own name it is goes before one that has it in JSON only.
     come_to(
@@ -161,7 +162,10 @@ fn what_is_not_there_is_its_default_only_where_the_schema_cannot_say_so() {
         kept,
         &[
             (r#"order_id: "x""#, r#"x total 5.00 kept {"a":-4,"b":true,"c":"SECOND","d":"t"}"#),
-            (r#"order_id: "x" total: 0 c: FIRST f: 3"#, r#"x total 0.00 kept {"a":-4,"b":true,"c":"FIRST","d":"t","f":3}"#),
+            (
+                r#"order_id: "x" total: 0 c: FIRST f: 3"#,
+                r#"x total 0.00 kept {"a":-4,"b":true,"c":"FIRST","d":"t","f":3}"#,
+            ),
         ],
     );
 }
@@ -190,7 +194,10 @@ fn status_and_currency_are_enums_texts_or_numbers() {
             (r#"order_id: "a" status: CANCELLED"#, "a cancelled"),
             (r#"order_id: "a" status: PAID total: 1"#, "a total 1.00"),
             (r#"order_id: "a" total: 1"#, "a total 1.00"),
-            (r#"order_id: "a" currency: "USD""#, "other_currency: currency must be BRL (orders.currency)"),
+            (
+                r#"order_id: "a" currency: "USD""#,
+                "other_currency: currency must be BRL (orders.currency)",
+            ),
         ],
     );
 }
@@ -219,10 +226,7 @@ fn oneofs_maps_lists_and_recursion_are_walked_by_paths() {
                    lines { key: 3 value { sku: "three" } } "#,
                 r#"a total 3.00 [p 2 3.00] at 2026-11-22T00:00:00 kept {"channel":"web","third":"three"}"#,
             ),
-            (
-                r#"cancelled { id: "b" } lines { key: -3 value { price: 4 } }"#,
-                "b total 4.00",
-            ),
+            (r#"cancelled { id: "b" } lines { key: -3 value { price: 4 } }"#, "b total 4.00"),
             (
                 r#"inner { inner { created { id: "c" } } } lines { key: -3 value { price: 4 } }
                    labels { key: "channel" }"#,

@@ -34,7 +34,14 @@ fn every_kind_of_number_is_read_exactly() {
         ("fixed64", &[("18446744073709551615", "18446744073709551615")]),
         ("sfixed32", &[("-2147483648", "-2147483648")]),
         ("sfixed64", &[("-9223372036854775808", "-9223372036854775808")]),
-        ("double", &[("0.1", "0.1"), ("1e20", "100000000000000000000"), ("0.30000000000000004", "0.30000000000000004")]),
+        (
+            "double",
+            &[
+                ("0.1", "0.1"),
+                ("1e20", "100000000000000000000"),
+                ("0.30000000000000004", "0.30000000000000004"),
+            ],
+        ),
         ("float", &[("349.9", "349.9"), ("0.1", "0.1"), ("16777216", "16777216")]),
         ("bool", &[("true", "true"), ("false", "false")]),
     ];
@@ -53,9 +60,13 @@ fn every_kind_of_number_is_read_exactly() {
 
 #[test]
 fn floats_that_are_no_numbers_and_bytes_are_no_money() {
-    for (kind, value) in
-        [("double", "nan"), ("double", "inf"), ("float", "-inf"), ("float", "nan"), ("bytes", "\"1\"")]
-    {
+    for (kind, value) in [
+        ("double", "nan"),
+        ("double", "inf"),
+        ("float", "-inf"),
+        ("float", "nan"),
+        ("bytes", "\"1\""),
+    ] {
         come_to(
             &format!("syntax = \"proto3\"; message M {{ string order_id = 1; {kind} total = 2; }}"),
             "",
@@ -66,11 +77,21 @@ fn floats_that_are_no_numbers_and_bytes_are_no_money() {
         );
     }
     let schema = "syntax = \"proto3\"; message M { string order_id = 1; double total = 2; }";
-    come_to(schema, "", &[
-        (r#"order_id: "a" total: 1e300"#, "out_of_range: total must be 0 or more and below 10,000,000,000,000,000"),
-        (r#"order_id: "a" total: 5e-324"#, "a total 0.00"),
-        (r#"order_id: "a" total: 12.345678"#, "out_of_range: total must have at most 4 decimals"),
-    ]);
+    come_to(
+        schema,
+        "",
+        &[
+            (
+                r#"order_id: "a" total: 1e300"#,
+                "out_of_range: total must be 0 or more and below 10,000,000,000,000,000",
+            ),
+            (r#"order_id: "a" total: 5e-324"#, "a total 0.00"),
+            (
+                r#"order_id: "a" total: 12.345678"#,
+                "out_of_range: total must have at most 4 decimals",
+            ),
+        ],
+    );
 }
 
 #[test]
@@ -85,18 +106,35 @@ fn repeated_numbers_are_packed_or_not_whatever_the_schema_says() {
                 "bool" => ("true", "invalid_number: shipping[*] must be a decimal number"),
                 _ => ("1", "a total 3.00 charges 3.00"),
             };
-            let text = format!("order_id: \"a\" total: 3 {}", format!("shipping: {value} ").repeat(3));
+            let text =
+                format!("order_id: \"a\" total: 3 {}", format!("shipping: {value} ").repeat(3));
             come_to(&schema, "shipping = \"$.shipping[*]\"", &[(&text, expected)]);
         }
     }
     let schema = "syntax = \"proto3\"; message M { string order_id = 1; int32 total = 2; repeated int32 \
                   shipping = 3; }";
     let start = joined(&[length(1, b"a"), field(2, 0, &[10])]);
-    mean(schema, "shipping = \"$.shipping[*]\"", &[
-        (joined(&[start.clone(), length(3, &[1, 2]), field(3, 0, &[3]), length(3, &[]), length(3, &[4])]), "a total 10.00 charges 10.00"),
-        (joined(&[start.clone(), length(3, &[])]), "a total 10.00"),
-        (joined(&[start, length(3, &[1, 0x80])]), "not_protobuf: at byte 8: the message ends within a field"),
-    ]);
+    mean(
+        schema,
+        "shipping = \"$.shipping[*]\"",
+        &[
+            (
+                joined(&[
+                    start.clone(),
+                    length(3, &[1, 2]),
+                    field(3, 0, &[3]),
+                    length(3, &[]),
+                    length(3, &[4]),
+                ]),
+                "a total 10.00 charges 10.00",
+            ),
+            (joined(&[start.clone(), length(3, &[])]), "a total 10.00"),
+            (
+                joined(&[start, length(3, &[1, 0x80])]),
+                "not_protobuf: at byte 8: the message ends within a field",
+            ),
+        ],
+    );
 }
 
 #[test]
@@ -108,20 +146,27 @@ fn the_last_value_of_a_field_holds_and_messages_are_merged() {
     let mapping = "items = \"$.a.items[*]\"\nkeep = { x = \"$.a.b.x\", y = \"$.a.b.y\" }";
     let item = |name: &[u8]| length(2, &joined(&[length(1, name), field(2, 0, &[1])]));
     let b = |bytes: &[Vec<u8>]| length(1, &joined(bytes));
-    mean(schema, mapping, &[
-        (
-            joined(&[
-                length(1, b"SECRET"),
-                field(3, 0, &[7]),
-                length(2, &joined(&[b(&[field(1, 0, &[1])]), item(b"p"), b(&[field(2, 0, &[2])])])),
-                length(1, b"a"),
-                length(2, &joined(&[item(b"q"), b(&[field(1, 0, &[3])])])),
-                field(3, 0, &[4]),
-            ]),
-            r#"a total 4.00 [p 1 2.00; q 1 2.00] kept {"x":3,"y":2}"#,
-        ),
-        (joined(&[length(1, b"a"), length(2, &[]), length(2, &[])]), "a total 0.00"),
-    ]);
+    mean(
+        schema,
+        mapping,
+        &[
+            (
+                joined(&[
+                    length(1, b"SECRET"),
+                    field(3, 0, &[7]),
+                    length(
+                        2,
+                        &joined(&[b(&[field(1, 0, &[1])]), item(b"p"), b(&[field(2, 0, &[2])])]),
+                    ),
+                    length(1, b"a"),
+                    length(2, &joined(&[item(b"q"), b(&[field(1, 0, &[3])])])),
+                    field(3, 0, &[4]),
+                ]),
+                r#"a total 4.00 [p 1 2.00; q 1 2.00] kept {"x":3,"y":2}"#,
+            ),
+            (joined(&[length(1, b"a"), length(2, &[]), length(2, &[])]), "a total 0.00"),
+        ],
+    );
 }
 
 #[test]
@@ -148,7 +193,11 @@ fn the_last_member_of_a_oneof_holds() {
         (vec![length(6, b"d"), a, length(7, b"e")], r#"{"a":"text","e":"e"}"#),
         (vec![length(7, b""), length(6, b"")], r#"{"d":""}"#),
     ] {
-        let expected = if kept.is_empty() { "o total 0.00".to_owned() } else { format!("o total 0.00 kept {kept}") };
+        let expected = if kept.is_empty() {
+            "o total 0.00".to_owned()
+        } else {
+            format!("o total 0.00 kept {kept}")
+        };
         mean(schema, mapping, &[(joined(&[vec![order.clone()], parts].concat()), &expected)]);
     }
 }
@@ -171,7 +220,10 @@ fn of_a_maps_entries_of_one_key_the_last_one_holds_and_what_they_lack_is_a_defau
         (vec![length(3, &k), length(3, &joined(&[field(2, 0, &[1]), k.clone()]))], r#"{"k":1}"#),
         (vec![length(3, &[])], r#"{"none":0}"#),
         (vec![length(4, &joined(&[yes.clone(), x.clone(), y.clone()]))], r#"{"x":1,"y":2}"#),
-        (vec![length(4, &joined(&[yes.clone(), x])), length(4, &joined(&[yes, y]))], r#"{"x":0,"y":2}"#),
+        (
+            vec![length(4, &joined(&[yes.clone(), x])), length(4, &joined(&[yes, y]))],
+            r#"{"x":0,"y":2}"#,
+        ),
         (vec![length(4, &[])], r#"{"f":0}"#),
         (vec![length(5, &k)], r#"{"e":"NONE"}"#),
     ] {
@@ -186,37 +238,49 @@ fn groups_are_messages_and_unknown_ones_are_passed_over() {
         message M { required string order_id = 1; optional int32 total = 2;
             repeated group Items = 3 { optional string product = 1; optional int32 qty = 2; }
             optional group One = 4 { optional int32 x = 1; optional int32 y = 2; } }"#;
-    come_to(schema, "items = \"items\"\nkeep = { x = \"$.one.x\", y = \"$.one.y\" }", &[(
-        r#"order_id: "a" total: 4 Items { product: "p" qty: 1 } Items { product: "q" qty: 1 } One { x: 3 }"#,
-        r#"a total 4.00 [p 1 2.00; q 1 2.00] kept {"x":3}"#,
-    )]);
-    let group = |number, inside: &[u8]| {
-        joined(&[field(number, 3, inside), field(number, 4, &[])])
-    };
+    come_to(
+        schema,
+        "items = \"items\"\nkeep = { x = \"$.one.x\", y = \"$.one.y\" }",
+        &[(
+            r#"order_id: "a" total: 4 Items { product: "p" qty: 1 } Items { product: "q" qty: 1 } One { x: 3 }"#,
+            r#"a total 4.00 [p 1 2.00; q 1 2.00] kept {"x":3}"#,
+        )],
+    );
+    let group = |number, inside: &[u8]| joined(&[field(number, 3, inside), field(number, 4, &[])]);
     let order = joined(&[length(1, b"a"), field(2, 0, &[4])]);
     let one = |inside: &[u8]| group(4, inside);
-    mean(schema, "keep = { x = \"$.one.x\", y = \"$.one.y\" }", &[
-        (
-            joined(&[one(&field(1, 0, &[1])), order.clone(), one(&field(2, 0, &[2]))]),
-            r#"a total 4.00 kept {"x":1,"y":2}"#,
-        ),
-        (
-            joined(&[
-                group(9, &joined(&[group(10, &length(3, b"\x1c")), field(1, 5, &[4; 4])])),
-                order.clone(),
-                field(11, 1, &[7; 8]),
-                length(12, b"SECRET"),
-                field(13, 0, &varint(u64::MAX)),
-            ]),
-            "a total 4.00",
-        ),
-        (
-            joined(&[order.clone(), field(9, 3, &[]), field(10, 4, &[])]),
-            "not_protobuf: at byte 6: a group must end where it began",
-        ),
-        (joined(&[order.clone(), field(9, 4, &[])]), "not_protobuf: at byte 5: a group must end where it began"),
-        (joined(&[order, field(9, 3, &[])]), "not_protobuf: at byte 6: the message ends within a field"),
-    ]);
+    mean(
+        schema,
+        "keep = { x = \"$.one.x\", y = \"$.one.y\" }",
+        &[
+            (
+                joined(&[one(&field(1, 0, &[1])), order.clone(), one(&field(2, 0, &[2]))]),
+                r#"a total 4.00 kept {"x":1,"y":2}"#,
+            ),
+            (
+                joined(&[
+                    group(9, &joined(&[group(10, &length(3, b"\x1c")), field(1, 5, &[4; 4])])),
+                    order.clone(),
+                    field(11, 1, &[7; 8]),
+                    length(12, b"SECRET"),
+                    field(13, 0, &varint(u64::MAX)),
+                ]),
+                "a total 4.00",
+            ),
+            (
+                joined(&[order.clone(), field(9, 3, &[]), field(10, 4, &[])]),
+                "not_protobuf: at byte 6: a group must end where it began",
+            ),
+            (
+                joined(&[order.clone(), field(9, 4, &[])]),
+                "not_protobuf: at byte 5: a group must end where it began",
+            ),
+            (
+                joined(&[order, field(9, 3, &[])]),
+                "not_protobuf: at byte 6: the message ends within a field",
+            ),
+        ],
+    );
 }
 
 #[test]
@@ -241,7 +305,13 @@ fn an_enums_number_without_a_name_is_that_number() {
     let schema = "syntax = \"proto3\"; enum E { option allow_alias = true; NONE = 0; ONE = 1; UNO = 1; MINUS = -1; } \
                   message M { string order_id = 1; int32 total = 2; E e = 3; repeated E many = 4; }";
     let kept = |value: &str| format!("a total 0.00 kept {{\"e\":{value}}}");
-    for (value, expected) in [(1, "\"ONE\""), (2, "2"), (u64::MAX, "\"MINUS\""), (u64::MAX - 1, "-2"), (1 << 32, "\"NONE\"")] {
+    for (value, expected) in [
+        (1, "\"ONE\""),
+        (2, "2"),
+        (u64::MAX, "\"MINUS\""),
+        (u64::MAX - 1, "-2"),
+        (1 << 32, "\"NONE\""),
+    ] {
         let bytes = joined(&[length(1, b"a"), field(3, 0, &varint(value))]);
         mean(schema, "keep = { e = \"e\" }", &[(bytes, &kept(expected))]);
     }

@@ -77,11 +77,9 @@ const KINDS: [(&str, &str, &[&str], bool); 4] = [
         message Money { string currency_code = 1; int64 units = 2; int32 nanos = 3; }
         message OrderItem { CartItem item = 1; Money cost = 2; }"#,
         "product = \"$.item.product_id\"\nquantity = \"$.item.quantity\"\nunit_price = \"cost\"\nshipping = \"shipping_cost\"",
-        &[
-            r#"order_id: "SECRET" shipping_cost { units: 8 nanos: 990000000 }
+        &[r#"order_id: "SECRET" shipping_cost { units: 8 nanos: 990000000 }
                items { item { product_id: "SECRET" quantity: 2 } cost { currency_code: "BRL" units: 10 } }
-               items { item { product_id: "q" quantity: 1 } cost { nanos: 500000000 } }"#,
-        ],
+               items { item { product_id: "q" quantity: 1 } cost { nanos: 500000000 } }"#],
         false,
     ),
     (
@@ -89,18 +87,56 @@ const KINDS: [(&str, &str, &[&str], bool); 4] = [
             repeated group Items = 3 { optional string product = 1; optional int32 qty = 2 [default = 1]; }
             optional string status = 4 [default = "paid"]; repeated Items lists = 5; optional M m = 6; }"#,
         "",
-        &[r#"order_number: 5 Items { product: "SECRET" } Items { qty: 2 } m { order_number: 1 } status: "x""#],
+        &[
+            r#"order_number: 5 Items { product: "SECRET" } Items { qty: 2 } m { order_number: 1 } status: "x""#,
+        ],
         false,
     ),
 ];
 
 /// Places of all kinds. Those of the last ones do not mean the same in JSON.
 const PLACES: [&str; 41] = [
-    "order_id", "order_number", "orderNumber", "total", "$.price", "$.price.units", "$.items[*]", "$.one.items[*]",
-    "$.items[*].unit_price", "$.items[*].product", "product", "qty", "unit_price", "unitPrice", "cost", "$.cost.units",
-    "count", "small", "large", "$.shipping[*]", "shipping", "$.map.a.product", "$.map.b", "$.map.a.qty",
-    "$.inner.inner.order_id", "$.inner.total", "$.inner", "$.one", "$.one.product", "$.two.id", "$.two.data~.id",
-    "three", "four", "$.group.id", "$.group.line[*]", "date", "wrapped", "exact", "$.numbered['-3']", "flag", "float",
+    "order_id",
+    "order_number",
+    "orderNumber",
+    "total",
+    "$.price",
+    "$.price.units",
+    "$.items[*]",
+    "$.one.items[*]",
+    "$.items[*].unit_price",
+    "$.items[*].product",
+    "product",
+    "qty",
+    "unit_price",
+    "unitPrice",
+    "cost",
+    "$.cost.units",
+    "count",
+    "small",
+    "large",
+    "$.shipping[*]",
+    "shipping",
+    "$.map.a.product",
+    "$.map.b",
+    "$.map.a.qty",
+    "$.inner.inner.order_id",
+    "$.inner.total",
+    "$.inner",
+    "$.one",
+    "$.one.product",
+    "$.two.id",
+    "$.two.data~.id",
+    "three",
+    "four",
+    "$.group.id",
+    "$.group.line[*]",
+    "date",
+    "wrapped",
+    "exact",
+    "$.numbered['-3']",
+    "flag",
+    "float",
 ];
 
 /// Where a time stands.
@@ -270,11 +306,15 @@ fn twisted(bytes: &[u8], other: &[u8], random: &mut Random, depth: usize) -> Vec
         let (before, after) = fields.split_at(at);
         return [before.concat(), changed, after[1..].concat()].concat();
     }
-    let values = [0, 1, 2, 17, 300, 2026, 1 << 31, (1 << 32) + 5, i64::MAX as u64, u64::MAX, u64::MAX - 4];
+    let values =
+        [0, 1, 2, 17, 300, 2026, 1 << 31, (1 << 32) + 5, i64::MAX as u64, u64::MAX, u64::MAX - 4];
     let own = number(fields[at]).map_or(1, |(tag, _)| tag >> 3);
     let made = match random.below(5) {
         0 => field(own, 0, &varint(values[random.below(values.len())])),
-        1 => length(own, [&b""[..], b"SECRET", b"\xff", b"12.5", b"{\"id\": 1}", b"\x08\x01"][random.below(6)]),
+        1 => length(
+            own,
+            [&b""[..], b"SECRET", b"\xff", b"12.5", b"{\"id\": 1}", b"\x08\x01"][random.below(6)],
+        ),
         2 => field(own, 1, &random.bits().to_le_bytes()),
         3 => field(own, 1, &[0.0, 0.1, 1e300, f64::NAN, -1.5][random.below(5)].to_le_bytes()),
         _ => field(own, 5, &[0.0, 0.1_f32, 349.9, f32::INFINITY][random.below(4)].to_le_bytes()),
