@@ -1,24 +1,16 @@
-//! From a schema's text, or its descriptor, to what a decoder follows.
+//! From resolved descriptors to what a decoder follows.
 
 use std::collections::{BTreeMap, HashMap};
 
-use base64::{Engine, engine::general_purpose::STANDARD};
 use prost_reflect::{
-    DescriptorPool, EnumDescriptor, FieldDescriptor, FileDescriptor, Kind as Described,
-    MessageDescriptor, Syntax, Value,
-    prost::Message as _,
-    prost_types::{FileDescriptorProto, FileDescriptorSet},
-};
-use protox::{
-    Compiler, Error,
-    file::{File, FileResolver, GoogleFileResolver},
+    EnumDescriptor, FieldDescriptor, Kind as Described, MessageDescriptor, Syntax, Value,
 };
 
 use super::{
     graph::{Enum, Field, Graph, Implied, Kind, Meaning, Node, NodeId, Shape},
-    known,
     scalar::Scalar,
 };
+<<<<<<< HEAD
 use crate::format::{Import, SchemaError};
 
 /// How many files a schema may import; they may import each other in a row.
@@ -139,6 +131,8 @@ pub(super) fn built_in(name: &str) -> Result<File, Error> {
         None => GoogleFileResolver::new().open_file(name),
     }
 }
+=======
+>>>>>>> protobuf
 
 /// Makes the graph of all messages that these lead to.
 pub(super) struct Builder {

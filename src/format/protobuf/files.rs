@@ -11,7 +11,7 @@ use protox::{
     file::{File, FileResolver},
 };
 
-use super::compile;
+use super::sources;
 use crate::format::SchemaError;
 
 /// How many messages an error names.
@@ -22,7 +22,7 @@ pub(super) fn open(path: &Path) -> Result<FileDescriptor, SchemaError> {
     let bytes =
         fs::read(path).map_err(|error| SchemaError::new(format!("cannot read it: {error}")))?;
     let is_text = path.extension().is_some_and(|it| it == "proto");
-    if !is_text && let Ok(file) = compile::set(&bytes) {
+    if !is_text && let Ok(file) = sources::set(&bytes) {
         return Ok(file);
     }
     let Ok(text) = String::from_utf8(bytes) else {
@@ -33,7 +33,7 @@ pub(super) fn open(path: &Path) -> Result<FileDescriptor, SchemaError> {
         // The folder of a bare file name.
         if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder.to_owned() }
     });
-    compile::compile(Folders { main: (name.clone(), text), folders: folders.collect() }, &name)
+    sources::compile(Folders { main: (name.clone(), text), folders: folders.collect() }, &name)
 }
 
 /// The message of that name, in full or the last part; without a name the only one that is not within
@@ -92,16 +92,16 @@ impl FileResolver for Folders {
     fn open_file(&self, name: &str) -> Result<File, Error> {
         let (main, text) = &self.main;
         if name == main {
-            return compile::open(name, text);
+            return sources::open(name, text);
         }
         for folder in &self.folders {
             let path = folder.join(name);
             if path.is_file() {
                 let text = fs::read_to_string(&path)
                     .map_err(|error| Error::new(SchemaError(format!("{name}: {error}"))))?;
-                return compile::open(name, &text);
+                return sources::open(name, &text);
             }
         }
-        compile::built_in(name)
+        sources::built_in(name)
     }
 }

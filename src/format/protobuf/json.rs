@@ -46,13 +46,21 @@ impl<'p> Writer<'p> {
         let Some(node) = self.graph.node(id) else { return Ok(()) };
         if !matches!(node.meaning, Meaning::Plain | Meaning::Units(..)) {
             match Whole::of(node, self.graph, within, segments)? {
-                Some(Whole::Scalar(scalar)) => return Ok(self.scalar(&scalar)),
-                Some(Whole::Number(number)) => return Ok(self.out.push_str(&number)),
-                Some(Whole::Moment(moment)) => return Ok(self.quoted(&moment.to_string())),
-                Some(Whole::Day(day)) => return Ok(self.quoted(&day.to_string())),
-                Some(Whole::Units(..) | Whole::Unusable) | None => {}
+                Some(Whole::Scalar(scalar)) => self.scalar(&scalar),
+                Some(Whole::Number(number)) => self.out.push_str(&number),
+                Some(Whole::Moment(moment)) => self.quoted(&moment.to_string()),
+                Some(Whole::Day(day)) => self.quoted(&day.to_string()),
+                Some(Whole::Units(..) | Whole::Unusable) | None => {
+                    return self.fields(id, within, segments);
+                }
             }
+            return Ok(());
         }
+        self.fields(id, within, segments)
+    }
+
+    fn fields(&mut self, id: NodeId, within: Within<'p>, segments: &[Span]) -> Result<(), Broken> {
+        let Some(node) = self.graph.node(id) else { return Ok(()) };
         self.steps += node.fields.len();
         if self.steps > self.limit || self.out.len() > self.limit {
             let at = segments.first().map_or(0, |segment| segment.start);

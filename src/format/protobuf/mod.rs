@@ -1,6 +1,6 @@
 //! Protocol Buffers (protobuf.dev).
 //!
-//! [`compile`] makes a [`graph`] of a schema's messages, [`wire`] reads their bytes, [`occurrences`]
+//! [`sources`] and [`files`] resolve a schema, [`compile`] makes a [`graph`] of its messages, [`wire`] reads their bytes, [`occurrences`]
 //! says which of a message's fields hold, [`scalar`] and [`whole`] what they say, and [`json`] writes
 //! a record for people.
 
@@ -14,6 +14,10 @@ mod occurrences;
 #[cfg(test)]
 pub(crate) mod sample;
 mod scalar;
+<<<<<<< HEAD
+=======
+mod sources;
+>>>>>>> protobuf
 mod whole;
 mod wire;
 
@@ -76,9 +80,9 @@ impl Schema {
     /// # Errors
     /// The text is no schema, or imports what is not there.
     pub fn compile(text: &str, imports: &[Import]) -> Result<Self, SchemaError> {
-        let file = compile::file(text, imports)?;
+        let file = sources::file(text, imports)?;
         let first = file.messages().next();
-        Ok(Self { counts_entries: compile::is_descriptor(text), ..Self::of_file(&file, first) })
+        Ok(Self { counts_entries: sources::is_descriptor(text), ..Self::of_file(&file, first) })
     }
 
     /// Compiles a schema that stands in a file: a .proto file, whose imports are looked up in its folder

@@ -2,7 +2,7 @@
 
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, prost::Message as _};
 
-use super::compile;
+use super::sources;
 use crate::format::Import;
 
 /// A schema and the compiler's own descriptors of it.
@@ -23,7 +23,7 @@ impl Sample {
             .iter()
             .map(|(name, text)| Import { name: (*name).to_owned(), text: (*text).to_owned() })
             .collect();
-        let pool = compile::file(text, &imports).unwrap().parent_pool().clone();
+        let pool = sources::file(text, &imports).unwrap().parent_pool().clone();
         Self { schema: super::Schema::compile(text, &imports).unwrap(), pool }
     }
 

@@ -123,7 +123,7 @@ impl<'p> Scalar<'p> {
 /// The lower half, as numbers of 32 bits are cut (protobuf.dev, "Updating A Message Type").
 #[expect(clippy::cast_possible_truncation, reason = "the upper half is meant to be cut off")]
 const fn low(bits: u64) -> i32 {
-    bits as u32 as i32
+    (bits as u32).cast_signed()
 }
 
 const fn zigzag(bits: u64) -> i64 {

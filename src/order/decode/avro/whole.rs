@@ -71,7 +71,7 @@ impl<'p> Walk<'_, '_, 'p> {
         let leaf = if is_part(name) { self.input.leaf(self.schema, of)? } else { None };
         let digits = match leaf.map(|leaf| found(leaf, self.arena)) {
             Some(Found::Nothing) => return Ok(()),
-            Some(Found::Json(digits) | Found::Text(digits)) => Some(digits),
+            Some(Found::Json(digits) | Found::Exact(digits) | Found::Text(digits)) => Some(digits),
             Some(Found::Value(_)) => None,
             None => {
                 self.input.skip(self.schema, of, depth)?;
@@ -161,7 +161,7 @@ pub(super) fn found<'p>(leaf: Leaf<'p>, arena: &'p Bump) -> Found<'p> {
             return Found::Json(arena.alloc_str(zmij::Buffer::new().format_finite(number)));
         }
         Leaf::Decimal { unscaled, scale } => match Decimals::literal(unscaled, scale, arena) {
-            Some(literal) => return Found::Json(literal),
+            Some(literal) => return Found::Exact(literal),
             None => Value::Other,
         },
         Leaf::Time(time) => return Found::Text(arena.alloc_str(&time_of_day(time))),

@@ -133,7 +133,8 @@ impl<'m, 'p> Walker<'_, 'm, 'p> {
     ) -> Result<(), Error> {
         let tree = spot.object.as_deref();
         let Some(tree) = tree.filter(|_| matches!(spot.way, Way::Enter | Way::Both)) else {
-            return Ok(self.leaf(Leaf::OTHER, spot, From::Field));
+            self.leaf(Leaf::OTHER, spot, From::Field);
+            return Ok(());
         };
         let Kind::Message(id) = field.kind else { return Ok(()) };
         let fields = self.graph.node(id).map(|node| node.fields.as_slice());

@@ -115,7 +115,8 @@ impl<'m, 'p> Walker<'_, 'm, 'p> {
         };
         if !is_entered {
             // Text that holds JSON may be wrapped.
-            return Ok(self.leaf(leaf, spot, from));
+            self.leaf(leaf, spot, from);
+            return Ok(());
         }
         if is_whole {
             // Money that names its currency is taken and entered.
@@ -223,7 +224,8 @@ impl<'m, 'p> Walker<'_, 'm, 'p> {
             }
             _ => {
                 let scalar = self.scalar(field, within, value)?;
-                Ok(self.leaf(scalar.map_or(Leaf::OTHER, Leaf::of), spot, from))
+                self.leaf(scalar.map_or(Leaf::OTHER, Leaf::of), spot, from);
+                Ok(())
             }
         }
     }

@@ -18,7 +18,7 @@ use testbed::{
 
 use super::{
     super::{
-        super::{Meaning, Order, Reason, Rejection},
+        super::{Meaning, Order, Rejection},
         mutations::AT_MOST,
     },
     *,
@@ -87,11 +87,18 @@ fn mutated_messages_under_any_mapping_are_orders_that_add_up_or_have_a_reason() 
             let told_here = told_result(&result);
             // What another decoder makes of the bytes, written as it writes messages.
             let other = DynamicMessage::decode(kind.sample.descriptor("M"), &*payload);
+            let is_twin = other.is_ok();
             if let Ok(other) = other {
                 twins += 1;
                 let again = other.encode_to_vec();
                 let twin = told(&rules, &again);
                 let is_rejected = |told: &str| told.starts_with("not_protobuf");
+<<<<<<< HEAD
+=======
+                if is_rejected(&told_here) && draw::may_mistake_a_map(&payload) {
+                    continue;
+                }
+>>>>>>> protobuf
                 assert!(
                     !is_rejected(&told_here) && !is_rejected(&twin),
                     "{told_here}\n{}",
@@ -112,7 +119,8 @@ fn mutated_messages_under_any_mapping_are_orders_that_add_up_or_have_a_reason() 
                 assert!(!error.is_syntax() && !error.is_eof(), "{error}: {json}\n{}", place());
             }
             let told_in_json = told(&in_json, json.as_bytes());
-            if kind.has_presence && !told_in_json.starts_with("too_deep") {
+            // Texts that are not UTF-8 are hexadecimal digits in JSON.
+            if kind.has_presence && is_twin && !told_in_json.starts_with("too_deep") {
                 same_in_json += 1;
                 assert_eq!(told_here, told_in_json, "as JSON: {json}\n{}", place());
             }
