@@ -14,10 +14,7 @@ mod occurrences;
 #[cfg(test)]
 pub(crate) mod sample;
 mod scalar;
-<<<<<<< HEAD
-=======
 mod sources;
->>>>>>> protobuf
 mod whole;
 mod wire;
 
