@@ -60,8 +60,7 @@ Examples:
   vendas produce orders.json                          a JSON array, or an order a line
   vendas produce --topic other orders.json            to another topic
   vendas produce --as-is -                            each line of standard input, as it stands
-  vendas produce orders.json --subject sales-value \\
-      --set registry.url=http://localhost:8081        in Avro, by the subject's newest schema";
+  vendas produce --subject sales-value orders.json    in Avro, by the subject's newest schema";
 
 pub(super) const SIMULATE: &str = "\
 Examples:

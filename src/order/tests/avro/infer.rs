@@ -65,6 +65,10 @@ fn of(values: &[&Value], numbers: Numbers, names: &mut usize) -> Option<Value> {
             Numbers::Decimals => {
                 let scale = |text: String| text.split_once('.').map_or(0, |(_, it)| it.len());
                 let scale = fractions.iter().map(|value| scale(value.to_string())).max();
+                // Finer numbers of JSON may be printed floats, which an exact decimal never is.
+                if scale.is_some_and(|scale| scale > 4) {
+                    return None;
+                }
                 json!({ "type": "bytes", "logicalType": "decimal", "precision": 60, "scale": scale })
             }
         });
