@@ -95,10 +95,9 @@ const KINDS: [(&str, &str, &[&str], bool); 4] = [
 ];
 
 /// Places of all kinds. Those of the last ones do not mean the same in JSON.
-const PLACES: [&str; 41] = [
+const PLACES: [&str; 39] = [
     "order_id",
     "order_number",
-    "orderNumber",
     "total",
     "$.price",
     "$.price.units",
@@ -109,7 +108,6 @@ const PLACES: [&str; 41] = [
     "product",
     "qty",
     "unit_price",
-    "unitPrice",
     "cost",
     "$.cost.units",
     "count",
