@@ -202,7 +202,7 @@ impl OpenBatch {
     }
 
     /// The next record. Inlined, so that it is made where it is to stand and not moved there.
-    #[inline]
+    #[inline(always)]
     fn record(&mut self) -> Result<Record, Fault> {
         let mut wire = Wire::new(&self.data, self.at);
         let length = wire.varint()?;

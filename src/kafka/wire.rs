@@ -36,7 +36,7 @@ impl<'a> Wire<'a> {
         Self { bytes, at }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn byte(&mut self) -> Result<u8, Fault> {
         let byte = self.bytes.get(self.at).ok_or_else(ends_early)?;
         self.at += 1;
@@ -44,7 +44,7 @@ impl<'a> Wire<'a> {
     }
 
     /// At most ten bytes of seven bits each, zigzag-encoded. Most numbers in records take one or two.
-    #[inline]
+    #[inline(always)]
     pub(super) fn varlong(&mut self) -> Result<i64, Fault> {
         match self.bytes.get(self.at..) {
             Some([one @ ..0x80, ..]) => {
@@ -72,13 +72,13 @@ impl<'a> Wire<'a> {
         Err(Fault::corrupt("a number of more than 64 bits"))
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn varint(&mut self) -> Result<i32, Fault> {
         i32::try_from(self.varlong()?).map_err(|_| too_large())
     }
 
     /// Where the bytes stand that follow their length; `None` where that is -1.
-    #[inline]
+    #[inline(always)]
     pub(super) fn nullable(&mut self) -> Result<Option<Range<usize>>, Fault> {
         let length = self.varint()?;
         if length == -1 { Ok(None) } else { self.skip(length).map(Some) }

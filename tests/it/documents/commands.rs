@@ -9,8 +9,8 @@ use std::{
 
 use tempfile::TempDir;
 use testbed::{
-    Context, Database, Record, Result, Signal, Testbed, Vendas, VendasCommand, bail, ensure,
-    eventually, free_port,
+    Context, Database, Record, Registry, Result, SchemaKind, Serializers, Signal, Testbed, Vendas,
+    VendasCommand, bail, ensure, eventually, free_port,
 };
 
 use super::{
@@ -29,6 +29,7 @@ const RUBBISH: usize = 30;
 /// A folder in which the documents' commands find what they name.
 struct Scene {
     bed: Testbed,
+    registry: String,
     database: Database,
     folder: TempDir,
 }
@@ -54,7 +55,11 @@ impl Scene {
         symlink(VENDAS, path.join("bin/vendas"))?;
         fs::copy(root().join("vendas.example.toml"), path.join("vendas.example.toml"))?;
         fs::write(path.join("orders.json"), format!("[{}, {}]", numbered(1), numbered(2)))?;
-        let scene = Self { bed, database, folder };
+        let registry = Registry::shared().await?;
+        let schema = fs::read_to_string(root().join("samples/schemas/order.avsc"))?;
+        let serializers = Serializers::start(&bed.kafka, registry, &[]).await?;
+        serializers.register("sales-value", SchemaKind::Avro, &schema).await?;
+        let scene = Self { bed, registry: registry.url().to_owned(), database, folder };
         let mut letters = vec!["rubbish"; RUBBISH];
         letters.push(r#"{"id_ordem": "a", "itens": [{"produto": "p", "amount": 1, "valor": 2}], "total": 2}"#);
         letters.push(r#"{"id_ordem": "b", "itens": [{"produto": "p", "qty": 3}], "total": 2}"#);
@@ -74,6 +79,7 @@ impl Scene {
             .env("PATH", format!("{}:{path}", bin.display()))
             .kafka(&self.bed.kafka, &["sales"])
             .database(&self.database)
+            .env("VENDAS_REGISTRY__URL", &self.registry)
     }
 
     async fn run(&self, line: &str) -> Result<()> {
@@ -84,6 +90,7 @@ impl Scene {
         };
         // That port may be somebody's.
         let line = line.replace(":8080", &format!(":{}", free_port()?));
+        let line = line.replace("http://localhost:8081", Registry::shared().await?.url());
         match endless(&line) {
             None => {
                 self.shell(&line).run(DEADLINE).await?.expect_code(0)?;

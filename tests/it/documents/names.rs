@@ -8,8 +8,8 @@ use vendas::{config, order::Reason};
 use super::{documents, markdown::Document, root};
 
 /// The first parts of settings' keys.
-const SECTIONS: [&str; 8] =
-    ["kafka", "database", "pipeline", "orders", "mapping", "vocabulary", "http", "log"];
+const SECTIONS: [&str; 9] =
+    ["kafka", "database", "pipeline", "registry", "orders", "mapping", "vocabulary", "http", "log"];
 
 fn is_word(c: char) -> bool {
     c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'

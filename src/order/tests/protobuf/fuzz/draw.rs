@@ -368,7 +368,7 @@ fn damage(bytes: &mut Vec<u8>, random: &mut Random) {
 /// prost-reflect reads the entries of a map without regard to their wire type, which is a length in
 /// every message that is right: whether the bytes may hold another one for a map of these schemas.
 pub(super) fn may_mistake_a_map(bytes: &[u8]) -> bool {
-    let wrong = [0, 1, 3, 5];
+    let wrong = [0, 1, 3, 4, 5];
     let mut tags = [11, 23].into_iter().flat_map(|map| wrong.map(|wire| varint(map << 3 | wire)));
     tags.any(|tag| bytes.windows(tag.len()).any(|window| window == tag))
 }
