@@ -43,10 +43,20 @@ fn the_stream_holds_every_reason_and_every_turn_that_an_order_can_take() {
     }
     for reason in vendas::order::Reason::ALL {
         use vendas::order::Reason::*;
-        // Some are not the record's doing, and some take a mapping: `order::tests` has these.
+        // Some are not the record's doing, some take a mapping: `order::tests` has these; and some a
+        // schema: `registry::letters` has these.
         let elsewhere = matches!(
             reason,
-            Panicked | RejectedByDatabase | InvalidStatus | OtherCurrency | InvalidKept
+            Panicked
+                | RejectedByDatabase
+                | InvalidStatus
+                | OtherCurrency
+                | InvalidKept
+                | NotFramed
+                | UnknownSchema
+                | BrokenSchema
+                | NotAvro
+                | NotProtobuf
         );
         if !elsewhere {
             assert!(reasons.contains_key(reason.code()), "no record is bad by {reason}");
