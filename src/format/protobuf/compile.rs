@@ -192,7 +192,7 @@ fn meaning(name: &str, fields: &[Field]) -> Meaning {
             let whole = |name: &str| {
                 fields.iter().position(|field| {
                     *field.name == *name
-                        && field.kind.is_whole_number()
+                        && !matches!(field.kind, Kind::Message(_) | Kind::Group(_))
                         && field.shape == Shape::One
                         && field.oneof.is_none()
                 })

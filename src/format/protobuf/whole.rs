@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use jiff::{Timestamp, civil::Date};
 
 use super::{
-    graph::{Graph, Meaning, Node},
+    graph::{Field, Graph, Meaning, Node},
     occurrences::Within,
     scalar::Scalar,
     wire::{Broken, Span, Wire},
@@ -38,10 +38,13 @@ impl<'p> Whole<'p> {
         Ok(Some(match node.meaning {
             Meaning::Plain => return Ok(None),
             Meaning::Wrapper(value) => Self::Scalar(message.scalar(value)?),
-            Meaning::Units(units, nanos) => Self::Units(
-                units.map(|index| message.scalar(index)).transpose()?,
-                nanos.map(|index| message.scalar(index)).transpose()?,
-            ),
+            Meaning::Units(units, nanos) => {
+                let stated = |index: Option<usize>| index.map(|it| message.stated(it)).transpose();
+                match (stated(units)?.flatten(), stated(nanos)?.flatten()) {
+                    (None, None) => return Ok(None),
+                    (units, nanos) => Self::Units(units, nanos),
+                }
+            }
             Meaning::Moment => {
                 let (seconds, nanos) = (message.integer(0)?, message.small(1)?);
                 // timestamp.proto has them from 0 on, before 1970 too.
@@ -85,9 +88,15 @@ struct Message<'s, 'p> {
 }
 
 impl<'p> Message<'_, 'p> {
-    /// The value of the field of this index, its default where it is not there.
-    fn scalar(&self, index: usize) -> Result<Scalar<'p>, Broken> {
-        let Some(field) = self.node.fields.get(index) else { return Ok(Scalar::Signed(0)) };
+    /// The value of the field of this index; `None` where it is not there and says nothing by that.
+    fn stated(&self, index: usize) -> Result<Option<Scalar<'p>>, Broken> {
+        let Some(field) = self.node.fields.get(index) else { return Ok(None) };
+        let is_there = self.last(field)?.is_some();
+        (is_there || field.implied.is_some()).then(|| self.scalar(index)).transpose()
+    }
+
+    /// What stands for the field last.
+    fn last(&self, field: &Field) -> Result<Option<Wire>, Broken> {
         let mut last: Option<Wire> = None;
         for segment in self.segments {
             let mut reader = self.within.reader(*segment);
@@ -97,8 +106,14 @@ impl<'p> Message<'_, 'p> {
                 }
             }
         }
+        Ok(last)
+    }
+
+    /// The value of the field of this index, its default where it is not there.
+    fn scalar(&self, index: usize) -> Result<Scalar<'p>, Broken> {
+        let Some(field) = self.node.fields.get(index) else { return Ok(Scalar::Signed(0)) };
         let of = (field.kind, &*field.name);
-        let value = match last {
+        let value = match self.last(field)? {
             Some(wire) => Scalar::of(of, wire, self.graph, self.within.whole)?,
             None => Scalar::default_of(field.kind, self.graph),
         };

@@ -11,6 +11,9 @@ use crate::{
     },
 };
 
+/// Stands for what is no number.
+const NO_DIGITS: &str = "";
+
 impl<'p> Walk<'_, '_, 'p> {
     /// The value as a role takes it.
     pub(super) fn whole(&mut self, of: TypeId, depth: usize) -> Result<Found<'p>, Fault> {
@@ -55,8 +58,8 @@ impl<'p> Walk<'_, '_, 'p> {
             }
             _ => {}
         }
-        let Parts { units, nanos, is_other } = parts;
-        let is_money = !is_other && (units.is_some() || nanos.is_some());
+        let Parts { units, nanos } = parts;
+        let is_money = units.is_some() || nanos.is_some();
         Ok(is_money.then_some(Value::Units { units, nanos }))
     }
 
@@ -71,19 +74,19 @@ impl<'p> Walk<'_, '_, 'p> {
         let leaf = if is_part(name) { self.input.leaf(self.schema, of)? } else { None };
         let digits = match leaf.map(|leaf| found(leaf, self.arena)) {
             Some(Found::Nothing) => return Ok(()),
-            Some(Found::Json(digits) | Found::Exact(digits) | Found::Text(digits)) => Some(digits),
-            Some(Found::Value(_)) => None,
+            Some(Found::Json(digits) | Found::Exact(digits) | Found::Text(digits)) => digits,
+            // What cannot be a part of money makes no money, and must not be passed over.
+            Some(Found::Value(_)) => NO_DIGITS,
             None => {
                 self.input.skip(self.schema, of, depth)?;
-                None
+                NO_DIGITS
             }
         };
         match name {
-            "units" => parts.units = digits,
-            "nanos" => parts.nanos = digits,
-            _ => return Ok(()),
+            "units" => parts.units = Some(digits),
+            "nanos" => parts.nanos = Some(digits),
+            _ => {}
         }
-        parts.is_other |= digits.is_none();
         Ok(())
     }
 
@@ -137,8 +140,6 @@ impl<'p> Walk<'_, '_, 'p> {
 struct Parts<'p> {
     units: Option<&'p str>,
     nanos: Option<&'p str>,
-    /// Whether one is no number.
-    is_other: bool,
 }
 
 fn is_part(name: &str) -> bool {

@@ -29,19 +29,19 @@ impl<'p> Leaf<'p> {
 
     /// A message that stands for one value.
     pub(super) fn of_whole(whole: Whole<'p>, arena: &'p Bump) -> Self {
-        let literal = |scalar: Scalar<'p>| {
-            let literal = scalar.literal()?;
-            Some(&*arena.alloc_str(literal.as_str()))
+        // What cannot be a part of money makes no money, and must not be passed over.
+        let digits = |scalar: Scalar<'p>| match scalar {
+            Scalar::Text(text) => text,
+            scalar => scalar.literal().map_or("", |it| arena.alloc_str(it.as_str())),
         };
         match whole {
             Whole::Scalar(scalar) => Self::Scalar(scalar),
             Whole::Number(number) => Self::Number(arena.alloc_str(&number)),
             Whole::Moment(moment) => Self::Value(arena.alloc(Value::Moment(moment))),
             Whole::Day(day) => Self::Value(arena.alloc(Value::Day(day))),
-            Whole::Units(units, nanos) => Self::Value(arena.alloc(Value::Units {
-                units: units.and_then(literal),
-                nanos: nanos.and_then(literal),
-            })),
+            Whole::Units(units, nanos) => Self::Value(
+                arena.alloc(Value::Units { units: units.map(digits), nanos: nanos.map(digits) }),
+            ),
             Whole::Unusable => Self::OTHER,
         }
     }

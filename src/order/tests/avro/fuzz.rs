@@ -63,6 +63,10 @@ fn mutated_records_in_avro_come_to_what_json_does_or_have_a_reason() {
         let payload = record.payload.as_deref().unwrap_or_default();
         let Ok(value) = serde_json::from_slice::<serde_json::Value>(payload) else { continue };
         let numbers = [Numbers::Doubles, Numbers::Decimals][random.below(2)];
+        if numbers == Numbers::Decimals && rules.mapping.settings().minor_units {
+            // Divided they are finer, as printed floats can be and exact decimals cannot.
+            continue;
+        }
         let Some(judged) = infer::judge(&rules, &value, numbers) else { continue };
         let text = value.to_string();
         // What is null in JSON is a place that is there, and a zero of JSON may be written in many ways.

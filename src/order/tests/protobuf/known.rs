@@ -57,6 +57,26 @@ fn money_is_units_and_nanos_and_names_its_currency() {
 }
 
 #[test]
+fn parts_of_money_may_be_texts_and_what_is_no_number_is_not_passed_over() {
+    come_to(
+        r#"syntax = "proto3";
+        message M { string order_id = 1; double total = 2; Own shipping = 3; }
+        message Own { string currency_code = 1; optional string units = 2; optional int32 nanos = 3; }"#,
+        "shipping = \"shipping\"\ncurrency = \"$.shipping.currency_code\"",
+        &[
+            (
+                r#"order_id: "a" total: 20 shipping { units: "7" nanos: 500000000 }"#,
+                "a total 20.00 charges 7.50",
+            ),
+            (
+                r#"order_id: "a" total: 20 shipping { units: "seven" }"#,
+                "invalid_number: shipping must be a decimal number",
+            ),
+        ],
+    );
+}
+
+#[test]
 fn decimals_are_exact() {
     come_to(
         r#"syntax = "proto3"; import "google/type/decimal.proto"; import "confluent/type/decimal.proto";
