@@ -116,6 +116,10 @@ fn mutated_messages_under_any_mapping_are_orders_that_add_up_or_have_a_reason() 
                 assert!(!error.is_syntax() && !error.is_eof(), "{error}: {json}\n{}", place());
             }
             let told_in_json = told(&in_json, json.as_bytes());
+            // What is no finite number is a text in JSON.
+            if ["\"NaN\"", "Infinity\""].iter().any(|text| json.contains(text)) {
+                continue;
+            }
             // Texts that are not UTF-8 are hexadecimal digits in JSON.
             if kind.has_presence && is_twin && !told_in_json.starts_with("too_deep") {
                 same_in_json += 1;
