@@ -1,13 +1,13 @@
 //! vendas takes sales orders from Apache Kafka, works out what each is worth, and keeps the result
 //! in PostgreSQL **exactly once**.
 //!
-//! [`kafka`] reads, [`format`] knows the formats of records, [`registry`] fetches their schemas, [`order`] understands a record, [`process`] a batch of them in parallel, [`store`]
-//! commits it, and [`pipeline`] carries it from one to the other; [`replay`] does so with the dead
-//! letters among them, once more; [`report`] shows what came of it.
-//! [`simulate`] makes orders where there is no shop to send them; `init` proposes a mapping for records. [`config`] says with which
-//! settings, [`tls`] makes connections that nobody else can read, and [`cli`] is how a person starts
-//! it all. A run notes in [`telemetry`] and [`outage`] how it fares, and [`http`] tells: metrics,
-//! health, dashboard.
+//! [`kafka`] reads, [`mod@format`] knows the formats of records and [`registry`] fetches their schemas,
+//! [`order`] understands a record, [`process`] a batch of them in parallel, [`store`] commits it, and
+//! [`pipeline`] carries it from one to the other; [`replay`] does so with the dead letters among them,
+//! once more; [`report`] shows what came of it. [`simulate`] makes orders where there is no shop to send
+//! them; `init` proposes a mapping for records. [`config`] says with which settings, [`tls`] makes
+//! connections that nobody else can read, and [`cli`] is how a person starts it all. A run notes in
+//! [`telemetry`] and [`outage`] how it fares, and [`http`] tells: metrics, health, dashboard.
 //!
 //! The guarantee rests on one idea: a partition's next offset lives beside the data, and a batch is
 //! committed by *compare-and-set* on it, in one statement (see [`store`]).

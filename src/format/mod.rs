@@ -5,6 +5,11 @@
 //! where schemas come from is [`crate::registry`]'s affair. What a record holds for an order is
 //! [`crate::order`]'s.
 
+#![allow(
+    rustdoc::private_intra_doc_links,
+    reason = "the map leads readers of the code through all of its files"
+)]
+
 pub(crate) mod avro;
 pub(crate) mod decimal;
 mod framing;
