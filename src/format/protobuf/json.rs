@@ -200,8 +200,11 @@ impl<'p> Writer<'p> {
                     self.out.push('"');
                 }
             },
-            Scalar::Double(number) if !number.is_finite() => self.quoted(&number.to_string()),
-            Scalar::Float(number) if !number.is_finite() => self.quoted(&number.to_string()),
+            // As the JSON mapping of Protocol Buffers has them.
+            Scalar::Double(number) if !number.is_finite() => self.quoted(not_finite(*number)),
+            Scalar::Float(number) if !number.is_finite() => {
+                self.quoted(not_finite((*number).into()));
+            }
             number => {
                 if let Some(literal) = number.literal() {
                     self.out.push_str(literal.as_str());
@@ -212,5 +215,14 @@ impl<'p> Writer<'p> {
 
     fn quoted(&mut self, text: &str) {
         self.out.push_str(&serde_json::Value::from(text).to_string());
+    }
+}
+
+/// A number that is none or infinite, in words.
+const fn not_finite(number: f64) -> &'static str {
+    match (number.is_nan(), number.is_sign_negative()) {
+        (true, _) => "NaN",
+        (false, true) => "-Infinity",
+        (false, false) => "Infinity",
     }
 }

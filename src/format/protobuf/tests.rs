@@ -204,7 +204,7 @@ fn a_record_is_told_as_json() {
         ),
         (r#"b: "text""#, format!(r#"{{{defaults},"b":"text"}}"#)),
         (r#"b: "\xff\x01""#, format!(r#"{{{defaults},"b":"ff01"}}"#)),
-        ("d: nan f: -inf", r#"{"n":0,"flag":false,"e":"NONE","d":"NaN","f":"-inf"}"#.to_owned()),
+        ("d: nan f: -inf", r#"{"n":0,"flag":false,"e":"NONE","d":"NaN","f":"-Infinity"}"#.to_owned()),
         (
             r#"at { seconds: 1795356672 nanos: 5000000 } money { currency_code: "BRL" nanos: -1 } text { value: "+.5" }
                exact { value: "\xff" scale: 2 } day { year: 2026 month: 1 day: 2 } wrapped { value: 3 }"#,
