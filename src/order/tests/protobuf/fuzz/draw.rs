@@ -369,6 +369,14 @@ fn damage(bytes: &mut Vec<u8>, random: &mut Random) {
 /// every message that is right: whether the bytes may hold another one for a map of these schemas.
 pub(super) fn may_mistake_a_map(bytes: &[u8]) -> bool {
     let wrong = [0, 1, 3, 4, 5];
-    let mut tags = [11, 23].into_iter().flat_map(|map| wrong.map(|wire| varint(map << 3 | wire)));
+    let tags = [11, 23].into_iter().flat_map(|map| wrong.map(|wire| varint(map << 3 | wire)));
+    // The same number may be written in more bytes than it takes.
+    let longer = |mut tag: Vec<u8>| {
+        if let Some(last) = tag.last_mut() {
+            *last |= 0x80;
+        }
+        tag
+    };
+    let mut tags = tags.flat_map(|tag| [tag.clone(), longer(tag)]);
     tags.any(|tag| bytes.windows(tag.len()).any(|window| window == tag))
 }
