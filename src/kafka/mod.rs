@@ -2,43 +2,28 @@
 //!
 //! [`Kafka`] answers questions about topics and offsets, and a [`PartitionReader`] gives
 //! [`Batch`]es of one partition, committed records only, each with the [`Span`] of offsets that it
-//! accounts for. `cluster` knows who leads what; `fetcher` polls, one task a broker for the
-//! `subscription`s of all the partitions it leads; `reader` gets chunks from there and has them
-//! decoded (`decode`, with `header`, `wire` and `compression` below it); `search` finds the way back
-//! when a leader is lost, and `memory` knows who may fetch more. A [`Producer`] sends. A
-//! [`GroupMember`] hears from its `coordinator` which partitions are its own. All stand on
-//! `connection`, which `bridge` makes out of two libraries, and which `access` and `sasl` get past
-//! the brokers' doors.
+//! accounts for. From the network inwards: [`transport`] has connections, [`cluster`] knows who leads
+//! what, [`fetch`] reads partitions ahead and takes their [`log`]'s format apart, [`group`] shares
+//! them out, and [`produce`] sends.
 //!
 //! - **Invariant:** every call has a deadline, and nothing waits for a broker without one.
 //! - **Invariant:** no record batch makes it panic, or allocate beyond [`Settings`].
 //! - **Invariant:** nothing here reads back an offset that was noted in a group as our own: they live
 //!   beside the data.
+#![allow(
+    rustdoc::private_intra_doc_links,
+    reason = "the map leads readers of the code through all of its rooms"
+)]
 
-mod access;
-mod bridge;
 mod cluster;
-mod compression;
-mod connection;
-mod coordinator;
-mod decode;
 mod error;
-mod fetcher;
+mod fetch;
 mod group;
-mod header;
-mod memory;
+mod log;
 mod offset;
-mod offsets;
 mod produce;
-mod reader;
-mod record;
-#[cfg(test)]
-mod samples;
-mod sasl;
-mod search;
-mod subscription;
+mod transport;
 mod trouble;
-mod wire;
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -48,15 +33,16 @@ use std::{
 use kafka_protocol::protocol::StrBytes;
 use uuid::Uuid;
 
-pub use access::{Mechanism, Sasl, Security};
-pub use coordinator::GroupError;
-pub use decode::records_in;
 pub use error::{KafkaError, ReadError};
-pub use group::{Beat, GroupMember, MemberSeen};
+pub use fetch::reader::PartitionReader;
+pub use group::{Beat, GroupError, GroupMember, MemberSeen};
+pub use log::{
+    decode::records_in,
+    record::{Batch, Headers, Record, TopicPartition},
+};
 pub use offset::{NextOffset, Position, Span};
 pub use produce::{ProduceError, Producer};
-pub use reader::PartitionReader;
-pub use record::{Batch, Headers, Record, TopicPartition};
+pub use transport::access::{Mechanism, Sasl, Security};
 
 use crate::outage::Ongoing;
 
@@ -190,7 +176,7 @@ impl Kafka {
         partitions: &[TopicPartition],
         at: OffsetAt,
     ) -> Result<Vec<(TopicPartition, NextOffset)>, KafkaError> {
-        offsets::offsets(&self.cluster, partitions, at).await
+        cluster::offsets::offsets(&self.cluster, partitions, at).await
     }
 
     /// A member of the consumer group `group` for `topics`, which joins with its first
@@ -204,7 +190,7 @@ impl Kafka {
         topics: Vec<Arc<str>>,
         rebalance_timeout: Duration,
     ) -> GroupMember {
-        let coordinator = coordinator::Coordinator::new(Arc::clone(&self.cluster), group);
+        let coordinator = group::Coordinator::new(Arc::clone(&self.cluster), group);
         let id = StrBytes::from_string(id.to_string());
         GroupMember::new(coordinator, id, topics, rebalance_timeout)
     }

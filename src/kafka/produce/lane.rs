@@ -26,7 +26,7 @@ use super::{KafkaError, ProduceError, TopicPartition};
 use crate::{
     kafka::{
         cluster::{Cluster, topic_name},
-        connection::{CallError, Connection},
+        transport::connection::{CallError, Connection},
         trouble::Trouble as Retry,
     },
     outage::Gravity,

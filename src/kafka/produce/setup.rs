@@ -10,9 +10,8 @@ use tokio::time::{Instant, sleep};
 
 use super::{KafkaError, ProduceError, lane::ProducerId};
 use crate::kafka::{
-    bridge::Api,
     cluster::{Cluster, topic_name},
-    connection::CallError,
+    transport::{bridge::Api, connection::CallError},
     trouble::backoff,
 };
 

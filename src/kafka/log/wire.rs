@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::header::Fault;
+use crate::kafka::log::header::Fault;
 
 const fn zigzag(value: u64) -> i64 {
     (value >> 1).cast_signed() ^ -((value & 1).cast_signed())
@@ -26,18 +26,18 @@ fn too_long(length: i32) -> Fault {
 }
 
 /// A place in some bytes.
-pub(super) struct Wire<'a> {
+pub(in crate::kafka) struct Wire<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
 impl<'a> Wire<'a> {
-    pub(super) const fn new(bytes: &'a [u8], at: usize) -> Self {
+    pub(in crate::kafka) const fn new(bytes: &'a [u8], at: usize) -> Self {
         Self { bytes, at }
     }
 
     #[inline(always)]
-    pub(super) fn byte(&mut self) -> Result<u8, Fault> {
+    pub(in crate::kafka) fn byte(&mut self) -> Result<u8, Fault> {
         let byte = self.bytes.get(self.at).ok_or_else(ends_early)?;
         self.at += 1;
         Ok(*byte)
@@ -45,7 +45,7 @@ impl<'a> Wire<'a> {
 
     /// At most ten bytes of seven bits each, zigzag-encoded. Most numbers in records take one or two.
     #[inline(always)]
-    pub(super) fn varlong(&mut self) -> Result<i64, Fault> {
+    pub(in crate::kafka) fn varlong(&mut self) -> Result<i64, Fault> {
         match self.bytes.get(self.at..) {
             Some([one @ ..0x80, ..]) => {
                 self.at += 1;
@@ -73,30 +73,30 @@ impl<'a> Wire<'a> {
     }
 
     #[inline(always)]
-    pub(super) fn varint(&mut self) -> Result<i32, Fault> {
+    pub(in crate::kafka) fn varint(&mut self) -> Result<i32, Fault> {
         i32::try_from(self.varlong()?).map_err(|_| too_large())
     }
 
     /// Where the bytes stand that follow their length; `None` where that is -1.
     #[inline(always)]
-    pub(super) fn nullable(&mut self) -> Result<Option<Range<usize>>, Fault> {
+    pub(in crate::kafka) fn nullable(&mut self) -> Result<Option<Range<usize>>, Fault> {
         let length = self.varint()?;
         if length == -1 { Ok(None) } else { self.skip(length).map(Some) }
     }
 
     /// The bytes that follow their length; `None` where that is -1.
-    pub(super) fn nullable_bytes(&mut self) -> Result<Option<&'a [u8]>, Fault> {
+    pub(in crate::kafka) fn nullable_bytes(&mut self) -> Result<Option<&'a [u8]>, Fault> {
         Ok(self.nullable()?.map(|range| self.bytes.get(range).unwrap_or_default()))
     }
 
     /// All that was not read yet.
-    pub(super) fn rest(&self) -> &'a [u8] {
+    pub(in crate::kafka) fn rest(&self) -> &'a [u8] {
         self.bytes.get(self.at..).unwrap_or_default()
     }
 
     /// Steps over `length` bytes and says where they stand.
     #[inline]
-    pub(super) fn skip(&mut self, length: i32) -> Result<Range<usize>, Fault> {
+    pub(in crate::kafka) fn skip(&mut self, length: i32) -> Result<Range<usize>, Fault> {
         let end = usize::try_from(length).ok().and_then(|length| self.at.checked_add(length));
         match end.filter(|end| *end <= self.bytes.len()) {
             Some(end) => Ok(std::mem::replace(&mut self.at, end)..end),

@@ -4,7 +4,7 @@ use std::io::{self, Read};
 
 use bytes::Bytes;
 
-use super::header::Fault;
+use crate::kafka::log::header::Fault;
 
 /// How snappy-java frames its blocks: this magic, two version numbers, then length and block.
 const XERIAL_MAGIC: &[u8] = b"\x82SNAPPY\0";
@@ -16,7 +16,7 @@ const ZSTD_WINDOW_BYTES: u64 = 8 << 20;
 /// What `data` holds, decompressed by `codec` (0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd).
 ///
 /// [`Fault::TooLarge`] as soon as it exceeds `limit` bytes; without compression nothing is copied.
-pub(super) fn decompress(codec: u8, data: &Bytes, limit: usize) -> Result<Bytes, Fault> {
+pub(in crate::kafka) fn decompress(codec: u8, data: &Bytes, limit: usize) -> Result<Bytes, Fault> {
     match codec {
         0 => Ok(data.clone()),
         1 => read_bounded("gzip", flate2::bufread::MultiGzDecoder::new(&data[..]), limit),

@@ -31,7 +31,7 @@ use rskafka::protocol::{
 };
 
 /// A request: its number, its versions and what answers it.
-pub(super) trait Api: Encodable + Send {
+pub(in crate::kafka) trait Api: Encodable + Send {
     /// What a broker answers.
     type Response: Decodable;
     /// As messages to people call it.
@@ -156,10 +156,10 @@ impl Api for OffsetFetchRequest {
 }
 
 /// A request on its way out.
-pub(super) struct Outgoing<M>(pub(super) M);
+pub(in crate::kafka) struct Outgoing<M>(pub(in crate::kafka) M);
 
 /// A response on its way in.
-pub(super) struct Incoming<M>(pub(super) M);
+pub(in crate::kafka) struct Incoming<M>(pub(in crate::kafka) M);
 
 impl<M: Api> RequestBody for Outgoing<M> {
     type ResponseBody = Incoming<M::Response>;

@@ -10,11 +10,10 @@ use kafka_protocol::{
 use thiserror::Error;
 use tokio::time::{Instant, sleep};
 
-use super::{
+use crate::kafka::{
     KafkaError,
-    bridge::Api,
     cluster::{Cluster, address},
-    connection::CallError,
+    transport::{bridge::Api, connection::CallError},
     trouble::backoff,
 };
 
@@ -89,23 +88,23 @@ const fn passes(error: ResponseError) -> bool {
 }
 
 /// The coordinator of one group.
-pub(super) struct Coordinator {
-    pub(super) cluster: Arc<Cluster>,
-    pub(super) group: Arc<str>,
+pub(in crate::kafka) struct Coordinator {
+    pub(in crate::kafka) cluster: Arc<Cluster>,
+    pub(in crate::kafka) group: Arc<str>,
     address: Mutex<Option<String>>,
 }
 
 impl Coordinator {
-    pub(super) const fn new(cluster: Arc<Cluster>, group: Arc<str>) -> Self {
+    pub(in crate::kafka) const fn new(cluster: Arc<Cluster>, group: Arc<str>) -> Self {
         Self { cluster, group, address: Mutex::new(None) }
     }
 
-    pub(super) fn deadline(&self) -> Instant {
+    pub(in crate::kafka) fn deadline(&self) -> Instant {
         self.cluster.deadline()
     }
 
     /// Asks until `deadline` at the latest; `code` is the answer's error code for the group.
-    pub(super) async fn ask<M: Api + Clone>(
+    pub(in crate::kafka) async fn ask<M: Api + Clone>(
         &self,
         message: M,
         deadline: Instant,

@@ -4,12 +4,14 @@ use std::{collections::HashSet, iter::Peekable, vec};
 
 use bytes::Bytes;
 
-use super::{
+use crate::kafka::{
     NextOffset, Record,
-    compression::decompress,
-    header::{Fault, HEADER_BYTES, Header, Timestamps},
-    record::Headers,
-    wire::Wire,
+    log::{
+        compression::decompress,
+        header::{Fault, HEADER_BYTES, Header, Timestamps},
+        record::Headers,
+        wire::Wire,
+    },
 };
 
 /// The type of control record that ends an aborted transaction (KIP-98).
@@ -17,29 +19,29 @@ const ABORT_MARKER: i16 = 0;
 
 /// A transaction of which no record may be delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Aborted {
-    pub(super) first_offset: i64,
-    pub(super) producer_id: i64,
+pub(in crate::kafka) struct Aborted {
+    pub(in crate::kafka) first_offset: i64,
+    pub(in crate::kafka) producer_id: i64,
 }
 
 /// What one response holds of one partition: record batches, and the aborted transactions among
 /// them. The list belongs to these batches alone; it names all transactions that reach into them,
 /// also those that began before or whose marker comes later.
 #[derive(Debug)]
-pub(super) struct Chunk {
-    pub(super) bytes: Bytes,
-    pub(super) aborted: Vec<Aborted>,
+pub(in crate::kafka) struct Chunk {
+    pub(in crate::kafka) bytes: Bytes,
+    pub(in crate::kafka) aborted: Vec<Aborted>,
 }
 
 /// All records in `bytes`, which hold record batches as brokers store and send them, none of a
 /// transaction that was aborted. No broker is needed: benchmarks decode so.
 ///
 /// `None` where they are not whole record batches, or hold one that decompresses to more than
-/// [`Settings`](super::Settings) allow by default.
+/// [`Settings`](crate::kafka::Settings) allow by default.
 #[must_use]
 pub fn records_in(bytes: &Bytes) -> Option<Vec<Record>> {
     let chunk = Chunk { bytes: bytes.clone(), aborted: Vec::new() };
-    let limit = super::Settings::default().max_decompressed_bytes;
+    let limit = crate::kafka::Settings::default().max_decompressed_bytes;
     let mut decoder = Decoder::new(chunk, NextOffset::new(0)?, limit);
     let mut records = Vec::new();
     decoder.take(&mut Room { records: usize::MAX, bytes: usize::MAX }, &mut records).ok()?;
@@ -48,14 +50,14 @@ pub fn records_in(bytes: &Bytes) -> Option<Vec<Record>> {
 
 /// What still fits into a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Room {
-    pub(super) records: usize,
+pub(in crate::kafka) struct Room {
+    pub(in crate::kafka) records: usize,
     /// Of keys and payloads. The last record to fit may be larger.
-    pub(super) bytes: usize,
+    pub(in crate::kafka) bytes: usize,
 }
 
 impl Room {
-    pub(super) const fn is_full(self) -> bool {
+    pub(in crate::kafka) const fn is_full(self) -> bool {
         self.records == 0 || self.bytes == 0
     }
 
@@ -67,7 +69,7 @@ impl Room {
 }
 
 /// Gives the records of a [`Chunk`] piece by piece.
-pub(super) struct Decoder {
+pub(in crate::kafka) struct Decoder {
     /// The batches not yet opened.
     rest: Bytes,
     /// Those not yet reached, by where they begin.
@@ -83,7 +85,7 @@ pub(super) struct Decoder {
 impl Decoder {
     /// Records below `position` were asked for by nobody and are dropped: a batch comes whole. A
     /// batch may decompress to `limit` bytes.
-    pub(super) fn new(chunk: Chunk, position: NextOffset, limit: usize) -> Self {
+    pub(in crate::kafka) fn new(chunk: Chunk, position: NextOffset, limit: usize) -> Self {
         let Chunk { bytes, mut aborted } = chunk;
         aborted.sort_unstable_by_key(|transaction| transaction.first_offset);
         Self {
@@ -98,12 +100,12 @@ impl Decoder {
     }
 
     /// The first offset not yet accounted for.
-    pub(super) const fn position(&self) -> NextOffset {
+    pub(in crate::kafka) const fn position(&self) -> NextOffset {
         self.position
     }
 
     /// The leader epoch of the last batch that was reached, if it said one.
-    pub(super) const fn leader_epoch(&self) -> Option<i32> {
+    pub(in crate::kafka) const fn leader_epoch(&self) -> Option<i32> {
         self.leader_epoch
     }
 
@@ -111,7 +113,11 @@ impl Decoder {
     /// all that is no record to us. With room left over, the chunk is exhausted.
     ///
     /// At a fault the position is where it lies, and all before it has been appended.
-    pub(super) fn take(&mut self, room: &mut Room, records: &mut Vec<Record>) -> Result<(), Fault> {
+    pub(in crate::kafka) fn take(
+        &mut self,
+        room: &mut Room,
+        records: &mut Vec<Record>,
+    ) -> Result<(), Fault> {
         loop {
             if let Some(open) = &mut self.open {
                 while open.remaining > 0 {

@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tokio_util::either::Either;
 
-use super::connection::CallError;
+use crate::kafka::transport::connection::CallError;
 use crate::tls::{Fault, Remedies, Tls};
 
 /// What every connection has to go through before the first request.
@@ -86,15 +86,15 @@ impl fmt::Display for Security {
 
 /// Who opens connections: what brokers are told before they are asked.
 #[derive(Debug)]
-pub(super) struct Access {
+pub(in crate::kafka) struct Access {
     /// How many connections were let in.
-    pub(super) opened: AtomicU64,
-    pub(super) client_id: Arc<str>,
-    pub(super) security: Security,
+    pub(in crate::kafka) opened: AtomicU64,
+    pub(in crate::kafka) client_id: Arc<str>,
+    pub(in crate::kafka) security: Security,
 }
 
 /// A connection's bytes, as they are or encrypted.
-pub(super) type Stream = Either<TcpStream, Box<TlsStream<TcpStream>>>;
+pub(in crate::kafka) type Stream = Either<TcpStream, Box<TlsStream<TcpStream>>>;
 
 const REMEDIES: Remedies = Remedies {
     authorities: "kafka.tls.ca_file",
@@ -105,7 +105,7 @@ const REMEDIES: Remedies = Remedies {
 
 impl Access {
     /// Speaks TLS on `stream`, if that is to be done; `address` is `host:port`.
-    pub(super) async fn secure(
+    pub(in crate::kafka) async fn secure(
         &self,
         stream: TcpStream,
         address: &str,
@@ -131,7 +131,10 @@ impl Access {
     }
 
     /// What TLS has to do with `error`, if anything.
-    pub(super) fn fault(&self, error: &(dyn std::error::Error + 'static)) -> Option<CallError> {
+    pub(in crate::kafka) fn fault(
+        &self,
+        error: &(dyn std::error::Error + 'static),
+    ) -> Option<CallError> {
         let has_identity = self.security.tls.as_ref().is_some_and(Tls::has_identity);
         let fault = Fault::behind(error, has_identity, &REMEDIES)?;
         Some(if fault.passes {
@@ -142,7 +145,7 @@ impl Access {
     }
 
     /// What may be amiss where a broker closes a connection that is new.
-    pub(super) fn suspicion(&self) -> &'static str {
+    pub(in crate::kafka) fn suspicion(&self) -> &'static str {
         match &self.security {
             Security { tls: None, .. } => "if that port expects TLS, set kafka.tls.enabled = true",
             Security { tls: Some(tls), .. } if !tls.has_identity() => {

@@ -2,7 +2,7 @@
 
 use bytes::{Buf, TryGetError};
 
-use super::NextOffset;
+use crate::kafka::NextOffset;
 
 /// Base offset and length, which the length itself doesn't count.
 const PREFIX_BYTES: usize = 12;
@@ -11,11 +11,11 @@ const MAGIC_AT: usize = 16;
 /// Where the part begins that the checksum covers.
 const CHECKED_FROM: usize = 21;
 /// All of the header, the prefix included.
-pub(super) const HEADER_BYTES: usize = 61;
+pub(in crate::kafka) const HEADER_BYTES: usize = 61;
 
 /// Why bytes can't be read as record batches.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(in crate::kafka) enum Fault {
     /// They aren't what their format demands.
     Corrupt(String),
     /// They decompress to more than is allowed.
@@ -25,14 +25,14 @@ pub(super) enum Fault {
 }
 
 impl Fault {
-    pub(super) fn corrupt(detail: impl Into<String>) -> Self {
+    pub(in crate::kafka) fn corrupt(detail: impl Into<String>) -> Self {
         Self::Corrupt(detail.into())
     }
 }
 
 /// Where the timestamps of a batch's records come from (KIP-32), in milliseconds since 1970.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Timestamps {
+pub(in crate::kafka) enum Timestamps {
     /// From the producer: each record's own, as a difference from this one.
     Sent { base: i64 },
     /// From the broker that appended the batch: one for all of its records.
@@ -42,7 +42,7 @@ pub(super) enum Timestamps {
 impl Timestamps {
     /// A record's timestamp, `delta` being what the record itself says; `None` where it has none,
     /// which is encoded as -1.
-    pub(super) fn of(self, delta: i64) -> Option<i64> {
+    pub(in crate::kafka) fn of(self, delta: i64) -> Option<i64> {
         let timestamp = match self {
             Self::Sent { base } => base.saturating_add(delta),
             Self::Appended { at } => at,
@@ -53,27 +53,27 @@ impl Timestamps {
 
 /// What a record batch says of itself.
 #[derive(Clone, Debug)]
-pub(super) struct Header {
+pub(in crate::kafka) struct Header {
     /// Of the whole batch, this header included.
-    pub(super) size_bytes: usize,
-    pub(super) base_offset: i64,
+    pub(in crate::kafka) size_bytes: usize,
+    pub(in crate::kafka) base_offset: i64,
     /// Of the leader that wrote it; `None` where the batch does not say.
-    pub(super) leader_epoch: Option<i32>,
-    pub(super) timestamps: Timestamps,
+    pub(in crate::kafka) leader_epoch: Option<i32>,
+    pub(in crate::kafka) timestamps: Timestamps,
     /// Behind the batch; also of an empty one, which still accounts for its offsets.
-    pub(super) next_offset: NextOffset,
-    pub(super) crc: u32,
-    pub(super) compression: u8,
-    pub(super) transactional: bool,
-    pub(super) control: bool,
-    pub(super) producer_id: i64,
-    pub(super) records: u32,
+    pub(in crate::kafka) next_offset: NextOffset,
+    pub(in crate::kafka) crc: u32,
+    pub(in crate::kafka) compression: u8,
+    pub(in crate::kafka) transactional: bool,
+    pub(in crate::kafka) control: bool,
+    pub(in crate::kafka) producer_id: i64,
+    pub(in crate::kafka) records: u32,
 }
 
 impl Header {
     /// The header of the batch at the start of `bytes`; `None` where less than the whole batch is
     /// there, as at the end of a response.
-    pub(super) fn read(bytes: &[u8]) -> Result<Option<Self>, Fault> {
+    pub(in crate::kafka) fn read(bytes: &[u8]) -> Result<Option<Self>, Fault> {
         let Some(magic) = bytes.get(MAGIC_AT) else { return Ok(None) };
         match magic {
             2 => Self::read_fields(bytes)
@@ -138,7 +138,7 @@ impl Header {
     }
 
     /// Compares the checksum of `batch`, which is the whole one that this header heads.
-    pub(super) fn check(&self, batch: &[u8]) -> Result<(), Fault> {
+    pub(in crate::kafka) fn check(&self, batch: &[u8]) -> Result<(), Fault> {
         let computed = crc32c::crc32c(batch.get(CHECKED_FROM..).unwrap_or_default());
         if computed == self.crc {
             return Ok(());
@@ -152,19 +152,19 @@ impl Header {
 
 /// What the headers of a response tell, without its records being decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Scan {
+pub(in crate::kafka) struct Scan {
     /// Bytes of whole batches; more behind them is a partial one.
-    pub(super) whole_bytes: usize,
+    pub(in crate::kafka) whole_bytes: usize,
     /// Where the next fetch goes on.
-    pub(super) next_offset: NextOffset,
+    pub(in crate::kafka) next_offset: NextOffset,
     /// Of the last batch that says one.
-    pub(super) leader_epoch: Option<i32>,
+    pub(in crate::kafka) leader_epoch: Option<i32>,
     /// Whether a header is at fault: then all behind `whole_bytes` can't be stepped over.
-    pub(super) faulty: bool,
+    pub(in crate::kafka) faulty: bool,
 }
 
 /// Steps over the batches in `bytes`, which were fetched from `from` on.
-pub(super) fn scan(bytes: &[u8], from: NextOffset) -> Scan {
+pub(in crate::kafka) fn scan(bytes: &[u8], from: NextOffset) -> Scan {
     let mut scan = Scan { whole_bytes: 0, next_offset: from, leader_epoch: None, faulty: false };
     while let Some(rest) = bytes.get(scan.whole_bytes..) {
         match Header::read(rest) {

@@ -15,7 +15,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{
+use crate::kafka::transport::{
     access::{Access, Stream},
     bridge::{Api, Incoming, Outgoing},
 };
@@ -26,7 +26,7 @@ const MAX_RESPONSE_BYTES: usize = 128 << 20;
 
 /// A connection that is let in, with versions negotiated. After any [`CallError`] but `NoVersion` it is
 /// poisoned, and to be dropped.
-pub(super) struct Connection {
+pub(in crate::kafka) struct Connection {
     messenger: Messenger<Stream>,
     access: Arc<Access>,
     /// Whether anything was answered since it is open.
@@ -37,7 +37,7 @@ pub(super) struct Connection {
 
 /// Why a call to a broker failed.
 #[derive(Clone, Debug)]
-pub(super) enum CallError {
+pub(in crate::kafka) enum CallError {
     /// The broker doesn't offer this request in a version that we speak.
     NoVersion(&'static str),
     /// No answer within the deadline, at what is named.
@@ -60,7 +60,7 @@ impl fmt::Display for CallError {
 
 impl Connection {
     /// Connects to `address` (`host:port`), negotiates versions, and says who we are.
-    pub(super) async fn open(
+    pub(in crate::kafka) async fn open(
         address: &str,
         access: &Arc<Access>,
         deadline: Instant,
@@ -92,12 +92,12 @@ impl Connection {
 
     /// Whether the broker still believes who we are (KIP-368). Saying it again would do too; a new
     /// connection is simpler.
-    pub(super) fn is_believed(&self) -> bool {
+    pub(in crate::kafka) fn is_believed(&self) -> bool {
         self.expires.is_none_or(|expires| Instant::now() < expires)
     }
 
     /// Sends `message` and awaits its answer.
-    pub(super) async fn call<M: Api>(
+    pub(in crate::kafka) async fn call<M: Api>(
         &self,
         message: M,
         deadline: Instant,

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::*;
 use crate::kafka::{
     Settings,
-    samples::{BatchOf, at, chunk},
+    log::samples::{BatchOf, at, chunk},
 };
 
 /// A reader from offset 0 on, and where its chunks are put in.

@@ -1,6 +1,4 @@
-//! Kafka's consumer groups, by the protocol of KIP-848: who works which partitions, and how far.
-//!
-//! The group makes several instances efficient; what makes them right is the offset beside the data.
+//! A member of a consumer group, by the protocol of KIP-848.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -9,24 +7,23 @@ use std::{
 };
 
 use kafka_protocol::{
-    ResponseError,
     messages::{
-        ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse, ConsumerGroupHeartbeatRequest,
-        GroupId, OffsetCommitRequest, OffsetCommitResponse, OffsetFetchRequest,
-        OffsetFetchResponse,
+        ConsumerGroupHeartbeatRequest, OffsetCommitRequest, OffsetCommitResponse,
         consumer_group_heartbeat_request::TopicPartitions,
         offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic},
-        offset_fetch_request::{OffsetFetchRequestGroup, OffsetFetchRequestTopics},
     },
     protocol::StrBytes,
 };
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
-use super::{
+use crate::kafka::{
     NextOffset, TopicPartition,
-    cluster::{Cluster, topic_name},
-    coordinator::{Coordinator, GroupError},
+    cluster::topic_name,
+    group::{
+        coordinator::{Coordinator, GroupError},
+        group_id,
+    },
 };
 
 /// The epochs by which a member joins and leaves (KIP-848).
@@ -57,19 +54,8 @@ pub struct Beat {
     pub assigned: Vec<TopicPartition>,
 }
 
-/// Somebody who is in a group.
-#[derive(Clone, Debug)]
-pub struct MemberSeen {
-    /// The member's id, which vendas chooses to be its instance's.
-    pub id: String,
-    /// Where it runs, as the broker sees it.
-    pub host: String,
-    /// What it has.
-    pub assigned: Vec<TopicPartition>,
-}
-
 impl GroupMember {
-    pub(super) const fn new(
+    pub(in crate::kafka) const fn new(
         coordinator: Coordinator,
         id: StrBytes,
         topics: Vec<Arc<str>>,
@@ -90,7 +76,7 @@ impl GroupMember {
     ///
     /// # Errors
     /// [`GroupError`]; [`GroupError::Fenced`] takes all partitions away. After `deadline`, or after
-    /// [`Settings::timeout`](super::Settings::timeout) if that is sooner, it is that Kafka is out of
+    /// [`Settings::timeout`](crate::kafka::Settings::timeout) if that is sooner, it is that Kafka is out of
     /// reach.
     pub async fn beat(
         &self,
@@ -230,93 +216,6 @@ impl GroupMember {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The offsets that `group` has committed of `partitions`, in their order; `None` where it has none.
-pub(super) async fn committed(
-    cluster: &Arc<Cluster>,
-    group: &Arc<str>,
-    partitions: &[TopicPartition],
-) -> Result<Vec<(TopicPartition, Option<NextOffset>)>, GroupError> {
-    let mut topics: BTreeMap<&str, Vec<i32>> = BTreeMap::new();
-    for partition in partitions {
-        topics.entry(&partition.topic).or_default().push(partition.partition);
-    }
-    let topics = topics.into_iter().map(|(name, partitions)| {
-        OffsetFetchRequestTopics::default()
-            .with_name(topic_name(name))
-            .with_partition_indexes(partitions)
-    });
-    let wanted = OffsetFetchRequestGroup::default()
-        .with_group_id(group_id(group))
-        .with_member_epoch(-1)
-        .with_topics(Some(topics.collect()));
-    // What an open transaction of that group still holds back is waited for (KIP-447).
-    let request = OffsetFetchRequest::default().with_groups(vec![wanted]).with_require_stable(true);
-    let coordinator = Coordinator::new(Arc::clone(cluster), Arc::clone(group));
-    let worst = |response: &OffsetFetchResponse| {
-        let groups = response.groups.iter();
-        let codes = groups.flat_map(|group| {
-            let partitions = group.topics.iter().flat_map(|topic| &topic.partitions);
-            [group.error_code].into_iter().chain(partitions.map(|partition| partition.error_code))
-        });
-        let is_error = |code: &i16| {
-            // A group that does not exist has committed nothing.
-            ResponseError::try_from_code(*code)
-                .is_some_and(|error| error != ResponseError::GroupIdNotFound)
-        };
-        codes.into_iter().find(is_error).unwrap_or(0)
-    };
-    let response = coordinator.ask(request, cluster.deadline(), worst).await?;
-    let mut offsets = HashMap::new();
-    for topic in response.groups.iter().flat_map(|group| &group.topics) {
-        for partition in &topic.partitions {
-            let at = (topic.name.0.as_str(), partition.partition_index);
-            offsets.insert(at, partition.committed_offset);
-        }
-    }
-    let in_order = partitions.iter().map(|partition| {
-        let offset = offsets.get(&(&*partition.topic, partition.partition)).copied();
-        (partition.clone(), offset.and_then(NextOffset::new))
-    });
-    Ok(in_order.collect())
-}
-
-/// Who is in `group`; nobody where there is no such group.
-pub(super) async fn members(
-    cluster: &Arc<Cluster>,
-    group: &Arc<str>,
-) -> Result<Vec<MemberSeen>, GroupError> {
-    let coordinator = Coordinator::new(Arc::clone(cluster), Arc::clone(group));
-    let request = ConsumerGroupDescribeRequest::default().with_group_ids(vec![group_id(group)]);
-    let code = |response: &ConsumerGroupDescribeResponse| {
-        let code = response.groups.first().map_or(0, |group| group.error_code);
-        match ResponseError::try_from_code(code) {
-            Some(ResponseError::GroupIdNotFound) => 0,
-            _ => code,
-        }
-    };
-    let response = coordinator.ask(request, cluster.deadline(), code).await?;
-    let members = response.groups.into_iter().flat_map(|group| group.members).map(|member| {
-        let assigned = member.assignment.topic_partitions.into_iter().flat_map(|topic| {
-            let name: Arc<str> = topic.topic_name.0.as_str().into();
-            topic.partitions.into_iter().map(move |partition| TopicPartition {
-                topic: Arc::clone(&name),
-                partition,
-                topic_id: topic.topic_id,
-            })
-        });
-        MemberSeen {
-            id: member.member_id.to_string(),
-            host: member.client_host.trim_start_matches('/').to_owned(),
-            assigned: assigned.collect(),
-        }
-    });
-    Ok(members.collect())
-}
-
-fn group_id(group: &str) -> GroupId {
-    GroupId(StrBytes::from_string(group.to_owned()))
 }
 
 fn by_topic_id(partitions: &[TopicPartition]) -> Vec<TopicPartitions> {

@@ -17,7 +17,7 @@ use rsasl::{
 use secrecy::ExposeSecret;
 use tokio::time::Instant;
 
-use super::{
+use crate::kafka::transport::{
     access::{Mechanism, Sasl},
     connection::{CallError, Connection},
 };
@@ -30,7 +30,7 @@ const ITERATIONS: std::ops::RangeInclusive<u32> = 4096..=1_000_000;
 impl Sasl {
     /// Has to be the first thing on a connection, behind the exchange of versions. Returns until when
     /// that holds, if it does not for good.
-    pub(super) async fn authenticate(
+    pub(in crate::kafka) async fn authenticate(
         &self,
         connection: &Connection,
         deadline: Instant,

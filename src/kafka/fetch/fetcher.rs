@@ -23,12 +23,16 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use super::{
+use crate::kafka::{
     Settings,
-    access::Access,
-    connection::{CallError, Connection},
-    memory::Memory,
-    subscription::{Loss, Ready, Subscription, Waiting, Whole, await_room},
+    fetch::{
+        memory::Memory,
+        subscription::{Loss, Ready, Subscription, Waiting, Whole, await_room},
+    },
+    transport::{
+        access::Access,
+        connection::{CallError, Connection},
+    },
 };
 
 /// How long a broker may wait for records to come.
@@ -47,7 +51,7 @@ const STALE_AFTER: Duration = Duration::from_secs(60);
 const IDLE_FOR: Duration = Duration::from_secs(10);
 
 /// The fetchers of one Kafka, by their broker's address.
-pub(super) struct Fetchers {
+pub(in crate::kafka) struct Fetchers {
     limits: Limits,
     inboxes: Mutex<HashMap<String, Arc<Inbox>>>,
 }
@@ -73,7 +77,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Fetchers {
-    pub(super) fn new(settings: &Settings, access: Arc<Access>, memory: Arc<Memory>) -> Self {
+    pub(in crate::kafka) fn new(
+        settings: &Settings,
+        access: Arc<Access>,
+        memory: Arc<Memory>,
+    ) -> Self {
         let limits = Limits {
             access,
             memory,
@@ -84,7 +92,7 @@ impl Fetchers {
     }
 
     /// Hands `subscription` to the fetcher of the broker at `address`, starting one if need be.
-    pub(super) fn subscribe(&self, address: &str, subscription: Subscription) {
+    pub(in crate::kafka) fn subscribe(&self, address: &str, subscription: Subscription) {
         let mut inboxes = lock(&self.inboxes);
         inboxes.retain(|_, inbox| lock(&inbox.waiting).is_some());
         if let Some(inbox) = inboxes.get(address)

@@ -6,7 +6,7 @@ use kafka_protocol::records::Compression;
 use proptest::{collection::vec, option, prelude::*};
 
 use super::*;
-use crate::kafka::{
+use crate::kafka::log::{
     header::scan,
     samples::{BatchOf, CODECS, at, chunk, record, resum},
 };

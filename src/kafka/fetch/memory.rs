@@ -19,7 +19,7 @@ const LEAST_BYTES: usize = 32 << 10;
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// What all partitions together may hold: each has an equal share.
-pub(super) struct Memory {
+pub(in crate::kafka) struct Memory {
     limit: usize,
     accounts: AtomicUsize,
     held: AtomicUsize,
@@ -27,14 +27,14 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    pub(super) fn new(limit: usize) -> Arc<Self> {
+    pub(in crate::kafka) fn new(limit: usize) -> Arc<Self> {
         let (accounts, held) = (AtomicUsize::new(0), AtomicUsize::new(0));
         Arc::new(Self { limit, accounts, held, freed: Notify::new() })
     }
 
     /// Bytes that one fetch for several partitions may bring, waiting a moment if all memory is
     /// taken. It may still be 0 then; a broker sends one record batch all the same (KIP-74).
-    pub(super) async fn left(&self) -> usize {
+    pub(in crate::kafka) async fn left(&self) -> usize {
         // Before the look, so that nothing is given back unnoticed between it and the waiting.
         let freed = self.freed.notified();
         if self.left_now() == 0 {
@@ -49,7 +49,7 @@ impl Memory {
     }
 
     /// An account for one more partition. The others' shares become smaller.
-    pub(super) fn open(self: &Arc<Self>) -> Arc<Account> {
+    pub(in crate::kafka) fn open(self: &Arc<Self>) -> Arc<Account> {
         self.accounts.fetch_add(1, Ordering::Relaxed);
         let (held, freed) = (AtomicUsize::new(0), Notify::new());
         Arc::new(Account { memory: Arc::clone(self), held, freed })
@@ -57,7 +57,7 @@ impl Memory {
 }
 
 /// What one partition holds. It is closed when nobody reads the partition and nothing is held.
-pub(super) struct Account {
+pub(in crate::kafka) struct Account {
     memory: Arc<Memory>,
     held: AtomicUsize,
     freed: Notify,
@@ -65,24 +65,24 @@ pub(super) struct Account {
 
 impl Account {
     /// Bytes that the partition may hold now.
-    pub(super) fn share(&self) -> usize {
+    pub(in crate::kafka) fn share(&self) -> usize {
         let accounts = self.memory.accounts.load(Ordering::Relaxed).max(1);
         (self.memory.limit / accounts).max(LEAST_BYTES)
     }
 
     /// Bytes that one fetch may bring: with half of the share in work, the other half is fetched.
-    pub(super) fn fetch_bytes(&self) -> usize {
+    pub(in crate::kafka) fn fetch_bytes(&self) -> usize {
         self.share() / 2
     }
 
     /// Whether one more fetch keeps within the share. A partition that holds nothing may always
     /// fetch, and what is held is given back by committing it, so nothing waits for good.
-    pub(super) fn has_room(&self) -> bool {
+    pub(in crate::kafka) fn has_room(&self) -> bool {
         self.held.load(Ordering::Relaxed) <= self.share() - self.fetch_bytes()
     }
 
     /// Waits for that.
-    pub(super) async fn room(&self) {
+    pub(in crate::kafka) async fn room(&self) {
         loop {
             // Before the look, so that nothing is given back unnoticed between it and the waiting.
             let freed = self.freed.notified();
@@ -95,7 +95,7 @@ impl Account {
 
     /// The same bytes, which count as `size` until the last slice of them is dropped: they may be
     /// part of something larger, which lives as long.
-    pub(super) fn hold(self: &Arc<Self>, bytes: Bytes, size: usize) -> Bytes {
+    pub(in crate::kafka) fn hold(self: &Arc<Self>, bytes: Bytes, size: usize) -> Bytes {
         self.held.fetch_add(size, Ordering::Relaxed);
         self.memory.held.fetch_add(size, Ordering::Relaxed);
         Bytes::from_owner(Held { bytes, size, account: Arc::clone(self) })

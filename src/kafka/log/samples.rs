@@ -10,13 +10,15 @@ use kafka_protocol::{
     },
 };
 
-use super::{
+use crate::kafka::{
     NextOffset, Record,
-    decode::{Aborted, Chunk},
-    record::Headers,
+    log::{
+        decode::{Aborted, Chunk},
+        record::Headers,
+    },
 };
 
-pub(super) const CODECS: [Compression; 5] = [
+pub(in crate::kafka) const CODECS: [Compression; 5] = [
     Compression::None,
     Compression::Gzip,
     Compression::Snappy,
@@ -62,19 +64,19 @@ fn compress(data: &[u8], codec: Compression, framed: bool) -> Vec<u8> {
 
 /// A record batch from `base` to `next`, with records at these offsets.
 #[derive(Clone, Debug)]
-pub(super) struct BatchOf {
-    pub(super) base: i64,
-    pub(super) next: i64,
-    pub(super) producer: i64,
-    pub(super) transactional: bool,
-    pub(super) control: bool,
-    pub(super) codec: Compression,
-    pub(super) framed: bool,
-    pub(super) records: Vec<Record>,
+pub(in crate::kafka) struct BatchOf {
+    pub(in crate::kafka) base: i64,
+    pub(in crate::kafka) next: i64,
+    pub(in crate::kafka) producer: i64,
+    pub(in crate::kafka) transactional: bool,
+    pub(in crate::kafka) control: bool,
+    pub(in crate::kafka) codec: Compression,
+    pub(in crate::kafka) framed: bool,
+    pub(in crate::kafka) records: Vec<Record>,
 }
 
 impl BatchOf {
-    pub(super) fn plain(base: i64, values: &[&'static [u8]]) -> Self {
+    pub(in crate::kafka) fn plain(base: i64, values: &[&'static [u8]]) -> Self {
         let records: Vec<Record> =
             (base..).zip(values).map(|(o, v)| record(o, None, Some(v))).collect();
         let next = base + i64::try_from(records.len()).unwrap();
@@ -83,18 +85,18 @@ impl BatchOf {
         Self { base, next, producer, transactional, control, codec, framed: false, records }
     }
 
-    pub(super) fn transactional(self, producer: i64) -> Self {
+    pub(in crate::kafka) fn transactional(self, producer: i64) -> Self {
         Self { producer, transactional: true, ..self }
     }
 
-    pub(super) fn marker(base: i64, producer: i64, commit: bool) -> Self {
+    pub(in crate::kafka) fn marker(base: i64, producer: i64, commit: bool) -> Self {
         let key: &[u8] = if commit { &[0, 0, 0, 1] } else { &[0, 0, 0, 0] };
         let marker = record(base, Some(key), Some(&[0, 0, 0, 0, 0, 0]));
         let batch = Self::plain(base, &[b""]).transactional(producer);
         Self { control: true, records: vec![marker], ..batch }
     }
 
-    pub(super) fn encode(&self) -> Vec<u8> {
+    pub(in crate::kafka) fn encode(&self) -> Vec<u8> {
         let sent = |record: &Record| Sent {
             transactional: self.transactional,
             control: self.control,
@@ -144,14 +146,14 @@ impl BatchOf {
 }
 
 /// Puts the checksum right again.
-pub(super) fn resum(mut batch: Vec<u8>) -> Vec<u8> {
+pub(in crate::kafka) fn resum(mut batch: Vec<u8>) -> Vec<u8> {
     let crc = crc32c::crc32c(&batch[21..]);
     batch[17..21].copy_from_slice(&crc.to_be_bytes());
     batch
 }
 
 /// One with headers, and with a timestamp that may be lower than that of the record before.
-pub(super) fn record(offset: i64, key: Option<&[u8]>, payload: Option<&[u8]>) -> Record {
+pub(in crate::kafka) fn record(offset: i64, key: Option<&[u8]>, payload: Option<&[u8]>) -> Record {
     let bytes = Bytes::copy_from_slice;
     let headers = match offset % 3 {
         0 => Bytes::new(),
@@ -167,11 +169,11 @@ pub(super) fn record(offset: i64, key: Option<&[u8]>, payload: Option<&[u8]>) ->
     }
 }
 
-pub(super) fn at(offset: i64) -> NextOffset {
+pub(in crate::kafka) fn at(offset: i64) -> NextOffset {
     NextOffset::new(offset).unwrap()
 }
 
-pub(super) fn chunk(batches: &[BatchOf], aborted: &[(i64, i64)]) -> Chunk {
+pub(in crate::kafka) fn chunk(batches: &[BatchOf], aborted: &[(i64, i64)]) -> Chunk {
     Chunk {
         bytes: batches.iter().flat_map(BatchOf::encode).collect(),
         aborted: aborted

@@ -5,13 +5,14 @@ use std::{sync::Arc, time::Duration};
 use kafka_protocol::ResponseError;
 use tokio::{sync::mpsc, time::sleep};
 
-use super::{
+use crate::kafka::{
     KafkaError, NextOffset, Position, ReadError, TopicPartition,
-    cluster::{Cluster, Leader},
-    connection::CallError,
-    memory::Account,
-    offsets::Bound,
-    subscription::{Feed, Loss, Subscription},
+    cluster::{Cluster, Leader, offsets::Bound},
+    fetch::{
+        memory::Account,
+        subscription::{Feed, Loss, Subscription},
+    },
+    transport::connection::CallError,
     trouble::Trouble,
 };
 use crate::outage::Gravity;
@@ -23,22 +24,22 @@ const MOVING: Duration = Duration::from_secs(2);
 const DOUBT: Duration = Duration::from_millis(200);
 
 /// A running subscription and the metadata that led to it.
-pub(super) struct Found {
-    pub(super) feed: mpsc::Receiver<Feed>,
-    pub(super) generation: u64,
+pub(in crate::kafka) struct Found {
+    pub(in crate::kafka) feed: mpsc::Receiver<Feed>,
+    pub(in crate::kafka) generation: u64,
 }
 
 /// One partition's search.
-pub(super) struct Search {
-    pub(super) cluster: Arc<Cluster>,
-    pub(super) partition: TopicPartition,
-    pub(super) account: Arc<Account>,
-    pub(super) position: Position,
+pub(in crate::kafka) struct Search {
+    pub(in crate::kafka) cluster: Arc<Cluster>,
+    pub(in crate::kafka) partition: TopicPartition,
+    pub(in crate::kafka) account: Arc<Account>,
+    pub(in crate::kafka) position: Position,
     /// The metadata that is known to be wrong.
-    pub(super) stale: Option<u64>,
-    pub(super) trouble: Option<Trouble>,
+    pub(in crate::kafka) stale: Option<u64>,
+    pub(in crate::kafka) trouble: Option<Trouble>,
     /// What halts a partition has to be seen twice in a row: brokers learn of changes one by one.
-    pub(super) suspected: bool,
+    pub(in crate::kafka) suspected: bool,
 }
 
 /// Whether newer metadata is likely to help.
@@ -72,7 +73,7 @@ impl Setback {
 
 impl Search {
     /// A subscription at the leader; `loss` is how the one before ended.
-    pub(super) async fn run(mut self, loss: Option<Loss>) -> Result<Found, ReadError> {
+    pub(in crate::kafka) async fn run(mut self, loss: Option<Loss>) -> Result<Found, ReadError> {
         let mut check_range = false;
         if let Some(loss) = loss {
             check_range = matches!(loss, Loss::Error(ResponseError::OffsetOutOfRange));

@@ -29,7 +29,9 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{Kafka, KafkaError, TopicPartition, TopicState, cluster::Cluster, trouble::backoff};
+use crate::kafka::{
+    Kafka, KafkaError, TopicPartition, TopicState, cluster::Cluster, trouble::backoff,
+};
 use lane::{Lane, Pending, ProducerId};
 
 /// What one batch holds at most, if it isn't one large record: well below what brokers accept by

@@ -8,31 +8,33 @@ use kafka_protocol::{ResponseError, messages::fetch_response::PartitionData};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::{
+use crate::kafka::{
     NextOffset, Position, TopicPartition,
-    decode::{Aborted, Chunk},
-    header::scan,
-    memory::Account,
+    fetch::memory::Account,
+    log::{
+        decode::{Aborted, Chunk},
+        header::scan,
+    },
     trouble::Trouble,
 };
 
 /// A partition to fetch from its leader on, and where to.
-pub(super) struct Subscription {
-    pub(super) partition: TopicPartition,
-    pub(super) account: Arc<Account>,
-    pub(super) position: Position,
+pub(in crate::kafka) struct Subscription {
+    pub(in crate::kafka) partition: TopicPartition,
+    pub(in crate::kafka) account: Arc<Account>,
+    pub(in crate::kafka) position: Position,
     /// Bytes to ask for at least: with less, nothing came.
-    pub(super) least_bytes: usize,
+    pub(in crate::kafka) least_bytes: usize,
     /// Of the leader that is asked.
-    pub(super) leader_epoch: i32,
-    pub(super) feed: mpsc::Sender<Feed>,
+    pub(in crate::kafka) leader_epoch: i32,
+    pub(in crate::kafka) feed: mpsc::Sender<Feed>,
     /// Ends with the first answer without an error.
-    pub(super) trouble: Option<Trouble>,
+    pub(in crate::kafka) trouble: Option<Trouble>,
 }
 
 /// What a subscription brings.
 #[derive(Debug)]
-pub(super) enum Feed {
+pub(in crate::kafka) enum Feed {
     /// Records to decode.
     Chunk(Chunk),
     /// The last of it: the subscription has ended, and why.
@@ -41,7 +43,7 @@ pub(super) enum Feed {
 
 /// Why a subscription ended.
 #[derive(Clone, Debug)]
-pub(super) enum Loss {
+pub(in crate::kafka) enum Loss {
     /// The connection failed, or the broker.
     Connection(String),
     /// The broker doesn't speak our version of Fetch.
@@ -57,15 +59,15 @@ pub(super) enum Loss {
 }
 
 /// A subscription with room for one more item in its feed.
-pub(super) struct Ready {
-    pub(super) subscription: Subscription,
-    pub(super) room: mpsc::OwnedPermit<Feed>,
+pub(in crate::kafka) struct Ready {
+    pub(in crate::kafka) subscription: Subscription,
+    pub(in crate::kafka) room: mpsc::OwnedPermit<Feed>,
 }
 
 /// A subscription waiting for that room; `None` once its reader is gone.
-pub(super) type Waiting = BoxFuture<'static, Option<Ready>>;
+pub(in crate::kafka) type Waiting = BoxFuture<'static, Option<Ready>>;
 
-pub(super) async fn await_room(subscription: Subscription) -> Option<Ready> {
+pub(in crate::kafka) async fn await_room(subscription: Subscription) -> Option<Ready> {
     tokio::select! {
         () = subscription.account.room() => {}
         () = subscription.feed.closed() => return None,
@@ -77,24 +79,24 @@ pub(super) async fn await_room(subscription: Subscription) -> Option<Ready> {
 impl Subscription {
     /// Bytes that one fetch is to bring, up to `most`: what its share of the memory allows, unless
     /// its next record batch is larger.
-    pub(super) fn fetch_bytes(&self, most: usize) -> usize {
+    pub(in crate::kafka) fn fetch_bytes(&self, most: usize) -> usize {
         self.account.fetch_bytes().max(self.least_bytes).min(most)
     }
 }
 
 /// The response that an answer is part of.
 #[derive(Clone, Copy)]
-pub(super) struct Whole {
+pub(in crate::kafka) struct Whole {
     /// Bytes of records in it.
-    pub(super) total: usize,
+    pub(in crate::kafka) total: usize,
     /// Bytes that it was allowed to have.
-    pub(super) limit: usize,
+    pub(in crate::kafka) limit: usize,
     /// Bytes that any one partition was allowed to have in it.
-    pub(super) partition_limit: usize,
+    pub(in crate::kafka) partition_limit: usize,
 }
 
 /// What came for a subscription.
-pub(super) struct Delivery {
+pub(in crate::kafka) struct Delivery {
     chunk: Chunk,
     /// Whether it can't be stepped over, which decoding will find out and report.
     ends_here: bool,
@@ -102,14 +104,14 @@ pub(super) struct Delivery {
 
 impl Ready {
     /// Which partition it is, to the broker.
-    pub(super) const fn key(&self) -> (Uuid, i32) {
+    pub(in crate::kafka) const fn key(&self) -> (Uuid, i32) {
         let partition = &self.subscription.partition;
         (partition.topic_id, partition.partition)
     }
 
     /// Judges the answer of the broker; `None` if there is nothing new. It is part of a `whole`, in
     /// which this partition was `first` or not.
-    pub(super) fn take_in(
+    pub(in crate::kafka) fn take_in(
         &mut self,
         data: PartitionData,
         whole: Whole,
@@ -178,13 +180,13 @@ impl Ready {
     }
 
     /// Hands it over; the subscription goes on unless that ended it.
-    pub(super) fn deliver(self, delivery: Delivery) -> Option<Subscription> {
+    pub(in crate::kafka) fn deliver(self, delivery: Delivery) -> Option<Subscription> {
         self.room.send(Feed::Chunk(delivery.chunk));
         (!delivery.ends_here).then_some(self.subscription)
     }
 
     /// Ends the subscription, and says so to its reader.
-    pub(super) fn lose(self, loss: Loss) {
+    pub(in crate::kafka) fn lose(self, loss: Loss) {
         self.room.send(Feed::Lost(loss, self.subscription.trouble));
     }
 }
@@ -193,8 +195,8 @@ impl Ready {
 mod tests {
     use super::*;
     use crate::kafka::{
-        memory::Memory,
-        samples::{BatchOf, at},
+        fetch::memory::Memory,
+        log::samples::{BatchOf, at},
     };
 
     /// A partition at offset 1, with room.

@@ -5,7 +5,10 @@ use std::{fmt, sync::Arc};
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::{Span, header::Fault, wire::Wire};
+use crate::kafka::{
+    Span,
+    log::{header::Fault, wire::Wire},
+};
 
 /// One partition of one topic; a topic that was deleted and created again has another `topic_id`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -75,7 +78,7 @@ impl Headers {
     ///
     /// # Errors
     /// [`Fault::Corrupt`] if they are not.
-    pub(super) fn check(encoded: &[u8]) -> Result<(), Fault> {
+    pub(in crate::kafka) fn check(encoded: &[u8]) -> Result<(), Fault> {
         let mut wire = Wire::new(encoded, 0);
         let count = wire.varint()?;
         if count < 0 {
@@ -170,7 +173,7 @@ mod tests {
     use bytes::Bytes;
     use proptest::{collection::vec, prelude::*};
 
-    use super::Headers;
+    use crate::kafka::Headers;
 
     /// Two of the name `a`, the last one null, and one of an empty name.
     const THREE: &[u8] = b"\x06\x02a\x02x\x00\x04yz\x02a\x01";

@@ -15,26 +15,26 @@ use kafka_protocol::{
 };
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::{
+use crate::kafka::{
     KafkaError, NextOffset, OffsetAt, TopicPartition,
     cluster::{Cluster, topic_name},
-    connection::CallError,
+    transport::connection::CallError,
     trouble::backoff,
 };
 
 /// Which offset of a partition is asked for, and to whom it is visible.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Bound {
+pub(in crate::kafka) enum Bound {
     Start,
     HighWatermark,
     LastStable,
 }
 
 /// The answer for one partition: its offset or why not.
-pub(super) type BoundOf = (TopicPartition, Result<NextOffset, ResponseError>);
+pub(in crate::kafka) type BoundOf = (TopicPartition, Result<NextOffset, ResponseError>);
 
 /// The offsets of `partitions`, in their order.
-pub(super) async fn offsets(
+pub(in crate::kafka) async fn offsets(
     cluster: &Cluster,
     partitions: &[TopicPartition],
     at: OffsetAt,
@@ -160,7 +160,7 @@ impl Inquiry<'_> {
 
 impl Cluster {
     /// Asks the leader at `address` for offsets of partitions that it leads.
-    pub(super) async fn bounds(
+    pub(in crate::kafka) async fn bounds(
         &self,
         address: &str,
         partitions: Vec<(TopicPartition, i32)>,

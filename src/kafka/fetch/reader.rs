@@ -5,14 +5,18 @@ use std::{mem, sync::Arc};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::debug;
 
-use super::{
+use crate::kafka::{
     Batch, NextOffset, Position, ReadError, Record, Span, TopicPartition,
     cluster::Cluster,
-    decode::{Decoder, Room},
-    header::Fault,
-    memory::Account,
-    search::{Found, Search},
-    subscription::{Feed, Loss},
+    fetch::{
+        memory::Account,
+        search::{Found, Search},
+        subscription::{Feed, Loss},
+    },
+    log::{
+        decode::{Decoder, Room},
+        header::Fault,
+    },
     trouble::Trouble,
 };
 
@@ -51,7 +55,11 @@ enum Source {
 }
 
 impl PartitionReader {
-    pub(super) fn new(cluster: Arc<Cluster>, partition: TopicPartition, from: Position) -> Self {
+    pub(in crate::kafka) fn new(
+        cluster: Arc<Cluster>,
+        partition: TopicPartition,
+        from: Position,
+    ) -> Self {
         let account = cluster.memory.open();
         let Position { next_offset: next, leader_epoch } = from;
         let (decoder, source) = (None, Source::Idle);

@@ -3,6 +3,8 @@
 //! A broker answers the requests of one connection in order, so that an offset asked for behind a
 //! long poll would wait for it: fetching has connections of its own (see `fetcher`).
 
+pub(in crate::kafka) mod offsets;
+
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
@@ -23,13 +25,14 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use super::{
+use crate::kafka::{
     KafkaError, Settings, TopicPartition,
-    access::Access,
-    bridge::Api,
-    connection::{CallError, Connection},
-    fetcher::Fetchers,
-    memory::Memory,
+    fetch::{fetcher::Fetchers, memory::Memory},
+    transport::{
+        access::Access,
+        bridge::Api,
+        connection::{CallError, Connection},
+    },
     trouble::Troubles,
 };
 
@@ -38,37 +41,37 @@ const SHORTEST_SHARE: Duration = Duration::from_secs(2);
 
 /// Who leads a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Leader {
+pub(in crate::kafka) struct Leader {
     /// `host:port`
-    pub(super) address: String,
-    pub(super) epoch: i32,
+    pub(in crate::kafka) address: String,
+    pub(in crate::kafka) epoch: i32,
 }
 
 /// A topic as metadata showed it.
 #[derive(Debug)]
-pub(super) struct Topic {
-    pub(super) id: Uuid,
+pub(in crate::kafka) struct Topic {
+    pub(in crate::kafka) id: Uuid,
     /// All partitions; those without a leader just now with the reason.
-    pub(super) partitions: BTreeMap<i32, Result<Leader, String>>,
+    pub(in crate::kafka) partitions: BTreeMap<i32, Result<Leader, String>>,
 }
 
 /// An answer about a topic, numbered: what has failed with one answer needs a newer one.
 #[derive(Clone, Debug)]
-pub(super) struct Known {
-    pub(super) generation: u64,
+pub(in crate::kafka) struct Known {
+    pub(in crate::kafka) generation: u64,
     /// `None` where there is no such topic.
-    pub(super) topic: Option<Arc<Topic>>,
+    pub(in crate::kafka) topic: Option<Arc<Topic>>,
 }
 
 type Slot<T> = Arc<AsyncMutex<Option<T>>>;
 
 /// One Kafka, shared by all who read from it.
-pub(super) struct Cluster {
-    pub(super) settings: Settings,
-    pub(super) access: Arc<Access>,
-    pub(super) fetchers: Fetchers,
-    pub(super) troubles: Arc<Troubles>,
-    pub(super) memory: Arc<Memory>,
+pub(in crate::kafka) struct Cluster {
+    pub(in crate::kafka) settings: Settings,
+    pub(in crate::kafka) access: Arc<Access>,
+    pub(in crate::kafka) fetchers: Fetchers,
+    pub(in crate::kafka) troubles: Arc<Troubles>,
+    pub(in crate::kafka) memory: Arc<Memory>,
     connections: Mutex<HashMap<String, Slot<Arc<Connection>>>>,
     topics: Mutex<HashMap<Arc<str>, Slot<Known>>>,
     /// Whom to ask for metadata, the last one that answered first.
@@ -80,12 +83,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-pub(super) fn topic_name(name: &str) -> TopicName {
+pub(in crate::kafka) fn topic_name(name: &str) -> TopicName {
     TopicName(StrBytes::from_string(name.to_owned()))
 }
 
 impl Cluster {
-    pub(super) fn new(settings: Settings) -> Self {
+    pub(in crate::kafka) fn new(settings: Settings) -> Self {
         let access = Arc::new(Access {
             opened: AtomicU64::new(0),
             client_id: settings.client_id.as_str().into(),
@@ -104,12 +107,12 @@ impl Cluster {
         }
     }
 
-    pub(super) fn deadline(&self) -> Instant {
+    pub(in crate::kafka) fn deadline(&self) -> Instant {
         Instant::now() + self.settings.timeout
     }
 
     /// Calls the broker at `address` over its control connection.
-    pub(super) async fn call<M: Api + Clone>(
+    pub(in crate::kafka) async fn call<M: Api + Clone>(
         &self,
         address: &str,
         message: M,
@@ -147,7 +150,7 @@ impl Cluster {
     }
 
     /// The topic called `name`; asked for anew unless there is an answer newer than `stale`.
-    pub(super) async fn topic(
+    pub(in crate::kafka) async fn topic(
         &self,
         name: &Arc<str>,
         stale: Option<u64>,
@@ -166,7 +169,7 @@ impl Cluster {
     }
 
     /// The topic of `partition`; what is known is asked for again if it doesn't know of that one.
-    pub(super) async fn topic_of(
+    pub(in crate::kafka) async fn topic_of(
         &self,
         partition: &TopicPartition,
         stale: Option<u64>,
@@ -182,7 +185,7 @@ impl Cluster {
     }
 
     /// The topics among `names` that exist.
-    pub(super) async fn metadata(
+    pub(in crate::kafka) async fn metadata(
         &self,
         names: &[Arc<str>],
     ) -> Result<HashMap<Arc<str>, Topic>, KafkaError> {
@@ -222,7 +225,7 @@ impl Cluster {
     }
 
     /// Asks one broker after the other until one gives an answer that `judge` finds no fault with.
-    pub(super) async fn ask_anyone<M: Api + Clone>(
+    pub(in crate::kafka) async fn ask_anyone<M: Api + Clone>(
         &self,
         request: M,
         judge: impl Fn(&M::Response) -> Result<(), String>,
@@ -292,7 +295,7 @@ impl Cluster {
         *candidates = seen;
     }
 
-    pub(super) fn unreachable(&self, cause: String) -> KafkaError {
+    pub(in crate::kafka) fn unreachable(&self, cause: String) -> KafkaError {
         KafkaError::Unreachable { brokers: self.settings.brokers.join(", "), cause }
     }
 }
@@ -320,6 +323,6 @@ fn topic_from(topic: &MetadataResponseTopic, addresses: &HashMap<i32, String>) -
     Topic { id: topic.topic_id, partitions: partitions.collect() }
 }
 
-pub(super) fn address(host: &str, port: i32) -> String {
+pub(in crate::kafka) fn address(host: &str, port: i32) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }

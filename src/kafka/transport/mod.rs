@@ -1,0 +1,9 @@
+//! Connections to brokers: made, let in, and spoken over.
+//!
+//! `connection` is made by `bridge` out of two libraries; `access` and `sasl` get it past the brokers'
+//! doors.
+
+pub(in crate::kafka) mod access;
+pub(in crate::kafka) mod bridge;
+pub(in crate::kafka) mod connection;
+mod sasl;
