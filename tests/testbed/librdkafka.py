@@ -12,8 +12,8 @@ import sys
 import time
 import traceback
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, IsolationLevel, KafkaError, Producer
-from confluent_kafka import TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, IsolationLevel, KafkaError
+from confluent_kafka import KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 BROKER = sys.argv[1]
@@ -220,8 +220,22 @@ def finish(producer):
 def end_of(topic, partition, isolation):
     """The high watermark, or read committed the last stable offset."""
     place = TopicPartition(topic, partition)
-    asked = ADMIN.list_offsets({place: OffsetSpec.latest()}, isolation_level=isolation)
-    return asked[place].result(DEADLINE).offset
+    admin, ends = ADMIN, []
+
+    def answered():
+        nonlocal admin
+        try:
+            asked = admin.list_offsets({place: OffsetSpec.latest()}, isolation_level=isolation)
+            ends.append(asked[place].result(DEADLINE).offset)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError._NOENT:
+                raise
+            # A client goes on believing that there is no leader, as was so while a broker stopped.
+            admin = AdminClient({"bootstrap.servers": BROKER})
+        return ends
+
+    wait(answered, f"end of {place}")
+    return ends[0]
 
 
 def wait(condition, expected):

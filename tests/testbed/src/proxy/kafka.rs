@@ -28,35 +28,35 @@ impl KafkaCaps {
     pub const REDPANDA: Self = Self {
         name: "Redpanda",
         highest: &[
-            (0, 7),   // Produce
-            (1, 11),  // Fetch
-            (2, 4),   // ListOffsets
-            (3, 7),   // Metadata
-            (8, 7),   // OffsetCommit
-            (9, 7),   // OffsetFetch
-            (10, 3),  // FindCoordinator
-            (11, 6),  // JoinGroup
-            (12, 4),  // Heartbeat
-            (13, 4),  // LeaveGroup
-            (14, 4),  // SyncGroup
-            (15, 5),  // DescribeGroups
-            (16, 4),  // ListGroups
-            (17, 1),  // SaslHandshake
-            (18, 3),  // ApiVersions
-            (19, 6),  // CreateTopics
-            (20, 4),  // DeleteTopics
-            (21, 2),  // DeleteRecords
-            (22, 1),  // InitProducerId
-            (23, 3),  // OffsetForLeaderEpoch
-            (24, 1),  // AddPartitionsToTxn
-            (25, 1),  // AddOffsetsToTxn
-            (26, 1),  // EndTxn
-            (28, 3),  // TxnOffsetCommit
-            (32, 4),  // DescribeConfigs
-            (36, 2),  // SaslAuthenticate
-            (37, 3),  // CreatePartitions
-            (42, 2),  // DeleteGroups
-            (44, 1),  // IncrementalAlterConfigs
+            (0, 7),  // Produce
+            (1, 11), // Fetch
+            (2, 4),  // ListOffsets
+            (3, 7),  // Metadata
+            (8, 7),  // OffsetCommit
+            (9, 7),  // OffsetFetch
+            (10, 3), // FindCoordinator
+            (11, 6), // JoinGroup
+            (12, 4), // Heartbeat
+            (13, 4), // LeaveGroup
+            (14, 4), // SyncGroup
+            (15, 5), // DescribeGroups
+            (16, 4), // ListGroups
+            (17, 1), // SaslHandshake
+            (18, 3), // ApiVersions
+            (19, 6), // CreateTopics
+            (20, 4), // DeleteTopics
+            (21, 2), // DeleteRecords
+            (22, 1), // InitProducerId
+            (23, 3), // OffsetForLeaderEpoch
+            (24, 1), // AddPartitionsToTxn
+            (25, 1), // AddOffsetsToTxn
+            (26, 1), // EndTxn
+            (28, 3), // TxnOffsetCommit
+            (32, 4), // DescribeConfigs
+            (36, 2), // SaslAuthenticate
+            (37, 3), // CreatePartitions
+            (42, 2), // DeleteGroups
+            (44, 1), // IncrementalAlterConfigs
         ],
     };
 
@@ -118,7 +118,8 @@ impl Asked {
             bail!("a request of {} bytes", header.len());
         }
         let (key, version, number) = (header.get_i16(), header.get_i16(), header.get_i32());
-        let name = || ApiKey::try_from(key).map_or_else(|()| key.to_string(), |it| format!("{it:?}"));
+        let name =
+            || ApiKey::try_from(key).map_or_else(|()| key.to_string(), |it| format!("{it:?}"));
         let highest = caps.of(key).with_context(|| format!("{} has no {}", caps.name, name()))?;
         if key == API_VERSIONS {
             let offered = version <= highest;
@@ -210,4 +211,86 @@ fn framed(message: &[u8]) -> Bytes {
     out.put_u32(u32::try_from(message.len()).unwrap_or_default());
     out.put_slice(message);
     out.freeze()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(key: i16, version: i16) -> Bytes {
+        let mut request = BytesMut::new();
+        request.put_i16(key);
+        request.put_i16(version);
+        request.put_i32(7);
+        request.put_slice(b"and more");
+        framed(&request)
+    }
+
+    /// A broker's answer, in this version.
+    fn answer(version: i16) -> Bytes {
+        let of = |key, highest| {
+            ApiVersion::default().with_api_key(key).with_min_version(3).with_max_version(highest)
+        };
+        // Produce, Fetch, ConsumerGroupHeartbeat.
+        let keys = vec![of(0, 12), of(1, 5), of(68, 4)];
+        write(7, version, &ApiVersionsResponse::default().with_api_keys(keys))
+    }
+
+    fn offered(answer: &Bytes, version: i16) -> Result<(i16, Vec<(i16, i16, i16)>)> {
+        let mut body = answer.slice(8..);
+        let answer = ApiVersionsResponse::decode(&mut body, version)?;
+        assert!(body.is_empty());
+        let keys = answer.api_keys.iter().map(|it| (it.api_key, it.min_version, it.max_version));
+        Ok((answer.error_code, keys.collect()))
+    }
+
+    #[test]
+    fn no_more_is_offered_than_caps_and_broker_have() -> Result<()> {
+        for version in 0..=3 {
+            let mut asked = Asked::default();
+            let question = request(API_VERSIONS, version);
+            assert_eq!(asked.client(question.clone(), &KafkaCaps::REDPANDA)?, question);
+            let answered = asked.server(answer(version), &KafkaCaps::REDPANDA)?;
+            assert_eq!(offered(&answered, version)?, (0, vec![(0, 3, 7), (1, 3, 5)]));
+            // What comes later with the same number is something else.
+            assert_eq!(asked.server(answer(3), &KafkaCaps::REDPANDA)?, answer(3));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_version_of_the_question_that_is_not_offered_is_answered_in_the_oldest() -> Result<()> {
+        let mut asked = Asked::default();
+        let sent = asked.client(request(API_VERSIONS, 4), &KafkaCaps::EVENT_HUBS)?;
+        assert_eq!(sent[4..8], [0, 18, 0, 0]);
+        let answered = asked.server(answer(0), &KafkaCaps::EVENT_HUBS)?;
+        assert_eq!(offered(&answered, 0)?, (UNSUPPORTED_VERSION, vec![(0, 3, 7), (1, 3, 5)]));
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_above_the_caps_is_refused() -> Result<()> {
+        let mut asked = Asked::default();
+        let mut refusal = |key, version| {
+            let passed = asked.client(request(key, version), &KafkaCaps::EVENT_HUBS);
+            passed.err().map(|error| format!("{error:#}"))
+        };
+        assert_eq!(refusal(1, 6), None);
+        assert_eq!(refusal(1, 7).as_deref(), Some("Event Hubs has Fetch up to version 6, not 7"));
+        assert_eq!(refusal(68, 0).as_deref(), Some("Event Hubs has no ConsumerGroupHeartbeat"));
+        Ok(())
+    }
+
+    #[test]
+    fn messages_are_cut_from_a_stream() {
+        let mut stream = BytesMut::new();
+        for byte in [request(1, 4), request(3, 5)].concat() {
+            assert!(next_frame(&mut stream).is_none());
+            stream.put_u8(byte);
+            if stream.len() == request(1, 4).len() {
+                assert!(next_frame(&mut stream).is_some());
+            }
+        }
+        assert!(stream.is_empty());
+    }
 }
