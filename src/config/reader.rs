@@ -15,8 +15,8 @@ use jiff::SignedDuration;
 use secrecy::SecretString;
 
 use super::{
-    line,
-    source::{ENVIRONMENT, FLAGS, Flag, Sources, Texts, variable},
+    connection, line,
+    source::{ENVIRONMENT, FLAGS, Flag, LIBPQ, Sources, Texts, URL, variable},
 };
 
 /// Something wrong with a setting.
@@ -43,6 +43,8 @@ pub(super) struct Reader {
     /// What the file holds.
     file: Option<String>,
     flags: Vec<Flag>,
+    /// What variables of libpq's say.
+    libpq: Vec<(&'static str, String)>,
     known: Vec<String>,
     problems: Vec<Problem>,
 }
@@ -81,7 +83,8 @@ impl Reader {
             .merge(Texts::of_environment(&sources.environment))
             .merge(Texts::of_flags(&sources.flags));
         let (flags, known) = (sources.flags.clone(), Vec::new());
-        Self { figment, file, flags, known, problems }
+        let libpq = connection::of_variables(&sources.environment);
+        Self { figment, file, flags, libpq, known, problems }
     }
 
     /// The keys that were asked for so far.
@@ -114,6 +117,52 @@ impl Reader {
     /// Whether any source sets `key`.
     pub(super) fn is_set(&self, key: &str) -> bool {
         self.figment.find_value(key).is_ok()
+    }
+
+    /// Takes in what `database.url` says, and below that the variables of libpq's. What the URL sets
+    /// may not be set elsewhere too.
+    pub(super) fn expand_url(&mut self) {
+        const KEY: &str = "database.url";
+        const PASSWORD: &str = "database.password";
+        let settings = match self.take(KEY) {
+            None => Vec::new(),
+            Some(value) => match connection::of_string(value.as_str().unwrap_or_default()) {
+                Ok(settings) => {
+                    let has_password = settings.iter().any(|(key, _)| *key == PASSWORD);
+                    if has_password && self.came_from(&value, FLAGS) {
+                        let text = format!(
+                            "must not hold a password among the arguments, which other users of \
+                             this machine can see: use {PASSWORD}_file or {}",
+                            variable(KEY)
+                        );
+                        self.problem(KEY, &text);
+                    }
+                    settings
+                }
+                Err(text) => {
+                    self.problem(KEY, &text);
+                    Vec::new()
+                }
+            },
+        };
+        for (key, _) in &settings {
+            let other = if *key == PASSWORD { "database.password_file" } else { key };
+            for key in [*key, other] {
+                if self.is_set(key) {
+                    self.problem(
+                        key,
+                        &format!("is set, and {KEY} sets it too: remove one of them"),
+                    );
+                    break;
+                }
+            }
+        }
+        let figment = std::mem::take(&mut self.figment);
+        let figment = figment.join(Texts::of_pairs(URL, settings));
+        let has_password = figment.find_value("database.password_file").is_ok();
+        let libpq = std::mem::take(&mut self.libpq);
+        let libpq = libpq.into_iter().filter(|(key, _)| !(has_password && *key == PASSWORD));
+        self.figment = figment.join(Texts::of_pairs(LIBPQ, libpq.collect()));
     }
 
     /// Notes that `key` `text`; its value is at fault, or its default if it has none.
@@ -160,14 +209,14 @@ impl Reader {
 
     /// Whether the value came as text from a source that knows nothing but text.
     pub(super) fn is_text_only(&self, value: &Value) -> bool {
-        self.came_from(value, ENVIRONMENT) || self.came_from(value, FLAGS)
+        [ENVIRONMENT, FLAGS, URL, LIBPQ].iter().any(|source| self.came_from(value, source))
     }
 
     pub(super) fn text(&mut self, key: &str, default: &str) -> Option<String> {
         match self.take(key) {
             None => Some(default.to_owned()),
             Some(Value::String(_, text)) if !text.is_empty() => Some(text),
-            Some(other) => self.wrong(key, &other, "a text that is not empty"),
+            Some(other) => self.refuse(key, &other, "a text that is not empty"),
         }
     }
 
@@ -175,7 +224,39 @@ impl Reader {
     pub(super) fn optional_text(&mut self, key: &str) -> Option<String> {
         match self.take(key)? {
             Value::String(_, text) if !text.is_empty() => Some(text),
-            other => self.wrong(key, &other, "a text that is not empty"),
+            other => self.refuse(key, &other, "a text that is not empty"),
+        }
+    }
+
+    /// The texts of a list: a TOML array of texts and whole numbers, or a text with commas, or a number.
+    pub(super) fn texts(&mut self, key: &str, default: &str) -> Option<Vec<String>> {
+        let text = |value: &Value| match value {
+            Value::String(_, text) => Some(text.trim().to_owned()),
+            Value::Num(_, number) => number.to_i128().map(|number| number.to_string()),
+            _ => None,
+        };
+        let Some(value) = self.take(key) else {
+            return Some(vec![default.to_owned()]);
+        };
+        let texts: Option<Vec<String>> = match &value {
+            Value::Array(_, values) => values.iter().map(text).collect(),
+            value => {
+                text(value).map(|text| text.split(',').map(|part| part.trim().to_owned()).collect())
+            }
+        };
+        match texts {
+            Some(texts) if !texts.is_empty() => Some(texts),
+            _ => {
+                self.wrong_value(key, &value, "a text, or a list of texts");
+                None
+            }
+        }
+    }
+
+    /// Notes that the value of `key` must be something else.
+    pub(super) fn wrong(&mut self, key: &str, expected: &str) {
+        if let Ok(value) = self.figment.find_value(key) {
+            self.wrong_value(key, &value, expected);
         }
     }
 
@@ -221,7 +302,7 @@ impl Reader {
         let converted = in_range.and_then(|number| T::try_from(number).ok());
         if let (None, Some(value)) = (&converted, &value) {
             let expected = format!("a whole number from {} to {}", range.start(), range.end());
-            return self.wrong(key, value, &expected);
+            return self.refuse(key, value, &expected);
         }
         converted
     }
@@ -235,7 +316,7 @@ impl Reader {
             Some(Value::String(_, text)) if self.is_untyped(&value) && text == "false" => {
                 Some(false)
             }
-            Some(value) => self.wrong(key, value, "true or false"),
+            Some(value) => self.refuse(key, value, "true or false"),
         }
     }
 
@@ -261,7 +342,7 @@ impl Reader {
                     None => {
                         let names: Vec<String> =
                             choices.iter().map(|(name, _)| format!("{name:?}")).collect();
-                        self.wrong(key, &value, &names.join(" or "))
+                        self.refuse(key, &value, &names.join(" or "))
                     }
                 }
             }
@@ -291,7 +372,7 @@ impl Reader {
                     range.start(),
                     range.end()
                 );
-                self.wrong(key, &value, &expected)
+                self.refuse(key, &value, &expected)
             }
             (duration, _) => duration,
         }
@@ -323,7 +404,7 @@ impl Reader {
             (Some(parsed), _) if is_default_empty || !parsed.is_empty() => Some(parsed),
             (_, Some(value)) => {
                 let expected = format!("a list of which each is {expected}");
-                self.wrong(key, &value, &expected)
+                self.refuse(key, &value, &expected)
             }
             (parsed, None) => parsed,
         }
@@ -349,16 +430,14 @@ impl Reader {
         self.figment.find_value(key).ok()
     }
 
-    fn wrong<T>(&mut self, key: &str, value: &Value, expected: &str) -> Option<T> {
+    fn refuse<T>(&mut self, key: &str, value: &Value, expected: &str) -> Option<T> {
         self.problem(key, &format!("is {}, must be {expected}", shown(value)));
         None
     }
 
     /// Whether the value came as text from a source that knows nothing but text.
     fn is_untyped(&self, value: &Option<Value>) -> bool {
-        value
-            .as_ref()
-            .is_some_and(|value| self.came_from(value, ENVIRONMENT) || self.came_from(value, FLAGS))
+        value.as_ref().is_some_and(|value| self.is_text_only(value))
     }
 
     fn came_from(&self, value: &Value, source: &str) -> bool {
@@ -369,6 +448,16 @@ impl Reader {
         let metadata: &Metadata = self.figment.get_metadata(tag)?;
         if metadata.name == ENVIRONMENT {
             return Some(variable(key));
+        }
+        if metadata.name == LIBPQ {
+            return connection::variable(key).map(str::to_owned);
+        }
+        if metadata.name == URL {
+            let url = self.figment.find_value("database.url").ok()?;
+            let origin = self.origin("database.url", url.tag());
+            return Some(
+                origin.map_or("database.url".to_owned(), |at| format!("{at}: database.url")),
+            );
         }
         if metadata.name == FLAGS {
             return self.flags.iter().find(|flag| flag.key == key).map(|flag| flag.name.clone());
