@@ -35,7 +35,9 @@ use uuid::Uuid;
 
 pub use error::{KafkaError, ReadError};
 pub use fetch::reader::PartitionReader;
-pub use group::{Beat, GroupError, GroupMember, MemberSeen};
+pub use group::{
+    Assignor, Beat, GroupError, GroupMember, GroupProtocol, GroupSettings, MemberSeen,
+};
 pub use log::{
     decode::records_in,
     record::{Batch, Headers, Record, TopicPartition},
@@ -180,19 +182,18 @@ impl Kafka {
     }
 
     /// A member of the consumer group `group` for `topics`, which joins with its first
-    /// [`beat`](GroupMember::beat). The group waits for up to `rebalance_timeout` until partitions
-    /// that it takes away are let go.
+    /// [`beat`](GroupMember::beat). `id` is the member's where the protocol lets it choose one.
     #[must_use]
     pub fn member(
         &self,
         group: Arc<str>,
         id: Uuid,
         topics: Vec<Arc<str>>,
-        rebalance_timeout: Duration,
+        settings: GroupSettings,
     ) -> GroupMember {
         let coordinator = group::Coordinator::new(Arc::clone(&self.cluster), group);
         let id = StrBytes::from_string(id.to_string());
-        GroupMember::new(coordinator, id, topics, rebalance_timeout)
+        GroupMember::new(coordinator, id, topics, settings)
     }
 
     /// The offsets that `group`, of whatever protocol, has committed of `partitions`, in their
