@@ -74,8 +74,12 @@ async fn kafka(config: &Config) -> Vec<Line> {
     };
     let mut lines = vec![Ok(format!("kafka: {brokers} answers {security}"))];
     if let Some(group) = &config.group {
-        lines.push(match kafka.members(group).await {
-            Ok(members) => Ok(format!("group {group}: {} instances are in it", members.len())),
+        lines.push(match kafka.group(group, config.group_protocol).await {
+            Ok(seen) => Ok(format!(
+                "group {group}: {}, {} protocol",
+                count(seen.members.len()),
+                seen.protocol
+            )),
             Err(error) => Err(format!("group {group}: {error}")),
         });
     }
@@ -139,4 +143,8 @@ fn comes_to(config: &Config, sample: &Sample, schemas: &Schemas) -> String {
     let taken = taken::places(rules.mapping().settings());
     text.push_str(&render::leftovers(&leftovers_of(input, &taken)));
     text
+}
+
+fn count(members: usize) -> String {
+    if members == 1 { "1 member".to_owned() } else { format!("{members} members") }
 }

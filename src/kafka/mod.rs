@@ -36,7 +36,7 @@ use uuid::Uuid;
 pub use error::{KafkaError, ReadError};
 pub use fetch::reader::PartitionReader;
 pub use group::{
-    Assignor, Beat, GroupError, GroupMember, GroupProtocol, GroupSettings, MemberSeen,
+    Assignor, Beat, GroupError, GroupMember, GroupProtocol, GroupSeen, GroupSettings, MemberSeen,
 };
 pub use log::{
     decode::records_in,
@@ -209,12 +209,17 @@ impl Kafka {
         group::committed(&self.cluster, group, partitions).await
     }
 
-    /// Who is in `group` (of KIP-848), and has what.
+    /// Who is in `group`, and has what; `protocol` is how it would be joined.
     ///
     /// # Errors
-    /// As for [`committed`](Self::committed).
-    pub async fn members(&self, group: &Arc<str>) -> Result<Vec<MemberSeen>, GroupError> {
-        group::members(&self.cluster, group).await
+    /// As for [`committed`](Self::committed); [`GroupError::Unsupported`] where it could not be joined
+    /// so.
+    pub async fn group(
+        &self,
+        group: &Arc<str>,
+        protocol: GroupProtocol,
+    ) -> Result<GroupSeen, GroupError> {
+        group::members(&self.cluster, group, protocol).await
     }
 
     /// Reads `partition` from `from` on. Nothing is fetched before the first batch is asked for;

@@ -8,9 +8,7 @@ use std::{
 };
 
 use kafka_protocol::{
-    messages::{
-        ConsumerGroupHeartbeatRequest, consumer_group_heartbeat_request::TopicPartitions,
-    },
+    messages::{ConsumerGroupHeartbeatRequest, consumer_group_heartbeat_request::TopicPartitions},
     protocol::StrBytes,
 };
 use tokio::time::Instant;

@@ -1,5 +1,7 @@
 //! The requests of classic consumer groups (JoinGroup to DescribeGroups), with the versions spoken.
 
+use std::borrow::Cow;
+
 use kafka_protocol::messages::{
     DescribeGroupsRequest, DescribeGroupsResponse, HeartbeatRequest, HeartbeatResponse,
     JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse, SyncGroupRequest,
@@ -7,7 +9,7 @@ use kafka_protocol::messages::{
 };
 use rskafka::protocol::api_key::ApiKey;
 
-use super::bridge::Api;
+use super::api::Api;
 
 impl Api for JoinGroupRequest {
     type Response = JoinGroupResponse;
@@ -38,8 +40,19 @@ impl Api for LeaveGroupRequest {
     type Response = LeaveGroupResponse;
     const NAME: &'static str = "LeaveGroup";
     const KEY: ApiKey = ApiKey::LeaveGroup;
-    const VERSIONS: (i16, i16) = (3, 5);
+    // From 3 on for several members at once.
+    const VERSIONS: (i16, i16) = (0, 5);
     const FIRST_FLEXIBLE: i16 = 4;
+
+    fn as_in(&self, version: i16) -> Cow<'_, Self> {
+        if version >= 3 {
+            return Cow::Borrowed(self);
+        }
+        let mut request = self.clone();
+        // Nobody here asks for more than one.
+        request.member_id = request.members.pop().unwrap_or_default().member_id;
+        Cow::Owned(request)
+    }
 }
 
 impl Api for DescribeGroupsRequest {

@@ -14,7 +14,8 @@ use kafka_protocol::{
     ResponseError,
     messages::{
         JoinGroupRequest, JoinGroupResponse, SyncGroupRequest,
-        join_group_request::JoinGroupRequestProtocol, sync_group_request::SyncGroupRequestAssignment,
+        join_group_request::JoinGroupRequestProtocol,
+        sync_group_request::SyncGroupRequestAssignment,
     },
     protocol::StrBytes,
 };
@@ -34,7 +35,7 @@ use crate::kafka::{
         group_id,
     },
     transport::{
-        bridge::Api,
+        api::Api,
         connection::{CallError, Connection},
     },
     trouble::backoff,
@@ -322,9 +323,7 @@ impl Call<'_> {
                 // There is nothing that could be another's by now.
                 Err(if ticket.claimed.is_empty() { Stop::Again } else { GroupError::Fenced.into() })
             }
-            Some(error) if passes(error) => {
-                Err(Stop::Failed(format!("{}: {error}", self.broker)))
-            }
+            Some(error) if passes(error) => Err(Stop::Failed(format!("{}: {error}", self.broker))),
             Some(error) => {
                 Err(GroupError::of(error, &ticket.coordinator.group, &self.broker).into())
             }

@@ -7,6 +7,8 @@
 
 mod range;
 mod sticky;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
