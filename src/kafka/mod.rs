@@ -222,6 +222,14 @@ impl Kafka {
         group::members(&self.cluster, group, protocol).await
     }
 
+    /// Asks whether we may be a member of `group`, which takes READ. Changes nothing.
+    ///
+    /// # Errors
+    /// As for [`committed`](Self::committed).
+    pub async fn may_join(&self, group: &Arc<str>) -> Result<(), GroupError> {
+        group::may_join(&self.cluster, group).await
+    }
+
     /// Reads `partition` from `from` on. Nothing is fetched before the first batch is asked for;
     /// then it is read ahead.
     #[must_use]

@@ -77,10 +77,15 @@ impl Consumer {
                 .with_rebalance_timeout_ms(timeout);
         }
         let asked = self.coordinator.ask(request, deadline, |response| response.error_code).await;
-        if let Err(GroupError::Fenced) = asked {
-            self.rejoin();
-        }
-        let response = asked?;
+        let response = match asked {
+            Ok(response) => response,
+            // The group, or the protocol, was taken away: so are the partitions.
+            Err(GroupError::Unsupported { .. } | GroupError::Fenced) if epoch != JOINING => {
+                self.rejoin();
+                return Err(GroupError::Fenced);
+            }
+            Err(error) => return Err(error),
+        };
         let assigned = {
             let mut state = self.state();
             state.epoch = response.member_epoch;

@@ -132,10 +132,10 @@ impl GroupMember {
     ) -> Result<Beat, GroupError> {
         if !self.is_classic() {
             match self.consumer.beat(owned, deadline).await {
-                Err(error @ GroupError::Unsupported { .. })
+                Err(GroupError::Unsupported { broker, cause })
                     if self.settings.protocol == GroupProtocol::Auto && !self.consumer.is_in() =>
                 {
-                    info!(group = %self.group(), reason = %error, "using the classic group protocol");
+                    info!(group = %self.group(), reason = %format_args!("broker {broker} {cause}"), "using the classic group protocol");
                     self.is_classic.store(true, Ordering::Relaxed);
                 }
                 beaten => return beaten,

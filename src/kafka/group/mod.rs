@@ -18,8 +18,8 @@ pub(in crate::kafka) use committed::committed;
 pub(in crate::kafka) use coordinator::Coordinator;
 pub use coordinator::GroupError;
 pub use member::{Beat, GroupMember, GroupProtocol, GroupSettings};
-pub(in crate::kafka) use seen::members;
 pub use seen::{GroupSeen, MemberSeen};
+pub(in crate::kafka) use seen::{may_join, members};
 
 fn group_id(group: &str) -> GroupId {
     GroupId(StrBytes::from_string(group.to_owned()))

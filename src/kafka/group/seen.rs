@@ -6,15 +6,16 @@ use kafka_protocol::{
     ResponseError,
     messages::{
         ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse, DescribeGroupsRequest,
-        DescribeGroupsResponse,
+        DescribeGroupsResponse, HeartbeatRequest, HeartbeatResponse,
     },
+    protocol::StrBytes,
 };
 use uuid::Uuid;
 
 use crate::kafka::{
     KafkaError, TopicPartition,
     cluster::Cluster,
-    group::{Coordinator, GroupError, GroupProtocol, classic::protocol, group_id},
+    group::{Coordinator, GroupError, GroupProtocol, classic::protocol as classic, group_id},
 };
 
 /// A group, seen from outside.
@@ -104,7 +105,7 @@ async fn of_classic(coordinator: &Coordinator) -> Result<Vec<MemberSeen>, GroupE
     let mut ids = BTreeMap::new();
     for member in response.groups.into_iter().flat_map(|group| group.members) {
         // Other kinds of groups have assignments of other kinds.
-        let places = protocol::assigned(member.member_assignment).unwrap_or_default();
+        let places = classic::assigned(member.member_assignment).unwrap_or_default();
         let mut assigned = Vec::new();
         for (topic, partition) in places {
             if !ids.contains_key(&topic) {
@@ -127,6 +128,24 @@ async fn topic_id(cluster: &Cluster, topic: &Arc<str>) -> Result<Option<Uuid>, K
         Err(KafkaError::Refused { .. }) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Whether we may be a member: asked by the heartbeat of a member that does not exist, which the
+/// broker refuses for want of READ before it looks for the member.
+pub(in crate::kafka) async fn may_join(
+    cluster: &Arc<Cluster>,
+    group: &Arc<str>,
+) -> Result<(), GroupError> {
+    let coordinator = Coordinator::new(Arc::clone(cluster), Arc::clone(group));
+    let request = HeartbeatRequest::default()
+        .with_group_id(group_id(group))
+        .with_member_id(StrBytes::from_static_str("vendas-check"))
+        .with_generation_id(-1);
+    let code = |response: &HeartbeatResponse| match response.error_code {
+        code if ResponseError::try_from_code(code) == Some(ResponseError::UnknownMemberId) => 0,
+        code => code,
+    };
+    coordinator.ask(request, coordinator.deadline(), code).await.map(drop)
 }
 
 /// A group that does not exist has nobody in it.

@@ -93,7 +93,11 @@ impl Broker {
         let log4j2 = folder.join("log4j2.yaml");
         let logging = self.installed.release.logging(&log4j2.display().to_string());
         all.extend(logging.into_iter().map(OsString::from));
-        all.extend(["-cp".into(), self.installed.class_path.clone().into_os_string(), class.into()]);
+        all.extend([
+            "-cp".into(),
+            self.installed.class_path.clone().into_os_string(),
+            class.into(),
+        ]);
         all.extend(args.iter().map(OsString::from));
         Process::start(&Launch {
             program: install::java().as_os_str(),

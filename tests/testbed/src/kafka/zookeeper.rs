@@ -49,11 +49,7 @@ impl ZooKeeper {
         format!("127.0.0.1:{}", self.port)
     }
 
-    async fn start_at(
-        port: u16,
-        release: KafkaRelease,
-        class_path: &Path,
-    ) -> Result<Option<Self>> {
+    async fn start_at(port: u16, release: KafkaRelease, class_path: &Path) -> Result<Option<Self>> {
         let folder = Folder::new("zookeeper")?;
         let log = folder.path().join("zookeeper.log");
         let properties = format!(
@@ -62,9 +58,8 @@ impl ZooKeeper {
             folder.path().join("data").display(),
         );
         fs::write(folder.path().join("zookeeper.properties"), properties)?;
-        let mut args = ["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
-            .map(str::to_owned)
-            .to_vec();
+        let mut args =
+            ["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"].map(str::to_owned).to_vec();
         args.extend(release.logging(""));
         // A machine that loses power here takes the whole folder with it.
         args.push("-Dzookeeper.forceSync=no".to_owned());
