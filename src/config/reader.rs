@@ -10,8 +10,8 @@ use figment::{
 };
 
 use super::{
-    line,
-    source::{ENVIRONMENT, FLAGS, Flag, Sources, Texts, variable},
+    connection, line,
+    source::{ENVIRONMENT, FLAGS, Flag, LIBPQ, Sources, Texts, URL, variable},
 };
 
 mod values;
@@ -40,6 +40,8 @@ pub(super) struct Reader {
     /// What the file holds.
     file: Option<String>,
     flags: Vec<Flag>,
+    /// What variables of libpq's say.
+    libpq: Vec<(&'static str, String)>,
     known: Vec<String>,
     problems: Vec<Problem>,
 }
@@ -78,7 +80,8 @@ impl Reader {
             .merge(Texts::of_environment(&sources.environment))
             .merge(Texts::of_flags(&sources.flags));
         let (flags, known) = (sources.flags.clone(), Vec::new());
-        Self { figment, file, flags, known, problems }
+        let libpq = connection::of_variables(&sources.environment);
+        Self { figment, file, flags, libpq, known, problems }
     }
 
     /// The keys that were asked for so far.
@@ -111,6 +114,52 @@ impl Reader {
     /// Whether any source sets `key`.
     pub(super) fn is_set(&self, key: &str) -> bool {
         self.figment.find_value(key).is_ok()
+    }
+
+    /// Takes in what `database.url` says, and below that the variables of libpq's. What the URL sets
+    /// may not be set elsewhere too.
+    pub(super) fn expand_url(&mut self) {
+        const KEY: &str = "database.url";
+        const PASSWORD: &str = "database.password";
+        let settings = match self.take(KEY) {
+            None => Vec::new(),
+            Some(value) => match connection::of_string(value.as_str().unwrap_or_default()) {
+                Ok(settings) => {
+                    let has_password = settings.iter().any(|(key, _)| *key == PASSWORD);
+                    if has_password && self.came_from(&value, FLAGS) {
+                        let text = format!(
+                            "must not hold a password among the arguments, which other users of \
+                             this machine can see: use {PASSWORD}_file or {}",
+                            variable(KEY)
+                        );
+                        self.problem(KEY, &text);
+                    }
+                    settings
+                }
+                Err(text) => {
+                    self.problem(KEY, &text);
+                    Vec::new()
+                }
+            },
+        };
+        for (key, _) in &settings {
+            let other = if *key == PASSWORD { "database.password_file" } else { key };
+            for key in [*key, other] {
+                if self.is_set(key) {
+                    self.problem(
+                        key,
+                        &format!("is set, and {KEY} sets it too: remove one of them"),
+                    );
+                    break;
+                }
+            }
+        }
+        let figment = std::mem::take(&mut self.figment);
+        let figment = figment.join(Texts::of_pairs(URL, settings));
+        let has_password = figment.find_value("database.password_file").is_ok();
+        let libpq = std::mem::take(&mut self.libpq);
+        let libpq = libpq.into_iter().filter(|(key, _)| !(has_password && *key == PASSWORD));
+        self.figment = figment.join(Texts::of_pairs(LIBPQ, libpq.collect()));
     }
 
     /// Notes that `key` `text`; its value is at fault, or its default if it has none.
@@ -157,7 +206,7 @@ impl Reader {
 
     /// Whether the value came as text from a source that knows nothing but text.
     pub(super) fn is_text_only(&self, value: &Value) -> bool {
-        self.came_from(value, ENVIRONMENT) || self.came_from(value, FLAGS)
+        [ENVIRONMENT, FLAGS, URL, LIBPQ].iter().any(|source| self.came_from(value, source))
     }
 
     fn came_from(&self, value: &Value, source: &str) -> bool {
@@ -168,6 +217,16 @@ impl Reader {
         let metadata: &Metadata = self.figment.get_metadata(tag)?;
         if metadata.name == ENVIRONMENT {
             return Some(variable(key));
+        }
+        if metadata.name == LIBPQ {
+            return connection::variable(key).map(str::to_owned);
+        }
+        if metadata.name == URL {
+            let url = self.figment.find_value("database.url").ok()?;
+            let origin = self.origin("database.url", url.tag());
+            return Some(
+                origin.map_or("database.url".to_owned(), |at| format!("{at}: database.url")),
+            );
         }
         if metadata.name == FLAGS {
             return self.flags.iter().find(|flag| flag.key == key).map(|flag| flag.name.clone());

@@ -246,9 +246,12 @@ impl Starts {
         };
         starts.extend(new);
         // Whichever instance is first decides, the others' rows are not taken.
-        persist(stop, &self.shared.postgres, || self.shared.store.start_partitions(&starts))
-            .await
-            .map_err(RunError::from)
+        // Before, since a failover may come between.
+        let failovers = *self.shared.store.failovers().borrow();
+        let put = || self.shared.store.start_partitions(&starts);
+        let made = persist(stop, &self.shared.postgres, put).await?;
+        self.shared.begun.note(&starts, failovers);
+        Ok(made)
     }
 
     /// Where `group` left off; the first record where it has committed nothing.

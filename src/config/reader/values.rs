@@ -15,7 +15,7 @@ impl Reader {
         match self.take(key) {
             None => Some(default.to_owned()),
             Some(Value::String(_, text)) if !text.is_empty() => Some(text),
-            Some(other) => self.wrong(key, &other, "a text that is not empty"),
+            Some(other) => self.refuse(key, &other, "a text that is not empty"),
         }
     }
 
@@ -23,7 +23,36 @@ impl Reader {
     pub(in crate::config) fn optional_text(&mut self, key: &str) -> Option<String> {
         match self.take(key)? {
             Value::String(_, text) if !text.is_empty() => Some(text),
-            other => self.wrong(key, &other, "a text that is not empty"),
+            other => self.refuse(key, &other, "a text that is not empty"),
+        }
+    }
+
+    /// The texts of a list: a TOML array of texts and whole numbers, or a text with commas, or a number.
+    pub(in crate::config) fn texts(&mut self, key: &str, default: &str) -> Option<Vec<String>> {
+        let text = |value: &Value| match value {
+            Value::String(_, text) => Some(text.trim().to_owned()),
+            Value::Num(_, number) => number.to_i128().map(|number| number.to_string()),
+            _ => None,
+        };
+        let Some(value) = self.take(key) else {
+            return Some(vec![default.to_owned()]);
+        };
+        let texts: Option<Vec<String>> = match &value {
+            Value::Array(_, values) => values.iter().map(text).collect(),
+            value => {
+                text(value).map(|text| text.split(',').map(|part| part.trim().to_owned()).collect())
+            }
+        };
+        match texts {
+            Some(texts) if !texts.is_empty() => Some(texts),
+            _ => self.refuse(key, &value, "a text, or a list of texts"),
+        }
+    }
+
+    /// Notes that the value of `key` must be something else.
+    pub(in crate::config) fn wrong(&mut self, key: &str, expected: &str) {
+        if let Ok(value) = self.figment.find_value(key) {
+            self.wrong_value(key, &value, expected);
         }
     }
 
@@ -73,7 +102,7 @@ impl Reader {
         let converted = in_range.and_then(|number| T::try_from(number).ok());
         if let (None, Some(value)) = (&converted, &value) {
             let expected = format!("a whole number from {} to {}", range.start(), range.end());
-            return self.wrong(key, value, &expected);
+            return self.refuse(key, value, &expected);
         }
         converted
     }
@@ -87,7 +116,7 @@ impl Reader {
             Some(Value::String(_, text)) if self.is_untyped(&value) && text == "false" => {
                 Some(false)
             }
-            Some(value) => self.wrong(key, value, "true or false"),
+            Some(value) => self.refuse(key, value, "true or false"),
         }
     }
 
@@ -117,7 +146,7 @@ impl Reader {
                     None => {
                         let names: Vec<String> =
                             choices.iter().map(|(name, _)| format!("{name:?}")).collect();
-                        self.wrong(key, &value, &names.join(" or "))
+                        self.refuse(key, &value, &names.join(" or "))
                     }
                 }
             }
@@ -147,7 +176,7 @@ impl Reader {
                     range.start(),
                     range.end()
                 );
-                self.wrong(key, &value, &expected)
+                self.refuse(key, &value, &expected)
             }
             (duration, _) => duration,
         }
@@ -179,7 +208,7 @@ impl Reader {
             (Some(parsed), _) if is_default_empty || !parsed.is_empty() => Some(parsed),
             (_, Some(value)) => {
                 let expected = format!("a list of which each is {expected}");
-                self.wrong(key, &value, &expected)
+                self.refuse(key, &value, &expected)
             }
             (parsed, None) => parsed,
         }
@@ -200,12 +229,12 @@ impl Reader {
         })
     }
 
-    fn take(&mut self, key: &str) -> Option<Value> {
+    pub(in crate::config) fn take(&mut self, key: &str) -> Option<Value> {
         self.known.push(key.to_owned());
         self.figment.find_value(key).ok()
     }
 
-    fn wrong<T>(&mut self, key: &str, value: &Value, expected: &str) -> Option<T> {
+    fn refuse<T>(&mut self, key: &str, value: &Value, expected: &str) -> Option<T> {
         self.wrong_value(key, value, expected);
         None
     }
