@@ -1,5 +1,7 @@
 //! `vendas check`: is everything in order, and if not, what puts it right? Changes nothing.
 
+use std::sync::Arc;
+
 use clap::Args;
 
 use super::{CliError, print, sampling, schemas, store};
@@ -13,7 +15,7 @@ use crate::{
         sample::Sample,
         taken,
     },
-    kafka::{Kafka, KafkaError, OffsetAt, TopicState},
+    kafka::{GroupError, GroupProtocol, GroupSeen, Kafka, KafkaError, OffsetAt, TopicState},
     registry::{self, Registry},
     store::Greeting,
 };
@@ -75,10 +77,11 @@ async fn kafka(config: &Config) -> Vec<Line> {
     };
     let mut lines = vec![Ok(format!("kafka: {brokers} answers {security}"))];
     if let Some(group) = &config.group {
-        lines.push(match kafka.members(group).await {
-            Ok(members) => Ok(format!("group {group}: {} instances are in it", members.len())),
-            Err(error) => Err(format!("group {group}: {error}")),
-        });
+        lines.push(
+            joins(&kafka, group, config.group_protocol)
+                .await
+                .map_err(|error| format!("group {group}: {error}")),
+        );
     }
     for state in states {
         lines.push(match state {
@@ -95,6 +98,20 @@ async fn kafka(config: &Config) -> Vec<Line> {
         });
     }
     lines
+}
+
+async fn joins(
+    kafka: &Kafka,
+    group: &Arc<str>,
+    protocol: GroupProtocol,
+) -> Result<String, GroupError> {
+    let GroupSeen { protocol, members } = kafka.group(group, protocol).await?;
+    kafka.may_join(group).await?;
+    let members = match members.len() {
+        1 => "1 member".to_owned(),
+        several => format!("{several} members"),
+    };
+    Ok(format!("group {group}: can be joined by the {protocol} protocol, has {members}"))
 }
 
 async fn schema_registry(registry: &Registry, settings: &registry::Settings) -> Line {

@@ -28,35 +28,35 @@ impl KafkaCaps {
     pub const REDPANDA: Self = Self {
         name: "Redpanda",
         highest: &[
-            (0, 7),   // Produce
-            (1, 11),  // Fetch
-            (2, 4),   // ListOffsets
-            (3, 7),   // Metadata
-            (8, 7),   // OffsetCommit
-            (9, 7),   // OffsetFetch
-            (10, 3),  // FindCoordinator
-            (11, 6),  // JoinGroup
-            (12, 4),  // Heartbeat
-            (13, 4),  // LeaveGroup
-            (14, 4),  // SyncGroup
-            (15, 5),  // DescribeGroups
-            (16, 4),  // ListGroups
-            (17, 1),  // SaslHandshake
-            (18, 3),  // ApiVersions
-            (19, 6),  // CreateTopics
-            (20, 4),  // DeleteTopics
-            (21, 2),  // DeleteRecords
-            (22, 1),  // InitProducerId
-            (23, 3),  // OffsetForLeaderEpoch
-            (24, 1),  // AddPartitionsToTxn
-            (25, 1),  // AddOffsetsToTxn
-            (26, 1),  // EndTxn
-            (28, 3),  // TxnOffsetCommit
-            (32, 4),  // DescribeConfigs
-            (36, 2),  // SaslAuthenticate
-            (37, 3),  // CreatePartitions
-            (42, 2),  // DeleteGroups
-            (44, 1),  // IncrementalAlterConfigs
+            (0, 7),  // Produce
+            (1, 11), // Fetch
+            (2, 4),  // ListOffsets
+            (3, 7),  // Metadata
+            (8, 7),  // OffsetCommit
+            (9, 7),  // OffsetFetch
+            (10, 3), // FindCoordinator
+            (11, 6), // JoinGroup
+            (12, 4), // Heartbeat
+            (13, 4), // LeaveGroup
+            (14, 4), // SyncGroup
+            (15, 5), // DescribeGroups
+            (16, 4), // ListGroups
+            (17, 1), // SaslHandshake
+            (18, 3), // ApiVersions
+            (19, 6), // CreateTopics
+            (20, 4), // DeleteTopics
+            (21, 2), // DeleteRecords
+            (22, 1), // InitProducerId
+            (23, 3), // OffsetForLeaderEpoch
+            (24, 1), // AddPartitionsToTxn
+            (25, 1), // AddOffsetsToTxn
+            (26, 1), // EndTxn
+            (28, 3), // TxnOffsetCommit
+            (32, 4), // DescribeConfigs
+            (36, 2), // SaslAuthenticate
+            (37, 3), // CreatePartitions
+            (42, 2), // DeleteGroups
+            (44, 1), // IncrementalAlterConfigs
         ],
     };
 
@@ -118,7 +118,8 @@ impl Asked {
             bail!("a request of {} bytes", header.len());
         }
         let (key, version, number) = (header.get_i16(), header.get_i16(), header.get_i32());
-        let name = || ApiKey::try_from(key).map_or_else(|()| key.to_string(), |it| format!("{it:?}"));
+        let name =
+            || ApiKey::try_from(key).map_or_else(|()| key.to_string(), |it| format!("{it:?}"));
         let highest = caps.of(key).with_context(|| format!("{} has no {}", caps.name, name()))?;
         if key == API_VERSIONS {
             let offered = version <= highest;

@@ -243,8 +243,10 @@ async fn serve(client: TcpStream, shared: Arc<Shared>) {
     let asked = Mutex::default();
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
-    let mut there = Lane::new(Side::Client, &shared, (&conversation, &asked), from_client, to_server);
-    let mut back = Lane::new(Side::Server, &shared, (&conversation, &asked), from_server, to_client);
+    let mut there =
+        Lane::new(Side::Client, &shared, (&conversation, &asked), from_client, to_server);
+    let mut back =
+        Lane::new(Side::Server, &shared, (&conversation, &asked), from_server, to_client);
     let ended = tokio::select! {
         Err(ended) = there.run() => ended,
         Err(ended) = back.run() => ended,
