@@ -1,5 +1,7 @@
 //! `vendas check`: is everything in order, and if not, what puts it right? Changes nothing.
 
+use std::sync::Arc;
+
 use clap::Args;
 
 use super::{CliError, print, sampling, schemas, store};
@@ -13,7 +15,7 @@ use crate::{
         sample::Sample,
         taken,
     },
-    kafka::{Kafka, KafkaError, OffsetAt, TopicState},
+    kafka::{GroupError, GroupProtocol, GroupSeen, Kafka, KafkaError, OffsetAt, TopicState},
     registry::{self, Registry},
     store::Greeting,
 };
@@ -46,12 +48,13 @@ pub(super) async fn check(config: &Config, arguments: Arguments) -> Result<(), C
     say(vec![Ok("configuration: every setting is known and possible".to_owned())])?;
     say(kafka(config).await)?;
     say(postgres(config).await)?;
-    if let Some(settings) = &config.registry {
-        say(vec![registry(settings).await])?;
+    let registry = config.registry.as_ref().map(Registry::new);
+    if let (Some(settings), Some(registry)) = (&config.registry, &registry) {
+        say(vec![schema_registry(registry, settings).await])?;
     }
     if let Some(most) = arguments.sample {
         for sample in sampling::read(config, most.into()).await? {
-            let schemas = schemas::of(config, &sample.records).await?;
+            let schemas = schemas::of(&config.rules, registry.as_ref(), &sample.records).await?;
             print(&comes_to(config, &sample, &schemas))?;
         }
     }
@@ -74,10 +77,11 @@ async fn kafka(config: &Config) -> Vec<Line> {
     };
     let mut lines = vec![Ok(format!("kafka: {brokers} answers {security}"))];
     if let Some(group) = &config.group {
-        lines.push(match kafka.members(group).await {
-            Ok(members) => Ok(format!("group {group}: {} instances are in it", members.len())),
-            Err(error) => Err(format!("group {group}: {error}")),
-        });
+        lines.push(
+            joins(&kafka, group, config.group_protocol)
+                .await
+                .map_err(|error| format!("group {group}: {error}")),
+        );
     }
     for state in states {
         lines.push(match state {
@@ -96,9 +100,23 @@ async fn kafka(config: &Config) -> Vec<Line> {
     lines
 }
 
-async fn registry(settings: &registry::Settings) -> Line {
+async fn joins(
+    kafka: &Kafka,
+    group: &Arc<str>,
+    protocol: GroupProtocol,
+) -> Result<String, GroupError> {
+    let GroupSeen { protocol, members } = kafka.group(group, protocol).await?;
+    kafka.may_join(group).await?;
+    let members = match members.len() {
+        1 => "1 member".to_owned(),
+        several => format!("{several} members"),
+    };
+    Ok(format!("group {group}: can be joined by the {protocol} protocol, has {members}"))
+}
+
+async fn schema_registry(registry: &Registry, settings: &registry::Settings) -> Line {
     let addresses: Vec<_> = settings.addresses.iter().map(ToString::to_string).collect();
-    match Registry::new(settings).ping().await {
+    match registry.ping().await {
         Ok(()) => Ok(format!("schema registry: {} answers", addresses.join(","))),
         Err(error) => Err(format!("schema registry: {error}")),
     }
@@ -106,10 +124,9 @@ async fn registry(settings: &registry::Settings) -> Line {
 
 async fn postgres(config: &Config) -> Vec<Line> {
     let settings = &config.database;
-    let place = format!(
-        "database \"{}\" on {}:{} as \"{}\"",
-        settings.dbname, settings.host, settings.port, settings.user
-    );
+    let hosts: Vec<String> = settings.hosts.iter().map(ToString::to_string).collect();
+    let place =
+        format!("database \"{}\" on {} as \"{}\"", settings.dbname, hosts.join(","), settings.user);
     let store = store(config);
     let (version, tls) = match store.ping().await {
         Ok(Greeting { version, tls: Some(tls) }) => (version, format!("over {tls}")),

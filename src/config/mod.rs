@@ -4,7 +4,10 @@
 //! that by flags. [`load`] reports every problem at once, each with where it came from; what it
 //! returns needs no further checking.
 
+mod connection;
+mod database;
 mod format;
+mod group;
 mod line;
 mod mapping;
 mod partitions;
@@ -20,7 +23,11 @@ use std::{fmt, sync::Arc, time::Duration};
 use jiff::tz::TimeZone;
 use tracing_subscriber::EnvFilter;
 
-use crate::{kafka, order::Rulebook, registry as schemas, store};
+use crate::{
+    kafka::{self, Selected, Selection},
+    order::Rulebook,
+    registry as schemas, store,
+};
 
 pub use partitions::Partitions;
 pub use reader::Problem;
@@ -33,12 +40,16 @@ use reader::Reader;
 pub struct Config {
     /// How Kafka is reached.
     pub kafka: kafka::Settings,
-    /// The topics to work, each once.
-    pub topics: Vec<Arc<str>>,
+    /// The topics to work.
+    pub topics: Selection,
     /// The partitions that are worked where no group shares them out.
     pub partitions: Partitions,
     /// The consumer group that shares the partitions out.
     pub group: Option<Arc<str>>,
+    /// By which protocol that group is joined.
+    pub group_protocol: kafka::GroupProtocol,
+    /// The assignors that the classic protocol may use, the preferred one first.
+    pub group_assignors: Vec<kafka::Assignor>,
     /// How long this instance works on without having reached its group.
     pub session_timeout: Duration,
     /// Where a topic starts that was never worked before.
@@ -165,12 +176,14 @@ pub fn keys() -> Vec<String> {
 fn config(reader: &mut Reader) -> Option<Config> {
     let kafka = kafka_settings(reader);
     let topics = topics(reader);
-    let group = group(reader);
+    let group = group::group(reader);
+    let group_protocol = group::protocol(reader);
+    let group_assignors = group::assignors(reader);
     let session_timeout =
         reader.duration("kafka.session_timeout", "45s", Duration::from_secs(1)..=MAX_TIMEOUT);
-    let partitions = partitions(reader, topics.as_deref());
+    let partitions = partitions(reader, topics.as_ref());
     let start_from = start_from(reader);
-    let database = database(reader);
+    let database = database::database(reader);
     let apply_schema = reader.flag("database.apply_schema", true);
     let pipeline = pipeline(reader);
     let shop_timezone = shop_timezone(reader);
@@ -184,6 +197,8 @@ fn config(reader: &mut Reader) -> Option<Config> {
         topics: topics?,
         partitions: partitions?,
         group: group?,
+        group_protocol: group_protocol?,
+        group_assignors: group_assignors?,
         session_timeout: session_timeout?,
         start_from: start_from?,
         database: database?,
@@ -232,23 +247,15 @@ fn is_host_and_port(text: &str) -> bool {
     })
 }
 
-fn topics(reader: &mut Reader) -> Option<Vec<Arc<str>>> {
-    // Names: org.apache.kafka.common.internals.Topic of Apache Kafka.
-    let legal = |name: &str| {
-        let characters = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-        (1..=249).contains(&name.len())
-            && name.chars().all(characters)
-            && !matches!(name, "." | "..")
-    };
-    let mut topics = reader.list(
+fn topics(reader: &mut Reader) -> Option<Selection> {
+    let topics = reader.list(
         "kafka.topics",
         &["sales"],
-        "a topic's name (1 to 249 letters, digits, dots, underscores, hyphens)",
-        |name| legal(name).then(|| Arc::<str>::from(name)),
+        "a topic's name (1 to 249 letters, digits, dots, underscores, hyphens), or re: and a regular \
+         expression for whole names",
+        Selected::parse,
     )?;
-    topics.sort();
-    topics.dedup();
-    Some(topics)
+    Some(topics.into_iter().collect())
 }
 
 /// Where a topic starts: `earliest`, `latest`, or `group:NAME`.
@@ -269,19 +276,7 @@ fn start_from(reader: &mut Reader) -> Option<StartFrom> {
     }
 }
 
-/// The inner `None` is no group.
-#[expect(clippy::option_option, reason = "the outer one says that a problem was noted")]
-fn group(reader: &mut Reader) -> Option<Option<Arc<str>>> {
-    match reader.optional_text("kafka.group") {
-        Some(group) if group.is_empty() => {
-            reader.problem("kafka.group", "is empty, must be a name: leave it out for no group");
-            None
-        }
-        group => Some(group.map(Arc::from)),
-    }
-}
-
-fn partitions(reader: &mut Reader, topics: Option<&[Arc<str>]>) -> Option<Partitions> {
+fn partitions(reader: &mut Reader, topics: Option<&Selection>) -> Option<Partitions> {
     let chosen = reader.list(
         "kafka.partitions",
         &[],
@@ -301,51 +296,6 @@ fn partitions(reader: &mut Reader, topics: Option<&[Arc<str>]>) -> Option<Partit
         }
     }
     Some(Partitions::new(chosen))
-}
-
-fn database(reader: &mut Reader) -> Option<store::Settings> {
-    let host = reader.text("database.host", "localhost");
-    let port = reader.integer("database.port", 5432, 1..=65_535);
-    let user = reader.text("database.user", "postgres");
-    let password = security::password(reader, "database.password", Some("postgres"));
-    let encryption = security::database(reader);
-    let dbname = reader.text("database.dbname", "salesdb");
-    let schema = schema(reader);
-    let synchronous_commit =
-        reader.choice("database.synchronous_commit", &[("off", false), ("on", true)]);
-    let prepared_statements = reader.flag("database.prepared_statements", true);
-    let pool_size = reader.integer("database.pool_size", 4, 1..=1000);
-    let shortest = Duration::from_millis(100);
-    let connect_timeout = reader.duration("database.connect_timeout", "5s", shortest..=MAX_TIMEOUT);
-    let statement_timeout =
-        reader.duration("database.statement_timeout", "30s", shortest..=MAX_TIMEOUT);
-    Some(store::Settings {
-        host: host?,
-        port: port?,
-        user: user?,
-        password: password?,
-        encryption: encryption?,
-        dbname: dbname?,
-        schema: schema?,
-        synchronous_commit: synchronous_commit?,
-        prepared_statements: prepared_statements?,
-        pool_size: pool_size?,
-        connect_timeout: connect_timeout?,
-        statement_timeout: statement_timeout?,
-    })
-}
-
-/// PostgreSQL cuts longer names (manual, 4.1.1), which would then not be found again.
-const MAX_IDENTIFIER_BYTES: usize = 63;
-
-fn schema(reader: &mut Reader) -> Option<String> {
-    let schema = reader.text("database.schema", "public")?;
-    if schema.len() > MAX_IDENTIFIER_BYTES || schema.contains('\0') {
-        let text = format!("is {schema:?}, must be a name of at most {MAX_IDENTIFIER_BYTES} bytes");
-        reader.problem("database.schema", &text);
-        return None;
-    }
-    Some(schema)
 }
 
 fn pipeline(reader: &mut Reader) -> Option<Pipeline> {

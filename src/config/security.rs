@@ -2,8 +2,9 @@
 
 use std::{
     fs::File,
-    io::Read,
+    io::{self, Read},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use secrecy::SecretString;
@@ -11,7 +12,7 @@ use secrecy::SecretString;
 use super::reader::Reader;
 use crate::{
     kafka::{Mechanism, Sasl, Security},
-    store::Encryption,
+    store::{Credentials, Encryption, Refresh},
     tls::{Authorities, Chain, Identity, MaterialError, Tls, Trust},
 };
 
@@ -34,16 +35,20 @@ pub(super) fn password(
     let Some(file) = file else {
         return literal;
     };
-    let mut content = String::new();
-    let read = File::open(&file)
-        .and_then(|file| file.take(MAX_PASSWORD_BYTES).read_to_string(&mut content));
-    match read {
-        Ok(_) => Some(content.trim_end_matches(['\r', '\n']).to_owned().into()),
+    match password_in(Path::new(&file)) {
+        Ok(password) => Some(password),
         Err(error) => {
             reader.problem(&file_key, &format!("names {file}, and: {error}"));
             None
         }
     }
+}
+
+/// What a file holds, but for the end of its last line.
+fn password_in(file: &Path) -> io::Result<SecretString> {
+    let mut content = String::new();
+    File::open(file)?.take(MAX_PASSWORD_BYTES).read_to_string(&mut content)?;
+    Ok(content.trim_end_matches(['\r', '\n']).to_owned().into())
 }
 
 /// `None` only if a problem was noted.
@@ -71,14 +76,18 @@ fn kafka_tls(reader: &mut Reader) -> Option<Option<Tls>> {
 pub(super) const REGISTRY: [&str; 3] =
     ["registry.ca_file", "registry.cert_file", "registry.key_file"];
 
-/// For the addresses of the schema registry that begin with `https`. `None` only if a problem was
-/// noted.
-pub(super) fn registry(reader: &mut Reader) -> Option<Tls> {
+/// For the addresses of the schema registry that begin with `https`; the inner `None` where no
+/// address does (`is_used` is false). `None` only if a problem was noted.
+pub(super) fn registry(reader: &mut Reader, is_used: bool) -> Option<Option<Tls>> {
     let [authorities, certificate, key] = REGISTRY;
     let authorities = file(reader, authorities, Authorities::from_file);
     let identity = identity(reader, certificate, key);
+    if !is_used {
+        let text = "needs an address with https:// in registry.url";
+        return unused(reader, &REGISTRY, text).then_some(None);
+    }
     let authorities = authorities?.unwrap_or_else(Authorities::of_this_machine);
-    Some(Tls::new(Trust::Host(authorities), identity?))
+    Some(Some(Tls::new(Trust::Host(authorities), identity?)))
 }
 
 fn sasl(reader: &mut Reader) -> Option<Option<Sasl>> {
@@ -117,10 +126,85 @@ enum SslMode {
 const SYSTEM: &str = "system";
 
 /// libpq's sslmode, sslrootcert, sslcert and sslkey (PostgreSQL manual, 32.19), but for what would
-/// look safe and not be so, which is a problem here. `None` only if a problem was noted.
-pub(super) fn database(reader: &mut Reader) -> Option<Encryption> {
-    const MODE: &str = "database.sslmode";
-    const ROOT: &str = "database.sslrootcert";
+/// look safe and not be so, which is a problem here; the password; and, where some of it is in files,
+/// how to read it again. `None` only if a problem was noted.
+pub(super) fn database(reader: &mut Reader) -> Option<(Credentials, Option<Refresh>)> {
+    let password = password(reader, PASSWORD, Some("postgres"));
+    let (encryption, trust) = encryption(reader)?;
+    let credentials = Credentials { password: password?, encryption };
+    let [password, root, certificate, key] = [PASSWORD_FILE, ROOT, CERTIFICATE, KEY]
+        .map(|key| reader.optional_text(key).map(PathBuf::from));
+    let files = Files { password, root, identity: certificate.zip(key), trust };
+    let refresh = files.are_named().then(|| files.refresh(credentials.clone()));
+    Some((credentials, refresh))
+}
+
+const PASSWORD: &str = "database.password";
+const PASSWORD_FILE: &str = "database.password_file";
+const MODE: &str = "database.sslmode";
+const ROOT: &str = "database.sslrootcert";
+const CERTIFICATE: &str = "database.sslcert";
+const KEY: &str = "database.sslkey";
+
+/// What of the credentials is in files.
+struct Files {
+    password: Option<PathBuf>,
+    root: Option<PathBuf>,
+    identity: Option<(PathBuf, PathBuf)>,
+    /// What is trusted, as it was at the start.
+    trust: Trust,
+}
+
+impl Files {
+    const fn are_named(&self) -> bool {
+        self.password.is_some() || self.root.is_some() || self.identity.is_some()
+    }
+
+    fn refresh(self, first: Credentials) -> Refresh {
+        Refresh(Arc::new(move || self.read(&first)))
+    }
+
+    /// `first` with what the files hold now.
+    fn read(&self, first: &Credentials) -> Result<Credentials, String> {
+        let password = match &self.password {
+            Some(file) => {
+                password_in(file).map_err(|error| unusable(PASSWORD_FILE, file, error))?
+            }
+            None => first.password.clone(),
+        };
+        let authorities =
+            |own: &Path| Authorities::from_file(own).map_err(|error| unusable(ROOT, own, error));
+        let trust = match (&self.trust, &self.root) {
+            (Trust::Host(_), Some(own)) if own.as_os_str() != SYSTEM => {
+                Trust::Host(authorities(own)?)
+            }
+            (Trust::Chain(_), Some(own)) => Trust::Chain(authorities(own)?),
+            (same, _) => same.clone(),
+        };
+        let identity = match &self.identity {
+            Some((certificate, key)) => {
+                let chain = Chain::from_file(certificate)
+                    .map_err(|error| unusable(CERTIFICATE, certificate, error))?;
+                Some(Identity::new(chain, key).map_err(|error| unusable(KEY, key, error))?)
+            }
+            None => None,
+        };
+        let tls = Tls::new(trust, identity);
+        let encryption = match first.encryption {
+            Encryption::Never => Encryption::Never,
+            Encryption::IfDemanded(_) => Encryption::IfDemanded(tls),
+            Encryption::IfOffered(_) => Encryption::IfOffered(tls),
+            Encryption::Always(_) => Encryption::Always(tls),
+        };
+        Ok(Credentials { password, encryption })
+    }
+}
+
+fn unusable(key: &str, file: &Path, error: impl std::fmt::Display) -> String {
+    format!("{key} names {}, and: {error}", file.display())
+}
+
+fn encryption(reader: &mut Reader) -> Option<(Encryption, Trust)> {
     let mode = reader.choice(
         MODE,
         &[
@@ -136,7 +220,7 @@ pub(super) fn database(reader: &mut Reader) -> Option<Encryption> {
         Some(SYSTEM) => Ok(Root::System),
         _ => Authorities::from_file(path).map(Root::Own),
     });
-    let identity = identity(reader, "database.sslcert", "database.sslkey");
+    let identity = identity(reader, CERTIFICATE, KEY);
     let (mode, authorities) = (mode?, authorities?);
     let trust = match (mode, authorities) {
         (SslMode::VerifyFull, Some(Root::Own(own))) => Trust::Host(own),
@@ -159,17 +243,17 @@ pub(super) fn database(reader: &mut Reader) -> Option<Encryption> {
         }
         (SslMode::Disable | SslMode::Allow | SslMode::Prefer, None) => Trust::Anyone,
     };
-    let tls = Tls::new(trust, identity?);
-    Some(match mode {
+    let tls = Tls::new(trust.clone(), identity?);
+    let encryption = match mode {
         SslMode::Disable => {
-            let keys = ["database.sslcert", "database.sslkey"];
             let text = "has no effect while database.sslmode is disable: remove it";
-            return unused(reader, &keys, text).then_some(Encryption::Never);
+            unused(reader, &[CERTIFICATE, KEY], text).then_some(Encryption::Never)?
         }
         SslMode::Allow => Encryption::IfDemanded(tls),
         SslMode::Prefer => Encryption::IfOffered(tls),
         SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull => Encryption::Always(tls),
-    })
+    };
+    Some((encryption, trust))
 }
 
 enum Root {

@@ -1,6 +1,7 @@
 //! Carries batches from Kafka to PostgreSQL: a worker for each partition, from the first record to
 //! an orderly end.
 
+mod begun;
 mod fold;
 mod letters;
 mod member;
@@ -22,7 +23,7 @@ use tracing::{error, info};
 
 use crate::{
     config::{Config, OnDeadLetter, Pipeline},
-    kafka::{GroupError, Kafka, KafkaError, NextOffset, ReadError, TopicPartition},
+    kafka::{GroupError, GroupSettings, Kafka, KafkaError, NextOffset, ReadError, TopicPartition},
     order::Rulebook,
     outage::Outage,
     process::{Cut, ProcessedBatch},
@@ -33,6 +34,7 @@ use crate::{
 
 pub use tally::Tally;
 
+use begun::Begun;
 use fold::fold_now_and_then;
 use letters::Letters;
 use member::Membership;
@@ -188,6 +190,7 @@ struct Shared {
     letters: Arc<Letters>,
     unmapped: Warnings,
     schemas: SchemaSource,
+    begun: Begun,
 }
 
 impl Shared {
@@ -238,7 +241,7 @@ impl Shared {
     }
 }
 
-/// How much longer the group waits for partitions to be let go than this instance takes for it.
+/// How much longer the group waits for partitions to be released than this instance takes for it.
 const REBALANCE_MARGIN: Duration = Duration::from_secs(5);
 
 /// Works the configured topics, or those of their partitions that are this instance's, until
@@ -275,6 +278,7 @@ pub async fn run(
                 telemetry,
                 letters: Arc::default(),
                 unmapped: Warnings::default(),
+                begun: Begun::default(),
             });
             let letters = Arc::clone(&shared.letters);
             let telling =
@@ -303,7 +307,7 @@ async fn work(
         stop.child_token(),
     )));
     let topics = Topics::new(Arc::clone(&shared), config);
-    let starts = Starts::new(Arc::clone(&shared), config.topics.clone(), until);
+    let starts = Starts::new(Arc::clone(&shared), until);
     let Ok(present) = topics.first(until, stop).await? else {
         return Ok(Tally::default());
     };
@@ -318,9 +322,14 @@ async fn work(
         Some(group) if until == Until::Stopped => {
             let (wanted, wanted_now) = watch::channel(Wanted::new());
             let (store, instance) = (shared.store.clone(), shared.store.instance());
-            let rebalance_timeout = within + REBALANCE_MARGIN;
-            let names = config.topics.clone();
-            let member = shared.kafka.member(Arc::clone(group), instance, names, rebalance_timeout);
+            let settings = GroupSettings {
+                protocol: config.group_protocol,
+                assignors: config.group_assignors.clone(),
+                session_timeout: config.session_timeout,
+                rebalance_timeout: within + REBALANCE_MARGIN,
+            };
+            let names = config.topics.names().to_vec();
+            let member = shared.kafka.member(Arc::clone(group), instance, names, settings);
             let telemetry = Arc::clone(&shared.telemetry);
             let membership = Membership::new(
                 member,

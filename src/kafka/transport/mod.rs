@@ -6,5 +6,6 @@
 pub(in crate::kafka) mod access;
 pub(in crate::kafka) mod api;
 mod bridge;
+mod classic;
 pub(in crate::kafka) mod connection;
 mod sasl;
