@@ -2,10 +2,10 @@
 
 mod scenarios;
 
-use futures::future::BoxFuture;
+use futures::future::LocalBoxFuture;
 use testbed::{KafkaCaps, KafkaOptions, KafkaRelease, Result, Testbed, ensure};
 
-type Scenario = fn(&'static Testbed) -> BoxFuture<'static, Result<()>>;
+type Scenario = fn(&'static Testbed) -> LocalBoxFuture<'static, Result<()>>;
 
 /// The last one restarts the broker, and so comes last.
 const SCENARIOS: &[(&str, Scenario)] = &[
