@@ -20,6 +20,15 @@ BROKER = sys.argv[1]
 DEADLINE = 40  # seconds, for a whole plan
 ADMIN = AdminClient({"bootstrap.servers": BROKER})
 
+# What a client gets that knows no leader, or one that led before.
+STALE = {
+    KafkaError._NOENT,
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError._TRANSPORT,
+}
+
 # The producer of `append`, once there is one.
 lasting = []
 # What was not written of what is being sent.
@@ -228,9 +237,9 @@ def end_of(topic, partition, isolation):
             asked = admin.list_offsets({place: OffsetSpec.latest()}, isolation_level=isolation)
             ends.append(asked[place].result(DEADLINE).offset)
         except KafkaException as error:
-            if error.args[0].code() != KafkaError._NOENT:
+            if error.args[0].code() not in STALE:
                 raise
-            # A client goes on believing that there is no leader, as was so while a broker stopped.
+            # The client does not ask again by itself who leads after a broker has restarted.
             admin = AdminClient({"bootstrap.servers": BROKER})
         return ends
 
