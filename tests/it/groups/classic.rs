@@ -1,9 +1,12 @@
 //! Groups whose members are not all of one kind: of both protocols, and Java's consumers.
 
-use testbed::{KafkaRelease, Result, Testbed, ensure};
+use testbed::{KafkaOptions, KafkaRelease, Result, Testbed, VendasCommand, ensure};
 
 use super::{in_group, shared_out};
-use crate::stage::{Stage, lines, terminate};
+use crate::{
+    shop::VENDAS,
+    stage::{Stage, lines, terminate},
+};
 
 #[tokio::test]
 async fn a_group_with_java_of_kafka_2_8_is_cooperative() -> Result<()> {
@@ -113,6 +116,30 @@ async fn a_group_changes_its_protocol_instance_by_instance() -> Result<()> {
     progress.reach(stage.sent(), &one).await?;
     terminate(one).await?;
     stage.expect_all().await
+}
+
+/// Where the brokers do not let a group change its protocol while it has members.
+#[tokio::test]
+async fn a_group_that_may_not_change_its_protocol_is_joined_by_it() -> Result<()> {
+    let kafka = KafkaOptions::default()
+        .property("group.consumer.migration.policy", "disabled")
+        .start()
+        .await?;
+    kafka.create_topic("orders", 4, &[]).await?;
+    let database = Testbed::shared().await?.database().await?;
+    let vendas = |args: &[&str], protocol: &str| {
+        let command = VendasCommand::new(VENDAS).kafka(&kafka, &["orders"]).database(&database);
+        let command = command.args(args.iter().copied());
+        in_group(command, "vendas").env("VENDAS_KAFKA__GROUP_PROTOCOL", protocol)
+    };
+    let show = vendas(&["offsets", "show", "--format", "json"], "auto");
+    let one = vendas(&["run"], "classic").start()?;
+    shared_out(&show, &[4], &[&one]).await?;
+    let two = vendas(&["run"], "auto").start()?;
+    shared_out(&show, &[2, 2], &[&one, &two]).await?;
+    ensure_protocol(&terminate(two).await?.stderr, "classic")?;
+    terminate(one).await?;
+    Ok(())
 }
 
 fn ensure_protocol(log: &str, protocol: &str) -> Result<()> {
