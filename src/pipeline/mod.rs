@@ -307,7 +307,7 @@ async fn work(
         stop.child_token(),
     )));
     let topics = Topics::new(Arc::clone(&shared), config);
-    let starts = Starts::new(Arc::clone(&shared), config.topics.clone(), until);
+    let starts = Starts::new(Arc::clone(&shared), until);
     let Ok(present) = topics.first(until, stop).await? else {
         return Ok(Tally::default());
     };
@@ -328,7 +328,7 @@ async fn work(
                 session_timeout: config.session_timeout,
                 rebalance_timeout: within + REBALANCE_MARGIN,
             };
-            let names = config.topics.clone();
+            let names = config.topics.names().to_vec();
             let member = shared.kafka.member(Arc::clone(group), instance, names, settings);
             let telemetry = Arc::clone(&shared.telemetry);
             let membership = Membership::new(
