@@ -204,7 +204,7 @@ impl Kafka {
         &self,
         group: Arc<str>,
         id: Uuid,
-        topics: Vec<Arc<str>>,
+        topics: Selection,
         settings: GroupSettings,
     ) -> GroupMember {
         let coordinator = group::Coordinator::new(Arc::clone(&self.cluster), group);
