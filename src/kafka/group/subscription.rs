@@ -56,7 +56,7 @@ impl Subscription {
             }
             Err(error) => return Err(error),
         };
-        let names = found.into_iter().map(|(name, _)| name);
+        let names = found.into_keys();
         let mut topics: Vec<_> = names.filter(|name| self.selection.contains(name)).collect();
         topics.extend(self.selection.names().iter().cloned());
         topics.sort();
