@@ -46,12 +46,13 @@ pub(super) async fn check(config: &Config, arguments: Arguments) -> Result<(), C
     say(vec![Ok("configuration: every setting is known and possible".to_owned())])?;
     say(kafka(config).await)?;
     say(postgres(config).await)?;
-    if let Some(settings) = &config.registry {
-        say(vec![registry(settings).await])?;
+    let registry = config.registry.as_ref().map(Registry::new);
+    if let (Some(settings), Some(registry)) = (&config.registry, &registry) {
+        say(vec![schema_registry(registry, settings).await])?;
     }
     if let Some(most) = arguments.sample {
         for sample in sampling::read(config, most.into()).await? {
-            let schemas = schemas::of(config, &sample.records).await?;
+            let schemas = schemas::of(&config.rules, registry.as_ref(), &sample.records).await?;
             print(&comes_to(config, &sample, &schemas))?;
         }
     }
@@ -96,9 +97,9 @@ async fn kafka(config: &Config) -> Vec<Line> {
     lines
 }
 
-async fn registry(settings: &registry::Settings) -> Line {
+async fn schema_registry(registry: &Registry, settings: &registry::Settings) -> Line {
     let addresses: Vec<_> = settings.addresses.iter().map(ToString::to_string).collect();
-    match Registry::new(settings).ping().await {
+    match registry.ping().await {
         Ok(()) => Ok(format!("schema registry: {} answers", addresses.join(","))),
         Err(error) => Err(format!("schema registry: {error}")),
     }

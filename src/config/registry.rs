@@ -30,7 +30,7 @@ pub(super) fn registry(reader: &mut Reader) -> Option<Option<Settings>> {
         let keys: Vec<_> = keys.collect();
         return unused(reader, &keys, &format!("needs {URL}")).then_some(None);
     }
-    let tls = security::registry(reader);
+    let tls = security::registry(reader, addresses.iter().any(Address::is_tls));
     let credentials = match (user, password) {
         (Some(user), Some(password)) => Some((user, password)),
         (None, None) => None,

@@ -71,14 +71,18 @@ fn kafka_tls(reader: &mut Reader) -> Option<Option<Tls>> {
 pub(super) const REGISTRY: [&str; 3] =
     ["registry.ca_file", "registry.cert_file", "registry.key_file"];
 
-/// For the addresses of the schema registry that begin with `https`. `None` only if a problem was
-/// noted.
-pub(super) fn registry(reader: &mut Reader) -> Option<Tls> {
+/// For the addresses of the schema registry that begin with `https`; the inner `None` where no
+/// address does (`is_used` is false). `None` only if a problem was noted.
+pub(super) fn registry(reader: &mut Reader, is_used: bool) -> Option<Option<Tls>> {
     let [authorities, certificate, key] = REGISTRY;
     let authorities = file(reader, authorities, Authorities::from_file);
     let identity = identity(reader, certificate, key);
+    if !is_used {
+        let text = "needs an address with https:// in registry.url";
+        return unused(reader, &REGISTRY, text).then_some(None);
+    }
     let authorities = authorities?.unwrap_or_else(Authorities::of_this_machine);
-    Some(Tls::new(Trust::Host(authorities), identity?))
+    Some(Some(Tls::new(Trust::Host(authorities), identity?)))
 }
 
 fn sasl(reader: &mut Reader) -> Option<Option<Sasl>> {

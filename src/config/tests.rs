@@ -190,6 +190,10 @@ fn settings_of_formats_and_registries_fit_together_or_are_told() {
             "registry.password needs registry.user",
         ),
         (
+            vec![("VENDAS_REGISTRY__URL", "http://a"), ("VENDAS_REGISTRY__CA_FILE", "a")],
+            "registry.ca_file needs an address with https:// in registry.url",
+        ),
+        (
             vec![("VENDAS_REGISTRY__URL", "http://a:s3cret@b")],
             "registry.url must be a URL such as \"http://localhost:8081\" or a list of them, without",
         ),
@@ -203,6 +207,19 @@ fn settings_of_formats_and_registries_fit_together_or_are_told() {
     assert!(load(&by_file).is_ok());
     // JSON behind a header is read without its schema.
     assert!(load(&environment(&[("VENDAS_MAPPING__FORMAT", "json_schema")])).is_ok());
+}
+
+#[test]
+fn a_registry_has_tls_where_an_address_begins_with_https() {
+    for (urls, expected) in [
+        ("http://a", false),
+        ("http://a,http://b", false),
+        ("https://a", true),
+        ("http://a,https://b", true),
+    ] {
+        let config = load(&environment(&[("VENDAS_REGISTRY__URL", urls)])).unwrap();
+        assert_eq!(config.registry.unwrap().tls.is_some(), expected, "{urls}");
+    }
 }
 
 #[test]

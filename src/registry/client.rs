@@ -84,6 +84,12 @@ impl Address {
         (!host.is_empty() && port > 0).then_some(Self { host, port, is_tls, path })
     }
 
+    /// Whether it begins with `https`.
+    #[must_use]
+    pub const fn is_tls(&self) -> bool {
+        self.is_tls
+    }
+
     /// `host:port`, as the header `Host` has it.
     fn authority(&self) -> String {
         if self.host.contains(':') {
@@ -117,7 +123,7 @@ pub(super) fn path_of_subject(subject: &str, version: &str) -> String {
 pub(super) struct Client {
     addresses: Vec<Address>,
     authorization: Option<HeaderValue>,
-    tls: Tls,
+    tls: Option<Tls>,
     timeout: Duration,
     /// The address that answered last.
     answering: AtomicUsize,
@@ -193,13 +199,16 @@ impl Client {
         if !address.is_tls {
             return self.over(stream, address, path).await;
         }
-        let connector = TlsConnector::from(Arc::clone(self.tls.config()));
+        let Some(tls) = &self.tls else {
+            return Err(Failure::NeedsAPerson("needs TLS, which is not set up".to_owned()));
+        };
+        let connector = TlsConnector::from(Arc::clone(tls.config()));
         let name = ServerName::try_from(address.host.clone()).map_err(|_| {
             Failure::NeedsAPerson("has a host that no certificate can name".to_owned())
         })?;
         let stream =
             connector.connect(name, stream).await.map_err(|error| {
-                match Fault::behind(&error, self.tls.has_identity(), &REMEDIES) {
+                match Fault::behind(&error, tls.has_identity(), &REMEDIES) {
                     Some(Fault { text, passes: true }) => Failure::Passes(text),
                     Some(Fault { text, passes: false }) => Failure::NeedsAPerson(text),
                     None => unreachable(error),
@@ -212,9 +221,10 @@ impl Client {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        let has_identity = self.tls.as_ref().is_some_and(Tls::has_identity);
         let broken = |error: hyper::Error| {
             // After the handshake, that is where TLS 1.3 says that it wants a certificate.
-            match Fault::behind(&error, self.tls.has_identity(), &REMEDIES) {
+            match Fault::behind(&error, has_identity, &REMEDIES) {
                 Some(Fault { text, passes: false }) => Failure::NeedsAPerson(text),
                 _ => Failure::Passes(format!("breaks the connection off: {error}")),
             }

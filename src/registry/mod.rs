@@ -38,8 +38,8 @@ pub struct Settings {
     pub addresses: Vec<Address>,
     /// The user and the password of basic authentication (RFC 7617).
     pub credentials: Option<(String, SecretString)>,
-    /// How TLS is spoken to `https` addresses.
-    pub tls: Tls,
+    /// How TLS is spoken to `https` addresses; needed only if there is one.
+    pub tls: Option<Tls>,
     /// How long an answer may take.
     pub timeout: Duration,
 }
