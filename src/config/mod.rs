@@ -10,6 +10,7 @@ mod mapping;
 mod partitions;
 mod reader;
 mod registry;
+mod sasl;
 mod security;
 mod source;
 #[cfg(test)]
@@ -307,7 +308,7 @@ fn database(reader: &mut Reader) -> Option<store::Settings> {
     let host = reader.text("database.host", "localhost");
     let port = reader.integer("database.port", 5432, 1..=65_535);
     let user = reader.text("database.user", "postgres");
-    let password = security::password(reader, "database.password", Some("postgres"));
+    let password = security::secret(reader, "database.password", Some("postgres"));
     let encryption = security::database(reader);
     let dbname = reader.text("database.dbname", "salesdb");
     let schema = schema(reader);

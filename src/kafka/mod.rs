@@ -42,7 +42,11 @@ pub use log::{
 };
 pub use offset::{NextOffset, Position, Span};
 pub use produce::{ProduceError, Producer};
-pub use transport::access::{Mechanism, Sasl, Security};
+pub use transport::{
+    access::{Login, Mechanism, Sasl, Security},
+    oauth::{OAuth, TokenSource, Tokens},
+    token_endpoint::TokenEndpoint,
+};
 
 use crate::outage::Ongoing;
 

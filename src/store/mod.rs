@@ -36,7 +36,6 @@ use std::{
     time::Duration,
 };
 
-use secrecy::SecretString;
 use uuid::Uuid;
 
 pub use commit::{Committed, Session};
@@ -51,6 +50,8 @@ pub use totals::{Difference, Figures, ProductTotal, Totals, Verification};
 use pool::{Lending, Lent};
 use server::Server;
 
+use crate::secret::Secret;
+
 /// How PostgreSQL is reached, and how it is used.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -60,8 +61,8 @@ pub struct Settings {
     pub port: u16,
     /// The role to log in as.
     pub user: String,
-    /// Its password; never printed.
-    pub password: SecretString,
+    /// Its password.
+    pub password: Secret,
     /// Whether connections are encrypted. Those to a Unix socket never are.
     pub encryption: Encryption,
     /// The database.

@@ -12,12 +12,16 @@ use tokio_postgres::config::Config;
 use super::{
     Cause, Encryption, Settings, StoreError, encryption::REMEDIES, schema::quote_identifier,
 };
-use crate::tls::{Fault, Tls};
+use crate::{
+    secret::Secret,
+    tls::{Fault, Tls},
+};
 
 /// Where PostgreSQL is, and what is said to it.
 #[derive(Debug)]
 pub(super) struct Server {
     pub(super) config: Config,
+    password: Secret,
     pub(super) encryption: Encryption,
     pub(super) connect_timeout: Duration,
     pub(super) statement_timeout: Duration,
@@ -44,7 +48,6 @@ impl Server {
             .host(&settings.host)
             .port(settings.port)
             .user(&settings.user)
-            .password(settings.password.expose_secret())
             .dbname(&settings.dbname)
             .application_name("vendas")
             .connect_timeout(settings.connect_timeout)
@@ -65,6 +68,7 @@ impl Server {
         };
         Self {
             config,
+            password: settings.password.clone(),
             encryption,
             connect_timeout: settings.connect_timeout,
             statement_timeout: settings.statement_timeout,
@@ -73,6 +77,13 @@ impl Server {
             opened: AtomicU64::new(0),
             address: format!("{}:{}", settings.host, settings.port),
         }
+    }
+
+    /// How one new connection is made, with the password as it is now.
+    pub(super) fn config_now(&self) -> Config {
+        let mut config = self.config.clone();
+        config.password(self.password.current().expose_secret());
+        config
     }
 
     pub(super) fn unreachable(&self, why: &str) -> StoreError {

@@ -61,7 +61,8 @@ impl Connection {
     /// # Errors
     /// As PostgreSQL answers, and [`StoreError::Transient`] if it does not within the deadline.
     pub(super) async fn open(server: &Server) -> Result<Self, StoreError> {
-        let connecting = server.encryption.connect(&server.config);
+        let config = server.config_now();
+        let connecting = server.encryption.connect(&config);
         let (client, driver, way) = timeout(server.connect_timeout, connecting)
             .await
             .map_err(|_| server.unreachable("no answer within database.connect_timeout"))?

@@ -6,4 +6,6 @@
 pub(in crate::kafka) mod access;
 pub(in crate::kafka) mod bridge;
 pub(in crate::kafka) mod connection;
+pub(in crate::kafka) mod oauth;
 mod sasl;
+pub(in crate::kafka) mod token_endpoint;
