@@ -122,7 +122,10 @@ pub(crate) enum Failure {
 }
 
 /// The value of `Authorization` for a user and a password (RFC 7617), which no log shows.
-pub(crate) fn basic(user: &str, password: &SecretString) -> Result<HeaderValue, InvalidHeaderValue> {
+pub(crate) fn basic(
+    user: &str,
+    password: &SecretString,
+) -> Result<HeaderValue, InvalidHeaderValue> {
     let both = format!("{user}:{}", password.expose_secret());
     let mut value = HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(both)))?;
     value.set_sensitive(true);
@@ -140,22 +143,30 @@ impl HttpClient {
         self.opened.load(Ordering::Relaxed)
     }
 
-    /// Sends `request`, which has the path below that of `address`, and awaits the whole answer. It
-    /// has no deadline of its own.
+    /// Sends `request` to `path` below that of `address`, and awaits the whole answer. It has no
+    /// deadline of its own.
     ///
     /// # Errors
     /// There is none, whole, within 8 MiB.
     pub(crate) async fn ask(
         &self,
         address: &Address,
-        request: Request<Full<Bytes>>,
+        path: &str,
+        mut request: Request<Full<Bytes>>,
     ) -> Result<Answer, Failure> {
+        let unusable =
+            |error: &dyn fmt::Display| Failure::NeedsAPerson(format!("cannot be asked: {error}"));
+        let path = format!("{}{path}", address.path);
+        let path = if path.is_empty() { "/" } else { &path };
+        *request.uri_mut() = path.parse().map_err(|error| unusable(&error))?;
+        let host = HeaderValue::from_str(&address.authority()).map_err(|error| unusable(&error))?;
+        request.headers_mut().insert(HOST, host);
         let unreachable = |error: io::Error| Failure::Passes(format!("is out of reach: {error}"));
         let stream =
             TcpStream::connect((&*address.host, address.port)).await.map_err(unreachable)?;
         self.opened.fetch_add(1, Ordering::Relaxed);
         if !address.is_tls {
-            return self.over(stream, address, request).await;
+            return self.over(stream, request).await;
         }
         let Some(tls) = &self.tls else {
             return Err(Failure::NeedsAPerson("needs TLS, which is not set up".to_owned()));
@@ -172,15 +183,10 @@ impl HttpClient {
                     None => unreachable(error),
                 }
             })?;
-        self.over(stream, address, request).await
+        self.over(stream, request).await
     }
 
-    async fn over<S>(
-        &self,
-        stream: S,
-        address: &Address,
-        mut request: Request<Full<Bytes>>,
-    ) -> Result<Answer, Failure>
+    async fn over<S>(&self, stream: S, request: Request<Full<Bytes>>) -> Result<Answer, Failure>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -192,16 +198,8 @@ impl HttpClient {
                 _ => Failure::Passes(format!("breaks the connection off: {error}")),
             }
         };
-        let unusable = |error: &dyn fmt::Display| {
-            Failure::NeedsAPerson(format!("cannot be asked: {error}"))
-        };
         let (mut sender, connection) = handshake(TokioIo::new(stream)).await.map_err(broken)?;
         let _connection = AbortOnDropHandle::new(tokio::spawn(connection));
-        let target = format!("{}{}", address.path, request.uri());
-        let target = if target.is_empty() { "/".to_owned() } else { target };
-        *request.uri_mut() = target.parse().map_err(|error| unusable(&error))?;
-        let host = HeaderValue::from_str(&address.authority()).map_err(|error| unusable(&error))?;
-        request.headers_mut().insert(HOST, host);
         let response = sender.send_request(request).await.map_err(broken)?;
         let (head, body) = response.into_parts();
         let body = Limited::new(body, LONGEST_ANSWER).collect().await.map_err(|error| {

@@ -117,8 +117,7 @@ fn oauth(reader: &mut Reader, is_used: bool) -> Option<Option<OAuth>> {
                 let text = format!("needs {CLIENT_SECRET} or {CLIENT_SECRET_FILE}");
                 reader.problem(TOKEN_URL, &text);
             }
-            let endpoint =
-                TokenEndpoint::new(address?, client_id?, client_secret?, scope, tls?);
+            let endpoint = TokenEndpoint::new(address?, client_id?, client_secret?, scope, tls?);
             TokenSource::Endpoint(Arc::new(Tokens::new(endpoint)))
         }
     };

@@ -45,7 +45,8 @@ fn example_file_states_the_defaults() {
     let example = load(&Sources { file, ..Sources::default() }).unwrap();
     let default = load(&Sources::default()).unwrap();
     assert_eq!(format!("{example:?}"), format!("{default:?}"));
-    let password = |config: &super::Config| config.database.password.current().expose_secret().to_owned();
+    let password =
+        |config: &super::Config| config.database.password.current().expose_secret().to_owned();
     assert_eq!(password(&example), password(&default));
 }
 

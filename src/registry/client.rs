@@ -100,14 +100,14 @@ impl Client {
     }
 
     async fn ask_one(&self, address: &Address, path: &str) -> Result<Answer, Failure> {
-        let mut request = Request::get(path)
+        let mut request = Request::builder()
             .header(ACCEPT, "application/vnd.schemaregistry.v1+json, application/json");
         if let Some((user, password)) = &self.credentials {
             let authorization = http_client::basic(user, &password.current()).map_err(unusable)?;
             request = request.header(AUTHORIZATION, authorization);
         }
         let request = request.body(Full::default()).map_err(unusable)?;
-        let answer = self.http.ask(address, request).await?;
+        let answer = self.http.ask(address, path, request).await?;
         let rubbish = |status| {
             let text = format!(
                 "answers {status} with what no schema registry answers: check the path in \

@@ -24,7 +24,10 @@ pub(super) struct Nameless {
 }
 
 impl Nameless {
-    pub(super) fn new(authorities: Option<Authorities>, provider: Arc<CryptoProvider>) -> Arc<Self> {
+    pub(super) fn new(
+        authorities: Option<Authorities>,
+        provider: Arc<CryptoProvider>,
+    ) -> Arc<Self> {
         let authorities = authorities.map(|authorities| authorities.roots);
         Arc::new(Self { authorities, provider })
     }

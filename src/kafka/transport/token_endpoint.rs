@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use http_body_util::Full;
 use hyper::{
-    Request, StatusCode,
+    Method, Request, StatusCode,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE},
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -27,8 +27,7 @@ const REMEDIES: Remedies = Remedies {
 
 /// What is not to be encoded in a form (RFC 3986, 2.3): servers that do not decode the user and the
 /// password of basic authentication, as RFC 6749 (2.3.1) has it, understand these all the same.
-const RESERVED: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The longest text of a server that is repeated in a message, in characters.
 const LONGEST_DESCRIPTION: usize = 200;
@@ -70,9 +69,8 @@ impl TokenEndpoint {
     /// # Errors
     /// The end of a sentence about the endpoint.
     pub(super) async fn fetch(&self) -> Result<Granted, Failure> {
-        let unusable = |error: &dyn fmt::Display| {
-            Failure::NeedsAPerson(format!("cannot be asked: {error}"))
-        };
+        let unusable =
+            |error: &dyn fmt::Display| Failure::NeedsAPerson(format!("cannot be asked: {error}"));
         let encoded = |text: &str| utf8_percent_encode(text, RESERVED).to_string();
         let secret = self.client_secret.current();
         let secret = SecretString::from(encoded(secret.expose_secret()));
@@ -83,13 +81,14 @@ impl TokenEndpoint {
             form.push_str("&scope=");
             form.push_str(&encoded(scope));
         }
-        let request = Request::post("")
+        let request = Request::builder()
+            .method(Method::POST)
             .header(ACCEPT, "application/json")
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .header(AUTHORIZATION, authorization)
             .body(Full::from(form))
             .map_err(|error| unusable(&error))?;
-        let answer = self.http.ask(&self.address, request).await?;
+        let answer = self.http.ask(&self.address, "", request).await?;
         match answer.status {
             StatusCode::OK => granted(&answer.body).map_err(Failure::Passes),
             status if status.is_redirection() => {
@@ -144,9 +143,8 @@ fn granted(body: &[u8]) -> Result<Granted, String> {
         #[serde(default)]
         expires_in: Value,
     }
-    let rubbish = || {
-        format!("answers with what no token endpoint answers: check {}", REMEDIES.host)
-    };
+    let rubbish =
+        || format!("answers with what no token endpoint answers: check {}", REMEDIES.host);
     let success: Success = serde_json::from_slice(body).map_err(|_| rubbish())?;
     let kind = success.token_type.as_deref().unwrap_or("Bearer");
     if !kind.eq_ignore_ascii_case("bearer") {
@@ -183,7 +181,9 @@ mod tests {
         assert_eq!(life(r#"{"access_token": "a", "expires_in": "60"}"#), seconds(60));
         assert_eq!(life(r#"{"access_token": "a"}"#), Ok(None));
         assert_eq!(life(r#"{"access_token": "a", "expires_in": -1}"#), Ok(None));
-        for rubbish in ["", "<html>", "{}", r#"{"access_token": ""}"#, r#"{"access_token": "\u0001"}"#] {
+        for rubbish in
+            ["", "<html>", "{}", r#"{"access_token": ""}"#, r#"{"access_token": "\u0001"}"#]
+        {
             assert!(life(rubbish).unwrap_err().contains("check kafka.sasl.oauth.token_url"));
         }
         let other = r#"{"access_token": "a", "token_type": "DPoP"}"#;

@@ -36,6 +36,7 @@ const USUAL: &[(&str, &str)] = &[
 pub struct KafkaOptions {
     properties: BTreeMap<String, String>,
     jvm: Vec<String>,
+    system_properties: Vec<String>,
     doors: Vec<(String, String, u16)>,
     /// The port of the proxy that is led to a second listener.
     proxied: Option<u16>,
@@ -73,6 +74,13 @@ impl KafkaOptions {
     #[must_use]
     pub fn jvm(mut self, options: &[&str]) -> Self {
         self.jvm = options.iter().map(|&option| option.to_owned()).collect();
+        self
+    }
+
+    /// A system property of the Java machine, in addition.
+    #[must_use]
+    pub fn system_property(mut self, name: &str, value: &str) -> Self {
+        self.system_properties.push(format!("-D{name}={value}"));
         self
     }
 
@@ -148,7 +156,8 @@ impl KafkaOptions {
         properties.extend(self.properties.clone());
         let fast = ["-Xmx1g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"].map(str::to_owned);
         let jvm = if self.jvm.is_empty() { &fast[..] } else { &self.jvm };
-        let broker = Broker::new(folder, &properties, class_path, jvm).await?;
+        let jvm = [jvm, &self.system_properties].concat();
+        let broker = Broker::new(folder, &properties, class_path, &jvm).await?;
         match broker.start(&address).await {
             Ok(()) => Ok(Some(Kafka { address, behind_proxy, broker: Some(broker) })),
             Err(_) if tail(&broker.log()).contains("Address already in use") => Ok(None),
