@@ -6,7 +6,7 @@ mod postgres;
 mod rotation;
 
 use testbed::{
-    Authority, Certificate, Database, Ended, Kafka, KafkaOptions, Postgres, PostgresOptions,
+    Authority, Certificate, Context, Database, Ended, Kafka, KafkaOptions, Postgres, PostgresOptions,
     Result, TokenIssuer, VendasCommand, ensure, free_port,
 };
 use tokio::{net::TcpListener, sync::OnceCell};
@@ -114,6 +114,7 @@ impl Doors {
             .file(
                 "hba.conf",
                 "host      all postgres  127.0.0.1/32 scram-sha-256\n\
+                 host      all rotated   127.0.0.1/32 scram-sha-256\n\
                  hostssl   all sealed    127.0.0.1/32 scram-sha-256\n\
                  hostnossl all plain     127.0.0.1/32 scram-sha-256\n\
                  hostssl   all certified 127.0.0.1/32 cert\n",
@@ -201,7 +202,8 @@ async fn run(command: &VendasCommand, args: &[&str], code: i32) -> Result<Ended>
         let told = ended.stdout.contains(secret) || ended.stderr.contains(secret);
         ensure!(!told, "a secret is told: {}", ended.state());
     }
-    ended.expect_code(code)
+    let stdout = ended.stdout.clone();
+    ended.expect_code(code).with_context(|| stdout)
 }
 
 /// A place where every connection is taken and nothing is ever answered.

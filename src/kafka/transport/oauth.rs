@@ -70,9 +70,10 @@ struct Held {
 
 impl Held {
     fn new(granted: Granted, asked: Instant) -> Self {
-        let life = granted.life.or_else(|| remaining_life(&granted.token));
-        // One that does not say how long it holds is for one connection.
-        let life = life.unwrap_or_default();
+        // Whichever is sooner, as tokens count in whole seconds. One that does not say how long it
+        // holds is for one connection.
+        let said = [granted.life, remaining_life(&granted.token)];
+        let life = said.into_iter().flatten().min().unwrap_or_default();
         let (renew_at, ends) = (asked + life - life / 5, asked + life);
         Self { token: granted.token, renew_at, ends }
     }
