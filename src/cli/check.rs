@@ -107,10 +107,9 @@ async fn schema_registry(registry: &Registry, settings: &registry::Settings) -> 
 
 async fn postgres(config: &Config) -> Vec<Line> {
     let settings = &config.database;
-    let place = format!(
-        "database \"{}\" on {}:{} as \"{}\"",
-        settings.dbname, settings.host, settings.port, settings.user
-    );
+    let hosts: Vec<String> = settings.hosts.iter().map(ToString::to_string).collect();
+    let place =
+        format!("database \"{}\" on {} as \"{}\"", settings.dbname, hosts.join(","), settings.user);
     let store = store(config);
     let (version, tls) = match store.ping().await {
         Ok(Greeting { version, tls: Some(tls) }) => (version, format!("over {tls}")),

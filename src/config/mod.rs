@@ -4,6 +4,8 @@
 //! that by flags. [`load`] reports every problem at once, each with where it came from; what it
 //! returns needs no further checking.
 
+mod connection;
+mod database;
 mod format;
 mod line;
 mod mapping;
@@ -171,7 +173,7 @@ fn config(reader: &mut Reader) -> Option<Config> {
         reader.duration("kafka.session_timeout", "45s", Duration::from_secs(1)..=MAX_TIMEOUT);
     let partitions = partitions(reader, topics.as_deref());
     let start_from = start_from(reader);
-    let database = database(reader);
+    let database = database::database(reader);
     let apply_schema = reader.flag("database.apply_schema", true);
     let pipeline = pipeline(reader);
     let shop_timezone = shop_timezone(reader);
@@ -302,51 +304,6 @@ fn partitions(reader: &mut Reader, topics: Option<&[Arc<str>]>) -> Option<Partit
         }
     }
     Some(Partitions::new(chosen))
-}
-
-fn database(reader: &mut Reader) -> Option<store::Settings> {
-    let host = reader.text("database.host", "localhost");
-    let port = reader.integer("database.port", 5432, 1..=65_535);
-    let user = reader.text("database.user", "postgres");
-    let password = security::secret(reader, "database.password", Some("postgres"));
-    let encryption = security::database(reader);
-    let dbname = reader.text("database.dbname", "salesdb");
-    let schema = schema(reader);
-    let synchronous_commit =
-        reader.choice("database.synchronous_commit", &[("off", false), ("on", true)]);
-    let prepared_statements = reader.flag("database.prepared_statements", true);
-    let pool_size = reader.integer("database.pool_size", 4, 1..=1000);
-    let shortest = Duration::from_millis(100);
-    let connect_timeout = reader.duration("database.connect_timeout", "5s", shortest..=MAX_TIMEOUT);
-    let statement_timeout =
-        reader.duration("database.statement_timeout", "30s", shortest..=MAX_TIMEOUT);
-    Some(store::Settings {
-        host: host?,
-        port: port?,
-        user: user?,
-        password: password?,
-        encryption: encryption?,
-        dbname: dbname?,
-        schema: schema?,
-        synchronous_commit: synchronous_commit?,
-        prepared_statements: prepared_statements?,
-        pool_size: pool_size?,
-        connect_timeout: connect_timeout?,
-        statement_timeout: statement_timeout?,
-    })
-}
-
-/// PostgreSQL cuts longer names (manual, 4.1.1), which would then not be found again.
-const MAX_IDENTIFIER_BYTES: usize = 63;
-
-fn schema(reader: &mut Reader) -> Option<String> {
-    let schema = reader.text("database.schema", "public")?;
-    if schema.len() > MAX_IDENTIFIER_BYTES || schema.contains('\0') {
-        let text = format!("is {schema:?}, must be a name of at most {MAX_IDENTIFIER_BYTES} bytes");
-        reader.problem("database.schema", &text);
-        return None;
-    }
-    Some(schema)
 }
 
 fn pipeline(reader: &mut Reader) -> Option<Pipeline> {

@@ -65,6 +65,12 @@ impl Texts {
         Self { name: ENVIRONMENT, values }
     }
 
+    /// Settings by their keys, from the source with that name.
+    pub(super) fn of_pairs(name: &'static str, pairs: Vec<(&'static str, String)>) -> Self {
+        let values = pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+        Self { name, values }
+    }
+
     pub(super) fn of_flags(flags: &[Flag]) -> Self {
         let values = flags.iter().map(|flag| (flag.key.clone(), flag.value.clone())).collect();
         Self { name: FLAGS, values }
@@ -73,6 +79,12 @@ impl Texts {
 
 /// The metadata's name of what comes from the environment.
 pub(super) const ENVIRONMENT: &str = "environment";
+
+/// The metadata's name of what comes from variables of libpq's.
+pub(super) const LIBPQ: &str = "libpq";
+
+/// The metadata's name of what comes from `database.url`.
+pub(super) const URL: &str = "url";
 
 /// The metadata's name of what comes from the command line.
 pub(super) const FLAGS: &str = "flags";

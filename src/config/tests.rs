@@ -62,7 +62,7 @@ fn environment_overrides_the_file_and_flags_override_both() {
         value: "c".to_owned(),
     });
     let database = load(&sources).unwrap().database;
-    assert_eq!((&*database.host, &*database.user, &*database.dbname), ("a", "b", "c"));
+    assert_eq!((&*database.hosts[0].name, &*database.user, &*database.dbname), ("a", "b", "c"));
 }
 
 #[test]

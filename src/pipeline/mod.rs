@@ -1,6 +1,7 @@
 //! Carries batches from Kafka to PostgreSQL: a worker for each partition, from the first record to
 //! an orderly end.
 
+mod begun;
 mod fold;
 mod letters;
 mod member;
@@ -33,6 +34,7 @@ use crate::{
 
 pub use tally::Tally;
 
+use begun::Begun;
 use fold::fold_now_and_then;
 use letters::Letters;
 use member::Membership;
@@ -188,6 +190,7 @@ struct Shared {
     letters: Arc<Letters>,
     unmapped: Warnings,
     schemas: SchemaSource,
+    begun: Begun,
 }
 
 impl Shared {
@@ -275,6 +278,7 @@ pub async fn run(
                 telemetry,
                 letters: Arc::default(),
                 unmapped: Warnings::default(),
+                begun: Begun::default(),
             });
             let letters = Arc::clone(&shared.letters);
             let telling =

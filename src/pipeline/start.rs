@@ -88,7 +88,11 @@ impl Starts {
                 continue;
             };
             let mut position = row.position();
-            if row.partition.topic_id != partition.topic_id {
+            if row.partition.topic_id != partition.topic_id && row.partition.is_known_by_name() {
+                let Ok(()) = self.identify(row, &partition, stop).await? else {
+                    return Ok(Err(Stopped));
+                };
+            } else if row.partition.topic_id != partition.topic_id {
                 let next_offset = row.next_offset;
                 let halt = Halt::OtherTopic(partition.clone(), next_offset);
                 if self.shared.settings.on_data_loss == OnDataLoss::Halt {
@@ -135,6 +139,23 @@ impl Starts {
             }
         }
         Ok(Ok(started))
+    }
+
+    /// Notes the id that brokers give the topic since they were upgraded. If somebody else was quicker,
+    /// or has moved the offset meanwhile, the worker will find that out.
+    async fn identify(
+        &self,
+        row: &PartitionRow,
+        partition: &TopicPartition,
+        stop: &CancellationToken,
+    ) -> Answer<()> {
+        let to = (partition.topic_id, row.next_offset);
+        let because = "the brokers give topics ids now";
+        let note =
+            || self.shared.store.pass_over_loss(&row.partition, row.next_offset, to, because);
+        let noted = persist(stop, &self.shared.postgres, note).await?;
+        info!(topic = %partition.topic, partition = partition.partition, topic_id = %partition.topic_id, "{because}");
+        Ok(noted.map(drop))
     }
 
     /// Moves the offset of a topic that is no more to the first record of its namesake.
@@ -225,9 +246,12 @@ impl Starts {
         };
         starts.extend(new);
         // Whichever instance is first decides, the others' rows are not taken.
-        persist(stop, &self.shared.postgres, || self.shared.store.start_partitions(&starts))
-            .await
-            .map_err(RunError::from)
+        // Before, since a failover may come between.
+        let failovers = *self.shared.store.failovers().borrow();
+        let put = || self.shared.store.start_partitions(&starts);
+        let made = persist(stop, &self.shared.postgres, put).await?;
+        self.shared.begun.note(&starts, failovers);
+        Ok(made)
     }
 
     /// Where `group` left off; the first record where it has committed nothing.

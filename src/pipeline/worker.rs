@@ -9,6 +9,7 @@ use std::{
 };
 
 use futures::{StreamExt, stream::FuturesOrdered};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -32,6 +33,10 @@ const FIRST_IN_FLIGHT: usize = 2;
 
 /// How long after the last of its batches a partition finds out whether PostgreSQL has kept them.
 const CONFIRM_AFTER: Duration = Duration::from_secs(2);
+
+/// How often a partition without new records finds out whether PostgreSQL has kept what it confirmed: a
+/// standby that is promoted may not have it.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(60);
 
 /// Works one partition.
 pub(super) struct Worker {
@@ -160,15 +165,19 @@ impl Worker {
         let shared = Arc::clone(&self.shared);
         let mut prepared = Prepared::start(&shared, self.partition.clone(), self.next, self.end);
         let mut pending = VecDeque::new();
+        let mut failovers = shared.store.failovers();
         while !self.stop.is_cancelled() {
             if pending.is_empty() {
                 let next = tokio::select! {
                     biased;
                     () = self.stop.cancelled() => return Err(Broken::Stopped),
                     next = prepared.next() => next,
-                    () = tokio::time::sleep(CONFIRM_AFTER), if self.unconfirmed => {
+                    () = self.doubt(&mut failovers) => {
                         // Where nothing more comes, no commit would ever find out.
-                        let row = self.durable_row().await?;
+                        let row = match self.unconfirmed {
+                            true => self.durable_row().await?,
+                            false => self.row().await?,
+                        };
                         if row.next_offset != self.next.next_offset {
                             self.next = row.position();
                             return Ok(Ended::Elsewhere);
@@ -203,6 +212,15 @@ impl Worker {
             }
         }
         Err(Broken::Stopped)
+    }
+
+    /// Waits until it is time to find out where the partition stands, although nothing has come.
+    async fn doubt(&self, failovers: &mut watch::Receiver<u64>) {
+        let after = if self.unconfirmed { CONFIRM_AFTER } else { LOOK_AGAIN_AFTER };
+        tokio::select! {
+            Ok(()) = failovers.changed() => {}
+            () = tokio::time::sleep(after) => {}
+        }
     }
 
     /// Commits `pending` and what is prepared behind it, several batches in flight, until nothing is
@@ -374,27 +392,56 @@ impl Worker {
         }
     }
 
-    /// Makes sure that the row is there and still this topic's, and says so if another instance has
-    /// moved it.
+    /// Makes sure that the row is there and still this topic's, and says so if it does not stand where
+    /// this worker left it.
     async fn own(&mut self, row: Option<PartitionRow>) -> Result<PartitionRow, Broken> {
-        let Some(row) = row else {
-            return Err(Halt::NoOffset(self.partition.clone(), self.next.next_offset).into());
+        let row = match row {
+            Some(row) => row,
+            None => self.begin_again().await?,
         };
         if row.partition.topic_id != self.partition.topic_id {
             return Err(Halt::OtherTopic(self.partition.clone(), row.next_offset).into());
         }
-        if row.moved_by != self.shared.store.instance() && row.next_offset != self.next.next_offset
-        {
-            warn!(
-                topic = %self.partition.topic,
-                partition = self.partition.partition,
-                next_offset = %row.next_offset,
-                "fenced: another instance has moved this partition"
-            );
+        let (topic, partition) = (&self.partition.topic, self.partition.partition);
+        let (next_offset, before) = (row.next_offset, self.next.next_offset);
+        if row.moved_by != self.shared.store.instance() && next_offset != before {
+            warn!(%topic, partition, %next_offset, "fenced: another instance has moved this partition");
             self.pauses.pause(&self.stop).await?;
+        } else if next_offset < before {
+            // Only proof moves the worker on, so these were there.
+            warn!(
+                %topic, partition, %next_offset, committed = %before,
+                "PostgreSQL has lost commits: processing these records again"
+            );
         }
         self.told.moved(row.next_offset);
         Ok(row)
+    }
+
+    /// The row, made again where a standby was promoted that had not got it yet, and so nothing that was
+    /// committed after it.
+    async fn begin_again(&mut self) -> Result<PartitionRow, Broken> {
+        let halt = Halt::NoOffset(self.partition.clone(), self.next.next_offset);
+        let Some(start) = self.shared.begun.lost(&self.partition, &self.shared.store) else {
+            return Err(halt.into());
+        };
+        warn!(
+            topic = %self.partition.topic, partition = self.partition.partition,
+            next_offset = %start, committed = %self.next.next_offset,
+            "PostgreSQL has lost the partition's offset: processing it again from where it started"
+        );
+        let starts = [(self.partition.clone(), start)];
+        loop {
+            let made = async {
+                self.shared.store.start_partitions(&starts).await?;
+                self.shared.store.partition(&self.partition).await
+            };
+            match made.await {
+                Ok(Some(row)) => return Ok(row),
+                Ok(None) => return Err(halt.into()),
+                Err(error) => self.react(error).await?,
+            }
+        }
     }
 }
 

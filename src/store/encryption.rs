@@ -1,13 +1,17 @@
 //! Whether connections are encrypted, and how one is made.
 
-use tokio::task::AbortHandle;
+use std::error::Error as _;
+
+use bb8::ManageConnection;
+use bb8_postgres::PostgresConnectionManager;
 use tokio_postgres::{
-    CancelToken, Client, Config, Error, NoTls, Socket, config::SslMode, error::SqlState,
-    tls::TlsStream,
+    CancelToken, Client, Config, Error, NoTls,
+    config::{Host, SslMode, SslNegotiation},
+    error::SqlState,
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
-use tracing::debug;
 
+use super::wire::{Leash, Leashed, Plain};
 use crate::tls::{Fault, Remedies, Tls};
 
 /// Whether connections to PostgreSQL are encrypted: libpq's `sslmode`, its `verify-ca` and
@@ -34,6 +38,7 @@ pub(super) const REMEDIES: Remedies = Remedies {
 /// The way by which a connection was made: who cancels its statements takes the same.
 #[derive(Clone)]
 pub(super) enum Way {
+    UnixSocket,
     Plain,
     Tls(MakeRustlsConnect),
 }
@@ -41,14 +46,19 @@ pub(super) enum Way {
 impl std::fmt::Debug for Way {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
+            Self::UnixSocket => "UnixSocket",
             Self::Plain => "Plain",
             Self::Tls(_) => "Tls",
         })
     }
 }
 
-/// A connection and the task that carries its bytes.
-pub(super) type Connected = (Client, AbortHandle, Way);
+/// A connection, what holds it, and how it was made.
+pub(super) struct Connected {
+    pub(super) client: Client,
+    pub(super) leash: Leash,
+    pub(super) way: Way,
+}
 
 impl Encryption {
     pub(super) const fn tls(&self) -> Option<&Tls> {
@@ -58,20 +68,19 @@ impl Encryption {
         }
     }
 
-    /// Connects in one way or, where libpq would do so too, in the other. If both fail, the first
-    /// one's error tells more.
+    /// Connects to the one host of `config`, in one way or, where libpq would do so too, in the
+    /// other. If both fail, the error that tells more.
     pub(super) async fn connect(&self, config: &Config) -> Result<Connected, Error> {
         match self {
             Self::Never => plainly(config).await,
-            Self::Always(tls) => encrypted(config, tls, SslMode::Require).await,
-            Self::IfOffered(tls) => match encrypted(config, tls, SslMode::Prefer).await {
+            Self::Always(tls) => encrypted(config, tls).await,
+            Self::IfOffered(tls) => match encrypted(config, tls).await {
+                Err(error) if lacks_tls(&error) => plainly(config).await,
                 Err(error) if is_shut(&error) => plainly(config).await.map_err(|_| error),
                 result => result,
             },
             Self::IfDemanded(tls) => match plainly(config).await {
-                Err(error) if is_shut(&error) => {
-                    encrypted(config, tls, SslMode::Require).await.map_err(|_| error)
-                }
+                Err(error) if is_shut(&error) => encrypted(config, tls).await.map_err(|_| error),
                 result => result,
             },
         }
@@ -85,34 +94,39 @@ fn is_shut(error: &Error) -> bool {
         || Fault::behind(error, false, &REMEDIES).is_some()
 }
 
+/// Whether the server was asked for TLS and does not have it, which tokio-postgres says in words only.
+pub(super) fn lacks_tls(error: &Error) -> bool {
+    error.source().is_some_and(|cause| cause.to_string() == "server does not support TLS")
+}
+
 async fn plainly(config: &Config) -> Result<Connected, Error> {
-    let (client, connection) = config.clone().ssl_mode(SslMode::Disable).connect(NoTls).await?;
-    Ok((client, drive(connection), Way::Plain))
+    let (mut config, leash) = (config.clone(), Leash::default());
+    if matches!(config.get_hosts(), [Host::Unix(_)]) {
+        config.ssl_mode(SslMode::Disable);
+        let client = PostgresConnectionManager::new(config, NoTls).connect().await?;
+        return Ok(Connected { client, leash, way: Way::UnixSocket });
+    }
+    config.ssl_mode(SslMode::Require).ssl_negotiation(SslNegotiation::Direct);
+    let connector = Leashed::new(Plain, &leash);
+    let client = PostgresConnectionManager::new(config, connector).connect().await?;
+    Ok(Connected { client, leash, way: Way::Plain })
 }
 
-async fn encrypted(config: &Config, tls: &Tls, mode: SslMode) -> Result<Connected, Error> {
-    let connector = MakeRustlsConnect::new(tls.config().as_ref().clone());
-    let (client, connection) = config.clone().ssl_mode(mode).connect(connector.clone()).await?;
-    Ok((client, drive(connection), Way::Tls(connector)))
-}
-
-fn drive<S>(connection: tokio_postgres::Connection<Socket, S>) -> AbortHandle
-where
-    S: TlsStream + Unpin + Send + 'static,
-{
-    let driver = tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            debug!(%error, "connection to PostgreSQL ended");
-        }
-    });
-    driver.abort_handle()
+async fn encrypted(config: &Config, tls: &Tls) -> Result<Connected, Error> {
+    let (mut config, leash) = (config.clone(), Leash::default());
+    config.ssl_mode(SslMode::Require);
+    let rustls = MakeRustlsConnect::new(tls.config().as_ref().clone());
+    let connector = Leashed::new(rustls.clone(), &leash);
+    let client = PostgresConnectionManager::new(config, connector).connect().await?;
+    Ok(Connected { client, leash, way: Way::Tls(rustls) })
 }
 
 impl Way {
     /// Asks the server to end what it does for the connection that `token` is from.
     pub(super) async fn cancel(self, token: CancelToken) -> Result<(), Error> {
         match self {
-            Self::Plain => token.cancel_query(NoTls).await,
+            Self::UnixSocket => token.cancel_query(NoTls).await,
+            Self::Plain => token.cancel_query(Plain).await,
             Self::Tls(connector) => token.cancel_query(connector).await,
         }
     }

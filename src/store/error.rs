@@ -52,7 +52,7 @@ impl Cause {
 
     /// The same cause, met at the server with that address.
     #[must_use]
-    pub(super) fn at(mut self, address: &str) -> Self {
+    pub(super) fn at(mut self, address: &impl fmt::Display) -> Self {
         self.message = format!("PostgreSQL at {address}: {}", self.message);
         self
     }

@@ -20,6 +20,7 @@ mod commit;
 mod dead_letters;
 mod encryption;
 mod error;
+mod hosts;
 mod ledger;
 mod offsets;
 mod pool;
@@ -30,18 +31,21 @@ mod server;
 mod session;
 mod tables;
 mod totals;
+mod wire;
 
 use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
+use tokio::sync::watch;
 use uuid::Uuid;
 
 pub use commit::{Committed, Session};
 pub use dead_letters::{DeadLetter, Fate, LetterBytes, LetterFilter, Purgeable, ReasonCount};
 pub use encryption::Encryption;
 pub use error::{Cause, StoreError};
+pub use hosts::{Host, Target};
 pub use offsets::PartitionRow;
 pub use replay::{LetterPlace, ReplayableLetter, Replayed, Reread};
 pub use schema::{Finding, SCHEMA, quote_identifier};
@@ -55,13 +59,13 @@ use crate::secret::Secret;
 /// How PostgreSQL is reached, and how it is used.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// A host name, an address, or the folder of a Unix socket.
-    pub host: String,
-    /// 1 to 65535.
-    pub port: u16,
+    /// The servers, of which one is used at a time; at least one.
+    pub hosts: Vec<Host>,
+    /// Which of them will do.
+    pub target: Target,
     /// The role to log in as.
     pub user: String,
-    /// Its password.
+    /// Its password, asked for anew for each connection.
     pub password: Secret,
     /// Whether connections are encrypted. Those to a Unix socket never are.
     pub encryption: Encryption,
@@ -77,7 +81,7 @@ pub struct Settings {
     pub prepared_statements: bool,
     /// The most connections open at once.
     pub pool_size: u32,
-    /// How long connecting and logging in may take.
+    /// How long connecting to one address and logging in may take.
     pub connect_timeout: Duration,
     /// How long any one statement may take.
     pub statement_timeout: Duration,
@@ -125,6 +129,13 @@ impl Store {
     #[must_use]
     pub fn connections_opened(&self) -> u64 {
         self.server.opened.load(Ordering::Relaxed)
+    }
+
+    /// Changes when connections begin to lead to another server, or to one that was promoted: what
+    /// was committed before may not be there.
+    #[must_use]
+    pub fn failovers(&self) -> watch::Receiver<u64> {
+        self.server.failovers()
     }
 
     /// Borrows a connection from the pool to commit batches on, when it is its turn.

@@ -28,6 +28,12 @@ pub(super) struct Place {
 }
 
 /// Hands out places, and drops connections that are of no more use.
+///
+/// Connections are made by [`bb8_postgres::PostgresConnectionManager`] (see `encryption` and `wire`),
+/// and not by giving that manager to the pool. A pool connects in a task of its own, and who waits
+/// for a place hears nothing of what that fails with but `TimedOut`. That manager also knows of no
+/// deadline, of one server only, and of no server that is up and will not do: its test of an idle
+/// connection waits for ever at a frozen one, and passes at a standby.
 #[derive(Debug)]
 pub(super) struct Places;
 

@@ -1,35 +1,68 @@
 //! Where PostgreSQL is, and what is said to it.
 
 use std::{
-    error::Error,
-    sync::{Arc, atomic::AtomicU64},
+    fmt,
+    net::IpAddr,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
 use secrecy::ExposeSecret;
+use tokio::{sync::watch, time::timeout};
 use tokio_postgres::config::Config;
+use tracing::warn;
 
 use super::{
-    Cause, Encryption, Settings, StoreError, encryption::REMEDIES, schema::quote_identifier,
+    Cause, Encryption, Host, Settings, StoreError, Target,
+    encryption::{Connected, REMEDIES, lacks_tls},
+    hosts::{Role, Whereabouts},
+    schema::quote_identifier,
 };
 use crate::{
     secret::Secret,
     tls::{Fault, Tls},
 };
 
+/// Which connections are still to be used: those opened since the last doubt about the server that
+/// they lead to.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Epochs(Arc<AtomicU64>);
+
+impl Epochs {
+    pub(super) fn current(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// Nothing opened up to `epoch` is to be used again. Only the first to find that out changes
+    /// anything: what was opened after that is in no doubt.
+    pub(super) fn end(&self, epoch: u64) {
+        let _ = self.0.compare_exchange(epoch, epoch + 1, Ordering::AcqRel, Ordering::Relaxed);
+    }
+}
+
 /// Where PostgreSQL is, and what is said to it.
 #[derive(Debug)]
 pub(super) struct Server {
+    /// All but the host and the password.
     pub(super) config: Config,
+    hosts: Vec<Host>,
+    target: Target,
     password: Secret,
-    pub(super) encryption: Encryption,
-    pub(super) connect_timeout: Duration,
+    encryption: Encryption,
+    connect_timeout: Duration,
     pub(super) statement_timeout: Duration,
     pub(super) sql: Arc<SqlText>,
     pub(super) prepared_statements: bool,
     /// How many connections were let in.
     pub(super) opened: AtomicU64,
-    address: String,
+    pub(super) epochs: Epochs,
+    /// Where the newest connection leads.
+    whereabouts: Mutex<Option<Whereabouts>>,
+    /// How often that has changed.
+    failovers: watch::Sender<u64>,
 }
 
 /// The statements that depend on the schema's name.
@@ -45,8 +78,6 @@ impl Server {
     pub(super) fn new(settings: &Settings) -> Self {
         let mut config = Config::new();
         config
-            .host(&settings.host)
-            .port(settings.port)
             .user(&settings.user)
             .dbname(&settings.dbname)
             .application_name("vendas")
@@ -54,10 +85,6 @@ impl Server {
             // Unacknowledged bytes this old mean that the peer is gone (tcp(7)).
             .tcp_user_timeout(settings.statement_timeout)
             .keepalives_idle(Duration::from_secs(30));
-        // As libpq does: nobody listens on a Unix socket.
-        let is_unix_socket = settings.host.starts_with('/');
-        let encryption =
-            if is_unix_socket { Encryption::Never } else { settings.encryption.clone() };
         let schema = quote_identifier(&settings.schema);
         let sql = SqlText {
             commit: include_str!("sql/commit.sql").replace("{schema}", &schema),
@@ -68,57 +95,158 @@ impl Server {
         };
         Self {
             config,
+            hosts: settings.hosts.clone(),
+            target: settings.target,
             password: settings.password.clone(),
-            encryption,
+            encryption: settings.encryption.clone(),
             connect_timeout: settings.connect_timeout,
             statement_timeout: settings.statement_timeout,
             sql: Arc::new(sql),
             prepared_statements: settings.prepared_statements,
             opened: AtomicU64::new(0),
-            address: format!("{}:{}", settings.host, settings.port),
+            epochs: Epochs::default(),
+            whereabouts: Mutex::new(None),
+            failovers: watch::Sender::new(0),
         }
-    }
-
-    /// How one new connection is made, with the password as it is now.
-    pub(super) fn config_now(&self) -> Config {
-        let mut config = self.config.clone();
-        config.password(self.password.current().expose_secret());
-        config
     }
 
     pub(super) fn unreachable(&self, why: &str) -> StoreError {
-        StoreError::Transient(Cause::new(format!("PostgreSQL at {}: {why}", self.address)))
+        let hosts: Vec<String> = self.hosts.iter().map(ToString::to_string).collect();
+        StoreError::Transient(Cause::new(format!("PostgreSQL at {}: {why}", hosts.join(","))))
     }
 
-    /// Why connecting failed: adds the server's address, which tokio-postgres's errors lack, and
-    /// what TLS has to do with it.
-    pub(super) fn explain(&self, error: tokio_postgres::Error) -> StoreError {
-        let has_identity = self.encryption.tls().is_some_and(Tls::has_identity);
-        if let Some(fault) = Fault::behind(&error, has_identity, &REMEDIES) {
-            let cause = Cause::new(format!("PostgreSQL at {} {}", self.address, fault.text));
-            return match fault.passes {
-                true => StoreError::Transient(cause),
-                false => StoreError::Permanent(cause),
+    /// How often the server changed to which connections lead.
+    pub(super) fn failovers(&self) -> watch::Receiver<u64> {
+        self.failovers.subscribe()
+    }
+
+    /// Connects to the first server that will do, beginning with the one that did last. Each of their
+    /// addresses has `database.connect_timeout` for itself. Also returns the connection's epoch.
+    ///
+    /// # Errors
+    /// What all of them failed with; [`StoreError::Permanent`] only if no failure passes by itself.
+    pub(super) async fn connect(&self) -> Result<(Connected, u64), StoreError> {
+        let last = self.whereabouts().map_or(0, |whereabouts| whereabouts.host);
+        let mut failures = Vec::new();
+        for host in (last..self.hosts.len()).chain(0..last) {
+            let connected = match self.connect_to(host).await {
+                Ok((connected, role)) => self.arrive(host, &role).map(|epoch| (connected, epoch)),
+                Err(error) => Err(error),
             };
-        }
-        if lacks_tls(&error) {
-            return StoreError::Permanent(Cause::new(format!(
-                "PostgreSQL at {} has no TLS: set ssl = on there, or another database.sslmode",
-                self.address
-            )));
-        }
-        let at = |cause: Cause| cause.at(&self.address);
-        match StoreError::from(error) {
-            StoreError::Transient(cause) => StoreError::Transient(at(cause)),
-            StoreError::Permanent(cause) | StoreError::Data(cause) => {
-                StoreError::Permanent(at(cause))
+            match connected {
+                Ok(connected) => {
+                    self.opened.fetch_add(1, Ordering::Relaxed);
+                    return Ok(connected);
+                }
+                Err(error) => failures.push(error),
             }
-            StoreError::Fenced => StoreError::Fenced,
         }
+        let passes = failures.iter().any(|error| matches!(error, StoreError::Transient(_)));
+        let all: Vec<String> = failures.iter().map(ToString::to_string).collect();
+        let cause = Cause::new(all.join("; "));
+        Err(if passes { StoreError::Transient(cause) } else { StoreError::Permanent(cause) })
+    }
+
+    async fn connect_to(&self, host: usize) -> Result<(Connected, Role), StoreError> {
+        let fails = |why: &str| {
+            let host = self.hosts.get(host).map(ToString::to_string).unwrap_or_default();
+            StoreError::Transient(Cause::new(format!("PostgreSQL at {host}: {why}")))
+        };
+        let host = self.hosts.get(host).ok_or_else(|| fails("no such host"))?;
+        let mut failed = fails("the host name has no address");
+        for address in host.addresses(self.connect_timeout).await? {
+            let attempt = self.connect_at(host, address);
+            match timeout(self.connect_timeout, attempt).await {
+                Ok(Ok(connected)) => return Ok(connected),
+                Ok(Err(error)) => failed = error,
+                Err(_) => failed = fails("no answer within database.connect_timeout"),
+            }
+        }
+        Err(failed)
+    }
+
+    async fn connect_at(
+        &self,
+        host: &Host,
+        address: Option<IpAddr>,
+    ) -> Result<(Connected, Role), StoreError> {
+        let mut config = self.config.clone();
+        let password = self.password.current();
+        config.host(&host.name).port(host.port).password(password.expose_secret());
+        if let Some(address) = address {
+            config.hostaddr(address);
+        }
+        let encryption = match host.is_unix_socket() {
+            true => &Encryption::Never,
+            false => &self.encryption,
+        };
+        let explained = |error| explain(error, host, encryption);
+        let connected = encryption.connect(&config).await.map_err(explained)?;
+        let role = Role::of(&connected.client).await.map_err(explained)?;
+        match role.refused_by(self.target) {
+            None => Ok((connected, role)),
+            Some(why) => {
+                let text = format!(
+                    "PostgreSQL at {host} is not what database.target_session_attrs asks for: {why}"
+                );
+                Err(StoreError::Transient(Cause::new(text)))
+            }
+        }
+    }
+
+    /// Notes where a new connection leads. Those that lead elsewhere are not used again: what one
+    /// server says would be mixed with what another does.
+    fn arrive(&self, host: usize, role: &Role) -> Result<u64, StoreError> {
+        let now = Whereabouts { host, history: role.history };
+        let mut whereabouts = self.whereabouts();
+        if let Some(before) = *whereabouts
+            && before != now
+        {
+            if let Some((own, seen)) = now.is_succeeded_by(&before) {
+                let host = self.hosts.get(host).map(ToString::to_string).unwrap_or_default();
+                return Err(StoreError::Transient(Cause::new(format!(
+                    "PostgreSQL at {host} is a former primary: it is on timeline {own}, and this \
+                     instance has been on timeline {seen}: make it a standby of the new primary \
+                     (pg_rewind), or restart vendas to go back to it"
+                ))));
+            }
+            self.epochs.end(self.epochs.current());
+            self.failovers.send_modify(|failovers| *failovers += 1);
+            warn!(
+                host = %self.hosts.get(host).map(ToString::to_string).unwrap_or_default(),
+                timeline = now.history.map(|history| history.timeline),
+                "connected to another PostgreSQL server, or to a promoted one"
+            );
+        }
+        *whereabouts = Some(now);
+        Ok(self.epochs.current())
+    }
+
+    fn whereabouts(&self) -> MutexGuard<'_, Option<Whereabouts>> {
+        self.whereabouts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Whether the server was asked for TLS and does not have it, which tokio-postgres says in words only.
-fn lacks_tls(error: &tokio_postgres::Error) -> bool {
-    error.source().is_some_and(|cause| cause.to_string() == "server does not support TLS")
+/// Why connecting failed: adds the server's address, which tokio-postgres's errors lack, and what TLS
+/// has to do with it.
+fn explain(error: tokio_postgres::Error, host: &Host, encryption: &Encryption) -> StoreError {
+    let has_identity = encryption.tls().is_some_and(Tls::has_identity);
+    if let Some(fault) = Fault::behind(&error, has_identity, &REMEDIES) {
+        let cause = Cause::new(format!("PostgreSQL at {host} {}", fault.text));
+        return match fault.passes {
+            true => StoreError::Transient(cause),
+            false => StoreError::Permanent(cause),
+        };
+    }
+    if lacks_tls(&error) {
+        return StoreError::Permanent(Cause::new(format!(
+            "PostgreSQL at {host} has no TLS: set ssl = on there, or another database.sslmode"
+        )));
+    }
+    let at = |cause: Cause| cause.at(host);
+    match StoreError::from(error) {
+        StoreError::Transient(cause) => StoreError::Transient(at(cause)),
+        StoreError::Permanent(cause) | StoreError::Data(cause) => StoreError::Permanent(at(cause)),
+        StoreError::Fenced => StoreError::Fenced,
+    }
 }

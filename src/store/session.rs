@@ -8,18 +8,20 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{sync::OnceCell, task::AbortHandle, time::timeout};
+use tokio::{sync::OnceCell, time::timeout};
 use tokio_postgres::{
     Client, Row, Statement,
+    error::SqlState,
     types::{ToSql, Type},
 };
 use tracing::debug;
 
 use super::{
     Cause, StoreError,
-    encryption::Way,
+    encryption::{Connected, Way},
     rows::{Oids, order_rows},
-    server::{Server, SqlText},
+    server::{Epochs, Server, SqlText},
+    wire::Leash,
 };
 
 /// A plan is made for the tables as they are, and kept with its statement. What was right for empty
@@ -44,8 +46,10 @@ pub(super) enum CommitStatement {
 #[derive(Debug)]
 pub(super) struct Connection {
     client: Client,
-    driver: AbortHandle,
+    leash: Leash,
     way: Way,
+    epochs: Epochs,
+    epoch: u64,
     commit: OnceCell<Statement>,
     commit_sales: OnceCell<Statement>,
     commit_orders: OnceCell<Statement>,
@@ -59,19 +63,15 @@ pub(super) struct Connection {
 
 impl Connection {
     /// # Errors
-    /// As PostgreSQL answers, and [`StoreError::Transient`] if it does not within the deadline.
+    /// As [`Server::connect`].
     pub(super) async fn open(server: &Server) -> Result<Self, StoreError> {
-        let config = server.config_now();
-        let connecting = server.encryption.connect(&config);
-        let (client, driver, way) = timeout(server.connect_timeout, connecting)
-            .await
-            .map_err(|_| server.unreachable("no answer within database.connect_timeout"))?
-            .map_err(|error| server.explain(error))?;
-        server.opened.fetch_add(1, Ordering::Relaxed);
+        let (Connected { client, leash, way }, epoch) = server.connect().await?;
         Ok(Self {
             client,
-            driver,
+            leash,
             way,
+            epochs: server.epochs.clone(),
+            epoch,
             commit: OnceCell::new(),
             commit_sales: OnceCell::new(),
             commit_orders: OnceCell::new(),
@@ -172,14 +172,27 @@ impl Connection {
     }
 
     /// Awaits `answer` no longer than the deadline for a statement. After any error but one about
-    /// data the connection is not used again.
+    /// data the connection is not used again. After one that puts the server in doubt, no connection
+    /// is that was opened before it: each would have to find out for itself, and wait as long.
     pub(super) async fn in_time<T>(
         &self,
         answer: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T, StoreError> {
         let result = match timeout(self.deadline, answer).await {
-            Ok(result) => result.map_err(StoreError::from),
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => {
+                if casts_doubt(&error) {
+                    self.epochs.end(self.epoch);
+                }
+                match self.leash.end() {
+                    Some(end) if error.is_closed() => Err(StoreError::Transient(Cause::new(
+                        format!("the connection to PostgreSQL was closed: {end}"),
+                    ))),
+                    _ => Err(StoreError::from(error)),
+                }
+            }
             Err(_) => {
+                self.epochs.end(self.epoch);
                 self.cancel();
                 Err(StoreError::Transient(Cause::new(format!(
                     "PostgreSQL did not answer a statement within database.statement_timeout, {:?}",
@@ -209,15 +222,33 @@ impl Connection {
     }
 
     pub(super) fn is_usable(&self) -> bool {
-        !self.given_up.load(Ordering::Relaxed) && !self.client.is_closed()
+        !self.given_up.load(Ordering::Relaxed)
+            && !self.client.is_closed()
+            && self.epoch == self.epochs.current()
+    }
+}
+
+/// Whether an error says that the server is gone, going, or no longer the one that takes writes.
+fn casts_doubt(error: &tokio_postgres::Error) -> bool {
+    match error.code() {
+        Some(code) => [
+            &SqlState::READ_ONLY_SQL_TRANSACTION,
+            &SqlState::ADMIN_SHUTDOWN,
+            &SqlState::CRASH_SHUTDOWN,
+            &SqlState::CANNOT_CONNECT_NOW,
+        ]
+        .contains(&code),
+        None => error.is_closed(),
     }
 }
 
 /// A server that went silent would keep the task waiting for ever.
 impl Drop for Connection {
     fn drop(&mut self) {
-        if !self.is_usable() {
-            self.driver.abort();
+        if self.given_up.load(Ordering::Relaxed) {
+            self.leash.cut();
+        } else if let Some(end) = self.leash.end() {
+            debug!(%end, "a connection to PostgreSQL ended while it was idle");
         }
     }
 }

@@ -6,8 +6,8 @@ mod postgres;
 mod rotation;
 
 use testbed::{
-    Authority, Certificate, Context, Database, Ended, Kafka, KafkaOptions, Postgres, PostgresOptions,
-    Result, TokenIssuer, VendasCommand, ensure, free_port,
+    Authority, Certificate, Context, Database, Ended, Kafka, KafkaOptions, Postgres,
+    PostgresOptions, Result, TokenIssuer, VendasCommand, ensure, free_port,
 };
 use tokio::{net::TcpListener, sync::OnceCell};
 

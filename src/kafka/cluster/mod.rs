@@ -3,6 +3,7 @@
 //! A broker answers the requests of one connection in order, so that an offset asked for behind a
 //! long poll would wait for it: fetching has connections of its own (see `fetcher`).
 
+mod identity;
 pub(in crate::kafka) mod offsets;
 
 use std::{
@@ -25,12 +26,14 @@ use tokio::{
 };
 use uuid::Uuid;
 
+use identity::Identities;
+
 use crate::kafka::{
     KafkaError, Settings, TopicPartition,
     fetch::{fetcher::Fetchers, memory::Memory},
     transport::{
         access::Access,
-        bridge::Api,
+        api::Api,
         connection::{CallError, Connection},
     },
     trouble::Troubles,
@@ -50,6 +53,7 @@ pub(in crate::kafka) struct Leader {
 /// A topic as metadata showed it.
 #[derive(Debug)]
 pub(in crate::kafka) struct Topic {
+    /// Where brokers give none, what stands for it.
     pub(in crate::kafka) id: Uuid,
     /// All partitions; those without a leader just now with the reason.
     pub(in crate::kafka) partitions: BTreeMap<i32, Result<Leader, String>>,
@@ -74,6 +78,7 @@ pub(in crate::kafka) struct Cluster {
     pub(in crate::kafka) memory: Arc<Memory>,
     connections: Mutex<HashMap<String, Slot<Arc<Connection>>>>,
     topics: Mutex<HashMap<Arc<str>, Slot<Known>>>,
+    identities: Identities,
     /// Whom to ask for metadata, the last one that answered first.
     candidates: Mutex<Vec<String>>,
 }
@@ -102,6 +107,7 @@ impl Cluster {
             memory,
             connections: Mutex::default(),
             topics: Mutex::default(),
+            identities: Identities::default(),
             candidates: Mutex::new(settings.brokers.clone()),
             settings,
         }
@@ -176,7 +182,7 @@ impl Cluster {
     ) -> Result<Known, KafkaError> {
         let known = self.topic(&partition.topic, stale).await?;
         let knows = |topic: &Arc<Topic>| {
-            topic.id == partition.topic_id && topic.partitions.contains_key(&partition.partition)
+            partition.is_of(topic.id) && topic.partitions.contains_key(&partition.partition)
         };
         if stale.is_some() || known.topic.as_ref().is_some_and(knows) {
             return Ok(known);
@@ -189,14 +195,8 @@ impl Cluster {
         &self,
         names: &[Arc<str>],
     ) -> Result<HashMap<Arc<str>, Topic>, KafkaError> {
-        let request =
-            MetadataRequest::default().with_allow_auto_topic_creation(false).with_topics(Some(
-                names
-                    .iter()
-                    .map(|name| MetadataRequestTopic::default().with_name(Some(topic_name(name))))
-                    .collect(),
-            ));
-        let response = self.ask_anyone(request, judge_metadata).await?;
+        let asked: Vec<_> = names.iter().map(|name| topic_name(name)).collect();
+        let response = self.ask_anyone(about(&asked), judge_metadata).await?;
         self.remember(&response);
         let addresses: HashMap<i32, String> = response
             .brokers
@@ -209,7 +209,8 @@ impl Cluster {
             let Some(name) = names.iter().find(|asked| &***asked == name) else { continue };
             match ResponseError::try_from_code(topic.error_code) {
                 None | Some(ResponseError::LeaderNotAvailable) => {
-                    topics.insert(Arc::clone(name), topic_from(&topic, &addresses));
+                    let id = self.identities.of(name, topic.topic_id);
+                    topics.insert(Arc::clone(name), topic_from(id, &topic, &addresses));
                 }
                 Some(ResponseError::UnknownTopicOrPartition) => {}
                 Some(error) if error.is_retriable() => {
@@ -300,6 +301,17 @@ impl Cluster {
     }
 }
 
+/// Asks about the topics called `names`, without creating them.
+pub(in crate::kafka) fn about<'a>(
+    names: impl IntoIterator<Item = &'a TopicName>,
+) -> MetadataRequest {
+    let topics =
+        names.into_iter().map(|name| MetadataRequestTopic::default().with_name(Some(name.clone())));
+    MetadataRequest::default()
+        .with_allow_auto_topic_creation(false)
+        .with_topics(Some(topics.collect()))
+}
+
 fn judge_metadata(response: &MetadataResponse) -> Result<(), String> {
     match ResponseError::try_from_code(response.error_code) {
         Some(error) => Err(error.to_string()),
@@ -308,7 +320,7 @@ fn judge_metadata(response: &MetadataResponse) -> Result<(), String> {
     }
 }
 
-fn topic_from(topic: &MetadataResponseTopic, addresses: &HashMap<i32, String>) -> Topic {
+fn topic_from(id: Uuid, topic: &MetadataResponseTopic, addresses: &HashMap<i32, String>) -> Topic {
     let partitions = topic.partitions.iter().map(|partition| {
         let leader = match (addresses.get(&partition.leader_id.0), partition.error_code) {
             (Some(address), 0 | 9) => {
@@ -320,7 +332,7 @@ fn topic_from(topic: &MetadataResponseTopic, addresses: &HashMap<i32, String>) -
         };
         (partition.partition_index, leader)
     });
-    Topic { id: topic.topic_id, partitions: partitions.collect() }
+    Topic { id, partitions: partitions.collect() }
 }
 
 pub(in crate::kafka) fn address(host: &str, port: i32) -> String {

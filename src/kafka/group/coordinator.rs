@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 use crate::kafka::{
     KafkaError,
     cluster::{Cluster, address},
-    transport::{bridge::Api, connection::CallError},
+    transport::{api::Api, connection::CallError},
     trouble::backoff,
 };
 

@@ -17,7 +17,10 @@ use tokio::{
 
 use crate::kafka::transport::{
     access::{Access, Stream},
-    bridge::{Api, Incoming, Outgoing},
+    {
+        api::Api,
+        bridge::{Incoming, Outgoing},
+    },
 };
 
 /// The largest response taken. A record batch comes whole whatever was asked for, and brokers

@@ -5,7 +5,12 @@ use std::path::PathBuf;
 use anyhow::Result;
 use tokio::sync::OnceCell;
 
-use crate::{database::Database, kafka::Kafka, postgres::Postgres, vendas::VendasCommand};
+use crate::{
+    database::Database,
+    kafka::{Kafka, KafkaOptions, KafkaRelease},
+    postgres::Postgres,
+    vendas::VendasCommand,
+};
 
 /// A Kafka and a PostgreSQL.
 #[derive(Debug)]
@@ -40,6 +45,29 @@ impl Testbed {
                 Ok(Self { kafka, postgres })
             })
             .await
+    }
+
+    /// The same with a Kafka of another release, which all tests of this process share too, and which
+    /// is always a private one. The PostgreSQL is that of [`shared`](Self::shared).
+    ///
+    /// # Errors
+    /// Where one doesn't come up or isn't reachable.
+    pub async fn shared_with(release: KafkaRelease) -> Result<&'static Self> {
+        static V2_8: OnceCell<Testbed> = OnceCell::const_new();
+        static V3_0: OnceCell<Testbed> = OnceCell::const_new();
+        static V3_9: OnceCell<Testbed> = OnceCell::const_new();
+        let cell = match release {
+            KafkaRelease::V2_8 => &V2_8,
+            KafkaRelease::V3_0 => &V3_0,
+            KafkaRelease::V3_9 => &V3_9,
+            KafkaRelease::V4_3 => return Self::shared().await,
+        };
+        cell.get_or_try_init(|| async {
+            let kafka = KafkaOptions::default().release(release).start();
+            let (kafka, newest) = tokio::try_join!(kafka, Self::shared())?;
+            Ok(Self { kafka, postgres: newest.postgres.handle() })
+        })
+        .await
     }
 
     /// Creates a topic of a new name.

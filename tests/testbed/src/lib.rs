@@ -43,7 +43,7 @@ pub use database::{Database, Table};
 pub use disk::SmallDisk;
 pub use eventually::eventually;
 pub use guard::{Folder, end_everything};
-pub use kafka::{Kafka, KafkaCluster, KafkaOptions, Record};
+pub use kafka::{Kafka, KafkaCluster, KafkaOptions, KafkaRelease, Record};
 pub use librdkafka::{Header, Librdkafka, Log, RecordBatch, Step};
 pub use pgbouncer::Pgbouncer;
 pub use port::free as free_port;

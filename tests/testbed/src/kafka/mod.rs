@@ -4,6 +4,8 @@ mod broker;
 mod cluster;
 mod options;
 mod record;
+mod release;
+mod zookeeper;
 
 use std::{
     env,
@@ -34,6 +36,7 @@ use crate::install;
 pub use cluster::KafkaCluster;
 pub use options::KafkaOptions;
 pub use record::Record;
+pub use release::KafkaRelease;
 
 use broker::Broker;
 
@@ -50,6 +53,7 @@ pub struct Kafka {
     /// Where its proxy, if it has one, has to lead to.
     behind_proxy: Option<String>,
     broker: Option<Broker>,
+    release: KafkaRelease,
 }
 
 impl Kafka {
@@ -62,9 +66,21 @@ impl Kafka {
     }
 
     /// One that somebody else runs, at `host:port`, or at several of them with commas between.
+    /// It is taken for one of the newest release.
     #[must_use]
     pub fn external(address: &str) -> Self {
-        Self { address: address.to_owned(), behind_proxy: None, broker: None }
+        Self {
+            address: address.to_owned(),
+            behind_proxy: None,
+            broker: None,
+            release: KafkaRelease::default(),
+        }
+    }
+
+    /// Which release it is of.
+    #[must_use]
+    pub const fn release(&self) -> KafkaRelease {
+        self.release
     }
 
     /// `host:port`, of a cluster several with commas between: for `VENDAS_KAFKA__BROKERS`.
@@ -302,13 +318,16 @@ impl Kafka {
 
     /// Runs one of Kafka's own command line tools to its end, and returns what it printed.
     ///
-    /// `class` is such as `org.apache.kafka.tools.TopicCommand`; `--bootstrap-server` is put before
-    /// `args`, and `input` is what the tool reads.
+    /// `class` is such as `org.apache.kafka.tools.TopicCommand`, as Kafka 4.3 has it; the tool comes
+    /// from the broker's own release. `--bootstrap-server` is put before `args`, and `input` is what
+    /// the tool reads.
     ///
     /// # Errors
     /// Where the tool fails, with all that it printed.
     pub async fn tool(&self, class: &str, args: &[&str], input: &[u8]) -> Result<String> {
-        let class_path = spawn_blocking(install::kafka).await??;
+        let release = self.release;
+        let class_path = spawn_blocking(move || install::kafka(release.version())).await??;
+        let class = release.tool(class);
         let mut command = Command::new(install::java());
         command
             .args(["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp"])

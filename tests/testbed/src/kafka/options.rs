@@ -1,16 +1,18 @@
 //! How a private broker is set up and started.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, sync::Arc};
 
 use anyhow::{Result, bail};
 use tokio::task::spawn_blocking;
 
-use super::{Kafka, broker::Broker};
+use super::{
+    Kafka, KafkaRelease,
+    broker::{Broker, Installed},
+    zookeeper::{SESSION_TIMEOUT, ZooKeeper},
+};
 use crate::{guard::Folder, install, port, process::tail, proxy::Proxy};
 
 const USUAL: &[(&str, &str)] = &[
-    ("process.roles", "broker,controller"),
-    ("controller.listener.names", "CONTROLLER"),
     ("auto.create.topics.enable", "false"),
     // One broker is all there is.
     ("offsets.topic.num.partitions", "1"),
@@ -40,6 +42,15 @@ pub struct KafkaOptions {
     doors: Vec<(String, String, u16)>,
     /// The port of the proxy that is led to a second listener.
     proxied: Option<u16>,
+    release: KafkaRelease,
+}
+
+/// Who keeps the cluster's metadata.
+#[derive(Debug)]
+pub(super) enum Metadata {
+    /// The brokers, these as `controller.quorum.voters` has them.
+    Voters(String),
+    ZooKeeper(Arc<ZooKeeper>),
 }
 
 /// A broker's place in its cluster.
@@ -63,6 +74,13 @@ impl Seat {
 }
 
 impl KafkaOptions {
+    /// Another release than the newest. It is installed when it is first asked for.
+    #[must_use]
+    pub const fn release(mut self, release: KafkaRelease) -> Self {
+        self.release = release;
+        self
+    }
+
     /// A line of the broker's server.properties, in addition to the usual ones or in place of one.
     #[must_use]
     pub fn property(mut self, name: &str, value: &str) -> Self {
@@ -105,37 +123,66 @@ impl KafkaOptions {
     /// # Errors
     /// Where it does not come up, with the end of its log.
     pub async fn start(self) -> Result<Kafka> {
-        let class_path = spawn_blocking(install::kafka).await??;
+        let installed = self.installed().await?;
         // Somebody else may take a port between the look and the start.
         for _ in 0..4 {
             let seat = Seat::free(1)?;
-            if let Some(kafka) = self.start_at(&class_path, seat, &seat.voter()).await? {
+            let metadata = self.metadata(&installed, seat.voter()).await?;
+            if let Some(kafka) = self.start_at(&installed, seat, &metadata).await? {
                 return Ok(kafka);
             }
         }
         bail!("Kafka found its ports taken, four times")
     }
 
+    pub(super) async fn installed(&self) -> Result<Installed> {
+        let release = self.release;
+        let class_path = spawn_blocking(move || install::kafka(release.version())).await??;
+        Ok(Installed { release, class_path })
+    }
+
+    /// Who keeps the metadata of a new cluster whose brokers are `voters`.
+    pub(super) async fn metadata(&self, installed: &Installed, voters: String) -> Result<Metadata> {
+        if !self.release.has_zookeeper() {
+            return Ok(Metadata::Voters(voters));
+        }
+        ZooKeeper::start(self.release, &installed.class_path).await.map(Metadata::ZooKeeper)
+    }
+
     /// `None`: a port is taken.
     pub(super) async fn start_at(
         &self,
-        class_path: &Path,
+        installed: &Installed,
         seat: Seat,
-        voters: &str,
+        metadata: &Metadata,
     ) -> Result<Option<Kafka>> {
         let folder = Folder::new("kafka")?;
         let address = format!("127.0.0.1:{}", seat.port);
         let mut properties: BTreeMap<String, String> =
             USUAL.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
         let mut set = |name: &str, value: String| properties.insert(name.to_owned(), value);
-        let controller = format!("CONTROLLER://127.0.0.1:{}", seat.controller);
         let plain = format!("PLAINTEXT://{address}");
-        set("node.id", seat.id.to_string());
-        set("controller.quorum.voters", voters.to_owned());
         set("log.dirs", folder.path().join("data").display().to_string());
-        let mut listeners = vec![plain.clone(), controller];
+        let mut listeners = vec![plain.clone()];
         let mut advertised = vec![plain];
-        let mut protocols = vec!["PLAINTEXT:PLAINTEXT".to_owned(), "CONTROLLER:PLAINTEXT".into()];
+        let mut protocols = vec!["PLAINTEXT:PLAINTEXT".to_owned()];
+        let zookeeper = match metadata {
+            Metadata::Voters(voters) => {
+                set("process.roles", "broker,controller".to_owned());
+                set("node.id", seat.id.to_string());
+                set("controller.quorum.voters", voters.clone());
+                set("controller.listener.names", "CONTROLLER".to_owned());
+                listeners.push(format!("CONTROLLER://127.0.0.1:{}", seat.controller));
+                protocols.push("CONTROLLER:PLAINTEXT".to_owned());
+                None
+            }
+            Metadata::ZooKeeper(zookeeper) => {
+                set("broker.id", seat.id.to_string());
+                set("zookeeper.connect", zookeeper.address());
+                set("zookeeper.session.timeout.ms", SESSION_TIMEOUT.to_owned());
+                Some(Arc::clone(zookeeper))
+            }
+        };
         let mut behind_proxy = None;
         if let Some(proxy) = self.proxied {
             let own = format!("127.0.0.1:{}", port::free()?);
@@ -154,12 +201,19 @@ impl KafkaOptions {
         set("listener.security.protocol.map", protocols.join(","));
         set("inter.broker.listener.name", "PLAINTEXT".to_owned());
         properties.extend(self.properties.clone());
-        let fast = ["-Xmx1g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"].map(str::to_owned);
+        // Tests of large topics run on the newest alone.
+        let heap = if self.release == KafkaRelease::V4_3 { "-Xmx1g" } else { "-Xmx512m" };
+        let fast = [heap, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"].map(str::to_owned);
         let jvm = if self.jvm.is_empty() { &fast[..] } else { &self.jvm };
         let jvm = [jvm, &self.system_properties].concat();
-        let broker = Broker::new(folder, &properties, class_path, &jvm).await?;
+        let broker = Broker::new(folder, &properties, installed, &jvm, zookeeper).await?;
         match broker.start(&address).await {
-            Ok(()) => Ok(Some(Kafka { address, behind_proxy, broker: Some(broker) })),
+            Ok(()) => Ok(Some(Kafka {
+                address,
+                behind_proxy,
+                broker: Some(broker),
+                release: self.release,
+            })),
             Err(_) if tail(&broker.log()).contains("Address already in use") => Ok(None),
             Err(error) => Err(error),
         }

@@ -1,0 +1,281 @@
+//! What carries the bytes of a connection: it can be cut off, and it knows how it ended.
+//!
+//! [`bb8_postgres::PostgresConnectionManager`] connects and spawns the task that drives the
+//! connection. It keeps neither that task's handle nor its result. Without the handle, the task and
+//! its socket stay for as long as a server that has accepted a statement leaves it unanswered (a frozen
+//! server, a paused pooler): one more for each attempt. Without the result, a connection that ends is
+//! `connection closed` and nothing else, whatever the server said last. Both are had here, one layer
+//! below: the manager is given a connector whose streams are on a [`Leash`].
+//!
+//! tokio-postgres hands a stream to the connector only where it asks for TLS. A plain connection is
+//! therefore made with [`Plain`], by "direct negotiation", which sends nothing of its own to the
+//! server. That needs a host name, which a Unix socket lacks: a connection to one has no leash, and
+//! ends when its server does.
+
+use std::{
+    convert::Infallible,
+    fmt,
+    future::{Ready, ready},
+    io,
+    pin::Pin,
+    sync::{Arc, OnceLock},
+    task::{Context, Poll},
+};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_postgres::{
+    Socket,
+    tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream},
+};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+/// Holds one connection's stream.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Leash {
+    cut: CancellationToken,
+    end: Arc<OnceLock<String>>,
+}
+
+impl Leash {
+    /// Ends the connection at once, whatever it waits for.
+    pub(super) fn cut(&self) {
+        self.cut.cancel();
+    }
+
+    /// How the connection ended, if it has: the server's last words or the network's. Holds no value
+    /// of any row.
+    pub(super) fn end(&self) -> Option<&str> {
+        self.end.get().map(String::as_str)
+    }
+
+    fn ended(&self, how: impl fmt::Display) {
+        self.end.get_or_init(|| how.to_string());
+    }
+}
+
+/// Connects as `tls` does, and puts the stream on a leash.
+#[derive(Clone)]
+pub(super) struct Leashed<T> {
+    tls: T,
+    leash: Leash,
+}
+
+impl<T> Leashed<T> {
+    pub(super) fn new(tls: T, leash: &Leash) -> Self {
+        Self { tls, leash: leash.clone() }
+    }
+}
+
+impl<T> MakeTlsConnect<Socket> for Leashed<T>
+where
+    T: MakeTlsConnect<Socket>,
+    T::TlsConnect: Send + 'static,
+    <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
+{
+    type Stream = LeashedStream<T::Stream>;
+    type TlsConnect = Leashed<T::TlsConnect>;
+    type Error = T::Error;
+
+    fn make_tls_connect(&mut self, domain: &str) -> Result<Self::TlsConnect, T::Error> {
+        let tls = self.tls.make_tls_connect(domain)?;
+        Ok(Leashed { tls, leash: self.leash.clone() })
+    }
+}
+
+impl<T> TlsConnect<Socket> for Leashed<T>
+where
+    T: TlsConnect<Socket> + Send + 'static,
+    T::Future: Send,
+{
+    type Stream = LeashedStream<T::Stream>;
+    type Error = T::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Stream, T::Error>> + Send>>;
+
+    fn connect(self, socket: Socket) -> Self::Future {
+        Box::pin(async move {
+            let stream = self.tls.connect(socket).await?;
+            Ok(LeashedStream::new(stream, self.leash))
+        })
+    }
+}
+
+/// A stream that ends when its leash is cut.
+pub(super) struct LeashedStream<S> {
+    stream: S,
+    leash: Leash,
+    cut: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// The error that was read last, if nothing came after it.
+    last_error: Vec<u8>,
+}
+
+/// More than a server's last words take: severity, code, message, and the place in its source.
+const MAX_LAST_ERROR: usize = 1024;
+
+impl<S> LeashedStream<S> {
+    fn new(stream: S, leash: Leash) -> Self {
+        let cut = Box::pin(leash.cut.clone().cancelled_owned());
+        Self { stream, leash, cut, last_error: Vec::new() }
+    }
+
+    fn has_read(&mut self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            match last_words(&self.last_error) {
+                Some(words) => self.leash.ended(words),
+                None => self.leash.ended("the server closed the connection"),
+            }
+        }
+        self.last_error.clear();
+        if bytes.first() == Some(&b'E') && bytes.len() <= MAX_LAST_ERROR {
+            self.last_error.extend_from_slice(bytes);
+        }
+    }
+}
+
+/// The message of an ErrorResponse (PostgreSQL manual, 54.7) by which a server ends a session: those
+/// about statements could quote a row.
+fn last_words(bytes: &[u8]) -> Option<String> {
+    let (header, body) = bytes.split_at_checked(5)?;
+    let length = u32::from_be_bytes(header.get(1..)?.try_into().ok()?);
+    let body = body.get(..usize::try_from(length).ok()?.checked_sub(4)?)?;
+    let field = |tag: u8| {
+        let field = body.split(|byte| *byte == 0).find(|field| field.first() == Some(&tag))?;
+        std::str::from_utf8(field.get(1..)?).ok()
+    };
+    // V is the severity as no locale translates it.
+    let ends = matches!(field(b'V')?, "FATAL" | "PANIC");
+    ends.then(|| Some(format!("{} (SQLSTATE {})", field(b'M')?, field(b'C')?))).flatten()
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for LeashedStream<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.cut.as_mut().poll(context).is_ready() {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        match &read {
+            Poll::Ready(Ok(())) => self.has_read(buffer.filled().get(before..).unwrap_or_default()),
+            Poll::Ready(Err(error)) => self.leash.ended(error),
+            Poll::Pending => {}
+        }
+        read
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for LeashedStream<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        if let Poll::Ready(Err(error)) = &written {
+            self.leash.ended(error);
+        }
+        written
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+impl<S: TlsStream + Unpin> TlsStream for LeashedStream<S> {
+    fn channel_binding(&self) -> ChannelBinding {
+        self.stream.channel_binding()
+    }
+}
+
+/// The TLS of a connection that has none.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Plain;
+
+impl MakeTlsConnect<Socket> for Plain {
+    type Stream = PlainStream;
+    type TlsConnect = Self;
+    type Error = Infallible;
+
+    fn make_tls_connect(&mut self, _: &str) -> Result<Self, Infallible> {
+        Ok(*self)
+    }
+}
+
+impl TlsConnect<Socket> for Plain {
+    type Stream = PlainStream;
+    type Error = Infallible;
+    type Future = Ready<Result<PlainStream, Infallible>>;
+
+    fn connect(self, socket: Socket) -> Self::Future {
+        ready(Ok(PlainStream(socket)))
+    }
+}
+
+/// A socket as it is.
+pub(super) struct PlainStream(Socket);
+
+impl TlsStream for PlainStream {
+    fn channel_binding(&self) -> ChannelBinding {
+        ChannelBinding::none()
+    }
+}
+
+impl AsyncRead for PlainStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for PlainStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::last_words;
+
+    /// An ErrorResponse with these fields.
+    fn error(fields: &[&str]) -> Vec<u8> {
+        let body: String = fields.iter().map(|field| format!("{field}\0")).collect();
+        let length = u32::try_from(body.len() + 5).unwrap();
+        [b"E", &length.to_be_bytes()[..], body.as_bytes(), b"\0"].concat()
+    }
+
+    #[test]
+    fn last_words_are_those_that_end_a_session_and_no_others() {
+        let shutdown = error(&["SFATAL", "VFATAL", "C57P01", "Mterminating connection"]);
+        assert_eq!(
+            last_words(&shutdown).as_deref(),
+            Some("terminating connection (SQLSTATE 57P01)")
+        );
+        let rejected = error(&["SERROR", "VERROR", "C23514", "Mrow 17 violates"]);
+        for other in [&rejected, &shutdown[..9], b"EXXXX", b""] {
+            assert_eq!(last_words(other), None);
+        }
+    }
+}
