@@ -88,7 +88,7 @@ fn exists(path: &Path) -> CliError {
 fn of_file(config: &Config, file: &Path) -> Result<Sample, CliError> {
     let mut lines = produce::elements_of(file).map_err(CliError::Failed)?;
     lines.truncate(RECORDS);
-    let topic = config.topics.first().map_or_else(|| Arc::from("sales"), Arc::clone);
+    let topic = config.topics.names().first().map_or_else(|| Arc::from("sales"), Arc::clone);
     Ok(sample::of_lines(&topic, lines))
 }
 

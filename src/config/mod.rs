@@ -23,7 +23,11 @@ use std::{fmt, sync::Arc, time::Duration};
 use jiff::tz::TimeZone;
 use tracing_subscriber::EnvFilter;
 
-use crate::{kafka, order::Rulebook, registry as schemas, store};
+use crate::{
+    kafka::{self, Selected, Selection},
+    order::Rulebook,
+    registry as schemas, store,
+};
 
 pub use partitions::Partitions;
 pub use reader::Problem;
@@ -36,8 +40,8 @@ use reader::Reader;
 pub struct Config {
     /// How Kafka is reached.
     pub kafka: kafka::Settings,
-    /// The topics to work, each once.
-    pub topics: Vec<Arc<str>>,
+    /// The topics to work.
+    pub topics: Selection,
     /// The partitions that are worked where no group shares them out.
     pub partitions: Partitions,
     /// The consumer group that shares the partitions out.
@@ -171,7 +175,7 @@ fn config(reader: &mut Reader) -> Option<Config> {
     let group = group(reader);
     let session_timeout =
         reader.duration("kafka.session_timeout", "45s", Duration::from_secs(1)..=MAX_TIMEOUT);
-    let partitions = partitions(reader, topics.as_deref());
+    let partitions = partitions(reader, topics.as_ref());
     let start_from = start_from(reader);
     let database = database::database(reader);
     let apply_schema = reader.flag("database.apply_schema", true);
@@ -235,23 +239,15 @@ fn is_host_and_port(text: &str) -> bool {
     })
 }
 
-fn topics(reader: &mut Reader) -> Option<Vec<Arc<str>>> {
-    // Names: org.apache.kafka.common.internals.Topic of Apache Kafka.
-    let legal = |name: &str| {
-        let characters = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-        (1..=249).contains(&name.len())
-            && name.chars().all(characters)
-            && !matches!(name, "." | "..")
-    };
-    let mut topics = reader.list(
+fn topics(reader: &mut Reader) -> Option<Selection> {
+    let topics = reader.list(
         "kafka.topics",
         &["sales"],
-        "a topic's name (1 to 249 letters, digits, dots, underscores, hyphens)",
-        |name| legal(name).then(|| Arc::<str>::from(name)),
+        "a topic's name (1 to 249 letters, digits, dots, underscores, hyphens), or re: and a regular \
+         expression for whole names",
+        Selected::parse,
     )?;
-    topics.sort();
-    topics.dedup();
-    Some(topics)
+    Some(topics.into_iter().collect())
 }
 
 /// Where a topic starts: `earliest`, `latest`, or `group:NAME`.
@@ -284,7 +280,7 @@ fn group(reader: &mut Reader) -> Option<Option<Arc<str>>> {
     }
 }
 
-fn partitions(reader: &mut Reader, topics: Option<&[Arc<str>]>) -> Option<Partitions> {
+fn partitions(reader: &mut Reader, topics: Option<&Selection>) -> Option<Partitions> {
     let chosen = reader.list(
         "kafka.partitions",
         &[],

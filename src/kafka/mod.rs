@@ -22,10 +22,12 @@ mod group;
 mod log;
 mod offset;
 mod produce;
+mod selection;
 mod transport;
 mod trouble;
 
 use std::{
+    collections::BTreeMap,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -42,6 +44,7 @@ pub use log::{
 };
 pub use offset::{NextOffset, Position, Span};
 pub use produce::{ProduceError, Producer};
+pub use selection::{Selected, Selection};
 pub use transport::{
     access::{Login, Mechanism, Sasl, Security},
     oauth::{OAuth, TokenSource, Tokens},
@@ -87,12 +90,12 @@ impl Default for Settings {
     }
 }
 
-/// What there is of a topic that was asked for by its name.
+/// What there is of a topic that was asked for by its name, or by a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TopicState {
-    /// No topic has the name, and none was created by asking.
+    /// No topic has the name, or matches the pattern, and none was created by asking.
     Missing {
-        /// The name asked for.
+        /// The name or the pattern asked for.
         topic: Arc<str>,
     },
     /// It exists.
@@ -141,28 +144,41 @@ impl Kafka {
         self.cluster.troubles.ongoing()
     }
 
+    /// The topics of `selection`: first those that are named, then those that match a pattern, each in
+    /// the order of their names. A pattern that matches none is a topic that is missing. Kafka's
+    /// internal topics match no pattern. Creates none.
+    ///
+    /// # Errors
+    /// As for [`topics_named`](Self::topics_named).
+    pub async fn topics(&self, selection: &Selection) -> Result<Vec<TopicState>, KafkaError> {
+        let mut states = match selection.names() {
+            [] => Vec::new(),
+            names => self.topics_named(names).await?,
+        };
+        if selection.has_patterns() {
+            let found = self.cluster.all_topics().await?;
+            let matching = found
+                .into_iter()
+                .filter(|(name, _)| !selection.names().contains(name) && selection.matches(name));
+            let matching: BTreeMap<_, _> = matching.collect();
+            let names = selection.names().iter().chain(matching.keys());
+            let unmatched: Vec<_> = selection.unmatched(names).collect();
+            states.extend(matching.into_iter().map(|(name, topic)| present(&name, topic)));
+            states.extend(unmatched.into_iter().map(|topic| TopicState::Missing { topic }));
+        }
+        Ok(states)
+    }
+
     /// The topics called `names`, in their order. Creates none.
     ///
     /// # Errors
     /// [`KafkaError::Unreachable`] after [`Settings::timeout`] at the latest,
     /// [`KafkaError::Unsupported`], and [`KafkaError::Refused`] if one of them is.
-    pub async fn topics(&self, names: &[Arc<str>]) -> Result<Vec<TopicState>, KafkaError> {
+    pub async fn topics_named(&self, names: &[Arc<str>]) -> Result<Vec<TopicState>, KafkaError> {
         let mut found = self.cluster.metadata(names).await?;
         let states = names.iter().map(|name| match found.remove(name) {
             None => TopicState::Missing { topic: Arc::clone(name) },
-            Some(topic) => TopicState::Present {
-                topic: Arc::clone(name),
-                topic_id: topic.id,
-                partitions: topic
-                    .partitions
-                    .into_keys()
-                    .map(|partition| TopicPartition {
-                        topic: Arc::clone(name),
-                        partition,
-                        topic_id: topic.id,
-                    })
-                    .collect(),
-            },
+            Some(topic) => present(name, topic),
         });
         Ok(states.collect())
     }
@@ -225,5 +241,18 @@ impl Kafka {
     #[must_use]
     pub fn read(&self, partition: TopicPartition, from: Position) -> PartitionReader {
         PartitionReader::new(Arc::clone(&self.cluster), partition, from)
+    }
+}
+
+fn present(name: &Arc<str>, topic: cluster::Topic) -> TopicState {
+    let partitions = topic.partitions.into_keys().map(|partition| TopicPartition {
+        topic: Arc::clone(name),
+        partition,
+        topic_id: topic.id,
+    });
+    TopicState::Present {
+        topic: Arc::clone(name),
+        topic_id: topic.id,
+        partitions: partitions.collect(),
     }
 }

@@ -307,7 +307,7 @@ async fn work(
         stop.child_token(),
     )));
     let topics = Topics::new(Arc::clone(&shared), config);
-    let starts = Starts::new(Arc::clone(&shared), config.topics.clone(), until);
+    let starts = Starts::new(Arc::clone(&shared), until);
     let Ok(present) = topics.first(until, stop).await? else {
         return Ok(Tally::default());
     };
@@ -323,7 +323,7 @@ async fn work(
             let (wanted, wanted_now) = watch::channel(Wanted::new());
             let (store, instance) = (shared.store.clone(), shared.store.instance());
             let rebalance_timeout = within + REBALANCE_MARGIN;
-            let names = config.topics.clone();
+            let names = config.topics.names().to_vec();
             let member = shared.kafka.member(Arc::clone(group), instance, names, rebalance_timeout);
             let telemetry = Arc::clone(&shared.telemetry);
             let membership = Membership::new(

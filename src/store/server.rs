@@ -1,7 +1,6 @@
 //! Where PostgreSQL is, and what is said to it.
 
 use std::{
-    fmt,
     net::IpAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,

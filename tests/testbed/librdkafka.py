@@ -85,6 +85,16 @@ def replicas(plan):
     return {number: [it.leader, it.isrs] for number, it in partitions.items()}
 
 
+def members(plan):
+    """The members of a consumer group: their client ids and assigned partitions."""
+    asked = ADMIN.describe_consumer_groups([plan["group"]], request_timeout=DEADLINE)
+    group = asked[plan["group"]].result(DEADLINE)
+    return [
+        [it.client_id, [[at.topic, at.partition] for at in it.assignment.topic_partitions]]
+        for it in group.members
+    ]
+
+
 def transactions(plan):
     """Carries out steps, one after the other: [id, "begin" | "commit" | "abort"], or
     [id, "send", batch]; without an id it is no part of any transaction."""
@@ -231,7 +241,7 @@ def text(raw):
 
 PLANS = {
     plan.__name__: plan
-    for plan in (produce, produce_apart, append, replicas, transactions, consume)
+    for plan in (produce, produce_apart, append, replicas, members, transactions, consume)
 }
 
 for line in sys.stdin:

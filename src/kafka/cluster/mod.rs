@@ -197,20 +197,14 @@ impl Cluster {
     ) -> Result<HashMap<Arc<str>, Topic>, KafkaError> {
         let asked: Vec<_> = names.iter().map(|name| topic_name(name)).collect();
         let response = self.ask_anyone(about(&asked), judge_metadata).await?;
-        self.remember(&response);
-        let addresses: HashMap<i32, String> = response
-            .brokers
-            .iter()
-            .map(|broker| (broker.node_id.0, address(&broker.host, broker.port)))
-            .collect();
+        let addresses = self.remember(&response);
         let mut topics = HashMap::new();
         for topic in response.topics {
             let Some(name) = topic.name.as_ref().map(|name| name.0.as_str()) else { continue };
             let Some(name) = names.iter().find(|asked| &***asked == name) else { continue };
             match ResponseError::try_from_code(topic.error_code) {
                 None | Some(ResponseError::LeaderNotAvailable) => {
-                    let id = self.identities.of(name, topic.topic_id);
-                    topics.insert(Arc::clone(name), topic_from(id, &topic, &addresses));
+                    topics.insert(Arc::clone(name), self.topic_from(name, &topic, &addresses));
                 }
                 Some(ResponseError::UnknownTopicOrPartition) => {}
                 Some(error) if error.is_retriable() => {
@@ -223,6 +217,26 @@ impl Cluster {
             }
         }
         Ok(topics)
+    }
+
+    /// All topics that we may know of, but for Kafka's internal ones.
+    pub(in crate::kafka) async fn all_topics(
+        &self,
+    ) -> Result<HashMap<Arc<str>, Topic>, KafkaError> {
+        let request =
+            MetadataRequest::default().with_allow_auto_topic_creation(false).with_topics(None);
+        let response = self.ask_anyone(request, judge_metadata).await?;
+        let addresses = self.remember(&response);
+        let present = response.topics.iter().filter(|topic| {
+            let error = ResponseError::try_from_code(topic.error_code);
+            !topic.is_internal && matches!(error, None | Some(ResponseError::LeaderNotAvailable))
+        });
+        let topics = present.filter_map(|topic| {
+            let name = Arc::from(topic.name.as_ref()?.as_str());
+            let topic = self.topic_from(&name, topic, &addresses);
+            Some((name, topic))
+        });
+        Ok(topics.collect())
     }
 
     /// Asks one broker after the other until one gives an answer that `judge` finds no fault with.
@@ -282,7 +296,9 @@ impl Cluster {
 
     /// Who can be asked: the one that answered last, then the others as they were configured, then
     /// those that metadata names.
-    fn remember(&self, response: &MetadataResponse) {
+    ///
+    /// Returns the brokers' addresses by their numbers.
+    fn remember(&self, response: &MetadataResponse) -> HashMap<i32, String> {
         let mut candidates = lock(&self.candidates);
         let named = response.brokers.iter().map(|broker| address(&broker.host, broker.port));
         let answered: Vec<String> = candidates.first().cloned().into_iter().collect();
@@ -294,6 +310,28 @@ impl Cluster {
             }
         }
         *candidates = seen;
+        let brokers = response.brokers.iter();
+        brokers.map(|broker| (broker.node_id.0, address(&broker.host, broker.port))).collect()
+    }
+
+    fn topic_from(
+        &self,
+        name: &Arc<str>,
+        topic: &MetadataResponseTopic,
+        addresses: &HashMap<i32, String>,
+    ) -> Topic {
+        let partitions = topic.partitions.iter().map(|partition| {
+            let leader = match (addresses.get(&partition.leader_id.0), partition.error_code) {
+                (Some(address), 0 | 9) => {
+                    Ok(Leader { address: address.clone(), epoch: partition.leader_epoch })
+                }
+                (_, code) => Err(ResponseError::try_from_code(code)
+                    .unwrap_or(ResponseError::LeaderNotAvailable)
+                    .to_string()),
+            };
+            (partition.partition_index, leader)
+        });
+        Topic { id: self.identities.of(name, topic.topic_id), partitions: partitions.collect() }
     }
 
     pub(in crate::kafka) fn unreachable(&self, cause: String) -> KafkaError {
@@ -318,21 +356,6 @@ fn judge_metadata(response: &MetadataResponse) -> Result<(), String> {
         None if response.brokers.is_empty() => Err("knows no brokers".to_owned()),
         None => Ok(()),
     }
-}
-
-fn topic_from(id: Uuid, topic: &MetadataResponseTopic, addresses: &HashMap<i32, String>) -> Topic {
-    let partitions = topic.partitions.iter().map(|partition| {
-        let leader = match (addresses.get(&partition.leader_id.0), partition.error_code) {
-            (Some(address), 0 | 9) => {
-                Ok(Leader { address: address.clone(), epoch: partition.leader_epoch })
-            }
-            (_, code) => Err(ResponseError::try_from_code(code)
-                .unwrap_or(ResponseError::LeaderNotAvailable)
-                .to_string()),
-        };
-        (partition.partition_index, leader)
-    });
-    Topic { id, partitions: partitions.collect() }
 }
 
 pub(in crate::kafka) fn address(host: &str, port: i32) -> String {

@@ -76,7 +76,7 @@ impl VendasCommand {
     /// The broker and the topics that it shall read.
     #[must_use]
     pub fn kafka(self, kafka: &Kafka, topics: &[&str]) -> Self {
-        self.env("VENDAS_KAFKA__BROKERS", kafka.address())
+        self.env("VENDAS_KAFKA__BROKERS", kafka.program_address())
             .env("VENDAS_KAFKA__TOPICS", topics.join(","))
     }
 

@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Result, bail, ensure};
 use tokio::time::sleep;
 
-use super::{KafkaRelease, connect, zookeeper::ZooKeeper};
+use super::{KafkaRelease, readiness, zookeeper::ZooKeeper};
 use crate::{
     guard::Folder,
     install,
@@ -40,6 +40,7 @@ Configuration:
 #[derive(Debug)]
 pub(super) struct Broker {
     folder: Folder,
+    id: u16,
     installed: Installed,
     jvm: Vec<String>,
     process: Mutex<Option<Process>>,
@@ -58,6 +59,7 @@ impl Broker {
     /// One with a new and empty folder, which does not run as yet.
     pub(super) async fn new(
         folder: Folder,
+        id: u16,
         properties: &BTreeMap<String, String>,
         installed: &Installed,
         jvm: &[String],
@@ -68,7 +70,7 @@ impl Broker {
         fs::write(folder.path().join("server.properties"), lines)?;
         fs::write(folder.path().join("log4j2.yaml"), LOG4J)?;
         let (installed, jvm) = (installed.clone(), jvm.to_vec());
-        let broker = Self { folder, installed, jvm, process: Mutex::new(None), zookeeper };
+        let broker = Self { folder, id, installed, jvm, process: Mutex::new(None), zookeeper };
         if broker.zookeeper.is_none() {
             broker.format().await?;
         }
@@ -131,7 +133,8 @@ impl Broker {
             let bytes = fs::read(&log).unwrap_or_default();
             let news = String::from_utf8_lossy(bytes.get(before..).unwrap_or_default());
             // It says so before it answers to its address.
-            if news.contains(self.installed.release.started()) && connect(address).await.is_ok() {
+            let started = news.contains(self.installed.release.started());
+            if started && readiness::check(address, self.id.into()).await.is_ok() {
                 break;
             }
             let ended = process.exit_status()?.is_some();

@@ -2,7 +2,9 @@
 
 mod broker;
 mod cluster;
+mod consumer;
 mod options;
+mod readiness;
 mod record;
 mod release;
 mod zookeeper;
@@ -31,9 +33,10 @@ use rskafka::{
 use rustix::process::Signal;
 use tokio::{task::spawn_blocking, time::timeout};
 
-use crate::install;
+use crate::{install, proxy::Proxy};
 
 pub use cluster::KafkaCluster;
+pub use consumer::JavaConsumer;
 pub use options::KafkaOptions;
 pub use record::Record;
 pub use release::KafkaRelease;
@@ -54,6 +57,7 @@ pub struct Kafka {
     behind_proxy: Option<String>,
     broker: Option<Broker>,
     release: KafkaRelease,
+    capped: Option<Proxy>,
 }
 
 impl Kafka {
@@ -74,6 +78,7 @@ impl Kafka {
             behind_proxy: None,
             broker: None,
             release: KafkaRelease::default(),
+            capped: None,
         }
     }
 
@@ -87,6 +92,20 @@ impl Kafka {
     #[must_use]
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// Where the program under test reaches it: [`address`](Self::address), or the proxy that
+    /// [caps](KafkaOptions::capped) what it offers.
+    #[must_use]
+    pub fn program_address(&self) -> String {
+        self.capped.as_ref().map_or_else(|| self.address.clone(), Proxy::address)
+    }
+
+    /// What the program asked for that the service behind the caps would not know. The connection on
+    /// which that came was closed.
+    #[must_use]
+    pub fn above_caps(&self) -> Vec<String> {
+        self.capped.as_ref().map_or_else(Vec::new, Proxy::refused)
     }
 
     /// Where the proxy that it was started [behind](KafkaOptions::behind) has to lead to.

@@ -10,7 +10,12 @@ use super::{
     broker::{Broker, Installed},
     zookeeper::{SESSION_TIMEOUT, ZooKeeper},
 };
-use crate::{guard::Folder, install, port, process::tail, proxy::Proxy};
+use crate::{
+    guard::Folder,
+    install, port,
+    process::tail,
+    proxy::{KafkaCaps, Proxy},
+};
 
 const USUAL: &[(&str, &str)] = &[
     ("auto.create.topics.enable", "false"),
@@ -42,6 +47,7 @@ pub struct KafkaOptions {
     doors: Vec<(String, String, u16)>,
     /// The port of the proxy that is led to a second listener.
     proxied: Option<u16>,
+    caps: Option<&'static KafkaCaps>,
     release: KafkaRelease,
 }
 
@@ -118,11 +124,27 @@ impl KafkaOptions {
         self
     }
 
+    /// Lets the program under test reach it through a proxy alone, which offers of Kafka's protocol
+    /// as much as `caps` say. Tests reach it directly at [`Kafka::address`].
+    #[must_use]
+    pub const fn capped(mut self, caps: &'static KafkaCaps) -> Self {
+        self.caps = Some(caps);
+        self
+    }
+
     /// Starts a broker with these.
     ///
     /// # Errors
     /// Where it does not come up, with the end of its log.
     pub async fn start(self) -> Result<Kafka> {
+        let Some(caps) = self.caps else { return self.start_uncapped().await };
+        let proxy = Proxy::to_kafka(caps).await?;
+        let kafka = self.behind(&proxy).start_uncapped().await?;
+        proxy.lead_to(kafka.behind_proxy()?);
+        Ok(Kafka { capped: Some(proxy), ..kafka })
+    }
+
+    async fn start_uncapped(self) -> Result<Kafka> {
         let installed = self.installed().await?;
         // Somebody else may take a port between the look and the start.
         for _ in 0..4 {
@@ -172,6 +194,11 @@ impl KafkaOptions {
                 set("node.id", seat.id.to_string());
                 set("controller.quorum.voters", voters.clone());
                 set("controller.listener.names", "CONTROLLER".to_owned());
+                if self.release != KafkaRelease::V4_3 {
+                    // A broker that was killed cannot come back before its session has ended.
+                    set("broker.session.timeout.ms", "3000".to_owned());
+                    set("broker.heartbeat.interval.ms", "500".to_owned());
+                }
                 listeners.push(format!("CONTROLLER://127.0.0.1:{}", seat.controller));
                 protocols.push("CONTROLLER:PLAINTEXT".to_owned());
                 None
@@ -206,13 +233,14 @@ impl KafkaOptions {
         let fast = [heap, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"].map(str::to_owned);
         let jvm = if self.jvm.is_empty() { &fast[..] } else { &self.jvm };
         let jvm = [jvm, &self.system_properties].concat();
-        let broker = Broker::new(folder, &properties, installed, &jvm, zookeeper).await?;
+        let broker = Broker::new(folder, seat.id, &properties, installed, &jvm, zookeeper).await?;
         match broker.start(&address).await {
             Ok(()) => Ok(Some(Kafka {
                 address,
                 behind_proxy,
                 broker: Some(broker),
                 release: self.release,
+                capped: None,
             })),
             Err(_) if tail(&broker.log()).contains("Address already in use") => Ok(None),
             Err(error) => Err(error),
