@@ -13,7 +13,7 @@ use crate::{
         sample::Sample,
         taken,
     },
-    kafka::{Kafka, KafkaError, OffsetAt, TopicState},
+    kafka::{Kafka, KafkaError, OffsetAt, TopicPartition, TopicState},
     registry::{self, Registry},
     store::Greeting,
 };
@@ -86,15 +86,22 @@ async fn kafka(config: &Config) -> Vec<Line> {
                 "topic {topic}: does not exist: create it (kafka-topics.sh --bootstrap-server \
                  {brokers} --create --topic {topic} --partitions 4), or set kafka.topics"
             )),
-            TopicState::Present { topic, partitions, .. } => {
-                match kafka.offsets(&partitions, OffsetAt::End).await {
-                    Ok(ends) => Ok(format!("topic {topic}: {} partitions can be read", ends.len())),
-                    Err(error) => Err(format!("topic {topic}: {error}")),
-                }
-            }
+            TopicState::Present { topic, partitions, .. } => readable(&kafka, &partitions)
+                .await
+                .map(|()| format!("topic {topic}: {} partitions can be read", partitions.len()))
+                .map_err(|error| format!("topic {topic}: {error}")),
         });
     }
     lines
+}
+
+/// Whether the partitions of one topic, which has at least one, can be read.
+async fn readable(kafka: &Kafka, partitions: &[TopicPartition]) -> Result<(), KafkaError> {
+    let ends = kafka.offsets(partitions, OffsetAt::End).await?;
+    match ends.first() {
+        Some((partition, end)) => kafka.may_read(partition, *end).await,
+        None => Ok(()),
+    }
 }
 
 async fn schema_registry(registry: &Registry, settings: &registry::Settings) -> Line {

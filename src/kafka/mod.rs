@@ -199,6 +199,18 @@ impl Kafka {
         cluster::offsets::offsets(&self.cluster, partitions, at).await
     }
 
+    /// Asks whether records of the topic of `partition` may be fetched, from `at` on. Fetches none.
+    ///
+    /// # Errors
+    /// [`KafkaError::Refused`] if not, and as for [`offsets`](Self::offsets).
+    pub async fn may_read(
+        &self,
+        partition: &TopicPartition,
+        at: NextOffset,
+    ) -> Result<(), KafkaError> {
+        cluster::rights::may_read(&self.cluster, partition, at).await
+    }
+
     /// A member of the consumer group `group` for `topics`, which joins with its first
     /// [`beat`](GroupMember::beat). The group waits for up to `rebalance_timeout` until partitions
     /// that it takes away are let go.

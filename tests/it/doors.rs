@@ -1,5 +1,6 @@
 //! Locked doors: a Kafka and a PostgreSQL that let in whom they know, and whom vendas has to know.
 
+mod acls;
 mod kafka;
 mod oauth;
 mod postgres;
