@@ -88,7 +88,8 @@ async fn lines(config: &Config) -> Result<Vec<Line>, CliError> {
     let rows: HashMap<_, _> = rows.into_iter().map(|row| (row.partition.clone(), row)).collect();
     let mut members = HashMap::new();
     if let Some(group) = &config.group {
-        for MemberSeen { id, host, assigned } in kafka.members(group).await? {
+        let seen = kafka.group(group, config.group_protocol).await?;
+        for MemberSeen { id, host, assigned } in seen.members {
             let has = assigned.into_iter().map(|partition| (partition, (id.clone(), host.clone())));
             members.extend(has);
         }

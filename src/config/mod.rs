@@ -7,6 +7,7 @@
 mod connection;
 mod database;
 mod format;
+mod group;
 mod line;
 mod mapping;
 mod partitions;
@@ -46,6 +47,10 @@ pub struct Config {
     pub partitions: Partitions,
     /// The consumer group that shares the partitions out.
     pub group: Option<Arc<str>>,
+    /// By which protocol that group is joined.
+    pub group_protocol: kafka::GroupProtocol,
+    /// The assignors that the classic protocol may use, the preferred one first.
+    pub group_assignors: Vec<kafka::Assignor>,
     /// How long this instance works on without having reached its group.
     pub session_timeout: Duration,
     /// Where a topic starts that was never worked before.
@@ -172,7 +177,9 @@ pub fn keys() -> Vec<String> {
 fn config(reader: &mut Reader) -> Option<Config> {
     let kafka = kafka_settings(reader);
     let topics = topics(reader);
-    let group = group(reader);
+    let group = group::group(reader);
+    let group_protocol = group::protocol(reader);
+    let group_assignors = group::assignors(reader);
     let session_timeout =
         reader.duration("kafka.session_timeout", "45s", Duration::from_secs(1)..=MAX_TIMEOUT);
     let partitions = partitions(reader, topics.as_ref());
@@ -191,6 +198,8 @@ fn config(reader: &mut Reader) -> Option<Config> {
         topics: topics?,
         partitions: partitions?,
         group: group?,
+        group_protocol: group_protocol?,
+        group_assignors: group_assignors?,
         session_timeout: session_timeout?,
         start_from: start_from?,
         database: database?,
@@ -265,18 +274,6 @@ fn start_from(reader: &mut Reader) -> Option<StartFrom> {
             reader.problem("kafka.start_from", &text);
             None
         }
-    }
-}
-
-/// The inner `None` is no group.
-#[expect(clippy::option_option, reason = "the outer one says that a problem was noted")]
-fn group(reader: &mut Reader) -> Option<Option<Arc<str>>> {
-    match reader.optional_text("kafka.group") {
-        Some(group) if group.is_empty() => {
-            reader.problem("kafka.group", "is empty, must be a name: leave it out for no group");
-            None
-        }
-        group => Some(group.map(Arc::from)),
     }
 }
 

@@ -37,7 +37,9 @@ use uuid::Uuid;
 
 pub use error::{KafkaError, ReadError};
 pub use fetch::reader::PartitionReader;
-pub use group::{Beat, GroupError, GroupMember, MemberSeen};
+pub use group::{
+    Assignor, Beat, GroupError, GroupMember, GroupProtocol, GroupSeen, GroupSettings, MemberSeen,
+};
 pub use log::{
     decode::records_in,
     record::{Batch, Headers, Record, TopicPartition},
@@ -107,6 +109,17 @@ pub enum TopicState {
         /// All its partitions by number, with or without a leader.
         partitions: Vec<TopicPartition>,
     },
+}
+
+impl TopicState {
+    /// All its partitions; none where it is missing.
+    #[must_use]
+    pub fn partitions(&self) -> &[TopicPartition] {
+        match self {
+            Self::Missing { .. } => &[],
+            Self::Present { partitions, .. } => partitions,
+        }
+    }
 }
 
 /// Which end of a partition is asked for.
@@ -212,19 +225,18 @@ impl Kafka {
     }
 
     /// A member of the consumer group `group` for `topics`, which joins with its first
-    /// [`beat`](GroupMember::beat). The group waits for up to `rebalance_timeout` until partitions
-    /// that it takes away are let go.
+    /// [`beat`](GroupMember::beat). `id` is the member's where the protocol lets it choose one.
     #[must_use]
     pub fn member(
         &self,
         group: Arc<str>,
         id: Uuid,
         topics: Vec<Arc<str>>,
-        rebalance_timeout: Duration,
+        settings: GroupSettings,
     ) -> GroupMember {
         let coordinator = group::Coordinator::new(Arc::clone(&self.cluster), group);
         let id = StrBytes::from_string(id.to_string());
-        GroupMember::new(coordinator, id, topics, rebalance_timeout)
+        GroupMember::new(coordinator, id, topics, settings)
     }
 
     /// The offsets that `group`, of whatever protocol, has committed of `partitions`, in their
@@ -240,12 +252,25 @@ impl Kafka {
         group::committed(&self.cluster, group, partitions).await
     }
 
-    /// Who is in `group` (of KIP-848), and has what.
+    /// Who is in `group`, and has what; `protocol` is how it would be joined.
+    ///
+    /// # Errors
+    /// As for [`committed`](Self::committed); [`GroupError::Unsupported`] where it could not be joined
+    /// so.
+    pub async fn group(
+        &self,
+        group: &Arc<str>,
+        protocol: GroupProtocol,
+    ) -> Result<GroupSeen, GroupError> {
+        group::members(&self.cluster, group, protocol).await
+    }
+
+    /// Asks whether we may be a member of `group`, which takes READ. Changes nothing.
     ///
     /// # Errors
     /// As for [`committed`](Self::committed).
-    pub async fn members(&self, group: &Arc<str>) -> Result<Vec<MemberSeen>, GroupError> {
-        group::members(&self.cluster, group).await
+    pub async fn may_join(&self, group: &Arc<str>) -> Result<(), GroupError> {
+        group::may_join(&self.cluster, group).await
     }
 
     /// Reads `partition` from `from` on. Nothing is fetched before the first batch is asked for;

@@ -79,11 +79,13 @@ impl Membership {
                 match self.member.beat(&owned, (heard + self.session_timeout).into()).await {
                     Ok(beat) => {
                         self.outage.recovered(asked);
-                        if !joined {
+                        if beat.joined && !joined {
                             self.telemetry.begin(&beat.assigned);
-                            info!(group = %self.member.group(), "joined the group");
+                            let protocol = self.member.protocol();
+                            info!(group = %self.member.group(), protocol, "joined the group");
                         }
-                        (joined, heard) = (true, asked);
+                        joined |= beat.joined;
+                        heard = asked;
                         every = every.min(beat.every);
                         self.want(beat.assigned.into_iter().collect());
                     }

@@ -36,10 +36,10 @@ pub enum GroupError {
         /// What puts it right.
         remedy: &'static str,
     },
-    /// The brokers know no consumer groups of the new protocol (KIP-848): needs a person.
+    /// The group's coordinator does not have the protocol: needs a person.
     #[error(
-        "broker {broker} {cause}: consumer groups need Apache Kafka 4.0 or newer; else leave out \
-         kafka.group and give each instance partitions of its own with kafka.partitions"
+        "broker {broker} {cause}: set kafka.group_protocol = \"auto\", or leave out kafka.group and \
+         give each instance partitions of its own with kafka.partitions"
     )]
     Unsupported {
         /// Its address.
@@ -50,23 +50,34 @@ pub enum GroupError {
 }
 
 impl GroupError {
-    fn of(error: ResponseError, group: &Arc<str>, broker: &str) -> Self {
+    pub(super) fn of(error: ResponseError, group: &Arc<str>, broker: &str) -> Self {
         let remedy = match error {
-            ResponseError::UnknownMemberId | ResponseError::FencedMemberEpoch => {
-                return Self::Fenced;
-            }
+            ResponseError::UnknownMemberId
+            | ResponseError::FencedMemberEpoch
+            | ResponseError::IllegalGeneration => return Self::Fenced,
             ResponseError::UnsupportedVersion => {
-                let cause = "has no consumer groups of the new protocol (KIP-848)".to_owned();
+                let cause = "does not have the consumer group protocol (KIP-848)".to_owned();
+                return Self::Unsupported { broker: broker.to_owned(), cause };
+            }
+            // group.consumer.migration.policy does not let such a group be converted.
+            ResponseError::GroupIdNotFound => {
+                let cause = format!("has {group} as a group of the classic protocol");
                 return Self::Unsupported { broker: broker.to_owned(), cause };
             }
             ResponseError::GroupAuthorizationFailed => "grant READ on the group",
             ResponseError::TopicAuthorizationFailed => "grant READ and DESCRIBE on its topics",
             ResponseError::InvalidGroupId => "choose another name",
             ResponseError::InconsistentGroupProtocol => {
-                "consumers of another kind are in it: choose another name"
+                "its members use other assignors: set kafka.group_assignors to one of theirs, or \
+                 choose another name"
+            }
+            ResponseError::InvalidSessionTimeout => {
+                "set kafka.session_timeout within the broker's group.min.session.timeout.ms and \
+                 group.max.session.timeout.ms"
             }
             ResponseError::GroupMaxSizeReached => {
-                "stop an instance, or raise the broker's group.consumer.max.size"
+                "stop an instance, or raise the broker's group.max.size (group.consumer.max.size \
+                 for the consumer protocol)"
             }
             _ => "the broker's log may say more",
         };
@@ -76,7 +87,7 @@ impl GroupError {
 
 /// What a coordinator answers while the group is being moved (and at the very first use of groups,
 /// when the topic of their offsets is made), or when an epoch has just changed.
-const fn passes(error: ResponseError) -> bool {
+pub(super) const fn passes(error: ResponseError) -> bool {
     matches!(
         error,
         ResponseError::CoordinatorLoadInProgress
@@ -128,7 +139,7 @@ impl Coordinator {
                 }
                 Err(error) => cause = format!("{broker}: {error}"),
             }
-            *self.address() = None;
+            self.forget();
             if Instant::now() + wait >= deadline {
                 break;
             }
@@ -137,7 +148,13 @@ impl Coordinator {
         Err(self.cluster.unreachable(cause).into())
     }
 
-    async fn find(&self) -> Result<String, GroupError> {
+    /// The coordinator is to be found again.
+    pub(super) fn forget(&self) {
+        *self.address() = None;
+    }
+
+    /// The address of the broker that coordinates the group.
+    pub(super) async fn find(&self) -> Result<String, GroupError> {
         if let Some(address) = self.address().clone() {
             return Ok(address);
         }

@@ -6,6 +6,7 @@
 pub(in crate::kafka) mod access;
 pub(in crate::kafka) mod api;
 mod bridge;
+mod classic;
 pub(in crate::kafka) mod connection;
 pub(in crate::kafka) mod oauth;
 mod sasl;

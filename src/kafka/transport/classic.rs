@@ -1,0 +1,64 @@
+//! The requests of classic consumer groups (JoinGroup to DescribeGroups), with the versions spoken.
+
+use std::borrow::Cow;
+
+use kafka_protocol::messages::{
+    DescribeGroupsRequest, DescribeGroupsResponse, HeartbeatRequest, HeartbeatResponse,
+    JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse, SyncGroupRequest,
+    SyncGroupResponse,
+};
+use rskafka::protocol::api_key::ApiKey;
+
+use super::api::Api;
+
+impl Api for JoinGroupRequest {
+    type Response = JoinGroupResponse;
+    const NAME: &'static str = "JoinGroup";
+    const KEY: ApiKey = ApiKey::JoinGroup;
+    // From 1 on with a rebalance timeout; brokers 4.0 know none below 2.
+    const VERSIONS: (i16, i16) = (2, 9);
+    const FIRST_FLEXIBLE: i16 = 6;
+}
+
+impl Api for SyncGroupRequest {
+    type Response = SyncGroupResponse;
+    const NAME: &'static str = "SyncGroup";
+    const KEY: ApiKey = ApiKey::SyncGroup;
+    const VERSIONS: (i16, i16) = (0, 5);
+    const FIRST_FLEXIBLE: i16 = 4;
+}
+
+impl Api for HeartbeatRequest {
+    type Response = HeartbeatResponse;
+    const NAME: &'static str = "Heartbeat";
+    const KEY: ApiKey = ApiKey::Heartbeat;
+    const VERSIONS: (i16, i16) = (0, 4);
+    const FIRST_FLEXIBLE: i16 = 4;
+}
+
+impl Api for LeaveGroupRequest {
+    type Response = LeaveGroupResponse;
+    const NAME: &'static str = "LeaveGroup";
+    const KEY: ApiKey = ApiKey::LeaveGroup;
+    // From 3 on for several members at once.
+    const VERSIONS: (i16, i16) = (0, 5);
+    const FIRST_FLEXIBLE: i16 = 4;
+
+    fn as_in(&self, version: i16) -> Cow<'_, Self> {
+        if version >= 3 {
+            return Cow::Borrowed(self);
+        }
+        let mut request = self.clone();
+        // Nobody here asks for more than one.
+        request.member_id = request.members.pop().unwrap_or_default().member_id;
+        Cow::Owned(request)
+    }
+}
+
+impl Api for DescribeGroupsRequest {
+    type Response = DescribeGroupsResponse;
+    const NAME: &'static str = "DescribeGroups";
+    const KEY: ApiKey = ApiKey::DescribeGroups;
+    const VERSIONS: (i16, i16) = (0, 6);
+    const FIRST_FLEXIBLE: i16 = 5;
+}

@@ -1,0 +1,121 @@
+//! Groups whose members are not all of one kind: of both protocols, and Java's consumers.
+
+use testbed::{KafkaRelease, Result, Testbed, ensure};
+
+use super::{in_group, shared_out};
+use crate::stage::{Stage, lines, terminate};
+
+#[tokio::test]
+async fn a_group_with_java_of_kafka_2_8_is_cooperative() -> Result<()> {
+    let strategy = "org.apache.kafka.clients.consumer.CooperativeStickyAssignor";
+    beside_java(KafkaRelease::V2_8, strategy, 27).await
+}
+
+#[tokio::test]
+async fn a_group_with_java_of_kafka_3_9_has_ranges() -> Result<()> {
+    let strategy = "org.apache.kafka.clients.consumer.RangeAssignor";
+    beside_java(KafkaRelease::V3_9, strategy, 28).await
+}
+
+/// Java's consumer leads the group, is left by it, and comes back to be led.
+async fn beside_java(release: KafkaRelease, strategy: &str, seed: u64) -> Result<()> {
+    let bed = Testbed::shared_with(release).await?;
+    let stage = Stage::wide_on(&bed.kafka, bed.database().await?, 3, seed, 120).await?;
+    let group = format!("group-{}", stage.database.name());
+    let run = in_group(stage.vendas(["run"]), &group)
+        .env("VENDAS_LOG__LEVEL", "info,vendas::kafka=debug");
+    let show = in_group(stage.vendas(["offsets", "show", "--format", "json"]), &group);
+    let progress = stage.progress().await?;
+    let java = async |topics: &[String], messages: &str| {
+        let properties = [
+            format!("partition.assignment.strategy={strategy}"),
+            "session.timeout.ms=6000".to_owned(),
+            "heartbeat.interval.ms=500".to_owned(),
+        ];
+        let topics = topics.join("|");
+        let mut args = vec!["--group", &group, "--from-beginning", "--max-messages", messages];
+        // What subscribes to a pattern.
+        let whitelist = if release == KafkaRelease::V2_8 { "--whitelist" } else { "--include" };
+        args.extend([whitelist, &topics, "--timeout-ms", "60000"]);
+        args.extend(properties.iter().flat_map(|property| ["--consumer-property", property]));
+        let class = "org.apache.kafka.tools.consumer.ConsoleConsumer";
+        bed.kafka.tool(class, &args, b"").await
+    };
+
+    // It is the first one, and has everything; half of what is sent then is its, and ends it.
+    let (half, messages) = (40 * 3, "120");
+    let leading = java(&stage.topics, messages);
+    let beside = async {
+        shared_out(&show, &[6], &[]).await?;
+        let one = run.start()?;
+        shared_out(&show, &[3, 3], &[&one]).await?;
+        ensure!(lines(&one.stderr()?, "leader=true") == 0, "{}", one.state());
+        stage.send(40).await?;
+        Ok::<_, testbed::Error>(one)
+    };
+    let (said, one) = tokio::try_join!(leading, beside)?;
+    ensure!(said.lines().count() >= half, "Java has read {} records", said.lines().count());
+    shared_out(&show, &[6], &[&one]).await?;
+    ensure!(lines(&one.stderr()?, "leader=true") > 0, "{}", one.state());
+    // What Java has read is none of PostgreSQL's business.
+    progress.reach(stage.sent(), &one).await?;
+
+    let led = java(&stage.topics, messages);
+    let beside = async {
+        shared_out(&show, &[3, 3], &[&one]).await?;
+        stage.send(40).await?;
+        Ok(())
+    };
+    let (said, ()) = tokio::try_join!(led, beside)?;
+    ensure!(said.lines().count() >= half, "Java has read {} records", said.lines().count());
+    stage.send_rest().await?;
+    shared_out(&show, &[6], &[&one]).await?;
+    progress.reach(stage.sent(), &one).await?;
+    let left = terminate(one).await?;
+    ensure!(lines(&left.stderr, "fenced") == 0, "{}", left.state());
+    stage.expect_all().await
+}
+
+/// As when the brokers are new and one instance after the other is restarted; and back again.
+#[tokio::test]
+async fn a_group_changes_its_protocol_instance_by_instance() -> Result<()> {
+    let stage = Stage::wide(Testbed::shared().await?.database().await?, 3, 26, 200).await?;
+    let group = format!("group-{}", stage.database.name());
+    let run = |protocol: &str| {
+        in_group(stage.vendas(["run"]), &group).env("VENDAS_KAFKA__GROUP_PROTOCOL", protocol)
+    };
+    let show = in_group(stage.vendas(["offsets", "show", "--format", "json"]), &group);
+    let progress = stage.progress().await?;
+
+    let (one, two) = (run("classic").start()?, run("classic").start()?);
+    shared_out(&show, &[3, 3], &[&one, &two]).await?;
+    stage.send(40).await?;
+    let left = terminate(one).await?;
+    ensure_protocol(&left.stderr, "classic")?;
+    let one = run("auto").start()?;
+    stage.send(40).await?;
+    shared_out(&show, &[3, 3], &[&one, &two]).await?;
+    terminate(two).await?;
+    let two = run("auto").start()?;
+    stage.send(40).await?;
+    shared_out(&show, &[3, 3], &[&one, &two]).await?;
+    progress.reach(stage.sent(), &two).await?;
+
+    let left = terminate(one).await?;
+    ensure_protocol(&left.stderr, "consumer")?;
+    let one = run("classic").start()?;
+    stage.send(40).await?;
+    shared_out(&show, &[3, 3], &[&one, &two]).await?;
+    terminate(two).await?;
+    stage.send_rest().await?;
+    shared_out(&show, &[6], &[&one]).await?;
+    progress.reach(stage.sent(), &one).await?;
+    terminate(one).await?;
+    stage.expect_all().await
+}
+
+fn ensure_protocol(log: &str, protocol: &str) -> Result<()> {
+    let joined = lines(log, &format!("protocol=\"{protocol}\""));
+    ensure!(joined == 1, "not joined by the {protocol} protocol: {log}");
+    Ok(())
+}
