@@ -262,7 +262,7 @@ impl Kafka {
         group: &Arc<str>,
         protocol: GroupProtocol,
     ) -> Result<GroupSeen, GroupError> {
-        group::members(&self.cluster, group, protocol).await
+        Box::pin(group::members(&self.cluster, group, protocol)).await
     }
 
     /// Asks whether we may be a member of `group`, which takes READ. Changes nothing.
@@ -270,7 +270,7 @@ impl Kafka {
     /// # Errors
     /// As for [`committed`](Self::committed).
     pub async fn may_join(&self, group: &Arc<str>) -> Result<(), GroupError> {
-        group::may_join(&self.cluster, group).await
+        Box::pin(group::may_join(&self.cluster, group)).await
     }
 
     /// Reads `partition` from `from` on. Nothing is fetched before the first batch is asked for;

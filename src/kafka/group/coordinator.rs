@@ -38,8 +38,8 @@ pub enum GroupError {
     },
     /// The group's coordinator does not have the protocol: needs a person.
     #[error(
-        "broker {broker} {cause}: set kafka.group_protocol = \"auto\", or leave out kafka.group and \
-         give each instance partitions of its own with kafka.partitions"
+        "broker {broker} {cause}: set kafka.group_protocol to auto, or leave out kafka.group and \
+         assign partitions to each instance with kafka.partitions"
     )]
     Unsupported {
         /// Its address.
