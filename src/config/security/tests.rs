@@ -72,7 +72,10 @@ fn settings_that_would_look_safe_and_not_be_so_are_problems() {
         (
             [
                 &oauth[..],
-                &[("kafka.sasl.oauth.token_file", &file), ("kafka.sasl.oauth.token_url", "http://a")],
+                &[
+                    ("kafka.sasl.oauth.token_file", &file),
+                    ("kafka.sasl.oauth.token_url", "http://a"),
+                ],
             ]
             .concat(),
             "kafka.sasl.oauth.token_file stands beside kafka.sasl.oauth.token_url",
