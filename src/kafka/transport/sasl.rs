@@ -195,10 +195,10 @@ impl Sasl {
 fn refusal_of_token(source: &TokenSource, token: &SecretString, detail: &str) -> String {
     let (what, remedy) = match source {
         TokenSource::File(_) => {
-            ("the token in kafka.sasl.oauth.token_file", "check what writes that file")
+            ("refuses the token in kafka.sasl.oauth.token_file", "check what writes that file")
         }
         TokenSource::Endpoint(_) => {
-            ("the token for kafka.sasl.oauth.client_id", "check kafka.sasl.oauth.scope")
+            ("refuses the token for kafka.sasl.oauth.client_id", "check kafka.sasl.oauth.scope")
         }
     };
     let expired = match remaining_life(token) {
@@ -206,7 +206,7 @@ fn refusal_of_token(source: &TokenSource, token: &SecretString, detail: &str) ->
         _ => "",
     };
     format!(
-        "refuses {what}: {expired}{remedy}, and that its issuer, audience and times are those that \
+        "{what}: {expired}{remedy}, and that its issuer, audience and times are those that \
          the broker's sasl.oauthbearer.* settings ask for, which its log may name{detail}"
     )
 }

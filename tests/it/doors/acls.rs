@@ -34,7 +34,7 @@ async fn grant(doors: &Doors, user: &str, operation: &str, on: &[(&str, &str)]) 
     for (kind, name) in on {
         args.extend([kind, name]);
     }
-    doors.kafka.tool("kafka.admin.AclCommand", &args, b"").await.map(drop)
+    doors.kafka.tool("org.apache.kafka.tools.AclCommand", &args, b"").await.map(drop)
 }
 
 /// Who has an ACL has what it says; the others have nothing there.
@@ -109,6 +109,7 @@ async fn whatever_an_acl_refuses_is_found_by_check_and_told_by_run() -> Result<(
 async fn read_on_the_topic_and_on_the_group_is_enough() -> Result<()> {
     let doors = granted().await?;
     let vendas = doors.vendas("acl-read").await?;
+    run(&vendas, &["schema", "--apply"], 0).await?;
     run(&with(&vendas, &erin(doors, "acl-read", None)), &["check"], 0).await?;
     let vendas = with(&vendas, &erin(doors, "acl-read", Some("acl-g-read")));
     run(&vendas, &["check"], 0).await?;

@@ -194,10 +194,6 @@ async fn a_token_file_that_is_written_again_is_read_again() -> Result<()> {
         vec![("kafka.sasl.oauth.extensions", "logicalCluster=lkc-1,pool=p".to_owned())];
     let settings = [unsigned(doors, &file), extensions].concat();
     let vendas = with(&doors.vendas_with(&database, "token-file"), &settings);
-    let checked = run(&vendas, &["check"], 0).await?;
-    let told = "answers without TLS, with the token in kafka.sasl.oauth.token_file by OAUTHBEARER, \
-                which sends the token in the clear\n";
-    ensure!(checked.stdout.contains(told), "{}", checked.stdout);
     let work = vendas.clone().args(["run"]).start()?;
     let sent = async |number: i32| {
         doors.kafka.produce("token-file", 0, &[Record::new(numbered(number))]).await?;
@@ -209,6 +205,10 @@ async fn a_token_file_that_is_written_again_is_read_again() -> Result<()> {
         .await
     };
     sent(1).await?;
+    let checked = run(&vendas, &["check"], 0).await?;
+    let told = "answers without TLS, with the token in kafka.sasl.oauth.token_file by OAUTHBEARER, \
+                which sends the token in the clear\n";
+    ensure!(checked.stdout.contains(told), "{}", checked.stdout);
     write(Duration::ZERO)?;
     logged(&work, 0, &["paused until this is put right", "it has expired"]).await?;
     write(LONG)?;
