@@ -33,7 +33,7 @@ fn files_that_change_are_read_again_and_broken_ones_leave_in_use_what_was_read_b
     fs::write(path("key.pem"), &second.key).unwrap();
     let renewed = tls.config();
     assert!(!Arc::ptr_eq(&first, &renewed));
-    assert!(Arc::ptr_eq(&renewed, &tls.clone().config()));
+    assert!(Arc::ptr_eq(&renewed, &tls.config()));
 
     // As Kubernetes does it: what a symbolic link leads to is replaced.
     fs::write(path("other.pem"), Authority::new("b").unwrap().pem()).unwrap();
