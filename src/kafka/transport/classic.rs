@@ -71,7 +71,7 @@ mod tests {
             GroupId, join_group_request::JoinGroupRequestProtocol,
             leave_group_request::MemberIdentity, sync_group_request::SyncGroupRequestAssignment,
         },
-        protocol::{Encodable as _, StrBytes},
+        protocol::StrBytes,
     };
 
     use super::*;
