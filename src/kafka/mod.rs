@@ -47,7 +47,11 @@ pub use log::{
 pub use offset::{NextOffset, Position, Span};
 pub use produce::{ProduceError, Producer};
 pub use selection::{Selected, Selection};
-pub use transport::access::{Mechanism, Sasl, Security};
+pub use transport::{
+    access::{Login, Mechanism, Sasl, Security},
+    oauth::{OAuth, TokenSource, Tokens},
+    token_endpoint::TokenEndpoint,
+};
 
 use crate::outage::Ongoing;
 
@@ -105,6 +109,17 @@ pub enum TopicState {
         /// All its partitions by number, with or without a leader.
         partitions: Vec<TopicPartition>,
     },
+}
+
+impl TopicState {
+    /// All its partitions; none where it is missing.
+    #[must_use]
+    pub fn partitions(&self) -> &[TopicPartition] {
+        match self {
+            Self::Missing { .. } => &[],
+            Self::Present { partitions, .. } => partitions,
+        }
+    }
 }
 
 /// Which end of a partition is asked for.
@@ -195,6 +210,18 @@ impl Kafka {
         at: OffsetAt,
     ) -> Result<Vec<(TopicPartition, NextOffset)>, KafkaError> {
         cluster::offsets::offsets(&self.cluster, partitions, at).await
+    }
+
+    /// Asks whether records of the topic of `partition` may be fetched, from `at` on. Fetches none.
+    ///
+    /// # Errors
+    /// [`KafkaError::Refused`] if not, and as for [`offsets`](Self::offsets).
+    pub async fn may_read(
+        &self,
+        partition: &TopicPartition,
+        at: NextOffset,
+    ) -> Result<(), KafkaError> {
+        cluster::rights::may_read(&self.cluster, partition, at).await
     }
 
     /// A member of the consumer group `group` for `topics`, which joins with its first

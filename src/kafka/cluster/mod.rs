@@ -5,6 +5,7 @@
 
 mod identity;
 pub(in crate::kafka) mod offsets;
+pub(in crate::kafka) mod rights;
 
 use std::{
     collections::{BTreeMap, HashMap},
