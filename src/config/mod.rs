@@ -13,6 +13,7 @@ mod mapping;
 mod partitions;
 mod reader;
 mod registry;
+mod sasl;
 mod security;
 mod source;
 #[cfg(test)]

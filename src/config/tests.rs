@@ -46,7 +46,7 @@ fn example_file_states_the_defaults() {
     let default = load(&Sources::default()).unwrap();
     assert_eq!(format!("{example:?}"), format!("{default:?}"));
     let password =
-        |config: &super::Config| config.database.credentials.password.expose_secret().to_owned();
+        |config: &super::Config| config.database.password.current().expose_secret().to_owned();
     assert_eq!(password(&example), password(&default));
 }
 
@@ -125,7 +125,7 @@ fn a_file_that_is_missing_or_no_toml_is_a_problem_that_names_it() {
 fn passwords_stay_as_written_and_are_never_shown() {
     let sources = environment(&[("VENDAS_DATABASE__PASSWORD", "007")]);
     let config = load(&sources).unwrap();
-    assert_eq!(config.database.credentials.password.expose_secret(), "007");
+    assert_eq!(config.database.password.current().expose_secret(), "007");
     assert!(!format!("{config:?}").contains("007"));
     let (_folder, path) = file("[database]\npassword = 90817263");
     let wrong = problems(&Sources { file: Some(path), ..Sources::default() });
@@ -146,7 +146,7 @@ fn a_password_file_is_read_without_its_line_end_and_stands_alone() {
     let (_folder, path) = file("s3cret\n");
     let name = path.display().to_string();
     let config = load(&environment(&[("VENDAS_DATABASE__PASSWORD_FILE", &name)])).unwrap();
-    assert_eq!(config.database.credentials.password.expose_secret(), "s3cret");
+    assert_eq!(config.database.password.current().expose_secret(), "s3cret");
     let both = environment(&[
         ("VENDAS_DATABASE__PASSWORD_FILE", &name),
         ("VENDAS_DATABASE__PASSWORD", "other"),

@@ -47,7 +47,11 @@ pub use log::{
 pub use offset::{NextOffset, Position, Span};
 pub use produce::{ProduceError, Producer};
 pub use selection::{Selected, Selection};
-pub use transport::access::{Mechanism, Sasl, Security};
+pub use transport::{
+    access::{Login, Mechanism, Sasl, Security},
+    oauth::{OAuth, TokenSource, Tokens},
+    token_endpoint::TokenEndpoint,
+};
 
 use crate::outage::Ongoing;
 
@@ -105,6 +109,17 @@ pub enum TopicState {
         /// All its partitions by number, with or without a leader.
         partitions: Vec<TopicPartition>,
     },
+}
+
+impl TopicState {
+    /// All its partitions; none where it is missing.
+    #[must_use]
+    pub fn partitions(&self) -> &[TopicPartition] {
+        match self {
+            Self::Missing { .. } => &[],
+            Self::Present { partitions, .. } => partitions,
+        }
+    }
 }
 
 /// Which end of a partition is asked for.
@@ -197,6 +212,18 @@ impl Kafka {
         cluster::offsets::offsets(&self.cluster, partitions, at).await
     }
 
+    /// Asks whether records of the topic of `partition` may be fetched, from `at` on. Fetches none.
+    ///
+    /// # Errors
+    /// [`KafkaError::Refused`] if not, and as for [`offsets`](Self::offsets).
+    pub async fn may_read(
+        &self,
+        partition: &TopicPartition,
+        at: NextOffset,
+    ) -> Result<(), KafkaError> {
+        cluster::rights::may_read(&self.cluster, partition, at).await
+    }
+
     /// A member of the consumer group `group` for `topics`, which joins with its first
     /// [`beat`](GroupMember::beat). `id` is the member's where the protocol lets it choose one.
     #[must_use]
@@ -204,7 +231,7 @@ impl Kafka {
         &self,
         group: Arc<str>,
         id: Uuid,
-        topics: Vec<Arc<str>>,
+        topics: Selection,
         settings: GroupSettings,
     ) -> GroupMember {
         let coordinator = group::Coordinator::new(Arc::clone(&self.cluster), group);
@@ -235,7 +262,7 @@ impl Kafka {
         group: &Arc<str>,
         protocol: GroupProtocol,
     ) -> Result<GroupSeen, GroupError> {
-        group::members(&self.cluster, group, protocol).await
+        Box::pin(group::members(&self.cluster, group, protocol)).await
     }
 
     /// Asks whether we may be a member of `group`, which takes READ. Changes nothing.
@@ -243,7 +270,7 @@ impl Kafka {
     /// # Errors
     /// As for [`committed`](Self::committed).
     pub async fn may_join(&self, group: &Arc<str>) -> Result<(), GroupError> {
-        group::may_join(&self.cluster, group).await
+        Box::pin(group::may_join(&self.cluster, group)).await
     }
 
     /// Reads `partition` from `from` on. Nothing is fetched before the first batch is asked for;

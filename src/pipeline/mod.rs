@@ -328,8 +328,8 @@ async fn work(
                 session_timeout: config.session_timeout,
                 rebalance_timeout: within + REBALANCE_MARGIN,
             };
-            let names = config.topics.names().to_vec();
-            let member = shared.kafka.member(Arc::clone(group), instance, names, settings);
+            let topics = config.topics.clone();
+            let member = shared.kafka.member(Arc::clone(group), instance, topics, settings);
             let telemetry = Arc::clone(&shared.telemetry);
             let membership = Membership::new(
                 member,

@@ -258,7 +258,7 @@ async fn without_groups_instances_have_partitions_by_name() -> Result<()> {
         .env("VENDAS_KAFKA__GROUP_PROTOCOL", "consumer");
     let refused = refused.run(DEADLINE).await?.expect_code(1)?;
     ensure!(
-        refused.stderr.contains("kafka.group_protocol = \"auto\"")
+        refused.stderr.contains("set kafka.group_protocol to auto")
             && refused.stderr.contains("kafka.partitions"),
         "{}",
         refused.state()

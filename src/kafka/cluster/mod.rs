@@ -5,6 +5,7 @@
 
 mod identity;
 pub(in crate::kafka) mod offsets;
+pub(in crate::kafka) mod rights;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -135,7 +136,9 @@ impl Cluster {
             let connection = match &*held {
                 Some(connection) => Arc::clone(connection),
                 None => {
-                    let opened = Connection::open(address, &self.access, deadline).await?;
+                    // Boxed, since it is rare, and everything that asks a broker nests it.
+                    let opening = Connection::open(address, &self.access, deadline);
+                    let opened = Box::pin(opening).await?;
                     Arc::clone(held.insert(Arc::new(opened)))
                 }
             };

@@ -150,11 +150,13 @@ impl Search {
                 Some(Setback::Final(ReadError::Unsupported { partition, offset, detail }))
             }
             Loss::Error(error) => {
-                let gravity = match error {
-                    ResponseError::TopicAuthorizationFailed => Gravity::NeedsAPerson,
-                    _ => Gravity::PassesByItself,
+                let (gravity, remedy) = match error {
+                    ResponseError::TopicAuthorizationFailed => {
+                        (Gravity::NeedsAPerson, ": grant READ on the topic")
+                    }
+                    _ => (Gravity::PassesByItself, ""),
                 };
-                Some(Setback::Passing(gravity, error.to_string()))
+                Some(Setback::Passing(gravity, format!("{error}{remedy}")))
             }
             Loss::Denied(cause) => Some(Setback::Passing(Gravity::NeedsAPerson, cause)),
             Loss::Connection(cause) => Some(Setback::passing(cause)),

@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::kafka::{
     TopicPartition,
     cluster::topic_name,
-    group::{Beat, GroupError, coordinator::Coordinator, group_id},
+    group::{Beat, GroupError, coordinator::Coordinator, group_id, subscription::Subscription},
 };
 
 /// The epochs by which a member joins and leaves (KIP-848).
@@ -28,7 +28,7 @@ const LEAVING: i32 = -1;
 pub(super) struct Consumer {
     coordinator: Arc<Coordinator>,
     id: StrBytes,
-    topics: Arc<[Arc<str>]>,
+    subscription: Arc<Subscription>,
     /// How long the group waits for partitions to be released.
     rebalance_timeout: Duration,
     state: Mutex<State>,
@@ -37,17 +37,25 @@ pub(super) struct Consumer {
 struct State {
     epoch: i32,
     assigned: Vec<(Uuid, Vec<i32>)>,
+    /// The topics that the group knows this member by.
+    subscribed: Arc<[Arc<str>]>,
+}
+
+impl State {
+    fn new() -> Self {
+        Self { epoch: JOINING, assigned: Vec::new(), subscribed: Arc::default() }
+    }
 }
 
 impl Consumer {
-    pub(super) const fn new(
+    pub(super) fn new(
         coordinator: Arc<Coordinator>,
         id: StrBytes,
-        topics: Arc<[Arc<str>]>,
+        subscription: Arc<Subscription>,
         rebalance_timeout: Duration,
     ) -> Self {
-        let state = Mutex::new(State { epoch: JOINING, assigned: Vec::new() });
-        Self { coordinator, id, topics, rebalance_timeout, state }
+        let state = Mutex::new(State::new());
+        Self { coordinator, id, subscription, rebalance_timeout, state }
     }
 
     /// Whether the group has let it in.
@@ -67,14 +75,19 @@ impl Consumer {
         owned: &[TopicPartition],
         deadline: Instant,
     ) -> Result<Beat, GroupError> {
-        let epoch = self.state().epoch;
+        let (epoch, subscribed) = {
+            let state = self.state();
+            (state.epoch, Arc::clone(&state.subscribed))
+        };
+        let topics = self.subscription.topics();
         let mut request = self.heartbeat(epoch).with_topic_partitions(Some(by_topic_id(owned)));
         if epoch == JOINING {
-            let topics = self.topics.iter().map(|topic| topic_name(topic)).collect();
             let timeout = i32::try_from(self.rebalance_timeout.as_millis()).unwrap_or(i32::MAX);
-            request = request
-                .with_subscribed_topic_names(Some(topics))
-                .with_rebalance_timeout_ms(timeout);
+            request = request.with_rebalance_timeout_ms(timeout);
+        }
+        if epoch == JOINING || subscribed != topics {
+            let names = topics.iter().map(|topic| topic_name(topic)).collect();
+            request = request.with_subscribed_topic_names(Some(names));
         }
         let asked = self.coordinator.ask(request, deadline, |response| response.error_code).await;
         let response = match asked {
@@ -89,6 +102,7 @@ impl Consumer {
         let assigned = {
             let mut state = self.state();
             state.epoch = response.member_epoch;
+            state.subscribed = Arc::clone(&topics);
             if let Some(assignment) = response.assignment {
                 let topics = assignment.topic_partitions.into_iter();
                 state.assigned = topics.map(|topic| (topic.topic_id, topic.partitions)).collect();
@@ -97,13 +111,13 @@ impl Consumer {
         };
         Ok(Beat {
             every: Duration::from_millis(response.heartbeat_interval_ms.try_into().unwrap_or(0)),
-            assigned: self.named(assigned).await?,
+            assigned: self.named(&topics, assigned).await?,
             joined: true,
         })
     }
 
     pub(super) fn rejoin(&self) {
-        *self.state() = State { epoch: JOINING, assigned: Vec::new() };
+        *self.state() = State::new();
     }
 
     pub(super) async fn leave(&self, deadline: Instant) -> Result<(), GroupError> {
@@ -127,12 +141,13 @@ impl Consumer {
     /// left out: the next beat looks again.
     async fn named(
         &self,
+        subscribed: &[Arc<str>],
         assigned: Vec<(Uuid, Vec<i32>)>,
     ) -> Result<Vec<TopicPartition>, GroupError> {
         let cluster = &self.coordinator.cluster;
         let mut topics = HashMap::new();
         for look_again in [false, true] {
-            for name in &*self.topics {
+            for name in subscribed {
                 let mut known = cluster.topic(name, None).await?;
                 if look_again {
                     known = cluster.topic(name, Some(known.generation)).await?;

@@ -2,11 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use kafka_protocol::{
-    ResponseError,
-    messages::{FindCoordinatorRequest, FindCoordinatorResponse},
-    protocol::StrBytes,
-};
+use kafka_protocol::{ResponseError, messages::FindCoordinatorRequest, protocol::StrBytes};
 use thiserror::Error;
 use tokio::time::{Instant, sleep};
 
@@ -38,8 +34,8 @@ pub enum GroupError {
     },
     /// The group's coordinator does not have the protocol: needs a person.
     #[error(
-        "broker {broker} {cause}: set kafka.group_protocol = \"auto\", or leave out kafka.group and \
-         give each instance partitions of its own with kafka.partitions"
+        "broker {broker} {cause}: set kafka.group_protocol to auto, or leave out kafka.group and \
+         assign partitions to each instance with kafka.partitions"
     )]
     Unsupported {
         /// Its address.
@@ -153,34 +149,38 @@ impl Coordinator {
         *self.address() = None;
     }
 
-    /// The address of the broker that coordinates the group.
+    /// The address of the broker that coordinates the group. At the very first use of groups, the topic
+    /// of their offsets is made first, which is waited for, up to the settings' timeout.
     pub(super) async fn find(&self) -> Result<String, GroupError> {
         if let Some(address) = self.address().clone() {
             return Ok(address);
         }
         let key = StrBytes::from_string(self.group.to_string());
         let request = FindCoordinatorRequest::default().with_coordinator_keys(vec![key]);
-        let response = self.cluster.ask_anyone(request, judge).await?;
-        let Some(found) = response.coordinators.first() else {
-            return Err(self.cluster.unreachable("no coordinator was named".to_owned()).into());
-        };
-        let found_at = address(&found.host, found.port);
-        if let Some(error) = ResponseError::try_from_code(found.error_code) {
-            return Err(GroupError::of(error, &self.group, &found_at));
+        let deadline = self.deadline();
+        for wait in backoff() {
+            let response = self.cluster.ask_anyone(request.clone(), |_| Ok(())).await?;
+            let Some(found) = response.coordinators.first() else { break };
+            let found_at = address(&found.host, found.port);
+            match ResponseError::try_from_code(found.error_code) {
+                None => {
+                    *self.address() = Some(found_at.clone());
+                    return Ok(found_at);
+                }
+                Some(error) if !passes(error) => {
+                    return Err(GroupError::of(error, &self.group, &found_at));
+                }
+                Some(error) if Instant::now() + wait >= deadline => {
+                    let cause = format!("no coordinator of the group {}: {error}", self.group);
+                    return Err(self.cluster.unreachable(cause).into());
+                }
+                Some(_) => sleep(wait).await,
+            }
         }
-        *self.address() = Some(found_at.clone());
-        Ok(found_at)
+        Err(self.cluster.unreachable("no coordinator was named".to_owned()).into())
     }
 
     fn address(&self) -> std::sync::MutexGuard<'_, Option<String>> {
         self.address.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn judge(response: &FindCoordinatorResponse) -> Result<(), String> {
-    let codes = response.coordinators.iter().map(|coordinator| coordinator.error_code);
-    match codes.filter_map(ResponseError::try_from_code).find(|error| passes(*error)) {
-        Some(error) => Err(error.to_string()),
-        None => Ok(()),
     }
 }

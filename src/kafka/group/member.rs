@@ -24,8 +24,9 @@ use super::{
     consumer::Consumer,
     coordinator::{Coordinator, GroupError},
     group_id,
+    subscription::Subscription,
 };
-use crate::kafka::{NextOffset, TopicPartition, cluster::topic_name};
+use crate::kafka::{NextOffset, Selection, TopicPartition, cluster::topic_name};
 
 /// By which protocol a group is joined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +57,7 @@ pub struct GroupSettings {
 pub struct GroupMember {
     coordinator: Arc<Coordinator>,
     settings: Arc<GroupSettings>,
+    subscription: Arc<Subscription>,
     consumer: Consumer,
     classic: Classic,
     is_classic: AtomicBool,
@@ -76,19 +78,24 @@ impl GroupMember {
     pub(in crate::kafka) fn new(
         coordinator: Coordinator,
         id: StrBytes,
-        topics: Vec<Arc<str>>,
+        topics: Selection,
         settings: GroupSettings,
     ) -> Self {
         let (coordinator, settings) = (Arc::new(coordinator), Arc::new(settings));
-        let topics: Arc<[Arc<str>]> = topics.into();
+        let subscription = Arc::new(Subscription::new(Arc::clone(&coordinator.cluster), topics));
         Self {
             consumer: Consumer::new(
                 Arc::clone(&coordinator),
                 id,
-                Arc::clone(&topics),
+                Arc::clone(&subscription),
                 settings.rebalance_timeout,
             ),
-            classic: Classic::new(Arc::clone(&coordinator), Arc::clone(&settings), topics),
+            classic: Classic::new(
+                Arc::clone(&coordinator),
+                Arc::clone(&settings),
+                Arc::clone(&subscription),
+            ),
+            subscription,
             is_classic: AtomicBool::new(settings.protocol == GroupProtocol::Classic),
             coordinator,
             settings,
@@ -130,6 +137,7 @@ impl GroupMember {
         owned: &[TopicPartition],
         deadline: Instant,
     ) -> Result<Beat, GroupError> {
+        self.subscription.look().await?;
         if !self.is_classic() {
             match self.consumer.beat(owned, deadline).await {
                 Err(GroupError::Unsupported { broker, cause })

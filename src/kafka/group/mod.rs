@@ -10,6 +10,7 @@ mod consumer;
 mod coordinator;
 mod member;
 mod seen;
+mod subscription;
 
 use kafka_protocol::{messages::GroupId, protocol::StrBytes};
 

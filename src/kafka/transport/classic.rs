@@ -62,3 +62,55 @@ impl Api for DescribeGroupsRequest {
     const VERSIONS: (i16, i16) = (0, 6);
     const FIRST_FLEXIBLE: i16 = 5;
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::BytesMut;
+    use kafka_protocol::{
+        messages::{
+            GroupId, join_group_request::JoinGroupRequestProtocol,
+            leave_group_request::MemberIdentity, sync_group_request::SyncGroupRequestAssignment,
+        },
+        protocol::StrBytes,
+    };
+
+    use super::*;
+
+    fn text() -> StrBytes {
+        StrBytes::from_static_str("text")
+    }
+
+    fn writable<M: Api>(request: &M) {
+        for version in M::VERSIONS.0..=M::VERSIONS.1 {
+            let written = request.as_in(version).encode(&mut BytesMut::new(), version);
+            written.unwrap_or_else(|error| panic!("{} {version}: {error}", M::NAME));
+        }
+    }
+
+    /// kafka-protocol refuses to drop what a version cannot say.
+    #[test]
+    fn every_version_can_be_written() {
+        let group = GroupId(text());
+        let protocol = JoinGroupRequestProtocol::default().with_name(text());
+        writable(
+            &JoinGroupRequest::default()
+                .with_group_id(group.clone())
+                .with_member_id(text())
+                .with_rebalance_timeout_ms(1)
+                .with_protocols(vec![protocol]),
+        );
+        writable(
+            &SyncGroupRequest::default()
+                .with_group_id(group.clone())
+                .with_protocol_type(Some(text()))
+                .with_protocol_name(Some(text()))
+                .with_assignments(vec![SyncGroupRequestAssignment::default()]),
+        );
+        writable(&HeartbeatRequest::default().with_group_id(group.clone()).with_member_id(text()));
+        let member = MemberIdentity::default().with_member_id(text());
+        writable(
+            &LeaveGroupRequest::default().with_group_id(group.clone()).with_members(vec![member]),
+        );
+        writable(&DescribeGroupsRequest::default().with_groups(vec![group]));
+    }
+}

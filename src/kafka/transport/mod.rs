@@ -8,4 +8,6 @@ pub(in crate::kafka) mod api;
 mod bridge;
 mod classic;
 pub(in crate::kafka) mod connection;
+pub(in crate::kafka) mod oauth;
 mod sasl;
+pub(in crate::kafka) mod token_endpoint;

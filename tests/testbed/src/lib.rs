@@ -32,6 +32,7 @@ mod proxy;
 mod python;
 mod registry;
 pub mod samples;
+mod token_issuer;
 mod vendas;
 
 pub use anyhow::{Context, Error, Result, bail, ensure};
@@ -50,4 +51,5 @@ pub use postgres::{Postgres, PostgresOptions};
 pub use proxy::{After, Cut, KafkaCaps, Proxy, Way};
 pub use python::Python;
 pub use registry::{Fault, FaultyRegistry, Registry, SchemaKind, Serializers};
+pub use token_issuer::{TokenFault, TokenIssuer, unsigned_token};
 pub use vendas::{Ended, Signal, Vendas, VendasCommand};

@@ -66,6 +66,13 @@ impl VendasCommand {
         self
     }
 
+    /// Without a variable of its environment.
+    #[must_use]
+    pub fn env_remove(mut self, name: impl AsRef<OsStr>) -> Self {
+        self.env.push((name.as_ref().to_owned(), None));
+        self
+    }
+
     /// The broker and the topics that it shall read.
     #[must_use]
     pub fn kafka(self, kafka: &Kafka, topics: &[&str]) -> Self {

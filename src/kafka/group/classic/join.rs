@@ -47,6 +47,8 @@ pub(super) struct Membership {
     pub(super) generation: i32,
     pub(super) assignor: Assignor,
     pub(super) assigned: BTreeSet<Place>,
+    /// The topics that it has joined for.
+    pub(super) subscribed: Arc<[Arc<str>]>,
     /// Whether it gave up something that it had, for which the group waits.
     pub(super) gives_up: bool,
     /// The topics of all members and their partitions, where this member has assigned them.
@@ -132,6 +134,7 @@ impl Ticket {
         Ok(Membership {
             generation: joined.generation_id,
             assignor,
+            subscribed: Arc::clone(&self.topics),
             gives_up: !self.claimed.is_subset(&assigned),
             assigned,
             led,

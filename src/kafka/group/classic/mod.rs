@@ -34,7 +34,12 @@ use join::{Membership, Outcome, Ticket, join, partitions};
 
 use crate::kafka::{
     TopicPartition,
-    group::{Beat, GroupError, GroupSettings, coordinator::Coordinator, group_id},
+    group::{
+        Beat, GroupError, GroupSettings,
+        coordinator::Coordinator,
+        group_id,
+        subscription::{Subscription, TOPICS_EVERY},
+    },
 };
 
 /// How often it is looked whether a rebalance is over.
@@ -43,9 +48,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How often a heartbeat tells during a rebalance that this member lives.
 const BEAT_DURING_REBALANCE_EVERY: Duration = Duration::from_secs(1);
 
-/// How often topics are looked at for new partitions, and for having been created anew.
-const TOPICS_EVERY: Duration = Duration::from_secs(10);
-
 /// Of no generation.
 const NO_GENERATION: i32 = -1;
 
@@ -53,7 +55,7 @@ const NO_GENERATION: i32 = -1;
 pub(super) struct Classic {
     coordinator: Arc<Coordinator>,
     settings: Arc<GroupSettings>,
-    topics: Arc<[Arc<str>]>,
+    subscription: Arc<Subscription>,
     /// Given by the broker with the first join, and kept until it says that it does not know it.
     id: Arc<Mutex<StrBytes>>,
     state: Mutex<State>,
@@ -93,10 +95,10 @@ impl Classic {
     pub(super) fn new(
         coordinator: Arc<Coordinator>,
         settings: Arc<GroupSettings>,
-        topics: Arc<[Arc<str>]>,
+        subscription: Arc<Subscription>,
     ) -> Self {
         let state = Mutex::new(State::new());
-        Self { coordinator, settings, topics, id: Arc::default(), state }
+        Self { coordinator, settings, subscription, id: Arc::default(), state }
     }
 
     /// As [`GroupMember::beat`](super::GroupMember::beat). Never waits for a rebalance: until that is
@@ -220,7 +222,7 @@ impl Classic {
             led
         };
         let cluster = &self.coordinator.cluster;
-        for name in &*self.topics {
+        for name in &*self.subscription.topics() {
             let stale = match cluster.topic(name, None).await {
                 Ok(known) => known.generation,
                 Err(_) => return,
@@ -244,6 +246,9 @@ impl Classic {
         let (claimed, generation) = match &mut state.membership {
             None => (BTreeSet::new(), NO_GENERATION),
             Some(membership) => {
+                if membership.subscribed != self.subscription.topics() {
+                    state.due = Due::Now;
+                }
                 match state.due {
                     Due::No => return,
                     Due::WhenReleased if !owned.is_subset(&membership.assigned) => return,
@@ -263,7 +268,7 @@ impl Classic {
         let ticket = Ticket {
             coordinator: Arc::clone(&self.coordinator),
             settings: Arc::clone(&self.settings),
-            topics: Arc::clone(&self.topics),
+            topics: self.subscription.topics(),
             id: Arc::clone(&self.id),
             claimed,
             generation,
@@ -306,9 +311,10 @@ impl Classic {
         &self,
         assigned: BTreeSet<Place>,
     ) -> Result<Vec<TopicPartition>, GroupError> {
+        let subscribed = self.subscription.topics();
         let mut ids: BTreeMap<Arc<str>, Option<Uuid>> = BTreeMap::new();
         for (name, _) in &assigned {
-            if ids.contains_key(name) || !self.topics.contains(name) {
+            if ids.contains_key(name) || !subscribed.contains(name) {
                 continue;
             }
             let known = self.coordinator.cluster.topic(name, None).await?;

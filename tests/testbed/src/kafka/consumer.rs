@@ -100,6 +100,16 @@ impl JavaConsumer {
             .collect()
     }
 
+    /// How many records it has read so far, whatever they hold.
+    ///
+    /// # Errors
+    /// Where what it printed cannot be read.
+    pub fn count(&self) -> Result<usize> {
+        let printed = fs::read(self.folder.path().join("records"))?;
+        let lines = printed.split(|byte| *byte == b'\n');
+        Ok(lines.filter(|line| line.starts_with(b"Partition:")).count())
+    }
+
     /// Has it leave its group and end.
     ///
     /// # Errors

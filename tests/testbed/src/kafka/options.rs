@@ -43,6 +43,7 @@ const USUAL: &[(&str, &str)] = &[
 pub struct KafkaOptions {
     properties: BTreeMap<String, String>,
     jvm: Vec<String>,
+    system_properties: Vec<String>,
     doors: Vec<(String, String, u16)>,
     /// The port of the proxy that is led to a second listener.
     proxied: Option<u16>,
@@ -97,6 +98,13 @@ impl KafkaOptions {
     #[must_use]
     pub fn jvm(mut self, options: &[&str]) -> Self {
         self.jvm = options.iter().map(|&option| option.to_owned()).collect();
+        self
+    }
+
+    /// A system property of the Java machine, in addition.
+    #[must_use]
+    pub fn system_property(mut self, name: &str, value: &str) -> Self {
+        self.system_properties.push(format!("-D{name}={value}"));
         self
     }
 
@@ -224,7 +232,8 @@ impl KafkaOptions {
         let heap = if self.release == KafkaRelease::V4_3 { "-Xmx1g" } else { "-Xmx512m" };
         let fast = [heap, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"].map(str::to_owned);
         let jvm = if self.jvm.is_empty() { &fast[..] } else { &self.jvm };
-        let broker = Broker::new(folder, seat.id, &properties, installed, jvm, zookeeper).await?;
+        let jvm = [jvm, &self.system_properties].concat();
+        let broker = Broker::new(folder, seat.id, &properties, installed, &jvm, zookeeper).await?;
         match broker.start(&address).await {
             Ok(()) => Ok(Some(Kafka {
                 address,
