@@ -236,7 +236,10 @@ mod tests {
         write(7, version, &ApiVersionsResponse::default().with_api_keys(keys))
     }
 
-    fn offered(answer: &Bytes, version: i16) -> Result<(i16, Vec<(i16, i16, i16)>)> {
+    /// Its error, and each request's number with its lowest and highest version.
+    type Offered = (i16, Vec<(i16, i16, i16)>);
+
+    fn offered(answer: &Bytes, version: i16) -> Result<Offered> {
         let mut body = answer.slice(8..);
         let answer = ApiVersionsResponse::decode(&mut body, version)?;
         assert!(body.is_empty());
