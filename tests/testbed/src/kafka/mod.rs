@@ -7,6 +7,7 @@ mod options;
 mod readiness;
 mod record;
 mod release;
+mod topics;
 mod zookeeper;
 
 use std::{
@@ -14,21 +15,13 @@ use std::{
     io::Write as _,
     path::PathBuf,
     process::{Command, Stdio},
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
     time::Duration,
 };
 
 use anyhow::{Context, Result, ensure};
-use chrono::{DateTime, Utc};
 use rskafka::{
     BackoffConfig,
-    client::{
-        Client, ClientBuilder,
-        partition::{Compression, OffsetAt, PartitionClient, UnknownTopicHandling},
-    },
+    client::{Client, ClientBuilder},
 };
 use rustix::process::Signal;
 use tokio::{task::spawn_blocking, time::timeout};
@@ -49,8 +42,6 @@ use broker::Broker;
 const STOP_DEADLINE: Duration = Duration::from_secs(30);
 /// One request to a broker that is up.
 const CALL_DEADLINE: Duration = Duration::from_secs(15);
-/// Stays below the broker's `message.max.bytes` of 1 MiB.
-const PRODUCE_BYTES: usize = 500_000;
 
 /// An Apache Kafka: a private one, or one that was there already. A private one ends when dropped.
 #[derive(Debug)]
@@ -201,147 +192,6 @@ impl Kafka {
     /// Where the broker doesn't answer.
     pub async fn client(&self) -> Result<Client> {
         connect(&self.address).await
-    }
-
-    /// Creates a topic of a new name, and returns that.
-    ///
-    /// # Errors
-    /// Where the broker refuses or doesn't answer.
-    pub async fn new_topic(&self, partitions: u16, configs: &[(&str, &str)]) -> Result<String> {
-        static COUNT: AtomicU32 = AtomicU32::new(1);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let now = std::time::UNIX_EPOCH.elapsed()?.as_micros();
-        // A server that isn't private may have topics of earlier runs.
-        let name = format!("test-{now}-{number}");
-        self.create_topic(&name, partitions, configs).await?;
-        Ok(name)
-    }
-
-    /// Creates a topic; `configs` are Kafka's own, such as `("cleanup.policy", "compact")`.
-    ///
-    /// # Errors
-    /// Where the broker refuses or doesn't answer.
-    pub async fn create_topic(
-        &self,
-        name: &str,
-        partitions: u16,
-        configs: &[(&str, &str)],
-    ) -> Result<()> {
-        if configs.is_empty() {
-            let client = self.client().await?;
-            let controller = client.controller_client()?;
-            // As often replicated as the brokers are told to do it.
-            let created = controller.create_topic(name, i32::from(partitions), -1, 10_000);
-            timeout(CALL_DEADLINE, created)
-                .await
-                .with_context(|| format!("topic {name} not created within {CALL_DEADLINE:?}"))?
-                .with_context(|| format!("topic {name} not created"))?;
-            return Ok(());
-        }
-        // rskafka has no configurations.
-        let configs: Vec<_> =
-            configs.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let partitions = partitions.to_string();
-        let mut args = vec!["--create", "--topic", name, "--partitions", &partitions];
-        args.extend(configs.iter().flat_map(|config| ["--config", config]));
-        self.tool("org.apache.kafka.tools.TopicCommand", &args, b"").await.map(drop)
-    }
-
-    /// Deletes a topic. The broker does so soon afterwards, not at once.
-    ///
-    /// # Errors
-    /// Where the broker refuses or doesn't answer.
-    pub async fn delete_topic(&self, name: &str) -> Result<()> {
-        let client = self.client().await?;
-        let controller = client.controller_client()?;
-        timeout(CALL_DEADLINE, controller.delete_topic(name, 10_000))
-            .await
-            .with_context(|| format!("topic {name} not deleted within {CALL_DEADLINE:?}"))?
-            .with_context(|| format!("topic {name} not deleted"))
-    }
-
-    /// Deletes a partition's records below `offset`, as retention does.
-    ///
-    /// # Errors
-    /// Where the broker refuses or doesn't answer.
-    pub async fn delete_records(&self, topic: &str, partition: i32, offset: i64) -> Result<()> {
-        let client = self.partition(topic, partition).await?;
-        timeout(CALL_DEADLINE, client.delete_records(offset, 10_000))
-            .await
-            .with_context(|| format!("records not deleted within {CALL_DEADLINE:?}"))?
-            .context("records not deleted")
-    }
-
-    /// A topic's partitions; none, where there is no such topic.
-    ///
-    /// # Errors
-    /// Where the broker doesn't answer.
-    pub async fn partitions(&self, topic: &str) -> Result<Vec<i32>> {
-        let client = self.client().await?;
-        let topics = timeout(CALL_DEADLINE, client.list_topics())
-            .await
-            .with_context(|| format!("no list of topics within {CALL_DEADLINE:?}"))??;
-        let topic = topics.into_iter().find(|other| other.name == topic);
-        Ok(topic.map_or_else(Vec::new, |topic| topic.partitions.into_iter().collect()))
-    }
-
-    /// Where a partition's log ends: the offset that the next record will get.
-    ///
-    /// # Errors
-    /// Where the broker refuses or doesn't answer.
-    pub async fn log_end(&self, topic: &str, partition: i32) -> Result<i64> {
-        let client = self.partition(topic, partition).await?;
-        Ok(timeout(CALL_DEADLINE, client.get_offset(OffsetAt::Latest)).await??)
-    }
-
-    /// Appends records to a partition, uncompressed, and says at which offsets.
-    ///
-    /// # Errors
-    /// Where the broker refuses or doesn't answer; some records may then be there, or be there twice.
-    pub async fn produce(
-        &self,
-        topic: &str,
-        partition: i32,
-        records: &[Record],
-    ) -> Result<Vec<i64>> {
-        let client = self.partition(topic, partition).await?;
-        let mut offsets = Vec::with_capacity(records.len());
-        let mut rest = records;
-        while !rest.is_empty() {
-            let mut bytes = 0;
-            let fitting = rest.iter().take_while(|record| {
-                bytes += record.size();
-                bytes <= PRODUCE_BYTES
-            });
-            let (now, later) = rest.split_at(fitting.count().max(1));
-            let now = now.iter().map(|record| rskafka::record::Record {
-                key: record.key.clone(),
-                value: record.payload.clone(),
-                headers: record.headers.clone(),
-                timestamp: record
-                    .timestamp
-                    .and_then(DateTime::from_timestamp_millis)
-                    .unwrap_or_else(Utc::now),
-            });
-            let sent = client.produce(now.collect(), Compression::NoCompression);
-            offsets.extend(
-                timeout(CALL_DEADLINE, sent)
-                    .await
-                    .with_context(|| format!("not produced within {CALL_DEADLINE:?}"))??,
-            );
-            rest = later;
-        }
-        Ok(offsets)
-    }
-
-    async fn partition(&self, topic: &str, partition: i32) -> Result<Arc<PartitionClient>> {
-        let client = self.client().await?;
-        let found = client.partition_client(topic, partition, UnknownTopicHandling::Retry);
-        let found = timeout(CALL_DEADLINE, found)
-            .await
-            .with_context(|| format!("no {topic}-{partition} within {CALL_DEADLINE:?}"))?
-            .with_context(|| format!("no {topic}-{partition}"))?;
-        Ok(Arc::new(found))
     }
 
     /// Runs one of Kafka's own command line tools to its end, and returns what it printed.
