@@ -46,7 +46,7 @@ pub use kafka::{Kafka, KafkaCluster, KafkaOptions, Record};
 pub use librdkafka::{Header, Librdkafka, Log, RecordBatch, Step};
 pub use pgbouncer::Pgbouncer;
 pub use port::free as free_port;
-pub use postgres::{Postgres, PostgresOptions};
+pub use postgres::{Postgres, PostgresOptions, Replicas};
 pub use proxy::{After, Cut, Proxy, Way};
 pub use python::Python;
 pub use registry::{Fault, FaultyRegistry, Registry, SchemaKind, Serializers};
