@@ -65,6 +65,7 @@ async fn two_databases_share_a_topic_and_one_view_shows_both() -> Result<()> {
         ("SELECT count(*) FROM everywhere.product_totals", "3"),
         ("SELECT count(*) FROM everywhere.dead_letters", "4"),
         ("SELECT sum(next_offset), count(*) FROM everywhere.partitions", "284|2"),
+        ("SELECT count(*) FROM second.partitions WHERE next_offset = 0", "1"),
         ("SELECT count(*) FROM second.sales", "80"),
     ] {
         let found = shop.rows(sql).await?;

@@ -11,7 +11,7 @@ use crate::config::{
 impl Reader {
     /// Takes in what `database.url` says, and below that the variables of libpq's. What the URL sets
     /// may not be set elsewhere too.
-    pub(super) fn expand_url(&mut self) {
+    pub(in crate::config) fn expand_url(&mut self) {
         const KEY: &str = "database.url";
         const PASSWORD: &str = "database.password";
         let settings = match self.take(KEY) {
@@ -56,7 +56,7 @@ impl Reader {
     }
 
     /// The texts of a list: a TOML array of texts and whole numbers, or a text with commas, or a number.
-    pub(super) fn texts(&mut self, key: &str, default: &str) -> Option<Vec<String>> {
+    pub(in crate::config) fn texts(&mut self, key: &str, default: &str) -> Option<Vec<String>> {
         let text = |value: &Value| match value {
             Value::String(_, text) => Some(text.trim().to_owned()),
             Value::Num(_, number) => number.to_i128().map(|number| number.to_string()),
@@ -81,7 +81,7 @@ impl Reader {
     }
 
     /// Notes that the value of `key` must be something else.
-    pub(super) fn wrong(&mut self, key: &str, expected: &str) {
+    pub(in crate::config) fn wrong(&mut self, key: &str, expected: &str) {
         if let Ok(value) = self.figment.find_value(key) {
             self.wrong_value(key, &value, expected);
         }

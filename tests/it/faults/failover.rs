@@ -1,13 +1,13 @@
 //! A standby is promoted, and the old primary is dead, frozen, or goes on as a second one.
 
-use std::env;
+use std::{env, fs};
 
 use testbed::{Database, Replicas, Result, Testbed, Vendas, ensure, eventually};
 
 use super::{load::Load, seed, times};
 use crate::{
     shop::Shop,
-    stage::{DEADLINE, LANES, Progress, Stage, terminate},
+    stage::{DEADLINE, LANES, Progress, Stage, lines, terminate},
 };
 
 /// What becomes of the old primary.
@@ -21,7 +21,7 @@ enum Old {
     LeftAlive,
 }
 
-const PAUSED: &str = "paused, will go on by itself";
+const ELSEWHERE: &str = "connected to another PostgreSQL server";
 
 /// The short run in which all the tests run leaves out what another case of it shows too.
 fn in_full() -> bool {
@@ -110,9 +110,9 @@ async fn fail_over(
     let progress = load.stage.progress().await?;
     let before = progress.reach(progress.records().await? + LANES, vendas).await?;
     let asynchronous = !replicas.is_synchronous();
+    let told = lines(&vendas.stderr()?, ELSEWHERE);
     if asynchronous && old != Old::LeftAlive {
-        // The standby is late.
-        replicas.standby.pause()?;
+        replicas.cut_off().await?;
     }
     let seen = match asynchronous {
         true => progress.reach(before + LANES, vendas).await?,
@@ -122,9 +122,6 @@ async fn fail_over(
         Old::Killed => replicas.primary.kill()?,
         Old::Frozen => replicas.primary.pause()?,
         Old::LeftAlive => {}
-    }
-    if asynchronous && old != Old::LeftAlive {
-        replicas.standby.resume()?;
     }
     replicas.promote().await?;
     let promoted = load.stage.database.at(replicas.primary.postgres());
@@ -140,21 +137,43 @@ async fn fail_over(
             };
             let taken_back = there().await? < seen;
             ensure!(taken_back == asynchronous, "{seen} were seen on the old primary");
-            load.says(vendas, PAUSED, usize::from(!asynchronous)).await?;
+            if !asynchronous {
+                load.says(vendas, "PostgreSQL did not answer a statement", 1).await?;
+            }
             replicas.standby.kill()?;
             taken_back
         }
     };
     load.mended();
     load.stage.database.move_to(&promoted);
+    // A connection of the test's own.
+    drop(progress);
     if old == Old::Frozen {
         let progress = load.stage.progress().await?;
         progress.reach(progress.records().await? + 1, vendas).await?;
+        no_connection_is_left(replicas.standby.postgres().port()).await?;
         replicas.standby.resume()?;
         no_client_is_left(&promoted.at(replicas.standby.postgres())).await?;
     }
-    load.says(vendas, PAUSED, 1).await?;
+    load.says(vendas, ELSEWHERE, told + 1).await?;
     Ok(taken_back)
+}
+
+/// Connections that were given up are closed, although the frozen server does not answer on them.
+async fn no_connection_is_left(port: u16) -> Result<()> {
+    eventually("an end of the connections to the frozen server", DEADLINE, async || {
+        let table = fs::read_to_string("/proc/net/tcp")?;
+        // "  sl local_address rem_address st …": 01 is ESTABLISHED (tcp_states.h of Linux).
+        let there = format!(":{port:04X}");
+        let open = table.lines().filter(|line| {
+            let fields: Vec<_> = line.split_whitespace().skip(2).take(2).collect();
+            matches!(*fields, [to, "01"] if to.ends_with(&there))
+        });
+        let open = open.count();
+        ensure!(open == 0, "{open} are open");
+        Ok(())
+    })
+    .await
 }
 
 /// All have gone to the other server.
@@ -175,12 +194,11 @@ async fn a_partition_whose_offset_the_standby_has_never_got_begins_again() -> Re
     let load = Load::with("", replicas.primary.database().await?, seed(31)?, 1).await?;
     let stage = &load.stage;
     replicas.caught_up().await?;
-    replicas.standby.pause()?;
+    replicas.cut_off().await?;
     let vendas = stage.vendas(["run"]).env("VENDAS_DATABASE__HOST", replicas.hosts()).start()?;
     stage.send_rest().await?;
     stage.progress().await?.reach(stage.sent(), &vendas).await?;
     replicas.primary.kill()?;
-    replicas.standby.resume()?;
     replicas.promote().await?;
     stage.database.move_to(replicas.primary.postgres());
     // Nothing more comes: that PostgreSQL has failed over is news enough.
@@ -207,11 +225,10 @@ async fn what_is_to_be_made_again_and_no_longer_in_kafka_halts_its_partition() -
     shop.send_numbers(0, 0..20).await?;
     work.run(DEADLINE).await?.expect_code(0)?;
     replicas.caught_up().await?;
-    replicas.standby.pause()?;
+    replicas.cut_off().await?;
     shop.send_numbers(0, 20..50).await?;
     work.run(DEADLINE).await?.expect_code(0)?;
     replicas.primary.kill()?;
-    replicas.standby.resume()?;
     replicas.promote().await?;
     bed.kafka.delete_records(&shop.topic, 0, 40).await?;
     let halted = work.run(DEADLINE).await?.expect_code(1)?;
@@ -221,4 +238,35 @@ async fn what_is_to_be_made_again_and_no_longer_in_kafka_halts_its_partition() -
     shop.database.move_to(replicas.primary.postgres());
     ensure!(shop.database.count("sales").await? == 20, "a partition that halts writes nothing");
     Ok(())
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_tell_everything_of_itself_is_used_if_it_takes_writes() -> Result<()>
+{
+    let shop = Shop::open(1).await?;
+    let (database, role) = (&shop.database, format!("owner_of_{}", shop.database.name()));
+    let sql = format!(
+        "REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC;
+         CREATE ROLE {role} LOGIN PASSWORD 'secret';
+         ALTER DATABASE {} OWNER TO {role}",
+        database.name()
+    );
+    database.execute(&sql).await?;
+    let host = format!("{}:{}", database.host(), database.port());
+    let vendas = |args: &[&str]| {
+        shop.vendas(args)
+            .database(&database.as_user(&role, "secret"))
+            .env("VENDAS_DATABASE__HOST", format!("127.0.0.1:1,{host}"))
+    };
+    vendas(&["schema", "--apply"]).run(DEADLINE).await?.expect_code(0)?;
+    let checked = vendas(&["check"]).run(DEADLINE).await?.expect_code(0)?;
+    ensure!(checked.stdout.contains(&format!("at {host} answers")), "{}", checked.stdout);
+    database.execute(&format!("ALTER ROLE {role} SET default_transaction_read_only = on")).await?;
+    let refused = vendas(&["check"]).run(DEADLINE).await?.expect_code(1)?;
+    for says in ["127.0.0.1:1: ", "refused", &host, "it only reads"] {
+        ensure!(refused.stdout.contains(says), "no {says:?}: {}", refused.stdout);
+    }
+    database
+        .execute(&format!("ALTER DATABASE {} OWNER TO CURRENT_USER; REASSIGN OWNED BY {role} TO CURRENT_USER; DROP OWNED BY {role}; DROP ROLE {role}", database.name()))
+        .await
 }

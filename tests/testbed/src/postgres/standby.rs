@@ -53,6 +53,22 @@ impl Replicas {
         self.synchronous
     }
 
+    /// From now on the standby gets nothing any more, as one that lags.
+    ///
+    /// # Errors
+    /// Where it goes on following.
+    pub async fn cut_off(&self) -> Result<()> {
+        let standby = self.standby.postgres();
+        standby.execute("ALTER SYSTEM SET primary_conninfo = ''").await?;
+        standby.execute("SELECT pg_reload_conf()").await?;
+        eventually("a standby that is cut off", DEADLINE, async || {
+            let followers = self.primary.postgres().count("pg_stat_replication").await?;
+            ensure!(followers == 0, "it follows");
+            Ok(())
+        })
+        .await
+    }
+
     /// Makes the standby the primary, which the old one is not told of.
     ///
     /// # Errors
