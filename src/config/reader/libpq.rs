@@ -39,10 +39,7 @@ impl Reader {
             let other = if *key == PASSWORD { "database.password_file" } else { key };
             for key in [*key, other] {
                 if self.is_set(key) {
-                    self.problem(
-                        key,
-                        &format!("is set, and {KEY} sets it too: remove one of them"),
-                    );
+                    self.problem(key, "is set, and database.url sets it too: remove one of them");
                     break;
                 }
             }

@@ -146,12 +146,10 @@ async fn fail_over(
     };
     load.mended();
     load.stage.database.move_to(&promoted);
-    // A connection of the test's own.
-    drop(progress);
     if old == Old::Frozen {
         let progress = load.stage.progress().await?;
         progress.reach(progress.records().await? + 1, vendas).await?;
-        no_connection_is_left(replicas.standby.postgres().port()).await?;
+        no_connection_is_left(vendas, replicas.standby.postgres().port()).await?;
         replicas.standby.resume()?;
         no_client_is_left(&promoted.at(replicas.standby.postgres())).await?;
     }
@@ -160,14 +158,21 @@ async fn fail_over(
 }
 
 /// Connections that were given up are closed, although the frozen server does not answer on them.
-async fn no_connection_is_left(port: u16) -> Result<()> {
+async fn no_connection_is_left(vendas: &Vendas, port: u16) -> Result<()> {
+    let folder = format!("/proc/{}/fd", vendas.process_id());
     eventually("an end of the connections to the frozen server", DEADLINE, async || {
+        let own: Vec<_> = fs::read_dir(&folder)?
+            .filter_map(|entry| fs::read_link(entry.ok()?.path()).ok())
+            .map(|link| link.to_string_lossy().into_owned())
+            .collect();
         let table = fs::read_to_string("/proc/net/tcp")?;
-        // "  sl local_address rem_address st …": 01 is ESTABLISHED (tcp_states.h of Linux).
+        // "sl local_address rem_address …" and the socket's number in the tenth place.
         let there = format!(":{port:04X}");
         let open = table.lines().filter(|line| {
-            let fields: Vec<_> = line.split_whitespace().skip(2).take(2).collect();
-            matches!(*fields, [to, "01"] if to.ends_with(&there))
+            let fields: Vec<_> = line.split_whitespace().collect();
+            let is_own = |socket: &str| own.contains(&format!("socket:[{socket}]"));
+            fields.get(2).is_some_and(|to| to.ends_with(&there))
+                && fields.get(9).is_some_and(|socket| is_own(socket))
         });
         let open = open.count();
         ensure!(open == 0, "{open} are open");
