@@ -63,11 +63,17 @@ impl Testbed {
             KafkaRelease::V4_3 => return Self::shared().await,
         };
         cell.get_or_try_init(|| async {
-            let kafka = KafkaOptions::default().release(release).start();
-            let (kafka, newest) = tokio::try_join!(kafka, Self::shared())?;
-            Ok(Self { kafka, postgres: newest.postgres.handle() })
+            Self::with(KafkaOptions::default().release(release).start().await?).await
         })
         .await
+    }
+
+    /// This Kafka, and the PostgreSQL of [`shared`](Self::shared).
+    ///
+    /// # Errors
+    /// Where that doesn't come up or isn't reachable.
+    pub async fn with(kafka: Kafka) -> Result<Self> {
+        Ok(Self { kafka, postgres: Self::shared().await?.postgres.handle() })
     }
 
     /// Creates a topic of a new name.

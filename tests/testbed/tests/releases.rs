@@ -1,14 +1,45 @@
 //! Every release of Kafka does what tests rely on.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use testbed::{
-    KafkaCluster, KafkaOptions, KafkaRelease, Librdkafka, Record, RecordBatch, Result, Step,
+    JavaConsumer, Kafka, KafkaCluster, KafkaOptions, KafkaRelease, Librdkafka, Record, RecordBatch,
+    Result, Step, ensure, eventually,
 };
+
+const DEADLINE: Duration = Duration::from_secs(60);
 
 fn batch(payloads: &[&str]) -> RecordBatch {
     let records = payloads.iter().map(|&payload| Record::new(payload).with_key("k")).collect();
     RecordBatch { partition: 1, records, headers: Vec::new() }
+}
+
+/// Two members of a group divide a topic's two partitions, and one takes over when the other leaves.
+async fn java_consumers_share(kafka: &Kafka, librdkafka: &Librdkafka) -> Result<()> {
+    let join = |client_id: &'static str| {
+        JavaConsumer::join(kafka, "java", client_id, &["plain"], "CooperativeStickyAssignor")
+    };
+    let (ana, bia) = tokio::try_join!(join("ana"), join("bia"))?;
+    eventually("a partition each", DEADLINE, async || {
+        let members = librdkafka.members("java").await?;
+        let ids: Vec<_> = members.iter().map(|member| member.client_id.as_str()).collect();
+        let shared =
+            members.iter().all(|member| member.partitions.values().all(|it| it.len() == 1));
+        ensure!(ids == ["ana", "bia"] && shared, "{members:?}");
+        let read = ana.records()?.len() + bia.records()?.len();
+        ensure!(read == 6, "{read} records: {:?} {:?}", ana.records(), bia.records());
+        Ok(())
+    })
+    .await?;
+    ana.leave().await?;
+    eventually("both for one", DEADLINE, async || {
+        let members = librdkafka.members("java").await?;
+        let of_bia = members.first().and_then(|member| member.partitions.get("plain"));
+        ensure!(of_bia.is_some_and(|it| it.len() == 2), "{members:?}");
+        Ok(())
+    })
+    .await?;
+    bia.kill()
 }
 
 async fn works(release: KafkaRelease) -> Result<()> {
@@ -47,6 +78,7 @@ async fn works(release: KafkaRelease) -> Result<()> {
     let expected =
         [(1, "gzip"), (2, "snappy"), (3, "lz4"), (4, "zstd"), (5, "committed"), (9, "rskafka")];
     assert_eq!(partition, expected.map(|(offset, payload)| (offset, payload.to_owned())).into());
+    java_consumers_share(&kafka, &librdkafka).await?;
     let tool = "org.apache.kafka.tools.TopicCommand";
     let said = kafka.tool(tool, &["--describe", "--topic", "compact"], b"").await?;
     assert!(said.contains("cleanup.policy=compact"), "{said}");

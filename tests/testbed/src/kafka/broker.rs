@@ -21,8 +21,11 @@ use crate::{
 
 /// From the first line of the start to the readiness for requests; some 3 s on two idle cores.
 const START_DEADLINE: Duration = Duration::from_secs(90);
-/// What a broker's log has where ZooKeeper takes the one that was killed for alive.
+/// What a broker's log has where ZooKeeper takes the one that was killed for alive, until its
+/// session times out.
 const STILL_REGISTERED: &str = "NodeExists";
+/// A restarted broker has to have the port that it had, and waits for it.
+pub(super) const PORT_TAKEN: &str = "Address already in use";
 
 const LOG4J: &str = "\
 Configuration:
@@ -127,6 +130,7 @@ impl Broker {
     pub(super) async fn start(&self, address: &str) -> Result<()> {
         let log = self.log();
         let mut before = fs::read(&log).map_or(0, |bytes| bytes.len());
+        let is_restart = before > 0;
         let mut process = self.launch("kafka.Kafka", &["server.properties"], &self.jvm, &log)?;
         let until = Instant::now() + START_DEADLINE;
         loop {
@@ -138,8 +142,8 @@ impl Broker {
                 break;
             }
             let ended = process.exit_status()?.is_some();
-            if ended && self.zookeeper.is_some() && news.contains(STILL_REGISTERED) {
-                // Until its session there times out.
+            let in_the_way = [STILL_REGISTERED, PORT_TAKEN].iter().any(|it| news.contains(it));
+            if is_restart && ended && in_the_way && Instant::now() < until {
                 process = self.launch("kafka.Kafka", &["server.properties"], &self.jvm, &log)?;
                 before = bytes.len();
                 continue;

@@ -52,7 +52,9 @@ impl JavaConsumer {
         let topics = if release == KafkaRelease::V2_8 { "--whitelist" } else { "--include" };
         let words = ["--bootstrap-server", kafka.address(), "--group", group, topics, &names];
         args.extend(words.map(OsString::from));
-        args.push("--from-beginning".into());
+        args.extend(
+            ["--from-beginning", "--isolation-level", "read_committed"].map(OsString::from),
+        );
         let properties = [
             format!("partition.assignment.strategy=org.apache.kafka.clients.consumer.{assignor}"),
             format!("client.id={client_id}"),

@@ -33,7 +33,10 @@ use rskafka::{
 use rustix::process::Signal;
 use tokio::{task::spawn_blocking, time::timeout};
 
-use crate::{install, proxy::Proxy};
+use crate::{
+    install,
+    proxy::{KafkaCaps, Proxy},
+};
 
 pub use cluster::KafkaCluster;
 pub use consumer::JavaConsumer;
@@ -99,6 +102,12 @@ impl Kafka {
     #[must_use]
     pub fn program_address(&self) -> String {
         self.capped.as_ref().map_or_else(|| self.address.clone(), Proxy::address)
+    }
+
+    /// What it offers to the program under test, where that is less than it has.
+    #[must_use]
+    pub fn caps(&self) -> Option<&'static KafkaCaps> {
+        self.capped.as_ref()?.caps()
     }
 
     /// What the program asked for that the service behind the caps would not know. The connection on

@@ -7,7 +7,7 @@ use tokio::task::spawn_blocking;
 
 use super::{
     Kafka, KafkaRelease,
-    broker::{Broker, Installed},
+    broker::{Broker, Installed, PORT_TAKEN},
     zookeeper::{SESSION_TIMEOUT, ZooKeeper},
 };
 use crate::{
@@ -242,7 +242,7 @@ impl KafkaOptions {
                 release: self.release,
                 capped: None,
             })),
-            Err(_) if tail(&broker.log()).contains("Address already in use") => Ok(None),
+            Err(_) if tail(&broker.log()).contains(PORT_TAKEN) => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -212,3 +212,85 @@ fn framed(message: &[u8]) -> Bytes {
     out.put_slice(message);
     out.freeze()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(key: i16, version: i16) -> Bytes {
+        let mut request = BytesMut::new();
+        request.put_i16(key);
+        request.put_i16(version);
+        request.put_i32(7);
+        request.put_slice(b"and more");
+        framed(&request)
+    }
+
+    /// A broker's answer, in this version.
+    fn answer(version: i16) -> Bytes {
+        let of = |key, highest| {
+            ApiVersion::default().with_api_key(key).with_min_version(3).with_max_version(highest)
+        };
+        // Produce, Fetch, ConsumerGroupHeartbeat.
+        let keys = vec![of(0, 12), of(1, 5), of(68, 4)];
+        write(7, version, &ApiVersionsResponse::default().with_api_keys(keys))
+    }
+
+    fn offered(answer: &Bytes, version: i16) -> Result<(i16, Vec<(i16, i16, i16)>)> {
+        let mut body = answer.slice(8..);
+        let answer = ApiVersionsResponse::decode(&mut body, version)?;
+        assert!(body.is_empty());
+        let keys = answer.api_keys.iter().map(|it| (it.api_key, it.min_version, it.max_version));
+        Ok((answer.error_code, keys.collect()))
+    }
+
+    #[test]
+    fn no_more_is_offered_than_caps_and_broker_have() -> Result<()> {
+        for version in 0..=3 {
+            let mut asked = Asked::default();
+            let question = request(API_VERSIONS, version);
+            assert_eq!(asked.client(question.clone(), &KafkaCaps::REDPANDA)?, question);
+            let answered = asked.server(answer(version), &KafkaCaps::REDPANDA)?;
+            assert_eq!(offered(&answered, version)?, (0, vec![(0, 3, 7), (1, 3, 5)]));
+            // What comes later with the same number is something else.
+            assert_eq!(asked.server(answer(3), &KafkaCaps::REDPANDA)?, answer(3));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_version_of_the_question_that_is_not_offered_is_answered_in_the_oldest() -> Result<()> {
+        let mut asked = Asked::default();
+        let sent = asked.client(request(API_VERSIONS, 4), &KafkaCaps::EVENT_HUBS)?;
+        assert_eq!(sent[4..8], [0, 18, 0, 0]);
+        let answered = asked.server(answer(0), &KafkaCaps::EVENT_HUBS)?;
+        assert_eq!(offered(&answered, 0)?, (UNSUPPORTED_VERSION, vec![(0, 3, 7), (1, 3, 5)]));
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_above_the_caps_is_refused() -> Result<()> {
+        let mut asked = Asked::default();
+        let mut refusal = |key, version| {
+            let passed = asked.client(request(key, version), &KafkaCaps::EVENT_HUBS);
+            passed.err().map(|error| format!("{error:#}"))
+        };
+        assert_eq!(refusal(1, 6), None);
+        assert_eq!(refusal(1, 7).as_deref(), Some("Event Hubs has Fetch up to version 6, not 7"));
+        assert_eq!(refusal(68, 0).as_deref(), Some("Event Hubs has no ConsumerGroupHeartbeat"));
+        Ok(())
+    }
+
+    #[test]
+    fn messages_are_cut_from_a_stream() {
+        let mut stream = BytesMut::new();
+        for byte in [request(1, 4), request(3, 5)].concat() {
+            assert!(next_frame(&mut stream).is_none());
+            stream.put_u8(byte);
+            if stream.len() == request(1, 4).len() {
+                assert!(next_frame(&mut stream).is_some());
+            }
+        }
+        assert!(stream.is_empty());
+    }
+}

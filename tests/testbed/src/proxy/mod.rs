@@ -126,6 +126,14 @@ impl Proxy {
         Self::listen(Protocol::Kafka(caps)).await
     }
 
+    /// What it offers of Kafka's protocol, if that is what it understands.
+    pub(crate) fn caps(&self) -> Option<&'static KafkaCaps> {
+        match self.shared.protocol {
+            Protocol::Kafka(caps) => Some(caps),
+            _ => None,
+        }
+    }
+
     /// The requests that were above the caps.
     #[must_use]
     pub fn refused(&self) -> Vec<String> {
