@@ -165,12 +165,15 @@ async fn postgres(config: &Config) -> Vec<Line> {
     let place =
         format!("database \"{}\" on {} as \"{}\"", settings.dbname, hosts.join(","), settings.user);
     let store = store(config);
-    let (version, tls) = match store.ping().await {
-        Ok(Greeting { version, tls: Some(tls) }) => (version, format!("over {tls}")),
-        Ok(Greeting { version, tls: None }) => (version, "without TLS".to_owned()),
+    let greeting = match store.ping().await {
+        Ok(greeting) => greeting,
         Err(error) => return vec![Err(format!("{place}: {error}"))],
     };
-    let mut lines = vec![Ok(format!("{place}: PostgreSQL {version} answers {tls}"))];
+    let Greeting { host, version, tls } = greeting;
+    let tls = tls.map_or("without TLS".to_owned(), |tls| format!("over {tls}"));
+    // Which one, where there are several.
+    let at = host.filter(|_| hosts.len() > 1).map_or(String::new(), |host| format!(" at {host}"));
+    let mut lines = vec![Ok(format!("{place}: PostgreSQL {version}{at} answers {tls}"))];
     match store.inspect().await {
         Ok(findings) if findings.is_empty() => lines.push(Ok(format!(
             "schema \"{}\": all tables and privileges are as they have to be",

@@ -122,3 +122,133 @@ fn schema(reader: &mut Reader) -> Option<String> {
     }
     Some(schema)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        config::{Config, Flag, Sources, load},
+        store::Target,
+    };
+    use secrecy::ExposeSecret;
+
+    fn sources(toml: &str, variables: &[(&str, &str)]) -> Sources {
+        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        Sources {
+            text: Some(format!("[database]\n{toml}")),
+            environment: variables.iter().map(own).collect(),
+            ..Sources::default()
+        }
+    }
+
+    fn hosts(config: &Config) -> Vec<String> {
+        config.database.hosts.iter().map(ToString::to_string).collect()
+    }
+
+    fn problems(sources: &Sources) -> String {
+        load(sources).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn several_hosts_have_one_port_or_one_each() {
+        for (toml, expected) in [
+            ("host = 'a'", "a:5432"),
+            ("host = 'a,b'\nport = 6000", "a:6000 b:6000"),
+            ("host = 'a, b'\nport = '6000,'", "a:6000 b:5432"),
+            (
+                "host = ['a', 'b:1', '[::1]:2', '::1', '/run/pg']\nport = 6000",
+                "a:6000 b:1 ::1:2 ::1:6000 /run/pg:6000",
+            ),
+            ("host = ['a', 'b']\nport = [1, '2']", "a:1 b:2"),
+        ] {
+            let config = load(&sources(toml, &[])).unwrap();
+            assert_eq!(hosts(&config).join(" "), expected, "{toml}");
+            let several = config.database.hosts.len() > 1;
+            let target = if several { Target::ReadWrite } else { Target::Any };
+            assert_eq!(config.database.target, target, "{toml}");
+        }
+        for (toml, says) in [
+            ("host = 'a,'", "database.host is \"a,\", must be a host name"),
+            ("host = 'a:x'", "must be a host name"),
+            ("host = 'a,b,c'\nport = '1,2'", "database.port has 2 ports for 3 hosts"),
+            ("port = '1,0'", "database.port is \"1,0\", must be a whole number from 1 to 65535"),
+            ("host = []", "database.host is a list, must be"),
+            (
+                "target_session_attrs = 'standby'",
+                "must be \"any\" or \"read-write\" or \"primary\"",
+            ),
+        ] {
+            assert!(
+                problems(&sources(toml, &[])).contains(says),
+                "{}",
+                problems(&sources(toml, &[]))
+            );
+        }
+    }
+
+    #[test]
+    fn a_url_sets_what_is_not_set_elsewhere() {
+        let url = "url = 'postgresql://me:secret@a,b:6000/shop?sslmode=disable&target_session_attrs=primary'";
+        let database = load(&sources(url, &[])).unwrap().database;
+        assert_eq!(
+            database.hosts.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["a:5432", "b:6000"]
+        );
+        assert_eq!((&*database.user, &*database.dbname), ("me", "shop"));
+        assert_eq!(database.target, Target::Primary);
+        assert_eq!(database.credentials.password.expose_secret(), "secret");
+
+        for other in ["host = 'c'", "password_file = '/x'", "sslmode = 'require'"] {
+            let text = problems(&sources(&format!("{url}\n{other}"), &[]));
+            assert!(
+                text.contains("and database.url sets it too") && !text.contains("secret"),
+                "{text}"
+            );
+        }
+        let text = problems(&sources("url = 'postgresql://a/?port=secret'", &[]));
+        assert!(text.contains("database.url: database.port is"), "{text}");
+
+        let mut flagged = sources("", &[]);
+        flagged.flags.push(Flag {
+            name: "--set database.url".to_owned(),
+            key: "database.url".to_owned(),
+            value: "postgresql://me:secret@a".to_owned(),
+        });
+        let text = problems(&flagged);
+        assert!(text.contains("must not hold a password among the arguments"), "{text}");
+        assert!(!text.contains("secret"), "{text}");
+    }
+
+    #[test]
+    fn variables_of_libpq_count_least() {
+        let variables = [
+            ("PGHOST", "pg1,pg2"),
+            ("PGPORT", "6000"),
+            ("PGUSER", "them"),
+            ("PGPASSWORD", "theirs"),
+            ("PGDATABASE", "shop"),
+            ("VENDAS_DATABASE__USER", "us"),
+        ];
+        let config = load(&sources("dbname = 'own'", &variables)).unwrap();
+        assert_eq!(hosts(&config), ["pg1:6000", "pg2:6000"]);
+        assert_eq!((&*config.database.user, &*config.database.dbname), ("us", "own"));
+        assert_eq!(config.database.credentials.password.expose_secret(), "theirs");
+        let config = load(&sources("url = 'postgresql://a:1/'", &variables)).unwrap();
+        assert_eq!((hosts(&config), &*config.database.dbname), (vec!["a:1".to_owned()], "shop"));
+        let text = problems(&sources("", &[("PGSSLMODE", "strict")]));
+        assert!(text.starts_with("PGSSLMODE: database.sslmode is \"strict\""), "{text}");
+    }
+
+    #[test]
+    fn a_password_in_a_file_is_read_again_and_kept_while_it_cannot_be() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, "one\n").unwrap();
+        let toml = format!("password_file = '{}'", file.path().display());
+        let config = load(&sources(&toml, &[("PGPASSWORD", "theirs")])).unwrap();
+        let refresh = config.database.refresh.unwrap().0;
+        std::fs::write(&file, "two\n").unwrap();
+        assert_eq!(refresh().unwrap().password.expose_secret(), "two");
+        std::fs::remove_file(&file).unwrap();
+        assert!(refresh().unwrap_err().starts_with("database.password_file names "));
+        assert!(load(&sources("", &[])).unwrap().database.refresh.is_none());
+    }
+}

@@ -14,6 +14,7 @@ use super::{
     source::{ENVIRONMENT, FLAGS, Flag, LIBPQ, Sources, Texts, URL, variable},
 };
 
+mod libpq;
 mod values;
 
 /// Something wrong with a setting.
@@ -114,52 +115,6 @@ impl Reader {
     /// Whether any source sets `key`.
     pub(super) fn is_set(&self, key: &str) -> bool {
         self.figment.find_value(key).is_ok()
-    }
-
-    /// Takes in what `database.url` says, and below that the variables of libpq's. What the URL sets
-    /// may not be set elsewhere too.
-    pub(super) fn expand_url(&mut self) {
-        const KEY: &str = "database.url";
-        const PASSWORD: &str = "database.password";
-        let settings = match self.take(KEY) {
-            None => Vec::new(),
-            Some(value) => match connection::of_string(value.as_str().unwrap_or_default()) {
-                Ok(settings) => {
-                    let has_password = settings.iter().any(|(key, _)| *key == PASSWORD);
-                    if has_password && self.came_from(&value, FLAGS) {
-                        let text = format!(
-                            "must not hold a password among the arguments, which other users of \
-                             this machine can see: use {PASSWORD}_file or {}",
-                            variable(KEY)
-                        );
-                        self.problem(KEY, &text);
-                    }
-                    settings
-                }
-                Err(text) => {
-                    self.problem(KEY, &text);
-                    Vec::new()
-                }
-            },
-        };
-        for (key, _) in &settings {
-            let other = if *key == PASSWORD { "database.password_file" } else { key };
-            for key in [*key, other] {
-                if self.is_set(key) {
-                    self.problem(
-                        key,
-                        &format!("is set, and {KEY} sets it too: remove one of them"),
-                    );
-                    break;
-                }
-            }
-        }
-        let figment = std::mem::take(&mut self.figment);
-        let figment = figment.join(Texts::of_pairs(URL, settings));
-        let has_password = figment.find_value("database.password_file").is_ok();
-        let libpq = std::mem::take(&mut self.libpq);
-        let libpq = libpq.into_iter().filter(|(key, _)| !(has_password && *key == PASSWORD));
-        self.figment = figment.join(Texts::of_pairs(LIBPQ, libpq.collect()));
     }
 
     /// Notes that `key` `text`; its value is at fault, or its default if it has none.

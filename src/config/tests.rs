@@ -90,7 +90,7 @@ fn every_problem_is_told_at_once_with_where_it_came_from() {
     let path = path.display().to_string();
     for expected in [
         format!("{path}:2: unknown key database.prot: did you mean database.port?"),
-        format!("{path}:3: database.port is \"x\", must be a whole number from 1 to 65535"),
+        format!("{path}:3: database.port is \"x\", must be a whole number from 1 to 65535, or one for each host of a list"),
         format!("{path}:4: database.pool_size is a number with a fraction, must be a whole number"),
         format!("{path}:6: kafka.topics is a list, must be a list of which each is a topic's name"),
         format!("{path}:8: pipeline.depth is 0, must be a whole number from 1 to 64"),

@@ -100,6 +100,8 @@ pub struct Store {
 /// What the server says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Greeting {
+    /// Which of the servers it is.
+    pub host: Option<Host>,
     /// Its version.
     pub version: String,
     /// The version of TLS by which it is reached, if it is. Behind a pooler, by which that reaches it.
@@ -168,7 +170,8 @@ impl Store {
         let lent = self.lend().await?;
         let connection = lent.connection()?;
         let row = connection.in_time(connection.client().query_typed_one(sql, &[])).await?;
-        Ok(Greeting { version: row.try_get(0)?, tls: row.try_get(1)? })
+        let host = self.server.host().cloned();
+        Ok(Greeting { host, version: row.try_get(0)?, tls: row.try_get(1)? })
     }
 
     async fn lend(&self) -> Result<Lent<'_>, StoreError> {

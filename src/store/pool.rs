@@ -6,6 +6,7 @@ use std::{
 };
 
 use bb8::{ManageConnection, Pool, PooledConnection, RunError};
+use futures::FutureExt;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{Cause, StoreError, server::Server, session::Connection};
@@ -95,7 +96,8 @@ impl Lending {
         })?;
         match &mut place.connection {
             Some(connection) if connection.is_usable() => connection.replan(),
-            none => *none = Some(Connection::open(server).await?),
+            // Boxed, since the compiler has limits for futures within futures.
+            none => *none = Some(Connection::open(server).boxed().await?),
         }
         Ok(Lent { place, _turn: turn })
     }

@@ -119,6 +119,12 @@ impl Server {
         self.failovers.subscribe()
     }
 
+    /// Where connections lead, if there was one.
+    pub(super) fn host(&self) -> Option<&Host> {
+        let whereabouts = *self.whereabouts();
+        self.hosts.get(whereabouts?.host)
+    }
+
     /// Connects to the first server that will do, beginning with the one that did last. Each of their
     /// addresses has `database.connect_timeout` for itself. Also returns the connection's epoch.
     ///

@@ -38,6 +38,7 @@ mod several;
 mod shapes;
 mod shop;
 mod simulate;
+mod spread;
 mod stage;
 mod stream;
 mod streams;

@@ -228,7 +228,7 @@ impl<'k> Stage<'k> {
 
     /// Looks at PostgreSQL over one connection.
     pub(crate) async fn progress(&self) -> Result<Progress> {
-        Ok(Progress { client: self.database.connect().await? })
+        Progress::of(&self.database).await
     }
 
     /// Works everything that was sent, in batches of the usual size.
@@ -267,6 +267,10 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
+    pub(crate) async fn of(database: &Database) -> Result<Self> {
+        Ok(Self { client: database.connect().await? })
+    }
+
     /// The records accounted for, in all partitions together.
     pub(crate) async fn records(&self) -> Result<usize> {
         let sql = "SELECT coalesce(sum(next_offset), 0)::BIGINT FROM partitions";

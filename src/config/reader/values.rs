@@ -27,35 +27,6 @@ impl Reader {
         }
     }
 
-    /// The texts of a list: a TOML array of texts and whole numbers, or a text with commas, or a number.
-    pub(in crate::config) fn texts(&mut self, key: &str, default: &str) -> Option<Vec<String>> {
-        let text = |value: &Value| match value {
-            Value::String(_, text) => Some(text.trim().to_owned()),
-            Value::Num(_, number) => number.to_i128().map(|number| number.to_string()),
-            _ => None,
-        };
-        let Some(value) = self.take(key) else {
-            return Some(vec![default.to_owned()]);
-        };
-        let texts: Option<Vec<String>> = match &value {
-            Value::Array(_, values) => values.iter().map(text).collect(),
-            value => {
-                text(value).map(|text| text.split(',').map(|part| part.trim().to_owned()).collect())
-            }
-        };
-        match texts {
-            Some(texts) if !texts.is_empty() => Some(texts),
-            _ => self.refuse(key, &value, "a text, or a list of texts"),
-        }
-    }
-
-    /// Notes that the value of `key` must be something else.
-    pub(in crate::config) fn wrong(&mut self, key: &str, expected: &str) {
-        if let Ok(value) = self.figment.find_value(key) {
-            self.wrong_value(key, &value, expected);
-        }
-    }
-
     /// A text that no message repeats. It may be empty. `None` also where it is neither set nor has
     /// a default.
     pub(in crate::config) fn secret(

@@ -6,6 +6,7 @@
 
 mod database;
 mod disk;
+mod failover;
 mod kafka;
 mod load;
 mod logs;

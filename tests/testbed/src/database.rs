@@ -1,6 +1,9 @@
 //! One database of a PostgreSQL, and what a test asks it.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicU16, Ordering},
+    time::Duration,
+};
 
 use anyhow::{Context, Result};
 use tokio::time::timeout;
@@ -11,7 +14,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 /// Where a database is. Every call connects anew, so that it works again after a server's restart.
 pub struct Database {
     host: String,
-    port: u16,
+    port: AtomicU16,
     user: String,
     password: String,
     name: String,
@@ -22,7 +25,7 @@ pub struct Database {
 /// Without the password.
 impl std::fmt::Debug for Database {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}@{}:{}/{}", self.user, self.host, self.port, self.name)
+        write!(f, "{}@{}:{}/{}", self.user, self.host, self.port(), self.name)
     }
 }
 
@@ -41,7 +44,7 @@ impl Database {
     pub fn new(host: &str, port: u16, user: &str, password: &str, name: &str) -> Self {
         Self {
             host: host.to_owned(),
-            port,
+            port: AtomicU16::new(port),
             user: user.to_owned(),
             password: password.to_owned(),
             name: name.to_owned(),
@@ -51,7 +54,7 @@ impl Database {
 
     /// Another one of the same server.
     pub(crate) fn sibling(&self, name: &str, dropped: bool) -> Self {
-        let of = |name: &str| Self::new(&self.host, self.port, &self.user, &self.password, name);
+        let of = |name: &str| Self::new(&self.host, self.port(), &self.user, &self.password, name);
         let mut database = of(name);
         database.dropped_from = dropped.then(|| Box::new(of(&self.name)));
         database
@@ -60,7 +63,7 @@ impl Database {
     /// The same database, as another user sees it.
     #[must_use]
     pub fn as_user(&self, user: &str, password: &str) -> Self {
-        Self::new(&self.host, self.port, user, password, &self.name)
+        Self::new(&self.host, self.port(), user, password, &self.name)
     }
 
     /// The server's host.
@@ -71,8 +74,19 @@ impl Database {
 
     /// The server's port.
     #[must_use]
-    pub const fn port(&self) -> u16 {
-        self.port
+    pub fn port(&self) -> u16 {
+        self.port.load(Ordering::Relaxed)
+    }
+
+    /// The same database of another server of this host, to which it was copied.
+    #[must_use]
+    pub fn at(&self, server: &Self) -> Self {
+        Self::new(&self.host, server.port(), &self.user, &self.password, &self.name)
+    }
+
+    /// From now on it is the same database of another server of this host, to which it was copied.
+    pub fn move_to(&self, server: &Self) {
+        self.port.store(server.port(), Ordering::Relaxed);
     }
 
     /// The role to connect as.
@@ -98,7 +112,7 @@ impl Database {
     pub fn settings(&self) -> [(&'static str, String); 5] {
         [
             ("VENDAS_DATABASE__HOST", self.host.clone()),
-            ("VENDAS_DATABASE__PORT", self.port.to_string()),
+            ("VENDAS_DATABASE__PORT", self.port().to_string()),
             ("VENDAS_DATABASE__USER", self.user.clone()),
             ("VENDAS_DATABASE__PASSWORD", self.password.clone()),
             ("VENDAS_DATABASE__DBNAME", self.name.clone()),
@@ -113,7 +127,7 @@ impl Database {
         let mut config = tokio_postgres::Config::new();
         config
             .host(&self.host)
-            .port(self.port)
+            .port(self.port())
             .user(&self.user)
             .password(&self.password)
             .dbname(&self.name)

@@ -47,7 +47,7 @@ pub use kafka::{JavaConsumer, Kafka, KafkaCluster, KafkaOptions, KafkaRelease, R
 pub use librdkafka::{GroupMember, Header, Librdkafka, Log, RecordBatch, Step};
 pub use pgbouncer::Pgbouncer;
 pub use port::free as free_port;
-pub use postgres::{Postgres, PostgresOptions};
+pub use postgres::{Postgres, PostgresOptions, Replicas};
 pub use proxy::{After, Cut, KafkaCaps, Proxy, Way};
 pub use python::Python;
 pub use registry::{Fault, FaultyRegistry, Registry, SchemaKind, Serializers};

@@ -1,5 +1,9 @@
 //! A private PostgreSQL.
 
+mod standby;
+
+pub use standby::Replicas;
+
 use std::{
     env,
     ffi::OsString,
@@ -73,6 +77,18 @@ impl PostgresOptions {
 
     /// `None`: the port is taken.
     async fn start_at(&self, programs: &Path, port: u16) -> Result<Option<Postgres>> {
+        let server = self.server(programs, port)?;
+        server.initdb().await?;
+        let postgres = Database::new("127.0.0.1", port, USER, PASSWORD, "postgres");
+        match server.start(&postgres).await {
+            Ok(()) => Ok(Some(Postgres { postgres, server: Some(server) })),
+            Err(_) if tail(&server.log()).contains("Address already in use") => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A server without data.
+    fn server(&self, programs: &Path, port: u16) -> Result<Server> {
         let folder = Folder::new("postgres")?;
         let user = unprivileged()?;
         if let Some(user) = user {
@@ -95,20 +111,13 @@ impl PostgresOptions {
         ];
         args.extend(self.settings.clone());
         let args = args.iter().flat_map(|(name, value)| ["-c".into(), format!("{name}={value}")]);
-        let server = Server {
+        Ok(Server {
             folder,
             programs: programs.to_owned(),
             args: args.collect(),
             user,
             process: Mutex::new(None),
-        };
-        server.initdb().await?;
-        let postgres = Database::new("127.0.0.1", port, USER, PASSWORD, "postgres");
-        match server.start(&postgres).await {
-            Ok(()) => Ok(Some(Postgres { postgres, server: Some(server) })),
-            Err(_) if tail(&server.log()).contains("Address already in use") => Ok(None),
-            Err(error) => Err(error),
-        }
+        })
     }
 }
 

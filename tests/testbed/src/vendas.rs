@@ -40,7 +40,7 @@ impl VendasCommand {
     #[must_use]
     pub fn new(program: impl Into<PathBuf>) -> Self {
         let inherited = env::vars_os().map(|(name, _)| name).filter(|name| {
-            name.to_string_lossy().starts_with("VENDAS_")
+            ["VENDAS_", "PG"].iter().any(|prefix| name.to_string_lossy().starts_with(prefix))
                 || ["FAILPOINTS", "RUST_LOG", "NO_COLOR"].iter().any(|other| name == other)
         });
         Self {
