@@ -6,7 +6,7 @@
 //! [`pipeline`] carries it from one to the other; [`replay`] does so with the dead letters among them,
 //! once more; [`report`] shows what came of it. [`simulate`] makes orders where there is no shop to send
 //! them; `init` proposes a mapping for records. [`config`] says with which settings, [`tls`] makes
-//! connections that nobody else can read, and [`cli`] is how a person starts it all. A run notes in
+//! connections that nobody else can read, [`secret`] reads passwords, [`http_client`] asks HTTP servers, and [`cli`] is how a person starts it all. A run notes in
 //! [`telemetry`] and [`outage`] how it fares, and [`http`] tells: metrics, health, dashboard.
 //!
 //! The guarantee rests on one idea: a partition's next offset lives beside the data, and a batch is
@@ -22,6 +22,7 @@ pub mod cli;
 pub mod config;
 pub mod format;
 pub mod http;
+pub mod http_client;
 mod init;
 pub mod kafka;
 pub mod order;
@@ -31,6 +32,7 @@ pub mod process;
 pub mod registry;
 pub mod replay;
 pub mod report;
+pub mod secret;
 pub mod simulate;
 pub mod store;
 pub mod telemetry;

@@ -1,5 +1,8 @@
 //! The program: turns what a command comes to into an exit code.
 
+// Futures nest deeply, and what is built here is what becomes of all of them.
+#![recursion_limit = "256"]
+
 use std::{io::Write, process::ExitCode};
 
 // musl's own allocator has one lock for all threads. Where glibc's is at hand it costs as much here,

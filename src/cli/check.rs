@@ -1,10 +1,12 @@
 //! `vendas check`: is everything in order, and if not, what puts it right? Changes nothing.
 
+use std::{collections::BTreeSet, sync::Arc};
+
 use clap::Args;
 
 use super::{CliError, print, sampling, schemas, store};
 use crate::{
-    config::Config,
+    config::{Config, StartFrom},
     format::Schemas,
     init::{
         outcome,
@@ -13,7 +15,11 @@ use crate::{
         sample::Sample,
         taken,
     },
-    kafka::{Kafka, KafkaError, OffsetAt, TopicState},
+    kafka::{
+        GroupError, GroupProtocol, GroupSeen, Kafka, KafkaError, OffsetAt, TopicPartition,
+        TopicState,
+    },
+    pipeline::RunError,
     registry::{self, Registry},
     store::Greeting,
 };
@@ -46,12 +52,13 @@ pub(super) async fn check(config: &Config, arguments: Arguments) -> Result<(), C
     say(vec![Ok("configuration: every setting is known and possible".to_owned())])?;
     say(kafka(config).await)?;
     say(postgres(config).await)?;
-    if let Some(settings) = &config.registry {
-        say(vec![registry(settings).await])?;
+    let registry = config.registry.as_ref().map(Registry::new);
+    if let (Some(settings), Some(registry)) = (&config.registry, &registry) {
+        say(vec![schema_registry(registry, settings).await])?;
     }
     if let Some(most) = arguments.sample {
         for sample in sampling::read(config, most.into()).await? {
-            let schemas = schemas::of(config, &sample.records).await?;
+            let schemas = schemas::of(&config.rules, registry.as_ref(), &sample.records).await?;
             print(&comes_to(config, &sample, &schemas))?;
         }
     }
@@ -74,31 +81,79 @@ async fn kafka(config: &Config) -> Vec<Line> {
     };
     let mut lines = vec![Ok(format!("kafka: {brokers} answers {security}"))];
     if let Some(group) = &config.group {
-        lines.push(match kafka.members(group).await {
-            Ok(members) => Ok(format!("group {group}: {} instances are in it", members.len())),
-            Err(error) => Err(format!("group {group}: {error}")),
-        });
+        lines.push(
+            joins(&kafka, group, config.group_protocol)
+                .await
+                .map_err(|error| format!("group {group}: {error}")),
+        );
     }
+    let present: Vec<_> = states.iter().flat_map(TopicState::partitions).cloned().collect();
+    lines.extend(start(config, &kafka, &present).await);
     for state in states {
         lines.push(match state {
             TopicState::Missing { topic } => Err(format!(
                 "topic {topic}: does not exist: create it (kafka-topics.sh --bootstrap-server \
                  {brokers} --create --topic {topic} --partitions 4), or set kafka.topics"
             )),
-            TopicState::Present { topic, partitions, .. } => {
-                match kafka.offsets(&partitions, OffsetAt::End).await {
-                    Ok(ends) => Ok(format!("topic {topic}: {} partitions can be read", ends.len())),
-                    Err(error) => Err(format!("topic {topic}: {error}")),
-                }
-            }
+            TopicState::Present { topic, partitions, .. } => readable(&kafka, &partitions)
+                .await
+                .map(|()| format!("topic {topic}: {} partitions can be read", partitions.len()))
+                .map_err(|error| format!("topic {topic}: {error}")),
         });
     }
     lines
 }
 
-async fn registry(settings: &registry::Settings) -> Line {
+/// Whether the partitions of one topic, which has at least one, can be read.
+async fn readable(kafka: &Kafka, partitions: &[TopicPartition]) -> Result<(), KafkaError> {
+    let ends = kafka.offsets(partitions, OffsetAt::End).await?;
+    match ends.first() {
+        Some((partition, end)) => kafka.may_read(partition, *end).await,
+        None => Ok(()),
+    }
+}
+
+/// Whether the consumer group of `kafka.start_from`, if one is set, has offsets for the topics that
+/// have none stored yet.
+async fn start(config: &Config, kafka: &Kafka, partitions: &[TopicPartition]) -> Option<Line> {
+    let StartFrom::Group(group) = &config.start_from else { return None };
+    let topics: BTreeSet<_> = partitions.iter().map(|it| Arc::clone(&it.topic)).collect();
+    // Tables that are not there yet hold no offsets; other problems are told by their own check.
+    let rows = store(config).partitions(&Vec::from_iter(topics)).await.unwrap_or_default();
+    let is_new = |it: &&TopicPartition| rows.iter().all(|row| row.partition.topic != it.topic);
+    let new: Vec<_> = partitions.iter().filter(is_new).cloned().collect();
+    if new.is_empty() {
+        return None;
+    }
+    Some(match kafka.committed(group, &new).await {
+        Ok(offsets) => match offsets.iter().filter(|(_, offset)| offset.is_some()).count() {
+            0 => Err(format!("start: {}", RunError::NothingCommitted(Arc::clone(group)))),
+            count => Ok(format!(
+                "start: group {group} has committed offsets of {count} of {} partitions",
+                new.len()
+            )),
+        },
+        Err(error) => Err(format!("start: {error}")),
+    })
+}
+
+async fn joins(
+    kafka: &Kafka,
+    group: &Arc<str>,
+    protocol: GroupProtocol,
+) -> Result<String, GroupError> {
+    let GroupSeen { protocol, members } = kafka.group(group, protocol).await?;
+    kafka.may_join(group).await?;
+    let members = match members.len() {
+        1 => "1 member".to_owned(),
+        several => format!("{several} members"),
+    };
+    Ok(format!("group {group}: can be joined by the {protocol} protocol, has {members}"))
+}
+
+async fn schema_registry(registry: &Registry, settings: &registry::Settings) -> Line {
     let addresses: Vec<_> = settings.addresses.iter().map(ToString::to_string).collect();
-    match Registry::new(settings).ping().await {
+    match registry.ping().await {
         Ok(()) => Ok(format!("schema registry: {} answers", addresses.join(","))),
         Err(error) => Err(format!("schema registry: {error}")),
     }

@@ -21,6 +21,7 @@ use crate::{
         sample::{self, Sample},
     },
     order::{MappingSettings, Rules},
+    registry::Registry,
 };
 
 /// Records read of each topic.
@@ -54,8 +55,9 @@ pub(super) async fn init(config: &Config, arguments: Arguments) -> Result<(), Cl
     let asks = !yes && io::stdin().is_terminal() && io::stderr().is_terminal();
     let several = samples.len() > 1;
     let mut mappings = Vec::new();
+    let registry = config.registry.as_ref().map(Registry::new);
     for sample in &samples {
-        let schemas = schemas::of(config, &sample.records).await?;
+        let schemas = schemas::of(&config.rules, registry.as_ref(), &sample.records).await?;
         mappings.push((&*sample.topic, settle(config, sample, &schemas, (asks, several))?));
     }
     if samples.iter().all(|sample| sample.records.is_empty()) {
@@ -86,7 +88,7 @@ fn exists(path: &Path) -> CliError {
 fn of_file(config: &Config, file: &Path) -> Result<Sample, CliError> {
     let mut lines = produce::elements_of(file).map_err(CliError::Failed)?;
     lines.truncate(RECORDS);
-    let topic = config.topics.first().map_or_else(|| Arc::from("sales"), Arc::clone);
+    let topic = config.topics.names().first().map_or_else(|| Arc::from("sales"), Arc::clone);
     Ok(sample::of_lines(&topic, lines))
 }
 

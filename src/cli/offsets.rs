@@ -1,7 +1,7 @@
 //! `vendas offsets`: how far each partition has been worked.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     env,
     io::{self, IsTerminal},
     str::FromStr,
@@ -81,14 +81,15 @@ async fn lines(config: &Config) -> Result<Vec<Line>, CliError> {
     let store = store(config);
     // Before the first run there is nothing to read.
     let rows = if store.has_offsets().await? {
-        store.partitions(&config.topics).await?
+        store.partitions(&topics_of(&partitions)).await?
     } else {
         Vec::new()
     };
     let rows: HashMap<_, _> = rows.into_iter().map(|row| (row.partition.clone(), row)).collect();
     let mut members = HashMap::new();
     if let Some(group) = &config.group {
-        for MemberSeen { id, host, assigned } in kafka.members(group).await? {
+        let seen = kafka.group(group, config.group_protocol).await?;
+        for MemberSeen { id, host, assigned } in seen.members {
             let has = assigned.into_iter().map(|partition| (partition, (id.clone(), host.clone())));
             members.extend(has);
         }
@@ -109,6 +110,12 @@ async fn lines(config: &Config) -> Result<Vec<Line>, CliError> {
         }
     });
     Ok(lines.collect())
+}
+
+fn topics_of(partitions: &[TopicPartition]) -> Vec<Arc<str>> {
+    let topics: BTreeSet<_> =
+        partitions.iter().map(|partition| Arc::clone(&partition.topic)).collect();
+    topics.into_iter().collect()
 }
 
 async fn partitions(kafka: &Kafka, config: &Config) -> Result<Vec<TopicPartition>, CliError> {

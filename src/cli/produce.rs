@@ -76,11 +76,11 @@ pub(super) struct Sender {
 impl Target {
     /// Creates the topic where it has to.
     pub(super) async fn open(self, config: &Config) -> Result<Sender, CliError> {
-        let topic = match (self.topic, config.topics.as_slice()) {
+        let topic = match (self.topic, config.topics.only()) {
             (Some(named), _) => named.into(),
-            (None, [only]) => Arc::clone(only),
-            (None, _) => {
-                let text = "kafka.topics names several topics: say --topic";
+            (None, Some(only)) => Arc::clone(only),
+            (None, None) => {
+                let text = "kafka.topics does not name one topic alone: say --topic";
                 let kind = ErrorKind::MissingRequiredArgument;
                 return Err(CliError::Usage(Cli::command().error(kind, text)));
             }

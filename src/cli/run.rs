@@ -19,7 +19,7 @@ pub(super) async fn run(config: &Config, until_end: bool) -> Result<(), CliError
     let stop = CancellationToken::new();
     signals::cancel_on_signal(&stop)?;
     let until = if until_end { Until::End } else { Until::Stopped };
-    info!(version = env!("CARGO_PKG_VERSION"), topics = ?config.topics, "starting");
+    info!(version = env!("CARGO_PKG_VERSION"), topics = %config.topics, "starting");
     let servers = Servers {
         kafka: Kafka::new(config.kafka.clone()),
         store: store(config),

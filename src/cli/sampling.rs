@@ -8,7 +8,9 @@ use crate::{
 
 /// Up to `most` records of each topic of `config`.
 pub(super) async fn read(config: &Config, most: usize) -> Result<Vec<Sample>, CliError> {
-    let most_of_all = u64::try_from(most.saturating_mul(config.topics.len())).ok();
+    // How many topics match a pattern shows only later.
+    let topics = (!config.topics.has_patterns()).then(|| config.topics.names().len());
+    let most_of_all = topics.and_then(|topics| u64::try_from(most.saturating_mul(topics)).ok());
     let mut progress = Progress::new("records at most");
     let mut show = |read| progress.show(u64::try_from(read).ok(), most_of_all);
     sample::of_topics(config, most, &mut show).await.map_err(CliError::Failed)

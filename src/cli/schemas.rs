@@ -2,20 +2,24 @@
 
 use super::CliError;
 use crate::{
-    config::Config,
     format::Schemas,
     kafka::{Record, TopicPartition},
+    order::Rulebook,
     registry::Registry,
 };
 
-/// The schemas of these records, as far as there is a registry to ask.
+/// The schemas that these records name, all of them from `registry`; none without one.
+///
+/// # Errors
+/// The registry cannot be asked.
 pub(super) async fn of(
-    config: &Config,
+    rules: &Rulebook,
+    registry: Option<&Registry>,
     records: &[(TopicPartition, Record)],
 ) -> Result<Schemas, CliError> {
-    let ids = config.rules.schema_ids(records);
-    match &config.registry {
-        Some(settings) if !ids.is_empty() => Ok(Registry::new(settings).schemas(&ids).await?),
+    let ids = rules.schema_ids(records);
+    match registry {
+        Some(registry) if !ids.is_empty() => Ok(registry.schemas(&ids).await?),
         _ => Ok(Schemas::default()),
     }
 }

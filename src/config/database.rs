@@ -11,7 +11,8 @@ pub(super) fn database(reader: &mut Reader) -> Option<Settings> {
     let hosts = hosts(reader);
     let target = target(reader, hosts.as_ref().map_or(1, Vec::len));
     let user = reader.text("database.user", "postgres");
-    let credentials = security::database(reader);
+    let password = security::secret(reader, "database.password", Some("postgres"));
+    let encryption = security::database(reader);
     let dbname = reader.text("database.dbname", "salesdb");
     let schema = schema(reader);
     let synchronous_commit =
@@ -22,13 +23,12 @@ pub(super) fn database(reader: &mut Reader) -> Option<Settings> {
     let connect_timeout = reader.duration("database.connect_timeout", "5s", shortest..=MAX_TIMEOUT);
     let statement_timeout =
         reader.duration("database.statement_timeout", "30s", shortest..=MAX_TIMEOUT);
-    let (credentials, refresh) = credentials?;
     Some(Settings {
         hosts: hosts?,
         target: target?,
         user: user?,
-        credentials,
-        refresh,
+        password: password?,
+        encryption: encryption?,
         dbname: dbname?,
         schema: schema?,
         synchronous_commit: synchronous_commit?,

@@ -7,11 +7,13 @@
 mod connection;
 mod database;
 mod format;
+mod group;
 mod line;
 mod mapping;
 mod partitions;
 mod reader;
 mod registry;
+mod sasl;
 mod security;
 mod source;
 #[cfg(test)]
@@ -22,7 +24,11 @@ use std::{fmt, sync::Arc, time::Duration};
 use jiff::tz::TimeZone;
 use tracing_subscriber::EnvFilter;
 
-use crate::{kafka, order::Rulebook, registry as schemas, store};
+use crate::{
+    kafka::{self, Selected, Selection},
+    order::Rulebook,
+    registry as schemas, store,
+};
 
 pub use partitions::Partitions;
 pub use reader::Problem;
@@ -35,12 +41,16 @@ use reader::Reader;
 pub struct Config {
     /// How Kafka is reached.
     pub kafka: kafka::Settings,
-    /// The topics to work, each once.
-    pub topics: Vec<Arc<str>>,
+    /// The topics to work.
+    pub topics: Selection,
     /// The partitions that are worked where no group shares them out.
     pub partitions: Partitions,
     /// The consumer group that shares the partitions out.
     pub group: Option<Arc<str>>,
+    /// By which protocol that group is joined.
+    pub group_protocol: kafka::GroupProtocol,
+    /// The assignors that the classic protocol may use, the preferred one first.
+    pub group_assignors: Vec<kafka::Assignor>,
     /// How long this instance works on without having reached its group.
     pub session_timeout: Duration,
     /// Where a topic starts that was never worked before.
@@ -167,10 +177,12 @@ pub fn keys() -> Vec<String> {
 fn config(reader: &mut Reader) -> Option<Config> {
     let kafka = kafka_settings(reader);
     let topics = topics(reader);
-    let group = group(reader);
+    let group = group::group(reader);
+    let group_protocol = group::protocol(reader);
+    let group_assignors = group::assignors(reader);
     let session_timeout =
         reader.duration("kafka.session_timeout", "45s", Duration::from_secs(1)..=MAX_TIMEOUT);
-    let partitions = partitions(reader, topics.as_deref());
+    let partitions = partitions(reader, topics.as_ref());
     let start_from = start_from(reader);
     let database = database::database(reader);
     let apply_schema = reader.flag("database.apply_schema", true);
@@ -186,6 +198,8 @@ fn config(reader: &mut Reader) -> Option<Config> {
         topics: topics?,
         partitions: partitions?,
         group: group?,
+        group_protocol: group_protocol?,
+        group_assignors: group_assignors?,
         session_timeout: session_timeout?,
         start_from: start_from?,
         database: database?,
@@ -234,23 +248,15 @@ fn is_host_and_port(text: &str) -> bool {
     })
 }
 
-fn topics(reader: &mut Reader) -> Option<Vec<Arc<str>>> {
-    // Names: org.apache.kafka.common.internals.Topic of Apache Kafka.
-    let legal = |name: &str| {
-        let characters = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-        (1..=249).contains(&name.len())
-            && name.chars().all(characters)
-            && !matches!(name, "." | "..")
-    };
-    let mut topics = reader.list(
+fn topics(reader: &mut Reader) -> Option<Selection> {
+    let topics = reader.list(
         "kafka.topics",
         &["sales"],
-        "a topic's name (1 to 249 letters, digits, dots, underscores, hyphens)",
-        |name| legal(name).then(|| Arc::<str>::from(name)),
+        "a topic's name (1 to 249 letters, digits, dots, underscores, hyphens), or re: and a regular \
+         expression for whole names",
+        Selected::parse,
     )?;
-    topics.sort();
-    topics.dedup();
-    Some(topics)
+    Some(topics.into_iter().collect())
 }
 
 /// Where a topic starts: `earliest`, `latest`, or `group:NAME`.
@@ -271,19 +277,7 @@ fn start_from(reader: &mut Reader) -> Option<StartFrom> {
     }
 }
 
-/// The inner `None` is no group.
-#[expect(clippy::option_option, reason = "the outer one says that a problem was noted")]
-fn group(reader: &mut Reader) -> Option<Option<Arc<str>>> {
-    match reader.optional_text("kafka.group") {
-        Some(group) if group.is_empty() => {
-            reader.problem("kafka.group", "is empty, must be a name: leave it out for no group");
-            None
-        }
-        group => Some(group.map(Arc::from)),
-    }
-}
-
-fn partitions(reader: &mut Reader, topics: Option<&[Arc<str>]>) -> Option<Partitions> {
+fn partitions(reader: &mut Reader, topics: Option<&Selection>) -> Option<Partitions> {
     let chosen = reader.list(
         "kafka.partitions",
         &[],

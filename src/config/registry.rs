@@ -5,32 +5,33 @@ use std::time::Duration;
 use super::{
     MAX_TIMEOUT,
     reader::Reader,
-    security::{self, unused},
+    security::{self, TlsKeys, unused},
 };
-use crate::registry::{Address, Settings};
+use crate::{http_client::Address, registry::Settings};
 
 const URL: &str = "registry.url";
 const USER: &str = "registry.user";
 const PASSWORD: &str = "registry.password";
+const TLS: TlsKeys = ["registry.ca_file", "registry.cert_file", "registry.key_file"];
 
 /// The inner `None` is no registry.
 #[expect(clippy::option_option, reason = "the outer one says that a problem was noted")]
 pub(super) fn registry(reader: &mut Reader) -> Option<Option<Settings>> {
     let addresses = addresses(reader);
     let user = reader.optional_text(USER);
-    let password = security::password(reader, PASSWORD, None);
+    let password = security::secret(reader, PASSWORD, None);
     let shortest = Duration::from_millis(100);
     let timeout = reader.duration("registry.timeout", "10s", shortest..=MAX_TIMEOUT);
     let addresses = addresses?;
     if addresses.is_empty() {
-        let keys = [USER, PASSWORD, "registry.password_file"].into_iter().chain(security::REGISTRY);
-        for key in security::REGISTRY {
+        let keys = [USER, PASSWORD, "registry.password_file"].into_iter().chain(TLS);
+        for key in TLS {
             reader.know(key);
         }
         let keys: Vec<_> = keys.collect();
         return unused(reader, &keys, &format!("needs {URL}")).then_some(None);
     }
-    let tls = security::registry(reader);
+    let tls = security::http(reader, TLS, URL, addresses.iter().any(Address::is_tls));
     let credentials = match (user, password) {
         (Some(user), Some(password)) => Some((user, password)),
         (None, None) => None,

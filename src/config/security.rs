@@ -1,60 +1,42 @@
 //! Passwords, certificates, and which door they are for.
 
 use std::{
-    fs::File,
-    io::{self, Read},
+    fmt::Display,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
-use secrecy::SecretString;
-
-use super::reader::Reader;
+use super::{reader::Reader, sasl};
 use crate::{
-    kafka::{Mechanism, Sasl, Security},
-    store::{Credentials, Encryption, Refresh},
+    kafka::Security,
+    secret::Secret,
+    store::Encryption,
     tls::{Authorities, Chain, Identity, MaterialError, Tls, Trust},
 };
 
-/// Longer than any password, shorter than a file named by mistake.
-const MAX_PASSWORD_BYTES: u64 = 64 * 1024;
-
-/// A file's content wins over the built-in default, and two passwords are one too many.
-pub(super) fn password(
-    reader: &mut Reader,
-    key: &str,
-    default: Option<&str>,
-) -> Option<SecretString> {
+/// The secret of `key`, or in the file that `key` with `_file` behind it names. A file's content wins
+/// over the built-in default, and two secrets are one too many.
+pub(super) fn secret(reader: &mut Reader, key: &str, default: Option<&str>) -> Option<Secret> {
     let file_key = format!("{key}_file");
-    let file = reader.optional_text(&file_key);
-    if let (Some(_), true) = (&file, reader.is_set(key)) {
+    if reader.is_set(&file_key) && reader.is_set(key) {
         let text = format!("stands beside {key}, and only one of them can be right: remove one");
         reader.problem(&file_key, &text);
     }
     let literal = reader.secret(key, default);
-    let Some(file) = file else {
-        return literal;
-    };
-    match password_in(Path::new(&file)) {
-        Ok(password) => Some(password),
-        Err(error) => {
-            reader.problem(&file_key, &format!("names {file}, and: {error}"));
-            None
-        }
+    match secret_file(reader, &file_key)? {
+        Some(file) => Some(file),
+        None => literal.map(Secret::from),
     }
 }
 
-/// What a file holds, but for the end of its last line.
-fn password_in(file: &Path) -> io::Result<SecretString> {
-    let mut content = String::new();
-    File::open(file)?.take(MAX_PASSWORD_BYTES).read_to_string(&mut content)?;
-    Ok(content.trim_end_matches(['\r', '\n']).to_owned().into())
+/// What is in the file that `key` names; `Some(None)` where it is not set.
+pub(super) fn secret_file(reader: &mut Reader, key: &str) -> Option<Option<Secret>> {
+    file(reader, key, |path| Secret::from_file(key, path))
 }
 
 /// `None` only if a problem was noted.
 pub(super) fn kafka(reader: &mut Reader) -> Option<Security> {
     let tls = kafka_tls(reader);
-    let sasl = sasl(reader);
+    let sasl = sasl::sasl(reader);
     Some(Security { tls: tls?, sasl: sasl? })
 }
 
@@ -72,39 +54,26 @@ fn kafka_tls(reader: &mut Reader) -> Option<Option<Tls>> {
     Some(Some(Tls::new(Trust::Host(authorities), identity?)))
 }
 
-/// The keys of TLS towards a schema registry.
-pub(super) const REGISTRY: [&str; 3] =
-    ["registry.ca_file", "registry.cert_file", "registry.key_file"];
+/// The keys of TLS towards an HTTP server: authorities, certificate and key.
+pub(super) type TlsKeys = [&'static str; 3];
 
-/// For the addresses of the schema registry that begin with `https`. `None` only if a problem was
-/// noted.
-pub(super) fn registry(reader: &mut Reader) -> Option<Tls> {
-    let [authorities, certificate, key] = REGISTRY;
+/// For addresses that begin with `https`; the inner `None` where none does (`is_used` is false).
+/// `url` is the key of the addresses. `None` only if a problem was noted.
+pub(super) fn http(
+    reader: &mut Reader,
+    keys: TlsKeys,
+    url: &str,
+    is_used: bool,
+) -> Option<Option<Tls>> {
+    let [authorities, certificate, key] = keys;
     let authorities = file(reader, authorities, Authorities::from_file);
     let identity = identity(reader, certificate, key);
+    if !is_used {
+        let text = format!("needs an address with https:// in {url}");
+        return unused(reader, &keys, &text).then_some(None);
+    }
     let authorities = authorities?.unwrap_or_else(Authorities::of_this_machine);
-    Some(Tls::new(Trust::Host(authorities), identity?))
-}
-
-fn sasl(reader: &mut Reader) -> Option<Option<Sasl>> {
-    const MECHANISM: &str = "kafka.sasl.mechanism";
-    const USER: &str = "kafka.sasl.user";
-    const PASSWORD: &str = "kafka.sasl.password";
-    let mechanism = reader
-        .optional_choice(MECHANISM, &Mechanism::ALL.map(|mechanism| (mechanism.name(), mechanism)));
-    let user = reader.optional_text(USER);
-    let password = password(reader, PASSWORD, None);
-    let Some(mechanism) = mechanism? else {
-        let keys = [USER, PASSWORD, "kafka.sasl.password_file"];
-        return unused(reader, &keys, &format!("needs {MECHANISM}")).then_some(None);
-    };
-    if !reader.is_set(USER) {
-        reader.problem(MECHANISM, &format!("needs {USER}"));
-    }
-    if !reader.is_set(PASSWORD) && !reader.is_set("kafka.sasl.password_file") {
-        reader.problem(MECHANISM, &format!("needs {PASSWORD} or {PASSWORD}_file"));
-    }
-    Some(Some(Sasl { mechanism, user: user?, password: password? }))
+    Some(Some(Tls::new(Trust::Host(authorities), identity?)))
 }
 
 /// libpq's sslmode.
@@ -122,85 +91,10 @@ enum SslMode {
 const SYSTEM: &str = "system";
 
 /// libpq's sslmode, sslrootcert, sslcert and sslkey (PostgreSQL manual, 32.19), but for what would
-/// look safe and not be so, which is a problem here; the password; and, where some of it is in files,
-/// how to read it again. `None` only if a problem was noted.
-pub(super) fn database(reader: &mut Reader) -> Option<(Credentials, Option<Refresh>)> {
-    let password = password(reader, PASSWORD, Some("postgres"));
-    let (encryption, trust) = encryption(reader)?;
-    let credentials = Credentials { password: password?, encryption };
-    let [password, root, certificate, key] = [PASSWORD_FILE, ROOT, CERTIFICATE, KEY]
-        .map(|key| reader.optional_text(key).map(PathBuf::from));
-    let files = Files { password, root, identity: certificate.zip(key), trust };
-    let refresh = files.are_named().then(|| files.refresh(credentials.clone()));
-    Some((credentials, refresh))
-}
-
-const PASSWORD: &str = "database.password";
-const PASSWORD_FILE: &str = "database.password_file";
-const MODE: &str = "database.sslmode";
-const ROOT: &str = "database.sslrootcert";
-const CERTIFICATE: &str = "database.sslcert";
-const KEY: &str = "database.sslkey";
-
-/// What of the credentials is in files.
-struct Files {
-    password: Option<PathBuf>,
-    root: Option<PathBuf>,
-    identity: Option<(PathBuf, PathBuf)>,
-    /// What is trusted, as it was at the start.
-    trust: Trust,
-}
-
-impl Files {
-    const fn are_named(&self) -> bool {
-        self.password.is_some() || self.root.is_some() || self.identity.is_some()
-    }
-
-    fn refresh(self, first: Credentials) -> Refresh {
-        Refresh(Arc::new(move || self.read(&first)))
-    }
-
-    /// `first` with what the files hold now.
-    fn read(&self, first: &Credentials) -> Result<Credentials, String> {
-        let password = match &self.password {
-            Some(file) => {
-                password_in(file).map_err(|error| unusable(PASSWORD_FILE, file, error))?
-            }
-            None => first.password.clone(),
-        };
-        let authorities =
-            |own: &Path| Authorities::from_file(own).map_err(|error| unusable(ROOT, own, error));
-        let trust = match (&self.trust, &self.root) {
-            (Trust::Host(_), Some(own)) if own.as_os_str() != SYSTEM => {
-                Trust::Host(authorities(own)?)
-            }
-            (Trust::Chain(_), Some(own)) => Trust::Chain(authorities(own)?),
-            (same, _) => same.clone(),
-        };
-        let identity = match &self.identity {
-            Some((certificate, key)) => {
-                let chain = Chain::from_file(certificate)
-                    .map_err(|error| unusable(CERTIFICATE, certificate, error))?;
-                Some(Identity::new(chain, key).map_err(|error| unusable(KEY, key, error))?)
-            }
-            None => None,
-        };
-        let tls = Tls::new(trust, identity);
-        let encryption = match first.encryption {
-            Encryption::Never => Encryption::Never,
-            Encryption::IfDemanded(_) => Encryption::IfDemanded(tls),
-            Encryption::IfOffered(_) => Encryption::IfOffered(tls),
-            Encryption::Always(_) => Encryption::Always(tls),
-        };
-        Ok(Credentials { password, encryption })
-    }
-}
-
-fn unusable(key: &str, file: &Path, error: impl std::fmt::Display) -> String {
-    format!("{key} names {}, and: {error}", file.display())
-}
-
-fn encryption(reader: &mut Reader) -> Option<(Encryption, Trust)> {
+/// look safe and not be so, which is a problem here. `None` only if a problem was noted.
+pub(super) fn database(reader: &mut Reader) -> Option<Encryption> {
+    const MODE: &str = "database.sslmode";
+    const ROOT: &str = "database.sslrootcert";
     let mode = reader.choice(
         MODE,
         &[
@@ -216,7 +110,7 @@ fn encryption(reader: &mut Reader) -> Option<(Encryption, Trust)> {
         Some(SYSTEM) => Ok(Root::System),
         _ => Authorities::from_file(path).map(Root::Own),
     });
-    let identity = identity(reader, CERTIFICATE, KEY);
+    let identity = identity(reader, "database.sslcert", "database.sslkey");
     let (mode, authorities) = (mode?, authorities?);
     let trust = match (mode, authorities) {
         (SslMode::VerifyFull, Some(Root::Own(own))) => Trust::Host(own),
@@ -239,17 +133,17 @@ fn encryption(reader: &mut Reader) -> Option<(Encryption, Trust)> {
         }
         (SslMode::Disable | SslMode::Allow | SslMode::Prefer, None) => Trust::Anyone,
     };
-    let tls = Tls::new(trust.clone(), identity?);
-    let encryption = match mode {
+    let tls = Tls::new(trust, identity?);
+    Some(match mode {
         SslMode::Disable => {
+            let keys = ["database.sslcert", "database.sslkey"];
             let text = "has no effect while database.sslmode is disable: remove it";
-            unused(reader, &[CERTIFICATE, KEY], text).then_some(Encryption::Never)?
+            return unused(reader, &keys, text).then_some(Encryption::Never);
         }
         SslMode::Allow => Encryption::IfDemanded(tls),
         SslMode::Prefer => Encryption::IfOffered(tls),
         SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull => Encryption::Always(tls),
-    };
-    Some((encryption, trust))
+    })
 }
 
 enum Root {
@@ -258,10 +152,10 @@ enum Root {
 }
 
 /// What the file named by `key` holds; `Some(None)` where it is not set.
-fn file<T>(
+fn file<T, E: Display>(
     reader: &mut Reader,
     key: &str,
-    read: impl FnOnce(&Path) -> Result<T, MaterialError>,
+    read: impl FnOnce(&Path) -> Result<T, E>,
 ) -> Option<Option<T>> {
     let is_set = reader.is_set(key);
     let Some(path) = reader.optional_text(key) else {
@@ -284,7 +178,7 @@ fn identity(reader: &mut Reader, certificate: &str, key: &str) -> Option<Option<
         }
     }
     let chain = file(reader, certificate, Chain::from_file);
-    let key_path = file(reader, key, |path| Ok(PathBuf::from(path)))?;
+    let key_path = file(reader, key, |path| Ok::<_, MaterialError>(PathBuf::from(path)))?;
     match (chain?, key_path) {
         (Some(chain), Some(path)) => file(reader, key, |_| Identity::new(chain, &path)),
         (None, None) => Some(None),

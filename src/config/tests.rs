@@ -46,7 +46,7 @@ fn example_file_states_the_defaults() {
     let default = load(&Sources::default()).unwrap();
     assert_eq!(format!("{example:?}"), format!("{default:?}"));
     let password =
-        |config: &super::Config| config.database.credentials.password.expose_secret().to_owned();
+        |config: &super::Config| config.database.password.current().expose_secret().to_owned();
     assert_eq!(password(&example), password(&default));
 }
 
@@ -125,7 +125,7 @@ fn a_file_that_is_missing_or_no_toml_is_a_problem_that_names_it() {
 fn passwords_stay_as_written_and_are_never_shown() {
     let sources = environment(&[("VENDAS_DATABASE__PASSWORD", "007")]);
     let config = load(&sources).unwrap();
-    assert_eq!(config.database.credentials.password.expose_secret(), "007");
+    assert_eq!(config.database.password.current().expose_secret(), "007");
     assert!(!format!("{config:?}").contains("007"));
     let (_folder, path) = file("[database]\npassword = 90817263");
     let wrong = problems(&Sources { file: Some(path), ..Sources::default() });
@@ -146,7 +146,7 @@ fn a_password_file_is_read_without_its_line_end_and_stands_alone() {
     let (_folder, path) = file("s3cret\n");
     let name = path.display().to_string();
     let config = load(&environment(&[("VENDAS_DATABASE__PASSWORD_FILE", &name)])).unwrap();
-    assert_eq!(config.database.credentials.password.expose_secret(), "s3cret");
+    assert_eq!(config.database.password.current().expose_secret(), "s3cret");
     let both = environment(&[
         ("VENDAS_DATABASE__PASSWORD_FILE", &name),
         ("VENDAS_DATABASE__PASSWORD", "other"),
@@ -191,6 +191,10 @@ fn settings_of_formats_and_registries_fit_together_or_are_told() {
             "registry.password needs registry.user",
         ),
         (
+            vec![("VENDAS_REGISTRY__URL", "http://a"), ("VENDAS_REGISTRY__CA_FILE", "a")],
+            "registry.ca_file needs an address with https:// in registry.url",
+        ),
+        (
             vec![("VENDAS_REGISTRY__URL", "http://a:s3cret@b")],
             "registry.url must be a URL such as \"http://localhost:8081\" or a list of them, without",
         ),
@@ -204,6 +208,19 @@ fn settings_of_formats_and_registries_fit_together_or_are_told() {
     assert!(load(&by_file).is_ok());
     // JSON behind a header is read without its schema.
     assert!(load(&environment(&[("VENDAS_MAPPING__FORMAT", "json_schema")])).is_ok());
+}
+
+#[test]
+fn a_registry_has_tls_where_an_address_begins_with_https() {
+    for (urls, expected) in [
+        ("http://a", false),
+        ("http://a,http://b", false),
+        ("https://a", true),
+        ("http://a,https://b", true),
+    ] {
+        let config = load(&environment(&[("VENDAS_REGISTRY__URL", urls)])).unwrap();
+        assert_eq!(config.registry.unwrap().tls.is_some(), expected, "{urls}");
+    }
 }
 
 #[test]

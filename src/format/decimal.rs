@@ -1,71 +1,144 @@
-//! Decimal numbers as an unscaled integer of any length and a scale: Avro's decimal, Confluent's.
+//! Decimals as JSON writes numbers: Avro's `decimal` and `big-decimal`, Confluent's `Decimal`.
 
+use bumpalo::Bump;
 use num_bigint::BigInt;
 
-/// How many bytes an unscaled integer may have; longer ones are far beyond every amount of money.
+/// How many bytes an unscaled integer may have. Exact money has at most 16.
 const BYTES_LIMIT: usize = 1_024;
 
-/// Up to so many zeros are written out; beyond, the number has an exponent.
+/// How many zeros are added to an integer's digits. A number that needs more has an exponent, so that
+/// its text is short whatever its scale.
 const ZEROS_LIMIT: usize = 64;
 
-/// The exact number `unscaled` × 10^-`scale`, as JSON's grammar writes numbers (RFC 8259, section 6);
-/// `unscaled` is a big-endian integer in two's complement, no bytes are 0. `None` where it has more
-/// than 1,024 bytes.
-pub(crate) fn literal(unscaled: &[u8], scale: i64) -> Option<String> {
+/// The exact number `unscaled` × 10^-`scale`, by JSON's grammar (RFC 8259, section 6), in `arena`.
+///
+/// `unscaled` is a big-endian integer in two's complement; no bytes are 0. The text has as many decimals
+/// as the scale says: `-12.50`, `0.00`. A negative scale adds zeros: `1200`. Where more than 64 zeros
+/// would be added, it is the integer with an exponent: `12e-80`.
+///
+/// `None` where the integer has more than 1,024 bytes, without those that only repeat its sign, and for
+/// the scale `i64::MIN`.
+pub(crate) fn literal<'a>(unscaled: &[u8], scale: i64, arena: &'a Bump) -> Option<&'a str> {
+    let unscaled = without_sign_bytes(unscaled);
+    if unscaled.len() <= 16 {
+        let mut digits = itoa::Buffer::new();
+        return scaled(digits.format(small(unscaled)), scale, arena);
+    }
     if unscaled.len() > BYTES_LIMIT {
         return None;
     }
-    let integer = integer(unscaled);
-    let (sign, digits) = match integer.strip_prefix('-') {
-        Some(digits) => ("-", digits),
-        None => ("", &*integer),
-    };
-    if digits == "0" || scale == 0 {
-        return Some(integer);
-    }
-    let size = usize::try_from(scale.unsigned_abs()).unwrap_or(usize::MAX);
-    if scale < 0 || size > digits.len().saturating_add(ZEROS_LIMIT) {
-        return Some(format!("{integer}e{}", scale.checked_neg()?));
-    }
-    let padded = format!("{digits:0>width$}", width = size + 1);
-    let (whole, fraction) = padded.split_at_checked(padded.len() - size)?;
-    Some(format!("{sign}{whole}.{fraction}"))
+    scaled(&BigInt::from_signed_bytes_be(unscaled).to_string(), scale, arena)
 }
 
-fn integer(bytes: &[u8]) -> String {
-    let negative = bytes.first().is_some_and(|first| *first >= 0x80);
-    let mut wide = if negative { [0xff; 16] } else { [0; 16] };
-    let start = wide.len().checked_sub(bytes.len());
-    match start.and_then(|start| wide.get_mut(start..)) {
-        Some(end) => {
-            end.copy_from_slice(bytes);
-            i128::from_be_bytes(wide).to_string()
+/// The same integer without leading bytes that only repeat its sign.
+fn without_sign_bytes(mut bytes: &[u8]) -> &[u8] {
+    while let [sign @ (0 | 0xff), rest @ ..] = bytes {
+        if rest.first().is_none_or(|next| (sign ^ next) & 0x80 != 0) {
+            break;
         }
-        None => BigInt::from_signed_bytes_be(bytes).to_string(),
+        bytes = rest;
     }
+    bytes
+}
+
+/// An integer of at most 16 bytes.
+fn small(bytes: &[u8]) -> i128 {
+    let sign = if bytes.first().is_some_and(|first| *first >= 0x80) { u128::MAX } else { 0 };
+    bytes.iter().fold(sign, |number, byte| number << 8 | u128::from(*byte)).cast_signed()
+}
+
+/// An integer's digits, perhaps after a minus, × 10^-`scale`.
+fn scaled<'a>(integer: &str, scale: i64, arena: &'a Bump) -> Option<&'a str> {
+    let (minus, digits) = match integer.strip_prefix('-') {
+        Some(digits) => ("-", digits),
+        None => ("", integer),
+    };
+    match usize::try_from(scale) {
+        Ok(0) => Some(arena.alloc_str(integer)),
+        Ok(decimals) if decimals <= digits.len().saturating_add(ZEROS_LIMIT) => {
+            with_point(minus, digits, decimals, arena)
+        }
+        _ => without_point(integer, scale, arena),
+    }
+}
+
+/// The digits with a point before the last `decimals` of them, of which there is at least one.
+fn with_point<'a>(minus: &str, digits: &str, decimals: usize, arena: &'a Bump) -> Option<&'a str> {
+    let (whole, fraction) = digits.split_at_checked(digits.len().saturating_sub(decimals))?;
+    let point = minus.len() + whole.len().max(1);
+    let text = arena.alloc_slice_fill_copy(point + 1 + decimals, b'0');
+    if let Some(first) = text.first_mut().filter(|_| !minus.is_empty()) {
+        *first = b'-';
+    }
+    if !whole.is_empty() {
+        text.get_mut(minus.len()..point)?.copy_from_slice(whole.as_bytes());
+    }
+    *text.get_mut(point)? = b'.';
+    let from = point + 1 + decimals - fraction.len();
+    text.get_mut(from..)?.copy_from_slice(fraction.as_bytes());
+    std::str::from_utf8(text).ok()
+}
+
+/// The integer with zeros or with an exponent after it.
+#[cold]
+fn without_point<'a>(integer: &str, scale: i64, arena: &'a Bump) -> Option<&'a str> {
+    let exponent = scale.checked_neg()?;
+    let text = match usize::try_from(exponent) {
+        // A zero has no more digits.
+        Ok(_) if integer == "0" => integer.to_owned(),
+        Ok(zeros) if zeros <= ZEROS_LIMIT => format!("{integer}{}", "0".repeat(zeros)),
+        _ => format!("{integer}e{exponent}"),
+    };
+    Some(arena.alloc_str(&text))
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn literal(unscaled: &[u8], scale: i64) -> Option<String> {
+        super::literal(unscaled, scale, &Bump::new()).map(str::to_owned)
+    }
 
     #[test]
     fn an_unscaled_integer_and_a_scale_are_a_number() {
+        let zeros = "0".repeat(64);
         for (unscaled, scale, expected) in [
             (&[][..], 0, "0"),
-            (&[0], 5, "0"),
+            (&[], 2, "0.00"),
+            (&[0], 0, "0"),
+            (&[0], 2, "0.00"),
+            (&[0], -3, "0"),
+            (&[0], -65, "0"),
+            (&[0], 66, "0e-66"),
             (&[1], 0, "1"),
-            (&[0x30, 0x39], 2, "123.45"),
             (&[0xff], 0, "-1"),
             (&[0xff], 2, "-0.01"),
-            (&[0x85], 1, "-12.3"),
+            (&[0xff, 0xff, 0xff], 2, "-0.01"),
+            (&[0, 0, 0, 1], 1, "0.1"),
+            (&[0x80], 0, "-128"),
+            (&[0x80], 2, "-1.28"),
+            (&[0x80], 3, "-0.128"),
+            (&[0x80], 5, "-0.00128"),
+            (&[0, 0x80], 0, "128"),
             (&[0x00, 0xff], 4, "0.0255"),
-            (&[7], -2, "7e2"),
-            (&[7], 65, "0.00000000000000000000000000000000000000000000000000000000000000007"),
+            (&[4, 0xd2], 2, "12.34"),
+            (&[0xfb, 0x2e], 2, "-12.34"),
+            (&[4, 0xd2], 4, "0.1234"),
+            (&[4, 0xd2], -2, "123400"),
+            (&[0xfb, 0x2e], -2, "-123400"),
+            (&[7], -64, &format!("7{zeros}")),
+            (&[7], -65, "7e65"),
+            (&[7], 65, &format!("0.{zeros}7")),
             (&[7], 66, "7e-66"),
             (&[0xff, 0xff, 0xff], i64::from(i32::MAX), "-1e-2147483647"),
+            (&[7], i64::from(i32::MIN), "7e2147483648"),
             (&[7], i64::MAX, "7e-9223372036854775807"),
             (&[0x80, 0, 0, 0, 0, 0, 0, 0], 3, "-9223372036854775.808"),
+            (&[0x7f; 16], 4, "16947396313317327396019049076013554.0607"),
+            (&[1; 17], 0, "341616807575530379006368233343265341697"),
         ] {
             assert_eq!(literal(unscaled, scale).as_deref(), Some(expected), "{unscaled:?} {scale}");
         }
@@ -83,18 +156,43 @@ mod tests {
         let mut below = vec![0xff];
         below.extend([0; 16]);
         assert_eq!(literal(&below, 0).unwrap(), "-340282366920938463463374607431768211456");
+        let least = [&[0x80][..], &[0; 15]].concat();
+        assert_eq!(literal(&least, 0).unwrap(), i128::MIN.to_string());
+    }
+
+    #[test]
+    fn lengths_are_bounded() {
         assert_eq!(literal(&[1; 1_024], 0).unwrap().len(), 2_464);
         assert_eq!(literal(&[1; 1_025], 0), None);
     }
 
     #[test]
-    fn the_sign_may_be_in_bytes_that_say_nothing_else() {
-        for count in 1..40 {
+    fn bytes_that_only_repeat_the_sign_don_t_count() {
+        for count in (1..40).chain([5_000]) {
             let mut padded = vec![0xff; count];
             padded.push(0x85);
             assert_eq!(literal(&padded, 1).unwrap(), "-12.3");
             padded.fill(0);
-            assert_eq!(literal(&padded, 1).unwrap(), "0");
+            assert_eq!(literal(&padded, 1).unwrap(), "0.0");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_text_is_the_number(
+            bytes in prop::collection::vec(any::<u8>(), 0..40),
+            scale in -150_i64..150,
+        ) {
+            let text = literal(&bytes, scale).unwrap();
+            prop_assert!(serde_json::from_str::<serde_json::Number>(&text).is_ok(), "{}", text);
+            let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+            let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+            let digits: BigInt = format!("{whole}{fraction}").parse().unwrap();
+            let shown = i64::try_from(fraction.len()).unwrap() - exponent.parse::<i64>().unwrap();
+            // Both as whole numbers of 10^-150.
+            let at = |scale: i64| BigInt::from(10).pow(u32::try_from(150 - scale).unwrap());
+            prop_assert_eq!(digits * at(shown), BigInt::from_signed_bytes_be(&bytes) * at(scale));
+            prop_assert!(text.len() <= 1 + 97 + 1 + 65);
         }
     }
 }

@@ -21,7 +21,11 @@ use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{
-    kafka::Kafka, pipeline::Servers, registry::Registry, store::Store, telemetry::Telemetry,
+    kafka::{Kafka, Selection},
+    pipeline::Servers,
+    registry::Registry,
+    store::Store,
+    telemetry::Telemetry,
 };
 
 use dashboard::Dashboard;
@@ -36,7 +40,7 @@ struct Inner {
     store: Store,
     registry: Option<Registry>,
     telemetry: Arc<Telemetry>,
-    topics: Vec<Arc<str>>,
+    topics: Selection,
     stopping: CancellationToken,
     started: Timestamp,
     probes: Probes,
@@ -49,7 +53,7 @@ impl State {
     pub fn new(
         servers: Servers,
         telemetry: Arc<Telemetry>,
-        topics: Vec<Arc<str>>,
+        topics: Selection,
         stopping: CancellationToken,
     ) -> Self {
         let (started, probes) = (Timestamp::now(), Probes::default());

@@ -17,7 +17,7 @@ pub enum KafkaError {
         cause: String,
     },
     /// A broker is too old, or no Apache Kafka: needs a person.
-    #[error("broker {broker} {cause}: use Apache Kafka 3.1 or newer")]
+    #[error("broker {broker} {cause}: use Apache Kafka 2.1 or newer")]
     Unsupported {
         /// Its address.
         broker: String,

@@ -22,10 +22,12 @@ mod group;
 mod log;
 mod offset;
 mod produce;
+mod selection;
 mod transport;
 mod trouble;
 
 use std::{
+    collections::BTreeMap,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -35,14 +37,21 @@ use uuid::Uuid;
 
 pub use error::{KafkaError, ReadError};
 pub use fetch::reader::PartitionReader;
-pub use group::{Beat, GroupError, GroupMember, MemberSeen};
+pub use group::{
+    Assignor, Beat, GroupError, GroupMember, GroupProtocol, GroupSeen, GroupSettings, MemberSeen,
+};
 pub use log::{
     decode::records_in,
     record::{Batch, Headers, Record, TopicPartition},
 };
 pub use offset::{NextOffset, Position, Span};
 pub use produce::{ProduceError, Producer};
-pub use transport::access::{Mechanism, Sasl, Security};
+pub use selection::{Selected, Selection};
+pub use transport::{
+    access::{Login, Mechanism, Sasl, Security},
+    oauth::{OAuth, TokenSource, Tokens},
+    token_endpoint::TokenEndpoint,
+};
 
 use crate::outage::Ongoing;
 
@@ -83,12 +92,12 @@ impl Default for Settings {
     }
 }
 
-/// What there is of a topic that was asked for by its name.
+/// What there is of a topic that was asked for by its name, or by a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TopicState {
-    /// No topic has the name, and none was created by asking.
+    /// No topic has the name, or matches the pattern, and none was created by asking.
     Missing {
-        /// The name asked for.
+        /// The name or the pattern asked for.
         topic: Arc<str>,
     },
     /// It exists.
@@ -100,6 +109,17 @@ pub enum TopicState {
         /// All its partitions by number, with or without a leader.
         partitions: Vec<TopicPartition>,
     },
+}
+
+impl TopicState {
+    /// All its partitions; none where it is missing.
+    #[must_use]
+    pub fn partitions(&self) -> &[TopicPartition] {
+        match self {
+            Self::Missing { .. } => &[],
+            Self::Present { partitions, .. } => partitions,
+        }
+    }
 }
 
 /// Which end of a partition is asked for.
@@ -137,28 +157,41 @@ impl Kafka {
         self.cluster.troubles.ongoing()
     }
 
+    /// The topics of `selection`: first those that are named, then those that match a pattern, each in
+    /// the order of their names. A pattern that matches none is a topic that is missing. Kafka's
+    /// internal topics match no pattern. Creates none.
+    ///
+    /// # Errors
+    /// As for [`topics_named`](Self::topics_named).
+    pub async fn topics(&self, selection: &Selection) -> Result<Vec<TopicState>, KafkaError> {
+        let mut states = match selection.names() {
+            [] => Vec::new(),
+            names => self.topics_named(names).await?,
+        };
+        if selection.has_patterns() {
+            let found = self.cluster.all_topics().await?;
+            let matching = found
+                .into_iter()
+                .filter(|(name, _)| !selection.names().contains(name) && selection.matches(name));
+            let matching: BTreeMap<_, _> = matching.collect();
+            let names = selection.names().iter().chain(matching.keys());
+            let unmatched: Vec<_> = selection.unmatched(names).collect();
+            states.extend(matching.into_iter().map(|(name, topic)| present(&name, topic)));
+            states.extend(unmatched.into_iter().map(|topic| TopicState::Missing { topic }));
+        }
+        Ok(states)
+    }
+
     /// The topics called `names`, in their order. Creates none.
     ///
     /// # Errors
     /// [`KafkaError::Unreachable`] after [`Settings::timeout`] at the latest,
     /// [`KafkaError::Unsupported`], and [`KafkaError::Refused`] if one of them is.
-    pub async fn topics(&self, names: &[Arc<str>]) -> Result<Vec<TopicState>, KafkaError> {
+    pub async fn topics_named(&self, names: &[Arc<str>]) -> Result<Vec<TopicState>, KafkaError> {
         let mut found = self.cluster.metadata(names).await?;
         let states = names.iter().map(|name| match found.remove(name) {
             None => TopicState::Missing { topic: Arc::clone(name) },
-            Some(topic) => TopicState::Present {
-                topic: Arc::clone(name),
-                topic_id: topic.id,
-                partitions: topic
-                    .partitions
-                    .into_keys()
-                    .map(|partition| TopicPartition {
-                        topic: Arc::clone(name),
-                        partition,
-                        topic_id: topic.id,
-                    })
-                    .collect(),
-            },
+            Some(topic) => present(name, topic),
         });
         Ok(states.collect())
     }
@@ -179,20 +212,31 @@ impl Kafka {
         cluster::offsets::offsets(&self.cluster, partitions, at).await
     }
 
+    /// Asks whether records of the topic of `partition` may be fetched, from `at` on. Fetches none.
+    ///
+    /// # Errors
+    /// [`KafkaError::Refused`] if not, and as for [`offsets`](Self::offsets).
+    pub async fn may_read(
+        &self,
+        partition: &TopicPartition,
+        at: NextOffset,
+    ) -> Result<(), KafkaError> {
+        cluster::rights::may_read(&self.cluster, partition, at).await
+    }
+
     /// A member of the consumer group `group` for `topics`, which joins with its first
-    /// [`beat`](GroupMember::beat). The group waits for up to `rebalance_timeout` until partitions
-    /// that it takes away are let go.
+    /// [`beat`](GroupMember::beat). `id` is the member's where the protocol lets it choose one.
     #[must_use]
     pub fn member(
         &self,
         group: Arc<str>,
         id: Uuid,
-        topics: Vec<Arc<str>>,
-        rebalance_timeout: Duration,
+        topics: Selection,
+        settings: GroupSettings,
     ) -> GroupMember {
         let coordinator = group::Coordinator::new(Arc::clone(&self.cluster), group);
         let id = StrBytes::from_string(id.to_string());
-        GroupMember::new(coordinator, id, topics, rebalance_timeout)
+        GroupMember::new(coordinator, id, topics, settings)
     }
 
     /// The offsets that `group`, of whatever protocol, has committed of `partitions`, in their
@@ -208,12 +252,25 @@ impl Kafka {
         group::committed(&self.cluster, group, partitions).await
     }
 
-    /// Who is in `group` (of KIP-848), and has what.
+    /// Who is in `group`, and has what; `protocol` is how it would be joined.
+    ///
+    /// # Errors
+    /// As for [`committed`](Self::committed); [`GroupError::Unsupported`] where it could not be joined
+    /// so.
+    pub async fn group(
+        &self,
+        group: &Arc<str>,
+        protocol: GroupProtocol,
+    ) -> Result<GroupSeen, GroupError> {
+        Box::pin(group::members(&self.cluster, group, protocol)).await
+    }
+
+    /// Asks whether we may be a member of `group`, which takes READ. Changes nothing.
     ///
     /// # Errors
     /// As for [`committed`](Self::committed).
-    pub async fn members(&self, group: &Arc<str>) -> Result<Vec<MemberSeen>, GroupError> {
-        group::members(&self.cluster, group).await
+    pub async fn may_join(&self, group: &Arc<str>) -> Result<(), GroupError> {
+        Box::pin(group::may_join(&self.cluster, group)).await
     }
 
     /// Reads `partition` from `from` on. Nothing is fetched before the first batch is asked for;
@@ -221,5 +278,18 @@ impl Kafka {
     #[must_use]
     pub fn read(&self, partition: TopicPartition, from: Position) -> PartitionReader {
         PartitionReader::new(Arc::clone(&self.cluster), partition, from)
+    }
+}
+
+fn present(name: &Arc<str>, topic: cluster::Topic) -> TopicState {
+    let partitions = topic.partitions.into_keys().map(|partition| TopicPartition {
+        topic: Arc::clone(name),
+        partition,
+        topic_id: topic.id,
+    });
+    TopicState::Present {
+        topic: Arc::clone(name),
+        topic_id: topic.id,
+        partitions: partitions.collect(),
     }
 }

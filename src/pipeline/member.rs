@@ -72,18 +72,23 @@ impl Membership {
         loop {
             let owned = self.owned.borrow_and_update().clone();
             let mut every = BEAT_AT_LEAST_EVERY;
-            // Others may have its partitions by now: it joins anew when it has let go of them.
+            // Others may have its partitions by now: it joins again when it has released them.
             lost = lost && !owned.is_empty();
             if !lost {
                 let asked = Instant::now();
                 match self.member.beat(&owned, (heard + self.session_timeout).into()).await {
                     Ok(beat) => {
-                        self.outage.recovered(asked);
-                        if !joined {
-                            self.telemetry.begin(&beat.assigned);
-                            info!(group = %self.member.group(), "joined the group");
+                        // A rebalance that has only begun proves nothing.
+                        if beat.joined {
+                            self.outage.recovered(asked);
                         }
-                        (joined, heard) = (true, asked);
+                        if beat.joined && !joined {
+                            self.telemetry.begin(&beat.assigned);
+                            let protocol = self.member.protocol();
+                            info!(group = %self.member.group(), protocol, "joined the group");
+                        }
+                        joined |= beat.joined;
+                        heard = asked;
                         every = every.min(beat.every);
                         self.want(beat.assigned.into_iter().collect());
                     }
@@ -138,7 +143,7 @@ impl Membership {
     }
 
     fn warn(&self, why: &str) {
-        warn!(group = %self.member.group(), "{why}: letting go of its partitions, then joining again");
+        warn!(group = %self.member.group(), "{why}: releasing its partitions, then joining again");
     }
 }
 

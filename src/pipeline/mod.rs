@@ -23,7 +23,7 @@ use tracing::{error, info};
 
 use crate::{
     config::{Config, OnDeadLetter, Pipeline},
-    kafka::{GroupError, Kafka, KafkaError, NextOffset, ReadError, TopicPartition},
+    kafka::{GroupError, GroupSettings, Kafka, KafkaError, NextOffset, ReadError, TopicPartition},
     order::Rulebook,
     outage::Outage,
     process::{Cut, ProcessedBatch},
@@ -241,7 +241,7 @@ impl Shared {
     }
 }
 
-/// How much longer the group waits for partitions to be let go than this instance takes for it.
+/// How much longer the group waits for partitions to be released than this instance takes for it.
 const REBALANCE_MARGIN: Duration = Duration::from_secs(5);
 
 /// Works the configured topics, or those of their partitions that are this instance's, until
@@ -307,7 +307,7 @@ async fn work(
         stop.child_token(),
     )));
     let topics = Topics::new(Arc::clone(&shared), config);
-    let starts = Starts::new(Arc::clone(&shared), config.topics.clone(), until);
+    let starts = Starts::new(Arc::clone(&shared), until);
     let Ok(present) = topics.first(until, stop).await? else {
         return Ok(Tally::default());
     };
@@ -322,9 +322,14 @@ async fn work(
         Some(group) if until == Until::Stopped => {
             let (wanted, wanted_now) = watch::channel(Wanted::new());
             let (store, instance) = (shared.store.clone(), shared.store.instance());
-            let rebalance_timeout = within + REBALANCE_MARGIN;
-            let names = config.topics.clone();
-            let member = shared.kafka.member(Arc::clone(group), instance, names, rebalance_timeout);
+            let settings = GroupSettings {
+                protocol: config.group_protocol,
+                assignors: config.group_assignors.clone(),
+                session_timeout: config.session_timeout,
+                rebalance_timeout: within + REBALANCE_MARGIN,
+            };
+            let topics = config.topics.clone();
+            let member = shared.kafka.member(Arc::clone(group), instance, topics, settings);
             let telemetry = Arc::clone(&shared.telemetry);
             let membership = Membership::new(
                 member,

@@ -2,7 +2,7 @@
 //! read.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     mem, slice,
     sync::Arc,
 };
@@ -41,7 +41,6 @@ pub(super) struct Started {
 /// Finds out where partitions go on.
 pub(super) struct Starts {
     shared: Arc<Shared>,
-    topics: Vec<Arc<str>>,
     until: Until,
 }
 
@@ -49,8 +48,8 @@ pub(super) struct Starts {
 type Answer<T> = Result<Result<T, Stopped>, RunError>;
 
 impl Starts {
-    pub(super) const fn new(shared: Arc<Shared>, topics: Vec<Arc<str>>, until: Until) -> Self {
-        Self { shared, topics, until }
+    pub(super) const fn new(shared: Arc<Shared>, until: Until) -> Self {
+        Self { shared, until }
     }
 
     /// Where `partitions` go on. One that has no row yet came after the first start, so that it is
@@ -78,7 +77,7 @@ impl Starts {
         if let Err(Stopped) = self.settle(partitions, &StartFrom::Earliest, stop).await? {
             return Ok(Err(Stopped));
         }
-        let Ok(rows) = self.rows(stop).await? else {
+        let Ok(rows) = self.rows(partitions, stop).await? else {
             return Ok(Err(Stopped));
         };
         let mut started = Started::default();
@@ -88,7 +87,11 @@ impl Starts {
                 continue;
             };
             let mut position = row.position();
-            if row.partition.topic_id != partition.topic_id {
+            if row.partition.topic_id != partition.topic_id && row.partition.is_known_by_name() {
+                let Ok(()) = self.identify(row, &partition, stop).await? else {
+                    return Ok(Err(Stopped));
+                };
+            } else if row.partition.topic_id != partition.topic_id {
                 let next_offset = row.next_offset;
                 let halt = Halt::OtherTopic(partition.clone(), next_offset);
                 if self.shared.settings.on_data_loss == OnDataLoss::Halt {
@@ -137,6 +140,23 @@ impl Starts {
         Ok(Ok(started))
     }
 
+    /// Notes the id that brokers give the topic since they were upgraded. If somebody else was quicker,
+    /// or has moved the offset meanwhile, the worker will find that out.
+    async fn identify(
+        &self,
+        row: &PartitionRow,
+        partition: &TopicPartition,
+        stop: &CancellationToken,
+    ) -> Answer<()> {
+        let to = (partition.topic_id, row.next_offset);
+        let because = "the brokers give topics ids now";
+        let note =
+            || self.shared.store.pass_over_loss(&row.partition, row.next_offset, to, because);
+        let noted = persist(stop, &self.shared.postgres, note).await?;
+        info!(topic = %partition.topic, partition = partition.partition, topic_id = %partition.topic_id, "{because}");
+        Ok(noted.map(drop))
+    }
+
     /// Moves the offset of a topic that is no more to the first record of its namesake.
     async fn pass_over_topic(
         &self,
@@ -176,7 +196,7 @@ impl Starts {
         &self,
         halted: &HashMap<TopicPartition, Halted>,
     ) -> Result<Vec<TopicPartition>, StoreError> {
-        let rows = self.shared.store.partitions(&self.topics).await?;
+        let rows = self.shared.store.partitions(&topics_of(halted.keys())).await?;
         let decided = rows.into_iter().filter(|row| {
             halted.get(&row.partition).is_some_and(|halted| match halted.halt {
                 Halt::OtherTopic(..) | Halt::NoOffset(..) => true,
@@ -196,7 +216,7 @@ impl Starts {
         start_from: &StartFrom,
         stop: &CancellationToken,
     ) -> Answer<()> {
-        let Ok(rows) = self.rows(stop).await? else {
+        let Ok(rows) = self.rows(partitions, stop).await? else {
             return Ok(Err(Stopped));
         };
         let absent: Vec<_> = partitions
@@ -271,8 +291,13 @@ impl Starts {
         Ok(Ok(starts))
     }
 
-    async fn rows(&self, stop: &CancellationToken) -> Answer<HashMap<Place, PartitionRow>> {
-        let read = || self.shared.store.partitions(&self.topics);
+    async fn rows(
+        &self,
+        partitions: &[TopicPartition],
+        stop: &CancellationToken,
+    ) -> Answer<HashMap<Place, PartitionRow>> {
+        let topics = topics_of(partitions);
+        let read = || self.shared.store.partitions(&topics);
         let rows = persist(stop, &self.shared.postgres, read).await?;
         Ok(rows.map(|rows| rows.into_iter().map(|row| (place(&row.partition), row)).collect()))
     }
@@ -293,6 +318,11 @@ impl Starts {
 
 /// A partition by its topic's name, whichever topic has that now: what `partitions` has a row for.
 type Place = (Arc<str>, i32);
+
+fn topics_of<'a>(partitions: impl IntoIterator<Item = &'a TopicPartition>) -> Vec<Arc<str>> {
+    let topics = partitions.into_iter().map(|partition| Arc::clone(&partition.topic));
+    topics.collect::<BTreeSet<_>>().into_iter().collect()
+}
 
 fn place(partition: &TopicPartition) -> Place {
     (Arc::clone(&partition.topic), partition.partition)

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     config::{Config, Partitions},
-    kafka::{TopicPartition, TopicState},
+    kafka::{Selection, TopicPartition, TopicState},
     outage::{Gravity, Outage},
 };
 
@@ -31,7 +31,7 @@ pub(super) type Wanted = HashSet<TopicPartition>;
 /// The configured topics, as Kafka has them.
 pub(super) struct Topics {
     shared: Arc<Shared>,
-    names: Vec<Arc<str>>,
+    selection: Selection,
     partitions: Partitions,
     missing: Arc<Outage>,
 }
@@ -39,7 +39,7 @@ pub(super) struct Topics {
 impl Topics {
     pub(super) fn new(shared: Arc<Shared>, config: &Config) -> Self {
         Self {
-            names: config.topics.clone(),
+            selection: config.topics.clone(),
             partitions: config.partitions.clone(),
             missing: Arc::clone(&shared.telemetry.topic),
             shared,
@@ -58,7 +58,7 @@ impl Topics {
     ) -> Result<Result<Vec<TopicPartition>, Stopped>, RunError> {
         let mut pauses = Pauses::new();
         loop {
-            let ask = || self.shared.kafka.topics(&self.names);
+            let ask = || self.shared.kafka.topics(&self.selection);
             let Ok(states) = persist(stop, &self.shared.kafka_outage, ask).await? else {
                 return Ok(Err(Stopped));
             };
@@ -97,7 +97,7 @@ impl Topics {
                 _ = refresh.tick() => {}
             }
             let asked = Instant::now();
-            match self.shared.kafka.topics(&self.names).await {
+            match self.shared.kafka.topics(&self.selection).await {
                 Ok(states) => {
                     self.shared.kafka_outage.recovered(asked);
                     self.say_missing(missing(&states).as_ref());

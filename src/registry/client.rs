@@ -1,33 +1,18 @@
-//! Asks the registry over HTTP, one question a connection: schemas are asked for seldom.
+//! Asks the registry over HTTP.
 
 use std::{
-    fmt, io,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
-    },
+    fmt,
+    sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
 
-use base64::{Engine, engine::general_purpose::STANDARD};
-use bytes::Bytes;
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::Full;
 use hyper::{
-    Request, StatusCode, Uri,
-    client::conn::http1::handshake,
-    header::{ACCEPT, AUTHORIZATION, HOST, HeaderValue, LOCATION},
+    Request, StatusCode,
+    header::{ACCEPT, AUTHORIZATION},
 };
-use hyper_util::rt::TokioIo;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use rustls::pki_types::ServerName;
-use secrecy::ExposeSecret;
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-    time::timeout,
-};
-use tokio_rustls::TlsConnector;
-use tokio_util::task::AbortOnDropHandle;
+use tokio::time::timeout;
 
 use super::{
     RegistryError, Settings,
@@ -35,7 +20,9 @@ use super::{
 };
 use crate::{
     format::SchemaId,
-    tls::{Fault, Remedies, Tls},
+    http_client::{self, Address, Failure, HttpClient},
+    secret::Secret,
+    tls::Remedies,
 };
 
 const REMEDIES: Remedies = Remedies {
@@ -44,62 +31,6 @@ const REMEDIES: Remedies = Remedies {
     host: "registry.url",
     without: "registry.url to http://",
 };
-
-/// The most bytes of an answer.
-const LONGEST_ANSWER: usize = 8 << 20;
-
-/// Where a registry is: an `http` or `https` URL, perhaps with a path.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Address {
-    host: String,
-    port: u16,
-    is_tls: bool,
-    /// Without a slash at its end.
-    path: String,
-}
-
-impl Address {
-    /// Reads a URL; `None` unless it is one, without user, password, query and fragment.
-    #[must_use]
-    pub fn parse(url: &str) -> Option<Self> {
-        let uri: Uri = url.parse().ok()?;
-        let is_tls = match uri.scheme_str()? {
-            "http" => false,
-            "https" => true,
-            _ => return None,
-        };
-        let authority = uri.authority()?;
-        if authority.as_str().contains('@') || uri.query().is_some() || url.contains('#') {
-            return None;
-        }
-        let host = authority.host().trim_matches(['[', ']']).to_owned();
-        let port = match authority.port() {
-            Some(port) => port.as_u16(),
-            // A colon with no port behind it.
-            None if authority.as_str() != authority.host() => return None,
-            None if is_tls => 443,
-            None => 80,
-        };
-        let path = uri.path().trim_end_matches('/').to_owned();
-        (!host.is_empty() && port > 0).then_some(Self { host, port, is_tls, path })
-    }
-
-    /// `host:port`, as the header `Host` has it.
-    fn authority(&self) -> String {
-        if self.host.contains(':') {
-            format!("[{}]:{}", self.host, self.port)
-        } else {
-            format!("{}:{}", self.host, self.port)
-        }
-    }
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = if self.is_tls { "https" } else { "http" };
-        write!(f, "{scheme}://{}{}", self.authority(), self.path)
-    }
-}
 
 /// Where the schema of an id is.
 pub(super) fn path_of_id(id: SchemaId) -> String {
@@ -116,43 +47,26 @@ pub(super) fn path_of_subject(subject: &str, version: &str) -> String {
 #[derive(Debug)]
 pub(super) struct Client {
     addresses: Vec<Address>,
-    authorization: Option<HeaderValue>,
-    tls: Tls,
+    credentials: Option<(String, Secret)>,
+    http: HttpClient,
     timeout: Duration,
     /// The address that answered last.
     answering: AtomicUsize,
-    opened: AtomicU64,
-}
-
-/// Why one address did not answer, as the end of a sentence about it.
-enum Failure {
-    /// That may pass.
-    Passes(String),
-    /// A person has to put something right.
-    NeedsAPerson(String),
 }
 
 impl Client {
     pub(super) fn new(settings: &Settings) -> Self {
-        let authorization = settings.credentials.as_ref().and_then(|(user, password)| {
-            let both = format!("{user}:{}", password.expose_secret());
-            let mut value =
-                HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(both))).ok()?;
-            value.set_sensitive(true);
-            Some(value)
-        });
         Self {
             addresses: settings.addresses.clone(),
-            authorization,
-            tls: settings.tls.clone(),
+            credentials: settings.credentials.clone(),
+            http: HttpClient::new(settings.tls.clone(), &REMEDIES),
             timeout: settings.timeout,
             answering: AtomicUsize::new(0),
-            opened: AtomicU64::new(0),
         }
     }
 
     pub(super) fn opened(&self) -> u64 {
-        self.opened.load(Ordering::Relaxed)
+        self.http.opened()
     }
 
     /// Asks the address that answered last, then the others.
@@ -186,58 +100,14 @@ impl Client {
     }
 
     async fn ask_one(&self, address: &Address, path: &str) -> Result<Answer, Failure> {
-        let unreachable = |error: io::Error| Failure::Passes(format!("is out of reach: {error}"));
-        let stream =
-            TcpStream::connect((&*address.host, address.port)).await.map_err(unreachable)?;
-        self.opened.fetch_add(1, Ordering::Relaxed);
-        if !address.is_tls {
-            return self.over(stream, address, path).await;
-        }
-        let connector = TlsConnector::from(Arc::clone(self.tls.config()));
-        let name = ServerName::try_from(address.host.clone()).map_err(|_| {
-            Failure::NeedsAPerson("has a host that no certificate can name".to_owned())
-        })?;
-        let stream =
-            connector.connect(name, stream).await.map_err(|error| {
-                match Fault::behind(&error, self.tls.has_identity(), &REMEDIES) {
-                    Some(Fault { text, passes: true }) => Failure::Passes(text),
-                    Some(Fault { text, passes: false }) => Failure::NeedsAPerson(text),
-                    None => unreachable(error),
-                }
-            })?;
-        self.over(stream, address, path).await
-    }
-
-    async fn over<S>(&self, stream: S, address: &Address, path: &str) -> Result<Answer, Failure>
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
-        let broken = |error: hyper::Error| {
-            // After the handshake, that is where TLS 1.3 says that it wants a certificate.
-            match Fault::behind(&error, self.tls.has_identity(), &REMEDIES) {
-                Some(Fault { text, passes: false }) => Failure::NeedsAPerson(text),
-                _ => Failure::Passes(format!("breaks the connection off: {error}")),
-            }
-        };
-        let (mut sender, connection) = handshake(TokioIo::new(stream)).await.map_err(broken)?;
-        let _connection = AbortOnDropHandle::new(tokio::spawn(connection));
-        let mut request = Request::get(format!("{}{path}", address.path))
-            .header(HOST, address.authority())
+        let mut request = Request::builder()
             .header(ACCEPT, "application/vnd.schemaregistry.v1+json, application/json");
-        if let Some(authorization) = &self.authorization {
+        if let Some((user, password)) = &self.credentials {
+            let authorization = http_client::basic(user, &password.current()).map_err(unusable)?;
             request = request.header(AUTHORIZATION, authorization);
         }
-        let request = request
-            .body(Empty::<Bytes>::new())
-            .map_err(|error| Failure::NeedsAPerson(format!("cannot be asked: {error}")))?;
-        let response = sender.send_request(request).await.map_err(broken)?;
-        let (head, body) = response.into_parts();
-        let body = Limited::new(body, LONGEST_ANSWER).collect().await.map_err(|error| {
-            Failure::Passes(format!(
-                "breaks its answer off, or it is longer than {LONGEST_ANSWER} bytes: {error}"
-            ))
-        })?;
-        let body = body.to_bytes();
+        let request = request.body(Full::default()).map_err(unusable)?;
+        let answer = self.http.ask(address, path, request).await?;
         let rubbish = |status| {
             let text = format!(
                 "answers {status} with what no schema registry answers: check the path in \
@@ -245,13 +115,13 @@ impl Client {
             );
             Failure::Passes(text)
         };
-        match head.status {
-            StatusCode::OK => match answer::found(&body) {
+        match answer.status {
+            StatusCode::OK => match answer::found(&answer.body) {
                 Some(found) => Ok(Answer::Found(found)),
-                None => Err(rubbish(head.status)),
+                None => Err(rubbish(answer.status)),
             },
-            StatusCode::NOT_FOUND if answer::is_unknown(&body) => Ok(Answer::Unknown),
-            StatusCode::NOT_FOUND => Err(rubbish(head.status)),
+            StatusCode::NOT_FOUND if answer::is_unknown(&answer.body) => Ok(Answer::Unknown),
+            StatusCode::NOT_FOUND => Err(rubbish(answer.status)),
             StatusCode::UNAUTHORIZED => Err(Failure::NeedsAPerson(
                 "answers 401 Unauthorized: check registry.user and registry.password".to_owned(),
             )),
@@ -259,9 +129,7 @@ impl Client {
                 "answers 403 Forbidden: let registry.user read schemas".to_owned(),
             )),
             status if status.is_redirection() => {
-                let to = head.headers.get(LOCATION).and_then(|to| to.to_str().ok());
-                let to = to.map(|to| format!(" to {to}")).unwrap_or_default();
-                let text = format!("redirects{to}: set registry.url to where it is");
+                let text = format!("redirects{}: set registry.url to where it is", answer.to());
                 Err(Failure::NeedsAPerson(text))
             }
             status => Err(Failure::Passes(format!("answers {status}"))),
@@ -269,39 +137,13 @@ impl Client {
     }
 }
 
+fn unusable(error: impl fmt::Display) -> Failure {
+    Failure::NeedsAPerson(format!("cannot be asked: {error}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_address_is_a_url_of_http_or_https() {
-        for (url, shown) in [
-            ("http://localhost:8081", "http://localhost:8081"),
-            ("http://registry", "http://registry:80"),
-            ("https://registry/", "https://registry:443"),
-            ("https://r.example:8443/apis/ccompat/v7/", "https://r.example:8443/apis/ccompat/v7"),
-            ("http://[::1]:8081", "http://[::1]:8081"),
-        ] {
-            assert_eq!(Address::parse(url).map(|it| it.to_string()).as_deref(), Some(shown));
-        }
-        for wrong in [
-            "",
-            "localhost",
-            "localhost:8081",
-            "ftp://localhost",
-            "http://",
-            "http://:8081",
-            "http://host:",
-            "http://host:0",
-            "http://host:99999",
-            "http://user:secret@host",
-            "http://host?x=1",
-            "http://host/#x",
-            "/path",
-        ] {
-            assert_eq!(Address::parse(wrong), None, "{wrong}");
-        }
-    }
 
     #[test]
     fn what_would_act_within_a_path_is_encoded() {

@@ -17,14 +17,13 @@ use std::{
     time::Duration,
 };
 
-use secrecy::SecretString;
-
 use crate::{
     format::{Import, Kind, NoSchema, Schema, SchemaId, Schemas, Source},
+    http_client::Address,
+    secret::Secret,
     tls::Tls,
 };
 
-pub use client::Address;
 pub use error::RegistryError;
 
 use answer::{Answer, Found, Reference};
@@ -37,9 +36,9 @@ pub struct Settings {
     /// Where it is: the first that answers is asked.
     pub addresses: Vec<Address>,
     /// The user and the password of basic authentication (RFC 7617).
-    pub credentials: Option<(String, SecretString)>,
-    /// How TLS is spoken to `https` addresses.
-    pub tls: Tls,
+    pub credentials: Option<(String, Secret)>,
+    /// How TLS is spoken to `https` addresses; needed only if there is one.
+    pub tls: Option<Tls>,
     /// How long an answer may take.
     pub timeout: Duration,
 }

@@ -49,11 +49,12 @@ pub use hosts::{Host, Target};
 pub use offsets::PartitionRow;
 pub use replay::{LetterPlace, ReplayableLetter, Replayed, Reread};
 pub use schema::{Finding, SCHEMA, quote_identifier};
-pub use server::{Credentials, Refresh};
 pub use totals::{Difference, Figures, ProductTotal, Totals, Verification};
 
 use pool::{Lending, Lent};
 use server::Server;
+
+use crate::secret::Secret;
 
 /// How PostgreSQL is reached, and how it is used.
 #[derive(Clone, Debug)]
@@ -64,10 +65,10 @@ pub struct Settings {
     pub target: Target,
     /// The role to log in as.
     pub user: String,
-    /// Its password, and how connections are encrypted.
-    pub credentials: Credentials,
-    /// Reads what of that is in files again, for each new connection.
-    pub refresh: Option<Refresh>,
+    /// Its password, asked for anew for each connection.
+    pub password: Secret,
+    /// Whether connections are encrypted. Those to a Unix socket never are.
+    pub encryption: Encryption,
     /// The database.
     pub dbname: String,
     /// The schema that holds the tables.

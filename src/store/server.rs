@@ -1,7 +1,6 @@
 //! Where PostgreSQL is, and what is said to it.
 
 use std::{
-    fmt,
     net::IpAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -10,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use tokio::{sync::watch, time::timeout};
 use tokio_postgres::config::Config;
 use tracing::warn;
@@ -21,27 +20,10 @@ use super::{
     hosts::{Role, Whereabouts},
     schema::quote_identifier,
 };
-use crate::tls::{Fault, Tls};
-
-/// Who we are, and how connections are encrypted.
-#[derive(Clone, Debug)]
-pub struct Credentials {
-    /// The password; never printed.
-    pub password: SecretString,
-    /// Whether connections are encrypted. Those to a Unix socket never are.
-    pub encryption: Encryption,
-}
-
-/// Reads the files of the password and of certificates again, so that these can be exchanged while
-/// the program runs. Its error says which of them cannot be used.
-#[derive(Clone)]
-pub struct Refresh(pub Arc<dyn Fn() -> Result<Credentials, String> + Send + Sync>);
-
-impl fmt::Debug for Refresh {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Refresh")
-    }
-}
+use crate::{
+    secret::Secret,
+    tls::{Fault, Tls},
+};
 
 /// Which connections are still to be used: those opened since the last doubt about the server that
 /// they lead to.
@@ -67,9 +49,8 @@ pub(super) struct Server {
     pub(super) config: Config,
     hosts: Vec<Host>,
     target: Target,
-    /// As they were when they could last be read.
-    credentials: Mutex<Credentials>,
-    refresh: Option<Refresh>,
+    password: Secret,
+    encryption: Encryption,
     connect_timeout: Duration,
     pub(super) statement_timeout: Duration,
     pub(super) sql: Arc<SqlText>,
@@ -115,8 +96,8 @@ impl Server {
             config,
             hosts: settings.hosts.clone(),
             target: settings.target,
-            credentials: Mutex::new(settings.credentials.clone()),
-            refresh: settings.refresh.clone(),
+            password: settings.password.clone(),
+            encryption: settings.encryption.clone(),
             connect_timeout: settings.connect_timeout,
             statement_timeout: settings.statement_timeout,
             sql: Arc::new(sql),
@@ -150,11 +131,10 @@ impl Server {
     /// # Errors
     /// What all of them failed with; [`StoreError::Permanent`] only if no failure passes by itself.
     pub(super) async fn connect(&self) -> Result<(Connected, u64), StoreError> {
-        let credentials = self.credentials();
         let last = self.whereabouts().map_or(0, |whereabouts| whereabouts.host);
         let mut failures = Vec::new();
         for host in (last..self.hosts.len()).chain(0..last) {
-            let connected = match self.connect_to(host, &credentials).await {
+            let connected = match self.connect_to(host).await {
                 Ok((connected, role)) => self.arrive(host, &role).map(|epoch| (connected, epoch)),
                 Err(error) => Err(error),
             };
@@ -172,11 +152,7 @@ impl Server {
         Err(if passes { StoreError::Transient(cause) } else { StoreError::Permanent(cause) })
     }
 
-    async fn connect_to(
-        &self,
-        host: usize,
-        credentials: &Credentials,
-    ) -> Result<(Connected, Role), StoreError> {
+    async fn connect_to(&self, host: usize) -> Result<(Connected, Role), StoreError> {
         let fails = |why: &str| {
             let host = self.hosts.get(host).map(ToString::to_string).unwrap_or_default();
             StoreError::Transient(Cause::new(format!("PostgreSQL at {host}: {why}")))
@@ -184,7 +160,7 @@ impl Server {
         let host = self.hosts.get(host).ok_or_else(|| fails("no such host"))?;
         let mut failed = fails("the host name has no address");
         for address in host.addresses(self.connect_timeout).await? {
-            let attempt = self.connect_at(host, address, credentials);
+            let attempt = self.connect_at(host, address);
             match timeout(self.connect_timeout, attempt).await {
                 Ok(Ok(connected)) => return Ok(connected),
                 Ok(Err(error)) => failed = error,
@@ -198,16 +174,16 @@ impl Server {
         &self,
         host: &Host,
         address: Option<IpAddr>,
-        credentials: &Credentials,
     ) -> Result<(Connected, Role), StoreError> {
         let mut config = self.config.clone();
-        config.host(&host.name).port(host.port).password(credentials.password.expose_secret());
+        let password = self.password.current();
+        config.host(&host.name).port(host.port).password(password.expose_secret());
         if let Some(address) = address {
             config.hostaddr(address);
         }
         let encryption = match host.is_unix_socket() {
             true => &Encryption::Never,
-            false => &credentials.encryption,
+            false => &self.encryption,
         };
         let explained = |error| explain(error, host, encryption);
         let connected = encryption.connect(&config).await.map_err(explained)?;
@@ -253,18 +229,6 @@ impl Server {
 
     fn whereabouts(&self) -> MutexGuard<'_, Option<Whereabouts>> {
         self.whereabouts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// As the files have them now. Where these cannot be used, perhaps since they are being exchanged
-    /// just now, as they had them before.
-    fn credentials(&self) -> Credentials {
-        let mut credentials = self.credentials.lock().unwrap_or_else(PoisonError::into_inner);
-        match self.refresh.as_ref().map(|refresh| (refresh.0)()) {
-            Some(Ok(new)) => *credentials = new,
-            Some(Err(error)) => warn!(%error, "using the former credentials for PostgreSQL"),
-            None => {}
-        }
-        credentials.clone()
     }
 }
 

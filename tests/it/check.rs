@@ -27,6 +27,20 @@ async fn a_place_where_all_is_in_order_is_told_so() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_group_to_start_from_needs_offsets_unless_there_are_stored_ones() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    shop.apply_schema().await?;
+    let checked = async |code| {
+        let from_group = shop.vendas(&["check"]).env("VENDAS_KAFKA__START_FROM", "group:nobody");
+        from_group.run(DEADLINE).await?.expect_code(code)
+    };
+    let told = "FAIL  start: the consumer group nobody has committed no offset of these topics";
+    expect(&checked(1).await?, &[told])?;
+    shop.work().await?;
+    checked(0).await.map(drop)
+}
+
+#[tokio::test]
 async fn each_thing_that_is_not_in_order_has_its_line_and_its_remedy() -> Result<()> {
     let shop = Shop::open(1).await?;
     let missing = shop.vendas(&["check", "--topics", "no-such-topic"]).run(DEADLINE).await?;

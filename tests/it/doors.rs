@@ -1,11 +1,14 @@
 //! Locked doors: a Kafka and a PostgreSQL that let in whom they know, and whom vendas has to know.
 
+mod acls;
 mod kafka;
+mod oauth;
 mod postgres;
+mod rotation;
 
 use testbed::{
-    Authority, Certificate, Ended, Kafka, KafkaOptions, Postgres, PostgresOptions, Result,
-    VendasCommand, ensure, free_port,
+    Authority, Certificate, Context, Database, Ended, Kafka, KafkaOptions, Postgres,
+    PostgresOptions, Result, TokenIssuer, VendasCommand, ensure, free_port,
 };
 use tokio::{net::TcpListener, sync::OnceCell};
 
@@ -17,7 +20,7 @@ const PASSWORD: &str = "0pen-sesame";
 const WRONG_PASSWORD: &str = "abracadabra";
 
 /// Listeners: a name, its protocol, who its certificate is for, and what else it wants.
-const LISTENERS: [(&str, &str, &str, &str); 7] = [
+const LISTENERS: [(&str, &str, &str, &str); 10] = [
     ("SEALED", "SSL", "localhost", ""),
     ("MUTUAL", "SSL", "localhost", "ssl.client.auth=required"),
     ("EXPIRED", "SSL", "localhost", ""),
@@ -31,6 +34,11 @@ const LISTENERS: [(&str, &str, &str, &str); 7] = [
     ("GUARDED", "SASL_PLAINTEXT", "localhost", ""),
     // It forgets who was let in after a second.
     ("FORGETFUL", "SASL_PLAINTEXT", "localhost", "scram-sha-512.connections.max.reauth.ms=1000"),
+    // The same, and it asks for a certificate besides.
+    ("ROTATING", "SASL_SSL", "localhost", "scram-sha-512.connections.max.reauth.ms=1000"),
+    // Tokens, signed or not.
+    ("SIGNED", "SASL_SSL", "localhost", "oauthbearer.connections.max.reauth.ms=1500"),
+    ("UNSIGNED", "SASL_PLAINTEXT", "localhost", "oauthbearer.connections.max.reauth.ms=1500"),
 ];
 
 struct Doors {
@@ -40,8 +48,11 @@ struct Doors {
     authority: Authority,
     /// Another authority, of the same name.
     stranger: Authority,
+    /// The one that takes the first one's place at the door where certificates change.
+    next: Authority,
     client: Certificate,
     strangers_client: Certificate,
+    issuer: TokenIssuer,
 }
 
 impl Doors {
@@ -53,6 +64,8 @@ impl Doors {
 
     async fn start() -> Result<Self> {
         let (authority, stranger) = (Authority::new("shop")?, Authority::new("shop")?);
+        let next = Authority::new("next")?;
+        let issuer = TokenIssuer::start()?;
         let mut ports = Vec::new();
         let mut options = KafkaOptions::default();
         for (name, protocol, host, more) in LISTENERS {
@@ -64,6 +77,8 @@ impl Doors {
             };
             let key = |key: &str| format!("listener.name.{}.{key}", name.to_lowercase());
             let scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;";
+            let bearer =
+                "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required;";
             let plain = format!(
                 "org.apache.kafka.common.security.plain.PlainLoginModule required \
                  user_carol=\"{PASSWORD}\";"
@@ -76,12 +91,22 @@ impl Doors {
                 .property(&key("ssl.truststore.location"), &authority.file().to_string_lossy())
                 .property(&key("scram-sha-256.sasl.jaas.config"), scram)
                 .property(&key("scram-sha-512.sasl.jaas.config"), scram)
-                .property(&key("plain.sasl.jaas.config"), &plain);
-            options = options.property(&key("sasl.enabled.mechanisms"), "SCRAM-SHA-512");
+                .property(&key("plain.sasl.jaas.config"), &plain)
+                .property(&key("oauthbearer.sasl.jaas.config"), bearer);
+            let mechanism = if name.ends_with("SIGNED") { "OAUTHBEARER" } else { "SCRAM-SHA-512" };
+            options = options.property(&key("sasl.enabled.mechanisms"), mechanism);
             if let Some((name, value)) = more.split_once('=') {
                 options = options.property(&key(name), value);
             }
         }
+        options = with_tokens(options, &issuer)
+            .property("listener.name.rotating.ssl.client.auth", "required")
+            .property(
+                "authorizer.class.name",
+                "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            )
+            .property("allow.everyone.if.no.acl.found", "true")
+            .property("super.users", "User:ANONYMOUS");
         let certificate = authority.server("localhost")?;
         let postgres = PostgresOptions::default()
             .file("server.pem", &certificate.certificate)
@@ -90,6 +115,7 @@ impl Doors {
             .file(
                 "hba.conf",
                 "host      all postgres  127.0.0.1/32 scram-sha-256\n\
+                 host      all rotated   127.0.0.1/32 scram-sha-256\n\
                  hostssl   all sealed    127.0.0.1/32 scram-sha-256\n\
                  hostnossl all plain     127.0.0.1/32 scram-sha-256\n\
                  hostssl   all certified 127.0.0.1/32 cert\n",
@@ -103,6 +129,7 @@ impl Doors {
         tokio::try_join!(
             set_password(&kafka, "SCRAM-SHA-256", "bob", PASSWORD),
             set_password(&kafka, "SCRAM-SHA-512", "alice", PASSWORD),
+            set_password(&kafka, "SCRAM-SHA-512", "frank", PASSWORD),
         )?;
         for role in ["sealed", "plain", "certified"] {
             let sql = format!("CREATE ROLE {role} SUPERUSER LOGIN PASSWORD '{PASSWORD}'");
@@ -110,19 +137,46 @@ impl Doors {
         }
         let (client, strangers_client) =
             (authority.client("certified")?, stranger.client("certified")?);
-        Ok(Self { kafka, ports, postgres, authority, stranger, client, strangers_client })
+        Ok(Self {
+            kafka,
+            ports,
+            postgres,
+            authority,
+            stranger,
+            next,
+            client,
+            strangers_client,
+            issuer,
+        })
     }
 
     /// The program with a topic and a database that lie behind doors without a lock.
     async fn vendas(&self, topic: &str) -> Result<VendasCommand> {
-        let database = self.postgres.database().await?;
-        Ok(VendasCommand::new(VENDAS).kafka(&self.kafka, &[topic]).database(&database))
+        Ok(self.vendas_with(&self.postgres.database().await?, topic))
+    }
+
+    fn vendas_with(&self, database: &Database, topic: &str) -> VendasCommand {
+        VendasCommand::new(VENDAS).kafka(&self.kafka, &[topic]).database(database)
     }
 
     fn kafka_at(&self, name: &str) -> String {
         let port = self.ports.iter().find(|(door, _)| *door == name).map(|(_, port)| *port);
         format!("localhost:{}", port.unwrap_or_default())
     }
+}
+
+/// A listener that validates signed tokens by the issuer's key; the other one's are not signed, as by
+/// Kafka's default.
+fn with_tokens(options: KafkaOptions, issuer: &TokenIssuer) -> KafkaOptions {
+    let handler =
+        "org.apache.kafka.common.security.oauthbearer.OAuthBearerValidatorCallbackHandler";
+    let key = |key: &str| format!("listener.name.signed.oauthbearer.sasl.{key}");
+    options
+        .system_property("org.apache.kafka.sasl.oauthbearer.allowed.urls", &issuer.keys_url())
+        .property(&key("server.callback.handler.class"), handler)
+        .property(&key("oauthbearer.jwks.endpoint.url"), &issuer.keys_url())
+        .property(&key("oauthbearer.expected.audience"), TokenIssuer::AUDIENCE)
+        .property(&key("oauthbearer.clock.skew.seconds"), "0")
 }
 
 /// Brokers keep a user's passwords apart by mechanism.
@@ -144,11 +198,13 @@ fn with(command: &VendasCommand, settings: &[(&str, String)]) -> VendasCommand {
 async fn run(command: &VendasCommand, args: &[&str], code: i32) -> Result<Ended> {
     let command = command.clone().env("VENDAS_LOG__LEVEL", "trace").args(args.iter().copied());
     let ended = command.run(DEADLINE).await?;
-    for secret in [PASSWORD, WRONG_PASSWORD, "PRIVATE KEY"] {
+    // Every token begins with the last one.
+    for secret in [PASSWORD, WRONG_PASSWORD, "PRIVATE KEY", "eyJ"] {
         let told = ended.stdout.contains(secret) || ended.stderr.contains(secret);
         ensure!(!told, "a secret is told: {}", ended.state());
     }
-    ended.expect_code(code)
+    let stdout = ended.stdout.clone();
+    ended.expect_code(code).with_context(|| stdout)
 }
 
 /// A place where every connection is taken and nothing is ever answered.

@@ -1,10 +1,12 @@
-//! Several instances that share the partitions out by Kafka's consumer group (KIP-848).
+//! Several instances that share the partitions out by Kafka's consumer group, by both protocols.
+
+mod classic;
 
 use std::{collections::BTreeMap, time::Duration};
 
 use testbed::{
-    Context, KafkaOptions, Pgbouncer, PostgresOptions, Record, Result, Signal, Testbed, Vendas,
-    VendasCommand, ensure, eventually,
+    Context, Kafka, KafkaRelease, Pgbouncer, PostgresOptions, Record, Result, Signal, Testbed,
+    Vendas, VendasCommand, ensure, eventually,
 };
 
 use crate::{
@@ -52,6 +54,22 @@ async fn instances_come_and_go_and_each_record_counts_once() -> Result<()> {
 }
 
 #[tokio::test]
+async fn instances_come_and_go_on_kafka_2_8() -> Result<()> {
+    let bed = Testbed::shared_with(KafkaRelease::V2_8).await?;
+    let stage = Stage::wide_on(&bed.kafka, bed.database().await?, 6, 24, 260).await?;
+    come_and_go(stage, |command| command).await
+}
+
+/// Where a change of the group is a rebalance of all that stops everything.
+#[tokio::test]
+async fn instances_come_and_go_in_ranges_on_kafka_3_9() -> Result<()> {
+    let bed = Testbed::shared_with(KafkaRelease::V3_9).await?;
+    let stage = Stage::wide_on(&bed.kafka, bed.database().await?, 6, 25, 260).await?;
+    let ranges = |command: VendasCommand| command.env("VENDAS_KAFKA__GROUP_ASSIGNORS", "range");
+    come_and_go(stage, ranges).await
+}
+
+#[tokio::test]
 async fn behind_pgbouncer_they_do_so_too() -> Result<()> {
     let stage = Stage::wide(Testbed::shared().await?.database().await?, 6, 23, 260).await?;
     let bouncer = Pgbouncer::start(&stage.database, 4).await?;
@@ -66,7 +84,6 @@ async fn come_and_go(
     stage: Stage<'_>,
     reaching: impl Fn(VendasCommand) -> VendasCommand,
 ) -> Result<()> {
-    let bed = Testbed::shared().await?;
     let group = format!("group-{}", stage.database.name());
     let run = in_group(reaching(stage.vendas(["run"])), &group);
     let show = in_group(reaching(stage.vendas(["offsets", "show", "--format", "json"])), &group);
@@ -107,7 +124,7 @@ async fn come_and_go(
     let args = ["--describe", "--group", &group];
     let class = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
     eventually("no lag in Kafka's eyes", DEADLINE, async || {
-        let text = bed.kafka.tool(class, &args, b"").await?;
+        let text = stage.kafka().tool(class, &args, b"").await?;
         let columns = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
         let rows: Vec<_> = columns.filter(|row| row.first() == Some(&group.as_str())).collect();
         ensure!(rows.len() == 12, "{text}");
@@ -115,7 +132,9 @@ async fn come_and_go(
         for row in &rows {
             // GROUP TOPIC PARTITION CURRENT-OFFSET LOG-END-OFFSET LAG CONSUMER-ID HOST CLIENT-ID
             let is_done = row[3] == sent.to_string() && row[3] == row[4] && row[5] == "0";
-            ensure!(is_done && row[6].len() == 36, "{text}");
+            // By the classic protocol the broker puts the client id before it.
+            let is_member = row[6].trim_start_matches("vendas-").len() == 36;
+            ensure!(is_done && is_member, "{text}");
         }
         Ok(())
     })
@@ -129,18 +148,26 @@ async fn come_and_go(
 }
 
 #[tokio::test]
-async fn what_is_revoked_is_let_go_although_postgresql_is_away() -> Result<()> {
+async fn what_is_revoked_is_released_although_postgresql_is_away() -> Result<()> {
+    revoked_without_postgresql(&Testbed::shared().await?.kafka).await
+}
+
+#[tokio::test]
+async fn what_is_revoked_is_released_on_kafka_3_9_too() -> Result<()> {
+    revoked_without_postgresql(&Testbed::shared_with(KafkaRelease::V3_9).await?.kafka).await
+}
+
+async fn revoked_without_postgresql(kafka: &'static Kafka) -> Result<()> {
     let postgres = PostgresOptions::default().start().await?;
-    let stage = Stage::wide(postgres.database().await?, 3, 22, 120).await?;
+    let stage = Stage::wide_on(kafka, postgres.database().await?, 3, 22, 120).await?;
     let group = format!("group-{}-revoked", std::process::id());
     let run = in_group(stage.vendas(["run"]), &group)
         .env("VENDAS_PIPELINE__SHUTDOWN_TIMEOUT", "3s")
         .env("VENDAS_DATABASE__STATEMENT_TIMEOUT", "60s");
-    let bed = Testbed::shared().await?;
     let members = async || {
         let args = ["--describe", "--members", "--group", &group];
         let class = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
-        let text = bed.kafka.tool(class, &args, b"").await?;
+        let text = kafka.tool(class, &args, b"").await?;
         let columns = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
         let rows = columns.filter(|row| row.first() == Some(&group.as_str()));
         let mut shares: Vec<String> = rows.filter_map(|row| Some((*row.get(4)?).into())).collect();
@@ -220,18 +247,19 @@ async fn it_starts_where_another_consumer_left_off() -> Result<()> {
 
 #[tokio::test]
 async fn without_groups_instances_have_partitions_by_name() -> Result<()> {
-    let kafka = KafkaOptions::default()
-        .property("group.coordinator.rebalance.protocols", "classic")
-        .start()
-        .await?;
-    let bed = Testbed::shared().await?;
+    let bed = Testbed::shared_with(KafkaRelease::V3_9).await?;
     let database = bed.database().await?;
-    kafka.create_topic("orders", 4, &[]).await?;
-    let command = VendasCommand::new(VENDAS).kafka(&kafka, &["orders"]).database(&database);
-    let refused = command.clone().args(["run"]).env("VENDAS_KAFKA__GROUP", "vendas");
+    let topic = bed.topic(4).await?;
+    let command = bed.vendas(VENDAS, &[&topic], &database);
+    let refused = command
+        .clone()
+        .args(["run"])
+        .env("VENDAS_KAFKA__GROUP", "vendas")
+        .env("VENDAS_KAFKA__GROUP_PROTOCOL", "consumer");
     let refused = refused.run(DEADLINE).await?.expect_code(1)?;
     ensure!(
-        refused.stderr.contains("KIP-848") && refused.stderr.contains("kafka.partitions"),
+        refused.stderr.contains("set kafka.group_protocol to auto")
+            && refused.stderr.contains("kafka.partitions"),
         "{}",
         refused.state()
     );
@@ -239,12 +267,12 @@ async fn without_groups_instances_have_partitions_by_name() -> Result<()> {
     for partition in 0..4 {
         let records: Vec<_> =
             (1..=50).map(|n| Record::new(numbered(partition * 100 + n))).collect();
-        kafka.produce("orders", partition, &records).await?;
+        bed.kafka.produce(&topic, partition, &records).await?;
     }
     let run = |partitions: &str| {
         command.clone().args(["run"]).env("VENDAS_KAFKA__PARTITIONS", partitions).start()
     };
-    let (low, high) = (run("orders:0-1")?, run("orders:2,orders:3")?);
+    let (low, high) = (run(&format!("{topic}:0-1"))?, run(&format!("{topic}:2,{topic}:3"))?);
     let done = async || {
         let sql = "SELECT partition, next_offset, moved_by FROM partitions ORDER BY 1";
         let rows = database.table(sql).await?.rows;

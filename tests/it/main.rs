@@ -6,6 +6,7 @@
 //! [`stage`] puts the play on, for [`streams`], [`faults`], [`killed`],
 //! [`several`], [`groups`] and [`pooler`].
 
+mod brokers;
 mod cancelled;
 mod check;
 mod configuration;

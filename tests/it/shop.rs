@@ -23,7 +23,15 @@ impl Shop {
 
     /// The topic has these configurations of Kafka's.
     pub(crate) async fn open_with(partitions: u16, configs: &[(&str, &str)]) -> Result<Self> {
-        let bed = Testbed::shared().await?;
+        Self::on(Testbed::shared().await?, partitions, configs).await
+    }
+
+    /// On other servers than the shared ones.
+    pub(crate) async fn on(
+        bed: &'static Testbed,
+        partitions: u16,
+        configs: &[(&str, &str)],
+    ) -> Result<Self> {
         let topic = bed.configured_topic(partitions, configs).await?;
         Ok(Self { bed, topic, database: bed.database().await? })
     }

@@ -67,6 +67,17 @@ impl Stage<'static> {
         let kafka = &Testbed::shared().await?.kafka;
         Self::of(kafka, database, partitions, seed, records).await
     }
+
+    /// The same on another Kafka that tests share.
+    pub(crate) async fn wide_on(
+        kafka: &'static Kafka,
+        database: Database,
+        partitions: usize,
+        seed: u64,
+        records: usize,
+    ) -> Result<Self> {
+        Self::of(kafka, database, partitions, seed, records).await
+    }
 }
 
 impl<'k> Stage<'k> {
@@ -106,6 +117,10 @@ impl<'k> Stage<'k> {
         stage.vendas(["schema", "--apply"]).run(DEADLINE).await?.expect_code(0)?;
         witness::watch(&stage.database).await?;
         Ok(stage)
+    }
+
+    pub(crate) const fn kafka(&self) -> &'k Kafka {
+        self.kafka
     }
 
     /// The program, in small batches, so that there are many to be interrupted.

@@ -6,8 +6,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use testbed::{
-    Context, Database, Librdkafka, Log, Record, RecordBatch, Result, Step, ensure, eventually,
-    samples::Random,
+    Context, Database, Librdkafka, Log, Record, RecordBatch, Result, Step, Testbed, ensure,
+    eventually, samples::Random,
 };
 
 use crate::shop::{DEADLINE, Shop};
@@ -15,7 +15,7 @@ use crate::shop::{DEADLINE, Shop};
 /// One record batch at a time, a few, and as much as there is.
 const FETCH_MAX_BYTES: [&str; 3] = ["1024", "20000", "1048576"];
 
-type Logs = BTreeMap<i32, Log>;
+pub(crate) type Logs = BTreeMap<i32, Log>;
 
 /// What vendas has read, as it left it in `database`.
 async fn read_by_vendas(database: &Database) -> Result<Logs> {
@@ -63,7 +63,7 @@ fn show(record: Option<&(i64, Record)>) -> String {
 
 /// Works the whole topic at each fetch size, each time into a database of its own, and compares.
 /// Returns what both read.
-async fn read_by_both(shop: &Shop, librdkafka: &Librdkafka) -> Result<Logs> {
+pub(crate) async fn read_by_both(shop: &Shop, librdkafka: &Librdkafka) -> Result<Logs> {
     let expected = librdkafka.consume(&shop.topic).await?;
     let total: usize = expected.values().map(|log| log.records.len()).sum();
     for bytes in FETCH_MAX_BYTES {
@@ -94,7 +94,7 @@ fn rubbish(random: &mut Random, words: usize) -> String {
 
 /// What a codec may trip over: batches of one record and of thousands, large and empty payloads,
 /// bytes that are no text, no keys, no payloads.
-fn batches(random: &mut Random) -> Vec<RecordBatch> {
+pub(crate) fn batches(random: &mut Random) -> Vec<RecordBatch> {
     let mut batches = Vec::new();
     for partition in 0..3 {
         for size in [1, 30, 3, 400, 1, 7, 1] {
@@ -345,7 +345,13 @@ async fn until_end_ends_before_an_open_transaction_and_the_rest_follows_when_tha
 #[tokio::test]
 async fn compacted_topics_with_gaps_and_empty_batches_are_read_as_librdkafka_reads_them()
 -> Result<()> {
-    let shop = Shop::open_with(
+    compacted(Testbed::shared().await?).await
+}
+
+/// On any servers.
+pub(crate) async fn compacted(bed: &'static Testbed) -> Result<()> {
+    let shop = Shop::on(
+        bed,
         1,
         &[
             ("cleanup.policy", "compact"),

@@ -12,13 +12,22 @@ import sys
 import time
 import traceback
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, IsolationLevel, KafkaError, Producer
-from confluent_kafka import TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, IsolationLevel, KafkaError
+from confluent_kafka import KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 BROKER = sys.argv[1]
 DEADLINE = 40  # seconds, for a whole plan
 ADMIN = AdminClient({"bootstrap.servers": BROKER})
+
+# What a client gets that knows no leader, or one that led before.
+STALE = {
+    KafkaError._NOENT,
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError._TRANSPORT,
+}
 
 # The producer of `append`, once there is one.
 lasting = []
@@ -83,6 +92,16 @@ def replicas(plan):
     """The leader of each partition, and the replicas that are in sync with it."""
     partitions = ADMIN.list_topics(plan["topic"], DEADLINE).topics[plan["topic"]].partitions
     return {number: [it.leader, it.isrs] for number, it in partitions.items()}
+
+
+def members(plan):
+    """The members of a consumer group: their client ids and assigned partitions."""
+    asked = ADMIN.describe_consumer_groups([plan["group"]], request_timeout=DEADLINE)
+    group = asked[plan["group"]].result(DEADLINE)
+    return [
+        [it.client_id, [[at.topic, at.partition] for at in it.assignment.topic_partitions]]
+        for it in group.members
+    ]
 
 
 def transactions(plan):
@@ -210,8 +229,22 @@ def finish(producer):
 def end_of(topic, partition, isolation):
     """The high watermark, or read committed the last stable offset."""
     place = TopicPartition(topic, partition)
-    asked = ADMIN.list_offsets({place: OffsetSpec.latest()}, isolation_level=isolation)
-    return asked[place].result(DEADLINE).offset
+    admin, ends = ADMIN, []
+
+    def answered():
+        nonlocal admin
+        try:
+            asked = admin.list_offsets({place: OffsetSpec.latest()}, isolation_level=isolation)
+            ends.append(asked[place].result(DEADLINE).offset)
+        except KafkaException as error:
+            if error.args[0].code() not in STALE:
+                raise
+            # The client does not ask again by itself who leads after a broker has restarted.
+            admin = AdminClient({"bootstrap.servers": BROKER})
+        return ends
+
+    wait(answered, f"end of {place}")
+    return ends[0]
 
 
 def wait(condition, expected):
@@ -231,7 +264,7 @@ def text(raw):
 
 PLANS = {
     plan.__name__: plan
-    for plan in (produce, produce_apart, append, replicas, transactions, consume)
+    for plan in (produce, produce_apart, append, replicas, members, transactions, consume)
 }
 
 for line in sys.stdin:

@@ -233,8 +233,8 @@ impl Partition {
 /// All partitions of the configured topic.
 pub(crate) async fn partitions(config: &Config) -> Result<Vec<Partition>> {
     let kafka = Kafka::new(config.kafka.clone());
-    let topic = config.topics.first().context("no topic")?;
-    let states = kafka.topics(&[Arc::clone(topic)]).await?;
+    let topic = config.topics.only().context("no topic")?;
+    let states = kafka.topics_named(&[Arc::clone(topic)]).await?;
     let Some(TopicState::Present { partitions, .. }) = states.into_iter().next() else {
         bail!("there is no topic {topic}")
     };

@@ -19,6 +19,7 @@ fn problems(settings: &[(&str, &str)]) -> String {
 fn settings_that_would_look_safe_and_not_be_so_are_problems() {
     let authority = Authority::new("a").unwrap();
     let file = authority.file().display().to_string();
+    let oauth = [("kafka.sasl.mechanism", "OAUTHBEARER")];
     for (settings, expected) in [
         (
             vec![("kafka.tls.ca_file", file.as_str())],
@@ -32,6 +33,61 @@ fn settings_that_would_look_safe_and_not_be_so_are_problems() {
         ),
         (vec![("kafka.sasl.mechanism", "PLAIN")], "kafka.sasl.mechanism needs kafka.sasl.user"),
         (vec![("kafka.sasl.mechanism", "GSSAPI")], "must be \"PLAIN\" or \"SCRAM-SHA-256\""),
+        (
+            vec![("kafka.sasl.mechanism", "OAUTHBEARER")],
+            "kafka.sasl.mechanism needs kafka.sasl.oauth.token_url or kafka.sasl.oauth.token_file",
+        ),
+        (
+            vec![("kafka.sasl.mechanism", "OAUTHBEARER"), ("kafka.sasl.user", "a")],
+            "kafka.sasl.user is not for kafka.sasl.mechanism = \"OAUTHBEARER\"",
+        ),
+        (
+            vec![("kafka.sasl.oauth.scope", "a")],
+            "kafka.sasl.oauth.scope needs kafka.sasl.mechanism = \"OAUTHBEARER\"",
+        ),
+        (
+            [&oauth[..], &[("kafka.sasl.oauth.token_url", "https://a/token")]].concat(),
+            "kafka.sasl.oauth.token_url needs kafka.sasl.oauth.client_id",
+        ),
+        (
+            [&oauth[..], &[("kafka.sasl.oauth.token_url", "https://u:s3cret@a/token")]].concat(),
+            "kafka.sasl.oauth.token_url must be a URL such as",
+        ),
+        (
+            [
+                &oauth[..],
+                &[("kafka.sasl.oauth.token_url", "http://a"), ("kafka.sasl.oauth.ca_file", &file)],
+            ]
+            .concat(),
+            "kafka.sasl.oauth.ca_file needs an address with https:// in kafka.sasl.oauth.token_url",
+        ),
+        (
+            [
+                &oauth[..],
+                &[("kafka.sasl.oauth.token_file", &file), ("kafka.sasl.oauth.client_id", "a")],
+            ]
+            .concat(),
+            "kafka.sasl.oauth.client_id needs kafka.sasl.oauth.token_url",
+        ),
+        (
+            [
+                &oauth[..],
+                &[
+                    ("kafka.sasl.oauth.token_file", &file),
+                    ("kafka.sasl.oauth.token_url", "http://a"),
+                ],
+            ]
+            .concat(),
+            "kafka.sasl.oauth.token_file stands beside kafka.sasl.oauth.token_url",
+        ),
+        (
+            [
+                &oauth[..],
+                &[("kafka.sasl.oauth.token_file", &file), ("kafka.sasl.oauth.extensions", "a-b=c")],
+            ]
+            .concat(),
+            "must be a list of which each is a SASL extension",
+        ),
         (vec![("database.sslrootcert", &file)], "database.sslrootcert has no effect unless"),
         (vec![("database.sslmode", "verify-ca")], "database.sslmode needs database.sslrootcert"),
         (
@@ -100,7 +156,7 @@ fn files_that_do_not_serve_are_problems_that_quote_none_of_them() {
 
 #[test]
 fn a_password_among_the_arguments_is_refused_and_not_repeated() {
-    for key in ["database.password", "kafka.sasl.password"] {
+    for key in ["database.password", "kafka.sasl.password", "kafka.sasl.oauth.client_secret"] {
         let mut sources = Sources::default();
         sources.flags.push(Flag {
             name: format!("--set {key}"),

@@ -9,7 +9,6 @@
 //!   that take no bytes are counted.
 
 mod compile;
-mod decimal;
 mod from_json;
 mod input;
 mod leaf;
@@ -18,7 +17,6 @@ mod to_json;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use decimal::Decimals;
 pub(crate) use from_json::from_json;
 pub(crate) use input::{Fault, Input};
 pub(crate) use leaf::{Leaf, time_of_day, uuid};

@@ -2,7 +2,8 @@
 
 use bumpalo::Bump;
 
-use super::{Decimals, Fault, Input, Leaf, Schema, Type, TypeId, time_of_day, uuid};
+use super::{Fault, Input, Leaf, Schema, Type, TypeId, time_of_day, uuid};
+use crate::format::decimal;
 
 /// How large the text may become: names come from the schema, and values without bytes have texts.
 const TEXT_LIMIT: usize = 64 << 20;
@@ -99,7 +100,7 @@ impl<'p> Writer<'p> {
             },
             Leaf::Decimal { unscaled, scale } => {
                 let arena = Bump::new();
-                match Decimals::literal(unscaled, scale, &arena) {
+                match decimal::literal(unscaled, scale, &arena) {
                     Some(literal) => self.text.push_str(literal),
                     None => self.hexadecimal(unscaled),
                 }

@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, collections::BTreeMap, fmt::Write};
 
+use bumpalo::Bump;
+
 use super::{
     Message,
     entry::Entry,
@@ -45,7 +47,8 @@ impl<'p> Writer<'p> {
     fn message(&mut self, id: NodeId, within: Within<'p>, segments: &[Span]) -> Result<(), Broken> {
         let Some(node) = self.graph.node(id) else { return Ok(()) };
         if !matches!(node.meaning, Meaning::Plain | Meaning::Units(..)) {
-            match Whole::of(node, self.graph, within, segments)? {
+            let arena = Bump::new();
+            match Whole::of(node, self.graph, within, segments, &arena)? {
                 Some(Whole::Scalar(scalar)) => self.scalar(&scalar),
                 Some(Whole::Number(number)) => self.out.push_str(&number),
                 Some(Whole::Moment(moment)) => self.quoted(&moment.to_string()),

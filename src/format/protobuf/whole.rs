@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use bumpalo::Bump;
 use jiff::{Timestamp, civil::Date};
 
 use super::{
@@ -27,12 +28,14 @@ pub(crate) enum Whole<'p> {
 }
 
 impl<'p> Whole<'p> {
-    /// What the message of these segments is as a whole; `None` where it is its fields.
+    /// What the message of these segments is as a whole; `None` where it is its fields. A number that
+    /// the message does not hold as text is written into `arena`.
     pub(crate) fn of(
         node: &'p Node,
         graph: &'p Graph,
         within: Within<'p>,
         segments: &[Span],
+        arena: &'p Bump,
     ) -> Result<Option<Self>, Broken> {
         let message = Message { node, graph, within, segments };
         Ok(Some(match node.meaning {
@@ -69,7 +72,7 @@ impl<'p> Whole<'p> {
             Meaning::DecimalBytes => {
                 let scale = message.integer(2)?;
                 match message.scalar(0)? {
-                    Scalar::Bytes(unscaled) => match decimal::literal(unscaled, scale) {
+                    Scalar::Bytes(unscaled) => match decimal::literal(unscaled, scale, arena) {
                         Some(literal) => Self::Number(literal.into()),
                         None => Self::Unusable,
                     },

@@ -3,7 +3,9 @@
 //! A broker answers the requests of one connection in order, so that an offset asked for behind a
 //! long poll would wait for it: fetching has connections of its own (see `fetcher`).
 
+mod identity;
 pub(in crate::kafka) mod offsets;
+pub(in crate::kafka) mod rights;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -25,12 +27,14 @@ use tokio::{
 };
 use uuid::Uuid;
 
+use identity::Identities;
+
 use crate::kafka::{
     KafkaError, Settings, TopicPartition,
     fetch::{fetcher::Fetchers, memory::Memory},
     transport::{
         access::Access,
-        bridge::Api,
+        api::Api,
         connection::{CallError, Connection},
     },
     trouble::Troubles,
@@ -50,6 +54,7 @@ pub(in crate::kafka) struct Leader {
 /// A topic as metadata showed it.
 #[derive(Debug)]
 pub(in crate::kafka) struct Topic {
+    /// Where brokers give none, what stands for it.
     pub(in crate::kafka) id: Uuid,
     /// All partitions; those without a leader just now with the reason.
     pub(in crate::kafka) partitions: BTreeMap<i32, Result<Leader, String>>,
@@ -74,6 +79,7 @@ pub(in crate::kafka) struct Cluster {
     pub(in crate::kafka) memory: Arc<Memory>,
     connections: Mutex<HashMap<String, Slot<Arc<Connection>>>>,
     topics: Mutex<HashMap<Arc<str>, Slot<Known>>>,
+    identities: Identities,
     /// Whom to ask for metadata, the last one that answered first.
     candidates: Mutex<Vec<String>>,
 }
@@ -102,6 +108,7 @@ impl Cluster {
             memory,
             connections: Mutex::default(),
             topics: Mutex::default(),
+            identities: Identities::default(),
             candidates: Mutex::new(settings.brokers.clone()),
             settings,
         }
@@ -129,7 +136,9 @@ impl Cluster {
             let connection = match &*held {
                 Some(connection) => Arc::clone(connection),
                 None => {
-                    let opened = Connection::open(address, &self.access, deadline).await?;
+                    // Boxed, since it is rare, and everything that asks a broker nests it.
+                    let opening = Connection::open(address, &self.access, deadline);
+                    let opened = Box::pin(opening).await?;
                     Arc::clone(held.insert(Arc::new(opened)))
                 }
             };
@@ -176,7 +185,7 @@ impl Cluster {
     ) -> Result<Known, KafkaError> {
         let known = self.topic(&partition.topic, stale).await?;
         let knows = |topic: &Arc<Topic>| {
-            topic.id == partition.topic_id && topic.partitions.contains_key(&partition.partition)
+            partition.is_of(topic.id) && topic.partitions.contains_key(&partition.partition)
         };
         if stale.is_some() || known.topic.as_ref().is_some_and(knows) {
             return Ok(known);
@@ -189,27 +198,16 @@ impl Cluster {
         &self,
         names: &[Arc<str>],
     ) -> Result<HashMap<Arc<str>, Topic>, KafkaError> {
-        let request =
-            MetadataRequest::default().with_allow_auto_topic_creation(false).with_topics(Some(
-                names
-                    .iter()
-                    .map(|name| MetadataRequestTopic::default().with_name(Some(topic_name(name))))
-                    .collect(),
-            ));
-        let response = self.ask_anyone(request, judge_metadata).await?;
-        self.remember(&response);
-        let addresses: HashMap<i32, String> = response
-            .brokers
-            .iter()
-            .map(|broker| (broker.node_id.0, address(&broker.host, broker.port)))
-            .collect();
+        let asked: Vec<_> = names.iter().map(|name| topic_name(name)).collect();
+        let response = self.ask_anyone(about(&asked), judge_metadata).await?;
+        let addresses = self.remember(&response);
         let mut topics = HashMap::new();
         for topic in response.topics {
             let Some(name) = topic.name.as_ref().map(|name| name.0.as_str()) else { continue };
             let Some(name) = names.iter().find(|asked| &***asked == name) else { continue };
             match ResponseError::try_from_code(topic.error_code) {
                 None | Some(ResponseError::LeaderNotAvailable) => {
-                    topics.insert(Arc::clone(name), topic_from(&topic, &addresses));
+                    topics.insert(Arc::clone(name), self.topic_from(name, &topic, &addresses));
                 }
                 Some(ResponseError::UnknownTopicOrPartition) => {}
                 Some(error) if error.is_retriable() => {
@@ -222,6 +220,26 @@ impl Cluster {
             }
         }
         Ok(topics)
+    }
+
+    /// All topics that we may know of, but for Kafka's internal ones.
+    pub(in crate::kafka) async fn all_topics(
+        &self,
+    ) -> Result<HashMap<Arc<str>, Topic>, KafkaError> {
+        let request =
+            MetadataRequest::default().with_allow_auto_topic_creation(false).with_topics(None);
+        let response = self.ask_anyone(request, judge_metadata).await?;
+        let addresses = self.remember(&response);
+        let present = response.topics.iter().filter(|topic| {
+            let error = ResponseError::try_from_code(topic.error_code);
+            !topic.is_internal && matches!(error, None | Some(ResponseError::LeaderNotAvailable))
+        });
+        let topics = present.filter_map(|topic| {
+            let name = Arc::from(topic.name.as_ref()?.as_str());
+            let topic = self.topic_from(&name, topic, &addresses);
+            Some((name, topic))
+        });
+        Ok(topics.collect())
     }
 
     /// Asks one broker after the other until one gives an answer that `judge` finds no fault with.
@@ -281,7 +299,9 @@ impl Cluster {
 
     /// Who can be asked: the one that answered last, then the others as they were configured, then
     /// those that metadata names.
-    fn remember(&self, response: &MetadataResponse) {
+    ///
+    /// Returns the brokers' addresses by their numbers.
+    fn remember(&self, response: &MetadataResponse) -> HashMap<i32, String> {
         let mut candidates = lock(&self.candidates);
         let named = response.brokers.iter().map(|broker| address(&broker.host, broker.port));
         let answered: Vec<String> = candidates.first().cloned().into_iter().collect();
@@ -293,11 +313,44 @@ impl Cluster {
             }
         }
         *candidates = seen;
+        let brokers = response.brokers.iter();
+        brokers.map(|broker| (broker.node_id.0, address(&broker.host, broker.port))).collect()
+    }
+
+    fn topic_from(
+        &self,
+        name: &Arc<str>,
+        topic: &MetadataResponseTopic,
+        addresses: &HashMap<i32, String>,
+    ) -> Topic {
+        let partitions = topic.partitions.iter().map(|partition| {
+            let leader = match (addresses.get(&partition.leader_id.0), partition.error_code) {
+                (Some(address), 0 | 9) => {
+                    Ok(Leader { address: address.clone(), epoch: partition.leader_epoch })
+                }
+                (_, code) => Err(ResponseError::try_from_code(code)
+                    .unwrap_or(ResponseError::LeaderNotAvailable)
+                    .to_string()),
+            };
+            (partition.partition_index, leader)
+        });
+        Topic { id: self.identities.of(name, topic.topic_id), partitions: partitions.collect() }
     }
 
     pub(in crate::kafka) fn unreachable(&self, cause: String) -> KafkaError {
         KafkaError::Unreachable { brokers: self.settings.brokers.join(", "), cause }
     }
+}
+
+/// Asks about the topics called `names`, without creating them.
+pub(in crate::kafka) fn about<'a>(
+    names: impl IntoIterator<Item = &'a TopicName>,
+) -> MetadataRequest {
+    let topics =
+        names.into_iter().map(|name| MetadataRequestTopic::default().with_name(Some(name.clone())));
+    MetadataRequest::default()
+        .with_allow_auto_topic_creation(false)
+        .with_topics(Some(topics.collect()))
 }
 
 fn judge_metadata(response: &MetadataResponse) -> Result<(), String> {
@@ -306,21 +359,6 @@ fn judge_metadata(response: &MetadataResponse) -> Result<(), String> {
         None if response.brokers.is_empty() => Err("knows no brokers".to_owned()),
         None => Ok(()),
     }
-}
-
-fn topic_from(topic: &MetadataResponseTopic, addresses: &HashMap<i32, String>) -> Topic {
-    let partitions = topic.partitions.iter().map(|partition| {
-        let leader = match (addresses.get(&partition.leader_id.0), partition.error_code) {
-            (Some(address), 0 | 9) => {
-                Ok(Leader { address: address.clone(), epoch: partition.leader_epoch })
-            }
-            (_, code) => Err(ResponseError::try_from_code(code)
-                .unwrap_or(ResponseError::LeaderNotAvailable)
-                .to_string()),
-        };
-        (partition.partition_index, leader)
-    });
-    Topic { id: topic.topic_id, partitions: partitions.collect() }
 }
 
 pub(in crate::kafka) fn address(host: &str, port: i32) -> String {

@@ -101,7 +101,7 @@ impl Inquiry<'_> {
             }
             let known = self.cluster.topic_of(partition, stale).await?;
             generations.insert(Arc::clone(&partition.topic), known.generation);
-            let topic = known.topic.filter(|topic| topic.id == partition.topic_id);
+            let topic = known.topic.filter(|topic| partition.is_of(topic.id));
             let topic = topic.ok_or_else(|| KafkaError::Gone { partition: partition.clone() })?;
             match topic.partitions.get(&partition.partition) {
                 Some(Ok(leader)) => by_leader

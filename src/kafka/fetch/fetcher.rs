@@ -12,9 +12,10 @@ use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
 use kafka_protocol::{
     ResponseError,
     messages::{
-        FetchRequest, FetchResponse,
+        FetchRequest, FetchResponse, MetadataResponse, TopicName,
         fetch_request::{FetchPartition, FetchTopic},
         fetch_response::PartitionData,
+        metadata_response::MetadataResponseTopic,
     },
 };
 use tokio::{
@@ -24,7 +25,8 @@ use tokio::{
 use uuid::Uuid;
 
 use crate::kafka::{
-    Settings,
+    Settings, TopicPartition,
+    cluster::{about, topic_name},
     fetch::{
         memory::Memory,
         subscription::{Loss, Ready, Subscription, Waiting, Whole, await_room},
@@ -210,12 +212,18 @@ impl Fetcher {
         let request = self.request(max_wait, limit);
         let deadline = Instant::now() + max_wait + self.limits.timeout;
         let response = connection.call(request, deadline).await.map_err(|e| self.loss(&e))?;
+        let doubtful = fetched_by_name(&response);
+        let mut recreated = HashSet::new();
+        if !doubtful.is_empty() {
+            let answer = connection.call(about(&doubtful), deadline).await;
+            recreated = self.recreated(&answer.map_err(|e| self.loss(&e))?);
+        }
         self.connection = Some((connection, Instant::now()));
         if let Some(error) = ResponseError::try_from_code(response.error_code) {
             return Err(Loss::Connection(format!("{}: Fetch: {error}", self.address)));
         }
         let throttle = u64::try_from(response.throttle_time_ms).unwrap_or(0);
-        self.distribute(response, limit);
+        self.distribute(response, &recreated, limit);
         if throttle > 0 {
             // The broker is silent for so long anyway (KIP-219).
             sleep(Duration::from_millis(throttle)).await;
@@ -245,11 +253,29 @@ impl Fetcher {
         }
     }
 
-    /// Whether somebody reads a partition twice. One request asks for it once: the broker would
-    /// answer once, and from one of both positions.
+    /// The topics that are read and were created anew, as the broker says now that gave their records.
+    ///
+    /// Records that came by a topic's name may be its namesake's. A broker learns of a topic before it
+    /// opens that topic's log: so if, asked afterwards, it still names the one that was asked for,
+    /// they are that one's. Where it has no topic ids (before version 10 of Metadata), it cannot say.
+    fn recreated(&self, answer: &MetadataResponse) -> HashSet<Uuid> {
+        let named = answer.topics.iter().filter_map(|topic| Some((topic.name.as_ref()?, topic)));
+        let present: HashMap<&str, &MetadataResponseTopic> =
+            named.map(|(name, topic)| (name.as_str(), topic)).collect();
+        let is_another = |partition: &&TopicPartition| {
+            present.get(&*partition.topic).is_some_and(|topic| {
+                topic.error_code == ResponseError::UnknownTopicOrPartition.code()
+                    || !topic.topic_id.is_nil() && !partition.is_of(topic.topic_id)
+            })
+        };
+        let partitions = self.ready.iter().map(|ready| &ready.subscription.partition);
+        partitions.filter(is_another).map(|partition| partition.topic_id).collect()
+    }
+
+    /// Whether one request can't ask for all.
     fn has_twins(&self) -> bool {
-        let mut seen = HashSet::new();
-        !self.ready.iter().all(|ready| seen.insert(ready.key()))
+        let mut asked = Asked::default();
+        !self.ready.iter().all(|ready| asked.takes(ready))
     }
 
     /// Bytes that the next response may have with `left` bytes of memory, unless its first record
@@ -262,9 +288,9 @@ impl Fetcher {
 
     fn request(&self, max_wait: Duration, max_bytes: usize) -> FetchRequest {
         let mut topics: Vec<FetchTopic> = Vec::new();
-        let mut asked = HashSet::new();
+        let mut asked = Asked::default();
         for ready @ Ready { subscription, .. } in &self.ready {
-            if !asked.insert(ready.key()) {
+            if !asked.takes(ready) {
                 continue;
             }
             let partition = FetchPartition::default()
@@ -278,8 +304,12 @@ impl Fetcher {
             let id = subscription.partition.topic_id;
             match topics.iter_mut().find(|topic| topic.topic_id == id) {
                 Some(topic) => topic.partitions.push(partition),
-                None => topics
-                    .push(FetchTopic::default().with_topic_id(id).with_partitions(vec![partition])),
+                None => topics.push(
+                    FetchTopic::default()
+                        .with_topic(topic_name(&subscription.partition.topic))
+                        .with_topic_id(id)
+                        .with_partitions(vec![partition]),
+                ),
             }
         }
         FetchRequest::default()
@@ -291,25 +321,39 @@ impl Fetcher {
             .with_topics(topics)
     }
 
-    fn distribute(&mut self, response: FetchResponse, limit: usize) {
-        let throttled = response.throttle_time_ms > 0;
-        let mut answers: HashMap<(Uuid, i32), PartitionData> = HashMap::new();
+    /// The answers by what was asked for; before version 13 of Fetch they have topics' names only.
+    fn by_partition(&self, response: FetchResponse) -> HashMap<(Uuid, i32), PartitionData> {
+        let mut asked = Asked::default();
+        for ready in &self.ready {
+            asked.takes(ready);
+        }
+        let mut answers = HashMap::new();
         for topic in response.responses {
+            let id = asked.topics.get(topic.topic.as_str()).copied().unwrap_or(topic.topic_id);
             for answer in topic.partitions {
-                answers.insert((topic.topic_id, answer.partition_index), answer);
+                answers.insert((id, answer.partition_index), answer);
             }
         }
+        answers
+    }
+
+    fn distribute(&mut self, response: FetchResponse, recreated: &HashSet<Uuid>, limit: usize) {
+        let throttled = response.throttle_time_ms > 0;
+        let mut answers = self.by_partition(response);
         let total = answers.values().filter_map(|data| data.records.as_ref()).map(Bytes::len).sum();
         let whole = Whole { total, limit, partition_limit: self.limits.partition_bytes };
-        let mut asked = HashSet::new();
+        let mut asked = Asked::default();
         let mut twins = Vec::new();
         for mut ready in mem::take(&mut self.ready) {
-            let first = asked.is_empty();
-            if !asked.insert(ready.key()) {
+            let first = asked.partitions.is_empty();
+            if !asked.takes(&ready) {
                 twins.push(ready);
                 continue;
             }
             let outcome = match answers.remove(&ready.key()) {
+                Some(_) if recreated.contains(&ready.subscription.partition.topic_id) => {
+                    Err(Loss::Error(ResponseError::InconsistentTopicId))
+                }
                 Some(data) => ready.take_in(data, whole, first),
                 // A broker that throttles us may answer with nothing at all.
                 None if throttled => Ok(None),
@@ -330,6 +374,37 @@ impl Fetcher {
         for twin in twins {
             self.ready.push_front(twin);
         }
+    }
+}
+
+/// The topics of which records came by their names (before version 13 of Fetch).
+fn fetched_by_name(response: &FetchResponse) -> Vec<TopicName> {
+    let has_records =
+        |data: &PartitionData| data.records.as_ref().is_some_and(|records| !records.is_empty());
+    let topics = response
+        .responses
+        .iter()
+        .filter(|topic| !topic.topic.is_empty() && topic.partitions.iter().any(has_records));
+    topics.map(|topic| topic.topic.clone()).collect()
+}
+
+/// What one request asks for, in the order in which it does.
+///
+/// A partition that somebody reads twice is asked for once: the broker would answer once, and from one
+/// of both positions. Of two topics of one name, one deleted and one created anew, only one is asked
+/// for: by name, a broker could not tell them apart.
+#[derive(Default)]
+struct Asked {
+    topics: HashMap<Arc<str>, Uuid>,
+    partitions: HashSet<(Uuid, i32)>,
+}
+
+impl Asked {
+    /// Whether `ready` is asked for too.
+    fn takes(&mut self, ready: &Ready) -> bool {
+        let TopicPartition { topic, topic_id, .. } = &ready.subscription.partition;
+        let id = self.topics.entry(Arc::clone(topic)).or_insert(*topic_id);
+        id == topic_id && self.partitions.insert(ready.key())
     }
 }
 

@@ -134,19 +134,29 @@ impl Search {
                 Some(Setback::Final(ReadError::Corrupt { partition, offset, detail }))
             }
             Loss::NoVersion(detail) => {
-                let detail = format!("{detail}: use Apache Kafka 3.1 or newer");
+                let detail = format!("{detail}: use Apache Kafka 2.1 or newer");
                 Some(Setback::Final(ReadError::Unsupported { partition, offset, detail }))
             }
             Loss::Error(ResponseError::CorruptMessage) => {
                 let detail = "the broker finds its log damaged".to_owned();
                 Some(Setback::Final(ReadError::Corrupt { partition, offset, detail }))
             }
+            Loss::Error(ResponseError::UnsupportedCompressionType) => {
+                let detail =
+                    "the broker offers Fetch below version 10, which may not have records \
+                              compressed by zstd (KIP-110): have them written with another \
+                              compression.type"
+                        .to_owned();
+                Some(Setback::Final(ReadError::Unsupported { partition, offset, detail }))
+            }
             Loss::Error(error) => {
-                let gravity = match error {
-                    ResponseError::TopicAuthorizationFailed => Gravity::NeedsAPerson,
-                    _ => Gravity::PassesByItself,
+                let (gravity, remedy) = match error {
+                    ResponseError::TopicAuthorizationFailed => {
+                        (Gravity::NeedsAPerson, ": grant READ on the topic")
+                    }
+                    _ => (Gravity::PassesByItself, ""),
                 };
-                Some(Setback::Passing(gravity, error.to_string()))
+                Some(Setback::Passing(gravity, format!("{error}{remedy}")))
             }
             Loss::Denied(cause) => Some(Setback::Passing(Gravity::NeedsAPerson, cause)),
             Loss::Connection(cause) => Some(Setback::passing(cause)),
@@ -190,7 +200,7 @@ impl Search {
             let cause = "there is no such topic: create it, or leave it out".to_owned();
             return Err(Setback::Passing(Gravity::NeedsAPerson, cause));
         };
-        if topic.id != self.partition.topic_id {
+        if !self.partition.is_of(topic.id) {
             let (partition, topic_id) = (self.partition.clone(), topic.id);
             return Err(Setback::Suspicion(ReadError::Recreated { partition, topic_id }));
         }

@@ -2,18 +2,14 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use kafka_protocol::{
-    ResponseError,
-    messages::{FindCoordinatorRequest, FindCoordinatorResponse},
-    protocol::StrBytes,
-};
+use kafka_protocol::{ResponseError, messages::FindCoordinatorRequest, protocol::StrBytes};
 use thiserror::Error;
 use tokio::time::{Instant, sleep};
 
 use crate::kafka::{
     KafkaError,
     cluster::{Cluster, address},
-    transport::{bridge::Api, connection::CallError},
+    transport::{api::Api, connection::CallError},
     trouble::backoff,
 };
 
@@ -36,10 +32,10 @@ pub enum GroupError {
         /// What puts it right.
         remedy: &'static str,
     },
-    /// The brokers know no consumer groups of the new protocol (KIP-848): needs a person.
+    /// The group's coordinator does not have the protocol: needs a person.
     #[error(
-        "broker {broker} {cause}: consumer groups need Apache Kafka 4.0 or newer; else leave out \
-         kafka.group and give each instance partitions of its own with kafka.partitions"
+        "broker {broker} {cause}: set kafka.group_protocol to auto, or leave out kafka.group and \
+         assign partitions to each instance with kafka.partitions"
     )]
     Unsupported {
         /// Its address.
@@ -50,23 +46,34 @@ pub enum GroupError {
 }
 
 impl GroupError {
-    fn of(error: ResponseError, group: &Arc<str>, broker: &str) -> Self {
+    pub(super) fn of(error: ResponseError, group: &Arc<str>, broker: &str) -> Self {
         let remedy = match error {
-            ResponseError::UnknownMemberId | ResponseError::FencedMemberEpoch => {
-                return Self::Fenced;
-            }
+            ResponseError::UnknownMemberId
+            | ResponseError::FencedMemberEpoch
+            | ResponseError::IllegalGeneration => return Self::Fenced,
             ResponseError::UnsupportedVersion => {
-                let cause = "has no consumer groups of the new protocol (KIP-848)".to_owned();
+                let cause = "does not have the consumer group protocol (KIP-848)".to_owned();
+                return Self::Unsupported { broker: broker.to_owned(), cause };
+            }
+            // group.consumer.migration.policy does not let such a group be converted.
+            ResponseError::GroupIdNotFound => {
+                let cause = format!("has {group} as a group of the classic protocol");
                 return Self::Unsupported { broker: broker.to_owned(), cause };
             }
             ResponseError::GroupAuthorizationFailed => "grant READ on the group",
             ResponseError::TopicAuthorizationFailed => "grant READ and DESCRIBE on its topics",
             ResponseError::InvalidGroupId => "choose another name",
             ResponseError::InconsistentGroupProtocol => {
-                "consumers of another kind are in it: choose another name"
+                "its members use other assignors: set kafka.group_assignors to one of theirs, or \
+                 choose another name"
+            }
+            ResponseError::InvalidSessionTimeout => {
+                "set kafka.session_timeout within the broker's group.min.session.timeout.ms and \
+                 group.max.session.timeout.ms"
             }
             ResponseError::GroupMaxSizeReached => {
-                "stop an instance, or raise the broker's group.consumer.max.size"
+                "stop an instance, or raise the broker's group.max.size (group.consumer.max.size \
+                 for the consumer protocol)"
             }
             _ => "the broker's log may say more",
         };
@@ -76,7 +83,7 @@ impl GroupError {
 
 /// What a coordinator answers while the group is being moved (and at the very first use of groups,
 /// when the topic of their offsets is made), or when an epoch has just changed.
-const fn passes(error: ResponseError) -> bool {
+pub(super) const fn passes(error: ResponseError) -> bool {
     matches!(
         error,
         ResponseError::CoordinatorLoadInProgress
@@ -128,7 +135,7 @@ impl Coordinator {
                 }
                 Err(error) => cause = format!("{broker}: {error}"),
             }
-            *self.address() = None;
+            self.forget();
             if Instant::now() + wait >= deadline {
                 break;
             }
@@ -137,33 +144,43 @@ impl Coordinator {
         Err(self.cluster.unreachable(cause).into())
     }
 
-    async fn find(&self) -> Result<String, GroupError> {
+    /// The coordinator is to be found again.
+    pub(super) fn forget(&self) {
+        *self.address() = None;
+    }
+
+    /// The address of the broker that coordinates the group. At the very first use of groups, the topic
+    /// of their offsets is made first, which is waited for, up to the settings' timeout.
+    pub(super) async fn find(&self) -> Result<String, GroupError> {
         if let Some(address) = self.address().clone() {
             return Ok(address);
         }
         let key = StrBytes::from_string(self.group.to_string());
         let request = FindCoordinatorRequest::default().with_coordinator_keys(vec![key]);
-        let response = self.cluster.ask_anyone(request, judge).await?;
-        let Some(found) = response.coordinators.first() else {
-            return Err(self.cluster.unreachable("no coordinator was named".to_owned()).into());
-        };
-        let found_at = address(&found.host, found.port);
-        if let Some(error) = ResponseError::try_from_code(found.error_code) {
-            return Err(GroupError::of(error, &self.group, &found_at));
+        let deadline = self.deadline();
+        for wait in backoff() {
+            let response = self.cluster.ask_anyone(request.clone(), |_| Ok(())).await?;
+            let Some(found) = response.coordinators.first() else { break };
+            let found_at = address(&found.host, found.port);
+            match ResponseError::try_from_code(found.error_code) {
+                None => {
+                    *self.address() = Some(found_at.clone());
+                    return Ok(found_at);
+                }
+                Some(error) if !passes(error) => {
+                    return Err(GroupError::of(error, &self.group, &found_at));
+                }
+                Some(error) if Instant::now() + wait >= deadline => {
+                    let cause = format!("no coordinator of the group {}: {error}", self.group);
+                    return Err(self.cluster.unreachable(cause).into());
+                }
+                Some(_) => sleep(wait).await,
+            }
         }
-        *self.address() = Some(found_at.clone());
-        Ok(found_at)
+        Err(self.cluster.unreachable("no coordinator was named".to_owned()).into())
     }
 
     fn address(&self) -> std::sync::MutexGuard<'_, Option<String>> {
         self.address.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn judge(response: &FindCoordinatorResponse) -> Result<(), String> {
-    let codes = response.coordinators.iter().map(|coordinator| coordinator.error_code);
-    match codes.filter_map(ResponseError::try_from_code).find(|error| passes(*error)) {
-        Some(error) => Err(error.to_string()),
-        None => Ok(()),
     }
 }

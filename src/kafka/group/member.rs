@@ -1,78 +1,122 @@
-//! A member of a consumer group, by the protocol of KIP-848.
+//! A member of a consumer group, by whichever protocol the group's coordinator has.
 
 use std::{
-    collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use kafka_protocol::{
     messages::{
-        ConsumerGroupHeartbeatRequest, OffsetCommitRequest, OffsetCommitResponse,
-        consumer_group_heartbeat_request::TopicPartitions,
+        OffsetCommitRequest, OffsetCommitResponse,
         offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic},
     },
     protocol::StrBytes,
 };
 use tokio::time::{Instant, timeout_at};
-use uuid::Uuid;
+use tracing::info;
 
-use crate::kafka::{
-    NextOffset, TopicPartition,
-    cluster::topic_name,
-    group::{
-        coordinator::{Coordinator, GroupError},
-        group_id,
-    },
+use super::{
+    classic::{Assignor, Classic},
+    consumer::Consumer,
+    coordinator::{Coordinator, GroupError},
+    group_id,
+    subscription::Subscription,
 };
+use crate::kafka::{NextOffset, Selection, TopicPartition, cluster::topic_name};
 
-/// The epochs by which a member joins and leaves (KIP-848).
-const JOINING: i32 = 0;
-const LEAVING: i32 = -1;
+/// By which protocol a group is joined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupProtocol {
+    /// The consumer protocol where the group's coordinator has it, else the classic one.
+    Auto,
+    /// The consumer protocol (KIP-848, Apache Kafka 4.0): the broker assigns.
+    Consumer,
+    /// The classic protocol: one of the members assigns.
+    Classic,
+}
+
+/// How a group is joined.
+#[derive(Clone, Debug)]
+pub struct GroupSettings {
+    /// By which protocol.
+    pub protocol: GroupProtocol,
+    /// The assignors that the classic protocol may use, the preferred one first; at least one.
+    pub assignors: Vec<Assignor>,
+    /// After how long without a heartbeat the group gives this member's partitions to others. The
+    /// consumer protocol goes by the broker's own.
+    pub session_timeout: Duration,
+    /// How long the group waits for partitions to be released.
+    pub rebalance_timeout: Duration,
+}
 
 /// One instance in a consumer group.
 pub struct GroupMember {
-    coordinator: Coordinator,
-    id: StrBytes,
-    topics: Vec<Arc<str>>,
-    /// How long the group waits for partitions to be let go.
-    rebalance_timeout: Duration,
-    state: Mutex<State>,
-}
-
-struct State {
-    epoch: i32,
-    assigned: Vec<(Uuid, Vec<i32>)>,
+    coordinator: Arc<Coordinator>,
+    settings: Arc<GroupSettings>,
+    subscription: Arc<Subscription>,
+    consumer: Consumer,
+    classic: Classic,
+    is_classic: AtomicBool,
 }
 
 /// What a heartbeat brought.
 #[derive(Clone, Debug)]
 pub struct Beat {
-    /// How often the broker wants to hear from this member.
+    /// After how long the next one is due.
     pub every: Duration,
     /// The partitions that are this member's now.
     pub assigned: Vec<TopicPartition>,
+    /// Whether it is a member: not so while its first rebalance goes on.
+    pub joined: bool,
 }
 
 impl GroupMember {
-    pub(in crate::kafka) const fn new(
+    pub(in crate::kafka) fn new(
         coordinator: Coordinator,
         id: StrBytes,
-        topics: Vec<Arc<str>>,
-        rebalance_timeout: Duration,
+        topics: Selection,
+        settings: GroupSettings,
     ) -> Self {
-        let state = Mutex::new(State { epoch: JOINING, assigned: Vec::new() });
-        Self { coordinator, id, topics, rebalance_timeout, state }
+        let (coordinator, settings) = (Arc::new(coordinator), Arc::new(settings));
+        let subscription = Arc::new(Subscription::new(Arc::clone(&coordinator.cluster), topics));
+        Self {
+            consumer: Consumer::new(
+                Arc::clone(&coordinator),
+                id,
+                Arc::clone(&subscription),
+                settings.rebalance_timeout,
+            ),
+            classic: Classic::new(
+                Arc::clone(&coordinator),
+                Arc::clone(&settings),
+                Arc::clone(&subscription),
+            ),
+            subscription,
+            is_classic: AtomicBool::new(settings.protocol == GroupProtocol::Classic),
+            coordinator,
+            settings,
+        }
     }
 
     /// The group's name.
     #[must_use]
-    pub const fn group(&self) -> &Arc<str> {
+    pub fn group(&self) -> &Arc<str> {
         &self.coordinator.group
     }
 
+    /// The protocol by which it takes part: `consumer` or `classic`.
+    #[must_use]
+    pub fn protocol(&self) -> &'static str {
+        if self.is_classic() { "classic" } else { "consumer" }
+    }
+
     /// Tells the coordinator that this member lives and has `owned`, and hears what it is to have.
-    /// The first one joins, and so does the first after [`GroupError::Fenced`].
+    /// The first one joins, and so does the first after [`GroupError::Fenced`]; both are for when
+    /// nothing is owned.
     ///
     /// # Errors
     /// [`GroupError`]; [`GroupError::Fenced`] takes all partitions away. After `deadline`, or after
@@ -93,38 +137,24 @@ impl GroupMember {
         owned: &[TopicPartition],
         deadline: Instant,
     ) -> Result<Beat, GroupError> {
-        let epoch = self.state().epoch;
-        let mut request = self.heartbeat(epoch).with_topic_partitions(Some(by_topic_id(owned)));
-        if epoch == JOINING {
-            let topics = self.topics.iter().map(|topic| topic_name(topic)).collect();
-            let timeout = i32::try_from(self.rebalance_timeout.as_millis()).unwrap_or(i32::MAX);
-            request = request
-                .with_subscribed_topic_names(Some(topics))
-                .with_rebalance_timeout_ms(timeout);
-        }
-        let asked = self.coordinator.ask(request, deadline, |response| response.error_code).await;
-        if let Err(GroupError::Fenced) = asked {
-            self.rejoin();
-        }
-        let response = asked?;
-        let assigned = {
-            let mut state = self.state();
-            state.epoch = response.member_epoch;
-            if let Some(assignment) = response.assignment {
-                let topics = assignment.topic_partitions.into_iter();
-                state.assigned = topics.map(|topic| (topic.topic_id, topic.partitions)).collect();
+        self.subscription.look().await?;
+        if !self.is_classic() {
+            match self.consumer.beat(owned, deadline).await {
+                Err(GroupError::Unsupported { broker, cause })
+                    if self.settings.protocol == GroupProtocol::Auto && !self.consumer.is_in() =>
+                {
+                    info!(group = %self.group(), reason = %format_args!("broker {broker} {cause}"), "using the classic group protocol");
+                    self.is_classic.store(true, Ordering::Relaxed);
+                }
+                beaten => return beaten,
             }
-            state.assigned.clone()
-        };
-        Ok(Beat {
-            every: Duration::from_millis(response.heartbeat_interval_ms.try_into().unwrap_or(0)),
-            assigned: self.named(assigned).await?,
-        })
+        }
+        self.classic.beat(owned, deadline).await
     }
 
     /// Forgets what the group has said: the next [`beat`](Self::beat) joins anew.
     pub fn rejoin(&self) {
-        *self.state() = State { epoch: JOINING, assigned: Vec::new() };
+        if self.is_classic() { self.classic.rejoin() } else { self.consumer.rejoin() }
     }
 
     /// Gives everything back, so that nobody has to wait for this member's session to end.
@@ -132,12 +162,10 @@ impl GroupMember {
     /// # Errors
     /// As for [`beat`](Self::beat); then the session ends by itself.
     pub async fn leave(&self, deadline: Instant) -> Result<(), GroupError> {
-        if self.state().epoch == JOINING {
-            return Ok(());
+        match self.is_classic() {
+            true => self.classic.leave(deadline).await,
+            false => self.consumer.leave(deadline).await,
         }
-        let asked = self.coordinator.ask(self.heartbeat(LEAVING), deadline, |r| r.error_code).await;
-        self.rejoin();
-        asked.map(drop)
     }
 
     /// Notes in the group how far partitions have come, which nobody here ever reads: it is for
@@ -146,6 +174,9 @@ impl GroupMember {
     /// # Errors
     /// [`GroupError`]; also where the group has meanwhile given a partition to another member.
     pub async fn commit(&self, offsets: &[(TopicPartition, NextOffset)]) -> Result<(), GroupError> {
+        let identity =
+            if self.is_classic() { self.classic.identity() } else { self.consumer.identity() };
+        let (member_id, generation) = identity.ok_or(GroupError::Fenced)?;
         let mut topics: BTreeMap<&str, Vec<OffsetCommitRequestPartition>> = BTreeMap::new();
         for (partition, offset) in offsets {
             topics.entry(&partition.topic).or_default().push(
@@ -161,8 +192,8 @@ impl GroupMember {
         });
         let request = OffsetCommitRequest::default()
             .with_group_id(group_id(self.group()))
-            .with_member_id(self.id.clone())
-            .with_generation_id_or_member_epoch(self.state().epoch)
+            .with_member_id(member_id)
+            .with_generation_id_or_member_epoch(generation)
             .with_topics(topics.collect());
         let deadline = self.coordinator.deadline();
         let worst = |response: &OffsetCommitResponse| {
@@ -172,59 +203,7 @@ impl GroupMember {
         self.coordinator.ask(request, deadline, worst).await.map(drop)
     }
 
-    fn heartbeat(&self, epoch: i32) -> ConsumerGroupHeartbeatRequest {
-        ConsumerGroupHeartbeatRequest::default()
-            .with_group_id(group_id(self.group()))
-            .with_member_id(self.id.clone())
-            .with_member_epoch(epoch)
-            .with_rebalance_timeout_ms(-1)
+    fn is_classic(&self) -> bool {
+        self.is_classic.load(Ordering::Relaxed)
     }
-
-    /// The partitions by their topics' names. One that metadata does not know yet, or no more, is
-    /// left out: the next beat looks again.
-    async fn named(
-        &self,
-        assigned: Vec<(Uuid, Vec<i32>)>,
-    ) -> Result<Vec<TopicPartition>, GroupError> {
-        let cluster = &self.coordinator.cluster;
-        let mut topics = HashMap::new();
-        for look_again in [false, true] {
-            for name in &self.topics {
-                let mut known = cluster.topic(name, None).await?;
-                if look_again {
-                    known = cluster.topic(name, Some(known.generation)).await?;
-                }
-                if let Some(topic) = known.topic {
-                    topics.insert(topic.id, Arc::clone(name));
-                }
-            }
-            if assigned.iter().all(|(topic_id, _)| topics.contains_key(topic_id)) {
-                break;
-            }
-        }
-        let named = assigned.into_iter().filter_map(|(topic_id, partitions)| {
-            let topic = topics.get(&topic_id)?;
-            Some(partitions.into_iter().map(move |partition| TopicPartition {
-                topic: Arc::clone(topic),
-                partition,
-                topic_id,
-            }))
-        });
-        Ok(named.flatten().collect())
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn by_topic_id(partitions: &[TopicPartition]) -> Vec<TopicPartitions> {
-    let mut topics: BTreeMap<Uuid, Vec<i32>> = BTreeMap::new();
-    for partition in partitions {
-        topics.entry(partition.topic_id).or_default().push(partition.partition);
-    }
-    let topics = topics.into_iter().map(|(topic_id, partitions)| {
-        TopicPartitions::default().with_topic_id(topic_id).with_partitions(partitions)
-    });
-    topics.collect()
 }

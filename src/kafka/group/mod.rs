@@ -1,22 +1,26 @@
-//! Kafka's consumer groups: who works which partitions, and how far they have come.
+//! Kafka's consumer groups: who processes which partitions, and how far they have come.
 //!
 //! The group makes several instances efficient; what makes them right is the offset beside the data.
-//! A [`GroupMember`] hears from the `coordinator` which partitions are its own; `committed` and `seen`
-//! ask about groups without being in them.
+//! A [`GroupMember`] takes part by one of two protocols, `consumer` (KIP-848) or `classic`, and gets
+//! its partitions from the `coordinator`; `committed` and `seen` ask about groups without being in them.
 
+mod classic;
 mod committed;
+mod consumer;
 mod coordinator;
 mod member;
 mod seen;
+mod subscription;
 
 use kafka_protocol::{messages::GroupId, protocol::StrBytes};
 
+pub use classic::Assignor;
 pub(in crate::kafka) use committed::committed;
 pub(in crate::kafka) use coordinator::Coordinator;
 pub use coordinator::GroupError;
-pub use member::{Beat, GroupMember};
-pub use seen::MemberSeen;
-pub(in crate::kafka) use seen::members;
+pub use member::{Beat, GroupMember, GroupProtocol, GroupSettings};
+pub use seen::{GroupSeen, MemberSeen};
+pub(in crate::kafka) use seen::{may_join, members};
 
 fn group_id(group: &str) -> GroupId {
     GroupId(StrBytes::from_string(group.to_owned()))

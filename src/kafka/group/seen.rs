@@ -1,22 +1,37 @@
 //! Who is in a group, seen from outside.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use kafka_protocol::{
     ResponseError,
-    messages::{ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse},
+    messages::{
+        ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse, DescribeGroupsRequest,
+        DescribeGroupsResponse, HeartbeatRequest, HeartbeatResponse,
+    },
+    protocol::StrBytes,
 };
+use uuid::Uuid;
 
 use crate::kafka::{
-    TopicPartition,
+    KafkaError, TopicPartition,
     cluster::Cluster,
-    group::{Coordinator, GroupError, group_id},
+    group::{Coordinator, GroupError, GroupProtocol, classic::protocol as classic, group_id},
 };
+
+/// A group, seen from outside.
+#[derive(Clone, Debug)]
+pub struct GroupSeen {
+    /// By which protocol it would be joined now.
+    pub protocol: &'static str,
+    /// Who is in it; nobody where there is no such group.
+    pub members: Vec<MemberSeen>,
+}
 
 /// Somebody who is in a group.
 #[derive(Clone, Debug)]
 pub struct MemberSeen {
-    /// The member's id, which vendas chooses to be its instance's.
+    /// The member's id: the vendas instance's by the consumer protocol; one that the broker has given
+    /// by the classic protocol, which begins with the client id.
     pub id: String,
     /// Where it runs, as the broker sees it.
     pub host: String,
@@ -24,21 +39,43 @@ pub struct MemberSeen {
     pub assigned: Vec<TopicPartition>,
 }
 
-/// Who is in `group`; nobody where there is no such group.
+/// Who is in `group`, as far as `protocol` lets it be joined.
 pub(in crate::kafka) async fn members(
     cluster: &Arc<Cluster>,
     group: &Arc<str>,
-) -> Result<Vec<MemberSeen>, GroupError> {
+    protocol: GroupProtocol,
+) -> Result<GroupSeen, GroupError> {
     let coordinator = Coordinator::new(Arc::clone(cluster), Arc::clone(group));
-    let request = ConsumerGroupDescribeRequest::default().with_group_ids(vec![group_id(group)]);
-    let code = |response: &ConsumerGroupDescribeResponse| {
-        let code = response.groups.first().map_or(0, |group| group.error_code);
-        match ResponseError::try_from_code(code) {
-            Some(ResponseError::GroupIdNotFound) => 0,
-            _ => code,
-        }
+    let by_consumer = match protocol {
+        GroupProtocol::Classic => None,
+        GroupProtocol::Auto => match of_consumer(&coordinator).await {
+            Ok(members) => Some(members),
+            Err(GroupError::Unsupported { .. }) => None,
+            Err(error) => return Err(error),
+        },
+        GroupProtocol::Consumer => Some(of_consumer(&coordinator).await?),
     };
-    let response = coordinator.ask(request, cluster.deadline(), code).await?;
+    match by_consumer {
+        // A group of the classic protocol is none to this question.
+        Some(members) if members.is_empty() => {
+            let members = of_classic(&coordinator).await?;
+            Ok(GroupSeen { protocol: "consumer", members })
+        }
+        Some(members) => Ok(GroupSeen { protocol: "consumer", members }),
+        None => {
+            let members = of_classic(&coordinator).await?;
+            Ok(GroupSeen { protocol: "classic", members })
+        }
+    }
+}
+
+async fn of_consumer(coordinator: &Coordinator) -> Result<Vec<MemberSeen>, GroupError> {
+    let group = group_id(&coordinator.group);
+    let request = ConsumerGroupDescribeRequest::default().with_group_ids(vec![group]);
+    let code = |response: &ConsumerGroupDescribeResponse| {
+        known(response.groups.first().map_or(0, |group| group.error_code))
+    };
+    let response = coordinator.ask(request, coordinator.deadline(), code).await?;
     let members = response.groups.into_iter().flat_map(|group| group.members).map(|member| {
         let assigned = member.assignment.topic_partitions.into_iter().flat_map(|topic| {
             let name: Arc<str> = topic.topic_name.0.as_str().into();
@@ -50,9 +87,75 @@ pub(in crate::kafka) async fn members(
         });
         MemberSeen {
             id: member.member_id.to_string(),
-            host: member.client_host.trim_start_matches('/').to_owned(),
+            host: host(&member.client_host),
             assigned: assigned.collect(),
         }
     });
     Ok(members.collect())
+}
+
+/// During a rebalance a classic group's members have nothing.
+async fn of_classic(coordinator: &Coordinator) -> Result<Vec<MemberSeen>, GroupError> {
+    let request = DescribeGroupsRequest::default().with_groups(vec![group_id(&coordinator.group)]);
+    let code = |response: &DescribeGroupsResponse| {
+        known(response.groups.first().map_or(0, |group| group.error_code))
+    };
+    let response = coordinator.ask(request, coordinator.deadline(), code).await?;
+    let mut members = Vec::new();
+    let mut ids = BTreeMap::new();
+    for member in response.groups.into_iter().flat_map(|group| group.members) {
+        // Other kinds of groups have assignments of other kinds.
+        let places = classic::assigned(member.member_assignment).unwrap_or_default();
+        let mut assigned = Vec::new();
+        for (topic, partition) in places {
+            if !ids.contains_key(&topic) {
+                ids.insert(Arc::clone(&topic), topic_id(&coordinator.cluster, &topic).await?);
+            }
+            if let Some(Some(topic_id)) = ids.get(&topic).copied() {
+                assigned.push(TopicPartition { topic, partition, topic_id });
+            }
+        }
+        let (id, host) = (member.member_id.to_string(), host(&member.client_host));
+        members.push(MemberSeen { id, host, assigned });
+    }
+    Ok(members)
+}
+
+/// `None` where there is no such topic, or we may not know.
+async fn topic_id(cluster: &Cluster, topic: &Arc<str>) -> Result<Option<Uuid>, KafkaError> {
+    match cluster.topic(topic, None).await {
+        Ok(known) => Ok(known.topic.map(|topic| topic.id)),
+        Err(KafkaError::Refused { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether we may be a member: asked by the heartbeat of a member that does not exist, which the
+/// broker refuses for want of READ before it looks for the member.
+pub(in crate::kafka) async fn may_join(
+    cluster: &Arc<Cluster>,
+    group: &Arc<str>,
+) -> Result<(), GroupError> {
+    let coordinator = Coordinator::new(Arc::clone(cluster), Arc::clone(group));
+    let request = HeartbeatRequest::default()
+        .with_group_id(group_id(group))
+        .with_member_id(StrBytes::from_static_str("vendas-check"))
+        .with_generation_id(-1);
+    let code = |response: &HeartbeatResponse| match response.error_code {
+        code if ResponseError::try_from_code(code) == Some(ResponseError::UnknownMemberId) => 0,
+        code => code,
+    };
+    coordinator.ask(request, coordinator.deadline(), code).await.map(drop)
+}
+
+/// A group that does not exist has nobody in it.
+fn known(code: i16) -> i16 {
+    match ResponseError::try_from_code(code) {
+        Some(ResponseError::GroupIdNotFound) => 0,
+        _ => code,
+    }
+}
+
+fn host(host: &str) -> String {
+    host.trim_start_matches('/').to_owned()
 }

@@ -17,7 +17,8 @@ pub struct TopicPartition {
     pub topic: Arc<str>,
     /// The partition's number within its topic, from 0.
     pub partition: i32,
-    /// The topic's identity (KIP-516), which its name is not.
+    /// The topic's identity (KIP-516), which its name is not; where brokers give none, a UUID of
+    /// version 5 made from the name.
     pub topic_id: Uuid,
 }
 

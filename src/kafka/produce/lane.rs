@@ -166,7 +166,7 @@ impl Lane {
             other => Trouble::Final(other.into()),
         })?;
         self.stale = Some(known.generation);
-        let topic = known.topic.filter(|topic| topic.id == self.partition.topic_id);
+        let topic = known.topic.filter(|topic| self.partition.is_of(topic.id));
         let gone = || Trouble::Final(KafkaError::Gone { partition: self.partition.clone() }.into());
         let topic = topic.ok_or_else(gone)?;
         let leader = match topic.partitions.get(&self.partition.partition) {

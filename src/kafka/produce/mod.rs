@@ -106,7 +106,7 @@ impl Kafka {
         &self,
         topic: &Arc<str>,
     ) -> Result<Option<Vec<TopicPartition>>, KafkaError> {
-        let states = self.topics(std::slice::from_ref(topic)).await?;
+        let states = self.topics_named(std::slice::from_ref(topic)).await?;
         Ok(states.into_iter().find_map(|state| match state {
             TopicState::Present { partitions, .. } => {
                 Some(partitions).filter(|partitions| !partitions.is_empty())

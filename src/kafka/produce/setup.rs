@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 use super::{KafkaError, ProduceError, lane::ProducerId};
 use crate::kafka::{
     cluster::{Cluster, topic_name},
-    transport::{bridge::Api, connection::CallError},
+    transport::{api::Api, connection::CallError},
     trouble::backoff,
 };
 

@@ -6,13 +6,15 @@ use std::{
 };
 
 use rustls::pki_types::ServerName;
-use secrecy::SecretString;
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tokio_util::either::Either;
 
-use crate::kafka::transport::connection::CallError;
-use crate::tls::{Fault, Remedies, Tls};
+use crate::{
+    kafka::transport::{connection::CallError, oauth::OAuth},
+    secret::Secret,
+    tls::{Fault, Remedies, Tls},
+};
 
 /// What every connection has to go through before the first request.
 #[derive(Clone, Debug, Default)]
@@ -23,31 +25,58 @@ pub struct Security {
     pub sasl: Option<Sasl>,
 }
 
-/// A name and the proof of it.
+/// Who we are to the brokers, and by which mechanism that is proved.
 #[derive(Clone, Debug)]
-pub struct Sasl {
-    /// How it is proved.
-    pub mechanism: Mechanism,
-    /// The name.
-    pub user: String,
-    /// Never printed.
-    pub password: SecretString,
+pub enum Sasl {
+    /// By sending the password (RFC 4616).
+    Plain(Login),
+    /// By knowing the password (RFC 7677).
+    ScramSha256(Login),
+    /// By knowing the password (RFC 5802 with SHA-512).
+    ScramSha512(Login),
+    /// By a token (RFC 7628).
+    OAuthBearer(OAuth),
 }
 
-/// How a password is proved to a broker.
+/// A name and its password.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// The name.
+    pub user: String,
+    /// Its password.
+    pub password: Secret,
+}
+
+impl Sasl {
+    /// Its mechanism.
+    #[must_use]
+    pub const fn mechanism(&self) -> Mechanism {
+        match self {
+            Self::Plain(_) => Mechanism::Plain,
+            Self::ScramSha256(_) => Mechanism::ScramSha256,
+            Self::ScramSha512(_) => Mechanism::ScramSha512,
+            Self::OAuthBearer(_) => Mechanism::OAuthBearer,
+        }
+    }
+}
+
+/// The mechanisms of SASL that are known here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mechanism {
-    /// By sending it (RFC 4616).
+    /// A password, sent.
     Plain,
-    /// By knowing it (RFC 7677).
+    /// A password, proved.
     ScramSha256,
-    /// By knowing it (RFC 5802 with SHA-512).
+    /// A password, proved.
     ScramSha512,
+    /// A token, sent.
+    OAuthBearer,
 }
 
 impl Mechanism {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Plain, Self::ScramSha256, Self::ScramSha512];
+    pub const ALL: [Self; 4] =
+        [Self::Plain, Self::ScramSha256, Self::ScramSha512, Self::OAuthBearer];
 
     /// As it is registered with IANA.
     #[must_use]
@@ -56,6 +85,7 @@ impl Mechanism {
             Self::Plain => "PLAIN",
             Self::ScramSha256 => "SCRAM-SHA-256",
             Self::ScramSha512 => "SCRAM-SHA-512",
+            Self::OAuthBearer => "OAUTHBEARER",
         }
     }
 }
@@ -74,11 +104,24 @@ impl fmt::Display for Security {
             Some(_) => "over TLS",
             None => "without TLS",
         })?;
-        if let Some(Sasl { mechanism, user, .. }) = &self.sasl {
-            write!(f, ", as {user:?} by {mechanism}")?;
-            if self.tls.is_none() && *mechanism == Mechanism::Plain {
-                f.write_str(", which sends the password in the clear")?;
+        let Some(sasl) = &self.sasl else { return Ok(()) };
+        let sent = match sasl {
+            Sasl::Plain(Login { user, .. })
+            | Sasl::ScramSha256(Login { user, .. })
+            | Sasl::ScramSha512(Login { user, .. }) => {
+                write!(f, ", as {user:?} by {}", sasl.mechanism())?;
+                matches!(sasl, Sasl::Plain(_)).then_some("password")
             }
+            Sasl::OAuthBearer(OAuth { source, .. }) => {
+                write!(f, ", {source} by {}", sasl.mechanism())?;
+                Some("token")
+            }
+        };
+        match sent {
+            Some(sent) if self.tls.is_none() => {
+                write!(f, ", which sends the {sent} in the clear")?;
+            }
+            _ => {}
         }
         Ok(())
     }
@@ -118,7 +161,7 @@ impl Access {
         let host = ServerName::try_from(host).map_err(|_| {
             CallError::Denied("has a name that no certificate can be for".to_owned())
         })?;
-        let connector = TlsConnector::from(Arc::clone(tls.config()));
+        let connector = TlsConnector::from(tls.config());
         match connector.connect(host, stream).await {
             Ok(stream) => Ok(Either::Right(Box::new(stream))),
             Err(error) => Err(self.fault(&error).unwrap_or_else(|| {

@@ -17,7 +17,10 @@ use tokio::{
 
 use crate::kafka::transport::{
     access::{Access, Stream},
-    bridge::{Api, Incoming, Outgoing},
+    {
+        api::Api,
+        bridge::{Incoming, Outgoing},
+    },
 };
 
 /// The largest response taken. A record batch comes whole whatever was asked for, and brokers
@@ -82,7 +85,9 @@ impl Connection {
             let (access, answered) = (Arc::clone(access), AtomicBool::new(false));
             let mut connection = Self { messenger, access, answered, expires: None };
             if let Some(sasl) = &connection.access.security.sasl {
-                connection.expires = sasl.authenticate(&connection, deadline).await?;
+                // Boxed, since it is rare, and everything that asks a broker nests it.
+                let authenticated = Box::pin(sasl.authenticate(&connection, deadline)).await?;
+                connection.expires = authenticated;
             }
             connection.access.opened.fetch_add(1, Ordering::Relaxed);
             Ok(connection)

@@ -5,7 +5,12 @@ use std::path::PathBuf;
 use anyhow::Result;
 use tokio::sync::OnceCell;
 
-use crate::{database::Database, kafka::Kafka, postgres::Postgres, vendas::VendasCommand};
+use crate::{
+    database::Database,
+    kafka::{Kafka, KafkaOptions, KafkaRelease},
+    postgres::Postgres,
+    vendas::VendasCommand,
+};
 
 /// A Kafka and a PostgreSQL.
 #[derive(Debug)]
@@ -40,6 +45,35 @@ impl Testbed {
                 Ok(Self { kafka, postgres })
             })
             .await
+    }
+
+    /// The same with a Kafka of another release, which all tests of this process share too, and which
+    /// is always a private one. The PostgreSQL is that of [`shared`](Self::shared).
+    ///
+    /// # Errors
+    /// Where one doesn't come up or isn't reachable.
+    pub async fn shared_with(release: KafkaRelease) -> Result<&'static Self> {
+        static V2_8: OnceCell<Testbed> = OnceCell::const_new();
+        static V3_0: OnceCell<Testbed> = OnceCell::const_new();
+        static V3_9: OnceCell<Testbed> = OnceCell::const_new();
+        let cell = match release {
+            KafkaRelease::V2_8 => &V2_8,
+            KafkaRelease::V3_0 => &V3_0,
+            KafkaRelease::V3_9 => &V3_9,
+            KafkaRelease::V4_3 => return Self::shared().await,
+        };
+        cell.get_or_try_init(|| async {
+            Self::with(KafkaOptions::default().release(release).start().await?).await
+        })
+        .await
+    }
+
+    /// This Kafka, and the PostgreSQL of [`shared`](Self::shared).
+    ///
+    /// # Errors
+    /// Where that doesn't come up or isn't reachable.
+    pub async fn with(kafka: Kafka) -> Result<Self> {
+        Ok(Self { kafka, postgres: Self::shared().await?.postgres.handle() })
     }
 
     /// Creates a topic of a new name.

@@ -17,6 +17,9 @@ use rustix::fs::{FlockOperation, flock};
 use crate::guard::Folder;
 
 const POM: &str = include_str!("../pom.xml");
+const OLDER_KAFKA_POM: &str = include_str!("../kafka/pom.xml");
+/// The version of Kafka in [`POM`].
+const NEWEST_KAFKA: &str = "4.3.1";
 const REGISTRY_POM: &str = include_str!("../registry/pom.xml");
 /// What librdkafka needs.
 const LIBRDKAFKA: &str = include_str!("../requirements.txt");
@@ -27,13 +30,20 @@ const PYTHON: &str = "bin/python";
 /// The name that PostgreSQL's archive bears at its publisher's.
 const PLATFORM: &str = if cfg!(target_arch = "aarch64") { "linux-arm64v8" } else { "linux-amd64" };
 
-/// Kafka's jars, as a class path.
+/// The jars of a version of Kafka, as a class path.
 ///
 /// # Errors
 /// Where a program is missing (the text says which to install) or Maven fails.
-pub(crate) fn kafka() -> Result<PathBuf> {
+pub(crate) fn kafka(version: &str) -> Result<PathBuf> {
     ensure_java()?;
-    Ok(installed()?.join("kafka/*"))
+    if version == NEWEST_KAFKA {
+        return Ok(installed()?.join("kafka/*"));
+    }
+    let announcement = format!("Maven installs Kafka {version} (40 MB, once)");
+    let folder = once(&(OLDER_KAFKA_POM, version), &announcement, |partial| {
+        package(OLDER_KAFKA_POM, partial, &[("kafka.version", version)])
+    })?;
+    Ok(folder.join("kafka/*"))
 }
 
 /// The folder of PostgreSQL's programs, unpacked where every user can reach it.
@@ -81,7 +91,7 @@ pub(crate) fn java() -> PathBuf {
 pub(crate) fn registry() -> Result<PathBuf> {
     ensure_java()?;
     let announcement = "Maven installs Apicurio Registry (142 MB, once)";
-    let folder = once(&REGISTRY_POM, announcement, |partial| package(REGISTRY_POM, partial))?;
+    let folder = once(&REGISTRY_POM, announcement, |partial| package(REGISTRY_POM, partial, &[]))?;
     let jar = fs::read_dir(folder.join("registry"))?
         .filter_map(|entry| Some(entry.ok()?.path()))
         .find(|path| path.extension().is_some_and(|extension| extension == "jar"));
@@ -129,11 +139,13 @@ fn python(requirements: &str, announcement: &str) -> Result<PathBuf> {
 
 fn installed() -> Result<PathBuf> {
     let announcement = "Maven brings Kafka and PostgreSQL (85 MB, once)";
-    once(&(POM, PLATFORM), announcement, |partial| package(POM, partial))
+    once(&(POM, PLATFORM), announcement, |partial| {
+        package(POM, partial, &[("postgres.platform", PLATFORM)])
+    })
 }
 
-/// Has Maven install into `partial` what a `pom.xml` names.
-fn package(pom: &str, partial: &Path) -> Result<()> {
+/// Has Maven install into `partial` what a `pom.xml` names, with these properties.
+fn package(pom: &str, partial: &Path, properties: &[(&str, &str)]) -> Result<()> {
     let file = partial.join("pom.xml");
     fs::write(&file, pom)?;
     run(
@@ -141,7 +153,7 @@ fn package(pom: &str, partial: &Path) -> Result<()> {
             .args(["--batch-mode", "--quiet", "--file"])
             .arg(&file)
             .arg(format!("-Dtestbed.folder={}", partial.display()))
-            .arg(format!("-Dpostgres.platform={PLATFORM}"))
+            .args(properties.iter().map(|(name, value)| format!("-D{name}={value}")))
             .arg("package"),
         "maven",
     )

@@ -1,6 +1,6 @@
 //! librdkafka, the client behind most programs that aren't Java's: the measure of what a topic is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -45,6 +45,15 @@ pub enum Step {
     Commit(&'static str),
     /// Ends it; its records never count.
     Abort(&'static str),
+}
+
+/// A member of a consumer group, and what it is assigned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupMember {
+    /// What its client calls itself.
+    pub client_id: String,
+    /// The assigned partitions by topic.
+    pub partitions: BTreeMap<String, BTreeSet<i32>>,
 }
 
 /// What read_committed delivers of a partition.
@@ -111,6 +120,28 @@ impl Librdkafka {
     pub async fn replicas(&self, topic: &str) -> Result<BTreeMap<i32, (i32, Vec<i32>)>> {
         let answer = self.python.call(json!({"do": "replicas", "topic": topic})).await?;
         Ok(serde_json::from_value(answer)?)
+    }
+
+    /// The members of a consumer group, ordered by their client ids; none, where there is no such
+    /// group.
+    ///
+    /// # Errors
+    /// Where no broker answers.
+    pub async fn members(&self, group: &str) -> Result<Vec<GroupMember>> {
+        let answer = self.python.call(json!({"do": "members", "group": group})).await?;
+        let members: Vec<(String, Vec<(String, i32)>)> = serde_json::from_value(answer)?;
+        let mut members: Vec<_> = members
+            .into_iter()
+            .map(|(client_id, assigned)| {
+                let mut partitions = BTreeMap::<_, BTreeSet<_>>::new();
+                for (topic, partition) in assigned {
+                    partitions.entry(topic).or_default().insert(partition);
+                }
+                GroupMember { client_id, partitions }
+            })
+            .collect();
+        members.sort_by(|one, other| one.client_id.cmp(&other.client_id));
+        Ok(members)
     }
 
     /// Carries out steps, one after the other. A transaction that isn't ended here stays open, and

@@ -245,6 +245,12 @@ impl Postgres {
         Ok(Self { postgres: Database::new(host, port, user, &password, name), server: None })
     }
 
+    /// The same server, which does not end with this value and cannot be stopped by it.
+    pub(crate) fn handle(&self) -> Self {
+        let postgres = self.postgres.sibling(self.postgres.name(), false);
+        Self { postgres, server: None }
+    }
+
     /// The database that the server has from the start: for what concerns all of them.
     #[must_use]
     pub const fn postgres(&self) -> &Database {

@@ -66,10 +66,17 @@ impl VendasCommand {
         self
     }
 
+    /// Without a variable of its environment.
+    #[must_use]
+    pub fn env_remove(mut self, name: impl AsRef<OsStr>) -> Self {
+        self.env.push((name.as_ref().to_owned(), None));
+        self
+    }
+
     /// The broker and the topics that it shall read.
     #[must_use]
     pub fn kafka(self, kafka: &Kafka, topics: &[&str]) -> Self {
-        self.env("VENDAS_KAFKA__BROKERS", kafka.address())
+        self.env("VENDAS_KAFKA__BROKERS", kafka.program_address())
             .env("VENDAS_KAFKA__TOPICS", topics.join(","))
     }
 

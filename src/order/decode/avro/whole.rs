@@ -4,7 +4,10 @@ use bumpalo::Bump;
 
 use super::Walk;
 use crate::{
-    format::avro::{Decimals, Fault, Input, Leaf, Type, TypeId, time_of_day, uuid},
+    format::{
+        avro::{Fault, Input, Leaf, Type, TypeId, time_of_day, uuid},
+        decimal,
+    },
     order::{
         decode::Found,
         value::{NumberList, Value},
@@ -161,7 +164,7 @@ pub(super) fn found<'p>(leaf: Leaf<'p>, arena: &'p Bump) -> Found<'p> {
         Leaf::Double(number) if number.is_finite() => {
             return Found::Json(arena.alloc_str(zmij::Buffer::new().format_finite(number)));
         }
-        Leaf::Decimal { unscaled, scale } => match Decimals::literal(unscaled, scale, arena) {
+        Leaf::Decimal { unscaled, scale } => match decimal::literal(unscaled, scale, arena) {
             Some(literal) => return Found::Exact(literal),
             None => Value::Other,
         },

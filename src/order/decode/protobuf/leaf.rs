@@ -1,5 +1,7 @@
 //! Values that have no fields, as the sink takes them.
 
+use std::borrow::Cow;
+
 use bumpalo::Bump;
 
 use super::{Found, Scalar, Value, Whole};
@@ -36,7 +38,8 @@ impl<'p> Leaf<'p> {
         };
         match whole {
             Whole::Scalar(scalar) => Self::Scalar(scalar),
-            Whole::Number(number) => Self::Number(arena.alloc_str(&number)),
+            Whole::Number(Cow::Borrowed(number)) => Self::Number(number),
+            Whole::Number(Cow::Owned(number)) => Self::Number(arena.alloc_str(&number)),
             Whole::Moment(moment) => Self::Value(arena.alloc(Value::Moment(moment))),
             Whole::Day(day) => Self::Value(arena.alloc(Value::Day(day))),
             Whole::Units(units, nanos) => Self::Value(
@@ -76,7 +79,7 @@ impl<'p> Leaf<'p> {
             Self::Scalar(scalar) => {
                 scalar.literal().is_some_and(|it| matches!(it.as_str(), "0" | "false"))
             }
-            Self::Number(number) => *number == "0",
+            Self::Number(number) => is_zero(number),
             Self::Value(Value::Units { units, nanos }) => {
                 let is_zero = |number: &Option<&str>| number.is_none_or(|number| number == "0");
                 is_zero(units) && is_zero(nanos)
@@ -85,4 +88,10 @@ impl<'p> Leaf<'p> {
             Self::Other { is_empty } => *is_empty,
         }
     }
+}
+
+/// Whether a number in JSON is zero, with however many decimals: `0`, `-0.00`, `0e-70`.
+fn is_zero(number: &str) -> bool {
+    let digits = number.split(['e', 'E']).next().unwrap_or(number);
+    digits.bytes().all(|byte| matches!(byte, b'-' | b'0' | b'.'))
 }

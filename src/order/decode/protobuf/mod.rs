@@ -107,7 +107,7 @@ impl<'m, 'p> Walker<'_, 'm, 'p> {
         if spot.way == Way::Enter && is_entered {
             return self.enter(id, within, segments, spot, from);
         }
-        let whole = Whole::of(node, self.graph, within, segments)?;
+        let whole = Whole::of(node, self.graph, within, segments, self.arena)?;
         let is_whole = whole.is_some();
         let leaf = match whole {
             Some(whole) => Leaf::of_whole(whole, self.arena),

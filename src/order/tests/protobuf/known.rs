@@ -77,6 +77,25 @@ fn parts_of_money_may_be_texts_and_what_is_no_number_is_not_passed_over() {
 }
 
 #[test]
+fn a_charge_of_zero_is_none_with_any_number_of_decimals() {
+    come_to(
+        r#"syntax = "proto3"; import "google/type/decimal.proto"; import "confluent/type/decimal.proto";
+        message M { string order_id = 1; google.type.Decimal shipping_fee = 2; confluent.type.Decimal tax_amount = 3;
+            int32 total = 4; }"#,
+        "",
+        &[
+            (r#"order_id: "a" tax_amount { scale: 2 }"#, "a total 0.00"),
+            (r#"order_id: "a" tax_amount { value: "\x00" scale: 70 }"#, "a total 0.00"),
+            (r#"order_id: "a" shipping_fee { value: "0.00" }"#, "a total 0.00"),
+            (
+                r#"order_id: "a" tax_amount { value: "\x01" scale: 2 }"#,
+                "a total 0.00 unmapped charge",
+            ),
+        ],
+    );
+}
+
+#[test]
 fn decimals_are_exact() {
     come_to(
         r#"syntax = "proto3"; import "google/type/decimal.proto"; import "confluent/type/decimal.proto";

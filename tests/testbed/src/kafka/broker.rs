@@ -5,14 +5,14 @@ use std::{
     ffi::OsString,
     fs,
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use anyhow::{Result, bail, ensure};
 use tokio::time::sleep;
 
-use super::connect;
+use super::{KafkaRelease, readiness, zookeeper::ZooKeeper};
 use crate::{
     guard::Folder,
     install,
@@ -21,7 +21,11 @@ use crate::{
 
 /// From the first line of the start to the readiness for requests; some 3 s on two idle cores.
 const START_DEADLINE: Duration = Duration::from_secs(90);
-const STARTED: &str = "Kafka Server started";
+/// What a broker's log has where ZooKeeper takes the one that was killed for alive, until its
+/// session times out.
+const STILL_REGISTERED: &str = "NodeExists";
+/// A restarted broker has to have the port that it had, and waits for it.
+pub(super) const PORT_TAKEN: &str = "Address already in use";
 
 const LOG4J: &str = "\
 Configuration:
@@ -39,26 +43,40 @@ Configuration:
 #[derive(Debug)]
 pub(super) struct Broker {
     folder: Folder,
-    class_path: PathBuf,
+    id: u16,
+    installed: Installed,
     jvm: Vec<String>,
     process: Mutex<Option<Process>>,
+    /// The one that it shares with the other brokers of its cluster, if it needs one.
+    zookeeper: Option<Arc<ZooKeeper>>,
+}
+
+/// A release and its jars, as a class path.
+#[derive(Clone, Debug)]
+pub(super) struct Installed {
+    pub(super) release: KafkaRelease,
+    pub(super) class_path: PathBuf,
 }
 
 impl Broker {
     /// One with a new and empty folder, which does not run as yet.
     pub(super) async fn new(
         folder: Folder,
+        id: u16,
         properties: &BTreeMap<String, String>,
-        class_path: &Path,
+        installed: &Installed,
         jvm: &[String],
+        zookeeper: Option<Arc<ZooKeeper>>,
     ) -> Result<Self> {
         let lines: String =
             properties.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
         fs::write(folder.path().join("server.properties"), lines)?;
         fs::write(folder.path().join("log4j2.yaml"), LOG4J)?;
-        let (class_path, jvm) = (class_path.to_owned(), jvm.to_vec());
-        let broker = Self { folder, class_path, jvm, process: Mutex::new(None) };
-        broker.format().await?;
+        let (installed, jvm) = (installed.clone(), jvm.to_vec());
+        let broker = Self { folder, id, installed, jvm, process: Mutex::new(None), zookeeper };
+        if broker.zookeeper.is_none() {
+            broker.format().await?;
+        }
         Ok(broker)
     }
 
@@ -77,10 +95,14 @@ impl Broker {
     fn launch(&self, class: &str, args: &[&str], jvm: &[String], log: &Path) -> Result<Process> {
         let folder = self.folder.path();
         let mut all: Vec<OsString> = jvm.iter().map(OsString::from).collect();
-        all.push(
-            format!("-Dlog4j2.configurationFile={}", folder.join("log4j2.yaml").display()).into(),
-        );
-        all.extend(["-cp".into(), self.class_path.clone().into_os_string(), class.into()]);
+        let log4j2 = folder.join("log4j2.yaml");
+        let logging = self.installed.release.logging(&log4j2.display().to_string());
+        all.extend(logging.into_iter().map(OsString::from));
+        all.extend([
+            "-cp".into(),
+            self.installed.class_path.clone().into_os_string(),
+            class.into(),
+        ]);
         all.extend(args.iter().map(OsString::from));
         Process::start(&Launch {
             program: install::java().as_os_str(),
@@ -107,17 +129,25 @@ impl Broker {
 
     pub(super) async fn start(&self, address: &str) -> Result<()> {
         let log = self.log();
-        let before = fs::read(&log).map_or(0, |bytes| bytes.len());
+        let mut before = fs::read(&log).map_or(0, |bytes| bytes.len());
+        let is_restart = before > 0;
         let mut process = self.launch("kafka.Kafka", &["server.properties"], &self.jvm, &log)?;
         let until = Instant::now() + START_DEADLINE;
         loop {
             let bytes = fs::read(&log).unwrap_or_default();
             let news = String::from_utf8_lossy(bytes.get(before..).unwrap_or_default());
             // It says so before it answers to its address.
-            if news.contains(STARTED) && connect(address).await.is_ok() {
+            let started = news.contains(self.installed.release.started());
+            if started && readiness::check(address, self.id.into()).await.is_ok() {
                 break;
             }
             let ended = process.exit_status()?.is_some();
+            let in_the_way = [STILL_REGISTERED, PORT_TAKEN].iter().any(|it| news.contains(it));
+            if is_restart && ended && in_the_way && Instant::now() < until {
+                process = self.launch("kafka.Kafka", &["server.properties"], &self.jvm, &log)?;
+                before = bytes.len();
+                continue;
+            }
             if ended || Instant::now() > until {
                 bail!("Kafka did not come up: {}", process.state());
             }

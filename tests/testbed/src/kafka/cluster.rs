@@ -2,10 +2,8 @@
 
 use anyhow::{Context, Result, bail};
 use futures::future::try_join_all;
-use tokio::task::spawn_blocking;
 
-use super::{Kafka, KafkaOptions, options::Seat};
-use crate::install;
+use super::{Kafka, KafkaOptions, KafkaRelease, options::Seat};
 
 const BROKERS: u16 = 3;
 
@@ -24,7 +22,16 @@ impl KafkaCluster {
     /// # Errors
     /// Where it does not come up, with the end of a broker's log.
     pub async fn start() -> Result<Self> {
+        Self::start_of(KafkaRelease::default()).await
+    }
+
+    /// The same with brokers of another release.
+    ///
+    /// # Errors
+    /// Where it does not come up, with the end of a broker's log.
+    pub async fn start_of(release: KafkaRelease) -> Result<Self> {
         let options = KafkaOptions::default()
+            .release(release)
             .property("default.replication.factor", "3")
             .property("min.insync.replicas", "2")
             .property("offsets.topic.replication.factor", "3")
@@ -32,17 +39,18 @@ impl KafkaCluster {
             // Who is gone is replaced within seconds.
             .property("broker.session.timeout.ms", "3000")
             .property("broker.heartbeat.interval.ms", "500");
-        let class_path = spawn_blocking(install::kafka).await??;
+        let installed = options.installed().await?;
         // Somebody else may take a port between the look and the start.
         for _ in 0..4 {
             let seats: Vec<_> = (1..=BROKERS).map(Seat::free).collect::<Result<_>>()?;
             let voters = seats.iter().map(Seat::voter).collect::<Vec<_>>().join(",");
+            let metadata = options.metadata(&installed, voters).await?;
             let starting =
-                seats.into_iter().map(|seat| options.start_at(&class_path, seat, &voters));
+                seats.into_iter().map(|seat| options.start_at(&installed, seat, &metadata));
             let started: Option<Vec<Kafka>> = try_join_all(starting).await?.into_iter().collect();
             if let Some(brokers) = started {
                 let addresses: Vec<_> = brokers.iter().map(Kafka::address).collect();
-                let whole = Kafka::external(&addresses.join(","));
+                let whole = Kafka { release, ..Kafka::external(&addresses.join(",")) };
                 return Ok(Self { brokers, whole });
             }
         }

@@ -2,8 +2,12 @@
 
 mod broker;
 mod cluster;
+mod consumer;
 mod options;
+mod readiness;
 mod record;
+mod release;
+mod zookeeper;
 
 use std::{
     env,
@@ -29,11 +33,16 @@ use rskafka::{
 use rustix::process::Signal;
 use tokio::{task::spawn_blocking, time::timeout};
 
-use crate::install;
+use crate::{
+    install,
+    proxy::{KafkaCaps, Proxy},
+};
 
 pub use cluster::KafkaCluster;
+pub use consumer::JavaConsumer;
 pub use options::KafkaOptions;
 pub use record::Record;
+pub use release::KafkaRelease;
 
 use broker::Broker;
 
@@ -50,6 +59,8 @@ pub struct Kafka {
     /// Where its proxy, if it has one, has to lead to.
     behind_proxy: Option<String>,
     broker: Option<Broker>,
+    release: KafkaRelease,
+    capped: Option<Proxy>,
 }
 
 impl Kafka {
@@ -62,15 +73,48 @@ impl Kafka {
     }
 
     /// One that somebody else runs, at `host:port`, or at several of them with commas between.
+    /// It is taken for one of the newest release.
     #[must_use]
     pub fn external(address: &str) -> Self {
-        Self { address: address.to_owned(), behind_proxy: None, broker: None }
+        Self {
+            address: address.to_owned(),
+            behind_proxy: None,
+            broker: None,
+            release: KafkaRelease::default(),
+            capped: None,
+        }
+    }
+
+    /// Which release it is of.
+    #[must_use]
+    pub const fn release(&self) -> KafkaRelease {
+        self.release
     }
 
     /// `host:port`, of a cluster several with commas between: for `VENDAS_KAFKA__BROKERS`.
     #[must_use]
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// Where the program under test reaches it: [`address`](Self::address), or the proxy that
+    /// [caps](KafkaOptions::capped) what it offers.
+    #[must_use]
+    pub fn program_address(&self) -> String {
+        self.capped.as_ref().map_or_else(|| self.address.clone(), Proxy::address)
+    }
+
+    /// What it offers to the program under test, where that is less than it has.
+    #[must_use]
+    pub fn caps(&self) -> Option<&'static KafkaCaps> {
+        self.capped.as_ref()?.caps()
+    }
+
+    /// What the program asked for that the service behind the caps would not know. The connection on
+    /// which that came was closed.
+    #[must_use]
+    pub fn above_caps(&self) -> Vec<String> {
+        self.capped.as_ref().map_or_else(Vec::new, Proxy::refused)
     }
 
     /// Where the proxy that it was started [behind](KafkaOptions::behind) has to lead to.
@@ -302,13 +346,16 @@ impl Kafka {
 
     /// Runs one of Kafka's own command line tools to its end, and returns what it printed.
     ///
-    /// `class` is such as `org.apache.kafka.tools.TopicCommand`; `--bootstrap-server` is put before
-    /// `args`, and `input` is what the tool reads.
+    /// `class` is such as `org.apache.kafka.tools.TopicCommand`, as Kafka 4.3 has it; the tool comes
+    /// from the broker's own release. `--bootstrap-server` is put before `args`, and `input` is what
+    /// the tool reads.
     ///
     /// # Errors
     /// Where the tool fails, with all that it printed.
     pub async fn tool(&self, class: &str, args: &[&str], input: &[u8]) -> Result<String> {
-        let class_path = spawn_blocking(install::kafka).await??;
+        let release = self.release;
+        let class_path = spawn_blocking(move || install::kafka(release.version())).await??;
+        let class = release.tool(class);
         let mut command = Command::new(install::java());
         command
             .args(["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp"])

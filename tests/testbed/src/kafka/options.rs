@@ -1,16 +1,23 @@
 //! How a private broker is set up and started.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, sync::Arc};
 
 use anyhow::{Result, bail};
 use tokio::task::spawn_blocking;
 
-use super::{Kafka, broker::Broker};
-use crate::{guard::Folder, install, port, process::tail, proxy::Proxy};
+use super::{
+    Kafka, KafkaRelease,
+    broker::{Broker, Installed, PORT_TAKEN},
+    zookeeper::{SESSION_TIMEOUT, ZooKeeper},
+};
+use crate::{
+    guard::Folder,
+    install, port,
+    process::tail,
+    proxy::{KafkaCaps, Proxy},
+};
 
 const USUAL: &[(&str, &str)] = &[
-    ("process.roles", "broker,controller"),
-    ("controller.listener.names", "CONTROLLER"),
     ("auto.create.topics.enable", "false"),
     // One broker is all there is.
     ("offsets.topic.num.partitions", "1"),
@@ -36,9 +43,20 @@ const USUAL: &[(&str, &str)] = &[
 pub struct KafkaOptions {
     properties: BTreeMap<String, String>,
     jvm: Vec<String>,
+    system_properties: Vec<String>,
     doors: Vec<(String, String, u16)>,
     /// The port of the proxy that is led to a second listener.
     proxied: Option<u16>,
+    caps: Option<&'static KafkaCaps>,
+    release: KafkaRelease,
+}
+
+/// Who keeps the cluster's metadata.
+#[derive(Debug)]
+pub(super) enum Metadata {
+    /// The brokers, these as `controller.quorum.voters` has them.
+    Voters(String),
+    ZooKeeper(Arc<ZooKeeper>),
 }
 
 /// A broker's place in its cluster.
@@ -62,6 +80,13 @@ impl Seat {
 }
 
 impl KafkaOptions {
+    /// Another release than the newest. It is installed when it is first asked for.
+    #[must_use]
+    pub const fn release(mut self, release: KafkaRelease) -> Self {
+        self.release = release;
+        self
+    }
+
     /// A line of the broker's server.properties, in addition to the usual ones or in place of one.
     #[must_use]
     pub fn property(mut self, name: &str, value: &str) -> Self {
@@ -73,6 +98,13 @@ impl KafkaOptions {
     #[must_use]
     pub fn jvm(mut self, options: &[&str]) -> Self {
         self.jvm = options.iter().map(|&option| option.to_owned()).collect();
+        self
+    }
+
+    /// A system property of the Java machine, in addition.
+    #[must_use]
+    pub fn system_property(mut self, name: &str, value: &str) -> Self {
+        self.system_properties.push(format!("-D{name}={value}"));
         self
     }
 
@@ -92,42 +124,92 @@ impl KafkaOptions {
         self
     }
 
+    /// Lets the program under test reach it through a proxy alone, which offers of Kafka's protocol
+    /// as much as `caps` say. Tests reach it directly at [`Kafka::address`].
+    #[must_use]
+    pub const fn capped(mut self, caps: &'static KafkaCaps) -> Self {
+        self.caps = Some(caps);
+        self
+    }
+
     /// Starts a broker with these.
     ///
     /// # Errors
     /// Where it does not come up, with the end of its log.
     pub async fn start(self) -> Result<Kafka> {
-        let class_path = spawn_blocking(install::kafka).await??;
+        let Some(caps) = self.caps else { return self.start_uncapped().await };
+        let proxy = Proxy::to_kafka(caps).await?;
+        let kafka = self.behind(&proxy).start_uncapped().await?;
+        proxy.lead_to(kafka.behind_proxy()?);
+        Ok(Kafka { capped: Some(proxy), ..kafka })
+    }
+
+    async fn start_uncapped(self) -> Result<Kafka> {
+        let installed = self.installed().await?;
         // Somebody else may take a port between the look and the start.
         for _ in 0..4 {
             let seat = Seat::free(1)?;
-            if let Some(kafka) = self.start_at(&class_path, seat, &seat.voter()).await? {
+            let metadata = self.metadata(&installed, seat.voter()).await?;
+            if let Some(kafka) = self.start_at(&installed, seat, &metadata).await? {
                 return Ok(kafka);
             }
         }
         bail!("Kafka found its ports taken, four times")
     }
 
+    pub(super) async fn installed(&self) -> Result<Installed> {
+        let release = self.release;
+        let class_path = spawn_blocking(move || install::kafka(release.version())).await??;
+        Ok(Installed { release, class_path })
+    }
+
+    /// Who keeps the metadata of a new cluster whose brokers are `voters`.
+    pub(super) async fn metadata(&self, installed: &Installed, voters: String) -> Result<Metadata> {
+        if !self.release.has_zookeeper() {
+            return Ok(Metadata::Voters(voters));
+        }
+        ZooKeeper::start(self.release, &installed.class_path).await.map(Metadata::ZooKeeper)
+    }
+
     /// `None`: a port is taken.
     pub(super) async fn start_at(
         &self,
-        class_path: &Path,
+        installed: &Installed,
         seat: Seat,
-        voters: &str,
+        metadata: &Metadata,
     ) -> Result<Option<Kafka>> {
         let folder = Folder::new("kafka")?;
         let address = format!("127.0.0.1:{}", seat.port);
         let mut properties: BTreeMap<String, String> =
             USUAL.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
         let mut set = |name: &str, value: String| properties.insert(name.to_owned(), value);
-        let controller = format!("CONTROLLER://127.0.0.1:{}", seat.controller);
         let plain = format!("PLAINTEXT://{address}");
-        set("node.id", seat.id.to_string());
-        set("controller.quorum.voters", voters.to_owned());
         set("log.dirs", folder.path().join("data").display().to_string());
-        let mut listeners = vec![plain.clone(), controller];
+        let mut listeners = vec![plain.clone()];
         let mut advertised = vec![plain];
-        let mut protocols = vec!["PLAINTEXT:PLAINTEXT".to_owned(), "CONTROLLER:PLAINTEXT".into()];
+        let mut protocols = vec!["PLAINTEXT:PLAINTEXT".to_owned()];
+        let zookeeper = match metadata {
+            Metadata::Voters(voters) => {
+                set("process.roles", "broker,controller".to_owned());
+                set("node.id", seat.id.to_string());
+                set("controller.quorum.voters", voters.clone());
+                set("controller.listener.names", "CONTROLLER".to_owned());
+                if self.release != KafkaRelease::V4_3 {
+                    // A broker that was killed cannot come back before its session has ended.
+                    set("broker.session.timeout.ms", "3000".to_owned());
+                    set("broker.heartbeat.interval.ms", "500".to_owned());
+                }
+                listeners.push(format!("CONTROLLER://127.0.0.1:{}", seat.controller));
+                protocols.push("CONTROLLER:PLAINTEXT".to_owned());
+                None
+            }
+            Metadata::ZooKeeper(zookeeper) => {
+                set("broker.id", seat.id.to_string());
+                set("zookeeper.connect", zookeeper.address());
+                set("zookeeper.session.timeout.ms", SESSION_TIMEOUT.to_owned());
+                Some(Arc::clone(zookeeper))
+            }
+        };
         let mut behind_proxy = None;
         if let Some(proxy) = self.proxied {
             let own = format!("127.0.0.1:{}", port::free()?);
@@ -146,12 +228,21 @@ impl KafkaOptions {
         set("listener.security.protocol.map", protocols.join(","));
         set("inter.broker.listener.name", "PLAINTEXT".to_owned());
         properties.extend(self.properties.clone());
-        let fast = ["-Xmx1g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"].map(str::to_owned);
+        // Tests of large topics run on the newest alone.
+        let heap = if self.release == KafkaRelease::V4_3 { "-Xmx1g" } else { "-Xmx512m" };
+        let fast = [heap, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"].map(str::to_owned);
         let jvm = if self.jvm.is_empty() { &fast[..] } else { &self.jvm };
-        let broker = Broker::new(folder, &properties, class_path, jvm).await?;
+        let jvm = [jvm, &self.system_properties].concat();
+        let broker = Broker::new(folder, seat.id, &properties, installed, &jvm, zookeeper).await?;
         match broker.start(&address).await {
-            Ok(()) => Ok(Some(Kafka { address, behind_proxy, broker: Some(broker) })),
-            Err(_) if tail(&broker.log()).contains("Address already in use") => Ok(None),
+            Ok(()) => Ok(Some(Kafka {
+                address,
+                behind_proxy,
+                broker: Some(broker),
+                release: self.release,
+                capped: None,
+            })),
+            Err(_) if tail(&broker.log()).contains(PORT_TAKEN) => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -1,6 +1,7 @@
 //! A TCP proxy that does what networks do: hold back, forget, sever, and that at a chosen moment of
-//! PostgreSQL's protocol.
+//! PostgreSQL's protocol; and one that offers less of Kafka's protocol than a broker does.
 
+mod kafka;
 mod postgres;
 
 use std::{
@@ -13,6 +14,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use bytes::BytesMut;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{
@@ -24,6 +26,7 @@ use tokio::{
 };
 
 use crate::port;
+pub use kafka::KafkaCaps;
 use postgres::{Conversation, Messages, Side, Step};
 
 /// A way through the proxy.
@@ -69,15 +72,24 @@ pub struct Proxy {
     accepting: AbortHandle,
 }
 
+/// Which protocol it understands.
+#[derive(Clone, Copy, Debug)]
+enum Protocol {
+    None,
+    Postgres,
+    Kafka(&'static KafkaCaps),
+}
+
 #[derive(Debug)]
 struct Shared {
     target: Mutex<Option<String>>,
-    speaks_postgres: bool,
+    protocol: Protocol,
     blocked: watch::Sender<Option<Way>>,
     /// What becomes of the connections that there are; new ones get a new one.
     fate: Mutex<watch::Sender<Option<After>>>,
     armed: Mutex<Option<(Cut, After)>>,
     cuts: AtomicUsize,
+    refused: Mutex<Vec<String>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -90,7 +102,7 @@ impl Proxy {
     /// # Errors
     /// Where there is no free port.
     pub async fn start() -> Result<Self> {
-        Self::listen(false).await
+        Self::listen(Protocol::None).await
     }
 
     /// One that understands PostgreSQL's messages and so can [cut](Self::cut) between them, as long
@@ -99,21 +111,46 @@ impl Proxy {
     /// # Errors
     /// Where there is no free port.
     pub async fn to_postgres(address: &str) -> Result<Self> {
-        let proxy = Self::listen(true).await?;
+        let proxy = Self::listen(Protocol::Postgres).await?;
         proxy.lead_to(address);
         Ok(proxy)
     }
 
-    async fn listen(speaks_postgres: bool) -> Result<Self> {
+    /// One that understands Kafka's messages, as long as they are not encrypted, and offers of its
+    /// protocol as much as `caps` say. Where a request comes that they do not have, it closes the
+    /// connection and [tells](Self::refused).
+    ///
+    /// # Errors
+    /// Where there is no free port.
+    pub async fn to_kafka(caps: &'static KafkaCaps) -> Result<Self> {
+        Self::listen(Protocol::Kafka(caps)).await
+    }
+
+    /// What it offers of Kafka's protocol, if that is what it understands.
+    pub(crate) fn caps(&self) -> Option<&'static KafkaCaps> {
+        match self.shared.protocol {
+            Protocol::Kafka(caps) => Some(caps),
+            _ => None,
+        }
+    }
+
+    /// The requests that were above the caps.
+    #[must_use]
+    pub fn refused(&self) -> Vec<String> {
+        lock(&self.shared.refused).clone()
+    }
+
+    async fn listen(protocol: Protocol) -> Result<Self> {
         let port = port::free()?;
         let listener = TcpListener::bind(("127.0.0.1", port)).await.context("no port")?;
         let shared = Arc::new(Shared {
             target: Mutex::default(),
-            speaks_postgres,
+            protocol,
             blocked: watch::Sender::default(),
             fate: Mutex::default(),
             armed: Mutex::default(),
             cuts: AtomicUsize::default(),
+            refused: Mutex::default(),
         });
         let accepting = tokio::spawn(accept(listener, Arc::clone(&shared))).abort_handle();
         Ok(Self { port, shared, accepting })
@@ -211,10 +248,13 @@ async fn serve(client: TcpStream, shared: Arc<Shared>) {
         return;
     }
     let conversation = Mutex::new(Conversation::default());
+    let asked = Mutex::default();
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
-    let mut there = Lane::new(Side::Client, &shared, &conversation, from_client, to_server);
-    let mut back = Lane::new(Side::Server, &shared, &conversation, from_server, to_client);
+    let mut there =
+        Lane::new(Side::Client, &shared, (&conversation, &asked), from_client, to_server);
+    let mut back =
+        Lane::new(Side::Server, &shared, (&conversation, &asked), from_server, to_client);
     let ended = tokio::select! {
         Err(ended) = there.run() => ended,
         Err(ended) = back.run() => ended,
@@ -235,6 +275,8 @@ struct Lane<'a> {
     shared: &'a Shared,
     conversation: &'a Mutex<Conversation>,
     messages: Messages,
+    asked: &'a Mutex<kafka::Asked>,
+    frames: BytesMut,
     from: OwnedReadHalf,
     to: OwnedWriteHalf,
 }
@@ -243,11 +285,12 @@ impl<'a> Lane<'a> {
     fn new(
         side: Side,
         shared: &'a Shared,
-        conversation: &'a Mutex<Conversation>,
+        (conversation, asked): (&'a Mutex<Conversation>, &'a Mutex<kafka::Asked>),
         from: OwnedReadHalf,
         to: OwnedWriteHalf,
     ) -> Self {
-        Self { side, shared, conversation, messages: Messages::new(side), from, to }
+        let (messages, frames) = (Messages::new(side), BytesMut::new());
+        Self { side, shared, conversation, messages, asked, frames, from, to }
     }
 
     async fn run(&mut self) -> Result<Infallible, Ended> {
@@ -261,10 +304,10 @@ impl<'a> Lane<'a> {
                 return Err(Ended::Closed);
             }
             let bytes = &buffer[..length];
-            if self.shared.speaks_postgres {
-                self.pass_on_messages(bytes).await?;
-            } else {
-                self.to.write_all(bytes).await?;
+            match self.shared.protocol {
+                Protocol::None => self.to.write_all(bytes).await?,
+                Protocol::Postgres => self.pass_on_messages(bytes).await?,
+                Protocol::Kafka(caps) => self.pass_on_frames(bytes, caps).await?,
             }
         }
     }
@@ -278,6 +321,24 @@ impl<'a> Lane<'a> {
         let open = |blocked: &Option<Way>| *blocked != Some(way) && *blocked != Some(Way::Both);
         // The sender lives as long as `shared`.
         let _ = blocked.wait_for(open).await;
+    }
+
+    async fn pass_on_frames(&mut self, bytes: &[u8], caps: &KafkaCaps) -> Result<(), Ended> {
+        self.frames.extend_from_slice(bytes);
+        while let Some(frame) = kafka::next_frame(&mut self.frames) {
+            let passed = match self.side {
+                Side::Client => lock(self.asked).client(frame, caps),
+                Side::Server => lock(self.asked).server(frame, caps),
+            };
+            match passed {
+                Ok(frame) => self.to.write_all(&frame).await?,
+                Err(error) => {
+                    lock(&self.shared.refused).push(format!("{error:#}"));
+                    return Err(Ended::Closed);
+                }
+            }
+        }
+        Ok(())
     }
 
     async fn pass_on_messages(&mut self, bytes: &[u8]) -> Result<(), Ended> {

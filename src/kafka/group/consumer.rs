@@ -1,0 +1,188 @@
+//! A member of a consumer group by the consumer protocol (KIP-848): the broker assigns, and every
+//! heartbeat brings what is assigned.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use kafka_protocol::{
+    messages::{ConsumerGroupHeartbeatRequest, consumer_group_heartbeat_request::TopicPartitions},
+    protocol::StrBytes,
+};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::kafka::{
+    TopicPartition,
+    cluster::topic_name,
+    group::{Beat, GroupError, coordinator::Coordinator, group_id, subscription::Subscription},
+};
+
+/// The epochs by which a member joins and leaves (KIP-848).
+const JOINING: i32 = 0;
+const LEAVING: i32 = -1;
+
+/// One instance in a group of the consumer protocol.
+pub(super) struct Consumer {
+    coordinator: Arc<Coordinator>,
+    id: StrBytes,
+    subscription: Arc<Subscription>,
+    /// How long the group waits for partitions to be released.
+    rebalance_timeout: Duration,
+    state: Mutex<State>,
+}
+
+struct State {
+    epoch: i32,
+    assigned: Vec<(Uuid, Vec<i32>)>,
+    /// The topics that the group knows this member by.
+    subscribed: Arc<[Arc<str>]>,
+}
+
+impl State {
+    fn new() -> Self {
+        Self { epoch: JOINING, assigned: Vec::new(), subscribed: Arc::default() }
+    }
+}
+
+impl Consumer {
+    pub(super) fn new(
+        coordinator: Arc<Coordinator>,
+        id: StrBytes,
+        subscription: Arc<Subscription>,
+        rebalance_timeout: Duration,
+    ) -> Self {
+        let state = Mutex::new(State::new());
+        Self { coordinator, id, subscription, rebalance_timeout, state }
+    }
+
+    /// Whether the group has let it in.
+    pub(super) fn is_in(&self) -> bool {
+        self.state().epoch != JOINING
+    }
+
+    /// By which the group knows this member, and of which epoch it is; `None` where it is not in it.
+    pub(super) fn identity(&self) -> Option<(StrBytes, i32)> {
+        let epoch = self.state().epoch;
+        (epoch != JOINING).then(|| (self.id.clone(), epoch))
+    }
+
+    /// As [`GroupMember::beat`](super::GroupMember::beat).
+    pub(super) async fn beat(
+        &self,
+        owned: &[TopicPartition],
+        deadline: Instant,
+    ) -> Result<Beat, GroupError> {
+        let (epoch, subscribed) = {
+            let state = self.state();
+            (state.epoch, Arc::clone(&state.subscribed))
+        };
+        let topics = self.subscription.topics();
+        let mut request = self.heartbeat(epoch).with_topic_partitions(Some(by_topic_id(owned)));
+        if epoch == JOINING {
+            let timeout = i32::try_from(self.rebalance_timeout.as_millis()).unwrap_or(i32::MAX);
+            request = request.with_rebalance_timeout_ms(timeout);
+        }
+        if epoch == JOINING || subscribed != topics {
+            let names = topics.iter().map(|topic| topic_name(topic)).collect();
+            request = request.with_subscribed_topic_names(Some(names));
+        }
+        let asked = self.coordinator.ask(request, deadline, |response| response.error_code).await;
+        let response = match asked {
+            Ok(response) => response,
+            // The group, or the protocol, was taken away: so are the partitions.
+            Err(GroupError::Unsupported { .. } | GroupError::Fenced) if epoch != JOINING => {
+                self.rejoin();
+                return Err(GroupError::Fenced);
+            }
+            Err(error) => return Err(error),
+        };
+        let assigned = {
+            let mut state = self.state();
+            state.epoch = response.member_epoch;
+            state.subscribed = Arc::clone(&topics);
+            if let Some(assignment) = response.assignment {
+                let topics = assignment.topic_partitions.into_iter();
+                state.assigned = topics.map(|topic| (topic.topic_id, topic.partitions)).collect();
+            }
+            state.assigned.clone()
+        };
+        Ok(Beat {
+            every: Duration::from_millis(response.heartbeat_interval_ms.try_into().unwrap_or(0)),
+            assigned: self.named(&topics, assigned).await?,
+            joined: true,
+        })
+    }
+
+    pub(super) fn rejoin(&self) {
+        *self.state() = State::new();
+    }
+
+    pub(super) async fn leave(&self, deadline: Instant) -> Result<(), GroupError> {
+        if self.state().epoch == JOINING {
+            return Ok(());
+        }
+        let asked = self.coordinator.ask(self.heartbeat(LEAVING), deadline, |r| r.error_code).await;
+        self.rejoin();
+        asked.map(drop)
+    }
+
+    fn heartbeat(&self, epoch: i32) -> ConsumerGroupHeartbeatRequest {
+        ConsumerGroupHeartbeatRequest::default()
+            .with_group_id(group_id(&self.coordinator.group))
+            .with_member_id(self.id.clone())
+            .with_member_epoch(epoch)
+            .with_rebalance_timeout_ms(-1)
+    }
+
+    /// The partitions by their topics' names. One that metadata does not know yet, or no more, is
+    /// left out: the next beat looks again.
+    async fn named(
+        &self,
+        subscribed: &[Arc<str>],
+        assigned: Vec<(Uuid, Vec<i32>)>,
+    ) -> Result<Vec<TopicPartition>, GroupError> {
+        let cluster = &self.coordinator.cluster;
+        let mut topics = HashMap::new();
+        for look_again in [false, true] {
+            for name in subscribed {
+                let mut known = cluster.topic(name, None).await?;
+                if look_again {
+                    known = cluster.topic(name, Some(known.generation)).await?;
+                }
+                if let Some(topic) = known.topic {
+                    topics.insert(topic.id, Arc::clone(name));
+                }
+            }
+            if assigned.iter().all(|(topic_id, _)| topics.contains_key(topic_id)) {
+                break;
+            }
+        }
+        let named = assigned.into_iter().filter_map(|(topic_id, partitions)| {
+            let topic = topics.get(&topic_id)?;
+            Some(partitions.into_iter().map(move |partition| TopicPartition {
+                topic: Arc::clone(topic),
+                partition,
+                topic_id,
+            }))
+        });
+        Ok(named.flatten().collect())
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn by_topic_id(partitions: &[TopicPartition]) -> Vec<TopicPartitions> {
+    let mut topics: BTreeMap<Uuid, Vec<i32>> = BTreeMap::new();
+    for partition in partitions {
+        topics.entry(partition.topic_id).or_default().push(partition.partition);
+    }
+    let topics = topics.into_iter().map(|(topic_id, partitions)| {
+        TopicPartitions::default().with_topic_id(topic_id).with_partitions(partitions)
+    });
+    topics.collect()
+}

@@ -1,0 +1,75 @@
+//! What a member subscribes to: topics by name, and those that match patterns now. Groups know names
+//! only.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+use tracing::debug;
+
+use crate::kafka::{KafkaError, Selection, cluster::Cluster};
+
+/// How often topics are looked at: for those that match a pattern, for new partitions, and for having
+/// been created anew.
+pub(super) const TOPICS_EVERY: Duration = Duration::from_secs(10);
+
+pub(super) struct Subscription {
+    cluster: Arc<Cluster>,
+    selection: Selection,
+    seen: Mutex<Seen>,
+}
+
+struct Seen {
+    topics: Arc<[Arc<str>]>,
+    /// When the patterns were last compared with the topics that there are.
+    looked: Option<Instant>,
+}
+
+impl Subscription {
+    pub(super) fn new(cluster: Arc<Cluster>, selection: Selection) -> Self {
+        let seen = Seen { topics: selection.names().into(), looked: None };
+        Self { cluster, selection, seen: Mutex::new(seen) }
+    }
+
+    /// The topics in the order of their names.
+    pub(super) fn topics(&self) -> Arc<[Arc<str>]> {
+        Arc::clone(&self.seen().topics)
+    }
+
+    /// Looks for topics that match a pattern, when it is time to.
+    ///
+    /// # Errors
+    /// Where they were never seen yet.
+    pub(super) async fn look(&self) -> Result<(), KafkaError> {
+        let looked = self.seen().looked;
+        let is_due = looked.is_none_or(|looked| looked.elapsed() >= TOPICS_EVERY);
+        if !self.selection.has_patterns() || !is_due {
+            return Ok(());
+        }
+        let found = match self.cluster.all_topics().await {
+            Ok(found) => found,
+            Err(error) if looked.is_some() => {
+                debug!(%error, "could not look for topics that match");
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        let names = found.into_keys();
+        let mut topics: Vec<_> = names.filter(|name| self.selection.contains(name)).collect();
+        topics.extend(self.selection.names().iter().cloned());
+        topics.sort();
+        topics.dedup();
+        let mut seen = self.seen();
+        seen.looked = Some(Instant::now());
+        if *seen.topics != *topics {
+            seen.topics = topics.into();
+        }
+        Ok(())
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,187 @@
+//! Tokens for OAUTHBEARER (RFC 7628, KIP-255, KIP-768), from a token endpoint or from a file.
+
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use tokio::{
+    sync::Mutex as AsyncMutex,
+    time::{Instant, timeout_at},
+};
+use tracing::{debug, warn};
+
+use crate::{
+    http_client::Failure,
+    kafka::transport::{
+        connection::CallError,
+        token_endpoint::{Granted, TokenEndpoint},
+    },
+    secret::Secret,
+};
+
+/// How often a renewal is tried while the token at hand still holds.
+const TRY_AGAIN_AFTER: std::ops::RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(30);
+
+/// Where tokens come from, and what is sent with them. Clones share what was fetched.
+#[derive(Clone, Debug)]
+pub struct OAuth {
+    /// Where tokens come from.
+    pub source: TokenSource,
+    /// SASL extensions (KIP-342), names and values: Confluent Cloud's `logicalCluster`.
+    pub extensions: Vec<(String, String)>,
+}
+
+/// Where tokens come from.
+#[derive(Clone, Debug)]
+pub enum TokenSource {
+    /// A file, read for each new connection, as Kubernetes renews those of service accounts.
+    File(Secret),
+    /// An OAuth 2.0 server.
+    Endpoint(Arc<Tokens>),
+}
+
+/// Tokens of a token endpoint: fetched when first needed, shared by all connections, and renewed when
+/// a connection is made after 80 % of their life.
+#[derive(Debug)]
+pub struct Tokens {
+    endpoint: TokenEndpoint,
+    cache: AsyncMutex<Cache>,
+}
+
+#[derive(Debug, Default)]
+struct Cache {
+    held: Option<Held>,
+    /// The last attempt, if it failed: when it ended, and why.
+    failed: Option<(Instant, Failure)>,
+}
+
+#[derive(Debug)]
+struct Held {
+    token: SecretString,
+    renew_at: Instant,
+    ends: Instant,
+}
+
+impl Held {
+    fn new(granted: Granted, asked: Instant) -> Self {
+        // Whichever is sooner, as tokens count in whole seconds. One that does not say how long it
+        // holds is for one connection.
+        let said = [granted.life, remaining_life(&granted.token)];
+        let life = said.into_iter().flatten().min().unwrap_or_default();
+        let (renew_at, ends) = (asked + life - life / 5, asked + life);
+        Self { token: granted.token, renew_at, ends }
+    }
+}
+
+impl TokenSource {
+    /// A token for one new connection.
+    pub(super) async fn token(&self, deadline: Instant) -> Result<SecretString, CallError> {
+        match self {
+            Self::File(file) => Ok(file.current()),
+            Self::Endpoint(tokens) => tokens.token(deadline).await,
+        }
+    }
+
+    /// The brokers do not take `token`: it is not used again.
+    pub(super) async fn refused(&self, token: &SecretString) {
+        if let Self::Endpoint(tokens) = self {
+            let mut cache = tokens.cache.lock().await;
+            let is_same = |held: &mut Held| held.token.expose_secret() == token.expose_secret();
+            drop(cache.held.take_if(is_same));
+        }
+    }
+}
+
+/// `with a token from https://…`
+impl fmt::Display for TokenSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(_) => f.write_str("with the token in kafka.sasl.oauth.token_file"),
+            Self::Endpoint(tokens) => write!(f, "with a token from {}", tokens.endpoint),
+        }
+    }
+}
+
+impl Tokens {
+    /// Asks for nothing yet.
+    #[must_use]
+    pub fn new(endpoint: TokenEndpoint) -> Self {
+        Self { endpoint, cache: AsyncMutex::default() }
+    }
+
+    /// A token that holds. Of `deadline` a half is left when there is none.
+    async fn token(&self, deadline: Instant) -> Result<SecretString, CallError> {
+        let asked = Instant::now();
+        let deadline = asked + deadline.saturating_duration_since(asked) / 2;
+        let late = || Failure::Passes("has no answer in time".to_owned());
+        let Ok(mut cache) = timeout_at(deadline, self.cache.lock()).await else {
+            return Err(self.explain(late()));
+        };
+        let now = Instant::now();
+        let held = cache.held.as_ref().filter(|held| now < held.ends);
+        if let Some(held) = held {
+            let pause = (held.ends - held.renew_at) / 10;
+            let pause = pause.clamp(*TRY_AGAIN_AFTER.start(), *TRY_AGAIN_AFTER.end());
+            let has_just_failed = cache.failed.as_ref().is_some_and(|(at, _)| now < *at + pause);
+            if now < held.renew_at || has_just_failed {
+                return Ok(held.token.clone());
+            }
+        } else if let Some((at, failure)) = &cache.failed
+            && *at >= asked
+        {
+            // Who has waited for somebody else's attempt takes its result.
+            return Err(self.explain(failure.clone()));
+        }
+        let fetched = timeout_at(deadline, self.endpoint.fetch()).await;
+        let failure = match fetched.unwrap_or_else(|_| Err(late())) {
+            Ok(granted) => {
+                debug!(life = ?granted.life, "fetched a token");
+                let held = Held::new(granted, now);
+                let token = held.token.clone();
+                *cache = Cache { held: Some(held), failed: None };
+                return Ok(token);
+            }
+            Err(failure) => failure,
+        };
+        let error = self.explain(failure.clone());
+        let is_first = cache.failed.replace((Instant::now(), failure)).is_none();
+        let held = cache.held.as_ref().filter(|held| Instant::now() < held.ends);
+        let Some(held) = held else { return Err(error) };
+        if is_first {
+            warn!(%error, "cannot renew the token, which is used until it expires");
+        }
+        Ok(held.token.clone())
+    }
+
+    /// The sentence's subject is a broker.
+    fn explain(&self, failure: Failure) -> CallError {
+        let told = |text| format!("needs a token, and the token endpoint {} {text}", self.endpoint);
+        match failure {
+            Failure::Passes(text) => CallError::Broken(told(text)),
+            Failure::NeedsAPerson(text) => CallError::Denied(told(text)),
+        }
+    }
+}
+
+/// How long a token that is a JWT (RFC 7519) still holds by this machine's clock; zero if it has
+/// expired. `None` if it does not say.
+pub(super) fn remaining_life(token: &SecretString) -> Option<Duration> {
+    #[derive(Deserialize)]
+    struct Claims {
+        exp: u64,
+    }
+    let claims = token.expose_secret().split('.').nth(1)?;
+    let claims = URL_SAFE_NO_PAD.decode(claims.trim_end_matches('=')).ok()?;
+    let Claims { exp } = serde_json::from_slice(&claims).ok()?;
+    let now = SystemTime::UNIX_EPOCH.elapsed().ok()?;
+    Some(Duration::from_secs(exp).saturating_sub(now))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,192 @@
+//! Asks an OAuth 2.0 server for tokens, by client credentials (RFC 6749, 4.4).
+
+use std::{fmt, time::Duration};
+
+use http_body_util::Full;
+use hyper::{
+    Method, Request, StatusCode,
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE},
+};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::{
+    http_client::{self, Address, Answer, Failure, HttpClient},
+    secret::Secret,
+    tls::{Remedies, Tls},
+};
+
+const REMEDIES: Remedies = Remedies {
+    authorities: "kafka.sasl.oauth.ca_file",
+    certificate: "kafka.sasl.oauth.cert_file",
+    host: "kafka.sasl.oauth.token_url",
+    without: "kafka.sasl.oauth.token_url to http://",
+};
+
+/// What is not to be encoded in a form (RFC 3986, 2.3): servers that do not decode the user and the
+/// password of basic authentication, as RFC 6749 (2.3.1) has it, understand these all the same.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The longest text of a server that is repeated in a message, in characters.
+const LONGEST_DESCRIPTION: usize = 200;
+
+/// Where tokens are asked for, and as whom.
+#[derive(Debug)]
+pub struct TokenEndpoint {
+    address: Address,
+    client_id: String,
+    client_secret: Secret,
+    scope: Option<String>,
+    http: HttpClient,
+}
+
+/// What a server grants.
+#[derive(Debug)]
+pub(super) struct Granted {
+    pub(super) token: SecretString,
+    /// How long it holds, counted from the question, if the server says so.
+    pub(super) life: Option<Duration>,
+}
+
+impl TokenEndpoint {
+    /// `tls` is needed where `address` begins with `https`.
+    #[must_use]
+    pub const fn new(
+        address: Address,
+        client_id: String,
+        client_secret: Secret,
+        scope: Option<String>,
+        tls: Option<Tls>,
+    ) -> Self {
+        let http = HttpClient::new(tls, &REMEDIES);
+        Self { address, client_id, client_secret, scope, http }
+    }
+
+    /// Asks once, without a deadline.
+    ///
+    /// # Errors
+    /// The end of a sentence about the endpoint.
+    pub(super) async fn fetch(&self) -> Result<Granted, Failure> {
+        let unusable =
+            |error: &dyn fmt::Display| Failure::NeedsAPerson(format!("cannot be asked: {error}"));
+        let encoded = |text: &str| utf8_percent_encode(text, RESERVED).to_string();
+        let secret = self.client_secret.current();
+        let secret = SecretString::from(encoded(secret.expose_secret()));
+        let authorization = http_client::basic(&encoded(&self.client_id), &secret)
+            .map_err(|error| unusable(&error))?;
+        let mut form = "grant_type=client_credentials".to_owned();
+        if let Some(scope) = &self.scope {
+            form.push_str("&scope=");
+            form.push_str(&encoded(scope));
+        }
+        let request = Request::builder()
+            .method(Method::POST)
+            .header(ACCEPT, "application/json")
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header(AUTHORIZATION, authorization)
+            .body(Full::from(form))
+            .map_err(|error| unusable(&error))?;
+        let answer = self.http.ask(&self.address, "", request).await?;
+        match answer.status {
+            StatusCode::OK => granted(&answer.body).map_err(Failure::Passes),
+            status if status.is_redirection() => {
+                let (to, key) = (answer.to(), REMEDIES.host);
+                Err(Failure::NeedsAPerson(format!("redirects{to}: set {key} to where it is")))
+            }
+            StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                Err(Failure::NeedsAPerson(self.refusal(&answer)))
+            }
+            status => Err(Failure::Passes(format!("answers {status}"))),
+        }
+    }
+
+    /// Why the server grants nothing (RFC 6749, 5.2), and the remedy.
+    fn refusal(&self, answer: &Answer) -> String {
+        #[derive(Default, Deserialize)]
+        struct Refusal {
+            error: String,
+            #[serde(default)]
+            error_description: String,
+        }
+        let Refusal { error, error_description } =
+            serde_json::from_slice(&answer.body).unwrap_or_default();
+        let said = [&*error, &*error_description].join(" ");
+        let said: String = said.trim().chars().take(LONGEST_DESCRIPTION).collect();
+        let said = if said.is_empty() { answer.status.to_string() } else { printable(&said) };
+        let remedy = match &*error {
+            "invalid_scope" => "check kafka.sasl.oauth.scope",
+            "unauthorized_client" | "unsupported_grant_type" => {
+                "let this client use the grant client_credentials there"
+            }
+            _ => "check it, kafka.sasl.oauth.client_secret and kafka.sasl.oauth.scope",
+        };
+        format!("refuses kafka.sasl.oauth.client_id {:?} ({said}): {remedy}", self.client_id)
+    }
+}
+
+/// Its address.
+impl fmt::Display for TokenEndpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.address.fmt(f)
+    }
+}
+
+/// A successful answer (RFC 6749, 5.1).
+fn granted(body: &[u8]) -> Result<Granted, String> {
+    #[derive(Deserialize)]
+    struct Success {
+        access_token: String,
+        #[serde(default)]
+        token_type: Option<String>,
+        #[serde(default)]
+        expires_in: Value,
+    }
+    let rubbish =
+        || format!("answers with what no token endpoint answers: check {}", REMEDIES.host);
+    let success: Success = serde_json::from_slice(body).map_err(|_| rubbish())?;
+    let kind = success.token_type.as_deref().unwrap_or("Bearer");
+    if !kind.eq_ignore_ascii_case("bearer") {
+        return Err(format!("grants tokens of the type {:?}, must be Bearer", printable(kind)));
+    }
+    let token = success.access_token;
+    if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(rubbish());
+    }
+    // Some write it as a text.
+    let life = match &success.expires_in {
+        Value::String(text) => text.parse().ok(),
+        other => other.as_u64(),
+    };
+    // What is longer than a year need not be exact.
+    let life = life.map(|seconds| Duration::from_secs(seconds.min(365 * 24 * 3600)));
+    Ok(Granted { token: token.into(), life })
+}
+
+fn printable(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_with_a_token_is_told_from_everything_else() {
+        let life = |body: &str| granted(body.as_bytes()).map(|granted| granted.life);
+        let seconds = |seconds| Ok(Some(Duration::from_secs(seconds)));
+        let ours = r#"{"access_token": "a.b.c", "token_type": "bearer", "expires_in": 3600}"#;
+        assert_eq!(life(ours), seconds(3600));
+        assert_eq!(life(r#"{"access_token": "a", "expires_in": "60"}"#), seconds(60));
+        assert_eq!(life(r#"{"access_token": "a"}"#), Ok(None));
+        assert_eq!(life(r#"{"access_token": "a", "expires_in": -1}"#), Ok(None));
+        for rubbish in
+            ["", "<html>", "{}", r#"{"access_token": ""}"#, r#"{"access_token": "\u0001"}"#]
+        {
+            assert!(life(rubbish).unwrap_err().contains("check kafka.sasl.oauth.token_url"));
+        }
+        let other = r#"{"access_token": "a", "token_type": "DPoP"}"#;
+        assert!(life(other).unwrap_err().contains("\"DPoP\", must be Bearer"));
+    }
+}

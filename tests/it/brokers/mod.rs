@@ -1,0 +1,62 @@
+//! The same on every release of Kafka, and behind what other services offer of its protocol.
+
+mod scenarios;
+
+use futures::future::LocalBoxFuture;
+use testbed::{KafkaCaps, KafkaOptions, KafkaRelease, Result, Testbed, ensure};
+
+type Scenario = fn(&'static Testbed) -> LocalBoxFuture<'static, Result<()>>;
+
+/// The last one restarts the broker, and so comes last.
+const SCENARIOS: &[(&str, Scenario)] = &[
+    ("codecs", |bed| Box::pin(scenarios::codecs(bed))),
+    ("transactions", |bed| Box::pin(scenarios::transactions(bed))),
+    ("compaction", |bed| Box::pin(scenarios::compaction(bed))),
+    ("retention", |bed| Box::pin(scenarios::retention(bed))),
+    ("simulate and verify", |bed| Box::pin(scenarios::simulate(bed))),
+    ("produce", |bed| Box::pin(scenarios::produce(bed))),
+    ("check", |bed| Box::pin(scenarios::check(bed))),
+    ("restarts", |bed| Box::pin(scenarios::restarts(bed))),
+];
+
+/// All scenarios on one broker, one after the other; a failure names each that failed.
+async fn works(options: KafkaOptions) -> Result<()> {
+    let kafka = options.start().await?;
+    // What the scenarios make is `'static`; the broker itself ends below, or with this process.
+    let bed: &'static Testbed = Box::leak(Box::new(Testbed::with(kafka).await?));
+    let mut failures = Vec::new();
+    for (name, scenario) in SCENARIOS {
+        if let Err(error) = scenario(bed).await {
+            failures.push(format!("{name}: {error:#}"));
+        }
+    }
+    failures.extend(bed.kafka.above_caps());
+    bed.kafka.kill()?;
+    ensure!(failures.is_empty(), "{} failed:\n{}", failures.len(), failures.join("\n\n"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn kafka_2_8() -> Result<()> {
+    works(KafkaOptions::default().release(KafkaRelease::V2_8)).await
+}
+
+#[tokio::test]
+async fn kafka_3_0() -> Result<()> {
+    works(KafkaOptions::default().release(KafkaRelease::V3_0)).await
+}
+
+#[tokio::test]
+async fn kafka_3_9() -> Result<()> {
+    works(KafkaOptions::default().release(KafkaRelease::V3_9)).await
+}
+
+#[tokio::test]
+async fn what_redpanda_offers() -> Result<()> {
+    works(KafkaOptions::default().release(KafkaRelease::V3_9).capped(&KafkaCaps::REDPANDA)).await
+}
+
+#[tokio::test]
+async fn what_event_hubs_offers() -> Result<()> {
+    works(KafkaOptions::default().release(KafkaRelease::V3_9).capped(&KafkaCaps::EVENT_HUBS)).await
+}

@@ -1,0 +1,154 @@
+//! What has to work on every broker.
+
+use testbed::{
+    KafkaCaps, Librdkafka, Record, RecordBatch, Result, Step, Testbed, ensure, samples,
+    samples::Random,
+};
+
+use crate::{
+    shop::{DEADLINE, Shop},
+    stage::{LANES, Stage, terminate},
+    topics,
+};
+
+/// Every codec is read, record for record.
+pub(super) async fn codecs(bed: &'static Testbed) -> Result<()> {
+    let shop = Shop::on(bed, 3, &[]).await?;
+    let librdkafka = Librdkafka::start(&bed.kafka).await?;
+    let batches = topics::batches(&mut Random(21));
+    for codec in ["none", "gzip", "snappy", "lz4", "zstd"] {
+        // Below Fetch 10 (KIP-110) brokers send no zstd.
+        let refused = codec == "zstd" && bed.kafka.caps().is_some_and(has_no_zstd);
+        if !refused {
+            librdkafka.produce(&shop.topic, codec, &batches).await?;
+        }
+    }
+    topics::read_by_both(&shop, &librdkafka).await.map(drop)
+}
+
+fn has_no_zstd(caps: &KafkaCaps) -> bool {
+    const FETCH: i16 = 1;
+    caps.highest.iter().any(|(key, highest)| *key == FETCH && *highest < 10)
+}
+
+/// Committed transactions count, aborted ones don't, and an open one ends what can be read.
+pub(super) async fn transactions(bed: &'static Testbed) -> Result<()> {
+    let shop = Shop::on(bed, 2, &[]).await?;
+    let librdkafka = Librdkafka::start(&bed.kafka).await?;
+    let batch = |partition: i32, fate: &str| RecordBatch {
+        partition,
+        records: (0..20).map(|number| Record::new(format!("{fate} {number}"))).collect(),
+        headers: vec![],
+    };
+    let mut steps = Vec::new();
+    for round in 0..3 {
+        for partition in [0, 1] {
+            steps.extend([
+                Step::Begin("ana"),
+                Step::Begin("bia"),
+                Step::Send("ana", batch(partition, "committed")),
+                Step::Send("bia", batch(partition, "aborted")),
+                Step::SendPlainly(batch(partition, "plain")),
+                if round == 1 { Step::Abort("bia") } else { Step::Commit("ana") },
+                if round == 1 { Step::Commit("ana") } else { Step::Abort("bia") },
+            ]);
+        }
+    }
+    steps.extend([Step::Begin("eva"), Step::Send("eva", batch(1, "open"))]);
+    steps.push(Step::SendPlainly(batch(1, "behind")));
+    librdkafka.transactions(&shop.topic, &steps).await?;
+    let logs = topics::read_by_both(&shop, &librdkafka).await?;
+    let read: usize = logs.values().map(|log| log.records.len()).sum();
+    ensure!(read == 3 * 2 * 2 * 20, "{read} records are readable");
+    // Others of this broker shall not have to wait for it.
+    librdkafka.transactions(&shop.topic, &[Step::Commit("eva")]).await?;
+    topics::read_by_both(&shop, &librdkafka).await.map(drop)
+}
+
+/// Offsets with gaps, and batches without records.
+pub(super) async fn compaction(bed: &'static Testbed) -> Result<()> {
+    topics::compacted(bed).await
+}
+
+/// Where the log starts behind 0 it is read from there; records that were deleted unread are told,
+/// and passed over only when the operator says so.
+pub(super) async fn retention(bed: &'static Testbed) -> Result<()> {
+    let shop = Shop::on(bed, 2, &[]).await?;
+    shop.send_numbers(0, 0..50).await?;
+    bed.kafka.delete_records(&shop.topic, 0, 20).await?;
+    shop.work().await?;
+    ensure!(shop.database.count("sales").await? == 30, "orders are missing");
+
+    shop.send_numbers(0, 50..80).await?;
+    shop.send_numbers(1, 100..130).await?;
+    bed.kafka.delete_records(&shop.topic, 0, 70).await?;
+    let halted = shop.vendas(&["run", "--until-end"]).run(DEADLINE).await?.expect_code(1)?;
+    ensure!(halted.stderr.contains("[50, 70) was deleted unread"), "{}", halted.stderr);
+    ensure!(shop.database.count("sales").await? == 60, "the other partition is not read");
+    let reset = ["offsets", "reset", "--partition", "0", "--to", "70", "--because", "x", "--yes"];
+    shop.vendas(&reset).run(DEADLINE).await?.expect_code(0)?;
+    shop.work().await?;
+    ensure!(shop.database.count("sales").await? == 70, "orders are missing");
+    shop.vendas(&["verify"]).run(DEADLINE).await?.expect_code(0).map(drop)
+}
+
+/// Generated orders, to a topic that is made for them, come to what `verify` says they do.
+pub(super) async fn simulate(bed: &'static Testbed) -> Result<()> {
+    let shop = Shop::on(bed, 1, &[]).await?;
+    let topic = format!("{}-simulated", shop.topic);
+    let args = ["simulate", "--topic", &topic, "--seed", "7", "--count", "2000"];
+    let more = ["--partitions", "3", "--invalid", "5%", "--corrections", "5%"];
+    shop.vendas(&args).args(more).run(DEADLINE).await?.expect_code(0)?;
+    let shop = Shop { topic, ..shop };
+    let mut records = 0;
+    for partition in 0..3 {
+        records += bed.kafka.log_end(&shop.topic, partition).await?;
+    }
+    ensure!(records == 2_000, "{records} records");
+    let ran = shop.work().await?;
+    ensure!(ran.stderr.contains("records=2000 "), "{}", ran.stderr);
+    shop.vendas(&["verify"]).run(DEADLINE).await?.expect_code(0).map(drop)
+}
+
+/// Orders of a file.
+pub(super) async fn produce(bed: &'static Testbed) -> Result<()> {
+    let shop = Shop::on(bed, 2, &[]).await?;
+    let produce = shop.vendas(&["produce", "-"]).input(samples::file());
+    produce.run(DEADLINE).await?.expect_code(0)?;
+    let ran = shop.work().await?;
+    let told = format!("records={} ", samples::orders().len());
+    ensure!(ran.stderr.contains(&told), "no {told:?}: {}", ran.stderr);
+    shop.vendas(&["verify"]).run(DEADLINE).await?.expect_code(0).map(drop)
+}
+
+/// What `check` calls ok, `run` can do.
+pub(super) async fn check(bed: &'static Testbed) -> Result<()> {
+    let shop = Shop::on(bed, 3, &[]).await?;
+    shop.apply_schema().await?;
+    let checked = shop.vendas(&["check"]).run(DEADLINE).await?.expect_code(0)?;
+    let line = format!("ok    topic {}: 3 partitions can be read", shop.topic);
+    ensure!(checked.stdout.contains(&line), "no {line:?} in {}", checked.stdout);
+    shop.send_numbers(0, 0..5).await?;
+    shop.work().await?;
+    ensure!(shop.database.count("sales").await? == 5, "orders are missing");
+    Ok(())
+}
+
+/// The broker is killed and restarted, and stopped and restarted, while orders come in.
+pub(super) async fn restarts(bed: &'static Testbed) -> Result<()> {
+    const ROUND: usize = 40;
+    let stage = Stage::on(&bed.kafka, bed.database().await?, 23, 3 * ROUND).await?;
+    let vendas = stage.vendas(["run"]).start()?;
+    let progress = stage.progress().await?;
+    stage.send(ROUND).await?;
+    progress.reach(ROUND * LANES / 2, &vendas).await?;
+    bed.kafka.kill()?;
+    bed.kafka.restart().await?;
+    stage.send(ROUND).await?;
+    progress.reach(ROUND * LANES * 3 / 2, &vendas).await?;
+    bed.kafka.restart().await?;
+    stage.send_rest().await?;
+    progress.reach(3 * ROUND * LANES, &vendas).await?;
+    terminate(vendas).await?;
+    stage.expect_all().await
+}

@@ -1,0 +1,168 @@
+//! Groups whose members are not all of one kind: of both protocols, and Java's consumers.
+
+use testbed::{
+    JavaConsumer, KafkaOptions, KafkaRelease, Result, Testbed, VendasCommand, ensure, eventually,
+};
+
+use super::{in_group, shared_out};
+use crate::{
+    shop::VENDAS,
+    stage::{DEADLINE, Stage, lines, terminate},
+};
+
+#[tokio::test]
+async fn a_group_with_java_of_kafka_2_8_is_cooperative() -> Result<()> {
+    beside_java(KafkaRelease::V2_8, "CooperativeStickyAssignor", [3, 3], 27).await
+}
+
+/// Of each topic's three partitions one member has two.
+#[tokio::test]
+async fn a_group_with_java_of_kafka_3_9_has_ranges() -> Result<()> {
+    beside_java(KafkaRelease::V3_9, "RangeAssignor", [2, 4], 28).await
+}
+
+/// Java's consumer leads the group, leaves it, and comes back to be led.
+async fn beside_java(
+    release: KafkaRelease,
+    assignor: &str,
+    shares: [usize; 2],
+    seed: u64,
+) -> Result<()> {
+    let bed = Testbed::shared_with(release).await?;
+    let stage = Stage::wide_on(&bed.kafka, bed.database().await?, 3, seed, 120).await?;
+    let group = format!("group-{}", stage.database.name());
+    let run = in_group(stage.vendas(["run"]), &group)
+        .env("VENDAS_LOG__LEVEL", "info,vendas::kafka=debug");
+    let show = in_group(stage.vendas(["offsets", "show", "--format", "json"]), &group);
+    let progress = stage.progress().await?;
+    let topics: Vec<_> = stage.topics.iter().map(String::as_str).collect();
+    let join = async || JavaConsumer::join(&bed.kafka, &group, "java", &topics, assignor).await;
+    // It gets what is sent to its partitions.
+    let reads = async |java: &JavaConsumer| {
+        let before = java.count()?;
+        stage.send(40).await?;
+        eventually("Java's share", DEADLINE, async || {
+            let read = java.count()? - before;
+            ensure!(read >= shares[0] * 40, "Java has read {read} records");
+            Ok(())
+        })
+        .await
+    };
+
+    let java = join().await?;
+    shared_out(&show, &[6], &[]).await?;
+    let one = run.start()?;
+    shared_out(&show, &shares, &[&one]).await?;
+    ensure!(lines(&one.stderr()?, "leader=true") == 0, "{}", one.state());
+    reads(&java).await?;
+    java.leave().await?;
+    shared_out(&show, &[6], &[&one]).await?;
+    ensure!(lines(&one.stderr()?, "leader=true") > 0, "{}", one.state());
+    // What Java has read is none of PostgreSQL's business.
+    progress.reach(stage.sent(), &one).await?;
+
+    let java = join().await?;
+    shared_out(&show, &shares, &[&one]).await?;
+    reads(&java).await?;
+    java.leave().await?;
+    stage.send_rest().await?;
+    shared_out(&show, &[6], &[&one]).await?;
+    progress.reach(stage.sent(), &one).await?;
+    let left = terminate(one).await?;
+    ensure!(lines(&left.stderr, "fenced") == 0, "{}", left.state());
+    stage.expect_all().await
+}
+
+/// As when the brokers are new and one instance after the other is restarted; and back again.
+#[tokio::test]
+async fn a_group_changes_its_protocol_instance_by_instance() -> Result<()> {
+    let stage = Stage::wide(Testbed::shared().await?.database().await?, 3, 26, 200).await?;
+    let group = format!("group-{}", stage.database.name());
+    let run = |protocol: &str| {
+        in_group(stage.vendas(["run"]), &group).env("VENDAS_KAFKA__GROUP_PROTOCOL", protocol)
+    };
+    let show = in_group(stage.vendas(["offsets", "show", "--format", "json"]), &group);
+    let progress = stage.progress().await?;
+
+    let (one, two) = (run("classic").start()?, run("classic").start()?);
+    shared_out(&show, &[3, 3], &[&one, &two]).await?;
+    stage.send(40).await?;
+    let left = terminate(one).await?;
+    ensure_protocol(&left.stderr, "classic")?;
+    let one = run("auto").start()?;
+    stage.send(40).await?;
+    shared_out(&show, &[3, 3], &[&one, &two]).await?;
+    terminate(two).await?;
+    let two = run("auto").start()?;
+    stage.send(40).await?;
+    shared_out(&show, &[3, 3], &[&one, &two]).await?;
+    progress.reach(stage.sent(), &two).await?;
+
+    let left = terminate(one).await?;
+    ensure_protocol(&left.stderr, "consumer")?;
+    let one = run("classic").start()?;
+    stage.send(40).await?;
+    shared_out(&show, &[3, 3], &[&one, &two]).await?;
+    terminate(two).await?;
+    stage.send_rest().await?;
+    shared_out(&show, &[6], &[&one]).await?;
+    progress.reach(stage.sent(), &one).await?;
+    terminate(one).await?;
+    stage.expect_all().await
+}
+
+/// Where the brokers do not let a group change its protocol while it has members.
+#[tokio::test]
+async fn a_group_that_may_not_change_its_protocol_is_joined_by_it() -> Result<()> {
+    let kafka = KafkaOptions::default()
+        .property("group.consumer.migration.policy", "disabled")
+        .start()
+        .await?;
+    kafka.create_topic("orders", 4, &[]).await?;
+    let database = Testbed::shared().await?.database().await?;
+    let vendas = |args: &[&str], protocol: &str| {
+        let command = VendasCommand::new(VENDAS).kafka(&kafka, &["orders"]).database(&database);
+        let command = command.args(args.iter().copied());
+        in_group(command, "vendas").env("VENDAS_KAFKA__GROUP_PROTOCOL", protocol)
+    };
+    let show = vendas(&["offsets", "show", "--format", "json"], "auto");
+    let one = vendas(&["run"], "classic").start()?;
+    shared_out(&show, &[4], &[&one]).await?;
+    let two = vendas(&["run"], "auto").start()?;
+    shared_out(&show, &[2, 2], &[&one, &two]).await?;
+    ensure_protocol(&terminate(two).await?.stderr, "classic")?;
+    terminate(one).await?;
+    Ok(())
+}
+
+/// A topic that comes later and matches is shared out too, by both protocols.
+#[tokio::test]
+async fn topics_that_match_later_are_shared_out() -> Result<()> {
+    let bed = Testbed::shared_with(KafkaRelease::V3_9).await?;
+    let newest = Testbed::shared().await?;
+    tokio::try_join!(match_later(bed), match_later(newest))?;
+    Ok(())
+}
+
+async fn match_later(bed: &Testbed) -> Result<()> {
+    let database = bed.database().await?;
+    let name = format!("matched-{}", database.name());
+    bed.kafka.create_topic(&format!("{name}.a"), 2, &[]).await?;
+    let command = bed.vendas(VENDAS, &[&format!("re:{name}\\..*")], &database);
+    let group = format!("group-{}", database.name());
+    let run = in_group(command.clone().args(["run"]), &group);
+    let show = in_group(command.args(["offsets", "show", "--format", "json"]), &group);
+    let (one, two) = (run.start()?, run.start()?);
+    shared_out(&show, &[1, 1], &[&one, &two]).await?;
+    bed.kafka.create_topic(&format!("{name}.b"), 4, &[]).await?;
+    shared_out(&show, &[3, 3], &[&one, &two]).await?;
+    terminate(one).await?;
+    terminate(two).await?;
+    Ok(())
+}
+
+fn ensure_protocol(log: &str, protocol: &str) -> Result<()> {
+    let joined = lines(log, &format!("protocol=\"{protocol}\""));
+    ensure!(joined == 1, "not joined by the {protocol} protocol: {log}");
+    Ok(())
+}

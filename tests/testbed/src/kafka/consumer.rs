@@ -1,0 +1,129 @@
+//! Kafka's own consumer, in Java.
+
+use std::{ffi::OsString, fs};
+
+use anyhow::{Context, Result};
+use rustix::process::Signal;
+use tokio::task::spawn_blocking;
+
+use super::{Kafka, KafkaRelease, STOP_DEADLINE};
+use crate::{
+    guard::Folder,
+    install,
+    process::{Launch, Process},
+};
+
+const CLASS: &str = "org.apache.kafka.tools.consumer.ConsoleConsumer";
+
+/// A member of a group of the classic protocol: Kafka's console consumer, of the broker's release.
+/// It ends when dropped, without a farewell to its group.
+#[derive(Debug)]
+pub struct JavaConsumer {
+    // Before the folder, so that the process is killed first.
+    process: Process,
+    folder: Folder,
+}
+
+impl JavaConsumer {
+    /// Starts one that joins `group`, and that the group knows by `client_id`. It reads `topics`
+    /// from the group's offsets, or else from the beginning, and commits all 200 ms. `assignor` is
+    /// such as `CooperativeStickyAssignor` or `RangeAssignor`.
+    ///
+    /// # Errors
+    /// Where it cannot be started. Whether it is a member shows [`Librdkafka::members`].
+    ///
+    /// [`Librdkafka::members`]: crate::Librdkafka::members
+    pub async fn join(
+        kafka: &Kafka,
+        group: &str,
+        client_id: &str,
+        topics: &[&str],
+        assignor: &str,
+    ) -> Result<Self> {
+        let release = kafka.release();
+        let class_path = spawn_blocking(move || install::kafka(release.version())).await??;
+        let folder = Folder::new("consumer")?;
+        let mut args = ["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp"]
+            .map(OsString::from)
+            .to_vec();
+        args.extend([class_path.into_os_string(), release.tool(CLASS).into()]);
+        // A regular expression; names have no signs but dots that mean something there.
+        let names = topics.join("|").replace('.', "\\.");
+        let topics = if release == KafkaRelease::V2_8 { "--whitelist" } else { "--include" };
+        let words = ["--bootstrap-server", kafka.address(), "--group", group, topics, &names];
+        args.extend(words.map(OsString::from));
+        args.extend(
+            ["--from-beginning", "--isolation-level", "read_committed"].map(OsString::from),
+        );
+        let properties = [
+            format!("partition.assignment.strategy=org.apache.kafka.clients.consumer.{assignor}"),
+            format!("client.id={client_id}"),
+            "auto.commit.interval.ms=200".to_owned(),
+            "session.timeout.ms=6000".to_owned(),
+            "heartbeat.interval.ms=500".to_owned(),
+            "metadata.max.age.ms=1000".to_owned(),
+        ];
+        args.extend(properties.iter().flat_map(|it| ["--consumer-property".into(), it.into()]));
+        let shown = ["print.partition=true", "print.offset=true"];
+        args.extend(shown.into_iter().flat_map(|it| ["--property".into(), it.into()]));
+        let process = Process::start(&Launch {
+            program: install::java().as_os_str(),
+            args,
+            env: Vec::new(),
+            folder: folder.path(),
+            user: None,
+            input: &[],
+            stdout: &folder.path().join("records"),
+            stderr: Some(&folder.path().join("consumer.log")),
+        })?;
+        Ok(Self { process, folder })
+    }
+
+    /// What it has read so far: partition, offset and payload, of all its topics.
+    ///
+    /// # Errors
+    /// Where it printed something else.
+    pub fn records(&self) -> Result<Vec<(i32, i64, String)>> {
+        let text = fs::read_to_string(self.folder.path().join("records"))?;
+        // The last line may not be complete.
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        let record = |line: &str| {
+            let mut fields = line.splitn(3, '\t');
+            let mut number = |name: &str| fields.next()?.strip_prefix(name)?.parse().ok();
+            let partition = number("Partition:").and_then(|number| i32::try_from(number).ok());
+            let offset: Option<i64> = number("Offset:");
+            Some((partition?, offset?, fields.next()?.to_owned()))
+        };
+        whole
+            .lines()
+            .map(|line| record(line).with_context(|| format!("no record: {line}")))
+            .collect()
+    }
+
+    /// How many records it has read so far, whatever they hold.
+    ///
+    /// # Errors
+    /// Where what it printed cannot be read.
+    pub fn count(&self) -> Result<usize> {
+        let printed = fs::read(self.folder.path().join("records"))?;
+        let lines = printed.split(|byte| *byte == b'\n');
+        Ok(lines.filter(|line| line.starts_with(b"Partition:")).count())
+    }
+
+    /// Has it leave its group and end.
+    ///
+    /// # Errors
+    /// Where it has ended already or is too slow.
+    pub async fn leave(mut self) -> Result<()> {
+        self.process.signal(Signal::TERM)?;
+        self.process.wait(STOP_DEADLINE).await.map(drop)
+    }
+
+    /// Kills it: its group finds out when its session times out.
+    ///
+    /// # Errors
+    /// Where it outlives that.
+    pub fn kill(mut self) -> Result<()> {
+        self.process.kill()
+    }
+}

@@ -1,0 +1,94 @@
+//! A ZooKeeper, for releases of Kafka whose brokers need one.
+
+use std::{
+    fs,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, bail};
+use tokio::{net::TcpStream, time::sleep};
+
+use super::KafkaRelease;
+use crate::{
+    guard::Folder,
+    install, port,
+    process::{Launch, Process, tail},
+};
+
+/// From the start to the first connection; some 1 s on two idle cores.
+const START_DEADLINE: Duration = Duration::from_secs(60);
+/// How long a broker that was killed counts as alive, in milliseconds: its next start has to wait
+/// for it.
+pub(super) const SESSION_TIMEOUT: &str = "6000";
+
+/// The running process, which ends when this is dropped. It is never stopped, killed or frozen.
+#[derive(Debug)]
+pub(super) struct ZooKeeper {
+    // Before the folder, so that the process is killed first.
+    _process: Process,
+    _folder: Folder,
+    port: u16,
+}
+
+impl ZooKeeper {
+    /// Starts an empty one, of the version that a release of Kafka comes with.
+    pub(super) async fn start(release: KafkaRelease, class_path: &Path) -> Result<Arc<Self>> {
+        // Another program may take the port between the look and the start.
+        for _ in 0..4 {
+            if let Some(zookeeper) = Self::start_at(port::free()?, release, class_path).await? {
+                return Ok(Arc::new(zookeeper));
+            }
+        }
+        bail!("ZooKeeper found its port taken, four times")
+    }
+
+    /// `host:port`, for the broker's `zookeeper.connect`.
+    pub(super) fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    async fn start_at(port: u16, release: KafkaRelease, class_path: &Path) -> Result<Option<Self>> {
+        let folder = Folder::new("zookeeper")?;
+        let log = folder.path().join("zookeeper.log");
+        let properties = format!(
+            "dataDir={}\nclientPort={port}\nclientPortAddress=127.0.0.1\ntickTime=1000\n\
+             admin.enableServer=false\nmaxClientCnxns=0\n",
+            folder.path().join("data").display(),
+        );
+        fs::write(folder.path().join("zookeeper.properties"), properties)?;
+        let mut args =
+            ["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"].map(str::to_owned).to_vec();
+        args.extend(release.logging(""));
+        // A machine that loses power here takes the whole folder with it.
+        args.push("-Dzookeeper.forceSync=no".to_owned());
+        args.extend(["-cp".to_owned(), class_path.display().to_string()]);
+        args.extend(
+            ["org.apache.zookeeper.server.ZooKeeperServerMain", "zookeeper.properties"]
+                .map(str::to_owned),
+        );
+        let mut process = Process::start(&Launch {
+            program: install::java().as_os_str(),
+            args: args.into_iter().map(Into::into).collect(),
+            env: Vec::new(),
+            folder: folder.path(),
+            user: None,
+            input: &[],
+            stdout: &log,
+            stderr: None,
+        })?;
+        let until = Instant::now() + START_DEADLINE;
+        while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+            let ended = process.exit_status()?.is_some();
+            if ended && tail(&log).contains("Address already in use") {
+                return Ok(None);
+            }
+            if ended || Instant::now() > until {
+                bail!("ZooKeeper did not come up: {}", process.state());
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+        Ok(Some(Self { _process: process, _folder: folder, port }))
+    }
+}
