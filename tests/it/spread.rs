@@ -17,8 +17,8 @@ fn order(id: i32) -> String {
 /// The statements of docs/scaling.md, for this server.
 fn statements(second: &testbed::Database) -> Result<String> {
     let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/scaling.md"))?;
-    let block = text.split("```sql\n").nth(1).and_then(|rest| rest.split("```").next());
-    let mut block = block.context("docs/scaling.md has no SQL")?.to_owned();
+    let block = text.split("```plpgsql\n").nth(1).and_then(|rest| rest.split("```").next());
+    let mut block = block.context("docs/scaling.md has no statements")?.to_owned();
     for (example, own) in [
         ("host 'pg2'", format!("host '{}'", second.host())),
         ("port '5432'", format!("port '{}'", second.port())),
