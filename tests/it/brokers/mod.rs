@@ -15,6 +15,8 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("retention", |bed| Box::pin(scenarios::retention(bed))),
     ("simulate and verify", |bed| Box::pin(scenarios::simulate(bed))),
     ("produce", |bed| Box::pin(scenarios::produce(bed))),
+    ("a topic created anew", |bed| Box::pin(scenarios::created_anew(bed))),
+    ("ids that come later", |bed| Box::pin(scenarios::ids_later(bed))),
     ("check", |bed| Box::pin(scenarios::check(bed))),
     ("restarts", |bed| Box::pin(scenarios::restarts(bed))),
 ];
