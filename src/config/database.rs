@@ -195,7 +195,7 @@ mod tests {
         );
         assert_eq!((&*database.user, &*database.dbname), ("me", "shop"));
         assert_eq!(database.target, Target::Primary);
-        assert_eq!(database.credentials.password.expose_secret(), "secret");
+        assert_eq!(database.password.current().expose_secret(), "secret");
 
         for other in ["host = 'c'", "password_file = '/x'", "sslmode = 'require'"] {
             let text = problems(&sources(&format!("{url}\n{other}"), &[]));
@@ -231,7 +231,7 @@ mod tests {
         let config = load(&sources("dbname = 'own'", &variables)).unwrap();
         assert_eq!(hosts(&config), ["pg1:6000", "pg2:6000"]);
         assert_eq!((&*config.database.user, &*config.database.dbname), ("us", "own"));
-        assert_eq!(config.database.credentials.password.expose_secret(), "theirs");
+        assert_eq!(config.database.password.current().expose_secret(), "theirs");
         let config = load(&sources("url = 'postgresql://a:1/'", &variables)).unwrap();
         assert_eq!((hosts(&config), &*config.database.dbname), (vec!["a:1".to_owned()], "shop"));
         let text = problems(&sources("", &[("PGSSLMODE", "strict")]));
@@ -244,11 +244,11 @@ mod tests {
         std::fs::write(&file, "one\n").unwrap();
         let toml = format!("password_file = '{}'", file.path().display());
         let config = load(&sources(&toml, &[("PGPASSWORD", "theirs")])).unwrap();
-        let refresh = config.database.refresh.unwrap().0;
+        let password = &config.database.password;
+        assert_eq!(password.current().expose_secret(), "one");
         std::fs::write(&file, "two\n").unwrap();
-        assert_eq!(refresh().unwrap().password.expose_secret(), "two");
+        assert_eq!(password.current().expose_secret(), "two");
         std::fs::remove_file(&file).unwrap();
-        assert!(refresh().unwrap_err().starts_with("database.password_file names "));
-        assert!(load(&sources("", &[])).unwrap().database.refresh.is_none());
+        assert_eq!(password.current().expose_secret(), "two");
     }
 }
