@@ -126,8 +126,11 @@ impl<'m, 'p> Reader<'_, 'm, 'p> {
         if !enters || is_whole {
             self.shape.sink.take(spot, Found::Json(json));
         }
-        // What stands in the place of a list of items is judged as one.
-        if !enters && (spot.items.is_none() || json == "null") {
+        if !enters {
+            // What stands in the place of a list of items is judged as one.
+            if spot.items.is_some() && json != "null" {
+                self.shape.other(spot, From::Field, false);
+            }
             return Ok(());
         }
         serde_json::Deserializer::from_str(json).deserialize_any(Walk::into(self, spot))

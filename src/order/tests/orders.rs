@@ -174,6 +174,21 @@ fn items_are_a_list_of_objects() {
 }
 
 #[test]
+fn a_number_in_the_place_of_items_is_judged_alike_whatever_else_stands_there() {
+    let place = |text: &str| vec![vec![Place::parse(text).unwrap()]];
+    let places = vec![(Role::Items, place("lines")), (Role::Tax, place("lines"))];
+    let rules = rules_of(MappingSettings { places, ..MappingSettings::default() });
+    for lines in ["5", "1e400", "false", "\"5\""] {
+        let json = format!(r#"{{"order_id":"a","lines":{lines},"total":1}}"#);
+        let rejection = rules.understand_value(Some(json.as_bytes())).unwrap_err();
+        assert_eq!(
+            (rejection.reason(), rejection.detail()),
+            (Reason::InvalidItems, "lines must be a list")
+        );
+    }
+}
+
+#[test]
 fn products_are_kept_as_they_are_given_and_must_be_usable_text() {
     let product = |json: &str| {
         format!(
