@@ -9,15 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
-use kafka_protocol::{
-    ResponseError,
-    messages::{
-        FetchRequest, FetchResponse, MetadataResponse, TopicName,
-        fetch_request::{FetchPartition, FetchTopic},
-        fetch_response::PartitionData,
-        metadata_response::MetadataResponseTopic,
-    },
-};
+use kafka_protocol::{ResponseError, messages::FetchResponse};
 use tokio::{
     sync::{Notify, mpsc},
     time::{Instant, sleep, timeout},
@@ -25,10 +17,11 @@ use tokio::{
 use uuid::Uuid;
 
 use crate::kafka::{
-    Settings, TopicPartition,
-    cluster::{about, topic_name},
+    Settings,
+    cluster::about,
     fetch::{
         memory::Memory,
+        request::{self, Asked},
         subscription::{Loss, Ready, Subscription, Waiting, Whole, await_room},
     },
     transport::{
@@ -199,7 +192,7 @@ impl Fetcher {
 
     /// Fetches once for all that have room.
     async fn turn(&mut self) -> Result<(), Loss> {
-        let max_wait = if !self.held_back.is_empty() || self.has_twins() {
+        let max_wait = if !self.held_back.is_empty() || request::has_twins(&self.ready) {
             POLL_WHILE_HELD_BACK
         } else if self.last_arrival.elapsed() < SETTLING {
             POLL_WHILE_SETTLING
@@ -209,14 +202,15 @@ impl Fetcher {
         let connection = self.connection().await?;
         let left = self.limits.memory.left().await;
         let limit = self.response_bytes(left);
-        let request = self.request(max_wait, limit);
+        let partition_bytes = self.limits.partition_bytes;
+        let request = request::request(&self.ready, partition_bytes, max_wait, limit);
         let deadline = Instant::now() + max_wait + self.limits.timeout;
         let response = connection.call(request, deadline).await.map_err(|e| self.loss(&e))?;
-        let doubtful = fetched_by_name(&response);
+        let doubtful = request::fetched_by_name(&response);
         let mut recreated = HashSet::new();
         if !doubtful.is_empty() {
             let answer = connection.call(about(&doubtful), deadline).await;
-            recreated = self.recreated(&answer.map_err(|e| self.loss(&e))?);
+            recreated = request::recreated(&self.ready, &answer.map_err(|e| self.loss(&e))?);
         }
         self.connection = Some((connection, Instant::now()));
         if let Some(error) = ResponseError::try_from_code(response.error_code) {
@@ -253,31 +247,6 @@ impl Fetcher {
         }
     }
 
-    /// The topics that are read and were created anew, as the broker says now that gave their records.
-    ///
-    /// Records that came by a topic's name may be its namesake's. A broker learns of a topic before it
-    /// opens that topic's log: so if, asked afterwards, it still names the one that was asked for,
-    /// they are that one's. Where it has no topic ids (before version 10 of Metadata), it cannot say.
-    fn recreated(&self, answer: &MetadataResponse) -> HashSet<Uuid> {
-        let named = answer.topics.iter().filter_map(|topic| Some((topic.name.as_ref()?, topic)));
-        let present: HashMap<&str, &MetadataResponseTopic> =
-            named.map(|(name, topic)| (name.as_str(), topic)).collect();
-        let is_another = |partition: &&TopicPartition| {
-            present.get(&*partition.topic).is_some_and(|topic| {
-                topic.error_code == ResponseError::UnknownTopicOrPartition.code()
-                    || !topic.topic_id.is_nil() && !partition.is_of(topic.topic_id)
-            })
-        };
-        let partitions = self.ready.iter().map(|ready| &ready.subscription.partition);
-        partitions.filter(is_another).map(|partition| partition.topic_id).collect()
-    }
-
-    /// Whether one request can't ask for all.
-    fn has_twins(&self) -> bool {
-        let mut asked = Asked::default();
-        !self.ready.iter().all(|ready| asked.takes(ready))
-    }
-
     /// Bytes that the next response may have with `left` bytes of memory, unless its first record
     /// batch alone is larger.
     fn response_bytes(&self, left: usize) -> usize {
@@ -286,66 +255,15 @@ impl Fetcher {
         all.min(RESPONSE_BYTES.max(partition_bytes)).min(left)
     }
 
-    fn request(&self, max_wait: Duration, max_bytes: usize) -> FetchRequest {
-        let mut topics: Vec<FetchTopic> = Vec::new();
-        let mut asked = Asked::default();
-        for ready @ Ready { subscription, .. } in &self.ready {
-            if !asked.takes(ready) {
-                continue;
-            }
-            let partition = FetchPartition::default()
-                .with_partition(subscription.partition.partition)
-                .with_current_leader_epoch(subscription.leader_epoch)
-                .with_fetch_offset(subscription.position.next_offset.get())
-                .with_last_fetched_epoch(subscription.position.leader_epoch.unwrap_or(-1))
-                .with_partition_max_bytes(on_wire(
-                    subscription.fetch_bytes(self.limits.partition_bytes),
-                ));
-            let id = subscription.partition.topic_id;
-            match topics.iter_mut().find(|topic| topic.topic_id == id) {
-                Some(topic) => topic.partitions.push(partition),
-                None => topics.push(
-                    FetchTopic::default()
-                        .with_topic(topic_name(&subscription.partition.topic))
-                        .with_topic_id(id)
-                        .with_partitions(vec![partition]),
-                ),
-            }
-        }
-        FetchRequest::default()
-            .with_max_wait_ms(i32::try_from(max_wait.as_millis()).unwrap_or(i32::MAX))
-            .with_min_bytes(1)
-            .with_max_bytes(on_wire(max_bytes))
-            .with_isolation_level(1)
-            .with_session_epoch(-1)
-            .with_topics(topics)
-    }
-
-    /// The answers by what was asked for; before version 13 of Fetch they have topics' names only.
-    fn by_partition(&self, response: FetchResponse) -> HashMap<(Uuid, i32), PartitionData> {
-        let mut asked = Asked::default();
-        for ready in &self.ready {
-            asked.takes(ready);
-        }
-        let mut answers = HashMap::new();
-        for topic in response.responses {
-            let id = asked.topics.get(topic.topic.as_str()).copied().unwrap_or(topic.topic_id);
-            for answer in topic.partitions {
-                answers.insert((id, answer.partition_index), answer);
-            }
-        }
-        answers
-    }
-
     fn distribute(&mut self, response: FetchResponse, recreated: &HashSet<Uuid>, limit: usize) {
         let throttled = response.throttle_time_ms > 0;
-        let mut answers = self.by_partition(response);
+        let mut answers = request::by_partition(&self.ready, response);
         let total = answers.values().filter_map(|data| data.records.as_ref()).map(Bytes::len).sum();
         let whole = Whole { total, limit, partition_limit: self.limits.partition_bytes };
         let mut asked = Asked::default();
         let mut twins = Vec::new();
         for mut ready in mem::take(&mut self.ready) {
-            let first = asked.partitions.is_empty();
+            let first = asked.is_empty();
             if !asked.takes(&ready) {
                 twins.push(ready);
                 continue;
@@ -375,41 +293,4 @@ impl Fetcher {
             self.ready.push_front(twin);
         }
     }
-}
-
-/// The topics of which records came by their names (before version 13 of Fetch).
-fn fetched_by_name(response: &FetchResponse) -> Vec<TopicName> {
-    let has_records =
-        |data: &PartitionData| data.records.as_ref().is_some_and(|records| !records.is_empty());
-    let topics = response
-        .responses
-        .iter()
-        .filter(|topic| !topic.topic.is_empty() && topic.partitions.iter().any(has_records));
-    topics.map(|topic| topic.topic.clone()).collect()
-}
-
-/// What one request asks for, in the order in which it does.
-///
-/// A partition that somebody reads twice is asked for once: the broker would answer once, and from one
-/// of both positions. Of two topics of one name, one deleted and one created anew, only one is asked
-/// for: by name, a broker could not tell them apart.
-#[derive(Default)]
-struct Asked {
-    topics: HashMap<Arc<str>, Uuid>,
-    partitions: HashSet<(Uuid, i32)>,
-}
-
-impl Asked {
-    /// Whether `ready` is asked for too.
-    fn takes(&mut self, ready: &Ready) -> bool {
-        let TopicPartition { topic, topic_id, .. } = &ready.subscription.partition;
-        let id = self.topics.entry(Arc::clone(topic)).or_insert(*topic_id);
-        id == topic_id && self.partitions.insert(ready.key())
-    }
-}
-
-/// A number of bytes as requests have it. With a limit of 0 a broker would not wait for records to
-/// come.
-fn on_wire(bytes: usize) -> i32 {
-    i32::try_from(bytes).unwrap_or(i32::MAX).max(1)
 }

@@ -1,0 +1,146 @@
+//! What one request asks a broker for, and what its answers are answers to.
+
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use kafka_protocol::{
+    ResponseError,
+    messages::{
+        FetchRequest, FetchResponse, MetadataResponse, TopicName,
+        fetch_request::{FetchPartition, FetchTopic},
+        fetch_response::PartitionData,
+        metadata_response::MetadataResponseTopic,
+    },
+};
+use uuid::Uuid;
+
+use crate::kafka::{TopicPartition, cluster::topic_name, fetch::subscription::Ready};
+
+/// What one request asks for, in the order in which it does.
+///
+/// A partition that somebody reads twice is asked for once: the broker would answer once, and from one
+/// of both positions. Of two topics of one name, one deleted and one created anew, only one is asked
+/// for: by name, a broker could not tell them apart.
+#[derive(Default)]
+pub(super) struct Asked {
+    topics: HashMap<Arc<str>, Uuid>,
+    partitions: HashSet<(Uuid, i32)>,
+}
+
+impl Asked {
+    /// Whether nothing is asked for yet.
+    pub(super) fn is_empty(&self) -> bool {
+        self.partitions.is_empty()
+    }
+
+    /// Whether `ready` is asked for too.
+    pub(super) fn takes(&mut self, ready: &Ready) -> bool {
+        let TopicPartition { topic, topic_id, .. } = &ready.subscription.partition;
+        let id = self.topics.entry(Arc::clone(topic)).or_insert(*topic_id);
+        id == topic_id && self.partitions.insert(ready.key())
+    }
+}
+
+/// Whether one request can't ask for all.
+pub(super) fn has_twins(ready: &VecDeque<Ready>) -> bool {
+    let mut asked = Asked::default();
+    !ready.iter().all(|ready| asked.takes(ready))
+}
+
+/// Asks for all of `ready` that one request can ask for, up to `partition_bytes` of each and
+/// `max_bytes` of all; the broker may wait `max_wait` for records to come.
+pub(super) fn request(
+    ready: &VecDeque<Ready>,
+    partition_bytes: usize,
+    max_wait: Duration,
+    max_bytes: usize,
+) -> FetchRequest {
+    let mut topics: Vec<FetchTopic> = Vec::new();
+    let mut asked = Asked::default();
+    for ready @ Ready { subscription, .. } in ready {
+        if !asked.takes(ready) {
+            continue;
+        }
+        let partition = FetchPartition::default()
+            .with_partition(subscription.partition.partition)
+            .with_current_leader_epoch(subscription.leader_epoch)
+            .with_fetch_offset(subscription.position.next_offset.get())
+            .with_last_fetched_epoch(subscription.position.leader_epoch.unwrap_or(-1))
+            .with_partition_max_bytes(on_wire(subscription.fetch_bytes(partition_bytes)));
+        let id = subscription.partition.topic_id;
+        match topics.iter_mut().find(|topic| topic.topic_id == id) {
+            Some(topic) => topic.partitions.push(partition),
+            None => topics.push(
+                FetchTopic::default()
+                    .with_topic(topic_name(&subscription.partition.topic))
+                    .with_topic_id(id)
+                    .with_partitions(vec![partition]),
+            ),
+        }
+    }
+    FetchRequest::default()
+        .with_max_wait_ms(i32::try_from(max_wait.as_millis()).unwrap_or(i32::MAX))
+        .with_min_bytes(1)
+        .with_max_bytes(on_wire(max_bytes))
+        .with_isolation_level(1)
+        .with_session_epoch(-1)
+        .with_topics(topics)
+}
+
+/// The answers by what was asked for; before version 13 of Fetch they have topics' names only.
+pub(super) fn by_partition(
+    ready: &VecDeque<Ready>,
+    response: FetchResponse,
+) -> HashMap<(Uuid, i32), PartitionData> {
+    let mut asked = Asked::default();
+    for ready in ready {
+        asked.takes(ready);
+    }
+    let mut answers = HashMap::new();
+    for topic in response.responses {
+        let id = asked.topics.get(topic.topic.as_str()).copied().unwrap_or(topic.topic_id);
+        for answer in topic.partitions {
+            answers.insert((id, answer.partition_index), answer);
+        }
+    }
+    answers
+}
+
+/// The topics of which records came by their names (before version 13 of Fetch).
+pub(super) fn fetched_by_name(response: &FetchResponse) -> Vec<TopicName> {
+    let has_records =
+        |data: &PartitionData| data.records.as_ref().is_some_and(|records| !records.is_empty());
+    let topics = response
+        .responses
+        .iter()
+        .filter(|topic| !topic.topic.is_empty() && topic.partitions.iter().any(has_records));
+    topics.map(|topic| topic.topic.clone()).collect()
+}
+
+/// The topics that are read and were created anew, as the broker says now that gave their records.
+///
+/// Records that came by a topic's name may be its namesake's. A broker learns of a topic before it
+/// opens that topic's log: so if, asked afterwards, it still names the one that was asked for,
+/// they are that one's. Where it has no topic ids (before version 10 of Metadata), it cannot say.
+pub(super) fn recreated(asked: &VecDeque<Ready>, answer: &MetadataResponse) -> HashSet<Uuid> {
+    let named = answer.topics.iter().filter_map(|topic| Some((topic.name.as_ref()?, topic)));
+    let present: HashMap<&str, &MetadataResponseTopic> =
+        named.map(|(name, topic)| (name.as_str(), topic)).collect();
+    let is_another = |partition: &&TopicPartition| {
+        present.get(&*partition.topic).is_some_and(|topic| {
+            topic.error_code == ResponseError::UnknownTopicOrPartition.code()
+                || !topic.topic_id.is_nil() && !partition.is_of(topic.topic_id)
+        })
+    };
+    let partitions = asked.iter().map(|ready| &ready.subscription.partition);
+    partitions.filter(is_another).map(|partition| partition.topic_id).collect()
+}
+
+/// A number of bytes as requests have it. With a limit of 0 a broker would not wait for records to
+/// come.
+fn on_wire(bytes: usize) -> i32 {
+    i32::try_from(bytes).unwrap_or(i32::MAX).max(1)
+}

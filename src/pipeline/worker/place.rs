@@ -1,0 +1,94 @@
+//! Where a partition stands in PostgreSQL, and whether that is where its worker left it.
+
+use std::{slice, time::Instant};
+
+use tracing::warn;
+
+use super::{Broken, Worker};
+use crate::{pipeline::Halt, store::PartitionRow};
+
+impl Worker {
+    /// Where the partition stands in PostgreSQL.
+    pub(super) async fn row(&mut self) -> Result<PartitionRow, Broken> {
+        loop {
+            let read = tokio::select! {
+                () = self.stop.cancelled() => return Err(Broken::Stopped),
+                read = self.shared.store.partition(&self.partition) => read,
+            };
+            match read {
+                Ok(row) => return self.own(row).await,
+                Err(error) => self.react(error).await?,
+            }
+        }
+    }
+
+    /// The same, after everything that was committed has been made durable.
+    pub(super) async fn durable_row(&mut self) -> Result<PartitionRow, Broken> {
+        loop {
+            let asked = Instant::now();
+            let read = tokio::select! {
+                () = self.stop.cancelled() => return Err(Broken::Stopped),
+                read = self.shared.store.make_durable(slice::from_ref(&self.partition)) => read,
+            };
+            match read {
+                Ok(mut rows) => {
+                    self.shared.postgres.recovered(asked);
+                    return self.own(rows.pop()).await;
+                }
+                Err(error) => self.react(error).await?,
+            }
+        }
+    }
+
+    /// Makes sure that the row is there and still this topic's, and says so if it does not stand where
+    /// this worker left it.
+    async fn own(&mut self, row: Option<PartitionRow>) -> Result<PartitionRow, Broken> {
+        let row = match row {
+            Some(row) => row,
+            None => self.begin_again().await?,
+        };
+        if row.partition.topic_id != self.partition.topic_id {
+            return Err(Halt::OtherTopic(self.partition.clone(), row.next_offset).into());
+        }
+        let (topic, partition) = (&self.partition.topic, self.partition.partition);
+        let (next_offset, before) = (row.next_offset, self.next.next_offset);
+        if row.moved_by != self.shared.store.instance() && next_offset != before {
+            warn!(%topic, partition, %next_offset, "fenced: another instance has moved this partition");
+            self.pauses.pause(&self.stop).await?;
+        } else if next_offset < before {
+            // Only proof moves the worker on, so these were there.
+            warn!(
+                %topic, partition, %next_offset, committed = %before,
+                "PostgreSQL has lost commits: processing these records again"
+            );
+        }
+        self.told.moved(row.next_offset);
+        Ok(row)
+    }
+
+    /// The row, made again where a standby was promoted that had not got it yet, and so nothing that was
+    /// committed after it.
+    async fn begin_again(&mut self) -> Result<PartitionRow, Broken> {
+        let halt = Halt::NoOffset(self.partition.clone(), self.next.next_offset);
+        let Some(start) = self.shared.begun.lost(&self.partition, &self.shared.store) else {
+            return Err(halt.into());
+        };
+        warn!(
+            topic = %self.partition.topic, partition = self.partition.partition,
+            next_offset = %start, committed = %self.next.next_offset,
+            "PostgreSQL has lost the partition's offset: processing it again from where it started"
+        );
+        let starts = [(self.partition.clone(), start)];
+        loop {
+            let made = async {
+                self.shared.store.start_partitions(&starts).await?;
+                self.shared.store.partition(&self.partition).await
+            };
+            match made.await {
+                Ok(Some(row)) => return Ok(row),
+                Ok(None) => return Err(halt.into()),
+                Err(error) => self.react(error).await?,
+            }
+        }
+    }
+}
