@@ -1,5 +1,6 @@
 //! The same on every release of Kafka, and behind what other services offer of its protocol.
 
+mod rights;
 mod scenarios;
 
 use futures::future::LocalBoxFuture;
@@ -18,12 +19,15 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("a topic created anew", |bed| Box::pin(scenarios::created_anew(bed))),
     ("ids that come later", |bed| Box::pin(scenarios::ids_later(bed))),
     ("check", |bed| Box::pin(scenarios::check(bed))),
+    ("rights", |bed| Box::pin(rights::found_by_check(bed))),
+    ("a group", |bed| Box::pin(scenarios::group(bed))),
     ("restarts", |bed| Box::pin(scenarios::restarts(bed))),
 ];
 
 /// All scenarios on one broker, one after the other; a failure names each that failed.
-async fn works(options: KafkaOptions) -> Result<()> {
-    let kafka = options.start().await?;
+async fn works(release: KafkaRelease, caps: Option<&'static KafkaCaps>) -> Result<()> {
+    let options = rights::authorizing(KafkaOptions::default().release(release), release);
+    let kafka = caps.into_iter().fold(options, KafkaOptions::capped).start().await?;
     // What the scenarios make is `'static`; the broker itself ends below, or with this process.
     let bed: &'static Testbed = Box::leak(Box::new(Testbed::with(kafka).await?));
     let mut failures = Vec::new();
@@ -40,25 +44,30 @@ async fn works(options: KafkaOptions) -> Result<()> {
 
 #[tokio::test]
 async fn kafka_2_8() -> Result<()> {
-    works(KafkaOptions::default().release(KafkaRelease::V2_8)).await
+    works(KafkaRelease::V2_8, None).await
 }
 
 #[tokio::test]
 async fn kafka_3_0() -> Result<()> {
-    works(KafkaOptions::default().release(KafkaRelease::V3_0)).await
+    works(KafkaRelease::V3_0, None).await
 }
 
 #[tokio::test]
 async fn kafka_3_9() -> Result<()> {
-    works(KafkaOptions::default().release(KafkaRelease::V3_9)).await
+    works(KafkaRelease::V3_9, None).await
+}
+
+#[tokio::test]
+async fn kafka_4_3() -> Result<()> {
+    works(KafkaRelease::V4_3, None).await
 }
 
 #[tokio::test]
 async fn what_redpanda_offers() -> Result<()> {
-    works(KafkaOptions::default().release(KafkaRelease::V3_9).capped(&KafkaCaps::REDPANDA)).await
+    works(KafkaRelease::V3_9, Some(&KafkaCaps::REDPANDA)).await
 }
 
 #[tokio::test]
 async fn what_event_hubs_offers() -> Result<()> {
-    works(KafkaOptions::default().release(KafkaRelease::V3_9).capped(&KafkaCaps::EVENT_HUBS)).await
+    works(KafkaRelease::V3_9, Some(&KafkaCaps::EVENT_HUBS)).await
 }

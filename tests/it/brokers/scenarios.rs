@@ -134,6 +134,39 @@ pub(super) async fn check(bed: &'static Testbed) -> Result<()> {
     Ok(())
 }
 
+/// Two instances share a topic out, and each order counts once.
+pub(super) async fn group(bed: &'static Testbed) -> Result<()> {
+    let shop = Shop::on(bed, 4, &[]).await?;
+    let in_group = |args: &[&str]| shop.vendas(args).env("VENDAS_KAFKA__GROUP", &shop.topic);
+    in_group(&["check"]).run(DEADLINE).await?.expect_code(1)?;
+    shop.apply_schema().await?;
+    in_group(&["check"]).run(DEADLINE).await?.expect_code(0)?;
+    let (one, two) = (in_group(&["run"]).start()?, in_group(&["run"]).start()?);
+    eventually("two partitions each", DEADLINE, async || {
+        let shown = in_group(&["offsets", "show", "--format", "json"]);
+        let shown = shown.run(DEADLINE).await?.expect_code(0)?;
+        let lines: Vec<serde_json::Value> = serde_json::from_str(&shown.stdout)?;
+        let member = lines.first().and_then(|line| line["member"].as_str());
+        let theirs = lines.iter().filter(|line| line["member"].as_str() == member).count();
+        ensure!(member.is_some() && theirs == 2, "{}", shown.stdout);
+        Ok(())
+    })
+    .await?;
+    for partition in 0..4 {
+        shop.send_numbers(partition, partition * 100..partition * 100 + 50).await?;
+    }
+    eventually("the orders", DEADLINE, async || {
+        let count = shop.database.count("sales").await?;
+        ensure!(count == 200, "{count}: {} {}", one.state(), two.state());
+        Ok(())
+    })
+    .await?;
+    for instance in [one, two] {
+        terminate(instance).await?;
+    }
+    shop.vendas(&["verify"]).run(DEADLINE).await?.expect_code(0).map(drop)
+}
+
 /// A topic that is created anew while it is processed does not pass for the one before, even where it
 /// is fetched by its name and has become longer. Without topic ids nobody could tell.
 pub(super) async fn created_anew(bed: &'static Testbed) -> Result<()> {

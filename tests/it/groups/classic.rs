@@ -1,7 +1,8 @@
 //! Groups whose members are not all of one kind: of both protocols, and Java's consumers.
 
 use testbed::{
-    JavaConsumer, KafkaOptions, KafkaRelease, Result, Testbed, VendasCommand, ensure, eventually,
+    JavaConsumer, KafkaCluster, KafkaOptions, KafkaRelease, Result, Testbed, VendasCommand, ensure,
+    eventually,
 };
 
 use super::{in_group, shared_out};
@@ -108,6 +109,50 @@ async fn a_group_changes_its_protocol_instance_by_instance() -> Result<()> {
     shared_out(&show, &[6], &[&one]).await?;
     progress.reach(stage.sent(), &one).await?;
     terminate(one).await?;
+    stage.expect_all().await
+}
+
+/// A cluster that is upgraded broker by broker, and then gets the new release's features: a group goes on,
+/// and its instances change the protocol when they are restarted.
+#[tokio::test]
+async fn a_group_goes_on_while_its_brokers_are_upgraded() -> Result<()> {
+    let cluster = KafkaCluster::start_of(KafkaRelease::V3_9).await?;
+    let cluster: &'static _ = Box::leak(Box::new(cluster));
+    let database = Testbed::shared().await?.database().await?;
+    let stage = Stage::wide_on(cluster.kafka(), database, 3, 27, 260).await?;
+    let run = in_group(stage.vendas(["run"]), "upgraded");
+    let show = in_group(stage.vendas(["offsets", "show", "--format", "json"]), "upgraded");
+    let progress = stage.progress().await?;
+
+    let (one, two) = (run.start()?, run.start()?);
+    shared_out(&show, &[3, 3], &[&one, &two]).await?;
+    for id in 1..=3 {
+        stage.send(40).await?;
+        cluster.broker(id)?.upgrade(KafkaRelease::V4_3).await?;
+    }
+    stage.send(40).await?;
+    progress.reach(stage.sent(), &one).await?;
+    shared_out(&show, &[3, 3], &[&one, &two]).await?;
+
+    // As long as the cluster's features are the old release's, so are its groups.
+    let left = terminate(one).await?;
+    ensure_protocol(&left.stderr, "classic")?;
+    let one = run.start()?;
+    shared_out(&show, &[3, 3], &[&one, &two]).await?;
+    let class = "org.apache.kafka.tools.FeatureCommand";
+    let args = ["upgrade", "--release-version", "4.3"];
+    cluster.broker(1)?.tool(class, &args, b"").await?;
+    stage.send(40).await?;
+    let left = terminate(two).await?;
+    ensure_protocol(&left.stderr, "classic")?;
+    let two = run.start()?;
+    shared_out(&show, &[3, 3], &[&one, &two]).await?;
+    let left = terminate(one).await?;
+    ensure_protocol(&left.stderr, "classic")?;
+    stage.send_rest().await?;
+    shared_out(&show, &[6], &[&two]).await?;
+    progress.reach(stage.sent(), &two).await?;
+    ensure_protocol(&terminate(two).await?.stderr, "consumer")?;
     stage.expect_all().await
 }
 

@@ -55,6 +55,7 @@ fn mutated_records_in_avro_come_to_what_json_does_or_have_a_reason() {
     let (mut cases, mut slowest, begun) = (0_u64, Duration::ZERO, Instant::now());
     let mut differ = Vec::new();
     let (mut same, mut understood, mut reasons) = (0_u64, 0_u64, BTreeMap::new());
+    let mut told_otherwise = 0_u64;
     for seed in seeds(CASES).unwrap().step_by(DAMAGED) {
         let mut random = Random(seed);
         let drawn = draw::mapping(&mut random, &shapes);
@@ -72,7 +73,10 @@ fn mutated_records_in_avro_come_to_what_json_does_or_have_a_reason() {
         // What is null in JSON is a place that is there, and a zero of JSON may be written in many ways.
         if !text.contains("null") && !text.contains("0.0") && !text.contains("-0") {
             let settings = rules.mapping.settings();
-            if judged.avro != judged.json {
+            if judged.avro.is_err() && judged.json.is_err() && judged.avro != judged.json {
+                // Of two faults either may be told.
+                told_otherwise += 1;
+            } else if judged.avro != judged.json {
                 differ.push(format!(
                     "VENDAS_FUZZ_SEED={seed} {numbers:?}: {text}\n{settings:?}\n{:?} {:?}",
                     judged.avro, judged.json
@@ -105,11 +109,13 @@ fn mutated_records_in_avro_come_to_what_json_does_or_have_a_reason() {
         }
     }
     println!(
-        "{cases} cases in {:?}, the slowest {slowest:?}: {same} whole ones as in JSON, {understood} \
-         damaged ones understood, {reasons:?}",
+        "{cases} cases in {:?}, the slowest {slowest:?}: {same} whole ones as in JSON, of which \
+         {told_otherwise} are rejected for another fault, {understood} damaged ones understood, \
+         {reasons:?}",
         begun.elapsed()
     );
     assert!(differ.is_empty(), "{}", differ.join("\n"));
+    assert!(told_otherwise <= 1 + same / 10_000, "{told_otherwise} of {same}");
     // A generator that only makes rubbish would prove little, and so would one that makes none.
     assert!(same > cases / 100 && understood > cases / 50, "{same}, {understood} of {cases}");
     assert!(reasons.get(&Reason::NotAvro).is_some_and(|count| *count > cases / 10), "{reasons:?}");

@@ -53,8 +53,9 @@ fn of(values: &[&Value], numbers: Numbers, names: &mut usize) -> Option<Value> {
     let is_huge = |value: &Value| value.is_u64() && !value.is_i64();
     let fractions: Vec<_> = values.iter().filter(|it| it.is_f64()).collect();
     if values.iter().any(|value| is_huge(value)) {
-        // What has decimals has them everywhere, which JSON has not.
-        if numbers == Numbers::Decimals && !fractions.is_empty() {
+        // What has decimals has them everywhere, which JSON has not, and a whole number that JSON writes
+        // with an exponent may be of either type of a union.
+        if !fractions.is_empty() {
             return None;
         }
         branches.push(json!({ "type": "bytes", "logicalType": "decimal", "precision": 60 }));

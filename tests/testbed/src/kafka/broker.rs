@@ -44,7 +44,7 @@ Configuration:
 pub(super) struct Broker {
     folder: Folder,
     id: u16,
-    installed: Installed,
+    installed: Mutex<Installed>,
     jvm: Vec<String>,
     process: Mutex<Option<Process>>,
     /// The one that it shares with the other brokers of its cluster, if it needs one.
@@ -72,7 +72,7 @@ impl Broker {
             properties.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
         fs::write(folder.path().join("server.properties"), lines)?;
         fs::write(folder.path().join("log4j2.yaml"), LOG4J)?;
-        let (installed, jvm) = (installed.clone(), jvm.to_vec());
+        let (installed, jvm) = (Mutex::new(installed.clone()), jvm.to_vec());
         let broker = Self { folder, id, installed, jvm, process: Mutex::new(None), zookeeper };
         if broker.zookeeper.is_none() {
             broker.format().await?;
@@ -92,17 +92,27 @@ impl Broker {
         self.process.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(super) fn release(&self) -> KafkaRelease {
+        self.installed().release
+    }
+
+    /// From its next start on it is of this release.
+    pub(super) fn install(&self, installed: Installed) {
+        *self.installed.lock().unwrap_or_else(PoisonError::into_inner) = installed;
+    }
+
+    fn installed(&self) -> Installed {
+        self.installed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn launch(&self, class: &str, args: &[&str], jvm: &[String], log: &Path) -> Result<Process> {
         let folder = self.folder.path();
         let mut all: Vec<OsString> = jvm.iter().map(OsString::from).collect();
         let log4j2 = folder.join("log4j2.yaml");
-        let logging = self.installed.release.logging(&log4j2.display().to_string());
+        let installed = self.installed();
+        let logging = installed.release.logging(&log4j2.display().to_string());
         all.extend(logging.into_iter().map(OsString::from));
-        all.extend([
-            "-cp".into(),
-            self.installed.class_path.clone().into_os_string(),
-            class.into(),
-        ]);
+        all.extend(["-cp".into(), installed.class_path.into_os_string(), class.into()]);
         all.extend(args.iter().map(OsString::from));
         Process::start(&Launch {
             program: install::java().as_os_str(),
@@ -137,7 +147,7 @@ impl Broker {
             let bytes = fs::read(&log).unwrap_or_default();
             let news = String::from_utf8_lossy(bytes.get(before..).unwrap_or_default());
             // It says so before it answers to its address.
-            let started = news.contains(self.installed.release.started());
+            let started = news.contains(self.release().started());
             if started && readiness::check(address, self.id.into()).await.is_ok() {
                 break;
             }

@@ -78,8 +78,8 @@ impl Kafka {
 
     /// Which release it is of.
     #[must_use]
-    pub const fn release(&self) -> KafkaRelease {
-        self.release
+    pub fn release(&self) -> KafkaRelease {
+        self.broker.as_ref().map_or(self.release, Broker::release)
     }
 
     /// `host:port`, of a cluster several with commas between: for `VENDAS_KAFKA__BROKERS`.
@@ -152,6 +152,18 @@ impl Kafka {
         self.broker()?.start(&self.address).await
     }
 
+    /// Stops it and starts it again as one of another release, with the same data at the same address.
+    ///
+    /// # Errors
+    /// Where it isn't a private one, doesn't run, or doesn't come up.
+    pub async fn upgrade(&self, release: KafkaRelease) -> Result<()> {
+        let installed = KafkaOptions::default().release(release).installed().await?;
+        self.stop().await?;
+        let broker = self.broker()?;
+        broker.install(installed);
+        broker.start(&self.address).await
+    }
+
     /// The first file of a partition's log.
     ///
     /// # Errors
@@ -203,7 +215,7 @@ impl Kafka {
     /// # Errors
     /// Where the tool fails, with all that it printed.
     pub async fn tool(&self, class: &str, args: &[&str], input: &[u8]) -> Result<String> {
-        let release = self.release;
+        let release = self.release();
         let class_path = spawn_blocking(move || install::kafka(release.version())).await??;
         let class = release.tool(class);
         let mut command = Command::new(install::java());
