@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
 use super::{MAX_TIMEOUT, reader::Reader, security};
 use crate::store::{Host, Settings, Target};
 
-/// `None` only if a problem was noted.
-pub(super) fn database(reader: &mut Reader) -> Option<Settings> {
+/// `None` only if a problem was noted, also of the shop's time zone.
+pub(super) fn database(reader: &mut Reader, shop_timezone: Option<&TimeZone>) -> Option<Settings> {
     reader.expand_url();
     let hosts = hosts(reader);
     let target = target(reader, hosts.as_ref().map_or(1, Vec::len));
@@ -36,6 +38,7 @@ pub(super) fn database(reader: &mut Reader) -> Option<Settings> {
         pool_size: pool_size?,
         connect_timeout: connect_timeout?,
         statement_timeout: statement_timeout?,
+        shop_timezone: shop_timezone?.iana_name().unwrap_or("UTC").to_owned(),
     })
 }
 

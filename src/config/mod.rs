@@ -184,10 +184,10 @@ fn config(reader: &mut Reader) -> Option<Config> {
         reader.duration("kafka.session_timeout", "45s", Duration::from_secs(1)..=MAX_TIMEOUT);
     let partitions = partitions(reader, topics.as_ref());
     let start_from = start_from(reader);
-    let database = database::database(reader);
+    let shop_timezone = shop_timezone(reader);
+    let database = database::database(reader, shop_timezone.as_ref());
     let apply_schema = reader.flag("database.apply_schema", true);
     let pipeline = pipeline(reader);
-    let shop_timezone = shop_timezone(reader);
     let registry = registry::registry(reader);
     let has_registry = registry.as_ref().is_some_and(Option::is_some);
     let rules = mapping::rulebook(reader, shop_timezone.as_ref(), has_registry);

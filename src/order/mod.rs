@@ -162,6 +162,7 @@ pub struct Order {
     charges: Decimal,
     items: Vec<Item>,
     sold_at: Option<DateTime>,
+    counted_at: Option<DateTime>,
     kept: Option<Box<str>>,
     unmapped: Unmapped,
 }
@@ -273,6 +274,13 @@ impl Order {
     #[must_use]
     pub const fn sold_at(&self) -> Option<DateTime> {
         self.sold_at
+    }
+
+    /// When it counts in sums by hour and day: [`Self::sold_at`], or else the record's own timestamp on
+    /// the shop's wall clock. `None` where neither is known, and for cancelled orders.
+    #[must_use]
+    pub const fn counted_at(&self) -> Option<DateTime> {
+        self.counted_at
     }
 
     /// Whether the order has a row in `sales`: every order with a number does, unless it was

@@ -14,6 +14,7 @@ pub(crate) fn order(key: OrderKey, total: &str) -> Order {
         charges: Decimal::ZERO,
         items: Vec::new(),
         sold_at: None,
+        counted_at: None,
         kept: None,
         unmapped: Unmapped::default(),
     }

@@ -1,4 +1,4 @@
-//! Keeps the ledger of product differences short.
+//! Keeps the ledgers of differences short.
 
 use std::time::{Duration, Instant};
 
@@ -24,9 +24,9 @@ pub(super) async fn fold_now_and_then(store: Store, stop: CancellationToken) {
             () = tokio::time::sleep(pause) => {}
         }
         let started = Instant::now();
-        match store.fold_product_ledger().await {
+        match store.fold_ledgers().await {
             Ok(folded) => debug!(folded, elapsed_ms = started.elapsed().as_millis(), "folded"),
-            Err(error) => debug!(%error, "could not fold the ledger"),
+            Err(error) => debug!(%error, "could not fold the ledgers"),
         }
         pause = AT_MOST_EVERY.max(started.elapsed() * PAUSE_FACTOR);
     }

@@ -2,7 +2,7 @@
 
 use rust_decimal::Decimal;
 
-use super::rows::OrderRow;
+use super::rows::{OrderRow, WallClock};
 use crate::{kafka::Record, order::Rejection, process::ProcessedBatch};
 
 /// What goes into `sales`, and which of those orders have no row in `orders`.
@@ -12,6 +12,8 @@ use crate::{kafka::Record, order::Rejection, process::ProcessedBatch};
 pub(super) struct Sales {
     pub(super) numbers: Vec<i64>,
     pub(super) totals: Vec<Decimal>,
+    /// When each counts, by the shop's clock.
+    pub(super) counted_at: Vec<Option<WallClock>>,
     /// How many dead letters of the batch stand before each.
     pub(super) letters_before: Vec<i32>,
     /// Those that have no row in `orders`.
@@ -76,6 +78,7 @@ impl<'a> Columns<'a> {
             if let Some(number) = order.number().filter(|_| order.is_in_sales()) {
                 columns.sales.numbers.push(number);
                 columns.sales.totals.push(order.total());
+                columns.sales.counted_at.push(order.counted_at().map(WallClock));
                 columns.sales.letters_before.push(letters_before);
                 if !order.is_in_orders() {
                     columns.sales.unlisted.push(number);

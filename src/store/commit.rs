@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::{
     Cause, Store, StoreError,
     columns::Columns,
+    hours::Hours,
     pool::Lent,
     session::{CommitStatement, Parameter},
 };
@@ -57,6 +58,11 @@ impl<'a> Session<'a> {
             let mut parameters = step.parameters();
             parameters.push((&columns.sales.numbers, Type::INT8_ARRAY));
             parameters.push((&columns.sales.totals, Type::NUMERIC_ARRAY));
+            let hours = Hours::of(&columns.sales);
+            parameters.push((&columns.sales.counted_at, Type::TIMESTAMP_ARRAY));
+            parameters.push((&hours.hours, Type::TIMESTAMP_ARRAY));
+            parameters.push((&hours.orders, Type::INT8_ARRAY));
+            parameters.push((&hours.totals, Type::NUMERIC_ARRAY));
             let connection = self.lent.connection()?;
             let row = connection.answer(CommitStatement::OnlySales, &parameters).await?;
             if moved(&row)? {
@@ -91,8 +97,8 @@ impl<'a> Session<'a> {
             parameters.push(for_orders);
             CommitStatement::OnlyOrders
         } else {
-            // $9 to $20 of commit.sql.
-            let for_everything: [Parameter<'_>; 12] = [
+            // $9 to $21 of commit.sql.
+            let for_everything: [Parameter<'_>; 13] = [
                 (&sales.numbers, Type::INT8_ARRAY),
                 (&sales.totals, Type::NUMERIC_ARRAY),
                 (&sales.unlisted, Type::INT8_ARRAY),
@@ -105,6 +111,7 @@ impl<'a> Session<'a> {
                 (&dead_letters.details, Type::TEXT_ARRAY),
                 (&dead_letters.timestamps, Type::INT8_ARRAY),
                 (&dead_letters.headers, Type::BYTEA_ARRAY),
+                (&sales.counted_at, Type::TIMESTAMP_ARRAY),
             ];
             parameters.extend(for_everything);
             CommitStatement::Everything

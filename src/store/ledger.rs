@@ -1,17 +1,17 @@
-//! The ledger of differences that triggers keep (see `schema.sql`).
+//! The ledgers of differences that triggers keep (see `schema.sql`).
 
 use super::{Store, StoreError};
 
 impl Store {
-    /// Folds the ledger of differences into the sums by product, which makes the totals quick to
-    /// read and changes nothing about them.
+    /// Folds the ledgers of differences into the sums, which makes the totals quick to read and changes
+    /// nothing about them.
     ///
-    /// Returns how many rows of the ledger were folded; `None` if another session is at it.
+    /// Returns how many rows of the ledgers were folded; `None` if another session is at it.
     ///
     /// # Errors
     /// As [`Store::session`].
-    pub async fn fold_product_ledger(&self) -> Result<Option<i64>, StoreError> {
-        let sql = self.sql("SELECT {schema}.fold_product_ledger()");
+    pub async fn fold_ledgers(&self) -> Result<Option<i64>, StoreError> {
+        let sql = self.sql("SELECT {schema}.fold_ledgers()");
         let lent = self.lend().await?;
         let connection = lent.connection()?;
         let row = connection.in_time(connection.client().query_typed_one(&sql, &[])).await?;

@@ -21,6 +21,7 @@ mod dead_letters;
 mod encryption;
 mod error;
 mod hosts;
+mod hours;
 mod ledger;
 mod offsets;
 mod pool;
@@ -85,6 +86,8 @@ pub struct Settings {
     pub connect_timeout: Duration,
     /// How long any one statement may take.
     pub statement_timeout: Duration,
+    /// The time zone of the shop's clock, as the IANA database calls it.
+    pub shop_timezone: String,
 }
 
 /// PostgreSQL, as vendas uses it. Cheap to clone; all clones share one pool.
@@ -94,6 +97,7 @@ pub struct Store {
     server: Arc<Server>,
     schema: String,
     synchronous_commit: &'static str,
+    shop_timezone: String,
     instance: Uuid,
 }
 
@@ -117,6 +121,7 @@ impl Store {
             server: Arc::new(Server::new(settings)),
             schema: settings.schema.clone(),
             synchronous_commit: if settings.synchronous_commit { "on" } else { "off" },
+            shop_timezone: settings.shop_timezone.clone(),
             instance,
         }
     }

@@ -23,6 +23,7 @@ pub(super) struct OrderRow<'a> {
     charges: Decimal,
     kept: Option<Json<'a>>,
     cancelled: bool,
+    counted_at: Option<WallClock>,
 }
 
 #[derive(Debug, ToSql)]
@@ -35,7 +36,7 @@ struct ItemRow<'a> {
 
 /// Jiff's own way to PostgreSQL refuses the last days of year 9999.
 #[derive(Debug)]
-struct WallClock(DateTime);
+pub(super) struct WallClock(pub(super) DateTime);
 
 /// JSON as text.
 struct Json<'a>(&'a str);
@@ -68,6 +69,7 @@ impl<'a> OrderRow<'a> {
             charges: order.charges(),
             kept: order.kept().map(Json),
             cancelled: order.is_cancelled(),
+            counted_at: order.counted_at().map(WallClock),
         }
     }
 }
@@ -127,6 +129,7 @@ pub(super) fn order_rows(item: Oids, row: Oids) -> Type {
         field("charges", Type::NUMERIC),
         field("kept", Type::JSONB),
         field("cancelled", Type::BOOL),
+        field("counted_at", Type::TIMESTAMP),
     ];
     array_of("order_row", row, row_fields)
 }

@@ -14,7 +14,7 @@ use crate::order::SalesBounds;
 pub const SCHEMA: &str = include_str!("../../schema.sql");
 
 /// The last step that `schema.sql` takes, and that this program understands.
-const VERSION: i32 = 3;
+const VERSION: i32 = 4;
 
 const APPLY: &str = "run `vendas schema --apply` as the role that owns the schema";
 
@@ -165,10 +165,12 @@ impl Store {
             true => String::new(),
             false => format!("CREATE SCHEMA IF NOT EXISTS {schema};"),
         };
+        let clock = format!("'{}'", self.shop_timezone.replace('\'', "''"));
         let sql = format!(
             "BEGIN; SET LOCAL client_min_messages = warning; \
              SELECT pg_advisory_xact_lock({APPLY_LOCK}); {create} \
-             SET LOCAL search_path TO {schema}; {SCHEMA} COMMIT"
+             SET LOCAL search_path TO {schema}; SET LOCAL vendas.shop_timezone = {clock}; \
+             {SCHEMA} COMMIT"
         );
         let applied = connection.in_time(connection.client().batch_execute(&sql)).await;
         if applied.is_err() {

@@ -103,11 +103,11 @@ impl Rules {
         }
         let shared = decoded.shared;
         if let Some(document) = decoded.single {
-            return Ok(Meaning::Order(self.order(document, shared, None)?));
+            return Ok(Meaning::Order(self.order(document, shared, None, record)?));
         }
         let documents = decoded.documents.iter().enumerate();
         let orders: Vec<_> = documents
-            .map(|(index, document)| self.order(document, shared, Some(index)))
+            .map(|(index, document)| self.order(document, shared, Some(index), record))
             .collect::<Result<_, _>>()?;
         Ok(if orders.is_empty() { Meaning::Ignored } else { Meaning::Orders(orders) })
     }
@@ -141,12 +141,13 @@ impl Rules {
         }
     }
 
-    /// `index` is the order's place in a record of several.
+    /// `index` is the order's place in a `record` of several.
     fn order(
         &self,
         document: &Document<'_>,
         shared: Option<&Document<'_>>,
         index: Option<usize>,
+        record: &Record,
     ) -> Result<Order, Rejection> {
         if let Some(trouble) = &document.items.trouble {
             return Err(trouble.clone());
@@ -172,6 +173,7 @@ impl Rules {
             charges: worth.charges,
             items: worth.items,
             sold_at,
+            counted_at: sold_at.or_else(|| time::of_record(record, &self.times)),
             kept: kept::json(self, document, shared)?,
             unmapped: Unmapped(unmapped),
         };
@@ -393,6 +395,7 @@ fn cancelled(key: OrderKey) -> Order {
         charges: Decimal::ZERO,
         items: Vec::new(),
         sold_at: None,
+        counted_at: None,
         kept: None,
         unmapped: Unmapped::default(),
     }

@@ -8,6 +8,7 @@ use jiff::{
 };
 
 use super::{NumberList, Value, number::Literal};
+use crate::kafka::Record;
 
 /// Why a value is no time, as the rule that it breaks: completes "PLACE must …".
 pub(in crate::order) type Rule = &'static str;
@@ -148,6 +149,12 @@ fn at_shop(at: DateTime, offset: Option<Offset>, times: &Times) -> Result<DateTi
     };
     let there = times.shop.to_datetime(moment.map_err(|_| YEARS)?);
     within_years(there.checked_add(shift).map_err(|_| YEARS)?)
+}
+
+/// The shop's wall clock at the record's own timestamp; `None` where it has none in the years 1 to 9999.
+pub(in crate::order) fn of_record(record: &Record, times: &Times) -> Option<DateTime> {
+    let moment = Timestamp::from_millisecond(record.timestamp?).ok()?;
+    at_moment(moment, times).ok()
 }
 
 /// The shop's wall clock at `moment`, cut to the microsecond.

@@ -15,18 +15,20 @@ WITH moved AS (  -- no row: fenced, and nothing below happens
         statement_timestamp() AT TIME ZONE 'UTC' AS processed_at,
         -- Here, since a CTE that nothing reads never runs. True: for this transaction only. The time
         -- zone is for a table `sales` whose processed_at has one.
-        set_config('synchronous_commit', $8, true), set_config('TimeZone', 'UTC', true)
+        set_config('synchronous_commit', $8, true), set_config('TimeZone', 'UTC', true),
+        set_config('vendas.noted', 'false', true)
 ), upserted_orders AS (
     INSERT INTO {schema}.orders
-        (order_id, numbered, total, items, sold_at, charges, kept, cancelled, processed_at)
+        (order_id, numbered, total, items, sold_at, charges, kept, cancelled, counted_at,
+         processed_at)
     SELECT batch.order_id, batch.numbered, batch.total, batch.items, batch.sold_at,
-           batch.charges, batch.kept, batch.cancelled,
+           batch.charges, batch.kept, batch.cancelled, batch.counted_at,
            moved.processed_at + batch.letters_before * INTERVAL '1 microsecond'
     FROM moved, UNNEST($13::{schema}.order_row[]) AS batch
     ON CONFLICT (order_id, numbered) DO UPDATE
     SET total = excluded.total, items = excluded.items, sold_at = excluded.sold_at,
         charges = excluded.charges, kept = excluded.kept, cancelled = excluded.cancelled,
-        processed_at = excluded.processed_at
+        counted_at = excluded.counted_at, processed_at = excluded.processed_at
 ), unlisted AS (  -- numbered orders whose newest version has no row here
     DELETE FROM {schema}.orders
     -- A limit that the planner does not know makes it reckon with one row instead of ten, and so
@@ -35,13 +37,13 @@ WITH moved AS (  -- no row: fenced, and nothing below happens
           (SELECT number::text AS id FROM UNNEST($11::bigint[]) AS number LIMIT cardinality($11)) AS batch
     WHERE orders.numbered AND orders.order_id = batch.id
 ), upserted_sales AS (
-    INSERT INTO {schema}.sales (order_number, total, processed_at)
-    SELECT batch.number, batch.total,
+    INSERT INTO {schema}.sales (order_number, total, counted_at, processed_at)
+    SELECT batch.number, batch.total, batch.counted_at,
            moved.processed_at + batch.letters_before * INTERVAL '1 microsecond'
-    FROM moved, UNNEST($9::bigint[], $10::numeric[], $12::int[])
-        AS batch (number, total, letters_before)
+    FROM moved, UNNEST($9::bigint[], $10::numeric[], $12::int[], $21::timestamp[])
+        AS batch (number, total, letters_before, counted_at)
     ON CONFLICT (order_number) DO UPDATE
-    SET total = excluded.total, processed_at = excluded.processed_at
+    SET total = excluded.total, counted_at = excluded.counted_at, processed_at = excluded.processed_at
 ), upserted_dead_letters AS (
     INSERT INTO {schema}.dead_letters
         (topic, partition, topic_id, record_offset, key, payload, reason, detail,

@@ -10,14 +10,15 @@ WITH moved AS (  -- no row: fenced, and nothing below happens
         set_config('synchronous_commit', $8, true)
 ), upserted_orders AS (
     INSERT INTO {schema}.orders
-        (order_id, numbered, total, items, sold_at, charges, kept, cancelled, processed_at)
+        (order_id, numbered, total, items, sold_at, charges, kept, cancelled, counted_at,
+         processed_at)
     SELECT batch.order_id, batch.numbered, batch.total, batch.items, batch.sold_at,
-           batch.charges, batch.kept, batch.cancelled,
+           batch.charges, batch.kept, batch.cancelled, batch.counted_at,
            moved.processed_at
     FROM moved, UNNEST($9::{schema}.order_row[]) AS batch
     ON CONFLICT (order_id, numbered) DO UPDATE
     SET total = excluded.total, items = excluded.items, sold_at = excluded.sold_at,
         charges = excluded.charges, kept = excluded.kept, cancelled = excluded.cancelled,
-        processed_at = excluded.processed_at
+        counted_at = excluded.counted_at, processed_at = excluded.processed_at
 )
 SELECT count(*) FROM moved

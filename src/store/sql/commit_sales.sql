@@ -27,19 +27,27 @@ WITH listed AS (
         statement_timestamp() AT TIME ZONE 'UTC' AS processed_at,
         -- Here, since a CTE that nothing reads never runs. True: for this transaction only. The time
         -- zone is for a table `sales` whose processed_at has one.
-        set_config('synchronous_commit', $8, true), set_config('TimeZone', 'UTC', true)
+        set_config('synchronous_commit', $8, true), set_config('TimeZone', 'UTC', true),
+        -- Whether the sums of new orders are noted below, and so not by the trigger.
+        set_config('vendas.noted', (cardinality($12) > 0 AND NOT EXISTS (SELECT FROM stored))::text, true)
 ), replaced AS (
-    INSERT INTO {schema}.sales (order_number, total, processed_at)
-    SELECT batch.number, batch.total, moved.processed_at
-    FROM moved, UNNEST($9::bigint[], $10::numeric[]) AS batch (number, total)
+    INSERT INTO {schema}.sales (order_number, total, counted_at, processed_at)
+    SELECT batch.number, batch.total, batch.counted_at, moved.processed_at
+    FROM moved, UNNEST($9::bigint[], $10::numeric[], $11::timestamp[]) AS batch (number, total, counted_at)
     WHERE batch.number IN (SELECT order_number FROM stored)
     -- And not an UPDATE: somebody may delete the row meanwhile.
     ON CONFLICT (order_number) DO UPDATE
-    SET total = excluded.total, processed_at = excluded.processed_at
+    SET total = excluded.total, counted_at = excluded.counted_at, processed_at = excluded.processed_at
 ), inserted AS (
-    INSERT INTO {schema}.sales (order_number, total, processed_at)
-    SELECT batch.number, batch.total, moved.processed_at
-    FROM moved, UNNEST($9::bigint[], $10::numeric[]) AS batch (number, total)
+    INSERT INTO {schema}.sales (order_number, total, counted_at, processed_at)
+    SELECT batch.number, batch.total, batch.counted_at, moved.processed_at
+    FROM moved, UNNEST($9::bigint[], $10::numeric[], $11::timestamp[]) AS batch (number, total, counted_at)
     WHERE batch.number NOT IN (SELECT order_number FROM stored)
+), noted AS (
+    INSERT INTO {schema}.sales_ledger (hours)
+    SELECT array_agg(ROW(batch.hour, batch.orders, batch.total, 0)::{schema}.hour_sum)
+    FROM moved, UNNEST($12::timestamp[], $13::bigint[], $14::numeric[]) AS batch (hour, orders, total)
+    WHERE NOT EXISTS (SELECT FROM stored)
+    HAVING count(*) > 0
 )
 SELECT count(*) FROM moved

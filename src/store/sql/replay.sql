@@ -16,7 +16,7 @@ WITH batch AS (
     FROM ROWS FROM (
         UNNEST($1::bigint[], $2::timestamptz[], $3::bigint[], $4::boolean[], $5::{schema}.order_row[])
     ) AS batch (letter, failed_at, number, listed, order_id, numbered, total, items, sold_at,
-                letters_before, charges, kept, cancelled)
+                letters_before, charges, kept, cancelled, counted_at)
 ), stored AS MATERIALIZED (
     SELECT batch.*,
            CASE WHEN numbered THEN coalesce(
@@ -43,21 +43,22 @@ WITH batch AS (
     ) IS NOT TRUE
 ), upserted_orders AS (  -- a trigger takes cancelled ones out of `sales`
     INSERT INTO {schema}.orders
-        (order_id, numbered, total, items, sold_at, charges, kept, cancelled, processed_at)
-    SELECT order_id, numbered, total, items, sold_at, charges, kept, cancelled, now()
+        (order_id, numbered, total, items, sold_at, charges, kept, cancelled, counted_at,
+         processed_at)
+    SELECT order_id, numbered, total, items, sold_at, charges, kept, cancelled, counted_at, now()
     FROM written WHERE listed
     ON CONFLICT (order_id, numbered) DO UPDATE
     SET total = excluded.total, items = excluded.items, sold_at = excluded.sold_at,
         charges = excluded.charges, kept = excluded.kept, cancelled = excluded.cancelled,
-        processed_at = excluded.processed_at
+        counted_at = excluded.counted_at, processed_at = excluded.processed_at
 ), unlisted AS (
     DELETE FROM {schema}.orders USING written
     WHERE written.numbered AND NOT written.listed
       AND orders.numbered AND orders.order_id = written.order_id
 ), upserted_sales AS (
-    INSERT INTO {schema}.sales (order_number, total, processed_at)
-    SELECT number, total, now() FROM written WHERE numbered AND NOT cancelled
+    INSERT INTO {schema}.sales (order_number, total, counted_at, processed_at)
+    SELECT number, total, counted_at, now() FROM written WHERE numbered AND NOT cancelled
     ON CONFLICT (order_number) DO UPDATE
-    SET total = excluded.total, processed_at = excluded.processed_at
+    SET total = excluded.total, counted_at = excluded.counted_at, processed_at = excluded.processed_at
 )
 SELECT letter FROM written
