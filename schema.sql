@@ -241,6 +241,9 @@ GROUP BY hour::date;
 -- The functions of the triggers, three for each table: they differ in the rows that count, and each
 -- event has transition tables of its own. What an operator left null counts as nothing, under no name,
 -- as does what a cancelled order holds. An upsert calls for two of them, also where it only inserts.
+--
+-- A statement that commits a batch knows what it writes, and notes the sums of that by itself, which
+-- is cheaper; `vendas.noted` says so to the triggers, which then note only what was there before.
 DO $do$
 DECLARE
     event RECORD;
@@ -255,9 +258,10 @@ BEGIN
         EXECUTE format($create$
 CREATE OR REPLACE FUNCTION note_sales_%1$s() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER AS $body$
+DECLARE
+    noted BOOLEAN := current_setting('vendas.noted', true) IS NOT DISTINCT FROM 'true';
 BEGIN
-    -- Whoever commits many new orders notes them by itself (commit_sales.sql), which is cheaper.
-    IF TG_OP = 'INSERT' AND current_setting('vendas.noted', true) = 'true' THEN
+    IF TG_OP = 'INSERT' AND noted THEN
         RETURN NULL;
     END IF;
     INSERT INTO sales_ledger (hours)
@@ -266,6 +270,7 @@ BEGIN
         SELECT counted_hour(counted_at, NULL, processed_at, timezone), sum(sign),
                coalesce(sum(sign * total), 0)
         FROM (%2$s) AS change, shop_clock
+        WHERE sign < 0 OR NOT noted
         GROUP BY 1
     ) AS difference (hour, orders, total)
     WHERE orders <> 0 OR total <> 0
@@ -278,42 +283,44 @@ $body$
 CREATE OR REPLACE FUNCTION note_orders_%1$s() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER AS $body$
 DECLARE
+    noted BOOLEAN := current_setting('vendas.noted', true) IS NOT DISTINCT FROM 'true';
     gone BIGINT[];
 BEGIN
-    WITH counted AS MATERIALIZED (
-        SELECT sign, counted_hour(counted_at, sold_at, processed_at, timezone) AS hour,
-               order_id, numbered, total, charges, items
-        FROM (%2$s) AS change, shop_clock
-        WHERE NOT cancelled
-    ), hours AS (
-        SELECT array_agg(ROW(hour, orders, total, charges)::hour_sum) AS hours
-        FROM (
-            SELECT hour, coalesce(sum(sign) FILTER (WHERE NOT numbered), 0),
-                   coalesce(sum(sign * total) FILTER (WHERE NOT numbered), 0),
-                   coalesce(sum(sign * charges), 0)
-            FROM counted GROUP BY hour
-        ) AS difference (hour, orders, total, charges)
-        WHERE orders <> 0 OR total <> 0 OR charges <> 0
-    ), products AS (
-        SELECT array_agg(ROW(day, product, orders, quantity, amount)::product_day_sum) AS products
-        FROM (
-            SELECT day, product, sum(orders), sum(quantity), sum(amount)
+    IF TG_OP <> 'INSERT' OR NOT noted THEN
+        WITH counted AS MATERIALIZED (
+            SELECT sign, counted_hour(counted_at, sold_at, processed_at, timezone) AS hour,
+                   row_number() OVER () AS nth, numbered, total, charges, items
+            FROM (%2$s) AS change, shop_clock
+            WHERE NOT cancelled AND (sign < 0 OR NOT noted)
+        ), hours AS (
+            SELECT array_agg(ROW(hour, orders, total, charges)::hour_sum) AS hours
             FROM (
-                -- An order that names a product twice is one order.
-                SELECT hour::date, coalesce(item.product, ''),
-                       sign * count(DISTINCT (order_id, numbered)),
-                       coalesce(sum(sign * item.quantity), 0), coalesce(sum(sign * item.amount), 0)
-                FROM counted, UNNEST(items) AS item
-                GROUP BY sign, 1, 2
-            ) AS part (day, product, orders, quantity, amount)
-            GROUP BY day, product
-        ) AS difference (day, product, orders, quantity, amount)
-        WHERE orders <> 0 OR quantity <> 0 OR amount <> 0
-    )
-    INSERT INTO orders_ledger (hours, products)
-    SELECT coalesce(hours, '{}'), coalesce(products, '{}')
-    FROM hours, products
-    WHERE hours IS NOT NULL OR products IS NOT NULL;
+                SELECT hour, coalesce(sum(sign) FILTER (WHERE NOT numbered), 0),
+                       coalesce(sum(sign * total) FILTER (WHERE NOT numbered), 0),
+                       coalesce(sum(sign * charges), 0)
+                FROM counted GROUP BY hour
+            ) AS difference (hour, orders, total, charges)
+            WHERE orders <> 0 OR total <> 0 OR charges <> 0
+        ), products AS (
+            SELECT array_agg(ROW(day, product, orders, quantity, amount)::product_day_sum) AS products
+            FROM (
+                SELECT day, product, sum(sign * orders), sum(sign * quantity), sum(sign * amount)
+                FROM (
+                    -- An order that names a product twice is one order.
+                    SELECT sign, hour::date, coalesce((item).product, ''), count(DISTINCT nth),
+                           coalesce(sum((item).quantity), 0), coalesce(sum((item).amount), 0)
+                    FROM (SELECT sign, hour, nth, UNNEST(items) AS item FROM counted) AS listed
+                    GROUP BY 1, 2, 3
+                ) AS part (sign, day, product, orders, quantity, amount)
+                GROUP BY day, product
+            ) AS difference (day, product, orders, quantity, amount)
+            WHERE orders <> 0 OR quantity <> 0 OR amount <> 0
+        )
+        INSERT INTO orders_ledger (hours, products)
+        SELECT coalesce(hours, '{}'), coalesce(products, '{}')
+        FROM hours, products
+        WHERE hours IS NOT NULL OR products IS NOT NULL;
+    END IF;
     -- A cancelled order leaves `sales`, whoever says that it was cancelled. Here and not in the
     -- statement that writes `orders`: whoever may write that table needs no right to delete.
     gone := ARRAY(
@@ -380,19 +387,20 @@ BEGIN
         ON CONFLICT (hour) DO UPDATE
         SET orders = sums.orders + excluded.orders, total = sums.total + excluded.total,
             charges = sums.charges + excluded.charges
-    ), summed_days AS (
-        INSERT INTO product_day_sums AS sums (day, product, orders, quantity, amount)
-        SELECT noted.day, noted.product, sum(noted.orders), sum(noted.quantity), sum(noted.amount)
+    ), days AS MATERIALIZED (
+        SELECT noted.day, noted.product, sum(noted.orders) AS orders, sum(noted.quantity) AS quantity,
+               sum(noted.amount) AS amount
         FROM orders_notes, UNNEST(products) AS noted
         GROUP BY noted.day, noted.product
+    ), summed_days AS (
+        INSERT INTO product_day_sums AS sums (day, product, orders, quantity, amount)
+        SELECT day, product, orders, quantity, amount FROM days
         ON CONFLICT (day, product) DO UPDATE
         SET orders = sums.orders + excluded.orders, quantity = sums.quantity + excluded.quantity,
             amount = sums.amount + excluded.amount
     ), summed_products AS (
         INSERT INTO product_sums AS sums (product, quantity, amount)
-        SELECT noted.product, sum(noted.quantity), sum(noted.amount)
-        FROM orders_notes, UNNEST(products) AS noted
-        GROUP BY noted.product
+        SELECT product, sum(quantity), sum(amount) FROM days GROUP BY product
         ON CONFLICT (product) DO UPDATE
         SET quantity = sums.quantity + excluded.quantity, amount = sums.amount + excluded.amount
     )

@@ -2,7 +2,10 @@
 
 use rust_decimal::Decimal;
 
-use super::rows::{OrderRow, WallClock};
+use super::{
+    notes::Notes,
+    rows::{OrderRow, WallClock},
+};
 use crate::{kafka::Record, order::Rejection, process::ProcessedBatch};
 
 /// What goes into `sales`, and which of those orders have no row in `orders`.
@@ -52,6 +55,8 @@ pub(super) struct Columns<'a> {
     /// What goes into `orders`, sorted by key.
     pub(super) orders: Vec<OrderRow<'a>>,
     pub(super) dead_letters: DeadLetters<'a>,
+    /// What the orders add to the sums.
+    pub(super) notes: Notes<'a>,
 }
 
 impl<'a> Columns<'a> {
@@ -74,6 +79,7 @@ impl<'a> Columns<'a> {
         understood.sort_by_key(|&(order, _)| order.key());
         for versions in understood.chunk_by(|(one, _), (next, _)| one.key() == next.key()) {
             let Some(&(order, letters_before)) = versions.last() else { continue };
+            columns.notes.add(order);
             // A trigger takes cancelled orders out of `sales` (see `schema.sql`).
             if let Some(number) = order.number().filter(|_| order.is_in_sales()) {
                 columns.sales.numbers.push(number);

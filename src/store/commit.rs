@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{
     Cause, Store, StoreError,
     columns::Columns,
-    hours::Hours,
+    notes::NoteColumns,
     pool::Lent,
     session::{CommitStatement, Parameter},
 };
@@ -58,11 +58,10 @@ impl<'a> Session<'a> {
             let mut parameters = step.parameters();
             parameters.push((&columns.sales.numbers, Type::INT8_ARRAY));
             parameters.push((&columns.sales.totals, Type::NUMERIC_ARRAY));
-            let hours = Hours::of(&columns.sales);
+            let notes = NoteColumns::of(&columns.notes);
             parameters.push((&columns.sales.counted_at, Type::TIMESTAMP_ARRAY));
-            parameters.push((&hours.hours, Type::TIMESTAMP_ARRAY));
-            parameters.push((&hours.orders, Type::INT8_ARRAY));
-            parameters.push((&hours.totals, Type::NUMERIC_ARRAY));
+            parameters.push(notes.noted());
+            parameters.extend(notes.of_sales());
             let connection = self.lent.connection()?;
             let row = connection.answer(CommitStatement::OnlySales, &parameters).await?;
             if moved(&row)? {
@@ -89,16 +88,19 @@ impl<'a> Session<'a> {
         columns: &Columns<'_>,
     ) -> Result<Committed, StoreError> {
         let connection = self.lent.connection()?;
-        let Columns { sales, orders, dead_letters } = columns;
+        let Columns { sales, orders, dead_letters, notes } = columns;
+        let notes = NoteColumns::of(notes);
         let step = Step::of(self.store, batch);
         let mut parameters = step.parameters();
         let for_orders: Parameter<'_> = (orders, connection.order_rows()?);
         let statement = if columns.only_orders() {
             parameters.push(for_orders);
+            parameters.push(notes.noted());
+            parameters.extend(notes.of_orders());
             CommitStatement::OnlyOrders
         } else {
-            // $9 to $21 of commit.sql.
-            let for_everything: [Parameter<'_>; 13] = [
+            // $9 to $22 of commit.sql.
+            let for_everything: [Parameter<'_>; 14] = [
                 (&sales.numbers, Type::INT8_ARRAY),
                 (&sales.totals, Type::NUMERIC_ARRAY),
                 (&sales.unlisted, Type::INT8_ARRAY),
@@ -112,8 +114,11 @@ impl<'a> Session<'a> {
                 (&dead_letters.timestamps, Type::INT8_ARRAY),
                 (&dead_letters.headers, Type::BYTEA_ARRAY),
                 (&sales.counted_at, Type::TIMESTAMP_ARRAY),
+                notes.noted(),
             ];
             parameters.extend(for_everything);
+            parameters.extend(notes.of_sales());
+            parameters.extend(notes.of_orders());
             CommitStatement::Everything
         };
         let row = connection.answer(statement, &parameters).await?;

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, error::Error, fmt};
 
 use bytes::{BufMut, BytesMut};
-use jiff::civil::DateTime;
+use jiff::civil::{Date, DateTime};
 use postgres_types::{Field, IsNull, Kind, ToSql, Type, to_sql_checked};
 use rust_decimal::Decimal;
 
@@ -37,6 +37,10 @@ struct ItemRow<'a> {
 /// Jiff's own way to PostgreSQL refuses the last days of year 9999.
 #[derive(Debug)]
 pub(super) struct WallClock(pub(super) DateTime);
+
+/// A day of the shop's calendar.
+#[derive(Debug)]
+pub(super) struct Day(pub(super) Date);
 
 /// JSON as text.
 struct Json<'a>(&'a str);
@@ -90,6 +94,21 @@ impl ToSql for WallClock {
 
     fn accepts(ty: &Type) -> bool {
         *ty == Type::TIMESTAMP
+    }
+
+    to_sql_checked!();
+}
+
+impl ToSql for Day {
+    /// Days since the beginning of 2000.
+    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+        let since = self.0.duration_since(Date::constant(2000, 1, 1));
+        out.put_i32(i32::try_from(since.as_hours() / 24)?);
+        Ok(IsNull::No)
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        *ty == Type::DATE
     }
 
     to_sql_checked!();

@@ -48,7 +48,7 @@ async fn each_thing_that_is_not_in_order_has_its_line_and_its_remedy() -> Result
         &missing.expect_code(1)?,
         &[
             "FAIL  topic no-such-topic: does not exist: create it (kafka-topics.sh",
-            "FAIL  \"public\".sales, \"public\".orders, \"public\".product_ledger",
+            "FAIL  \"public\".sales, \"public\".orders, \"public\".shop_clock",
             "missing: run `vendas schema --apply` as the role that owns the schema",
         ],
     )?;

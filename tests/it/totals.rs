@@ -4,15 +4,49 @@ use testbed::{Database, Result, ensure, eventually};
 
 use crate::shop::{DEADLINE, Shop};
 
-/// The totals that are not what `orders` says, either way round.
+/// What is kept, as texts, beside what the tables come to; only what differs, either way round.
 const DIFFERENCES: &str = "
-    SELECT product, kept.quantity, kept.amount, summed.quantity, summed.amount
-    FROM product_totals AS kept
-    FULL JOIN (
-        SELECT product, sum(quantity) AS quantity, sum(amount) AS amount
-        FROM order_items GROUP BY product
-    ) AS summed USING (product)
-    WHERE (kept.quantity, kept.amount) IS DISTINCT FROM (summed.quantity, summed.amount)";
+    WITH counted AS (
+        SELECT coalesce(counted_at, sold_at,
+                        processed_at AT TIME ZONE 'UTC' AT TIME ZONE 'America/Sao_Paulo') AS at, *
+        FROM orders WHERE NOT cancelled
+    ), sold AS (
+        SELECT coalesce(counted_at, processed_at AT TIME ZONE 'UTC'
+                                        AT TIME ZONE 'America/Sao_Paulo') AS at, total, 1 AS orders
+        FROM sales
+        UNION ALL SELECT at, total, 1 FROM counted WHERE NOT numbered
+    ), charged AS (
+        SELECT at, total, orders, 0 AS charges FROM sold
+        UNION ALL SELECT at, 0, 0, charges FROM counted
+    ), products AS (
+        SELECT at::date AS day, order_id, numbered, coalesce(item.product, '') AS product,
+               sum(item.quantity) AS quantity, sum(item.amount) AS amount
+        FROM counted, UNNEST(items) AS item GROUP BY 1, 2, 3, 4
+    ), summed (of, key, orders, quantity, amount) AS (
+        SELECT 'total', product, NULL, sum(quantity), sum(amount) FROM products GROUP BY 2
+        UNION ALL
+        SELECT 'day', day || ' ' || product, count(*), sum(coalesce(quantity, 0)),
+               sum(coalesce(amount, 0))
+        FROM products GROUP BY 2
+        UNION ALL
+        SELECT 'hour', date_trunc('hour', at)::text, sum(orders), sum(total), sum(charges)
+        FROM charged GROUP BY 2
+        UNION ALL
+        SELECT 'date', at::date::text, sum(orders), sum(total), sum(charges) FROM charged GROUP BY 2
+    ), kept (of, key, orders, quantity, amount) AS (
+        SELECT 'total', product, NULL, quantity, amount FROM product_totals
+        UNION ALL SELECT 'day', day || ' ' || product, orders, quantity, amount FROM product_days
+        UNION ALL SELECT 'hour', hour::text, orders, total, charges FROM order_hours
+        UNION ALL SELECT 'date', day::text, orders, total, charges FROM order_days
+    )
+    SELECT of, key, kept.orders, kept.quantity, kept.amount,
+           summed.orders, summed.quantity, summed.amount
+    FROM kept FULL JOIN summed USING (of, key)
+    WHERE (kept.orders, kept.quantity, kept.amount)
+              IS DISTINCT FROM (summed.orders, summed.quantity, summed.amount)
+      AND (coalesce(kept.orders, 0), coalesce(kept.quantity, 0), coalesce(kept.amount, 0))
+              IS DISTINCT FROM
+          (coalesce(summed.orders, 0), coalesce(summed.quantity, 0), coalesce(summed.amount, 0))";
 
 pub(crate) async fn expect_equal(database: &Database) -> Result<()> {
     let differences = database.table(DIFFERENCES).await?;
@@ -59,13 +93,13 @@ async fn totals_follow_new_repeated_and_corrected_orders_and_an_operators_hand()
     for statement in [
         "UPDATE orders SET items = items || ROW('by hand', 1.5, 2.25)::order_item WHERE order_id < '2'",
         "UPDATE orders SET items = NULLIF(items, items) || ROW('a', NULL, 1)::order_item WHERE order_id = '5'",
-        "SELECT fold_product_ledger()",
+        "SELECT fold_ledgers()",
         "DELETE FROM orders WHERE order_id LIKE '%3'",
         "INSERT INTO orders VALUES ('x', false, 1, ARRAY[ROW('a', 1, -7)]::order_item[], NULL, now()), \
          ('y', false, 1, '{}', NULL, now())",
         "UPDATE orders SET order_id = order_id || 'z'",
         "BEGIN; DELETE FROM orders; ROLLBACK",
-        "SELECT fold_product_ledger()",
+        "SELECT fold_ledgers()",
     ] {
         shop.database.execute(statement).await?;
         let unknown =
@@ -101,7 +135,7 @@ async fn totals_are_equal_at_every_moment_while_two_instances_write_and_the_ledg
     let (mut moments, mut violation) = (0, None);
     eventually("all 8000 records", DEADLINE, async || {
         ensure!(shop.rows("SELECT to_regclass('product_totals')").await? != [""], "no tables yet");
-        for statement in ["SELECT 1", "SELECT fold_product_ledger()"] {
+        for statement in ["SELECT 1", "SELECT fold_ledgers()"] {
             shop.database.execute(statement).await?;
             // What is wrong at one moment stays so, also if it is right at the next.
             if let Err(differences) = expect_equal(&shop.database).await {

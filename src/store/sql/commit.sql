@@ -16,7 +16,7 @@ WITH moved AS (  -- no row: fenced, and nothing below happens
         -- Here, since a CTE that nothing reads never runs. True: for this transaction only. The time
         -- zone is for a table `sales` whose processed_at has one.
         set_config('synchronous_commit', $8, true), set_config('TimeZone', 'UTC', true),
-        set_config('vendas.noted', 'false', true)
+        set_config('vendas.noted', $22::boolean::text, true)
 ), upserted_orders AS (
     INSERT INTO {schema}.orders
         (order_id, numbered, total, items, sold_at, charges, kept, cancelled, counted_at,
@@ -69,5 +69,22 @@ WITH moved AS (  -- no row: fenced, and nothing below happens
             WHERE dead_letters.reason = excluded.reason
               AND dead_letters.payload IS NOT DISTINCT FROM excluded.payload
         )
+), noted_sales AS (  -- what is written above, since $22 says so
+    INSERT INTO {schema}.sales_ledger (hours)
+    SELECT array_agg(ROW(batch.hour, batch.orders, batch.total, 0)::{schema}.hour_sum)
+    FROM moved, UNNEST($23::timestamp[], $24::bigint[], $25::numeric[]) AS batch (hour, orders, total)
+    HAVING count(*) > 0
+), noted_orders AS (
+    INSERT INTO {schema}.orders_ledger (hours, products)
+    SELECT
+        ARRAY(SELECT ROW(batch.hour, batch.orders, batch.total, batch.charges)::{schema}.hour_sum
+              FROM UNNEST($26::timestamp[], $27::bigint[], $28::numeric[], $29::numeric[])
+                  AS batch (hour, orders, total, charges)),
+        ARRAY(SELECT ROW(batch.day, batch.product, batch.orders, batch.quantity,
+                         batch.amount)::{schema}.product_day_sum
+              FROM UNNEST($30::date[], $31::text[], $32::bigint[], $33::numeric[], $34::numeric[])
+                  AS batch (day, product, orders, quantity, amount))
+    FROM moved
+    WHERE cardinality($26::timestamp[]) > 0
 )
 SELECT count(*) FROM moved

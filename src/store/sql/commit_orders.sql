@@ -7,7 +7,7 @@ WITH moved AS (  -- no row: fenced, and nothing below happens
     RETURNING
         statement_timestamp() AT TIME ZONE 'UTC' AS processed_at,
         -- Here, since a CTE that nothing reads never runs. True: for this transaction only.
-        set_config('synchronous_commit', $8, true)
+        set_config('synchronous_commit', $8, true), set_config('vendas.noted', $10::boolean::text, true)
 ), upserted_orders AS (
     INSERT INTO {schema}.orders
         (order_id, numbered, total, items, sold_at, charges, kept, cancelled, counted_at,
@@ -20,5 +20,17 @@ WITH moved AS (  -- no row: fenced, and nothing below happens
     SET total = excluded.total, items = excluded.items, sold_at = excluded.sold_at,
         charges = excluded.charges, kept = excluded.kept, cancelled = excluded.cancelled,
         counted_at = excluded.counted_at, processed_at = excluded.processed_at
+), noted_orders AS (  -- what is written above, since $10 says so
+    INSERT INTO {schema}.orders_ledger (hours, products)
+    SELECT
+        ARRAY(SELECT ROW(batch.hour, batch.orders, batch.total, batch.charges)::{schema}.hour_sum
+              FROM UNNEST($11::timestamp[], $12::bigint[], $13::numeric[], $14::numeric[])
+                  AS batch (hour, orders, total, charges)),
+        ARRAY(SELECT ROW(batch.day, batch.product, batch.orders, batch.quantity,
+                         batch.amount)::{schema}.product_day_sum
+              FROM UNNEST($15::date[], $16::text[], $17::bigint[], $18::numeric[], $19::numeric[])
+                  AS batch (day, product, orders, quantity, amount))
+    FROM moved
+    WHERE cardinality($11::timestamp[]) > 0
 )
 SELECT count(*) FROM moved

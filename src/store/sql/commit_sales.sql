@@ -28,8 +28,7 @@ WITH listed AS (
         -- Here, since a CTE that nothing reads never runs. True: for this transaction only. The time
         -- zone is for a table `sales` whose processed_at has one.
         set_config('synchronous_commit', $8, true), set_config('TimeZone', 'UTC', true),
-        -- Whether the sums of new orders are noted below, and so not by the trigger.
-        set_config('vendas.noted', (cardinality($12) > 0 AND NOT EXISTS (SELECT FROM stored))::text, true)
+        set_config('vendas.noted', $12::boolean::text, true)
 ), replaced AS (
     INSERT INTO {schema}.sales (order_number, total, counted_at, processed_at)
     SELECT batch.number, batch.total, batch.counted_at, moved.processed_at
@@ -43,11 +42,10 @@ WITH listed AS (
     SELECT batch.number, batch.total, batch.counted_at, moved.processed_at
     FROM moved, UNNEST($9::bigint[], $10::numeric[], $11::timestamp[]) AS batch (number, total, counted_at)
     WHERE batch.number NOT IN (SELECT order_number FROM stored)
-), noted AS (
+), noted_sales AS (  -- what is written above, since $12 says so
     INSERT INTO {schema}.sales_ledger (hours)
     SELECT array_agg(ROW(batch.hour, batch.orders, batch.total, 0)::{schema}.hour_sum)
-    FROM moved, UNNEST($12::timestamp[], $13::bigint[], $14::numeric[]) AS batch (hour, orders, total)
-    WHERE NOT EXISTS (SELECT FROM stored)
+    FROM moved, UNNEST($13::timestamp[], $14::bigint[], $15::numeric[]) AS batch (hour, orders, total)
     HAVING count(*) > 0
 )
 SELECT count(*) FROM moved

@@ -23,7 +23,7 @@ async fn a_full_disk_is_waited_out() -> Result<()> {
     let database = postgres.database().await?;
     let load = Load::with("the disk of the tables full", database, seed, rounds + 1).await?;
     let database = &load.stage.database;
-    for table in ["sales", "orders", "dead_letters", "product_ledger"] {
+    for table in ["sales", "orders", "dead_letters", "orders_ledger"] {
         database.execute(&format!("ALTER TABLE {table} SET TABLESPACE small")).await?;
     }
     let vendas = load.stage.vendas(["run"]).start()?;

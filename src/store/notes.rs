@@ -1,0 +1,175 @@
+//! What a batch adds to the sums, as the statement that commits it notes that in the ledgers.
+
+use std::collections::HashMap;
+
+use jiff::civil::{Date, DateTime};
+use rust_decimal::Decimal;
+use tokio_postgres::types::Type;
+
+use super::{
+    rows::{Day, WallClock},
+    session::Parameter,
+};
+use crate::order::Order;
+
+/// Sums of what a batch writes, with what triggers note left to them: what was there before.
+#[derive(Debug)]
+pub(super) struct Notes<'a> {
+    /// Whether all is noted here. Otherwise nothing is, and the triggers note all of it.
+    complete: bool,
+    sales: HashMap<DateTime, HourSum>,
+    orders: HashMap<DateTime, HourSum>,
+    products: HashMap<(Date, &'a str), ProductSum>,
+}
+
+#[derive(Debug, Default)]
+struct HourSum {
+    orders: i64,
+    total: Decimal,
+    charges: Decimal,
+}
+
+#[derive(Debug, Default)]
+struct ProductSum {
+    orders: i64,
+    quantity: Decimal,
+    amount: Decimal,
+}
+
+impl Default for Notes<'_> {
+    fn default() -> Self {
+        let (sales, orders, products) = Default::default();
+        Self { complete: true, sales, orders, products }
+    }
+}
+
+impl<'a> Notes<'a> {
+    /// Adds an order as it is written; once for each of its rows.
+    pub(super) fn add(&mut self, order: &'a Order) {
+        // Only the database can say when an order counts of which nobody knows the time. A sum too
+        // long for Decimal is none of a shop's.
+        if self.complete && !order.is_cancelled() {
+            self.complete = self.add_known(order).is_some();
+        }
+        if !self.complete {
+            *self = Self { complete: false, ..Self::default() };
+        }
+    }
+
+    fn add_known(&mut self, order: &'a Order) -> Option<()> {
+        let at = order.counted_at()?;
+        let hour = at.with().minute(0).second(0).subsec_nanosecond(0).build().ok()?;
+        if order.is_in_sales() {
+            self.sales.entry(hour).or_default().add(1, order.total(), Decimal::ZERO)?;
+        }
+        if order.is_in_orders() {
+            let sum = self.orders.entry(hour).or_default();
+            // One with a number counts in `sales`.
+            match order.number() {
+                Some(_) => sum.add(0, Decimal::ZERO, order.charges())?,
+                None => sum.add(1, order.total(), order.charges())?,
+            }
+        }
+        for (index, item) in order.items().iter().enumerate() {
+            let before = order.items().iter().take(index);
+            let again = before.into_iter().any(|before| before.product() == item.product());
+            let sum = self.products.entry((at.date(), item.product())).or_default();
+            sum.orders += i64::from(!again);
+            sum.quantity = sum.quantity.checked_add(item.quantity())?;
+            sum.amount = sum.amount.checked_add(item.amount())?;
+        }
+        Some(())
+    }
+}
+
+impl HourSum {
+    fn add(&mut self, orders: i64, total: Decimal, charges: Decimal) -> Option<()> {
+        self.orders += orders;
+        self.total = self.total.checked_add(total)?;
+        self.charges = self.charges.checked_add(charges)?;
+        Some(())
+    }
+}
+
+/// The columns of [`Notes`] as the statements take them.
+#[derive(Debug, Default)]
+pub(super) struct NoteColumns<'a> {
+    noted: bool,
+    sales: Hours,
+    orders: Hours,
+    days: Vec<Day>,
+    products: Vec<&'a str>,
+    product_orders: Vec<i64>,
+    quantities: Vec<Decimal>,
+    amounts: Vec<Decimal>,
+}
+
+#[derive(Debug, Default)]
+struct Hours {
+    hours: Vec<WallClock>,
+    orders: Vec<i64>,
+    totals: Vec<Decimal>,
+    charges: Vec<Decimal>,
+}
+
+impl Hours {
+    fn of(sums: &HashMap<DateTime, HourSum>) -> Self {
+        let mut hours = Self::default();
+        for (hour, sum) in sums {
+            hours.hours.push(WallClock(*hour));
+            hours.orders.push(sum.orders);
+            hours.totals.push(sum.total);
+            hours.charges.push(sum.charges);
+        }
+        hours
+    }
+}
+
+impl<'a> NoteColumns<'a> {
+    pub(super) fn of(notes: &Notes<'a>) -> Self {
+        let mut columns = Self {
+            noted: notes.complete,
+            sales: Hours::of(&notes.sales),
+            orders: Hours::of(&notes.orders),
+            ..Self::default()
+        };
+        for ((day, product), sum) in &notes.products {
+            columns.days.push(Day(*day));
+            columns.products.push(product);
+            columns.product_orders.push(sum.orders);
+            columns.quantities.push(sum.quantity);
+            columns.amounts.push(sum.amount);
+        }
+        columns
+    }
+
+    /// Whether all is noted: what `vendas.noted` is set to.
+    pub(super) fn noted(&self) -> Parameter<'_> {
+        (&self.noted, Type::BOOL)
+    }
+
+    /// For `sales_ledger`: hours, orders, totals.
+    pub(super) fn of_sales(&self) -> [Parameter<'_>; 3] {
+        [
+            (&self.sales.hours, Type::TIMESTAMP_ARRAY),
+            (&self.sales.orders, Type::INT8_ARRAY),
+            (&self.sales.totals, Type::NUMERIC_ARRAY),
+        ]
+    }
+
+    /// For `orders_ledger`: hours, orders, totals, charges; days, products, orders, quantities,
+    /// amounts.
+    pub(super) fn of_orders(&self) -> [Parameter<'_>; 9] {
+        [
+            (&self.orders.hours, Type::TIMESTAMP_ARRAY),
+            (&self.orders.orders, Type::INT8_ARRAY),
+            (&self.orders.totals, Type::NUMERIC_ARRAY),
+            (&self.orders.charges, Type::NUMERIC_ARRAY),
+            (&self.days, Type::DATE_ARRAY),
+            (&self.products, Type::TEXT_ARRAY),
+            (&self.product_orders, Type::INT8_ARRAY),
+            (&self.quantities, Type::NUMERIC_ARRAY),
+            (&self.amounts, Type::NUMERIC_ARRAY),
+        ]
+    }
+}
