@@ -409,27 +409,35 @@ BEGIN
 END
 $$;
 
--- What the sums have to be, from every row there is: for whoever compares them, or makes them anew.
-CREATE OR REPLACE VIEW summed_sales AS
-SELECT counted_hour(counted_at, NULL, processed_at, timezone) AS hour, count(*) AS orders,
-       coalesce(sum(total), 0) AS total
-FROM sales, shop_clock
-GROUP BY 1;
-CREATE OR REPLACE VIEW summed_orders AS
-SELECT counted_hour(counted_at, sold_at, processed_at, timezone) AS hour,
-       count(*) FILTER (WHERE NOT numbered) AS orders,
-       coalesce(sum(total) FILTER (WHERE NOT numbered), 0) AS total,
-       coalesce(sum(charges), 0) AS charges
-FROM orders, shop_clock
-WHERE NOT cancelled
-GROUP BY 1;
-CREATE OR REPLACE VIEW summed_products AS
-SELECT counted_hour(counted_at, sold_at, processed_at, timezone)::date AS day,
-       coalesce(item.product, '') AS product, count(DISTINCT (order_id, numbered)) AS orders,
-       coalesce(sum(item.quantity), 0) AS quantity, coalesce(sum(item.amount), 0) AS amount
-FROM orders, shop_clock, UNNEST(items) AS item
-WHERE NOT cancelled
-GROUP BY 1, 2;
+-- What the sums have to be, from every row there is: for whoever compares them, or makes them anew. No
+-- views, which would keep an operator from changing a column's type.
+CREATE OR REPLACE FUNCTION summed_sales()
+RETURNS TABLE (hour TIMESTAMP, orders BIGINT, total NUMERIC)
+LANGUAGE sql STABLE AS $$
+    SELECT counted_hour(counted_at, NULL, processed_at, timezone), count(*), coalesce(sum(total), 0)
+    FROM sales, shop_clock
+    GROUP BY 1
+$$;
+CREATE OR REPLACE FUNCTION summed_orders()
+RETURNS TABLE (hour TIMESTAMP, orders BIGINT, total NUMERIC, charges NUMERIC)
+LANGUAGE sql STABLE AS $$
+    SELECT counted_hour(counted_at, sold_at, processed_at, timezone),
+           count(*) FILTER (WHERE NOT numbered),
+           coalesce(sum(total) FILTER (WHERE NOT numbered), 0), coalesce(sum(charges), 0)
+    FROM orders, shop_clock
+    WHERE NOT cancelled
+    GROUP BY 1
+$$;
+CREATE OR REPLACE FUNCTION summed_products()
+RETURNS TABLE (day DATE, product TEXT, orders BIGINT, quantity NUMERIC, amount NUMERIC)
+LANGUAGE sql STABLE AS $$
+    SELECT counted_hour(counted_at, sold_at, processed_at, timezone)::date,
+           coalesce(item.product, ''), count(DISTINCT orders.ctid),
+           coalesce(sum(item.quantity), 0), coalesce(sum(item.amount), 0)
+    FROM orders, shop_clock, UNNEST(items) AS item
+    WHERE NOT cancelled
+    GROUP BY 1, 2
+$$;
 
 -- Makes the sums anew, while nobody writes. Also where another clock is to be the shop's.
 CREATE OR REPLACE FUNCTION rebuild_sums() RETURNS VOID
@@ -437,15 +445,15 @@ LANGUAGE plpgsql AS $$
 BEGIN
     LOCK TABLE partitions, sales, orders IN SHARE ROW EXCLUSIVE MODE;
     TRUNCATE sales_ledger, sales_hours, orders_ledger, orders_hours, product_day_sums, product_sums;
-    INSERT INTO sales_hours SELECT hour, orders, total FROM summed_sales;
-    INSERT INTO orders_hours SELECT hour, orders, total, charges FROM summed_orders;
-    INSERT INTO product_day_sums SELECT day, product, orders, quantity, amount FROM summed_products;
+    INSERT INTO sales_hours SELECT hour, orders, total FROM summed_sales();
+    INSERT INTO orders_hours SELECT hour, orders, total, charges FROM summed_orders();
+    INSERT INTO product_day_sums SELECT day, product, orders, quantity, amount FROM summed_products();
     INSERT INTO product_sums
     SELECT product, sum(quantity), sum(amount) FROM product_day_sums GROUP BY product;
 END
 $$;
 
--- These run with their owner's rights, and so must not find anybody else's tables.
+-- Most of these run with their owner's rights, and so must not find anybody else's tables.
 DO $$
 DECLARE
     name TEXT;
@@ -453,7 +461,7 @@ BEGIN
     FOREACH name IN ARRAY ARRAY[
         'note_sales_inserted', 'note_sales_updated', 'note_sales_deleted', 'forget_sales',
         'note_orders_inserted', 'note_orders_updated', 'note_orders_deleted', 'forget_orders',
-        'fold_ledgers', 'rebuild_sums'
+        'fold_ledgers', 'rebuild_sums', 'summed_sales', 'summed_orders', 'summed_products'
     ] LOOP
         EXECUTE format('ALTER FUNCTION %I() SET search_path = %I, pg_temp', name, current_schema());
     END LOOP;

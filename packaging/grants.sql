@@ -8,4 +8,6 @@ GRANT USAGE ON SCHEMA shop TO app;
 GRANT SELECT, INSERT, UPDATE ON shop.sales, shop.partitions, shop.dead_letters TO app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON shop.orders TO app;
 GRANT INSERT ON shop.offset_resets TO app;
-GRANT SELECT ON shop.schema_version, shop.product_totals TO app;
+GRANT INSERT ON shop.sales_ledger, shop.orders_ledger TO app;
+GRANT SELECT ON shop.schema_version, shop.shop_clock, shop.product_totals TO app;
+GRANT SELECT ON shop.product_days, shop.order_hours, shop.order_days TO app;

@@ -1,4 +1,6 @@
-//! `vendas verify`: are the totals that are kept what the orders come to?
+//! `vendas verify`: are the sums that are kept what the orders come to?
+
+use std::collections::BTreeMap;
 
 use comfy_table::{CellAlignment, Table, presets::NOTHING};
 use serde::Serialize;
@@ -7,69 +9,92 @@ use super::{CliError, Format, print, progress::Progress, store};
 use crate::{
     config::Config,
     report,
-    store::{Difference, Verification},
+    store::{Difference, Verification, View},
 };
 
 #[derive(Serialize)]
 struct Document<'a> {
     orders: i64,
     products: i64,
+    product_days: i64,
+    hours: i64,
     differences: Vec<Line<'a>>,
 }
 
 #[derive(Serialize)]
 struct Line<'a> {
-    product: &'a str,
+    view: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    product: Option<&'a str>,
     kept: Figures<'a>,
     recomputed: Figures<'a>,
 }
 
+/// Texts, as in `vendas report --format json`, by the names of their columns.
+type Figures<'a> = BTreeMap<&'static str, &'a str>;
+
 impl<'a> From<&'a Difference> for Line<'a> {
     fn from(difference: &'a Difference) -> Self {
-        let Difference { product, quantity, amount, kept_quantity, kept_amount } = difference;
+        let Difference { view, time, product, recomputed, kept } = difference;
+        let figures = |values: &'a [String]| {
+            let names = view.figures().iter().copied();
+            names.zip(values.iter().map(String::as_str)).collect()
+        };
         Self {
-            product,
-            kept: Figures { quantity: kept_quantity, amount: kept_amount },
-            recomputed: Figures { quantity, amount },
+            view: view.name(),
+            time: time.as_deref(),
+            product: product.as_deref(),
+            kept: figures(kept),
+            recomputed: figures(recomputed),
         }
     }
-}
-
-/// Texts, as in `vendas report --format json`.
-#[derive(Serialize)]
-struct Figures<'a> {
-    quantity: &'a str,
-    amount: &'a str,
 }
 
 pub(super) async fn verify(config: &Config, format: Format) -> Result<(), CliError> {
     let store = store(config);
     let progress = Progress::new("adding up all orders");
     let verification = progress.during(store.verify_totals(), || (None, None)).await?;
-    let Verification { orders, products, differences } = &verification;
+    let differences = &verification.differences;
     let text = match format {
         Format::Json => json(&verification)?,
         Format::Table if differences.is_empty() => {
-            format!("the totals of {products} products are exactly what {orders} orders come to\n")
+            format!(
+                "{} are exactly what {} orders come to\n",
+                compared(&verification),
+                verification.orders
+            )
         }
         Format::Table => format!(
-            "{}\n{} of {products} products differ from what {orders} orders come to\n",
-            table(differences),
-            differences.len()
+            "{}{} of {} differ from what {} orders come to\n",
+            tables(differences),
+            differences.len(),
+            compared(&verification),
+            verification.orders,
         ),
     };
     print(&text)?;
     match differences.len() {
         0 => Ok(()),
-        1 => Err(CliError::Reported("one total in product_totals is wrong")),
-        _ => Err(CliError::Reported("several totals in product_totals are wrong")),
+        1 => Err(CliError::Reported("one sum is wrong")),
+        _ => Err(CliError::Reported("several sums are wrong")),
     }
+}
+
+fn compared(verification: &Verification) -> String {
+    let Verification { products, product_days, hours, .. } = verification;
+    format!(
+        "the totals of {products} products, {product_days} by product and day, and {hours} by hour"
+    )
 }
 
 fn json(verification: &Verification) -> Result<String, CliError> {
     let document = Document {
         orders: verification.orders,
         products: verification.products,
+        product_days: verification.product_days,
+        hours: verification.hours,
         differences: verification.differences.iter().map(Line::from).collect(),
     };
     let json = serde_json::to_string_pretty(&document)
@@ -77,25 +102,28 @@ fn json(verification: &Verification) -> Result<String, CliError> {
     Ok(report::tame(&json) + "\n")
 }
 
-fn table(differences: &[Difference]) -> String {
+/// One for each view that differs, each with an empty line behind it.
+fn tables(differences: &[Difference]) -> String {
+    let of_one_view = differences.chunk_by(|one, next| one.view == next.view);
+    of_one_view.filter_map(|of| Some(table(of.first()?.view, of) + "\n\n")).collect()
+}
+
+fn table(view: View, differences: &[Difference]) -> String {
+    let keys: &[&str] = match view {
+        View::ProductTotals => &["product"],
+        View::ProductDays => &["day", "product"],
+        View::OrderHours => &["hour"],
+    };
     let mut table = Table::new();
-    table.load_style(NOTHING).set_header([
-        "product",
-        "quantity kept",
-        "quantity of orders",
-        "amount kept",
-        "amount of orders",
-    ]);
-    for difference in differences {
-        table.add_row([
-            &report::visible(&difference.product),
-            &difference.kept_quantity,
-            &difference.quantity,
-            &difference.kept_amount,
-            &difference.amount,
-        ]);
+    let figures = view.figures().iter();
+    let figures = figures.flat_map(|name| [format!("{name} kept"), format!("{name} of orders")]);
+    table.load_style(NOTHING).set_header(keys.iter().map(|key| (*key).to_owned()).chain(figures));
+    for Difference { time, product, recomputed, kept, .. } in differences {
+        let keys = [time, product].into_iter().flatten().map(|key| report::visible(key));
+        let figures = kept.iter().zip(recomputed).flat_map(|(kept, of)| [kept.clone(), of.clone()]);
+        table.add_row(keys.chain(figures));
     }
-    for column in table.column_iter_mut().skip(1) {
+    for column in table.column_iter_mut().skip(keys.len()) {
         column.set_cell_alignment(CellAlignment::Right);
     }
     table.trim_fmt()

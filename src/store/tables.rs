@@ -71,7 +71,7 @@ pub(super) const TABLES: &[Table] = &[
         is_view: false,
         columns: &[("hours", "hour_sum[]"), ("products", "product_day_sum[]")],
         key: &[],
-        privileges: &[],
+        privileges: &["INSERT"],
     },
     Table {
         name: "sales_hours",

@@ -45,29 +45,68 @@ pub struct Totals {
     pub top: Vec<ProductTotal>,
 }
 
-/// A product whose kept total is not what its orders come to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Difference {
-    /// Its name.
-    pub product: String,
-    /// The quantity that `orders` comes to.
-    pub quantity: String,
-    /// The amount that `orders` comes to.
-    pub amount: String,
-    /// The quantity that `product_totals` says.
-    pub kept_quantity: String,
-    /// The amount that `product_totals` says.
-    pub kept_amount: String,
+/// A view that sums up what was sold, with the names of its figures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum View {
+    /// By product.
+    ProductTotals,
+    /// By product and day.
+    ProductDays,
+    /// By hour.
+    OrderHours,
 }
 
-/// What a comparison of `product_totals` with `orders` came to.
+impl View {
+    const ALL: [Self; 3] = [Self::ProductTotals, Self::ProductDays, Self::OrderHours];
+
+    /// As the database calls it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ProductTotals => "product_totals",
+            Self::ProductDays => "product_days",
+            Self::OrderHours => "order_hours",
+        }
+    }
+
+    /// Its columns of figures.
+    #[must_use]
+    pub const fn figures(self) -> &'static [&'static str] {
+        match self {
+            Self::ProductTotals => &["quantity", "amount"],
+            Self::ProductDays => &["orders", "quantity", "amount"],
+            Self::OrderHours => &["orders", "total", "charges"],
+        }
+    }
+}
+
+/// A row of a view that is not what the orders come to.
 #[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// Of which view.
+    pub view: View,
+    /// The day or the hour of the shop's clock, in ISO 8601, or `unknown`.
+    pub time: Option<String>,
+    /// The product's name.
+    pub product: Option<String>,
+    /// What the orders come to, as [`View::figures`] names it: decimal numbers without trailing zeros.
+    pub recomputed: Vec<String>,
+    /// What the view says.
+    pub kept: Vec<String>,
+}
+
+/// What a comparison of the views with `sales` and `orders` came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verification {
     /// How many orders were added up.
     pub orders: i64,
     /// How many products were compared.
     pub products: i64,
-    /// Those that differ, by name.
+    /// How many products were compared by day: one for each product and day.
+    pub product_days: i64,
+    /// How many hours were compared.
+    pub hours: i64,
+    /// The rows that differ, by view, time and name.
     pub differences: Vec<Difference>,
 }
 
@@ -108,7 +147,7 @@ impl Store {
         Ok(totals)
     }
 
-    /// Adds up all orders anew and compares with the totals that are kept. It takes as long as it
+    /// Adds up all orders anew and compares with the sums that are kept. It takes as long as it
     /// takes: `database.statement_timeout` is meant for statements that a batch waits for.
     ///
     /// # Errors
@@ -117,17 +156,27 @@ impl Store {
         let sql = self.sql(include_str!("sql/verify.sql"));
         let lent = self.lend().await?;
         let rows = lent.connection()?.client().query_typed(&sql, &[]).await?;
-        let mut verification = Verification { orders: 0, products: 0, differences: Vec::new() };
+        let mut verification = Verification::default();
         for row in &rows {
             verification.orders = row.try_get("orders")?;
             verification.products = row.try_get("products")?;
-            let Some(product) = row.try_get("product")? else { break };
+            verification.product_days = row.try_get("product_days")?;
+            verification.hours = row.try_get("hours")?;
+            let name: Option<&str> = row.try_get("view")?;
+            let Some(view) = View::ALL.into_iter().find(|view| Some(view.name()) == name) else {
+                break;
+            };
+            let figures = |columns: [&str; 3]| -> Result<Vec<String>, StoreError> {
+                let skipped = columns.len() - view.figures().len();
+                let columns = columns.into_iter().skip(skipped);
+                columns.map(|column| Ok(row.try_get(column)?)).collect()
+            };
             verification.differences.push(Difference {
-                product,
-                quantity: row.try_get("quantity")?,
-                amount: row.try_get("amount")?,
-                kept_quantity: row.try_get("kept_quantity")?,
-                kept_amount: row.try_get("kept_amount")?,
+                view,
+                time: row.try_get("time")?,
+                product: row.try_get("product")?,
+                recomputed: figures(["first", "second", "third"])?,
+                kept: figures(["kept_first", "kept_second", "kept_third"])?,
             });
         }
         Ok(verification)

@@ -42,6 +42,7 @@ mod spread;
 mod stage;
 mod stream;
 mod streams;
+mod sums;
 mod topics;
 mod totals;
 mod witness;

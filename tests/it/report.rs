@@ -264,9 +264,9 @@ async fn verify_counts_what_it_compared_and_finds_every_difference() -> Result<(
     let products = names().len() + 1;
     let orders = names().len();
     let right = verify(&[], 0).await?.stdout;
-    let expected =
-        format!("the totals of {products} products are exactly what {orders} orders come to\n");
-    ensure!(right == expected, "{right}");
+    let expected = format!("the totals of {products} products, ");
+    ensure!(right.starts_with(&expected), "{right}");
+    ensure!(right.ends_with(&format!(" are exactly what {orders} orders come to\n")), "{right}");
 
     // What triggers keep cannot be wrong; a table that nobody keeps can.
     shop.database
@@ -279,11 +279,7 @@ async fn verify_counts_what_it_compared_and_finds_every_difference() -> Result<(
         )
         .await?;
     let wrong = verify(&[], 1).await?;
-    ensure!(
-        wrong.stderr.contains("several totals in product_totals are wrong"),
-        "{}",
-        wrong.stderr
-    );
+    ensure!(wrong.stderr.contains("several sums are wrong"), "{}", wrong.stderr);
     ensure!(wrong.stdout.contains("88888888151.29"), "{}", wrong.stdout);
     ensure!(
         wrong.stdout.contains("\\u{1b}[2J") && !wrong.stdout.contains('\u{1b}'),

@@ -113,7 +113,7 @@ async fn the_grants_of_packaging_are_enough_and_each_is_necessary() -> Result<()
     ensure!(roles.shop.rows(counts).await? == ["1|1|1"], "{:?}", roles.shop.rows(counts).await?);
 
     let privileges = privileges()?;
-    ensure!(privileges.len() == 17, "{privileges:?}");
+    ensure!(privileges.len() == 23, "{privileges:?}");
     for privilege in privileges {
         roles.set("REVOKE", &privilege, "FROM").await?;
         let checked = roles.run(&["check"], 1).await?;

@@ -8,11 +8,13 @@ use crate::shop::{DEADLINE, Shop};
 const DIFFERENCES: &str = "
     WITH counted AS (
         SELECT coalesce(counted_at, sold_at,
-                        processed_at AT TIME ZONE 'UTC' AT TIME ZONE 'America/Sao_Paulo') AS at, *
+                        processed_at AT TIME ZONE 'UTC' AT TIME ZONE 'America/Sao_Paulo',
+                        '-infinity') AS at, *
         FROM orders WHERE NOT cancelled
     ), sold AS (
-        SELECT coalesce(counted_at, processed_at AT TIME ZONE 'UTC'
-                                        AT TIME ZONE 'America/Sao_Paulo') AS at, total, 1 AS orders
+        SELECT coalesce(counted_at,
+                        processed_at AT TIME ZONE 'UTC' AT TIME ZONE 'America/Sao_Paulo',
+                        '-infinity') AS at, total, 1 AS orders
         FROM sales
         UNION ALL SELECT at, total, 1 FROM counted WHERE NOT numbered
     ), charged AS (
@@ -29,10 +31,11 @@ const DIFFERENCES: &str = "
                sum(coalesce(amount, 0))
         FROM products GROUP BY 2
         UNION ALL
-        SELECT 'hour', date_trunc('hour', at)::text, sum(orders), sum(total), sum(charges)
+        SELECT 'hour', date_trunc('hour', at)::text, sum(orders), coalesce(sum(total), 0), sum(charges)
         FROM charged GROUP BY 2
         UNION ALL
-        SELECT 'date', at::date::text, sum(orders), sum(total), sum(charges) FROM charged GROUP BY 2
+        SELECT 'date', at::date::text, sum(orders), coalesce(sum(total), 0), sum(charges)
+        FROM charged GROUP BY 2
     ), kept (of, key, orders, quantity, amount) AS (
         SELECT 'total', product, NULL, quantity, amount FROM product_totals
         UNION ALL SELECT 'day', day || ' ' || product, orders, quantity, amount FROM product_days

@@ -95,8 +95,7 @@ async fn fill(database: &Database, shape: Shape, rows: u64) -> Result<()> {
     if shape == Shape::Ecommerce {
         client
             .batch_execute(
-                "INSERT INTO product_sums (product, quantity, amount) \
-                 SELECT product, sum(quantity), sum(amount) FROM order_items GROUP BY product; \
+                "SELECT rebuild_sums(); \
                  SET maintenance_work_mem = '1GB'; \
                  ALTER TABLE orders ADD CONSTRAINT orders_pkey PRIMARY KEY (order_id, numbered); \
                  ALTER TABLE orders ENABLE TRIGGER USER",

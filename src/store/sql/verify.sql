@@ -1,40 +1,65 @@
--- Every product's total as `orders` has it now, beside the one that is kept: one statement, so one
--- moment, whoever writes meanwhile. A product of which nothing is left counts as 0, as does one that
--- is missing. At least one row comes, for the counts.
-WITH recomputed AS (
-    SELECT
-        coalesce(item.product, '') AS product,
-        sum(item.quantity) AS quantity,
-        sum(item.amount) AS amount
-    FROM {schema}.orders, UNNEST(orders.items) AS item
-    WHERE NOT orders.cancelled
-    GROUP BY 1
-), kept AS (
-    SELECT coalesce(product, '') AS product, sum(quantity) AS quantity, sum(amount) AS amount
+-- What the views say, beside what the rows of `sales` and `orders` come to as they are now: one
+-- statement, so one moment, whoever writes meanwhile. What is missing counts as 0, as does what nothing
+-- is left of. At least one row comes, for the counts.
+WITH products AS MATERIALIZED (
+    SELECT day, product, orders, quantity, amount FROM {schema}.summed_products()
+), hours AS (
+    SELECT hour, sum(orders) AS orders, sum(total) AS total, sum(charges) AS charges
+    FROM (
+        SELECT hour, orders, total, 0 AS charges FROM {schema}.summed_sales()
+        UNION ALL
+        SELECT hour, orders, total, charges FROM {schema}.summed_orders()
+    ) AS part
+    GROUP BY hour
+), figures (view, time, product, recomputed, first, second, third) AS (
+    SELECT 'product_totals', NULL::timestamp, product, true, 0, sum(quantity), sum(amount)
+    FROM products GROUP BY product
+    UNION ALL
+    SELECT 'product_totals', NULL, coalesce(product, ''), false, 0, quantity, amount
     FROM {schema}.product_totals
-    GROUP BY 1
+    UNION ALL
+    SELECT 'product_days', day, product, true, orders, quantity, amount FROM products
+    UNION ALL
+    SELECT 'product_days', day, product, false, orders, quantity, amount FROM {schema}.product_days
+    UNION ALL
+    SELECT 'order_hours', hour, NULL, true, orders, total, charges FROM hours
+    UNION ALL
+    SELECT 'order_hours', hour, NULL, false, orders, total, charges FROM {schema}.order_hours
 ), compared AS (
     SELECT
-        product,
-        coalesce(recomputed.quantity, 0) AS quantity,
-        coalesce(recomputed.amount, 0) AS amount,
-        coalesce(kept.quantity, 0) AS kept_quantity,
-        coalesce(kept.amount, 0) AS kept_amount
-    FROM recomputed FULL JOIN kept USING (product)
+        view, time, product,
+        coalesce(sum(first) FILTER (WHERE recomputed), 0) AS first,
+        coalesce(sum(second) FILTER (WHERE recomputed), 0) AS second,
+        coalesce(sum(third) FILTER (WHERE recomputed), 0) AS third,
+        coalesce(sum(first) FILTER (WHERE NOT recomputed), 0) AS kept_first,
+        coalesce(sum(second) FILTER (WHERE NOT recomputed), 0) AS kept_second,
+        coalesce(sum(third) FILTER (WHERE NOT recomputed), 0) AS kept_third
+    FROM figures
+    GROUP BY view, time, product
 ), counted AS (
     SELECT
-        (SELECT count(*) FROM {schema}.orders) AS orders,
-        (SELECT count(*) FROM compared) AS products
+        (SELECT coalesce(sum(orders), 0)::bigint FROM hours) AS orders,
+        count(*) FILTER (WHERE view = 'product_totals') AS products,
+        count(*) FILTER (WHERE view = 'product_days') AS product_days,
+        count(*) FILTER (WHERE view = 'order_hours') AS hours
+    FROM compared
 )
 SELECT
-    counted.orders,
-    counted.products,
-    differing.product,
-    trim_scale(differing.quantity)::text AS quantity,
-    trim_scale(differing.amount)::text AS amount,
-    trim_scale(differing.kept_quantity)::text AS kept_quantity,
-    trim_scale(differing.kept_amount)::text AS kept_amount
+    counted.*,
+    view,
+    CASE WHEN time = '-infinity' THEN 'unknown'
+         WHEN view = 'product_days' THEN to_char(time, 'YYYY-MM-DD')
+         WHEN view = 'order_hours' THEN to_char(time, 'YYYY-MM-DD"T"HH24:MI:SS')
+    END AS time,
+    product,
+    trim_scale(first)::text AS first,
+    trim_scale(second)::text AS second,
+    trim_scale(third)::text AS third,
+    trim_scale(kept_first)::text AS kept_first,
+    trim_scale(kept_second)::text AS kept_second,
+    trim_scale(kept_third)::text AS kept_third
 FROM counted LEFT JOIN (
-    SELECT * FROM compared WHERE (quantity, amount) <> (kept_quantity, kept_amount)
+    SELECT * FROM compared
+    WHERE (first, second, third) <> (kept_first, kept_second, kept_third)
 ) AS differing ON true
-ORDER BY differing.product COLLATE "C"
+ORDER BY view DESC, differing.time, product COLLATE "C"

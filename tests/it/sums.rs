@@ -1,0 +1,162 @@
+//! Sums by product, day and hour equal what `sales` and `orders` come to, whatever is done to these.
+
+use testbed::{Record, Result, Vendas, ensure, eventually, samples::Random};
+
+use crate::{
+    shop::{DEADLINE, Shop},
+    stage::terminate,
+    totals::expect_equal,
+};
+
+const STEPS: usize = 60;
+/// So few that most orders come again, corrected or cancelled.
+const KEYS: usize = 60;
+
+/// What an operator may do to the tables.
+const BY_HAND: &[&str] = &[
+    "DELETE FROM orders WHERE ascii(right(order_id, 1)) % 5 = 0",
+    "DELETE FROM sales WHERE order_number % 7 = 3",
+    "DELETE FROM sales WHERE order_number < 20; DELETE FROM orders WHERE length(order_id) = 1",
+    "UPDATE orders SET total = total + 0.01, charges = charges - 1 WHERE NOT numbered",
+    "UPDATE orders SET items = items || ROW('by hand', 1.5, NULL)::order_item WHERE order_id < '3'",
+    "UPDATE orders SET counted_at = counted_at + interval '1 day' WHERE order_id > '4'",
+    "UPDATE orders SET counted_at = NULL, sold_at = NULL WHERE order_id LIKE '%2'",
+    "UPDATE orders SET cancelled = true, total = 0, items = '{}' WHERE order_id LIKE '%1'",
+    "UPDATE sales SET total = total * 2, counted_at = NULL WHERE order_number % 5 = 1",
+    "UPDATE sales SET total = NULL WHERE order_number = 9",
+    "INSERT INTO sales (order_number, total, processed_at) VALUES (5, 1.5, now()) \
+     ON CONFLICT (order_number) DO UPDATE SET total = 7, processed_at = NULL, counted_at = NULL",
+    "INSERT INTO orders VALUES ('7', false, 1, ARRAY[ROW('a', 1, -7)]::order_item[], NULL, now()) \
+     ON CONFLICT (order_id, numbered) DO UPDATE SET total = excluded.total",
+    "BEGIN; DELETE FROM orders; DELETE FROM sales; ROLLBACK",
+    "TRUNCATE orders",
+    "TRUNCATE sales",
+    "SELECT fold_ledgers()",
+    "SELECT rebuild_sums()",
+];
+
+/// An order, or what cancels one, or nothing that is one.
+fn record(random: &mut Random) -> Record {
+    let key = random.below(KEYS);
+    let mut order = serde_json::json!({});
+    match random.below(2) {
+        0 => order["order_number"] = key.into(),
+        _ => order["order_id"] = key.to_string().into(),
+    }
+    let items: Vec<_> = (0..random.below(4))
+        .map(|_| {
+            let product = ["a", "b", "c", "é"][random.below(4)];
+            let price = format!("{}.{:02}", random.below(90), random.below(100));
+            serde_json::json!({"product": product, "qty": 1 + random.below(3), "unit_price": price})
+        })
+        .collect();
+    match items.is_empty() {
+        true => order["total"] = random.below(1_000).into(),
+        false => order["items"] = items.into(),
+    }
+    order["frete"] = random.below(20).into();
+    match random.below(20) {
+        0 | 1 => order["state"] = "gone".into(),
+        2 => order["frete"] = "much".into(),
+        _ => {}
+    }
+    // The days on both sides of a year's end.
+    let (day, hour) = ([30, 31, 1, 2][random.below(4)], random.below(24));
+    let (year, month) = if day > 2 { (2025, 12) } else { (2026, 1) };
+    if random.below(3) > 0 {
+        order["sold_at"] = format!("{year}-{month:02}-{day:02}T{hour:02}:30:00").into();
+    }
+    let record = Record::new(order.to_string());
+    match random.below(3) {
+        0 => record,
+        _ => record.with_timestamp(1_767_225_600_000 + 1_800_000 * i64::try_from(hour).unwrap()),
+    }
+}
+
+struct Play {
+    shop: Shop,
+    random: Random,
+    vendas: Vendas,
+    sent: usize,
+}
+
+impl Play {
+    fn start(shop: &Shop, random: &mut Random) -> Result<Vendas> {
+        let size = format!("pipeline.batch_size={}", [1, 3, 100][random.below(3)]);
+        let cancelled = r#"mapping.cancelled=["gone"]"#;
+        let shipping = "mapping.shipping=frete";
+        let args = ["--set", &size, "--set", "mapping.status=state", "--set", cancelled];
+        shop.vendas(&["run"]).args(args).args(["--set", shipping]).start()
+    }
+
+    async fn step(&mut self) -> Result<()> {
+        match self.random.below(6) {
+            0..3 => {
+                let count = 1 + self.random.below(60);
+                let records: Vec<_> = (0..count).map(|_| record(&mut self.random)).collect();
+                let partition = i32::try_from(self.random.below(2))?;
+                self.shop.bed.kafka.produce(&self.shop.topic, partition, &records).await?;
+                self.sent += count;
+                if self.random.below(2) == 0 {
+                    self.catch_up().await?;
+                }
+            }
+            3 | 4 => {
+                let statement = BY_HAND[self.random.below(BY_HAND.len())];
+                if let Err(error) = self.shop.database.execute(statement).await {
+                    // As an operator would, who tries again.
+                    ensure!(format!("{error:#}").contains("deadlock"), "{statement}: {error:#}");
+                }
+            }
+            _ => {
+                let next = Self::start(&self.shop, &mut self.random)?;
+                std::mem::replace(&mut self.vendas, next).kill()?;
+            }
+        }
+        expect_equal(&self.shop.database).await
+    }
+
+    async fn catch_up(&self) -> Result<()> {
+        eventually("all records", DEADLINE, async || {
+            let done = "SELECT coalesce(sum(next_offset), 0) FROM partitions";
+            let done = self.shop.rows(done).await?;
+            ensure!(done == [self.sent.to_string()], "{done:?} {}", self.vendas.state());
+            Ok(())
+        })
+        .await
+    }
+}
+
+async fn follow(seed: u64) -> Result<()> {
+    let shop = Shop::open(2).await?;
+    shop.apply_schema().await?;
+    let mut random = Random(seed);
+    let vendas = Play::start(&shop, &mut random)?;
+    let mut play = Play { shop, random, vendas, sent: 0 };
+    for step in 0..STEPS {
+        play.step().await.map_err(|error| error.context(format!("step {step} of seed {seed}")))?;
+    }
+    play.catch_up().await?;
+    terminate(play.vendas).await?;
+    let shop = play.shop;
+    // What was wrong is right now, and an order may be older than what is stored.
+    let replay = ["dead-letters", "replay", "--all", "--set", "mapping.shipping=shipping"];
+    let replayed = shop.vendas(&replay).run(DEADLINE).await?;
+    ensure!(replayed.stdout.contains("replayed"), "{}", replayed.state());
+    expect_equal(&shop.database).await?;
+    let counted = "SELECT count(DISTINCT hour::date) > 3 AND sum(orders) > 20 FROM order_hours";
+    ensure!(shop.rows(counted).await? == ["t"], "too little is left to say anything");
+    shop.vendas(&["verify"]).run(DEADLINE).await?.expect_code(0).map(drop)
+}
+
+#[tokio::test]
+async fn sums_follow_whatever_is_done_to_the_tables() -> Result<()> {
+    let seeds: Vec<_> = match std::env::var("VENDAS_SUMS_SEEDS") {
+        Ok(count) => (0..count.parse()?).collect(),
+        Err(_) => (0..2).collect(),
+    };
+    for seed in seeds {
+        follow(seed).await?;
+    }
+    Ok(())
+}
