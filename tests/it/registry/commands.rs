@@ -82,6 +82,30 @@ async fn init_proposes_a_mapping_for_protobuf_too() -> Result<()> {
     proposes(&shop, url, &names).await
 }
 
+#[tokio::test]
+async fn init_proposes_a_mapping_for_json_schema_too() -> Result<()> {
+    let (shop, url) = (Shop::open(2).await?, Registry::shared().await?.url());
+    let order = |id: &str, quantity: i32, total: f64| {
+        json!({
+            "pedidoId": id, "criadoEm": "2026-11-22T10:11:12", "valorTotal": total,
+            "linhas": [{"descricao": "Mesa", "qtde": quantity, "precoUnitario": 100.5}],
+        })
+    };
+    let values = [order("p-1", 2, 201.0), order("p-2", 1, 100.5), order("p-3", 3, 301.5)];
+    let schema = json!({
+        "$schema": "http://json-schema.org/draft-07/schema#", "title": "Pedido", "type": "object",
+        "properties": {"pedidoId": {"type": "string"}, "linhas": {"type": "array"}},
+    });
+    let plan = json!({"topic": shop.topic, "partitions": 2, "schema": schema, "values": values});
+    serializers().await?.run("plain.json_schema", plan).await?;
+    proposes(
+        &shop,
+        url,
+        &["pedidoId", "linhas", "descricao", "qtde", "precoUnitario", "valorTotal", "criadoEm"],
+    )
+    .await
+}
+
 /// `init` names these fields, in the order of the roles below; what it writes is used by `check` and
 /// by `run`. The orders come to 603.
 async fn proposes(shop: &Shop, url: &str, names: &[&str; 7]) -> Result<()> {

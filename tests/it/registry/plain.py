@@ -19,6 +19,15 @@ def avro(plan):
     return int.from_bytes(values[0][1:5], "big")
 
 
+def json_schema(plan):
+    """The same for "values" by the JSON Schema "schema"."""
+    serialize = serializers.Json(plan["topic"], plan["schema"])
+    values = [serialize(value) for value in plan["values"]]
+    spread = [(number % plan["partitions"], None, it) for number, it in enumerate(values)]
+    serializers.produce(plan["topic"], spread)
+    return int.from_bytes(values[0][1:5], "big")
+
+
 def protobuf(plan):
     """The same for "values" of the message "message" of the text "proto", whose file is "file"."""
     module = serializers.compiled({plan["file"]: plan["proto"]})
