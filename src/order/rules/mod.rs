@@ -161,7 +161,7 @@ impl Rules {
         let charges = Charges::of(self, document)?;
         let stated = self.total(document, shared)?;
         let worth = Lines::of(self, document).worth(stated, &charges)?;
-        let mut unmapped = document.suspects;
+        let mut unmapped = document.suspects | shared.map_or(0, |shared| shared.suspects);
         if !worth.items.is_empty() {
             unmapped &= !suspects::PRODUCT;
         }
