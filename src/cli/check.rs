@@ -9,7 +9,7 @@ use crate::{
     config::{Config, StartFrom},
     format::Schemas,
     init::{
-        outcome,
+        outcome::{self, Outcome},
         propose::{Input, leftovers_of},
         render,
         sample::Sample,
@@ -50,6 +50,9 @@ pub(super) async fn check(config: &Config, arguments: Arguments) -> Result<(), C
         print(&text)
     };
     say(vec![Ok("configuration: every setting is known and possible".to_owned())])?;
+    for idle in config.idle_mappings() {
+        print(&format!("WARN  configuration: {idle}\n"))?;
+    }
     say(kafka(config).await)?;
     say(postgres(config).await)?;
     let registry = config.registry.as_ref().map(Registry::new);
@@ -59,7 +62,12 @@ pub(super) async fn check(config: &Config, arguments: Arguments) -> Result<(), C
     if let Some(most) = arguments.sample {
         for sample in sampling::read(config, most.into()).await? {
             let schemas = schemas::of(&config.rules, registry.as_ref(), &sample.records).await?;
-            print(&comes_to(config, &sample, &schemas))?;
+            let outcome =
+                outcome::outcome(&sample.records, config.rules.of(&sample.topic), &schemas);
+            print(&comes_to(config, &sample, &schemas, &outcome))?;
+            if let Some(trouble) = render::trouble(&outcome).filter(|_| outcome.is_rejected()) {
+                say(vec![Err(format!("topic {}: {trouble}", sample.topic))])?;
+            }
         }
     }
     match failed {
@@ -186,11 +194,10 @@ async fn postgres(config: &Config) -> Vec<Line> {
 }
 
 /// What the records of a topic come to by its rules, and what no role takes up.
-fn comes_to(config: &Config, sample: &Sample, schemas: &Schemas) -> String {
-    let Sample { topic, records, from } = sample;
+fn comes_to(config: &Config, sample: &Sample, schemas: &Schemas, outcome: &Outcome) -> String {
+    let Sample { topic, from, .. } = sample;
     let rules = config.rules.of(topic);
-    let outcome = outcome::outcome(records, rules, schemas);
-    let mut text = format!("\ntopic {topic}, {from}: {}", render::outcome(&outcome));
+    let mut text = format!("\ntopic {topic}, {from}: {}", render::outcome(outcome));
     let viewed = sample.as_json(rules.format(), schemas);
     let input = Input { sample: &viewed, shop_timezone: rules.shop_timezone() };
     let taken = taken::places(rules.mapping().settings());

@@ -109,6 +109,19 @@ async fn an_older_schema_is_brought_up_to_date_and_what_it_holds_stays() -> Resu
 }
 
 #[tokio::test]
+async fn settings_of_a_topic_that_is_not_worked_are_warned_of() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    shop.apply_schema().await?;
+    let set = ["--set", "topics.no-such.mapping.total=t"];
+    let told = "[topics.no-such] has no effect, because kafka.topics";
+    let checked = shop.vendas(&["check"]).args(set).run(DEADLINE).await?.expect_code(0)?;
+    expect(&checked, &[&format!("WARN  configuration: {told}")])?;
+    let run = shop.vendas(&["run", "--until-end"]).args(set).run(DEADLINE).await?.expect_code(0)?;
+    ensure!(run.stderr.contains("WARN") && run.stderr.contains(told), "{}", run.stderr);
+    Ok(())
+}
+
+#[tokio::test]
 async fn check_changes_nothing() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.vendas(&["check"]).run(DEADLINE).await?.expect_code(1)?;
