@@ -8,6 +8,7 @@ use super::{CliError, print, sampling, schemas, store};
 use crate::{
     config::{Config, StartFrom},
     format::Schemas,
+    http_client::Address,
     init::{
         outcome::{self, Outcome},
         propose::{Input, leftovers_of},
@@ -160,9 +161,21 @@ async fn joins(
 }
 
 async fn schema_registry(registry: &Registry, settings: &registry::Settings) -> Line {
-    let addresses: Vec<_> = settings.addresses.iter().map(ToString::to_string).collect();
     match registry.ping().await {
-        Ok(()) => Ok(format!("schema registry: {} answers", addresses.join(","))),
+        Ok(answering) => {
+            // Those before it were asked first.
+            let is_silent = |it: &&Address| Some(*it) != answering;
+            let silent: Vec<_> =
+                settings.addresses.iter().take_while(is_silent).map(ToString::to_string).collect();
+            let mut line = "schema registry:".to_owned();
+            if let Some(address) = answering {
+                line.push_str(&format!(" {address} answers"));
+            }
+            if !silent.is_empty() {
+                line.push_str(&format!(", and does not at {}", silent.join(",")));
+            }
+            Ok(line)
+        }
         Err(error) => Err(format!("schema registry: {error}")),
     }
 }
@@ -187,7 +200,13 @@ async fn postgres(config: &Config) -> Vec<Line> {
             "schema \"{}\": all tables and privileges are as they have to be",
             settings.schema
         ))),
-        Ok(findings) => lines.extend(findings.iter().map(|finding| Err(finding.to_string()))),
+        Ok(findings) => {
+            let makes = config.apply_schema && store.may_create().await.unwrap_or_default();
+            lines.extend(findings.iter().map(|finding| match makes && finding.is_fresh() {
+                true => Ok("tables: missing, run makes them".to_owned()),
+                false => Err(finding.to_string()),
+            }));
+        }
         Err(error) => lines.push(Err(format!("schema \"{}\": {error}", settings.schema))),
     }
     lines

@@ -352,6 +352,12 @@ fn unreadable(why: Unreadable) -> Rejection {
                           set registry.url, and mapping.format to \"auto\"";
             Rejection::new(Reason::NotJson, detail)
         }
+        Unreadable::UnknownSchema(id) if id.0 == 0 => {
+            let detail = "the schema registry knows no schema of the id 0: the id must be 4 bytes, as \
+                          Confluent's serializers write it; let the producer write neither ids of 8 \
+                          bytes, as Apicurio's can, nor ids in headers";
+            Rejection::new(Reason::UnknownSchema, detail)
+        }
         Unreadable::UnknownSchema(id) => {
             let detail = format!("the schema registry knows no schema of the id {id}");
             Rejection::new(Reason::UnknownSchema, detail)

@@ -170,6 +170,14 @@ async fn produce_writes_avro_that_fastavro_reads_and_run_counts() -> Result<()> 
     let sums = shop.rows("SELECT order_id, total FROM orders ORDER BY order_id").await?;
     ensure!(sums == ["a|20.20", "b|0.30"], "{sums:?}");
 
+    let unknown = ["produce", "--subject", "no-such", &file, "--config", &config];
+    let refused = with_registry(&shop, url, &unknown).run(DEADLINE).await?.expect_code(1)?;
+    let told =
+        format!("the schema registry at {url} knows no subject \"no-such\": register a schema");
+    ensure_parts(&refused.stderr, &[&told])?;
+    let refused = shop.vendas(&unknown).run(DEADLINE).await?.expect_code(2)?;
+    ensure_parts(&refused.stderr, &["vendas: --subject needs registry.url"])?;
+
     // An order that is none by the schema is told by its place, and nothing is sent.
     fs::write(&file, json!([{"pedidoId": "c", "valorTotal": 1}]).to_string())?;
     let refused = with_registry(&shop, url, &produce).run(DEADLINE).await?.expect_code(1)?;
