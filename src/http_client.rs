@@ -228,9 +228,18 @@ mod tests {
 
     #[test]
     fn an_error_is_told_with_its_causes() {
-        #[derive(Debug, thiserror::Error)]
-        #[error("connection error")]
-        struct Outer(#[source] io::Error);
+        #[derive(Debug)]
+        struct Outer(io::Error);
+        impl fmt::Display for Outer {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("connection error")
+            }
+        }
+        impl std::error::Error for Outer {
+            fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+                Some(&self.0)
+            }
+        }
         let inner = io::Error::new(io::ErrorKind::ConnectionReset, "reset by peer");
         assert_eq!(chain(&Outer(inner)), "connection error: reset by peer");
     }

@@ -106,6 +106,22 @@ async fn init_proposes_a_mapping_for_json_schema_too() -> Result<()> {
     .await
 }
 
+#[tokio::test]
+async fn init_reads_keys_in_json_schema() -> Result<()> {
+    let (shop, url) = (Shop::open(1).await?, Registry::shared().await?.url());
+    let schema = json!({
+        "$schema": "http://json-schema.org/draft-07/schema#", "title": "Any", "type": "object",
+    });
+    let plan = json!({
+        "topic": shop.topic, "partitions": 1, "schema": schema,
+        "keys": [{"orderId": "p-1"}, {"orderId": "p-2"}],
+        "values": [{"total": 5}, {"total": 6}],
+    });
+    serializers().await?.run("plain.json_schema", plan).await?;
+    let ended = with_registry(&shop, url, &["init"]).run(DEADLINE).await?.expect_code(0)?;
+    ensure_parts(&ended.stdout, &["order_id = \"key:$.orderId\""])
+}
+
 /// `init` names these fields, in the order of the roles below; what it writes is used by `check` and
 /// by `run`. The orders come to 603.
 async fn proposes(shop: &Shop, url: &str, names: &[&str; 7]) -> Result<()> {

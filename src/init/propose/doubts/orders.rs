@@ -102,17 +102,18 @@ pub(super) fn kinds(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     if is.is_empty() {
         return;
     }
+    // One place may say both what kind of event it is and the status, which has its own question.
+    let is_status = |status: &Few<'_, '_>| status.place.path == kinds.place.path;
+    if others.is_empty() && findings.status.as_ref().is_some_and(is_status) {
+        return;
+    }
     if others.is_empty() && cancels.is_empty() {
-        // One place may say both what kind of event it is and the status, which has its own question.
-        let is_status = |status: &Few<'_, '_>| status.place.path == kinds.place.path;
-        if !findings.status.as_ref().is_some_and(is_status) {
-            proposal.notes.push(format!(
-                "{at} has several kinds ({}), and records of all of them are whole orders: all count; if \
-                 some do not: only = {{ at = {at:?}, is = [\"…\"] }}, or status = {at:?} with \
-                 cancelled = [\"…\"]",
-                is.join(", ")
-            ));
-        }
+        proposal.notes.push(format!(
+            "{at} has several kinds ({}), and records of all of them are whole orders: all count; if \
+             some do not: only = {{ at = {at:?}, is = [\"…\"] }}, or status = {at:?} with \
+             cancelled = [\"…\"]",
+            is.join(", ")
+        ));
         return;
     }
     let placed = is.iter().all(|kind| is_placement(kind));
