@@ -20,6 +20,9 @@ pub(super) async fn run(config: &Config, until_end: bool) -> Result<(), CliError
     signals::cancel_on_signal(&stop)?;
     let until = if until_end { Until::End } else { Until::Stopped };
     info!(version = env!("CARGO_PKG_VERSION"), topics = %config.topics, "starting");
+    for idle in config.idle_mappings() {
+        warn!("{idle}");
+    }
     let servers = Servers {
         kafka: Kafka::new(config.kafka.clone()),
         store: store(config),

@@ -32,7 +32,7 @@ use crate::{
 
 pub use partitions::Partitions;
 pub use reader::Problem;
-pub use source::{FILE_VARIABLE, Flag, PREFIX, Sources};
+pub use source::{FILE_VARIABLE, Flag, PREFIX, Sources, key_parts};
 
 use reader::Reader;
 
@@ -150,6 +150,25 @@ impl fmt::Display for Problems {
 }
 
 impl std::error::Error for Problems {}
+
+impl Config {
+    /// A sentence for each topic that has settings of its own and is not in `kafka.topics`, so that
+    /// they have no effect.
+    #[must_use]
+    pub fn idle_mappings(&self) -> Vec<String> {
+        let topics = self.rules.topics.keys().filter(|topic| !self.topics.contains(topic));
+        let told = |topic: &Arc<str>| {
+            let plain = topic.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
+            let name = if plain { topic.to_string() } else { format!("\"{topic}\"") };
+            format!(
+                "[topics.{name}] has no effect, because kafka.topics ({}) does not contain {topic}: add \
+                 it there, or correct the name",
+                self.topics
+            )
+        };
+        topics.map(told).collect()
+    }
+}
 
 /// Reads and checks all settings.
 ///
