@@ -22,7 +22,7 @@ use crate::{
     },
     pipeline::RunError,
     registry::{self, Registry},
-    store::Greeting,
+    store::{Greeting, Store},
 };
 
 #[derive(Debug, Args)]
@@ -196,10 +196,13 @@ async fn postgres(config: &Config) -> Vec<Line> {
     let at = host.filter(|_| hosts.len() > 1).map_or(String::new(), |host| format!(" at {host}"));
     let mut lines = vec![Ok(format!("{place}: PostgreSQL {version}{at} answers {tls}"))];
     match store.inspect().await {
-        Ok(findings) if findings.is_empty() => lines.push(Ok(format!(
-            "schema \"{}\": all tables and privileges are as they have to be",
-            settings.schema
-        ))),
+        Ok(findings) if findings.is_empty() => {
+            lines.push(Ok(format!(
+                "schema \"{}\": all tables and privileges are as they have to be",
+                settings.schema
+            )));
+            lines.extend(other_clock(&store, &settings.shop_timezone).await);
+        }
         Ok(findings) => {
             let makes = config.apply_schema && store.may_create().await.unwrap_or_default();
             lines.extend(findings.iter().map(|finding| match makes && finding.is_fresh() {
@@ -210,6 +213,21 @@ async fn postgres(config: &Config) -> Vec<Line> {
         Err(error) => lines.push(Err(format!("schema \"{}\": {error}", settings.schema))),
     }
     lines
+}
+
+/// What is wrong where the tables count by another clock than the configuration.
+async fn other_clock(store: &Store, configured: &str) -> Option<Line> {
+    let clock = match store.shop_clock().await {
+        Ok(clock) => clock?,
+        Err(error) => return Some(Err(format!("shop_clock: {error}"))),
+    };
+    (clock != configured).then(|| {
+        Err(format!(
+            "shop_clock: rows that do not say when they count do so by {clock}, and \
+             orders.shop_timezone is {configured}: change the setting, or, as the tables' owner, \
+             `UPDATE shop_clock SET timezone = '{configured}'; SELECT rebuild_sums()`"
+        ))
+    })
 }
 
 /// What the records of a topic come to by its rules, and what no role takes up.

@@ -167,6 +167,18 @@ impl Store {
         }
     }
 
+    /// The time zone of the clock by which rows count that do not say when; `None` without tables.
+    ///
+    /// # Errors
+    /// As [`Store::session`].
+    pub async fn shop_clock(&self) -> Result<Option<String>, StoreError> {
+        let sql = self.sql("SELECT timezone FROM {schema}.shop_clock");
+        let lent = self.lend().await?;
+        let connection = lent.connection()?;
+        let row = connection.in_time(connection.client().query_typed_opt(&sql, &[])).await?;
+        Ok(row.map(|row| row.try_get(0)).transpose()?)
+    }
+
     /// Runs `schema.sql` in the configured schema, in one transaction.
     ///
     /// # Errors

@@ -123,6 +123,28 @@ async fn settings_of_a_topic_that_is_not_worked_are_warned_of() -> Result<()> {
 }
 
 #[tokio::test]
+async fn another_clock_than_that_of_the_tables_is_told_with_its_remedy() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    shop.apply_schema().await?;
+    shop.database.execute("INSERT INTO sales VALUES (1, 2, '2026-01-02 01:04:05')").await?;
+    let check = || shop.vendas(&["check"]).env("VENDAS_ORDERS__SHOP_TIMEZONE", "Asia/Tokyo");
+    let told = check().run(DEADLINE).await?.expect_code(1)?;
+    expect(
+        &told,
+        &[
+            "FAIL  shop_clock: rows that do not say when they count do so by America/Sao_Paulo, and \
+           orders.shop_timezone is Asia/Tokyo: ",
+        ],
+    )?;
+    let remedy = told.stdout.split('`').nth(1).unwrap_or_default();
+    shop.database.execute(remedy).await?;
+    check().run(DEADLINE).await?.expect_code(0)?;
+    let hours = shop.rows("SELECT hour, orders, total FROM order_hours").await?;
+    ensure!(hours == ["2026-01-02 10:00:00|1|2"], "{hours:?}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn check_changes_nothing() -> Result<()> {
     let shop = Shop::open(1).await?;
     let fresh = shop.vendas(&["check"]).run(DEADLINE).await?.expect_code(0)?;
