@@ -39,8 +39,8 @@ pub(super) async fn run(config: &Config, until_end: bool) -> Result<(), CliError
     if let Some(settings) = config.http.clone() {
         let listener = http::bind(&settings.listen).await?;
         info!(
-            listen = %settings.listen,
-            "telling over HTTP: the dashboard at /, /metrics, /healthz, /readyz"
+            address = %settings.listen,
+            "HTTP server listening: the dashboard at /, /metrics, /healthz, /readyz"
         );
         let finished = finished.clone();
         telling = Some(AbortOnDropHandle::new(tokio::spawn(async move {

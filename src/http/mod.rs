@@ -1,5 +1,5 @@
-//! Tells whoever asks over HTTP how a run fares: [`metrics`] for Prometheus, [`health`] for whoever
-//! keeps it alive, [`dashboard`] for whoever wants to see it.
+//! The HTTP server of `run`: [`metrics`] for Prometheus, [`health`] for supervisors and probes, and the
+//! [`dashboard`].
 //!
 //! **Invariant:** nothing can be changed here. [`access`] says which requests are answered.
 
