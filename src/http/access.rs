@@ -13,7 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use prometheus_client::metrics::counter::Counter;
-use tracing::warn;
+use tracing::{field::display, warn};
 
 use super::{
     fresh,
@@ -86,7 +86,7 @@ impl Access {
             Logging::Last => "; more such hosts are not logged",
             Logging::Once => "",
         };
-        let client = client.map(|client| client.to_string());
+        let client = client.map(display);
         warn!(
             %host,
             client,

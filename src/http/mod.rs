@@ -1,7 +1,7 @@
 //! The HTTP server of `run`: [`metrics`] for Prometheus, [`health`] for supervisors and probes, and the
 //! [`dashboard`].
 //!
-//! **Invariant:** nothing can be changed here. [`access`] says which requests are answered.
+//! **Invariant:** nothing can be changed here. `access` says which requests are answered.
 
 mod access;
 pub mod dashboard;

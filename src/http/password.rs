@@ -13,7 +13,7 @@ use prometheus_client::metrics::counter::Counter;
 use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
-use tracing::warn;
+use tracing::{field::display, warn};
 
 use crate::secret::Secret;
 
@@ -81,7 +81,7 @@ impl Password {
         if !allowed && headers.contains_key(AUTHORIZATION) {
             self.wrong.inc();
             if let Some(requests) = self.due(Instant::now()) {
-                let client = client.map(|client| client.to_string());
+                let client = client.map(display);
                 warn!(
                     client,
                     requests, "wrong user or password for the HTTP server, see http.user"
