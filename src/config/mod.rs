@@ -8,6 +8,7 @@ mod connection;
 mod database;
 mod format;
 mod group;
+mod http;
 mod line;
 mod mapping;
 mod partitions;
@@ -65,8 +66,8 @@ pub struct Config {
     pub registry: Option<schemas::Settings>,
     /// How records are understood.
     pub rules: Arc<Rulebook>,
-    /// `host:port` at which `run` tells of itself over HTTP; nowhere without it.
-    pub http_listen: Option<String>,
+    /// The HTTP server of `run`, if there is one.
+    pub http: Option<crate::http::Settings>,
     /// What is logged, and in which form.
     pub log: Log,
 }
@@ -210,7 +211,7 @@ fn config(reader: &mut Reader) -> Option<Config> {
     let registry = registry::registry(reader);
     let has_registry = registry.as_ref().is_some_and(Option::is_some);
     let rules = mapping::rulebook(reader, shop_timezone.as_ref(), has_registry);
-    let http_listen = http_listen(reader);
+    let http = http::http(reader);
     let log = log(reader);
     Some(Config {
         kafka: kafka?,
@@ -226,7 +227,7 @@ fn config(reader: &mut Reader) -> Option<Config> {
         pipeline: pipeline?,
         registry: registry?,
         rules: Arc::new(rules?),
-        http_listen: http_listen?,
+        http: http?,
         log: log?,
     })
 }
@@ -350,18 +351,6 @@ fn shop_timezone(reader: &mut Reader) -> Option<TimeZone> {
         );
     }
     zone
-}
-
-/// The inner `None` is nowhere.
-#[expect(clippy::option_option, reason = "the outer one says that a problem was noted")]
-fn http_listen(reader: &mut Reader) -> Option<Option<String>> {
-    let listen = reader.optional_text("http.listen");
-    if let Some(text) = listen.as_ref().filter(|text| !is_host_and_port(text)) {
-        let text = format!("is {text:?}, must be host:port, such as \"127.0.0.1:8080\"");
-        reader.problem("http.listen", &text);
-        return None;
-    }
-    Some(listen)
 }
 
 fn log(reader: &mut Reader) -> Option<Log> {
