@@ -50,7 +50,7 @@ pub use hosts::{Host, Target};
 pub use offsets::PartitionRow;
 pub use replay::{LetterPlace, ReplayableLetter, Replayed, Reread};
 pub use schema::{Finding, SCHEMA, quote_identifier};
-pub use totals::{Difference, Figures, ProductTotal, Totals, Verification, View};
+pub use totals::{Difference, Figures, ProductTotal, Sold, Totals, Verification, View};
 
 use pool::{Lending, Lent};
 use server::Server;

@@ -138,15 +138,16 @@ async fn a_page_outlives_the_restarts_of_vendas_and_of_postgresql() -> Result<()
     let served = Served::start(&shop)?;
     let browser = Browser::start("en-US").await?;
     served.open(&browser).await?;
-    shows(&browser, "#sold", "R$1.00").await?;
+    shop.send_numbers(0, [17]).await?;
+    shows(&browser, "#sold", "R$18.10").await?;
     browser.evaluate("window.kept = 'kept'").await?;
 
     served.vendas.kill()?;
     shows(&browser, "#state", "Reconnecting").await?;
-    shows(&browser, "#sold", "R$1.00").await?;
+    shows(&browser, "#sold", "R$18.10").await?;
     shop.send(0, &[&sold("b", "café", "1", "2.00")]).await?;
     let again = served.command.start()?;
-    shows(&browser, "#sold", "R$3.00").await?;
+    shows(&browser, "#sold", "R$20.10").await?;
     shows(&browser, "#state", "Working").await?;
 
     postgres.kill()?;
@@ -158,7 +159,7 @@ async fn a_page_outlives_the_restarts_of_vendas_and_of_postgresql() -> Result<()
         Ok(())
     })
     .await?;
-    shows(&browser, "#sold", "R$3.00").await?;
+    shows(&browser, "#sold", "R$20.10").await?;
     shop.send(0, &[&sold("c", "café", "1", "4.00")]).await?;
     postgres.restart().await?;
     shows(&browser, "#sold", "R$7.00").await?;

@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::{
     report,
-    store::{LetterFilter, ReasonCount, Store, StoreError},
+    store::{self, LetterFilter, ReasonCount, Store, StoreError},
 };
 
 /// How many products are shown by name; the others are summed up.
@@ -26,6 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(6);
 /// Totals and open dead letters; `None` until they are read for the first time.
 #[derive(Debug)]
 pub(super) struct Sold {
+    /// Numbered orders without products included.
+    pub(super) all: Option<store::Sold>,
     /// As `vendas report --format json` has them.
     pub(super) totals: Option<Box<RawValue>>,
     /// Counted by reason.
@@ -38,7 +40,7 @@ impl Sold {
     /// Nothing is read yet, and nothing has failed.
     pub(super) fn unread() -> Self {
         let current_until = Some(Instant::now() + PATIENCE);
-        Self { totals: None, letters: None, current_until }
+        Self { all: None, totals: None, letters: None, current_until }
     }
 
     /// Whether it is not much older than it should be.
@@ -55,21 +57,19 @@ impl Sold {
 /// Reads once, tells what came of it, then waits as long as there should be between two readings.
 pub(super) async fn read(store: &Store, tell: impl FnOnce(Result<Sold, StoreError>)) {
     let begun = Instant::now();
-    let result = both(store).await;
+    let result = all(store).await;
     // What failed may have taken until its deadline, which says nothing about how dear it is.
     let dear = if result.is_ok() { begun.elapsed() * PAUSE_FACTOR } else { PAUSE };
     let pause = dear.clamp(PAUSE, LONGEST_PAUSE);
-    tell(result.map(|(totals, letters)| Sold {
-        totals,
-        letters: Some(letters),
-        current_until: Some(Instant::now() + pause + PATIENCE),
-    }));
+    let current_until = Some(Instant::now() + pause + PATIENCE);
+    tell(result.map(|sold| Sold { current_until, ..sold }));
     sleep(pause).await;
 }
 
-async fn both(store: &Store) -> Result<(Option<Box<RawValue>>, Vec<ReasonCount>), StoreError> {
+async fn all(store: &Store) -> Result<Sold, StoreError> {
+    let all = store.sold().await?;
     let totals = store.totals(Some(i64::from(TOP) + 1)).await?;
     let letters = store.dead_letter_counts(&LetterFilter::default(), false).await?;
     let json = report::json(&totals, Some(usize::from(TOP))).and_then(RawValue::from_string);
-    Ok((json.ok(), letters))
+    Ok(Sold { all: Some(all), totals: json.ok(), letters: Some(letters), current_until: None })
 }

@@ -27,10 +27,10 @@ function showLanguage() {
 function show() {
   showState();
   if (snapshot === null) return;
-  const { totals, letters } = snapshot;
+  const { sold, totals, letters } = snapshot;
   const said = texts(language);
+  if (sold !== null) say(element("sold"), numbers.money(sold.total));
   if (totals !== null) {
-    say(element("sold"), numbers.money(totals.total.amount));
     say(element("as-of"), said.asOf(numbers.time(totals.as_of)));
     showProducts(totals, said, numbers);
   }
