@@ -153,6 +153,7 @@ fn remedy(code: &SqlState) -> Option<&'static str> {
         SqlState::UNDEFINED_TABLE
         | SqlState::UNDEFINED_OBJECT
         | SqlState::UNDEFINED_COLUMN
+        | SqlState::UNDEFINED_FUNCTION
         | SqlState::INVALID_SCHEMA_NAME => {
             "run `vendas schema --apply` as the role that owns the schema, or set database.schema"
         }
