@@ -195,7 +195,7 @@ impl HttpClient {
             // After the handshake, that is where TLS 1.3 says that it wants a certificate.
             match Fault::behind(&error, has_identity, self.remedies) {
                 Some(Fault { text, passes: false }) => Failure::NeedsAPerson(text),
-                _ => Failure::Passes(format!("breaks the connection off: {error}")),
+                _ => Failure::Passes(format!("breaks the connection off: {}", chain(&error))),
             }
         };
         let (mut sender, connection) = handshake(TokioIo::new(stream)).await.map_err(broken)?;
@@ -211,9 +211,38 @@ impl HttpClient {
     }
 }
 
+/// An error and its causes, the outermost first.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_error_is_told_with_its_causes() {
+        #[derive(Debug)]
+        struct Outer(io::Error);
+        impl fmt::Display for Outer {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("connection error")
+            }
+        }
+        impl std::error::Error for Outer {
+            fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+                Some(&self.0)
+            }
+        }
+        let inner = io::Error::new(io::ErrorKind::ConnectionReset, "reset by peer");
+        assert_eq!(chain(&Outer(inner)), "connection error: reset by peer");
+    }
 
     #[test]
     fn an_address_is_a_url_of_http_or_https() {

@@ -8,8 +8,9 @@ use super::{CliError, print, sampling, schemas, store};
 use crate::{
     config::{Config, StartFrom},
     format::Schemas,
+    http_client::Address,
     init::{
-        outcome,
+        outcome::{self, Outcome},
         propose::{Input, leftovers_of},
         render,
         sample::Sample,
@@ -21,7 +22,7 @@ use crate::{
     },
     pipeline::RunError,
     registry::{self, Registry},
-    store::Greeting,
+    store::{Greeting, Store},
 };
 
 #[derive(Debug, Args)]
@@ -50,6 +51,9 @@ pub(super) async fn check(config: &Config, arguments: Arguments) -> Result<(), C
         print(&text)
     };
     say(vec![Ok("configuration: every setting is known and possible".to_owned())])?;
+    for idle in config.idle_mappings() {
+        print(&format!("WARN  configuration: {idle}\n"))?;
+    }
     say(kafka(config).await)?;
     say(postgres(config).await)?;
     let registry = config.registry.as_ref().map(Registry::new);
@@ -59,7 +63,12 @@ pub(super) async fn check(config: &Config, arguments: Arguments) -> Result<(), C
     if let Some(most) = arguments.sample {
         for sample in sampling::read(config, most.into()).await? {
             let schemas = schemas::of(&config.rules, registry.as_ref(), &sample.records).await?;
-            print(&comes_to(config, &sample, &schemas))?;
+            let outcome =
+                outcome::outcome(&sample.records, config.rules.of(&sample.topic), &schemas);
+            print(&comes_to(config, &sample, &schemas, &outcome))?;
+            if let Some(trouble) = render::trouble(&outcome).filter(|_| outcome.is_rejected()) {
+                say(vec![Err(format!("topic {}: {trouble}", sample.topic))])?;
+            }
         }
     }
     match failed {
@@ -152,9 +161,21 @@ async fn joins(
 }
 
 async fn schema_registry(registry: &Registry, settings: &registry::Settings) -> Line {
-    let addresses: Vec<_> = settings.addresses.iter().map(ToString::to_string).collect();
     match registry.ping().await {
-        Ok(()) => Ok(format!("schema registry: {} answers", addresses.join(","))),
+        Ok(answering) => {
+            // Those before it were asked first.
+            let is_silent = |it: &&Address| Some(*it) != answering;
+            let silent: Vec<_> =
+                settings.addresses.iter().take_while(is_silent).map(ToString::to_string).collect();
+            let mut line = "schema registry:".to_owned();
+            if let Some(address) = answering {
+                line.push_str(&format!(" {address} answers"));
+            }
+            if !silent.is_empty() {
+                line.push_str(&format!(", and does not at {}", silent.join(",")));
+            }
+            Ok(line)
+        }
         Err(error) => Err(format!("schema registry: {error}")),
     }
 }
@@ -175,22 +196,45 @@ async fn postgres(config: &Config) -> Vec<Line> {
     let at = host.filter(|_| hosts.len() > 1).map_or(String::new(), |host| format!(" at {host}"));
     let mut lines = vec![Ok(format!("{place}: PostgreSQL {version}{at} answers {tls}"))];
     match store.inspect().await {
-        Ok(findings) if findings.is_empty() => lines.push(Ok(format!(
-            "schema \"{}\": all tables and privileges are as they have to be",
-            settings.schema
-        ))),
-        Ok(findings) => lines.extend(findings.iter().map(|finding| Err(finding.to_string()))),
+        Ok(findings) if findings.is_empty() => {
+            lines.push(Ok(format!(
+                "schema \"{}\": all tables and privileges are as they have to be",
+                settings.schema
+            )));
+            lines.extend(other_clock(&store, &settings.shop_timezone).await);
+        }
+        Ok(findings) => {
+            let makes = config.apply_schema && store.may_create().await.unwrap_or_default();
+            lines.extend(findings.iter().map(|finding| match makes && finding.is_fresh() {
+                true => Ok("tables: missing, run makes them".to_owned()),
+                false => Err(finding.to_string()),
+            }));
+        }
         Err(error) => lines.push(Err(format!("schema \"{}\": {error}", settings.schema))),
     }
     lines
 }
 
+/// What is wrong where the tables count by another clock than the configuration.
+async fn other_clock(store: &Store, configured: &str) -> Option<Line> {
+    let clock = match store.shop_clock().await {
+        Ok(clock) => clock?,
+        Err(error) => return Some(Err(format!("shop_clock: {error}"))),
+    };
+    (clock != configured).then(|| {
+        Err(format!(
+            "shop_clock: rows that do not say when they count do so by {clock}, and \
+             orders.shop_timezone is {configured}: change the setting, or, as the tables' owner, \
+             `UPDATE shop_clock SET timezone = '{configured}'; SELECT rebuild_sums()`"
+        ))
+    })
+}
+
 /// What the records of a topic come to by its rules, and what no role takes up.
-fn comes_to(config: &Config, sample: &Sample, schemas: &Schemas) -> String {
-    let Sample { topic, records, from } = sample;
+fn comes_to(config: &Config, sample: &Sample, schemas: &Schemas, outcome: &Outcome) -> String {
+    let Sample { topic, from, .. } = sample;
     let rules = config.rules.of(topic);
-    let outcome = outcome::outcome(records, rules, schemas);
-    let mut text = format!("\ntopic {topic}, {from}: {}", render::outcome(&outcome));
+    let mut text = format!("\ntopic {topic}, {from}: {}", render::outcome(outcome));
     let viewed = sample.as_json(rules.format(), schemas);
     let input = Input { sample: &viewed, shop_timezone: rules.shop_timezone() };
     let taken = taken::places(rules.mapping().settings());

@@ -112,17 +112,22 @@ fn settle(
     let proposed = proposal.with(&answers);
     let mut settings = format_of(rules.mapping().settings());
     settings.extend(proposed.iter().cloned());
+    let zone = rules.shop_timezone().iana_name().unwrap_or("UTC");
+    let proposed = outcome::rules(&proposed, zone, rules.currency().code())?;
+    let proposed = Rules::clone(&proposed).reading(rules.format().clone());
+    let outcome = outcome::outcome(records, &proposed, schemas);
+    let trouble = render::trouble(&outcome);
     let heading = match (settings.is_empty(), answers.iter().any(Option::is_none)) {
+        (true, _) if trouble.is_some() => "no mapping was found for these records\n".to_owned(),
         (true, false) => "no mapping is needed: the built-in names are enough\n".to_owned(),
         (true, true) => "apart from these doubts no mapping is needed\n".to_owned(),
         (false, _) => format!("\n{}", render::toml(&settings, several.then_some(&**topic))),
     };
     print(&heading)?;
-    let zone = rules.shop_timezone().iana_name().unwrap_or("UTC");
-    let proposed = outcome::rules(&proposed, zone, rules.currency().code())?;
-    let proposed = Rules::clone(&proposed).reading(rules.format().clone());
-    let outcome = outcome::outcome(records, &proposed, schemas);
     print(&format!("\nwith this, {}\n", render::outcome(&outcome)))?;
+    if let Some(trouble) = trouble {
+        print(&format!("{trouble}\n\n"))?;
+    }
     Ok(settings)
 }
 

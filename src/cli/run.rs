@@ -20,6 +20,9 @@ pub(super) async fn run(config: &Config, until_end: bool) -> Result<(), CliError
     signals::cancel_on_signal(&stop)?;
     let until = if until_end { Until::End } else { Until::Stopped };
     info!(version = env!("CARGO_PKG_VERSION"), topics = %config.topics, "starting");
+    for idle in config.idle_mappings() {
+        warn!("{idle}");
+    }
     let servers = Servers {
         kafka: Kafka::new(config.kafka.clone()),
         store: store(config),
@@ -36,11 +39,16 @@ pub(super) async fn run(config: &Config, until_end: bool) -> Result<(), CliError
     );
     let supervised = notify::supervised(state.clone(), finished.clone());
     let mut telling = None;
-    if let Some(listen) = &config.http_listen {
-        let listener = http::bind(listen).await?;
-        info!(%listen, "telling over HTTP: the dashboard at /, /metrics, /healthz, /readyz");
-        let serving = http::serve(listener, state, finished.clone());
-        telling = Some(AbortOnDropHandle::new(tokio::spawn(serving)));
+    if let Some(settings) = config.http.clone() {
+        let listener = http::bind(&settings.listen).await?;
+        info!(
+            address = %settings.listen,
+            "HTTP server listening: the dashboard at /, /metrics, /healthz, /readyz"
+        );
+        let finished = finished.clone();
+        telling = Some(AbortOnDropHandle::new(tokio::spawn(async move {
+            http::serve(listener, state, &settings, finished).await;
+        })));
     }
     let working = pipeline::run(config, servers, Arc::clone(&telemetry), until, &stop);
     let worked = match until {

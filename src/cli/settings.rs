@@ -4,7 +4,7 @@ use std::{ffi::OsString, path::PathBuf};
 
 use clap::Args;
 
-use crate::config::{FILE_VARIABLE, Flag, PREFIX, Problem, Problems, Sources};
+use crate::config::{FILE_VARIABLE, Flag, PREFIX, Problem, Problems, Sources, key_parts};
 
 /// The file that is read where it is, without being named.
 const DEFAULT_FILE: &str = "vendas.toml";
@@ -83,10 +83,11 @@ fn texts(
 fn key_value(text: &str) -> Result<(String, String), String> {
     let (key, value) =
         text.split_once('=').ok_or("must be KEY=VALUE, such as database.port=5433")?;
-    let is_name =
-        |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c == '_');
-    if !key.split('.').all(is_name) {
-        return Err(format!("{key:?} is no key, which looks like database.port"));
+    if key_parts(key).is_none() {
+        return Err(format!(
+            "{key:?} is not a key, which looks like database.port; a topic with dots in its name is \
+             quoted: topics.\"orders.avro\".mapping.total"
+        ));
     }
     Ok((key.to_owned(), value.to_owned()))
 }

@@ -8,6 +8,7 @@ mod connection;
 mod database;
 mod format;
 mod group;
+mod http;
 mod line;
 mod mapping;
 mod partitions;
@@ -32,7 +33,7 @@ use crate::{
 
 pub use partitions::Partitions;
 pub use reader::Problem;
-pub use source::{FILE_VARIABLE, Flag, PREFIX, Sources};
+pub use source::{FILE_VARIABLE, Flag, PREFIX, Sources, key_parts};
 
 use reader::Reader;
 
@@ -65,8 +66,8 @@ pub struct Config {
     pub registry: Option<schemas::Settings>,
     /// How records are understood.
     pub rules: Arc<Rulebook>,
-    /// `host:port` at which `run` tells of itself over HTTP; nowhere without it.
-    pub http_listen: Option<String>,
+    /// The HTTP server of `run`, if there is one.
+    pub http: Option<crate::http::Settings>,
     /// What is logged, and in which form.
     pub log: Log,
 }
@@ -151,6 +152,25 @@ impl fmt::Display for Problems {
 
 impl std::error::Error for Problems {}
 
+impl Config {
+    /// A sentence for each topic that has settings of its own and is not in `kafka.topics`, so that
+    /// they have no effect.
+    #[must_use]
+    pub fn idle_mappings(&self) -> Vec<String> {
+        let topics = self.rules.topics.keys().filter(|topic| !self.topics.contains(topic));
+        let told = |topic: &Arc<str>| {
+            let plain = topic.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
+            let name = if plain { topic.to_string() } else { format!("\"{topic}\"") };
+            format!(
+                "[topics.{name}] has no effect, because kafka.topics ({}) does not contain {topic}: add \
+                 it there, or correct the name",
+                self.topics
+            )
+        };
+        topics.map(told).collect()
+    }
+}
+
 /// Reads and checks all settings.
 ///
 /// # Errors
@@ -191,7 +211,7 @@ fn config(reader: &mut Reader) -> Option<Config> {
     let registry = registry::registry(reader);
     let has_registry = registry.as_ref().is_some_and(Option::is_some);
     let rules = mapping::rulebook(reader, shop_timezone.as_ref(), has_registry);
-    let http_listen = http_listen(reader);
+    let http = http::http(reader);
     let log = log(reader);
     Some(Config {
         kafka: kafka?,
@@ -207,7 +227,7 @@ fn config(reader: &mut Reader) -> Option<Config> {
         pipeline: pipeline?,
         registry: registry?,
         rules: Arc::new(rules?),
-        http_listen: http_listen?,
+        http: http?,
         log: log?,
     })
 }
@@ -331,18 +351,6 @@ fn shop_timezone(reader: &mut Reader) -> Option<TimeZone> {
         );
     }
     zone
-}
-
-/// The inner `None` is nowhere.
-#[expect(clippy::option_option, reason = "the outer one says that a problem was noted")]
-fn http_listen(reader: &mut Reader) -> Option<Option<String>> {
-    let listen = reader.optional_text("http.listen");
-    if let Some(text) = listen.as_ref().filter(|text| !is_host_and_port(text)) {
-        let text = format!("is {text:?}, must be host:port, such as \"127.0.0.1:8080\"");
-        reader.problem("http.listen", &text);
-        return None;
-    }
-    Some(listen)
 }
 
 fn log(reader: &mut Reader) -> Option<Log> {

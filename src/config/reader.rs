@@ -11,7 +11,7 @@ use figment::{
 
 use super::{
     connection, line,
-    source::{ENVIRONMENT, FLAGS, Flag, LIBPQ, Sources, Texts, URL, variable},
+    source::{ENVIRONMENT, FLAGS, Flag, LIBPQ, Sources, Texts, URL, key_parts, variable},
 };
 
 mod libpq;
@@ -184,7 +184,8 @@ impl Reader {
             );
         }
         if metadata.name == FLAGS {
-            return self.flags.iter().find(|flag| flag.key == key).map(|flag| flag.name.clone());
+            let is_it = |flag: &&Flag| key_parts(&flag.key).is_some_and(|it| it.join(".") == key);
+            return self.flags.iter().find(is_it).map(|flag| flag.name.clone());
         }
         match metadata.source.as_ref()? {
             // As it was named, wherever this process stands.

@@ -34,10 +34,32 @@ pub struct Sources {
 pub struct Flag {
     /// As it was written, for messages: `--brokers`.
     pub name: String,
-    /// The setting's key: `kafka.brokers`.
+    /// The setting's key: `kafka.brokers`, `topics."orders.avro".mapping.total`. See [`key_parts`].
     pub key: String,
     /// Its value, as text.
     pub value: String,
+}
+
+/// The names that a key is made of, as TOML writes dotted keys: each is bare (ASCII letters, digits,
+/// underscores and hyphens), or anything but a quote in double quotes. `None` where it is no key.
+#[must_use]
+pub fn key_parts(key: &str) -> Option<Vec<&str>> {
+    let is_bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    let (mut parts, mut rest) = (Vec::new(), key);
+    loop {
+        let (part, behind) = match rest.strip_prefix('"') {
+            Some(quoted) => quoted.split_once('"')?,
+            None => rest.split_at(rest.find(|c| !is_bare(c)).unwrap_or(rest.len())),
+        };
+        if part.is_empty() {
+            return None;
+        }
+        parts.push(part);
+        if behind.is_empty() {
+            return Some(parts);
+        }
+        rest = behind.strip_prefix('.')?;
+    }
 }
 
 /// The variable that sets `key`.
@@ -97,19 +119,21 @@ impl Provider for Texts {
     fn data(&self) -> Result<Map<Profile, Dict>, Error> {
         let mut dict = Dict::new();
         for (key, value) in &self.values {
-            insert(&mut dict, key, Value::from(value.as_str()));
+            let parts = key_parts(key).unwrap_or_else(|| key.split('.').collect());
+            insert(&mut dict, &parts, Value::from(value.as_str()));
         }
         Ok(Profile::Default.collect(dict))
     }
 }
 
-fn insert(dict: &mut Dict, key: &str, value: Value) {
-    match key.split_once('.') {
-        None => {
-            dict.insert(key.to_owned(), value);
+fn insert(dict: &mut Dict, parts: &[&str], value: Value) {
+    match parts {
+        [] => {}
+        [key] => {
+            dict.insert((*key).to_owned(), value);
         }
-        Some((table, rest)) => {
-            let entry = dict.entry(table.to_owned()).or_insert_with(|| Value::from(Dict::new()));
+        [table, rest @ ..] => {
+            let entry = dict.entry((*table).to_owned()).or_insert_with(|| Value::from(Dict::new()));
             if let Value::Dict(_, inner) = entry {
                 insert(inner, rest, value);
             } else {
@@ -118,6 +142,26 @@ fn insert(dict: &mut Dict, key: &str, value: Value) {
                 insert(&mut inner, rest, value);
                 *entry = Value::from(inner);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::key_parts;
+
+    #[test]
+    fn a_key_is_bare_names_and_quoted_ones() {
+        for (key, parts) in [
+            ("database.port", &["database", "port"][..]),
+            ("mapping.float32", &["mapping", "float32"]),
+            ("topics.orders-avro.mapping.total", &["topics", "orders-avro", "mapping", "total"]),
+            (r#"topics."orders.avro".mapping"#, &["topics", "orders.avro", "mapping"]),
+        ] {
+            assert_eq!(key_parts(key).as_deref(), Some(parts), "{key}");
+        }
+        for key in ["", "a.", ".a", "a..b", "a b", r#"a."b"#, r#"a."b"c"#, r#"a."""#, "a=b"] {
+            assert_eq!(key_parts(key), None, "{key}");
         }
     }
 }

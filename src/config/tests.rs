@@ -232,3 +232,50 @@ fn what_is_wrong_with_a_topic_s_format_is_told_of_where_it_stands() {
     let place = path.display();
     assert_eq!(wrong, [format!("{place}:4: topics.pedidos.mapping.message needs schema_file")]);
 }
+
+#[test]
+fn flags_set_keys_with_digits_and_of_any_topic() {
+    let flag = |key: &str, value: &str| Flag {
+        name: format!("--set {key}"),
+        key: key.to_owned(),
+        value: value.to_owned(),
+    };
+    let flags = vec![
+        flag("kafka.topics", "orders-avro,orders.avro"),
+        flag("mapping.float32", "true"),
+        flag("topics.orders-avro.mapping.order_id", "x"),
+        flag("topics.\"orders.avro\".mapping.order_id", "y"),
+    ];
+    let config = load(&Sources { flags, ..Sources::default() }).unwrap();
+    let order_id = |topic: &str| {
+        let (_, places) = &config.rules.of(topic).mapping().settings().places[0];
+        places[0][0].to_string()
+    };
+    assert!(config.rules.general.mapping().settings().float32);
+    assert_eq!((order_id("orders-avro"), order_id("orders.avro")), ("x".into(), "y".into()));
+
+    let key = "topics.\"orders.avro\".mapping.order_i";
+    let unknown = Sources { flags: vec![flag(key, "y")], ..Sources::default() };
+    let told = problems(&unknown);
+    assert!(
+        told[0].starts_with(&format!("--set {key}: unknown key topics.orders.avro.")),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn settings_of_topics_that_are_not_worked_are_told_of() {
+    let idle = |text: &str| {
+        let sources = Sources { text: Some(text.to_owned()), ..Sources::default() };
+        load(&sources).unwrap().idle_mappings()
+    };
+    let own = "[topics.pedidos.mapping]\ntotal = 't'\n[topics.\"a.b\".mapping]\ntotal = 't'\n";
+    let told = idle(&format!("[kafka]\ntopics = ['pedido']\n{own}"));
+    assert_eq!(told.len(), 2);
+    let expected =
+        "[topics.\"a.b\"] has no effect, because kafka.topics (pedido) does not contain a.b";
+    assert!(told[0].starts_with(expected), "{told:?}");
+    let expected = "[topics.pedidos] has no effect, because kafka.topics (pedido)";
+    assert!(told[1].starts_with(expected), "{told:?}");
+    assert!(idle(&format!("[kafka]\ntopics = ['pedidos', 're:a.*']\n{own}")).is_empty());
+}

@@ -70,10 +70,11 @@ pub(crate) enum Encoded<'s, 'p> {
 }
 
 impl Encoded<'_, '_> {
-    /// The same as JSON text, where it is in a binary format and can be read.
+    /// The same as JSON text, without the registry's header; `None` where the bytes cannot be read, or
+    /// are not UTF-8.
     pub(crate) fn as_json(self) -> Option<String> {
         match self {
-            Self::Json(_) => None,
+            Self::Json(text) => std::str::from_utf8(text).ok().map(str::to_owned),
             Self::Avro(schema, bytes) => avro::to_json(bytes, schema).ok(),
             Self::Protobuf(message, bytes) => protobuf::to_json(bytes, message).ok(),
         }

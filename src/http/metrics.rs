@@ -129,6 +129,11 @@ fn register(state: &State, registry: &mut Registry) {
     );
     register_partitions(state, registry);
     register_servers(state, registry);
+    registry.register(
+        "http_wrong_passwords",
+        "Requests to this HTTP server with a wrong user or password",
+        state.0.wrong_passwords.clone(),
+    );
     let build = Info::new(Build { version: env!("CARGO_PKG_VERSION") });
     registry.register("build", "The version that runs", build);
 }

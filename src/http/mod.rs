@@ -1,22 +1,28 @@
-//! Tells whoever asks over HTTP how a run fares: [`metrics`] for Prometheus, [`health`] for whoever
-//! keeps it alive, [`dashboard`] for whoever wants to see it.
+//! The HTTP server of `run`: [`metrics`] for Prometheus, [`health`] for supervisors and probes, and the
+//! [`dashboard`].
 //!
-//! **Invariant:** nothing can be changed here. Whoever reaches the port may ask.
+//! **Invariant:** nothing can be changed here. `access` says which requests are answered.
 
+mod access;
 pub mod dashboard;
 pub mod health;
+mod hosts;
 pub mod metrics;
+mod origin;
+mod password;
 mod server;
 
 use std::{io, sync::Arc};
 
 use axum::{
     Router,
-    http::{HeaderName, HeaderValue, header},
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    middleware,
     response::IntoResponse,
     routing::get,
 };
 use jiff::Timestamp;
+use prometheus_client::metrics::counter::Counter;
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
@@ -28,8 +34,12 @@ use crate::{
     telemetry::Telemetry,
 };
 
+use access::Access;
+pub use access::Settings;
 use dashboard::Dashboard;
 use health::Probes;
+pub use hosts::AllowedHost;
+pub use password::Credentials;
 
 /// What the answers are made of. Cheap to clone; all clones are the same.
 #[derive(Clone)]
@@ -44,6 +54,8 @@ struct Inner {
     stopping: CancellationToken,
     started: Timestamp,
     probes: Probes,
+    /// Requests with wrong credentials.
+    wrong_passwords: Counter,
 }
 
 impl State {
@@ -67,6 +79,7 @@ impl State {
             stopping,
             started,
             probes,
+            wrong_passwords: Counter::default(),
         }))
     }
 
@@ -109,21 +122,35 @@ pub async fn bind(listen: &str) -> Result<TcpListener, ListenError> {
     TcpListener::bind(listen).await.map_err(cannot)
 }
 
-/// Answers until `stop` is cancelled, and lets answers under way finish for a second.
-pub async fn serve(listener: TcpListener, state: State, stop: CancellationToken) {
+/// Answers those whom `settings` allow until `stop` is cancelled, and lets answers under way finish for a
+/// second.
+pub async fn serve(
+    listener: TcpListener,
+    state: State,
+    settings: &Settings,
+    stop: CancellationToken,
+) {
     let _probing = AbortOnDropHandle::new(tokio::spawn(health::probe(state.clone())));
     let dashboard = Dashboard::new(state.clone());
     let keeping = dashboard.clone();
     let _keeping = AbortOnDropHandle::new(tokio::spawn(async move { keeping.keep_up().await }));
-    server::serve(listener, router(state).merge(dashboard::routes(dashboard)), stop).await;
+    server::serve(listener, router(state, dashboard, settings), stop).await;
 }
 
-fn router(state: State) -> Router {
-    Router::new()
-        .route("/metrics", get(metrics::metrics))
+fn router(state: State, dashboard: Dashboard, settings: &Settings) -> Router {
+    let access = Arc::new(Access::new(settings, state.0.wrong_passwords.clone()));
+    let open = Router::new()
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
+        .with_state(state.clone());
+    // Everything else is guarded, also what does not exist.
+    Router::new()
+        .route("/metrics", get(metrics::metrics))
         .with_state(state)
+        .merge(dashboard::routes(dashboard))
+        .fallback(async || StatusCode::NOT_FOUND)
+        .layer(middleware::from_fn_with_state(access, access::guard))
+        .merge(open)
 }
 
 /// An answer that holds for this moment alone, and is what it says it is.

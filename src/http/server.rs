@@ -1,9 +1,14 @@
 //! Serves connections: so many at once, and none that says nothing.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::Router;
-use hyper::server::conn::http1;
+use axum::{Router, extract::ConnectInfo};
+use hyper::{
+    Request,
+    body::Incoming,
+    server::conn::http1,
+    service::{Service, service_fn},
+};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
@@ -37,10 +42,15 @@ pub(super) async fn serve(listener: TcpListener, router: Router, stop: Cancellat
     let service = TowerToHyperService::new(router);
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let open = GracefulShutdown::new();
-    while let Some((stream, place)) =
+    while let Some((stream, client, place)) =
         stop.run_until_cancelled(accept(&listener, &places)).await.flatten()
     {
-        let connection = http.serve_connection(TokioIo::new(stream), service.clone());
+        let service = service.clone();
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(ConnectInfo(client));
+            service.call(request)
+        });
+        let connection = http.serve_connection(TokioIo::new(stream), service);
         let connection = open.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {
@@ -53,15 +63,15 @@ pub(super) async fn serve(listener: TcpListener, router: Router, stop: Cancellat
     timeout(FINISH_WITHIN, open.shutdown()).await.ok();
 }
 
-/// The next connection, when there is a place for it; `None` never, since `places` is not closed.
+/// The next connection and its client, when there is a place for it; `None` never, since `places` is not closed.
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
-) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.ok()?;
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return Some((stream, place)),
+            Ok((stream, client)) => return Some((stream, client, place)),
             Err(error) => {
                 warn!(%error, "nobody can be taken in over HTTP just now");
                 sleep(PAUSE).await;

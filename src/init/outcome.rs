@@ -98,6 +98,20 @@ impl Outcome {
         }
     }
 
+    /// The commonest reason for which records are no valid orders, and where the first one's trouble is.
+    pub(crate) fn commonest(&self) -> Option<(Reason, &str)> {
+        // Of several that are as common, the first one.
+        let letters = self.dead_letters.iter().rev();
+        letters
+            .max_by_key(|(_, (count, _))| *count)
+            .map(|(reason, (_, detail))| (*reason, &**detail))
+    }
+
+    /// Whether there are records, and none is an order, cancels one or is ignored.
+    pub(crate) fn is_rejected(&self) -> bool {
+        self.records > 0 && self.rejected() == self.records
+    }
+
     /// How many records are no valid orders.
     pub(crate) fn rejected(&self) -> usize {
         self.dead_letters.values().map(|(count, _)| count).sum()

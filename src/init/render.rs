@@ -135,6 +135,17 @@ pub(crate) fn outcome(outcome: &Outcome) -> String {
     text
 }
 
+/// What is wrong with most of the records and what helps, if more than half are no valid orders.
+pub(crate) fn trouble(outcome: &Outcome) -> Option<String> {
+    let (reason, detail) = outcome.commonest()?;
+    let share = match outcome.is_rejected() {
+        true => "every record of the sample is a dead letter",
+        false if outcome.rejected() * 2 > outcome.records => "most records are dead letters",
+        false => return None,
+    };
+    Some(format!("{share}, most often {reason} ({detail}): {}", reason.remedy()))
+}
+
 /// A whole vendas.toml: brokers, the schema registry, topics and the mapping of each topic.
 pub(crate) fn file(
     brokers: &[String],

@@ -135,7 +135,7 @@ async fn span(
 }
 
 impl Sample {
-    /// The same records as JSON, where they are in binary formats and can be read.
+    /// The same records as JSON, without a registry's header, where they can be read.
     pub(crate) fn as_json(
         &self,
         reading: &Reading,
@@ -172,7 +172,24 @@ pub(crate) fn of_lines(topic: &Arc<str>, lines: Vec<Bytes>) -> Sample {
 
 #[cfg(test)]
 mod tests {
-    use super::shares;
+    use std::sync::Arc;
+
+    use super::{of_lines, shares};
+    use crate::format::{Kind, Reading, Schema, SchemaId, Schemas};
+
+    #[test]
+    fn json_is_viewed_without_the_header_of_a_registry() {
+        let framed = |text: &[u8]| [&[0, 0, 0, 0, 7], text].concat();
+        let mut schemas = Schemas::default();
+        schemas.insert(SchemaId(7), Ok(Arc::new(Schema::Json)));
+        for reading in [Reading::Either, Reading::Framed(Kind::JsonSchema)] {
+            let mut sample = of_lines(&Arc::from("sales"), vec![framed(b"{\"total\": 5}").into()]);
+            sample.records[0].1.key = Some(framed(b"{\"id\": 1}").into());
+            let viewed = &sample.as_json(&reading, &schemas)[0].1;
+            assert_eq!(viewed.payload.as_deref(), Some(&b"{\"total\": 5}"[..]), "{reading:?}");
+            assert_eq!(viewed.key.as_deref(), Some(&b"{\"id\": 1}"[..]), "{reading:?}");
+        }
+    }
 
     #[test]
     fn partitions_share_evenly_and_those_with_few_records_leave_the_rest() {

@@ -107,6 +107,66 @@ reasons! {
     Panicked => "panicked",
 }
 
+impl Reason {
+    /// What helps most often, as a sentence's end. docs/operations.md, "Bad records", says it at length.
+    #[must_use]
+    pub const fn remedy(self) -> &'static str {
+        match self {
+            Self::Tombstone => "set mapping.tombstones, or discard them",
+            Self::NotFramed => "set mapping.format to \"auto\", or correct the producer",
+            Self::UnknownSchema | Self::BrokenSchema => {
+                "check registry.url, and register or correct the schema"
+            }
+            Self::NotAvro | Self::NotProtobuf => "correct mapping.schema_file or the producer",
+            Self::NotUtf8
+            | Self::ByteOrderMark
+            | Self::TooDeep
+            | Self::NotJson
+            | Self::NotAnObject => {
+                "records must be JSON objects; for Avro and Protobuf set registry.url or \
+                 mapping.schema_file, for JSON in a text mapping.records = \"$~\""
+            }
+            Self::DuplicateField => "say in [mapping] which of the fields counts",
+            Self::MissingIdentity => {
+                "name the field that identifies an order: mapping.order_number or mapping.order_id"
+            }
+            Self::TwoIdentities => "set mapping.identity to the one that counts",
+            Self::InvalidItems
+            | Self::InvalidOrderNumber
+            | Self::InvalidOrderId
+            | Self::InvalidStatus
+            | Self::InvalidDate
+            | Self::InvalidNumber
+            | Self::InvalidProduct
+            | Self::InvalidKept => {
+                "correct that field's place or format in [mapping] (sold_at_format, decimal, round)"
+            }
+            Self::OtherCurrency => "set orders.currency",
+            Self::OutOfRange => {
+                "for an order number: ALTER TABLE sales ALTER order_number TYPE bigint; else correct \
+                 the producer"
+            }
+            Self::NegativeTotal
+            | Self::QuantityNotPositive
+            | Self::NegativePrice
+            | Self::NegativeAmount
+            | Self::NegativeCharge => "for returned goods set mapping.returns",
+            Self::NoItemsNoTotal
+            | Self::PartlyPriced
+            | Self::MissingTotal
+            | Self::MissingQuantity => {
+                "name the fields in [mapping]: items, quantity, unit_price, total"
+            }
+            Self::AmountMismatch | Self::TotalMismatch => {
+                "map the charges: mapping.shipping, mapping.tax, mapping.discount"
+            }
+            Self::NulCharacter | Self::LoneSurrogate => "correct the producer",
+            Self::RejectedByDatabase => "change the constraint or trigger that rejects the rows",
+            Self::Panicked => "report it as a defect",
+        }
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.code())

@@ -74,13 +74,14 @@ impl Registry {
         }))
     }
 
-    /// Whether it answers, and lets us ask.
+    /// Which of its addresses answers, and lets us ask.
     ///
     /// # Errors
     /// [`RegistryError`]
-    pub async fn ping(&self) -> Result<(), RegistryError> {
+    pub async fn ping(&self) -> Result<Option<&Address>, RegistryError> {
         // No schema has this id.
-        self.0.client.ask(&client::path_of_id(SchemaId(0))).await.map(drop)
+        self.0.client.ask(&client::path_of_id(SchemaId(0))).await?;
+        Ok(self.0.client.answering())
     }
 
     /// How many connections were opened.
@@ -145,7 +146,11 @@ impl Registry {
         let found = match self.0.client.ask(&client::path_of_subject(subject, "latest")).await? {
             Answer::Found(found) => found,
             Answer::Unknown => {
-                let text = format!("the schema registry knows no subject {subject:?}");
+                let at = self.0.client.answering().map(ToString::to_string).unwrap_or_default();
+                let text = format!(
+                    "the schema registry at {at} knows no subject {subject:?}: register a schema \
+                     there, or correct the name (most serializers name it TOPIC-value)"
+                );
                 return Err(RegistryError::NeedsAPerson(text));
             }
         };

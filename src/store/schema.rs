@@ -32,10 +32,31 @@ pub struct Finding {
     pub problem: String,
     /// What puts it right.
     pub remedy: String,
-    /// Whether applying the schema is the remedy, as it is where it lacks something or a step.
-    absent: bool,
-    /// Whether a column is missing, as it may be in tables of an earlier version.
-    lacks_column: bool,
+    lack: Option<Lack>,
+}
+
+/// What is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lack {
+    /// All tables.
+    Everything,
+    /// Some tables, or a step: applying the schema is the remedy, as it is for all of them.
+    Part,
+    /// A column, as it may be in tables of an earlier version.
+    Column,
+}
+
+impl Finding {
+    /// Whether none of the tables is there yet.
+    #[must_use]
+    pub fn is_fresh(&self) -> bool {
+        self.lack == Some(Lack::Everything)
+    }
+
+    /// Whether applying the schema is the remedy.
+    const fn is_absent(&self) -> bool {
+        matches!(self.lack, Some(Lack::Everything | Lack::Part))
+    }
 }
 
 impl fmt::Display for Finding {
@@ -67,8 +88,7 @@ impl Store {
                 what: format!("schema {quoted}"),
                 problem: format!("the role \"{user}\" lacks USAGE"),
                 remedy: format!("GRANT USAGE ON SCHEMA {quoted} TO {role}"),
-                absent: false,
-                lacks_column: false,
+                lack: None,
             });
         }
         let (present, absent): (Vec<_>, Vec<_>) =
@@ -79,8 +99,7 @@ impl Store {
                 what: names.join(", "),
                 problem: "missing".to_owned(),
                 remedy: APPLY.to_owned(),
-                absent: true,
-                lacks_column: false,
+                lack: Some(if present.is_empty() { Lack::Everything } else { Lack::Part }),
             });
         }
         for table in present {
@@ -93,7 +112,7 @@ impl Store {
             let version = self.schema_version().await?;
             if version < VERSION {
                 // The steps that are left to take add these.
-                findings.retain(|finding| !finding.lacks_column);
+                findings.retain(|finding| finding.lack != Some(Lack::Column));
             }
             findings.extend(self.compare_version(version));
         }
@@ -108,7 +127,7 @@ impl Store {
     /// [`Store::session`].
     pub async fn prepare_schema(&self, may_apply: bool) -> Result<(), StoreError> {
         let mut findings = self.inspect().await?;
-        if may_apply && findings.iter().any(|finding| finding.absent) {
+        if may_apply && findings.iter().any(Finding::is_absent) {
             self.apply_schema().await.map_err(|error| match error {
                 StoreError::Permanent(cause) => {
                     let missing: Vec<String> = findings.iter().map(Finding::to_string).collect();
@@ -148,6 +167,18 @@ impl Store {
         }
     }
 
+    /// The time zone of the clock by which rows count that do not say when; `None` without tables.
+    ///
+    /// # Errors
+    /// As [`Store::session`].
+    pub async fn shop_clock(&self) -> Result<Option<String>, StoreError> {
+        let sql = self.sql("SELECT timezone FROM {schema}.shop_clock");
+        let lent = self.lend().await?;
+        let connection = lent.connection()?;
+        let row = connection.in_time(connection.client().query_typed_opt(&sql, &[])).await?;
+        Ok(row.map(|row| row.try_get(0)).transpose()?)
+    }
+
     /// Runs `schema.sql` in the configured schema, in one transaction.
     ///
     /// # Errors
@@ -179,10 +210,27 @@ impl Store {
         applied
     }
 
+    /// Whether the role may create tables in the configured schema, or the schema where there is none.
+    ///
+    /// # Errors
+    /// As [`Store::session`].
+    pub async fn may_create(&self) -> Result<bool, StoreError> {
+        let sql = "SELECT coalesce((SELECT has_schema_privilege(oid, 'USAGE') \
+                                    AND has_schema_privilege(oid, 'CREATE') \
+                                    FROM pg_namespace WHERE nspname = $1), \
+                                   has_database_privilege(current_database(), 'CREATE'))";
+        self.asked_of_schema(sql).await
+    }
+
     /// Also where there is no such schema yet.
     async fn may_use_schema(&self) -> Result<bool, StoreError> {
         let sql = "SELECT coalesce(bool_and(has_schema_privilege(oid, 'USAGE')), true) \
                    FROM pg_namespace WHERE nspname = $1";
+        self.asked_of_schema(sql).await
+    }
+
+    /// The answer to a question about the configured schema, `$1`.
+    async fn asked_of_schema(&self, sql: &str) -> Result<bool, StoreError> {
         let lent = self.lend().await?;
         let connection = lent.connection()?;
         let asked = [(&self.schema as &(dyn ToSql + Sync), Type::TEXT)];
@@ -232,8 +280,7 @@ impl Store {
             what: self.qualified("schema_version"),
             problem,
             remedy: remedy.to_owned(),
-            absent: version < VERSION,
-            lacks_column: false,
+            lack: (version < VERSION).then_some(Lack::Part),
         })
     }
 
@@ -244,8 +291,7 @@ impl Store {
             what: name.clone(),
             problem,
             remedy,
-            absent: false,
-            lacks_column: false,
+            lack: None,
         };
         let mut findings = Vec::new();
         if found.is_view != table.is_view {
@@ -268,8 +314,8 @@ impl Store {
                     None => format!("has no column {column} of type {wanted}"),
                 };
                 let remedy = format!("alter it, or {ELSEWHERE}");
-                let lacks_column = have.is_none();
-                findings.push(Finding { lacks_column, ..finding(problem, remedy) });
+                let lack = have.is_none().then_some(Lack::Column);
+                findings.push(Finding { lack, ..finding(problem, remedy) });
             }
         }
         for (column, have) in &found.columns {

@@ -43,7 +43,8 @@ async fn a_group_to_start_from_needs_offsets_unless_there_are_stored_ones() -> R
 #[tokio::test]
 async fn each_thing_that_is_not_in_order_has_its_line_and_its_remedy() -> Result<()> {
     let shop = Shop::open(1).await?;
-    let missing = shop.vendas(&["check", "--topics", "no-such-topic"]).run(DEADLINE).await?;
+    let missing = ["check", "--topics", "no-such-topic", "--set", "database.apply_schema=false"];
+    let missing = shop.vendas(&missing).run(DEADLINE).await?;
     expect(
         &missing.expect_code(1)?,
         &[
@@ -109,9 +110,52 @@ async fn an_older_schema_is_brought_up_to_date_and_what_it_holds_stays() -> Resu
 }
 
 #[tokio::test]
+async fn settings_of_a_topic_that_is_not_worked_are_warned_of() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    shop.apply_schema().await?;
+    let set = ["--set", "topics.no-such.mapping.total=t"];
+    let told = "[topics.no-such] has no effect, because kafka.topics";
+    let checked = shop.vendas(&["check"]).args(set).run(DEADLINE).await?.expect_code(0)?;
+    expect(&checked, &[&format!("WARN  configuration: {told}")])?;
+    let run = shop.vendas(&["run", "--until-end"]).args(set).run(DEADLINE).await?.expect_code(0)?;
+    ensure!(run.stderr.contains("WARN") && run.stderr.contains(told), "{}", run.stderr);
+    Ok(())
+}
+
+#[tokio::test]
+async fn another_clock_than_that_of_the_tables_is_told_with_its_remedy() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    shop.apply_schema().await?;
+    shop.database.execute("INSERT INTO sales VALUES (1, 2, '2026-01-02 01:04:05')").await?;
+    let check = || shop.vendas(&["check"]).env("VENDAS_ORDERS__SHOP_TIMEZONE", "Asia/Tokyo");
+    let told = check().run(DEADLINE).await?.expect_code(1)?;
+    expect(
+        &told,
+        &[
+            "FAIL  shop_clock: rows that do not say when they count do so by America/Sao_Paulo, and \
+           orders.shop_timezone is Asia/Tokyo: ",
+        ],
+    )?;
+    let remedy = told.stdout.split('`').nth(1).unwrap_or_default();
+    shop.database.execute(remedy).await?;
+    check().run(DEADLINE).await?.expect_code(0)?;
+    let hours = shop.rows("SELECT hour, orders, total FROM order_hours").await?;
+    ensure!(hours == ["2026-01-02 10:00:00|1|2"], "{hours:?}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn check_changes_nothing() -> Result<()> {
     let shop = Shop::open(1).await?;
-    shop.vendas(&["check"]).run(DEADLINE).await?.expect_code(1)?;
+    let fresh = shop.vendas(&["check"]).run(DEADLINE).await?.expect_code(0)?;
+    expect(&fresh, &["ok    tables: missing, run makes them"])?;
+    // A role that may not make them, and a setting that keeps `run` from it.
+    let guest = role(&shop, "guest without tables").await?;
+    let told = "missing: run `vendas schema --apply` as the role that owns the schema";
+    let guest = shop.vendas(&["check"]).database(&guest).run(DEADLINE).await?.expect_code(1)?;
+    expect(&guest, &[told])?;
+    let off = ["check", "--set", "database.apply_schema=false"];
+    expect(&shop.vendas(&off).run(DEADLINE).await?.expect_code(1)?, &[told])?;
     let tables = shop.rows("SELECT * FROM pg_tables WHERE schemaname = 'public'").await?;
     ensure!(tables.is_empty(), "{tables:?}");
     Ok(())

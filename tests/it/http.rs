@@ -1,5 +1,6 @@
 //! What a run tells over HTTP: metrics, and whether it lives and works.
 
+mod access;
 mod alerts;
 pub(crate) mod client;
 pub(crate) mod scrape;

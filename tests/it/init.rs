@@ -126,6 +126,28 @@ async fn built_in_names_need_no_mapping_and_the_newest_records_are_read() -> Res
 }
 
 #[tokio::test]
+async fn a_sample_of_dead_letters_alone_fails_with_the_commonest_reason() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    shop.apply_schema().await?;
+    shop.send(0, &["no JSON", "none"]).await?;
+    let trouble = "every record of the sample is a dead letter, most often not_json (";
+    let remedy = "): records must be JSON objects;";
+    let ended = shop.vendas(&["init"]).run(DEADLINE).await?.expect_code(0)?;
+    ensure_lines(&ended.stdout, &["no mapping was found for these records", trouble, remedy])?;
+    ensure!(!ended.stdout.contains("no mapping is needed"), "{}", ended.stdout);
+    shop.send(0, &[r#"{"weather": "rain"}"#]).await?;
+    let check = ["check", "--sample", "10"];
+    let checked = shop.vendas(&check).run(DEADLINE).await?.expect_code(1)?;
+    let line = format!("FAIL  topic {}: {trouble}", shop.topic);
+    ensure_lines(&checked.stdout, &[&line, remedy])?;
+    // One order is enough.
+    shop.send_numbers(0, 1..=1).await?;
+    let checked = shop.vendas(&check).run(DEADLINE).await?.expect_code(0)?;
+    ensure!(!checked.stdout.contains("FAIL"), "{}", checked.stdout);
+    Ok(())
+}
+
+#[tokio::test]
 async fn the_sample_says_what_no_role_takes_up_and_which_records_replace_each_other() -> Result<()>
 {
     let shop = Shop::open(1).await?;

@@ -3,13 +3,16 @@
 use std::error::Error;
 
 use bytes::{BufMut, BytesMut};
-use testbed::{Context, Result, ensure};
+use testbed::{Context, Result, ensure, eventually};
 use tokio_postgres::{
     error::SqlState,
     types::{IsNull, ToSql, Type, to_sql_checked},
 };
 
-use crate::shop::{DEADLINE, Shop, numbered};
+use crate::{
+    shop::{DEADLINE, Shop, numbered},
+    totals::expect_equal,
+};
 
 /// `schema.sql` as it was in version 2.
 const VERSION_2: &str = include_str!("schema/version_2.sql");
@@ -91,6 +94,77 @@ async fn tables_of_version_2_are_upgraded_with_their_rows_and_equal_new_ones() -
     let new = new.rows(CATALOGUE).await?;
     ensure!(catalogue == new, "{catalogue:#?}, new: {new:#?}");
     Ok(())
+}
+
+/// `schema.sql` as it was in version 3.
+const VERSION_3: &str = include_str!("schema/version_3.sql");
+
+/// What version 3 had written, and what it had not folded yet; a row of an operator's hand.
+const ROWS_OF_VERSION_3: &str = "
+    INSERT INTO sales VALUES (1, 5.10, '2026-01-02 01:04:05'), (2, 7, '2026-01-02 03:04:05'),
+        (3, NULL, NULL);
+    INSERT INTO orders VALUES
+        ('1', true, 5.10, ARRAY[ROW('tea', 2, 5.10)::order_item], NULL, '2026-01-02 01:04:05', 1.5, NULL,
+         false),
+        ('a', false, 9, ARRAY[ROW('tea', 1, 4)::order_item, ROW('tea', 1, 5)::order_item],
+         '2026-01-01 10:00:00', '2026-01-02 03:04:06', 0, NULL, false),
+        ('b', false, 0, '{}', NULL, '2026-01-02 03:04:06', 0, NULL, true);
+    SELECT fold_product_ledger();
+    INSERT INTO orders SELECT 'c' || n, false, 1, ARRAY[ROW('tea', 1, 1)::order_item], NULL,
+        '2026-01-02 03:04:06' FROM generate_series(1, 1000) AS n;";
+
+/// While a batch is being committed, the upgrade waits for it; what is there counts by the shop's clock.
+#[tokio::test]
+async fn tables_of_version_3_are_upgraded_with_their_rows_amid_commits() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    shop.database.execute(VERSION_3).await?;
+    shop.database.execute(ROWS_OF_VERSION_3).await?;
+    let topic_id = "INSERT INTO partitions (topic, partition, topic_id, next_offset, moved_by) \
+                    VALUES ('t', 0, gen_random_uuid(), 0, gen_random_uuid())";
+    shop.database.execute(topic_id).await?;
+    let old = shop.database.connect().await?;
+    old.batch_execute("BEGIN; UPDATE partitions SET next_offset = 1").await?;
+    let apply = shop.vendas(&["schema", "--apply"]).start()?;
+    eventually("the upgrade to wait", DEADLINE, async || {
+        let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted \
+                       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+        ensure!(shop.rows(waiting).await? == ["1"], "{}", apply.state());
+        Ok(())
+    })
+    .await?;
+    // What the commit goes on to write was not locked before `partitions`.
+    let rest = "INSERT INTO sales VALUES (4, 1, '2026-01-02 03:30:00'); \
+                UPDATE orders SET total = 10 WHERE order_id = 'a'; COMMIT";
+    old.batch_execute(rest).await?;
+    apply.wait_exit(DEADLINE).await?.expect_code(0)?;
+
+    expect_equal(&shop.database).await?;
+    let hours = shop.rows("SELECT * FROM order_hours ORDER BY 1").await?;
+    let expected = [
+        "-infinity|1|0|0",
+        "2026-01-01 10:00:00|1|10|0",
+        "2026-01-01 22:00:00|1|5.10|1.5",
+        "2026-01-02 00:00:00|1002|1008|0",
+    ];
+    ensure!(hours == expected, "{hours:?}");
+    let days = shop.rows("SELECT * FROM product_days ORDER BY 1").await?;
+    ensure!(days == ["2026-01-01|tea|2|4|14.10", "2026-01-02|tea|1000|1000|1000"], "{days:?}");
+    ensure!(
+        shop.rows("SELECT to_regclass('product_ledger')").await? == [""],
+        "an old table is left"
+    );
+    let catalogue = shop.rows(CATALOGUE).await?;
+    shop.apply_schema().await?;
+    ensure!(catalogue == shop.rows(CATALOGUE).await?, "another catalogue");
+    let new = Shop::open(1).await?;
+    new.apply_schema().await?;
+    let new = new.rows(CATALOGUE).await?;
+    ensure!(catalogue == new, "{catalogue:#?}, new: {new:#?}");
+
+    shop.send(0, &[&numbered(2)]).await?;
+    shop.work().await?;
+    expect_equal(&shop.database).await?;
+    shop.vendas(&["verify"]).run(DEADLINE).await?.expect_code(0).map(drop)
 }
 
 #[tokio::test]

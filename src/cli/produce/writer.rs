@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::CliError;
 use crate::{
-    config::Config,
+    config::{Config, Problem, Problems},
     format::{self, Schema, SchemaId, avro},
     registry::Registry,
 };
@@ -19,7 +19,8 @@ impl Writer {
     /// By the newest schema of a subject.
     pub(super) async fn of(config: &Config, subject: &str) -> Result<Self, CliError> {
         let Some(settings) = &config.registry else {
-            return Err(CliError::Failed("--subject needs registry.url".to_owned()));
+            let text = "--subject needs registry.url".to_owned();
+            return Err(CliError::Config(Problems(vec![Problem { origin: None, text }])));
         };
         let (id, schema) = Registry::new(settings).newest(subject).await?;
         if matches!(schema, Schema::Protobuf(_)) {

@@ -98,11 +98,52 @@ fn settings_that_would_look_safe_and_not_be_so_are_problems() {
             vec![("database.sslmode", "require"), ("database.sslrootcert", "system")],
             "database.sslmode needs database.sslrootcert",
         ),
+        (vec![("http.user", "a")], "http.user needs http.listen"),
+        (vec![("http.allowed_hosts", "a.example")], "http.allowed_hosts needs http.listen"),
     ] {
         let found = problems(&settings);
         assert!(found.contains(expected), "no {expected:?} in {found}");
         assert!(!found.contains("s3cret"), "{found}");
     }
+}
+
+#[test]
+fn a_user_of_the_http_server_has_a_password_and_hosts_are_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let empty = folder.path().join("empty");
+    fs::write(&empty, "\n").unwrap();
+    let empty = empty.display().to_string();
+    let listen = ("http.listen", "127.0.0.1:8080");
+    for (settings, expected) in [
+        (vec![("http.user", "a")], "http.user needs http.password_file or http.password"),
+        (vec![("http.password", "s3cret")], "http.password needs http.user"),
+        (vec![("http.password_file", empty.as_str())], "http.password_file needs http.user"),
+        (
+            vec![("http.user", "a"), ("http.password_file", &empty)],
+            "http.password_file holds no password",
+        ),
+        (vec![("http.user", "a"), ("http.password", "")], "http.password holds no password"),
+        (
+            vec![("http.user", "a"), ("http.password_file", "no/such")],
+            "http.password_file names no/such, and: ",
+        ),
+        (
+            vec![("http.user", "a:b"), ("http.password", "s3cret")],
+            "http.user must not contain a colon",
+        ),
+        (
+            vec![("http.allowed_hosts", "a.example,*.example")],
+            "http.allowed_hosts is \"a.example,*.example\", must be a list of which each is a host",
+        ),
+    ] {
+        let found = problems(&[&[listen], &settings[..]].concat());
+        assert!(found.contains(expected), "no {expected:?} in {found}");
+        assert_eq!(found.lines().count(), 1, "{found}");
+        assert!(!found.contains("s3cret"), "{found}");
+    }
+    let settings = [listen, ("http.user", "a"), ("http.password", "s3cret")];
+    let http = load(&sources(&settings)).unwrap().http.unwrap();
+    assert!(http.credentials.is_some() && !format!("{http:?}").contains("s3cret"));
 }
 
 #[test]

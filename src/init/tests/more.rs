@@ -117,6 +117,33 @@ fn events_that_cancel_are_asked_about_and_others_passed_over() {
 }
 
 #[test]
+fn events_that_cancel_and_carry_the_whole_order_are_asked_about() {
+    let event = |kind: &str, id: &str| {
+        format!(
+            r#"{{"eventType":"{kind}","orderId":"{id}","items":[{{"product":"Mesa","quantity":1,"unit_price":5}}],"total":5}}"#
+        )
+    };
+    let (placed, other) = (event("ORDER_PLACED", "a"), event("ORDER_PLACED", "b"));
+    let cancelled = event("ORDER_CANCELLED", "a");
+    assert_settled(
+        &[&placed, &other, &cancelled],
+        &[
+            r#"order_id = "orderId""#,
+            r#"status = "$.eventType""#,
+            r#"cancelled = ["ORDER_CANCELLED"]"#,
+        ],
+        "3 records: 1 order, 1 cancelled, 0 ignored, 0 dead letters",
+    );
+    let updated = event("ORDER_UPDATED", "a");
+    let proposal = proposal(&[&placed, &updated]);
+    let notes = proposal.notes.join("\n");
+    assert!(
+        notes.contains("$.eventType has several kinds (ORDER_PLACED, ORDER_UPDATED)"),
+        "{notes}"
+    );
+}
+
+#[test]
 fn a_flag_may_cancel() {
     let records = [
         r#"{"id": "a", "total": 5, "cancelled": false}"#,

@@ -79,8 +79,8 @@ impl<'m, 'p> Walk<'_, 'm, 'p> {
             Way::Enter => self.enter(of, spot, from, depth),
             Way::Both => self.both(of, spot, depth),
             Way::Suspect => {
-                if self.says_something(of, depth)? {
-                    self.shape.sink.suspect(spot);
+                if let Some(text) = self.says(of, depth)? {
+                    self.shape.sink.suspect(spot, Some(text));
                 }
                 Ok(())
             }

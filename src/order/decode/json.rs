@@ -105,7 +105,8 @@ impl<'m, 'p> Reader<'_, 'm, 'p> {
                 Way::Suspect => {
                     let json = map.next_value::<&'p RawValue>()?.get();
                     if !matches!(json, "null" | "false" | "\"\"" | "0" | "[]" | "{}") {
-                        self.shape.sink.suspect(spot);
+                        let text = json.strip_prefix('"');
+                        self.shape.sink.suspect(spot, text);
                     }
                 }
             }

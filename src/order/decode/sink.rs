@@ -5,7 +5,7 @@ use std::mem;
 use super::{Charge, Document, ELEMENTS_LIMIT, Found, ItemFields, Kept, Slot};
 use crate::order::{
     Reason, Rejection,
-    mapping::{Level, Mapping, Opens, Role, Spot, Taker},
+    mapping::{Level, Mapping, Opens, Role, Spot, Taker, suspects},
 };
 
 /// What a record holds, as far as it was read.
@@ -114,9 +114,13 @@ impl<'m, 'p> Sink<'m, 'p> {
         }
     }
 
-    /// Notes a field that only looks as if it mattered.
-    pub(super) const fn suspect(&mut self, spot: &Spot) {
-        self.document.suspects |= spot.suspect;
+    /// Notes a field that only looks as if it mattered; `text` is what it holds, where that is a text.
+    pub(super) fn suspect(&mut self, spot: &Spot, text: Option<&str>) {
+        let events = spot.suspect & (suspects::EVENT_OF_RECORD | suspects::EVENT_OF_ORDER);
+        self.document.suspects |= spot.suspect & !events;
+        if events != 0 && text.is_some_and(suspects::says_cancelled) {
+            self.of(events & suspects::EVENT_OF_RECORD != 0).suspects |= suspects::STATUS;
+        }
     }
 
     pub(in crate::order) fn give(&mut self, taker: Taker, found: Found<'p>) {

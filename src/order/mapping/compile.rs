@@ -290,29 +290,37 @@ impl<'s> Compiler<'s> {
         };
         let mut known = 0;
         for (bit, is_known) in [
-            (suspects::STATUS, own(Role::Status)),
+            (
+                suspects::STATUS | suspects::EVENT_OF_RECORD | suspects::EVENT_OF_ORDER,
+                own(Role::Status),
+            ),
             (suspects::CURRENCY, own(Role::Currency)),
             (suspects::CHARGE, [Role::Shipping, Role::Tax, Role::Discount].into_iter().any(own)),
             (suspects::MINOR_UNITS, settings.minor_units),
         ] {
             known |= if is_known { bit } else { 0 };
         }
-        suspect(&mut self.root, Opens::Order, known);
+        suspect(&mut self.root, (Opens::Order, suspects::EVENT_OF_RECORD), known);
     }
 }
 
 /// Marks the suspects of an object in which roles are looked for, and of all objects inside of it.
-fn suspect(spot: &mut Spot, within: Opens, known: u8) {
+/// `event` is the bit of an event's type there.
+fn suspect(spot: &mut Spot, (within, event): (Opens, u8), known: u8) {
     let within = spot.opens.unwrap_or(within);
     if let Some(tree) = &mut spot.object {
         for spot in tree.names.values_mut() {
-            suspect(spot, within, known);
+            let inner = spot.opens == Some(Opens::Order);
+            let event = if inner { suspects::EVENT_OF_ORDER } else { event };
+            suspect(spot, (within, event), known);
         }
         let names = match within {
             Opens::Order => suspects::OF_ORDER,
             Opens::Item => suspects::OF_ITEM,
         };
-        for (bit, words) in names.iter().filter(|(bit, _)| bit & known == 0) {
+        let events = [(event, suspects::EVENT_TYPES)];
+        let events = events.iter().filter(|_| within == Opens::Order);
+        for (bit, words) in names.iter().chain(events).filter(|(bit, _)| bit & known == 0) {
             for name in words.iter().flat_map(|words| suspects::spellings(words)) {
                 let spot = tree.names.entry(&name);
                 if !spot.matters() {
@@ -322,7 +330,9 @@ fn suspect(spot: &mut Spot, within: Opens, known: u8) {
         }
     }
     for inner in [&mut spot.each, &mut spot.text].into_iter().flatten() {
-        suspect(inner, within, known);
+        let is_order = inner.opens == Some(Opens::Order);
+        let event = if is_order { suspects::EVENT_OF_ORDER } else { event };
+        suspect(inner, (within, event), known);
     }
 }
 

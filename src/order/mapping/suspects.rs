@@ -9,6 +9,33 @@ pub(in crate::order) const STATUS: u8 = 1 << 1;
 pub(in crate::order) const CURRENCY: u8 = 1 << 2;
 pub(in crate::order) const CHARGE: u8 = 1 << 3;
 pub(in crate::order) const MINOR_UNITS: u8 = 1 << 4;
+/// The type of an event, next to its order or within it. It becomes [`STATUS`] where its text says that
+/// the order was cancelled, and is nothing otherwise.
+pub(in crate::order) const EVENT_OF_RECORD: u8 = 1 << 5;
+/// The same within one of several orders of a record.
+pub(in crate::order) const EVENT_OF_ORDER: u8 = 1 << 6;
+
+/// Names of the type of an event, each as its words.
+pub(super) const EVENT_TYPES: &[&str] = &[
+    "event type",
+    "event name",
+    "event",
+    "message type",
+    "type",
+    "kind",
+    "action",
+    "tipo evento",
+    "tipo",
+    "evento",
+];
+
+/// Whether the type of an event says that the order does not count.
+pub(in crate::order) fn says_cancelled(event: &str) -> bool {
+    let event = event.to_ascii_lowercase();
+    ["cancel", "anulad", "anulled", "annulled", "voided", "refund", "estorn", "reembols"]
+        .iter()
+        .any(|word| event.contains(word))
+}
 
 /// Names in an order, each as its words.
 pub(super) const OF_ORDER: &[(u8, &[&str])] = &[
@@ -129,6 +156,16 @@ pub(super) fn spellings(words: &str) -> [String; 3] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_type_of_event_that_cancels_is_known_by_its_words() {
+        for event in ["ORDER_CANCELLED", "order.canceled", "PedidoCancelado", "estorno"] {
+            assert!(says_cancelled(event), "{event}");
+        }
+        for event in ["ORDER_PLACED", "order.created", "PedidoPago", ""] {
+            assert!(!says_cancelled(event), "{event}");
+        }
+    }
 
     #[test]
     fn a_name_has_the_spellings_of_the_languages_that_send_it() {

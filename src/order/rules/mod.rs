@@ -162,7 +162,7 @@ impl Rules {
         let charges = Charges::of(self, document)?;
         let stated = self.total(document, shared)?;
         let worth = Lines::of(self, document).worth(stated, &charges)?;
-        let mut unmapped = document.suspects;
+        let mut unmapped = document.suspects | shared.map_or(0, |shared| shared.suspects);
         if !worth.items.is_empty() {
             unmapped &= !suspects::PRODUCT;
         }
@@ -353,6 +353,12 @@ fn unreadable(why: Unreadable) -> Rejection {
             let detail = "the record begins with a zero byte, as those of a schema registry do: \
                           set registry.url, and mapping.format to \"auto\"";
             Rejection::new(Reason::NotJson, detail)
+        }
+        Unreadable::UnknownSchema(id) if id.0 == 0 => {
+            let detail = "the schema registry knows no schema of the id 0: the id must be 4 bytes, as \
+                          Confluent's serializers write it; let the producer write neither ids of 8 \
+                          bytes, as Apicurio's can, nor ids in headers";
+            Rejection::new(Reason::UnknownSchema, detail)
         }
         Unreadable::UnknownSchema(id) => {
             let detail = format!("the schema registry knows no schema of the id {id}");

@@ -346,3 +346,17 @@ fn every_shape_comes_to_the_same_in_avro() {
     println!("{same} records");
     assert!(same > 100, "{same}");
 }
+
+#[test]
+fn an_id_of_eight_bytes_is_told_of() {
+    let rules = rules_of(MappingSettings::default()).reading(Reading::Either);
+    let mut schemas = Schemas::default();
+    let id = crate::format::SchemaId(0);
+    schemas.insert(id, Err(crate::format::NoSchema::Unknown));
+    let partition = TopicPartition { topic: "t".into(), partition: 0, topic_id: Uuid::nil() };
+    let payload = Some(vec![0, 0, 0, 0, 0, 0, 0, 0, 7, 1].into());
+    let record = Record { payload, ..Record::default() };
+    let rejection = rules.understand(&partition, &record, &schemas).unwrap_err();
+    assert_eq!(rejection.reason(), Reason::UnknownSchema);
+    assert!(rejection.detail().contains("ids of 8 bytes"), "{rejection}");
+}

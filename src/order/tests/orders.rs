@@ -264,3 +264,32 @@ fn a_key_that_is_not_json_throughout_has_no_fields() {
         assert_eq!(with_key(key).unwrap_err().reason(), Reason::MissingIdentity, "{key}");
     }
 }
+
+#[test]
+fn a_type_of_event_that_cancels_is_an_unmapped_status() {
+    let unmapped = |order: &crate::order::Order| order.unmapped().kinds().collect::<Vec<_>>();
+    let whole = |name: &str, kind: &str| {
+        order(&format!(r#"{{"{name}": "{kind}", "order_id": "a", "total": 5}}"#))
+    };
+    for name in ["eventType", "event_type", "EventType", "type", "event"] {
+        assert_eq!(unmapped(&whole(name, "ORDER_CANCELLED")), [1], "{name}");
+        assert!(unmapped(&whole(name, "ORDER_PLACED")).is_empty(), "{name}");
+    }
+    // A status that no role takes up is told of in any case.
+    assert_eq!(unmapped(&whole("final_status", "PAID")), [1]);
+    let records = MappingSettings {
+        records: vec![Place::parse("$.data").unwrap()],
+        ..MappingSettings::default()
+    };
+    let rules = rules_of(records);
+    let of = |json: &str| match rules.understand_value(Some(json.as_bytes())) {
+        Ok(meaning) => meaning.orders().iter().map(unmapped).collect::<Vec<_>>(),
+        Err(rejection) => panic!("{json}: {rejection}"),
+    };
+    // Next to the order, before it or after it.
+    assert_eq!(of(r#"{"type": "cancelled", "data": {"order_id": "a", "total": 5}}"#), [[1]]);
+    assert_eq!(of(r#"{"data": {"order_id": "a", "total": 5}, "type": "cancelled"}"#), [[1]]);
+    // Within one of several orders, of that one alone.
+    let two = r#"{"data": [{"order_id": "a", "total": 5, "type": "cancelled"}, {"order_id": "b", "total": 5}]}"#;
+    assert_eq!(of(two), [vec![1], vec![]]);
+}

@@ -82,6 +82,46 @@ async fn init_proposes_a_mapping_for_protobuf_too() -> Result<()> {
     proposes(&shop, url, &names).await
 }
 
+#[tokio::test]
+async fn init_proposes_a_mapping_for_json_schema_too() -> Result<()> {
+    let (shop, url) = (Shop::open(2).await?, Registry::shared().await?.url());
+    let order = |id: &str, quantity: i32, total: f64| {
+        json!({
+            "pedidoId": id, "criadoEm": "2026-11-22T10:11:12", "valorTotal": total,
+            "linhas": [{"descricao": "Mesa", "qtde": quantity, "precoUnitario": 100.5}],
+        })
+    };
+    let values = [order("p-1", 2, 201.0), order("p-2", 1, 100.5), order("p-3", 3, 301.5)];
+    let schema = json!({
+        "$schema": "http://json-schema.org/draft-07/schema#", "title": "Pedido", "type": "object",
+        "properties": {"pedidoId": {"type": "string"}, "linhas": {"type": "array"}},
+    });
+    let plan = json!({"topic": shop.topic, "partitions": 2, "schema": schema, "values": values});
+    serializers().await?.run("plain.json_schema", plan).await?;
+    proposes(
+        &shop,
+        url,
+        &["pedidoId", "linhas", "descricao", "qtde", "precoUnitario", "valorTotal", "criadoEm"],
+    )
+    .await
+}
+
+#[tokio::test]
+async fn init_reads_keys_in_json_schema() -> Result<()> {
+    let (shop, url) = (Shop::open(1).await?, Registry::shared().await?.url());
+    let schema = json!({
+        "$schema": "http://json-schema.org/draft-07/schema#", "title": "Any", "type": "object",
+    });
+    let plan = json!({
+        "topic": shop.topic, "partitions": 1, "schema": schema,
+        "keys": [{"orderId": "p-1"}, {"orderId": "p-2"}],
+        "values": [{"total": 5}, {"total": 6}],
+    });
+    serializers().await?.run("plain.json_schema", plan).await?;
+    let ended = with_registry(&shop, url, &["init"]).run(DEADLINE).await?.expect_code(0)?;
+    ensure_parts(&ended.stdout, &["order_id = \"key:$.orderId\""])
+}
+
 /// `init` names these fields, in the order of the roles below; what it writes is used by `check` and
 /// by `run`. The orders come to 603.
 async fn proposes(shop: &Shop, url: &str, names: &[&str; 7]) -> Result<()> {
@@ -145,6 +185,14 @@ async fn produce_writes_avro_that_fastavro_reads_and_run_counts() -> Result<()> 
     with_registry(&shop, url, &run).run(DEADLINE).await?.expect_code(0)?;
     let sums = shop.rows("SELECT order_id, total FROM orders ORDER BY order_id").await?;
     ensure!(sums == ["a|20.20", "b|0.30"], "{sums:?}");
+
+    let unknown = ["produce", "--subject", "no-such", &file, "--config", &config];
+    let refused = with_registry(&shop, url, &unknown).run(DEADLINE).await?.expect_code(1)?;
+    let told =
+        format!("the schema registry at {url} knows no subject \"no-such\": register a schema");
+    ensure_parts(&refused.stderr, &[&told])?;
+    let refused = shop.vendas(&unknown).run(DEADLINE).await?.expect_code(2)?;
+    ensure_parts(&refused.stderr, &["vendas: --subject needs registry.url"])?;
 
     // An order that is none by the schema is told by its place, and nothing is sent.
     fs::write(&file, json!([{"pedidoId": "c", "valorTotal": 1}]).to_string())?;

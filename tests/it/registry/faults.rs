@@ -83,11 +83,12 @@ async fn whatever_it_answers_the_partition_waits_and_another_topic_goes_on() -> 
         (Fault::Status(500), "paused, will go on by itself"),
         (Fault::Status(503), "paused, will go on by itself"),
         // Not the API's own: a wrong path or a proxy.
-        (Fault::Status(404), "paused"),
+        (Fault::Status(404), "paused until this is put right"),
         (Fault::Status(401), "paused until this is put right"),
         (Fault::Status(403), "paused until this is put right"),
         (Fault::Redirect, "paused"),
-        (Fault::Rubbish, "paused"),
+        // A proxy may answer so during a deployment.
+        (Fault::Rubbish, "paused, will go on by itself"),
         (Fault::NoSchema, "paused"),
         (Fault::Endless, "paused"),
     ];
@@ -137,6 +138,12 @@ async fn a_schema_is_fetched_once_for_all_partitions_and_the_first_url_may_be_de
     let requests = faulty.requests();
     let asked = requests.get(&format!("GET /schemas/ids/{id}"));
     ensure!(asked == Some(&1), "{requests:?}");
+    let checked = with_registry(&shop, &urls, &["check"]).run(DEADLINE).await?.expect_code(0)?;
+    let line = format!(
+        "ok    schema registry: {} answers, and does not at http://127.0.0.1:1\n",
+        faulty.url()
+    );
+    ensure!(checked.stdout.contains(&line), "{}", checked.stdout);
     Ok(())
 }
 

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 
+from confluent_kafka.serialization import MessageField
 import fastavro
 
 import serializers
@@ -15,6 +16,18 @@ def avro(plan):
     serialize = serializers.Avro(plan["topic"], plan["schema"], plan.get("subject"))
     values = [serialize(value) for value in plan["values"]]
     spread = [(number % plan["partitions"], None, it) for number, it in enumerate(values)]
+    serializers.produce(plan["topic"], spread)
+    return int.from_bytes(values[0][1:5], "big")
+
+
+def json_schema(plan):
+    """The same for "values" by the JSON Schema "schema", perhaps with "keys" by the same."""
+    serialize = serializers.Json(plan["topic"], plan["schema"])
+    key = serializers.Json(plan["topic"], plan["schema"], field=MessageField.KEY)
+    values = [serialize(value) for value in plan["values"]]
+    keys = [key(it) for it in plan.get("keys", [])] or [None] * len(values)
+    pairs = enumerate(zip(keys, values))
+    spread = [(number % plan["partitions"], key, it) for number, (key, it) in pairs]
     serializers.produce(plan["topic"], spread)
     return int.from_bytes(values[0][1:5], "big")
 

@@ -54,9 +54,9 @@ class Avro:
 class Json:
     """Serializes values of Python by a JSON Schema, which it registers under `subject`."""
 
-    def __init__(self, topic, schema, subject=None):
-        self.context = SerializationContext(topic, MessageField.VALUE)
-        subject = subject or f"{topic}-value"
+    def __init__(self, topic, schema, subject=None, field=MessageField.VALUE):
+        self.context = SerializationContext(topic, field)
+        subject = subject or f"{topic}-{field}"
         self.serializer = JSONSerializer(
             json.dumps(schema), REGISTRY, conf={"subject.name.strategy": lambda *_: subject}
         )

@@ -7,7 +7,10 @@ use crate::init::{
     path::{Path, Step},
     profile::Place,
     proposal::{Answer, Doubt, Proposal, Setting, Value},
-    propose::{build::Findings, identity::Doubtful, scores, study::Study, worth::Pricing},
+    propose::{
+        build::Findings, circumstances::Few, identity::Doubtful, scores, study::Study,
+        worth::Pricing,
+    },
 };
 
 /// Each record a line of an order; a key that may be of something else; a name that says little.
@@ -88,12 +91,29 @@ pub(super) fn kinds(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     let mut is: Vec<&str> = orders.iter().map(|(kind, _)| **kind).collect();
     let names_order =
         |of: &Vec<usize>| of.iter().any(|order| findings.identified.of(*order).is_some());
-    let cancels: Vec<&str> = others
+    // A cancellation may carry the whole order.
+    let cancels: Vec<&str> = kinds
+        .values
         .iter()
         .filter(|(kind, of)| ending(kind) == Some(Ending::Cancelled) && names_order(of))
-        .map(|(kind, _)| **kind)
+        .map(|(kind, _)| *kind)
         .collect();
-    if others.is_empty() || is.is_empty() {
+    is.retain(|kind| !cancels.contains(kind));
+    if is.is_empty() {
+        return;
+    }
+    // One place may say both what kind of event it is and the status, which has its own question.
+    let is_status = |status: &Few<'_, '_>| status.place.path == kinds.place.path;
+    if others.is_empty() && findings.status.as_ref().is_some_and(is_status) {
+        return;
+    }
+    if others.is_empty() && cancels.is_empty() {
+        proposal.notes.push(format!(
+            "{at} has several kinds ({}), and records of all of them are whole orders: all count; if \
+             some do not: only = {{ at = {at:?}, is = [\"…\"] }}, or status = {at:?} with \
+             cancelled = [\"…\"]",
+            is.join(", ")
+        ));
         return;
     }
     let placed = is.iter().all(|kind| is_placement(kind));
@@ -120,10 +140,15 @@ pub(super) fn kinds(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
         settings.push(place("status", at));
         settings.push(Setting::new("cancelled", texts(&cancels)));
     }
-    let answers = vec![
-        Answer::new(format!("orders: {}; others are passed over", is.join(", ")), settings),
-        Answer::new("all: what is no order becomes a dead letter", Vec::new()),
-    ];
+    let (likeliest, all) = if others.is_empty() {
+        let orders = is.iter().filter(|kind| !cancels.contains(kind)).copied().collect::<Vec<_>>();
+        let text = format!("orders: {}; {} cancels one", orders.join(", "), cancels.join(", "));
+        (text, "all are orders, and count")
+    } else {
+        let text = format!("orders: {}; others are passed over", is.join(", "));
+        (text, "all: what is no order becomes a dead letter")
+    };
+    let answers = vec![Answer::new(likeliest, settings), Answer::new(all, Vec::new())];
     proposal.doubts.push(Doubt { question, answers, likeliest: 0 });
 }
 

@@ -112,17 +112,21 @@ impl<'p> Walk<'_, '_, 'p> {
         Ok((list.count >= 3).then_some(Value::Numbers(list)))
     }
 
-    /// Whether it is anything but `null`, false, 0 and what is empty; the value is passed over.
-    pub(super) fn says_something(&mut self, of: TypeId, depth: usize) -> Result<bool, Fault> {
+    /// The text that it is, or an empty one for another value; `None` for `null`, false, 0 and what is
+    /// empty. The value is passed over.
+    pub(super) fn says(&mut self, of: TypeId, depth: usize) -> Result<Option<&'p str>, Fault> {
+        const OTHER: &str = "";
         if let Some(leaf) = self.input.leaf(self.schema, of)? {
-            return Ok(match leaf {
-                Leaf::Null | Leaf::Flag(false) | Leaf::Whole(0) | Leaf::Text("") => false,
+            let says = match leaf {
+                Leaf::Text(text) => return Ok(Some(text).filter(|text| !text.is_empty())),
+                Leaf::Null | Leaf::Flag(false) | Leaf::Whole(0) => false,
                 Leaf::Float(number) => number != 0.0,
                 Leaf::Double(number) => number != 0.0,
                 Leaf::Bytes(bytes) => !bytes.is_empty(),
                 Leaf::Decimal { unscaled, .. } => unscaled.iter().any(|byte| *byte != 0),
                 _ => true,
-            });
+            };
+            return Ok(says.then_some(OTHER));
         }
         let before = self.input;
         self.input.skip(self.schema, of, depth)?;
@@ -134,7 +138,7 @@ impl<'p> Walk<'_, '_, 'p> {
             _ => true,
         };
         self.input = after;
-        Ok(says)
+        Ok(says.then_some(OTHER))
     }
 }
 

@@ -39,7 +39,7 @@ impl<'m, 'p> Walker<'_, 'm, 'p> {
             return Ok(());
         }
         match spot.way {
-            Way::Suspect => self.shape.sink.suspect(spot),
+            Way::Suspect => self.shape.sink.suspect(spot, None),
             Way::Take => {
                 let found = self.whole_list(field, elements())?;
                 self.shape.sink.take(spot, found.unwrap_or(Found::Value(&Value::Other)));

@@ -244,7 +244,7 @@ impl<'m, 'p> Walker<'_, 'm, 'p> {
         match spot.way {
             Way::Take => self.shape.sink.take(spot, leaf.found(self.arena)),
             Way::Suspect if leaf.is_blank() => {}
-            Way::Suspect => self.shape.sink.suspect(spot),
+            Way::Suspect => self.shape.sink.suspect(spot, leaf.text()),
             Way::Enter | Way::Both => {
                 let text = spot.text.as_deref().zip(leaf.text());
                 if spot.way == Way::Both && text.is_none() {

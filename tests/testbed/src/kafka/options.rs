@@ -34,6 +34,8 @@ const USUAL: &[(&str, &str)] = &[
     ("group.consumer.session.timeout.ms", "6000"),
     ("group.consumer.min.heartbeat.interval.ms", "500"),
     ("group.consumer.heartbeat.interval.ms", "1000"),
+    // Records with timestamps of long ago stay.
+    ("log.retention.ms", "-1"),
     // Topics are compacted when there is something to compact, not every 15 s.
     ("log.cleaner.backoff.ms", "100"),
 ];

@@ -1,0 +1,191 @@
+//! Which requests for the dashboard and the metrics are answered. Health has no such guard: the probes of
+//! Kubernetes and of load balancers use any host and no password.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use axum::{
+    extract::{ConnectInfo, Request, State},
+    http::{
+        HeaderMap, StatusCode, Uri,
+        header::{HOST, WWW_AUTHENTICATE},
+    },
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use prometheus_client::metrics::counter::Counter;
+use tracing::{field::display, warn};
+
+use super::{
+    fresh,
+    hosts::{AllowedHost, Authority, Host, Hosts, Logging},
+    origin::is_cross_origin,
+    password::{CHALLENGE, Credentials, Password},
+};
+
+/// Where the HTTP server listens, and whom it answers.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `host:port`.
+    pub listen: String,
+    /// Names in `Host` besides addresses, `localhost` and the host of `listen`.
+    pub allowed_hosts: Vec<AllowedHost>,
+    /// Who may use it; everybody without them.
+    pub credentials: Option<Credentials>,
+}
+
+/// The rules of one server.
+pub(super) struct Access {
+    hosts: Hosts,
+    password: Option<Password>,
+}
+
+/// Why a request is not answered.
+#[derive(Debug, PartialEq, Eq)]
+enum Refusal {
+    /// No host, several, or something else (RFC 9112, 3.2).
+    BadHost,
+    /// A host that is not expected.
+    UnexpectedHost(Host),
+    /// A page of another origin is behind it.
+    CrossOrigin,
+    /// The password is missing or wrong.
+    Unauthorized,
+}
+
+impl Access {
+    /// `wrong_passwords` counts the requests with wrong credentials.
+    pub(super) fn new(settings: &Settings, wrong_passwords: Counter) -> Self {
+        let Settings { listen, allowed_hosts, credentials } = settings;
+        let password = credentials.clone().map(|known| Password::new(known, wrong_passwords));
+        Self { hosts: Hosts::new(listen, allowed_hosts), password }
+    }
+
+    fn check(
+        &self,
+        uri: &Uri,
+        headers: &HeaderMap,
+        client: Option<SocketAddr>,
+    ) -> Result<(), Refusal> {
+        let authority = authority(uri, headers).ok_or(Refusal::BadHost)?;
+        if !self.hosts.allow(&authority) {
+            self.log_refused(&authority.host, client);
+            return Err(Refusal::UnexpectedHost(authority.host));
+        }
+        if is_cross_origin(headers, &authority) {
+            return Err(Refusal::CrossOrigin);
+        }
+        match &self.password {
+            Some(password) if !password.allows(headers, client) => Err(Refusal::Unauthorized),
+            _ => Ok(()),
+        }
+    }
+
+    fn log_refused(&self, host: &Host, client: Option<SocketAddr>) {
+        let further = match self.hosts.note_refused(host) {
+            Logging::Silent => return,
+            Logging::Last => "; more such hosts are not logged",
+            Logging::Once => "",
+        };
+        let client = client.map(display);
+        warn!(
+            %host,
+            client,
+            "refused an HTTP request for an unexpected host: if the name is this server's, add it to \
+             http.allowed_hosts{further}"
+        );
+    }
+}
+
+/// The host that a request is for: that of its target where this has one, which a server has to prefer
+/// (RFC 9112, 3.2.2), else that of its one Host field. `None` where it is missing, one of several, or
+/// not a host.
+fn authority(uri: &Uri, headers: &HeaderMap) -> Option<Authority> {
+    let mut all = headers.get_all(HOST).iter();
+    let (Some(only), None) = (all.next(), all.next()) else { return None };
+    match uri.authority() {
+        Some(target) => Authority::parse(target.as_str()),
+        None => Authority::parse(only.to_str().ok()?),
+    }
+}
+
+/// Answers those requests that the rules allow.
+pub(super) async fn guard(
+    State(access): State<Arc<Access>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let client = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|client| client.0);
+    match access.check(request.uri(), request.headers(), client) {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let (status, text) = match &self {
+            Self::BadHost => (
+                StatusCode::BAD_REQUEST,
+                "the request needs exactly one valid Host field".to_owned(),
+            ),
+            // 421 is for a server that does not answer for the target's host (RFC 9110, 15.5.20).
+            Self::UnexpectedHost(host) => (
+                StatusCode::MISDIRECTED_REQUEST,
+                format!(
+                    "vendas does not answer for the host {host}: if the name is this server's, add \
+                     it to http.allowed_hosts"
+                ),
+            ),
+            Self::CrossOrigin => (
+                StatusCode::FORBIDDEN,
+                "vendas does not answer requests from other sites' pages".to_owned(),
+            ),
+            Self::Unauthorized => (
+                StatusCode::UNAUTHORIZED,
+                "vendas needs the user and the password of http.user".to_owned(),
+            ),
+        };
+        let mut response =
+            (status, fresh("text/plain; charset=utf-8", text + "\n")).into_response();
+        if self == Self::Unauthorized {
+            response.headers_mut().insert(WWW_AUTHENTICATE, CHALLENGE);
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(target: &str, hosts: &[&str]) -> Result<(), Refusal> {
+        let settings = Settings {
+            listen: "0.0.0.0:8080".to_owned(),
+            allowed_hosts: vec![AllowedHost::parse("vendas.example").unwrap()],
+            credentials: None,
+        };
+        let headers = hosts.iter().map(|host| (HOST, host.parse().unwrap())).collect();
+        Access::new(&settings, Counter::default()).check(&target.parse().unwrap(), &headers, None)
+    }
+
+    #[test]
+    fn the_host_is_the_targets_or_else_that_of_the_only_host_field() {
+        assert_eq!(check("/", &["vendas.example"]), Ok(()));
+        assert_eq!(check("http://vendas.example:80/", &["evil.example"]), Ok(()));
+        let evil = Host::parse("evil.example").unwrap();
+        for (target, host) in
+            [("/", "evil.example:8080"), ("http://evil.example/", "vendas.example")]
+        {
+            assert_eq!(check(target, &[host]), Err(Refusal::UnexpectedHost(evil.clone())));
+        }
+        for (target, hosts) in [
+            ("/", &[][..]),
+            ("http://vendas.example/", &[]),
+            ("/", &["vendas.example", "vendas.example"]),
+            ("/", &[""]),
+            ("http://vendas.example@evil.example/", &["vendas.example"]),
+        ] {
+            assert_eq!(check(target, hosts), Err(Refusal::BadHost), "{target} {hosts:?}");
+        }
+    }
+}
