@@ -129,6 +129,9 @@ Examples:
 pub(super) const REPORT: &str = "\
 Examples:
   vendas report --top 10                              what sold best
+  vendas report --by day --last 7d --compare          each day, and the one a week before
+  vendas report --from 2026-11-01 --to 2026-11-30     products of a month
+  vendas report --by hour --last 24h                  orders and total of each hour
   vendas report --watch --interval 500ms              live
   vendas report --locale pt-BR                        1.234,56
   vendas report --format csv > totals.csv             all products, exact";

@@ -110,7 +110,7 @@ enum Command {
         #[command(subcommand)]
         command: DeadLettersCommand,
     },
-    /// Show what each product has sold, and its share of the whole.
+    /// Show sales by product, day, hour or month.
     #[command(after_help = examples::REPORT)]
     Report(report::Arguments),
     /// Add up all orders anew and compare with the totals that are kept: exit code 1 if they differ.

@@ -1,32 +1,51 @@
-//! `vendas report`: what each product has sold, once or again and again.
+//! `vendas report`: what was sold, by product or by time, once or continuously.
+
+mod answer;
+mod watch;
 
 use std::{
     io::{self, IsTerminal},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use clap::{Args, ValueEnum};
+use clap::{Args, CommandFactory, ValueEnum, error::ErrorKind};
 use jiff::SignedDuration;
-use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
-    sync::mpsc,
-    time::{MissedTickBehavior, interval},
-};
 
-use super::{CliError, print, store};
+use super::{Cli, CliError, print, store};
 use crate::{
     config::Config,
-    outage::{Gravity, Outage},
-    report::{self, Locale, Room, Screen},
-    store::{Store, StoreError, Totals},
+    order::Currency,
+    report::{self, Locale, Moment, Room, Style},
+    store::{SalesBy, SalesQuestion, Unit},
 };
+use answer::{Answer, Asked};
 
 /// No terminal has more lines than this, so more products need not be read to fill one.
 const MOST_LINES: usize = 1_000;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// How they are printed.
+    /// What a line stands for. An order of several products counts at each of them.
+    #[arg(long, value_enum, default_value_t = By::Product)]
+    by: By,
+    /// The first day, by the shop's clock; with --by hour also an hour: 2026-11-22T14:00.
+    #[arg(long, value_name = "DATE", value_parser = report::moment)]
+    from: Option<Moment>,
+    /// The last day, or with --by hour the last hour; it belongs to the period.
+    #[arg(long, value_name = "DATE", value_parser = report::moment)]
+    to: Option<Moment>,
+    /// The last days (7d), months (3m) or, with --by hour, hours (24h); the current one counts.
+    #[arg(
+        long, value_name = "PERIOD", value_parser = report::last, conflicts_with_all = ["from", "to"]
+    )]
+    last: Option<(i32, Unit)>,
+    /// Only this product.
+    #[arg(long, value_name = "NAME", conflicts_with = "top")]
+    product: Option<String>,
+    /// With each figure that of the period before, which is as long, and the change in percent.
+    #[arg(long)]
+    compare: bool,
+    /// The output format.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
     /// How a table writes numbers; else pt-BR where LC_ALL, or without it LANG, begins with pt_BR.
@@ -44,6 +63,29 @@ pub(super) struct Arguments {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum By {
+    /// Product; without a period all that was ever sold.
+    Product,
+    /// Day of the shop's calendar.
+    Day,
+    /// Hour of the shop's clock.
+    Hour,
+    /// Month of the shop's calendar.
+    Month,
+}
+
+impl From<By> for SalesBy {
+    fn from(by: By) -> Self {
+        match by {
+            By::Product => Self::Product,
+            By::Day => Self::Time(Unit::Day),
+            By::Hour => Self::Time(Unit::Hour),
+            By::Month => Self::Time(Unit::Month),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
     /// For people. What would act on the terminal is spelt out in names: \n, \u{1b}.
     Table,
@@ -55,11 +97,13 @@ enum Format {
 }
 
 /// What is asked for, with everything decided.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Request {
     format: Format,
-    locale: Locale,
+    style: Style,
+    time_zone: String,
     top: Option<usize>,
+    asked: Asked,
 }
 
 pub(super) async fn report(
@@ -67,33 +111,60 @@ pub(super) async fn report(
     arguments: Arguments,
     environment: &[(String, String)],
 ) -> Result<(), CliError> {
+    let currency = config.rules.general.currency();
     let request = Request {
         format: arguments.format,
-        locale: arguments.locale.unwrap_or_else(|| Locale::of(environment)),
+        style: Style {
+            locale: arguments.locale.unwrap_or_else(|| Locale::of(environment)),
+            currency,
+        },
+        time_zone: config.database.shop_timezone.clone(),
         top: arguments.top.map(usize::try_from).transpose().unwrap_or(None),
+        asked: asked(&arguments, currency).map_err(|text| {
+            CliError::Usage(Cli::command().error(ErrorKind::ArgumentConflict, text))
+        })?,
     };
     let store = store(config);
-    if !arguments.watch {
-        let totals = store.totals(limit(request.top)).await?;
-        return print(&request.text(&totals)?);
+    if arguments.watch {
+        return watch::watch(request, store, arguments.interval).await;
     }
-    let mut stop = Stop::new()?;
-    let on_screen = request.format == Format::Table && io::stdout().is_terminal();
-    let top = if on_screen {
-        Some(request.top.map_or(MOST_LINES, |top| top.min(MOST_LINES)))
-    } else {
-        request.top
-    };
-    let looks = look(store, limit(top), arguments.interval);
-    if on_screen {
-        redraw(request, looks, &mut stop).await
-    } else {
-        print_each(request, looks, &mut stop).await
+    let answer = request.asked.answer(&store, request.top).await?;
+    print(&request.text(&answer)?)
+}
+
+/// What these arguments ask for, or what is wrong with them together.
+fn asked(arguments: &Arguments, currency: Currency) -> Result<Asked, String> {
+    let Arguments { from, to, last, compare, .. } = *arguments;
+    let by = arguments.by.into();
+    let by_product = by == SalesBy::Product;
+    let period = report::period(by, from, to, last)?;
+    if arguments.top.is_some() && !by_product {
+        return Err("--top counts products: it needs --by product".to_owned());
     }
+    if arguments.product.is_some() && by == SalesBy::Time(Unit::Hour) {
+        return Err(
+            "products are summed by day: with --product, use --by day or --by month".to_owned()
+        );
+    }
+    if compare && last.is_none() && from.and(to).is_none() {
+        return Err("--compare needs a period: --last, or --from and --to".to_owned());
+    }
+    let has_period = from.is_some() || to.is_some() || last.is_some();
+    if by_product && !has_period && arguments.product.is_none() {
+        return Ok(Asked::Totals);
+    }
+    Ok(Asked::Sales(SalesQuestion {
+        by,
+        period,
+        compare,
+        product: arguments.product.clone(),
+        limit: None,
+        decimals: currency.decimals(),
+    }))
 }
 
 impl Request {
-    fn text(self, totals: &Totals) -> Result<String, CliError> {
+    fn text(&self, answer: &Answer) -> Result<String, CliError> {
         let terminal = io::stdout().is_terminal();
         Ok(match self.format {
             Format::Table => {
@@ -101,141 +172,17 @@ impl Request {
                 let room = columns
                     .and_then(|(columns, _)| u16::try_from(columns).ok())
                     .map_or(Room::Enough, Room::Columns);
-                let lines = report::table(totals, self.top, self.locale, room);
+                let mut lines = Vec::new();
+                if matches!(answer, Answer::Sales(..)) {
+                    lines.extend(answer.heading(self));
+                }
+                lines.extend(answer.table(self, room));
+                lines.extend(answer.note(self));
                 format!("{}\n", lines.join("\n"))
             }
-            Format::Json => {
-                let json = report::json(totals, self.top)
-                    .map_err(|error| CliError::Failed(error.to_string()))?;
-                format!("{json}\n")
-            }
-            Format::Csv => report::csv_text(&report::csv(totals, self.top)?, terminal),
+            Format::Json => answer.json(self)? + "\n",
+            Format::Csv => report::csv_text(&answer.csv(self)?, terminal),
         })
-    }
-}
-
-/// One product more is read than is shown: with it comes what all the others come to.
-fn limit(top: Option<usize>) -> Option<i64> {
-    i64::try_from(top?).ok()?.checked_add(1)
-}
-
-type Look = Result<Totals, StoreError>;
-
-/// Looks at once and then at each interval, until nobody wants to know any more.
-fn look(store: Store, limit: Option<i64>, every: Duration) -> mpsc::Receiver<Look> {
-    let (sender, looks) = mpsc::channel(1);
-    tokio::spawn(async move {
-        let mut ticks = interval(every);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            ticks.tick().await;
-            if sender.send(store.totals(limit).await).await.is_err() {
-                return;
-            }
-        }
-    });
-    looks
-}
-
-async fn print_each(
-    request: Request,
-    mut looks: mpsc::Receiver<Look>,
-    stop: &mut Stop,
-) -> Result<(), CliError> {
-    let outage = Outage::new("PostgreSQL");
-    let mut printed = false;
-    loop {
-        let asked = Instant::now();
-        let look = tokio::select! {
-            () = stop.asked() => return Ok(()),
-            look = looks.recv() => look,
-        };
-        match look {
-            None => return Ok(()),
-            Some(Ok(totals)) => {
-                outage.recovered(asked);
-                // A JSON object is a line; other blocks are told apart by what is between them.
-                let before = if printed && request.format != Format::Json { "\n" } else { "" };
-                let heading = match request.format {
-                    Format::Table => report::heading(&totals) + "\n",
-                    Format::Json | Format::Csv => String::new(),
-                };
-                print(&format!("{before}{heading}{}", request.text(&totals)?))?;
-                printed = true;
-            }
-            Some(Err(StoreError::Transient(cause))) => {
-                outage.failed(Gravity::PassesByItself, &cause);
-            }
-            Some(Err(error)) if printed => outage.failed(Gravity::NeedsAPerson, &error),
-            Some(Err(error)) => return Err(error.into()),
-        }
-    }
-}
-
-async fn redraw(
-    request: Request,
-    mut looks: mpsc::Receiver<Look>,
-    stop: &mut Stop,
-) -> Result<(), CliError> {
-    let mut resized = signal(SignalKind::window_change())?;
-    let mut screen = Screen::enter()?;
-    let mut seen: Option<Totals> = None;
-    let mut trouble = None;
-    loop {
-        tokio::select! {
-            () = stop.asked() => return Ok(()),
-            _ = resized.recv() => {}
-            look = looks.recv() => match look {
-                None => return Ok(()),
-                Some(Ok(totals)) => {
-                    seen = Some(totals);
-                    trouble = None;
-                }
-                Some(Err(StoreError::Transient(cause))) => {
-                    trouble = Some(format!("PostgreSQL is away: {cause}"));
-                }
-                Some(Err(error)) if seen.is_some() => {
-                    trouble = Some(format!("paused until this is put right: {error}"));
-                }
-                Some(Err(error)) => return Err(error.into()),
-            },
-        }
-        let (columns, height) = screen.size();
-        let mut lines = Vec::with_capacity(height);
-        lines.push(match &seen {
-            None => "product totals, not seen yet".to_owned(),
-            Some(totals) => report::heading(totals),
-        });
-        if let Some(trouble) = &trouble {
-            lines.push(report::visible(trouble));
-        }
-        if let Some(totals) = &seen {
-            let room = Room::Window { columns, lines: height.saturating_sub(lines.len()) };
-            lines.extend(report::table(totals, request.top, request.locale, room));
-        }
-        screen.draw(&lines)?;
-    }
-}
-
-/// The signals that end a watch, all of them an orderly end: there is nothing to be finished.
-struct Stop([Signal; 3]);
-
-impl Stop {
-    fn new() -> io::Result<Self> {
-        Ok(Self([
-            signal(SignalKind::interrupt())?,
-            signal(SignalKind::terminate())?,
-            signal(SignalKind::hangup())?,
-        ]))
-    }
-
-    async fn asked(&mut self) {
-        let [interrupt, terminate, hangup] = &mut self.0;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hangup.recv() => {}
-        }
     }
 }
 

@@ -3,12 +3,15 @@
 //! [`table()`] is for people, [`json`] and [`csv()`] are for programs, [`Screen`] is the terminal on
 //! which a table is drawn again and again. Dead letters are shown in the same forms.
 //!
-//! - **Invariant:** nothing is computed here; what a line says, PostgreSQL has added up.
+//! - **Invariant:** nothing is added up here; what a line says, PostgreSQL has computed. Only for people
+//!   money is rounded, to the decimals of its currency.
 //! - **Invariant:** no character of a name acts on a terminal.
 
 mod letters;
 mod machine;
 mod number;
+mod period;
+mod sales;
 mod screen;
 mod table;
 mod text;
@@ -18,7 +21,9 @@ pub(crate) use letters::{
 };
 pub use machine::{csv, json};
 pub(crate) use machine::{csv_text, tame};
-pub use number::Locale;
+pub use number::{Locale, Style};
+pub use period::{Moment, last, moment, period};
+pub use sales::SalesReport;
 pub use screen::Screen;
 pub(crate) use screen::size;
 pub(crate) use table::local;

@@ -1,6 +1,8 @@
-//! Decimal numbers as people write them. They come as text and stay text: nothing is rounded here.
+//! Decimal numbers as people write them. They come as text and stay text.
 
 use clap::ValueEnum;
+
+use crate::order::Currency;
 
 /// How numbers are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -23,17 +25,6 @@ impl Locale {
         match variable("LC_ALL").or_else(|| variable("LANG")) {
             Some((_, value)) if value.starts_with("pt_BR") => Self::PtBr,
             _ => Self::Plain,
-        }
-    }
-
-    /// At least two decimals; further ones where there are any, so that every column adds up.
-    #[must_use]
-    pub fn money(self, decimal: &str) -> String {
-        let written = self.written(&with_cents(decimal));
-        match (self, written.strip_prefix('-')) {
-            (Self::Plain, _) => written,
-            (Self::PtBr, None) => format!("R$ {written}"),
-            (Self::PtBr, Some(positive)) => format!("-R$ {positive}"),
         }
     }
 
@@ -72,6 +63,65 @@ impl Locale {
     }
 }
 
+/// How numbers are written for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Style {
+    /// Their separators.
+    pub locale: Locale,
+    /// Of all amounts.
+    pub currency: Currency,
+}
+
+impl Style {
+    /// With the currency's decimals; further ones are rounded half up, away from zero.
+    #[must_use]
+    pub fn money(self, decimal: &str) -> String {
+        let decimals = usize::try_from(self.currency.decimals()).unwrap_or(0);
+        let written = self.locale.written(&rounded(decimal, decimals));
+        let symbol = match (self.locale, self.currency.code()) {
+            (Locale::Plain, _) => return written,
+            (Locale::PtBr, "BRL") => "R$",
+            (Locale::PtBr, code) => code,
+        };
+        match written.strip_prefix('-') {
+            None => format!("{symbol} {written}"),
+            Some(positive) => format!("-{symbol} {positive}"),
+        }
+    }
+}
+
+/// `decimal` with exactly so many decimals, rounded half up, away from zero.
+#[must_use]
+pub(super) fn rounded(decimal: &str, decimals: usize) -> String {
+    let (sign, positive) =
+        decimal.strip_prefix('-').map_or(("", decimal), |positive| ("-", positive));
+    let (whole, fraction) = positive.split_once('.').unwrap_or((positive, ""));
+    let digits = whole.chars().chain(fraction.chars());
+    // NaN and Infinity are NUMERICs too.
+    if !digits.clone().all(|digit| digit.is_ascii_digit()) {
+        return decimal.to_owned();
+    }
+    let mut kept: Vec<char> =
+        digits.chain(std::iter::repeat('0')).take(whole.len() + decimals).collect();
+    if fraction.chars().nth(decimals).is_some_and(|next| next >= '5') {
+        let nines = kept.iter().rev().take_while(|digit| **digit == '9').count();
+        let raised = kept.len() - nines;
+        kept.truncate(raised);
+        match kept.pop().and_then(|digit| char::from_digit(digit.to_digit(10)? + 1, 10)) {
+            Some(digit) => kept.push(digit),
+            None => kept.push('1'),
+        }
+        kept.extend(std::iter::repeat_n('0', nines));
+    }
+    let point = kept.len() - decimals;
+    let sign = if kept.iter().all(|digit| *digit == '0') { "" } else { sign };
+    let mut written: String = sign.chars().chain(kept).collect();
+    if decimals > 0 {
+        written.insert(sign.len() + point, '.');
+    }
+    written
+}
+
 /// `decimal` with at least two decimals.
 #[must_use]
 pub(super) fn with_cents(decimal: &str) -> String {
@@ -85,27 +135,52 @@ pub(super) fn with_cents(decimal: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::Locale::{self, Plain, PtBr};
+    use super::{
+        Locale::{self, Plain, PtBr},
+        Style, rounded,
+    };
+    use crate::order::Currency;
 
     #[test]
-    fn money_has_cents_and_loses_no_digit() {
-        for (decimal, brazilian, plain) in [
-            ("0", "R$ 0,00", "0.00"),
-            ("1.5", "R$ 1,50", "1.50"),
-            ("999.99", "R$ 999,99", "999.99"),
-            ("1234.56", "R$ 1.234,56", "1234.56"),
-            ("-1234567", "-R$ 1.234.567,00", "-1234567.00"),
+    fn money_has_the_decimals_of_its_currency() {
+        for (code, decimal, brazilian, plain) in [
+            ("BRL", "0", "R$ 0,00", "0.00"),
+            ("BRL", "1.5", "R$ 1,50", "1.50"),
+            ("BRL", "999.995", "R$ 1.000,00", "1000.00"),
+            ("BRL", "1234.5649", "R$ 1.234,56", "1234.56"),
+            ("BRL", "-1234567", "-R$ 1.234.567,00", "-1234567.00"),
+            ("JPY", "1234.5", "JPY 1.235", "1235"),
+            ("KWD", "1234.5", "KWD 1.234,500", "1234.500"),
+            ("USD", "-0.005", "-USD 0,01", "-0.01"),
             (
+                "BRL",
                 "123456789012345678901234567890.12345678",
-                "R$ 123.456.789.012.345.678.901.234.567.890,12345678",
-                "123456789012345678901234567890.12345678",
+                "R$ 123.456.789.012.345.678.901.234.567.890,12",
+                "123456789012345678901234567890.12",
             ),
-            ("NaN", "R$ NaN", "NaN"),
+            ("BRL", "NaN", "R$ NaN", "NaN"),
         ] {
-            assert_eq!(
-                (PtBr.money(decimal), Plain.money(decimal)),
-                (brazilian.into(), plain.into())
-            );
+            let currency = Currency::of_code(code).unwrap();
+            let written = |locale| Style { locale, currency }.money(decimal);
+            assert_eq!((written(PtBr), written(Plain)), (brazilian.into(), plain.into()));
+        }
+    }
+
+    #[test]
+    fn halves_are_rounded_away_from_zero() {
+        for (decimal, decimals, expected) in [
+            ("0.5", 0, "1"),
+            ("0.49", 0, "0"),
+            ("-0.49", 0, "0"),
+            ("-0.004", 2, "0.00"),
+            ("9.995", 2, "10.00"),
+            ("99", 3, "99.000"),
+            ("-9.9995", 3, "-10.000"),
+            ("1.2349", 3, "1.235"),
+            ("8.995", 2, "9.00"),
+            ("Infinity", 2, "Infinity"),
+        ] {
+            assert_eq!(rounded(decimal, decimals), expected, "{decimal}");
         }
     }
 

@@ -4,7 +4,7 @@ use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, pr
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
-    number::Locale,
+    number::Style,
     text::{cut, visible, width},
 };
 use crate::store::{Figures, Totals};
@@ -44,40 +44,53 @@ pub(crate) fn local(time: Timestamp) -> String {
 
 /// Header, products, the others if there are more than `top` or than there is room for, total.
 #[must_use]
-pub fn table(totals: &Totals, top: Option<usize>, locale: Locale, room: Room) -> Vec<String> {
+pub fn table(totals: &Totals, top: Option<usize>, style: Style, room: Room) -> Vec<String> {
+    let products = usize::try_from(totals.products).unwrap_or(usize::MAX);
+    fitted(|shown| rows(totals, shown, style), products, top, room)
+}
+
+/// The table of these rows, in the room there is: `rows` gives the header, so many lines, one that
+/// stands for the others if that is not all of `lines`, and the total.
+pub(super) fn fitted(
+    rows: impl Fn(Option<usize>) -> Vec<Vec<String>>,
+    lines: usize,
+    top: Option<usize>,
+    room: Room,
+) -> Vec<String> {
     match room {
-        Room::Enough => draw(&rows(totals, top, locale), None),
-        Room::Columns(columns) => draw(&rows(totals, top, locale), Some(columns)),
-        Room::Window { columns, lines } => {
-            let free = lines.saturating_sub(LINES_BESIDE);
-            let products = usize::try_from(totals.products).unwrap_or(usize::MAX);
+        Room::Enough => draw(&rows(top), None),
+        Room::Columns(columns) => draw(&rows(top), Some(columns)),
+        Room::Window { columns, lines: height } => {
+            let free = height.saturating_sub(LINES_BESIDE);
             let top = top.unwrap_or(usize::MAX);
-            let shown = if products <= top.min(free) {
-                products
+            let shown = if lines <= top.min(free) {
+                lines
             } else {
                 // The others need a line too.
                 top.min(free.saturating_sub(1))
             };
-            let mut rows = rows(totals, Some(shown), locale);
-            if rows.len() > lines {
+            let mut rows = rows(Some(shown));
+            if rows.len() > height {
                 // Not even the others have a line: the total says most.
                 let total = rows.pop();
-                rows.truncate(lines.saturating_sub(1));
+                rows.truncate(height.saturating_sub(1));
                 rows.extend(total);
             }
             let drawn = draw(&rows, None);
             let drawn = match excess(&drawn, columns) {
                 0 => drawn,
                 excess => {
-                    let widest = rows.iter().map(|[name, ..]| width(name)).max().unwrap_or(0);
+                    let names = rows.iter_mut().filter_map(|row| row.first_mut());
+                    let names: Vec<_> = names.collect();
+                    let widest = names.iter().map(|name| width(name)).max().unwrap_or(0);
                     let cells = widest.saturating_sub(excess).max(NARROWEST_NAME);
-                    for [name, ..] in &mut rows {
+                    for name in names {
                         *name = cut(name, cells);
                     }
                     draw(&rows, None)
                 }
             };
-            drawn.iter().take(lines).map(|line| cut(line, columns)).collect()
+            drawn.iter().take(height).map(|line| cut(line, columns)).collect()
         }
     }
 }
@@ -86,17 +99,17 @@ fn excess(drawn: &[String], columns: usize) -> usize {
     drawn.iter().map(|line| width(line)).max().unwrap_or(0).saturating_sub(columns)
 }
 
-fn rows(totals: &Totals, top: Option<usize>, locale: Locale) -> Vec<[String; 4]> {
+fn rows(totals: &Totals, top: Option<usize>, style: Style) -> Vec<Vec<String>> {
     let row = |name: String, figures: &Figures| {
-        [
+        vec![
             name,
-            locale.quantity(&figures.quantity),
-            locale.money(&figures.amount),
-            locale.share(figures.share.as_deref()),
+            style.locale.quantity(&figures.quantity),
+            style.money(&figures.amount),
+            style.locale.share(figures.share.as_deref()),
         ]
     };
     let (products, others) = totals.folded(top);
-    let mut rows = vec![["product", "quantity", "amount", "share"].map(str::to_owned)];
+    let mut rows = vec![["product", "quantity", "amount", "share"].map(str::to_owned).to_vec()];
     for total in products {
         rows.push(row(visible(&total.product), &total.figures));
     }
@@ -107,7 +120,7 @@ fn rows(totals: &Totals, top: Option<usize>, locale: Locale) -> Vec<[String; 4]>
     rows
 }
 
-fn draw(rows: &[[String; 4]], columns: Option<u16>) -> Vec<String> {
+fn draw(rows: &[Vec<String>], columns: Option<u16>) -> Vec<String> {
     let mut table = Table::new();
     table.load_style(NOTHING).add_rows(rows);
     if let Some(columns) = columns {

@@ -27,6 +27,7 @@ mod offsets;
 mod pool;
 mod replay;
 mod rows;
+mod sales;
 mod schema;
 mod server;
 mod session;
@@ -49,6 +50,7 @@ pub use error::{Cause, StoreError};
 pub use hosts::{Host, Target};
 pub use offsets::PartitionRow;
 pub use replay::{LetterPlace, ReplayableLetter, Replayed, Reread};
+pub use sales::{Period, Sales, SalesBy, SalesFigure, SalesLine, SalesQuestion, Unit};
 pub use schema::{Finding, SCHEMA, quote_identifier};
 pub use totals::{Difference, Figures, ProductTotal, Sold, Totals, Verification, View};
 

@@ -69,7 +69,9 @@ fn record(random: &mut Random) -> Record {
     let record = Record::new(order.to_string());
     match random.below(3) {
         0 => record,
-        _ => record.with_timestamp(1_767_225_600_000 + 1_800_000 * i64::try_from(hour).unwrap()),
+        _ => record.with_timestamp(
+            1_767_225_600_000 + 1_800_000 * i64::try_from(hour).unwrap_or_default(),
+        ),
     }
 }
 

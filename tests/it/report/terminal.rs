@@ -202,3 +202,30 @@ async fn on_a_terminal_it_says_that_postgresql_is_away_and_goes_on() -> Result<(
     terminal.shows("totals again", |lines| !away(lines) && lines.len() == 6).await?;
     terminal.interrupt().await
 }
+
+#[tokio::test]
+async fn on_a_terminal_the_newest_days_are_seen_and_the_note_below() -> Result<()> {
+    let database = testbed::Testbed::shared().await?.database().await?;
+    apply_schema(&database).await?;
+    database
+        .execute(
+            "INSERT INTO sales (order_number, total, counted_at) \
+             SELECT n, n, timestamp '2026-03-01' + make_interval(days => n) \
+             FROM generate_series(1, 30) AS n; \
+             INSERT INTO sales (order_number, total, processed_at) VALUES (31, 1, NULL)",
+        )
+        .await?;
+    let terminal = Terminal::start(&database, &["--by", "day"], 10, 60)?;
+    let begins = ["Sales by day, since ", " day ", " earlier (25)", " 2026-03-27 "];
+    let ends = [" 2026-03-31 ", " total ", "1 order is not included"];
+    let lines = terminal
+        .shows("ten lines", |lines| {
+            let at = |(line, text): (&String, &&str)| line.starts_with(*text);
+            lines.len() == 10
+                && lines.iter().zip(&begins).all(at)
+                && lines[7..].iter().zip(&ends).all(at)
+        })
+        .await?;
+    ensure!(lines[8].contains(" 465.00 "), "{lines:#?}");
+    terminal.interrupt().await
+}

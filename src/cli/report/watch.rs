@@ -1,0 +1,163 @@
+//! `vendas report --watch`.
+
+use std::{
+    io::{self, IsTerminal},
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::mpsc,
+    time::{MissedTickBehavior, interval},
+};
+
+use super::{Answer, Asked, Format, MOST_LINES, Request};
+use crate::{
+    cli::{CliError, print},
+    outage::{Gravity, Outage},
+    report::{self, Room, Screen},
+    store::{Store, StoreError},
+};
+
+type Look = Result<Answer, StoreError>;
+
+/// Asks at each interval until a signal ends it.
+///
+/// # Errors
+/// If the first answer cannot be had for a reason that stays, or standard output is gone.
+pub(super) async fn watch(request: Request, store: Store, every: Duration) -> Result<(), CliError> {
+    let mut stop = Stop::new()?;
+    let on_screen = request.format == Format::Table && io::stdout().is_terminal();
+    let top = if on_screen {
+        Some(request.top.map_or(MOST_LINES, |top| top.min(MOST_LINES)))
+    } else {
+        request.top
+    };
+    let looks = look(store, request.asked.clone(), top, every);
+    if on_screen {
+        redraw(&request, looks, &mut stop).await
+    } else {
+        print_each(&request, looks, &mut stop).await
+    }
+}
+
+/// Looks at once and then at each interval, until nobody wants to know any more.
+fn look(store: Store, asked: Asked, top: Option<usize>, every: Duration) -> mpsc::Receiver<Look> {
+    let (sender, looks) = mpsc::channel(1);
+    tokio::spawn(async move {
+        let mut ticks = interval(every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            if sender.send(asked.answer(&store, top).await).await.is_err() {
+                return;
+            }
+        }
+    });
+    looks
+}
+
+async fn print_each(
+    request: &Request,
+    mut looks: mpsc::Receiver<Look>,
+    stop: &mut Stop,
+) -> Result<(), CliError> {
+    let outage = Outage::new("PostgreSQL");
+    let mut printed = false;
+    loop {
+        let asked = Instant::now();
+        let look = tokio::select! {
+            () = stop.asked() => return Ok(()),
+            look = looks.recv() => look,
+        };
+        match look {
+            None => return Ok(()),
+            Some(Ok(answer)) => {
+                outage.recovered(asked);
+                // A JSON object is a line; other blocks are told apart by what is between them.
+                let before = if printed && request.format != Format::Json { "\n" } else { "" };
+                let heading = match (request.format, &answer) {
+                    (Format::Table, Answer::Totals(totals)) => report::heading(totals) + "\n",
+                    _ => String::new(),
+                };
+                print(&format!("{before}{heading}{}", request.text(&answer)?))?;
+                printed = true;
+            }
+            Some(Err(StoreError::Transient(cause))) => {
+                outage.failed(Gravity::PassesByItself, &cause);
+            }
+            Some(Err(error)) if printed => outage.failed(Gravity::NeedsAPerson, &error),
+            Some(Err(error)) => return Err(error.into()),
+        }
+    }
+}
+
+async fn redraw(
+    request: &Request,
+    mut looks: mpsc::Receiver<Look>,
+    stop: &mut Stop,
+) -> Result<(), CliError> {
+    let mut resized = signal(SignalKind::window_change())?;
+    let mut screen = Screen::enter()?;
+    let mut seen: Option<Answer> = None;
+    let mut trouble = None;
+    loop {
+        tokio::select! {
+            () = stop.asked() => return Ok(()),
+            _ = resized.recv() => {}
+            look = looks.recv() => match look {
+                None => return Ok(()),
+                Some(Ok(answer)) => {
+                    seen = Some(answer);
+                    trouble = None;
+                }
+                Some(Err(StoreError::Transient(cause))) => {
+                    trouble = Some(format!("PostgreSQL is away: {cause}"));
+                }
+                Some(Err(error)) if seen.is_some() => {
+                    trouble = Some(format!("paused until this is put right: {error}"));
+                }
+                Some(Err(error)) => return Err(error.into()),
+            },
+        }
+        let (columns, height) = screen.size();
+        let mut lines = Vec::with_capacity(height);
+        match &seen {
+            None => lines.push("no answer yet".to_owned()),
+            Some(answer) => lines.extend(answer.heading(request)),
+        }
+        if let Some(trouble) = &trouble {
+            lines.push(report::visible(trouble));
+        }
+        if let Some(answer) = &seen {
+            let note = answer.note(request);
+            let used = lines.len() + note.iter().len();
+            let room = Room::Window { columns, lines: height.saturating_sub(used) };
+            lines.extend(answer.table(request, room));
+            lines.extend(note);
+        }
+        screen.draw(&lines)?;
+    }
+}
+
+/// The signals that end a watch, all of them an orderly end: there is nothing to be finished.
+struct Stop([Signal; 3]);
+
+impl Stop {
+    fn new() -> io::Result<Self> {
+        Ok(Self([
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::hangup())?,
+        ]))
+    }
+
+    async fn asked(&mut self) {
+        let [interrupt, terminate, hangup] = &mut self.0;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! What was sold in a period, by product or by time, read in one statement.
+
+use jiff::{Timestamp, civil::DateTime};
+use tokio_postgres::{
+    Row,
+    types::{ToSql, Type},
+};
+
+use super::{Store, StoreError};
+
+/// A unit of the shop's calendar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// From minute 0.
+    Hour,
+    /// From midnight.
+    Day,
+    /// From the first day.
+    Month,
+}
+
+impl Unit {
+    /// As PostgreSQL calls it (`date_trunc`, PostgreSQL manual, 9.9.2).
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Hour => "hour",
+            Self::Day => "day",
+            Self::Month => "month",
+        }
+    }
+}
+
+/// The period of a report, by the shop's clock. Without any bound it is all that was ever sold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Period {
+    /// Where it begins.
+    pub since: Option<DateTime>,
+    /// Where it ends, itself not part of it.
+    pub until: Option<DateTime>,
+    /// So many units, of which the current one is the last; without `since` and `until`.
+    pub last: Option<(i32, Unit)>,
+    /// How many months it has, if it is made of whole months and the period before has to be, too.
+    /// Else the period before has as many days and hours.
+    pub months: Option<i32>,
+}
+
+/// What a line of the report stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SalesBy {
+    /// A product.
+    Product,
+    /// An hour, day or month.
+    Time(Unit),
+}
+
+/// What is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SalesQuestion {
+    /// What a line stands for.
+    pub by: SalesBy,
+    /// When it was sold.
+    pub period: Period,
+    /// Whether each figure comes with that of the period before.
+    pub compare: bool,
+    /// Only this one. Products are summed by day, so not with [`Unit::Hour`].
+    pub product: Option<String>,
+    /// How many products at most.
+    pub limit: Option<i64>,
+    /// The decimals of averages: those of the currency.
+    pub decimals: u32,
+}
+
+/// A decimal number without trailing zeros, and what became of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SalesFigure {
+    /// `None` where there is none, such as the average of no orders.
+    pub value: Option<String>,
+    /// The same of the period before.
+    pub before: Option<String>,
+    /// The change in percent of the figure before, with one decimal. `None` where that was 0.
+    pub change: Option<String>,
+}
+
+/// A line of the report.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SalesLine {
+    /// The product, or the time: `2026-11-22T14:00`, `2026-11-22`, `2026-11`. Empty for sums.
+    pub name: String,
+    /// Of how many products it is the sum.
+    pub products: i64,
+    /// Orders, quantity and amount by product or of one product; else orders, total, charges and the
+    /// average order. In sums of several products the orders are `None`.
+    pub figures: Vec<SalesFigure>,
+    /// By product: the amount's share of the whole in percent, with one decimal.
+    pub share: Option<String>,
+}
+
+/// What was sold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sales {
+    /// The database's clock.
+    pub as_of: Timestamp,
+    /// Where the period begins.
+    pub since: Option<DateTime>,
+    /// Where it ends, itself not part of it.
+    pub until: Option<DateTime>,
+    /// Where the period before begins; it ends where this one begins.
+    pub since_before: Option<DateTime>,
+    /// How many orders are left out, as nobody knows when they were sold.
+    pub unknown_orders: i64,
+    /// By time, newest last; or products by falling amount.
+    pub lines: Vec<SalesLine>,
+    /// By product: what each line and all after it come to.
+    pub rests: Vec<SalesLine>,
+    /// What was sold in the whole period.
+    pub total: SalesLine,
+}
+
+impl Store {
+    /// What was sold, as the views have it. Hours, days and months without sales have no line.
+    ///
+    /// # Errors
+    /// As [`Self::totals`].
+    pub async fn sales(&self, question: &SalesQuestion) -> Result<Sales, StoreError> {
+        let sql = match question.by {
+            SalesBy::Product => include_str!("sql/sales_by_product.sql"),
+            SalesBy::Time(_) => include_str!("sql/sales_by_time.sql"),
+        };
+        let sql = sql
+            .replace("{period}", include_str!("sql/period.sql"))
+            .replace("{compared}", include_str!("sql/compared.sql"));
+        let sql = self.sql(&sql);
+        let Period { since, until, last, months } = question.period;
+        let (count, last) = last.unzip();
+        let last = last.map(Unit::name);
+        let months = months.unwrap_or(0);
+        let decimals = question.decimals.to_string();
+        let mut parameters: Vec<(&(dyn ToSql + Sync), Type)> = vec![
+            (&self.shop_timezone, Type::TEXT),
+            (&since, Type::TIMESTAMP),
+            (&until, Type::TIMESTAMP),
+            (&last, Type::TEXT),
+            (&count, Type::INT4),
+            (&months, Type::INT4),
+            (&question.compare, Type::BOOL),
+            (&question.product, Type::TEXT),
+        ];
+        let unit;
+        match question.by {
+            SalesBy::Product => parameters.push((&question.limit, Type::INT8)),
+            SalesBy::Time(by) => {
+                unit = by.name();
+                parameters.push((&unit, Type::TEXT));
+                parameters.push((&decimals, Type::TEXT));
+            }
+        }
+        let lent = self.lend().await?;
+        let connection = lent.connection()?;
+        let rows = connection.in_time(connection.client().query_typed(&sql, &parameters)).await?;
+        read(&rows, question.compare)
+    }
+}
+
+fn read(rows: &[Row], compare: bool) -> Result<Sales, StoreError> {
+    let mut sales = Sales {
+        as_of: Timestamp::UNIX_EPOCH,
+        since: None,
+        until: None,
+        since_before: None,
+        unknown_orders: 0,
+        lines: Vec::new(),
+        rests: Vec::new(),
+        total: SalesLine::default(),
+    };
+    for row in rows {
+        sales.as_of = row.try_get("as_of")?;
+        sales.since = row.try_get("since")?;
+        sales.until = row.try_get("until")?;
+        sales.since_before = row.try_get("since_before")?;
+        sales.unknown_orders = row.try_get("unknown_orders")?;
+        let line = line(row)?;
+        match row.try_get("kind")? {
+            "line" => sales.lines.push(line),
+            "rest" => sales.rests.push(line),
+            _ => sales.total = line,
+        }
+    }
+    if !compare {
+        sales.since_before = None;
+    }
+    Ok(sales)
+}
+
+fn line(row: &Row) -> Result<SalesLine, StoreError> {
+    let texts = |column| -> Result<Vec<Option<String>>, StoreError> { Ok(row.try_get(column)?) };
+    let (before, change) = (texts("figures_before")?, texts("change")?);
+    let others = before.into_iter().zip(change);
+    let figures = texts("figures_now")?.into_iter().zip(others);
+    Ok(SalesLine {
+        name: row.try_get::<_, Option<String>>("name")?.unwrap_or_default(),
+        products: row.try_get::<_, Option<i64>>("products")?.unwrap_or(1),
+        figures: figures
+            .map(|(value, (before, change))| SalesFigure { value, before, change })
+            .collect(),
+        share: row.try_get("share")?,
+    })
+}

@@ -1,0 +1,82 @@
+-- The $9 products (null: all) that sold for most in a period, each with what it and all after it make
+-- together, as in totals.sql, and the whole: one statement, so one moment. $8 leaves one product of
+-- these; its share is of the whole. $7 says whether the period before is compared. An order that names
+-- two products counts at both, so orders have no sum.
+WITH {period}, sold AS MATERIALIZED (
+    SELECT day, coalesce(product, '') AS product, orders, quantity, amount
+    FROM {schema}.product_days
+), placed AS (
+    SELECT product, true AS is_now, orders, quantity, amount
+    FROM sold, period
+    WHERE (isfinite(day) OR coalesce(since, until) IS NULL)
+      AND coalesce(day >= since, true) AND coalesce(day < until, true)
+    UNION ALL
+    SELECT product, false, orders, quantity, amount
+    FROM sold, period
+    WHERE $7 AND day >= since - span AND day < since
+), totals AS MATERIALIZED (
+    SELECT
+        product,
+        coalesce(sum(orders) FILTER (WHERE is_now), 0) AS orders,
+        coalesce(sum(quantity) FILTER (WHERE is_now), 0) AS quantity,
+        coalesce(sum(amount) FILTER (WHERE is_now), 0) AS amount,
+        coalesce(sum(orders) FILTER (WHERE NOT is_now), 0) AS orders_before,
+        coalesce(sum(quantity) FILTER (WHERE NOT is_now), 0) AS quantity_before,
+        coalesce(sum(amount) FILTER (WHERE NOT is_now), 0) AS amount_before
+    FROM placed
+    GROUP BY product
+), whole AS (
+    SELECT
+        count(*) AS products,
+        coalesce(sum(quantity), 0) AS quantity,
+        coalesce(sum(amount), 0) AS amount,
+        coalesce(sum(quantity_before), 0) AS quantity_before,
+        coalesce(sum(amount_before), 0) AS amount_before
+    FROM totals
+), top AS (
+    SELECT *
+    FROM totals
+    WHERE $8 IS NULL OR product = $8
+    ORDER BY amount DESC, amount_before DESC, product COLLATE "C"
+    LIMIT $9
+), ranked AS (
+    SELECT
+        top.*,
+        row_number() OVER up_to_here AS rank,
+        sum(quantity) OVER up_to_here - quantity AS quantity_above,
+        sum(amount) OVER up_to_here - amount AS amount_above,
+        sum(quantity_before) OVER up_to_here - quantity_before AS quantity_before_above,
+        sum(amount_before) OVER up_to_here - amount_before AS amount_before_above
+    FROM top
+    WINDOW up_to_here AS (
+        ORDER BY amount DESC, amount_before DESC, product COLLATE "C" ROWS UNBOUNDED PRECEDING
+    )
+), lines (rank, kind, product, products, figures, before) AS (
+    SELECT rank, 'line', product, NULL::bigint, ARRAY[orders, quantity, amount],
+           ARRAY[orders_before, quantity_before, amount_before]
+    FROM ranked
+    UNION ALL
+    SELECT rank, 'rest', NULL, whole.products - rank + 1,
+           ARRAY[NULL, whole.quantity - quantity_above, whole.amount - amount_above],
+           ARRAY[NULL, whole.quantity_before - quantity_before_above,
+                 whole.amount_before - amount_before_above]
+    FROM ranked, whole
+    UNION ALL
+    SELECT NULL, 'total', NULL, products, ARRAY[NULL, quantity, amount],
+           ARRAY[NULL, quantity_before, amount_before]
+    FROM whole
+)
+SELECT
+    now() AS as_of, since, until, since - span AS since_before,
+    (
+        SELECT coalesce(sum(orders), 0)::bigint
+        FROM {schema}.order_hours
+        WHERE NOT isfinite(hour) AND coalesce(since, until) IS NOT NULL
+    ) AS unknown_orders,
+    kind, product AS name, lines.products,
+    compared.*,
+    (sign(figures[3]) * sign(divisor)
+        * div(2000 * abs(figures[3]) + abs(divisor), 2 * abs(divisor)) * 0.1)::text AS share
+FROM period, lines, (SELECT nullif(amount, 0) FROM whole) AS sum (divisor),
+    LATERAL ({compared}) AS compared
+ORDER BY rank NULLS LAST, kind
