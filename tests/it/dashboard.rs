@@ -162,7 +162,7 @@ async fn a_page_outlives_the_restarts_of_vendas_and_of_postgresql() -> Result<()
     shows(&browser, "#sold", "R$20.10").await?;
     shop.send(0, &[&sold("c", "café", "1", "4.00")]).await?;
     postgres.restart().await?;
-    shows(&browser, "#sold", "R$7.00").await?;
+    shows(&browser, "#sold", "R$24.10").await?;
     shows(&browser, "#state", "Working").await?;
     ensure!(
         browser.evaluate("return [window.kept, document.querySelector('#notices').hidden]").await?
