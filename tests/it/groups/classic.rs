@@ -58,7 +58,12 @@ async fn beside_java(
     reads(&java).await?;
     java.leave().await?;
     shared_out(&show, &[6], &[&one]).await?;
-    ensure!(lines(&one.stderr()?, "leader=true") > 0, "{}", one.state());
+    // Kafka knows of the assignment before its leader says that it has it.
+    eventually("word of the leader", DEADLINE, async || {
+        ensure!(lines(&one.stderr()?, "leader=true") > 0, "{}", one.state());
+        Ok(())
+    })
+    .await?;
     // What Java has read is none of PostgreSQL's business.
     progress.reach(stage.sent(), &one).await?;
 
