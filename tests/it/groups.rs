@@ -205,10 +205,20 @@ async fn revoked_without_postgresql(kafka: &'static Kafka) -> Result<()> {
 
 #[tokio::test]
 async fn it_starts_where_another_consumer_left_off() -> Result<()> {
-    let shop = Shop::open(2).await?;
+    takes_over(Testbed::shared().await?).await
+}
+
+#[tokio::test]
+async fn it_does_so_on_kafka_2_8_and_3_9() -> Result<()> {
+    let (older, newer) = (KafkaRelease::V2_8, KafkaRelease::V3_9);
+    takes_over(Testbed::shared_with(older).await?).await?;
+    takes_over(Testbed::shared_with(newer).await?).await
+}
+
+async fn takes_over(bed: &'static Testbed) -> Result<()> {
+    let shop = Shop::on(bed, 2, &[]).await?;
     shop.send_numbers(0, 1..=10).await?;
     shop.send_numbers(1, 11..=20).await?;
-    let bed = shop.bed;
     let group = format!("{}-before", shop.topic);
     let class = "org.apache.kafka.tools.consumer.ConsoleConsumer";
     // An unknown group is no reason to begin anywhere.
