@@ -52,7 +52,7 @@ pub use offsets::PartitionRow;
 pub use replay::{LetterPlace, ReplayableLetter, Replayed, Reread};
 pub use sales::{Period, Sales, SalesBy, SalesFigure, SalesLine, SalesQuestion, Unit};
 pub use schema::{Finding, SCHEMA, quote_identifier};
-pub use totals::{Difference, Figures, ProductTotal, Sold, Totals, Verification, View};
+pub use totals::{Difference, Figures, ProductTotal, Totals, Verification, View};
 
 use pool::{Lending, Lent};
 use server::Server;

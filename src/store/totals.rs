@@ -45,15 +45,6 @@ pub struct Totals {
     pub top: Vec<ProductTotal>,
 }
 
-/// All that was sold, numbered orders without products included.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sold {
-    /// How many orders.
-    pub orders: i64,
-    /// What they are worth together, as a decimal number without trailing zeros.
-    pub total: String,
-}
-
 /// A view that sums up what was sold, with the names of its figures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum View {
@@ -156,19 +147,18 @@ impl Store {
         Ok(totals)
     }
 
-    /// All that was sold, from the sums by hour.
+    /// What all orders are worth together, those without products included, as a decimal number without
+    /// trailing zeros.
     ///
     /// # Errors
     /// As [`Self::totals`].
-    pub async fn sold(&self) -> Result<Sold, StoreError> {
-        let sql = self.sql(
-            "SELECT coalesce(sum(orders), 0)::bigint, trim_scale(coalesce(sum(total), 0))::text \
-             FROM {schema}.order_hours",
-        );
+    pub async fn sold(&self) -> Result<String, StoreError> {
+        let sql =
+            self.sql("SELECT trim_scale(coalesce(sum(total), 0))::text FROM {schema}.order_hours");
         let lent = self.lend().await?;
         let connection = lent.connection()?;
         let row = connection.in_time(connection.client().query_typed_one(&sql, &[])).await?;
-        Ok(Sold { orders: row.try_get(0)?, total: row.try_get(1)? })
+        Ok(row.try_get(0)?)
     }
 
     /// Adds up all orders anew and compares with the sums that are kept. It takes as long as it

@@ -8,11 +8,12 @@ mod rotation;
 
 use testbed::{
     Authority, Certificate, Context, Database, Ended, Kafka, KafkaOptions, Postgres,
-    PostgresOptions, Result, TokenIssuer, VendasCommand, ensure, free_port,
+    PostgresOptions, Record, Result, TokenIssuer, Vendas, VendasCommand, ensure, eventually,
+    free_port,
 };
 use tokio::{net::TcpListener, sync::OnceCell};
 
-use crate::shop::{DEADLINE, VENDAS};
+use crate::shop::{DEADLINE, VENDAS, numbered};
 
 /// Every user's password.
 const PASSWORD: &str = "0pen-sesame";
@@ -163,6 +164,23 @@ impl Doors {
         let port = self.ports.iter().find(|(door, _)| *door == name).map(|(_, port)| *port);
         format!("localhost:{}", port.unwrap_or_default())
     }
+}
+
+/// Sends the order of this number, the next one after those that are sold, and waits for its sale.
+async fn sell(
+    doors: &Doors,
+    (topic, partition): (&str, i32),
+    number: i32,
+    database: &Database,
+    work: &Vendas,
+) -> Result<()> {
+    doors.kafka.produce(topic, partition, &[Record::new(numbered(number))]).await?;
+    eventually("its sale", DEADLINE, async || {
+        let sales = database.count("sales").await?;
+        ensure!(sales == i64::from(number), "{sales}, {}", work.state());
+        Ok(())
+    })
+    .await
 }
 
 /// A listener that validates signed tokens by the issuer's key; the other one's are not signed, as by

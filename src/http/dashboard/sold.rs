@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::{
     report,
-    store::{self, LetterFilter, ReasonCount, Store, StoreError},
+    store::{LetterFilter, ReasonCount, Store, StoreError},
 };
 
 /// How many products are shown by name; the others are summed up.
@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(6);
 #[derive(Debug)]
 pub(super) struct Sold {
     /// Numbered orders without products included.
-    pub(super) all: Option<store::Sold>,
+    pub(super) all: Option<String>,
     /// As `vendas report --format json` has them.
     pub(super) totals: Option<Box<RawValue>>,
     /// Counted by reason.

@@ -65,7 +65,7 @@ struct Snapshot<'a> {
     cancelled: String,
     ignored: String,
     reasons: Vec<Because>,
-    sold: Option<Amounts<'a>>,
+    sold: Option<&'a str>,
     totals: Option<&'a RawValue>,
     letters: Option<Vec<Letters<'a>>>,
     /// Whether totals and letters are what PostgreSQL holds now.
@@ -73,13 +73,6 @@ struct Snapshot<'a> {
 }
 
 /// Numbers are texts, as in the totals: a browser reads a JSON number as a binary float.
-#[derive(Serialize)]
-struct Amounts<'a> {
-    orders: String,
-    total: &'a str,
-}
-
-/// The same.
 #[derive(Serialize)]
 struct Letters<'a> {
     reason: &'a str,
@@ -193,10 +186,7 @@ impl Dashboard {
             cancelled: telemetry.cancelled.get().to_string(),
             ignored: telemetry.ignored.get().to_string(),
             reasons: self.0.state.health().reasons,
-            sold: sold
-                .all
-                .as_ref()
-                .map(|all| Amounts { orders: all.orders.to_string(), total: &all.total }),
+            sold: sold.all.as_deref(),
             totals: sold.totals.as_deref(),
             letters,
             current: sold.is_current(),

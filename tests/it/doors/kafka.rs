@@ -3,9 +3,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use testbed::{Certificate, Record, Result, Signal, VendasCommand, ensure, eventually};
+use testbed::{Certificate, Result, Signal, VendasCommand, ensure, eventually};
 
-use super::{Doors, PASSWORD, WRONG_PASSWORD, run, set_password, silence, with};
+use super::{Doors, PASSWORD, WRONG_PASSWORD, run, sell, set_password, silence, with};
 use crate::shop::{DEADLINE, VENDAS, numbered};
 
 type Settings = Vec<(&'static str, String)>;
@@ -203,16 +203,7 @@ async fn a_password_that_is_changed_amid_the_work_is_waited_for() -> Result<()> 
     let settings = [at(doors, "FORGETFUL"), sasl("SCRAM-SHA-512", "dora", PASSWORD)].concat();
     let vendas = VendasCommand::new(VENDAS).kafka(&doors.kafka, &["changed"]).database(&database);
     let work = with(&vendas, &settings).args(["run"]).start()?;
-    let sent = async |number: i64| {
-        let record = Record::new(numbered(i32::try_from(number)?));
-        doors.kafka.produce("changed", 0, &[record]).await?;
-        eventually("its sale", DEADLINE, async || {
-            let sales = database.count("sales").await?;
-            ensure!(sales == number, "{sales}, {}", work.state());
-            Ok(())
-        })
-        .await
-    };
+    let sent = |number| sell(doors, ("changed", 0), number, &database, &work);
     let started = Instant::now();
     let mut number = 0;
     // The door forgets us twice meanwhile, and nobody has to hear of it.

@@ -3,10 +3,10 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use testbed::{Record, Result, Signal, TokenFault, Vendas, ensure, eventually, unsigned_token};
+use testbed::{Result, Signal, TokenFault, Vendas, ensure, eventually, unsigned_token};
 
-use super::{Doors, PASSWORD, WRONG_PASSWORD, run, silence, with};
-use crate::shop::{DEADLINE, numbered};
+use super::{Doors, PASSWORD, WRONG_PASSWORD, run, sell, silence, with};
+use crate::shop::DEADLINE;
 
 type Settings = Vec<(&'static str, String)>;
 
@@ -61,14 +61,7 @@ async fn tokens_are_renewed_while_a_group_works_and_no_order_is_lost() -> Result
     let mut number = 0;
     let mut sent = async || -> Result<()> {
         number += 1;
-        let partition = number % 2;
-        doors.kafka.produce(topic, partition, &[Record::new(numbered(number))]).await?;
-        eventually("its sale", DEADLINE, async || {
-            let sales = database.count("sales").await?;
-            ensure!(sales == i64::from(number), "{sales}, {}", work.state());
-            Ok(())
-        })
-        .await
+        sell(doors, (topic, number % 2), number, &database, &work).await
     };
     sent().await?;
     // The first use of groups takes its time.
@@ -195,15 +188,7 @@ async fn a_token_file_that_is_written_again_is_read_again() -> Result<()> {
     let settings = [unsigned(doors, &file), extensions].concat();
     let vendas = with(&doors.vendas_with(&database, "token-file"), &settings);
     let work = vendas.clone().args(["run"]).start()?;
-    let sent = async |number: i32| {
-        doors.kafka.produce("token-file", 0, &[Record::new(numbered(number))]).await?;
-        eventually("its sale", DEADLINE, async || {
-            let sales = database.count("sales").await?;
-            ensure!(sales == i64::from(number), "{sales}, {}", work.state());
-            Ok(())
-        })
-        .await
-    };
+    let sent = |number| sell(doors, ("token-file", 0), number, &database, &work);
     sent(1).await?;
     let checked = run(&vendas, &["check"], 0).await?;
     let told = "answers without TLS, with the token in kafka.sasl.oauth.token_file by OAUTHBEARER, \

@@ -2,10 +2,10 @@
 
 use std::fs;
 
-use testbed::{Certificate, Record, Result, Signal, ensure, eventually};
+use testbed::{Certificate, Result, Signal, ensure, eventually};
 
-use super::{Doors, PASSWORD, WRONG_PASSWORD, run, set_password, with};
-use crate::shop::{DEADLINE, numbered};
+use super::{Doors, PASSWORD, WRONG_PASSWORD, run, sell, set_password, with};
+use crate::shop::DEADLINE;
 
 /// What frank's password becomes.
 const NEW_PASSWORD: &str = "0pen-barley";
@@ -45,13 +45,7 @@ async fn certificates_and_passwords_of_kafka_are_replaced_under_load() -> Result
     let mut number = 0;
     let mut sent = async || -> Result<()> {
         number += 1;
-        doors.kafka.produce("rotated", 0, &[Record::new(numbered(number))]).await?;
-        eventually("its sale", DEADLINE, async || {
-            let sales = database.count("sales").await?;
-            ensure!(sales == i64::from(number), "{sales}, {}", work.state());
-            Ok(())
-        })
-        .await
+        sell(doors, ("rotated", 0), number, &database, &work).await
     };
     sent().await?;
 
@@ -124,15 +118,7 @@ async fn the_password_of_postgresql_is_replaced_under_load() -> Result<()> {
     let vendas = doors.vendas_with(&database, "rotated-role");
     let vendas = with(&vendas.env_remove("VENDAS_DATABASE__PASSWORD"), &settings);
     let work = vendas.clone().args(["run"]).start()?;
-    let sent = async |number: i32| {
-        doors.kafka.produce("rotated-role", 0, &[Record::new(numbered(number))]).await?;
-        eventually("its sale", DEADLINE, async || {
-            let sales = database.count("sales").await?;
-            ensure!(sales == i64::from(number), "{sales}, {}", work.state());
-            Ok(())
-        })
-        .await
-    };
+    let sent = |number| sell(doors, ("rotated-role", 0), number, &database, &work);
     sent(1).await?;
     fs::write(&file, NEW_PASSWORD)?;
     let ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'rotated'";

@@ -40,26 +40,29 @@ fn ensure_parts(text: &str, parts: &[&str]) -> Result<()> {
     Ok(())
 }
 
+/// The fields of [`pedidos`], in the order in which `proposes` has their roles.
+const NAMES: [&str; 7] =
+    ["pedidoId", "linhas", "descricao", "qtde", "precoUnitario", "valorTotal", "criadoEm"];
+
+/// Orders of a shop, all of this time.
+fn pedidos(at: &serde_json::Value) -> [serde_json::Value; 3] {
+    [("p-1", 2, 201.0), ("p-2", 1, 100.5), ("p-3", 3, 301.5)].map(|(id, quantity, total)| {
+        json!({
+            "pedidoId": id, "criadoEm": at, "valorTotal": total,
+            "linhas": [{"descricao": "Mesa", "qtde": quantity, "precoUnitario": 100.5}],
+        })
+    })
+}
+
 #[tokio::test]
 async fn init_proposes_a_mapping_for_avro_and_check_says_what_a_sample_comes_to() -> Result<()> {
     let (shop, url) = (Shop::open(2).await?, Registry::shared().await?.url());
-    let order = |id: &str, quantity: i32, total: f64| {
-        json!({
-            "pedidoId": id, "criadoEm": 1_795_000_000_000_i64, "valorTotal": total,
-            "linhas": [{"descricao": "Mesa", "qtde": quantity, "precoUnitario": 100.5}],
-        })
-    };
-    let values = [order("p-1", 2, 201.0), order("p-2", 1, 100.5), order("p-3", 3, 301.5)];
+    let values = pedidos(&json!(1_795_000_000_000_i64));
     let plan = json!({
         "topic": shop.topic, "partitions": 2, "schema": avro_schema(), "values": values,
     });
     serializers().await?.run("plain.avro", plan).await?;
-    proposes(
-        &shop,
-        url,
-        &["pedidoId", "linhas", "descricao", "qtde", "precoUnitario", "valorTotal", "criadoEm"],
-    )
-    .await
+    proposes(&shop, url, &NAMES).await
 }
 
 #[tokio::test]
@@ -85,25 +88,14 @@ async fn init_proposes_a_mapping_for_protobuf_too() -> Result<()> {
 #[tokio::test]
 async fn init_proposes_a_mapping_for_json_schema_too() -> Result<()> {
     let (shop, url) = (Shop::open(2).await?, Registry::shared().await?.url());
-    let order = |id: &str, quantity: i32, total: f64| {
-        json!({
-            "pedidoId": id, "criadoEm": "2026-11-22T10:11:12", "valorTotal": total,
-            "linhas": [{"descricao": "Mesa", "qtde": quantity, "precoUnitario": 100.5}],
-        })
-    };
-    let values = [order("p-1", 2, 201.0), order("p-2", 1, 100.5), order("p-3", 3, 301.5)];
+    let values = pedidos(&json!("2026-11-22T10:11:12"));
     let schema = json!({
         "$schema": "http://json-schema.org/draft-07/schema#", "title": "Pedido", "type": "object",
         "properties": {"pedidoId": {"type": "string"}, "linhas": {"type": "array"}},
     });
     let plan = json!({"topic": shop.topic, "partitions": 2, "schema": schema, "values": values});
     serializers().await?.run("plain.json_schema", plan).await?;
-    proposes(
-        &shop,
-        url,
-        &["pedidoId", "linhas", "descricao", "qtde", "precoUnitario", "valorTotal", "criadoEm"],
-    )
-    .await
+    proposes(&shop, url, &NAMES).await
 }
 
 #[tokio::test]

@@ -29,7 +29,7 @@ function show() {
   if (snapshot === null) return;
   const { sold, totals, letters } = snapshot;
   const said = texts(language);
-  if (sold !== null) say(element("sold"), numbers.money(sold.total));
+  if (sold !== null) say(element("sold"), numbers.money(sold));
   if (totals !== null) {
     say(element("as-of"), said.asOf(numbers.time(totals.as_of)));
     showProducts(totals, said, numbers);
