@@ -1,9 +1,12 @@
 -- A batch in which every order has an id and no number, or is cancelled, and no record is a dead
 -- letter: commit.sql without what such a batch leaves empty. Triggers are called for nothing too.
-WITH moved AS (  -- no row: fenced, and nothing below happens
+WITH retained AS MATERIALIZED (  -- what the batch was judged by, or nothing below happens
+    SELECT max(purged_before) AS purged_before FROM {schema}.retention
+), moved AS (  -- no row: fenced, and nothing below happens
     UPDATE {schema}.partitions
     SET next_offset = $5, leader_epoch = $6, moved_by = $7, moved_at = now()
     WHERE topic = $1 AND partition = $2 AND topic_id = $3 AND next_offset = $4
+      AND (SELECT purged_before FROM retained) IS NOT DISTINCT FROM $20::timestamp
     RETURNING
         statement_timestamp() AT TIME ZONE 'UTC' AS processed_at,
         -- Here, since a CTE that nothing reads never runs. True: for this transaction only.
@@ -33,4 +36,4 @@ WITH moved AS (  -- no row: fenced, and nothing below happens
     FROM moved
     WHERE cardinality($11::timestamp[]) > 0
 )
-SELECT count(*) FROM moved
+SELECT (SELECT count(*) FROM moved), purged_before FROM retained

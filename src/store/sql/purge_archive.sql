@@ -1,0 +1,14 @@
+-- Deletes archived sums before $1: those of orders by hour, and those of products of the first day after
+-- $2 (null: of the first day). Returns that day, null if there is none.
+WITH next AS MATERIALIZED (
+    SELECT min(day) AS day
+    FROM {schema}.archived_product_days
+    WHERE day < $1 AND day > coalesce($2, '-infinity')
+), gone_sales AS (
+    DELETE FROM {schema}.archived_sales_hours WHERE hour < $1
+), gone_orders AS (
+    DELETE FROM {schema}.archived_orders_hours WHERE hour < $1
+), gone_products AS (
+    DELETE FROM {schema}.archived_product_days WHERE day = (SELECT day FROM next)
+)
+SELECT day FROM next
