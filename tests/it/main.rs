@@ -28,6 +28,7 @@ mod oracle;
 mod outages;
 mod poison;
 mod pooler;
+mod purge;
 mod quotas;
 mod registry;
 mod report;

@@ -1,5 +1,5 @@
--- What the views say, beside what the rows of `sales` and `orders` come to as they are now: one
--- statement, so one moment, whoever writes meanwhile. What is missing counts as 0, as does what nothing
+-- What the views say, beside what the rows of `sales` and `orders` come to as they are now, with the
+-- archived sums of purged ones: one statement, so one moment, whoever writes meanwhile. What is missing counts as 0, as does what nothing
 -- is left of. At least one row comes, for the counts.
 WITH products AS MATERIALIZED (
     SELECT day, product, orders, quantity, amount FROM {schema}.summed_products()
@@ -39,6 +39,9 @@ WITH products AS MATERIALIZED (
 ), counted AS (
     SELECT
         (SELECT coalesce(sum(orders), 0)::bigint FROM hours) AS orders,
+        (SELECT coalesce(sum(orders), 0)::bigint
+         FROM (SELECT orders FROM {schema}.archived_sales_hours
+               UNION ALL SELECT orders FROM {schema}.archived_orders_hours) AS archived) AS archived,
         count(*) FILTER (WHERE view = 'product_totals') AS products,
         count(*) FILTER (WHERE view = 'product_days') AS product_days,
         count(*) FILTER (WHERE view = 'order_hours') AS hours
