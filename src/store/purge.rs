@@ -131,8 +131,7 @@ impl Store {
         let sql = self.sql(include_str!("sql/purgeable.sql"));
         let lent = self.lend().await?;
         let client = lent.connection()?.client();
-        let row =
-            client.query_typed_one(&sql, &[(&WallClock(before), Type::TIMESTAMP)]).await?;
+        let row = client.query_typed_one(&sql, &[(&WallClock(before), Type::TIMESTAMP)]).await?;
         let first: Option<String> = row.try_get("first")?;
         let last: Option<String> = row.try_get("last")?;
         Ok(PurgeableOrders {

@@ -172,7 +172,8 @@ const VERSION_4: &str = include_str!("schema/version_4.sql");
 
 /// What version 4 had written and folded, and what it had not folded yet.
 const ROWS_OF_VERSION_4: &str = "
-    INSERT INTO sales VALUES (1, 5.10, '2026-01-02 01:04:05', '2026-01-01 22:00:00'), (3, NULL, NULL);
+    INSERT INTO sales VALUES (1, 5.10, '2026-01-02 01:04:05', '2026-01-01 22:00:00');
+    INSERT INTO sales VALUES (3, NULL, NULL);
     INSERT INTO orders VALUES
         ('1', true, 5.10, ARRAY[ROW('tea', 2, 5.10)::order_item], NULL, '2026-01-02 01:04:05', 1.5, NULL,
          false, '2026-01-01 22:00:00');
@@ -181,9 +182,11 @@ const ROWS_OF_VERSION_4: &str = "
         '2026-01-02 03:04:06' FROM generate_series(1, 1000) AS n;";
 
 #[tokio::test]
-async fn tables_of_version_4_are_upgraded_with_their_rows_and_sums_and_can_be_purged() -> Result<()> {
+async fn tables_of_version_4_are_upgraded_with_their_rows_and_sums_and_can_be_purged() -> Result<()>
+{
     let shop = Shop::open(1).await?;
-    shop.database.execute(VERSION_4).await?;
+    let clock = "SET vendas.shop_timezone = 'America/Sao_Paulo';";
+    shop.database.execute(&format!("{clock} {VERSION_4}")).await?;
     shop.database.execute(ROWS_OF_VERSION_4).await?;
     let before = shop.rows(STORED).await?;
     let hours = shop.rows("SELECT * FROM order_hours ORDER BY 1").await?;

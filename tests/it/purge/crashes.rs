@@ -43,10 +43,8 @@ async fn killed_at_each_step_it_goes_on_when_it_is_started_again() -> Result<()>
         ensure!(shop.rows(OLD_SUMS).await? == sums, "other sums after {failpoint}");
         ensure!(shop.rows(OLD_ROWS).await? != ["0|0"], "all was done before {failpoint}");
     }
-    eventually("the last of them to be gone", DEADLINE, async || {
-        purged(&shop).await.map(drop)
-    })
-    .await?;
+    eventually("the last of them to be gone", DEADLINE, async || purged(&shop).await.map(drop))
+        .await?;
     ensure!(shop.rows(OLD_ROWS).await? == ["0|0"], "{:?}", shop.rows(OLD_ROWS).await?);
     let rows = "SELECT sum(sales), sum(orders) FROM purges";
     ensure!(shop.rows(rows).await? == ["18862|18925"], "{:?}", shop.rows(rows).await?);
