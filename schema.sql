@@ -199,6 +199,7 @@ CREATE TABLE IF NOT EXISTS product_sums (
 CREATE TABLE IF NOT EXISTS retention (
     purged_before TIMESTAMP NOT NULL
 );
+CREATE UNIQUE INDEX IF NOT EXISTS retention_one_row ON retention ((true));
 
 -- The purges, with how many rows of `sales` and `orders` each has deleted so far.
 CREATE TABLE IF NOT EXISTS purges (

@@ -60,7 +60,7 @@ impl Store {
         &self,
         connection: &Connection,
     ) -> Result<Option<DateTime>, StoreError> {
-        let sql = self.sql("SELECT max(purged_before) FROM {schema}.retention");
+        let sql = self.sql("SELECT (SELECT purged_before FROM {schema}.retention)");
         let row = connection.in_time(connection.client().query_typed_one(&sql, &[])).await?;
         Ok(row.try_get(0)?)
     }

@@ -7,13 +7,12 @@
 -- Writing CTEs that nothing reads run from the last to the first: letters, sales, orders. Replays and
 -- batches are kept apart by a table lock (see store/replay.rs). A trigger on `orders` takes cancelled
 -- orders out of `sales`.
-WITH retained AS MATERIALIZED (  -- what the batch was judged by, or nothing below happens
-    SELECT max(purged_before) AS purged_before FROM {schema}.retention
-), moved AS (  -- no row: fenced, and nothing below happens
+WITH moved AS (  -- no row: fenced, and nothing below happens
     UPDATE {schema}.partitions
     SET next_offset = $5, leader_epoch = $6, moved_by = $7, moved_at = now()
     WHERE topic = $1 AND partition = $2 AND topic_id = $3 AND next_offset = $4
-      AND (SELECT purged_before FROM retained) IS NOT DISTINCT FROM $35::timestamp
+      -- By which the batch was judged (see store/retention.rs).
+      AND (SELECT purged_before FROM {schema}.retention) IS NOT DISTINCT FROM $35::timestamp
     RETURNING
         statement_timestamp() AT TIME ZONE 'UTC' AS processed_at,
         -- Here, since a CTE that nothing reads never runs. True: for this transaction only. The time
@@ -90,4 +89,4 @@ WITH retained AS MATERIALIZED (  -- what the batch was judged by, or nothing bel
     FROM moved
     WHERE cardinality($26::timestamp[]) > 0
 )
-SELECT (SELECT count(*) FROM moved), purged_before FROM retained
+SELECT count(*), (SELECT purged_before FROM {schema}.retention) FROM moved

@@ -5,9 +5,7 @@
 -- Most orders are new, and to insert a new row costs PostgreSQL half as much without ON CONFLICT as
 -- with it, so that looking first pays. Where another session inserts the same order at the same moment
 -- the statement fails with a unique violation, and commit.sql is for the batch, too.
-WITH retained AS MATERIALIZED (  -- what the batch was judged by, or nothing below happens
-    SELECT max(purged_before) AS purged_before FROM {schema}.retention
-), listed AS (
+WITH listed AS (
     SELECT orders.order_id
     FROM (SELECT number::text AS id FROM UNNEST($9::bigint[]) AS number LIMIT cardinality($9)) AS batch
     JOIN {schema}.orders ON orders.numbered AND orders.order_id = batch.id
@@ -24,7 +22,8 @@ WITH retained AS MATERIALIZED (  -- what the batch was judged by, or nothing bel
     UPDATE {schema}.partitions
     SET next_offset = $5, leader_epoch = $6, moved_by = $7, moved_at = now()
     WHERE topic = $1 AND partition = $2 AND topic_id = $3 AND next_offset = $4
-      AND (SELECT purged_before FROM retained) IS NOT DISTINCT FROM $16::timestamp
+      -- By which the batch was judged (see store/retention.rs).
+      AND (SELECT purged_before FROM {schema}.retention) IS NOT DISTINCT FROM $16::timestamp
       AND NOT EXISTS (SELECT FROM listed)
     RETURNING
         statement_timestamp() AT TIME ZONE 'UTC' AS processed_at,
@@ -51,4 +50,4 @@ WITH retained AS MATERIALIZED (  -- what the batch was judged by, or nothing bel
     FROM moved, UNNEST($13::timestamp[], $14::bigint[], $15::numeric[]) AS batch (hour, orders, total)
     HAVING count(*) > 0
 )
-SELECT (SELECT count(*) FROM moved), purged_before FROM retained
+SELECT count(*), (SELECT purged_before FROM {schema}.retention) FROM moved
