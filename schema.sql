@@ -153,6 +153,12 @@ CREATE OR REPLACE FUNCTION counted_hour(
         counted_at, sold_at, processed_at AT TIME ZONE timezone)), '-infinity')
 $$;
 
+-- At which day a sum of products is kept; `rolled_up_before` is that of `roll_ups`, null where there is none.
+CREATE OR REPLACE FUNCTION kept_day(day DATE, rolled_up_before DATE)
+RETURNS DATE LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN day < rolled_up_before THEN date_trunc('month', day)::date ELSE day END
+$$;
+
 -- What was sold when is the sum over `sales` and `orders`, by construction: whatever changes an
 -- order, triggers note the difference in a ledger, in the same transaction, a row for each statement.
 -- Nobody waits for anybody there, unlike at a row for each product or hour. The ledgers are folded
@@ -239,6 +245,18 @@ CREATE TABLE IF NOT EXISTS archived_product_days (
     PRIMARY KEY (day, product)
 );
 
+-- Before which day sums of products are kept by month: rolled up, they stand at the first day of theirs.
+-- The greatest counts; it is the first day of a month.
+CREATE TABLE IF NOT EXISTS roll_ups (
+    rolled_up_before DATE PRIMARY KEY,
+    because TEXT NOT NULL,
+    -- The user of a machine.
+    rolled_up_by TEXT NOT NULL,
+    -- The role of that user in PostgreSQL.
+    role NAME NOT NULL DEFAULT session_user,
+    rolled_up_at TIMESTAMPTZ NOT NULL DEFAULT now()
+);
+
 CREATE OR REPLACE VIEW product_totals AS
 SELECT part.product, sum(part.quantity) AS quantity, sum(part.amount) AS amount
 FROM (
@@ -252,7 +270,9 @@ HAVING sum(part.quantity) <> 0 OR sum(part.amount) <> 0;
 
 CREATE OR REPLACE VIEW product_days AS
 SELECT part.day, part.product, sum(part.orders)::bigint AS orders, sum(part.quantity) AS quantity,
-       sum(part.amount) AS amount
+       sum(part.amount) AS amount,
+       coalesce(isfinite(part.day) AND part.day < (SELECT max(rolled_up_before) FROM roll_ups), false)
+           AS rolled_up
 FROM (
     SELECT day, product, orders, quantity, amount FROM product_day_sums
     UNION ALL
@@ -260,6 +280,19 @@ FROM (
     FROM orders_ledger, UNNEST(orders_ledger.products) AS noted
 ) AS part
 GROUP BY part.day, part.product
+HAVING sum(part.orders) <> 0 OR sum(part.quantity) <> 0 OR sum(part.amount) <> 0;
+
+-- Unlike days, months stay as they are when days are rolled up.
+CREATE OR REPLACE VIEW product_months AS
+SELECT date_trunc('month', part.day)::date AS month, part.product, sum(part.orders)::bigint AS orders,
+       sum(part.quantity) AS quantity, sum(part.amount) AS amount
+FROM (
+    SELECT day, product, orders, quantity, amount FROM product_day_sums
+    UNION ALL
+    SELECT noted.day, noted.product, noted.orders, noted.quantity, noted.amount
+    FROM orders_ledger, UNNEST(orders_ledger.products) AS noted
+) AS part
+GROUP BY date_trunc('month', part.day)::date, part.product
 HAVING sum(part.orders) <> 0 OR sum(part.quantity) <> 0 OR sum(part.amount) <> 0;
 
 CREATE OR REPLACE VIEW order_hours AS
@@ -421,9 +454,10 @@ BEGIN
             charges = sums.charges + excluded.charges
     )
     INSERT INTO archived_product_days AS sums (day, product, orders, quantity, amount)
-    SELECT hour::date, coalesce((item).product, ''), count(DISTINCT nth),
+    SELECT kept_day(hour::date, rolled_up_before), coalesce((item).product, ''), count(DISTINCT nth),
            coalesce(sum((item).quantity), 0), coalesce(sum((item).amount), 0)
-    FROM (SELECT hour, nth, UNNEST(items) AS item FROM counted) AS listed
+    FROM (SELECT hour, nth, UNNEST(items) AS item FROM counted) AS listed,
+         (SELECT max(rolled_up_before) FROM roll_ups) AS rolled_up (rolled_up_before)
     GROUP BY 1, 2
     ON CONFLICT (day, product) DO UPDATE
     SET orders = sums.orders + excluded.orders, quantity = sums.quantity + excluded.quantity,
@@ -506,10 +540,11 @@ BEGIN
         SET orders = sums.orders + excluded.orders, total = sums.total + excluded.total,
             charges = sums.charges + excluded.charges
     ), days AS MATERIALIZED (
-        SELECT noted.day, noted.product, sum(noted.orders) AS orders, sum(noted.quantity) AS quantity,
-               sum(noted.amount) AS amount
-        FROM orders_notes, UNNEST(products) AS noted
-        GROUP BY noted.day, noted.product
+        SELECT kept_day(noted.day, rolled_up_before) AS day, noted.product, sum(noted.orders) AS orders,
+               sum(noted.quantity) AS quantity, sum(noted.amount) AS amount
+        FROM orders_notes, UNNEST(products) AS noted,
+             (SELECT max(rolled_up_before) FROM roll_ups) AS rolled_up (rolled_up_before)
+        GROUP BY 1, noted.product
     ), summed_days AS (
         INSERT INTO product_day_sums AS sums (day, product, orders, quantity, amount)
         SELECT day, product, orders, quantity, amount FROM days
@@ -536,6 +571,47 @@ BEGIN
     DELETE FROM orders_hours WHERE orders = 0 AND total = 0 AND charges = 0;
     DELETE FROM product_day_sums WHERE orders = 0 AND quantity = 0 AND amount = 0;
     DELETE FROM product_sums WHERE quantity = 0 AND amount = 0;
+END
+$$;
+
+-- Rolls up the first month after that of `done` (null: the first one) in which days are left that `roll_ups`
+-- wants by month. Returns that month, null if there is none. It changes no sum of a month.
+CREATE OR REPLACE FUNCTION roll_up_month(done DATE) RETURNS DATE
+LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE
+    rolled_up DATE := (SELECT max(rolled_up_before) FROM roll_ups);
+    month DATE;
+    next_month DATE;
+BEGIN
+    PERFORM pg_advisory_xact_lock('orders_ledger'::regclass::oid::bigint);
+    SELECT date_trunc('month', least(
+        (SELECT min(day) FROM product_day_sums
+         WHERE day > coalesce((done + interval '1 month')::date, '-infinity') AND day < rolled_up AND extract(day FROM day) > 1),
+        (SELECT min(day) FROM archived_product_days
+         WHERE day > coalesce((done + interval '1 month')::date, '-infinity') AND day < rolled_up AND extract(day FROM day) > 1)
+    ))::date INTO month;
+    next_month := month + interval '1 month';
+    PERFORM set_config('vendas.purge', 'roll up', true);
+    WITH gone AS (
+        DELETE FROM product_day_sums WHERE day > month AND day < next_month
+        RETURNING product, orders, quantity, amount
+    )
+    INSERT INTO product_day_sums AS sums (day, product, orders, quantity, amount)
+    SELECT month, product, sum(orders), sum(quantity), sum(amount) FROM gone GROUP BY product
+    ON CONFLICT (day, product) DO UPDATE
+    SET orders = sums.orders + excluded.orders, quantity = sums.quantity + excluded.quantity,
+        amount = sums.amount + excluded.amount;
+    WITH gone AS (
+        DELETE FROM archived_product_days WHERE day > month AND day < next_month
+        RETURNING product, orders, quantity, amount
+    )
+    INSERT INTO archived_product_days AS sums (day, product, orders, quantity, amount)
+    SELECT month, product, sum(orders), sum(quantity), sum(amount) FROM gone GROUP BY product
+    ON CONFLICT (day, product) DO UPDATE
+    SET orders = sums.orders + excluded.orders, quantity = sums.quantity + excluded.quantity,
+        amount = sums.amount + excluded.amount;
+    PERFORM set_config('vendas.purge', '', true);
+    RETURN month;
 END
 $$;
 
@@ -597,7 +673,10 @@ BEGIN
     TRUNCATE sales_ledger, sales_hours, orders_ledger, orders_hours, product_day_sums, product_sums;
     INSERT INTO sales_hours SELECT hour, orders, total FROM summed_sales();
     INSERT INTO orders_hours SELECT hour, orders, total, charges FROM summed_orders();
-    INSERT INTO product_day_sums SELECT day, product, orders, quantity, amount FROM summed_products();
+    INSERT INTO product_day_sums
+    SELECT kept_day(day, rolled_up_before), product, sum(orders), sum(quantity), sum(amount)
+    FROM summed_products(), (SELECT max(rolled_up_before) FROM roll_ups) AS rolled_up (rolled_up_before)
+    GROUP BY 1, 2;
     INSERT INTO product_sums
     SELECT product, sum(quantity), sum(amount) FROM product_day_sums GROUP BY product;
 END
@@ -616,6 +695,7 @@ BEGIN
     ] LOOP
         EXECUTE format('ALTER FUNCTION %I() SET search_path = %I, pg_temp', name, current_schema());
     END LOOP;
+    EXECUTE format('ALTER FUNCTION roll_up_month(date) SET search_path = %I, pg_temp', current_schema());
 END
 $$;
 
@@ -661,7 +741,8 @@ REFERENCING OLD TABLE AS removed
 FOR EACH STATEMENT EXECUTE FUNCTION note_archived_deleted();
 CREATE OR REPLACE TRIGGER note_deleted AFTER DELETE ON archived_product_days
 REFERENCING OLD TABLE AS removed
-FOR EACH STATEMENT EXECUTE FUNCTION note_archived_deleted();
+FOR EACH STATEMENT WHEN (current_setting('vendas.purge', true) IS DISTINCT FROM 'roll up')
+EXECUTE FUNCTION note_archived_deleted();
 
 -- How far each partition has been worked: the first offset that is not yet accounted for, moved in
 -- the same statement as the rows that account for those before it. A partition has one row, which is

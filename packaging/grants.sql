@@ -11,5 +11,6 @@ GRANT INSERT ON shop.offset_resets TO app;
 GRANT INSERT ON shop.sales_ledger, shop.orders_ledger TO app;
 GRANT SELECT ON shop.schema_version, shop.shop_clock, shop.product_totals TO app;
 GRANT SELECT ON shop.product_days, shop.order_hours, shop.order_days TO app;
-GRANT SELECT ON shop.retention, shop.archived_sales_hours TO app;
+GRANT SELECT ON shop.retention, shop.roll_ups, shop.product_months TO app;
+GRANT SELECT ON shop.archived_sales_hours TO app;
 GRANT SELECT ON shop.archived_orders_hours, shop.archived_product_days TO app;

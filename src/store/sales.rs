@@ -1,12 +1,15 @@
 //! What was sold in a period, by product or by time, read in one statement.
 
-use jiff::{Timestamp, civil::DateTime};
+use jiff::{
+    Timestamp,
+    civil::{Date, DateTime, Time},
+};
 use tokio_postgres::{
     Row,
     types::{ToSql, Type},
 };
 
-use super::{Store, StoreError};
+use super::{Cause, Store, StoreError};
 
 /// A unit of the shop's calendar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,7 +124,8 @@ impl Store {
     /// What was sold, as the views have it. Hours, days and months without sales have no line.
     ///
     /// # Errors
-    /// As [`Self::totals`].
+    /// As [`Self::totals`]; [`StoreError::Permanent`] also if it asks for days of products that are
+    /// rolled up to months.
     pub async fn sales(&self, question: &SalesQuestion) -> Result<Sales, StoreError> {
         let sql = match question.by {
             SalesBy::Product => include_str!("sql/sales_by_product.sql"),
@@ -158,7 +162,37 @@ impl Store {
         let lent = self.lend().await?;
         let connection = lent.connection()?;
         let rows = connection.in_time(connection.client().query_typed(&sql, &parameters)).await?;
-        read(&rows, question.compare)
+        let sales = read(&rows, question.compare)?;
+        if let Some(row) = rows.first() {
+            question.is_answerable(&sales, row.try_get("rolled_up_before")?)?;
+        }
+        Ok(sales)
+    }
+}
+
+impl SalesQuestion {
+    /// Whether it asks for no part of a month that is rolled up.
+    fn is_answerable(
+        &self,
+        sales: &Sales,
+        rolled_up_before: Option<Date>,
+    ) -> Result<(), StoreError> {
+        let of_products = self.product.is_some() || self.by == SalesBy::Product;
+        let Some(limit) = rolled_up_before.filter(|_| of_products) else { return Ok(()) };
+        let parts_a_month = |time: &DateTime| {
+            time.date() < limit && (time.day() != 1 || time.time() != Time::midnight())
+        };
+        let first = sales.since_before.or(sales.since);
+        let has_days =
+            self.by == SalesBy::Time(Unit::Day) && first.is_none_or(|first| first.date() < limit);
+        let bounds = [sales.since, sales.until, sales.since_before];
+        if has_days || bounds.iter().flatten().any(parts_a_month) {
+            return Err(StoreError::Permanent(Cause::new(format!(
+                "sums of products are kept by month before {limit}: begin and end the period, and the \
+                 one before that is compared, on the first day of a month, or use --by month"
+            ))));
+        }
+        Ok(())
     }
 }
 

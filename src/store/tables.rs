@@ -142,6 +142,19 @@ pub(super) const TABLES: &[Table] = &[
         privileges: &[],
     },
     Table {
+        name: "roll_ups",
+        is_view: false,
+        columns: &[
+            ("rolled_up_before", "date"),
+            ("because", "text"),
+            ("rolled_up_by", "text"),
+            ("role", "name"),
+            ("rolled_up_at", "timestamp with time zone"),
+        ],
+        key: &["rolled_up_before"],
+        privileges: &["SELECT"],
+    },
+    Table {
         name: "archived_sales_hours",
         is_view: false,
         columns: &[
@@ -248,6 +261,20 @@ pub(super) const TABLES: &[Table] = &[
         is_view: true,
         columns: &[
             ("day", "date"),
+            ("product", "text"),
+            ("orders", "bigint"),
+            ("quantity", "numeric"),
+            ("amount", "numeric"),
+            ("rolled_up", "boolean"),
+        ],
+        key: &[],
+        privileges: &["SELECT"],
+    },
+    Table {
+        name: "product_months",
+        is_view: true,
+        columns: &[
+            ("month", "date"),
             ("product", "text"),
             ("orders", "bigint"),
             ("quantity", "numeric"),

@@ -33,6 +33,7 @@ mod quotas;
 mod registry;
 mod report;
 mod rights;
+mod roll_up;
 mod rubbish;
 mod schema;
 mod several;

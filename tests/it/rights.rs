@@ -114,7 +114,7 @@ async fn the_grants_of_packaging_are_enough_and_each_is_necessary() -> Result<()
     ensure!(roles.shop.rows(counts).await? == ["1|1|1"], "{:?}", roles.shop.rows(counts).await?);
 
     let privileges = privileges(GRANTS)?;
-    ensure!(privileges.len() == 27, "{privileges:?}");
+    ensure!(privileges.len() == 29, "{privileges:?}");
     for privilege in privileges {
         roles.set("REVOKE", &privilege, "FROM").await?;
         let checked = roles.run(&["check"], 1).await?;
@@ -151,6 +151,7 @@ async fn purges_need_their_own_grants_and_each_of_these() -> Result<()> {
             "--yes",
             "--forget-sums",
         ],
+        &["orders", "roll-up", "--before", "2024-01-01", "--because", "a test", "--yes"],
         &["dead-letters", "purge", "--older-than", "1s", "--yes"],
     ];
     for args in purge {
@@ -162,7 +163,7 @@ async fn purges_need_their_own_grants_and_each_of_these() -> Result<()> {
         roles.run(args, 0).await?;
     }
     let privileges = privileges(GRANTS_PURGE)?;
-    ensure!(privileges.len() == 10, "{privileges:?}");
+    ensure!(privileges.len() == 11, "{privileges:?}");
     for privilege in privileges {
         // The first purge needs INSERT, the next ones UPDATE.
         roles.owner.execute("TRUNCATE shop.retention").await?;

@@ -104,6 +104,7 @@ struct Play {
     random: Random,
     vendas: Vendas,
     sent: usize,
+    rolled_up: bool,
 }
 
 impl Play {
@@ -116,7 +117,7 @@ impl Play {
     }
 
     async fn step(&mut self) -> Result<()> {
-        match self.random.below(7) {
+        match self.random.below(8) {
             0..3 => {
                 let count = 1 + self.random.below(60);
                 let records: Vec<_> = (0..count).map(|_| record(&mut self.random)).collect();
@@ -135,6 +136,7 @@ impl Play {
                 }
             }
             5 => self.purge().await?,
+            6 => self.roll_up().await?,
             _ => {
                 let next = Self::start(&self.shop, &mut self.random)?;
                 std::mem::replace(&mut self.vendas, next).kill()?;
@@ -154,6 +156,12 @@ impl Play {
         let purge = self.shop.vendas(&purge).args(forget.then_some("--forget-sums"));
         purge.run(DEADLINE).await?.expect_code(0)?;
         let after = self.shop.rows(VIEWS).await?;
+        // By hours alone where products are kept by month.
+        let kept = |line: &String| !self.rolled_up || line.contains("|hour|");
+        let (before, after) = (
+            before.into_iter().filter(kept).collect::<Vec<_>>(),
+            after.into_iter().filter(kept).collect::<Vec<_>>(),
+        );
         let expected: Vec<_> = match forget {
             false => before,
             true => before.into_iter().filter(|line| !is_before(line, day)).collect(),
@@ -164,6 +172,24 @@ impl Play {
         let left = OLD_ROWS.replace("{day}", day);
         let left = self.shop.rows(&left).await?;
         ensure!(left == ["0"], "{left:?} rows are left of the days before {day}");
+        Ok(())
+    }
+
+    async fn roll_up(&mut self) -> Result<()> {
+        // Seldom, since what is by month says less.
+        if self.random.below(4) > 0 {
+            return Ok(());
+        }
+        let months = "SELECT month, product, orders, trim_scale(quantity), trim_scale(amount) \
+                      FROM product_months ORDER BY 1, 2";
+        self.catch_up().await?;
+        let before = self.shop.rows(months).await?;
+        let roll_up =
+            ["orders", "roll-up", "--before", "2026-01-02", "--because", "a test", "--yes"];
+        self.shop.vendas(&roll_up).run(DEADLINE).await?.expect_code(0)?;
+        self.rolled_up = true;
+        let after = self.shop.rows(months).await?;
+        ensure!(before == after, "{after:?}, not {before:?}");
         Ok(())
     }
 
@@ -183,7 +209,7 @@ async fn follow(seed: u64) -> Result<()> {
     shop.apply_schema().await?;
     let mut random = Random(seed);
     let vendas = Play::start(&shop, &mut random)?;
-    let mut play = Play { shop, random, vendas, sent: 0 };
+    let mut play = Play { shop, random, vendas, sent: 0, rolled_up: false };
     for step in 0..STEPS {
         play.step().await.map_err(|error| error.context(format!("step {step} of seed {seed}")))?;
     }

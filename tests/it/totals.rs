@@ -31,11 +31,17 @@ const DIFFERENCES: &str = "
         SELECT day, product, count(*) AS orders, sum(quantity) AS quantity, sum(amount) AS amount
         FROM products GROUP BY day, product
         UNION ALL SELECT day, product, orders, quantity, amount FROM archived_product_days
+    ), rolled_up AS (
+        SELECT coalesce(max(rolled_up_before), '-infinity') AS before FROM roll_ups
     ), summed (of, key, orders, quantity, amount) AS (
         SELECT 'total', product, NULL, sum(quantity), sum(amount) FROM counted_products GROUP BY 2
         UNION ALL
-        SELECT 'day', day || ' ' || product, sum(orders), sum(coalesce(quantity, 0)),
-               sum(coalesce(amount, 0))
+        SELECT 'day', CASE WHEN day < before THEN date_trunc('month', day)::date ELSE day END
+               || ' ' || product, sum(orders), sum(coalesce(quantity, 0)), sum(coalesce(amount, 0))
+        FROM counted_products, rolled_up GROUP BY 2
+        UNION ALL
+        SELECT 'month', date_trunc('month', day)::date || ' ' || product, sum(orders),
+               sum(coalesce(quantity, 0)), sum(coalesce(amount, 0))
         FROM counted_products GROUP BY 2
         UNION ALL
         SELECT 'hour', date_trunc('hour', at)::text, sum(orders), coalesce(sum(total), 0), sum(charges)
@@ -45,7 +51,12 @@ const DIFFERENCES: &str = "
         FROM charged GROUP BY 2
     ), kept (of, key, orders, quantity, amount) AS (
         SELECT 'total', product, NULL, quantity, amount FROM product_totals
-        UNION ALL SELECT 'day', day || ' ' || product, orders, quantity, amount FROM product_days
+        UNION ALL
+        SELECT 'day', CASE WHEN day < before THEN date_trunc('month', day)::date ELSE day END
+               || ' ' || product, sum(orders), sum(quantity), sum(amount)
+        FROM product_days, rolled_up GROUP BY 2
+        UNION ALL
+        SELECT 'month', month || ' ' || product, orders, quantity, amount FROM product_months
         UNION ALL SELECT 'hour', hour::text, orders, total, charges FROM order_hours
         UNION ALL SELECT 'date', day::text, orders, total, charges FROM order_days
     )

@@ -1,34 +1,16 @@
-//! `vendas orders`: how long orders are kept.
+//! `vendas orders purge`.
 
-use clap::Subcommand;
-use jiff::{
-    Span,
-    civil::{Date, Time},
-};
+use jiff::civil::{Date, Time};
 
-use super::{
-    CliError,
-    asking::{confirm, whoami},
-    examples, print,
-    progress::Progress,
-    store,
-};
+use super::{CliError, Limit, Progress, confirm, print, store, whoami};
 use crate::{
     config::Config,
     purge::{self, PurgeOrders},
     store::{PurgeableOrders, Purged, ShopDay},
 };
 
-#[derive(Debug, Subcommand)]
-pub(super) enum OrdersCommand {
-    /// Delete orders of days long ago, while `run` works. Needs the privilege DELETE, which `run` does
-    /// without.
-    #[command(after_help = examples::ORDERS_PURGE)]
-    Purge(PurgeArguments),
-}
-
 #[derive(Debug, clap::Args)]
-pub(super) struct PurgeArguments {
+pub(in crate::cli) struct Arguments {
     #[command(flatten)]
     limit: Limit,
     /// Delete the sums of these orders too, and those that earlier purges kept.
@@ -42,45 +24,14 @@ pub(super) struct PurgeArguments {
     yes: bool,
 }
 
-/// Before when.
-#[derive(Debug, clap::Args)]
-#[group(required = true, multiple = false)]
-struct Limit {
-    /// Those of the days before the one that lies so far back on the shop's clock, such as 400d or 2y.
-    #[arg(long, value_name = "AGE", value_parser = age)]
-    older_than: Option<Span>,
-    /// Those before this day of the shop's clock, such as 2025-01-01.
-    #[arg(long, value_name = "DAY")]
-    before: Option<Date>,
-}
-
-fn age(text: &str) -> Result<Span, String> {
-    let age = text.parse::<Span>().ok().filter(|age| age.is_positive());
-    age.ok_or_else(|| "must be an age such as 400d, 13mo or 2y".to_owned())
-}
-
-pub(super) async fn orders(config: &Config, command: OrdersCommand) -> Result<(), CliError> {
-    match command {
-        OrdersCommand::Purge(arguments) => purge(config, &arguments).await,
-    }
-}
-
-async fn purge(config: &Config, arguments: &PurgeArguments) -> Result<(), CliError> {
-    let PurgeArguments { limit, forget_sums, because, yes } = arguments;
+pub(super) async fn purge(config: &Config, arguments: &Arguments) -> Result<(), CliError> {
+    let Arguments { limit, forget_sums, because, yes } = arguments;
     let store = store(config);
-    let ago = limit.older_than.unwrap_or_default().to_string();
-    let shop_day = store.shop_day(&ago).await?;
-    let day = limit.before.unwrap_or(shop_day.then);
-    if day > shop_day.today {
-        return Err(CliError::Failed(format!(
-            "--before {day} lies after today, {}, by the shop's clock: name a day that has begun",
-            shop_day.today
-        )));
-    }
+    let (day, clock) = limit.day(&store).await?;
     let before = day.to_datetime(Time::midnight());
     let progress = Progress::new("counting orders");
     let purgeable = progress.during(store.purgeable_orders(before), || (None, None)).await?;
-    print(&shown(&purgeable, &shop_day, day, *forget_sums))?;
+    print(&shown(&purgeable, &clock, day, *forget_sums))?;
     if !yes && !confirm("Delete them?")? {
         return print("nothing was changed: say --yes to delete them\n");
     }
