@@ -1,5 +1,7 @@
 //! `vendas orders roll-up`: sums of products by month instead of by day, exact all the same.
 
+#[cfg(feature = "failpoints")]
+use testbed::eventually;
 use testbed::{Result, ensure};
 
 use crate::{
@@ -142,4 +144,27 @@ async fn a_report_of_products_does_not_part_a_month_that_is_rolled_up() -> Resul
         ensure!(told == (code == 1), "{args:?}: {}", ended.state());
     }
     Ok(())
+}
+
+#[cfg(feature = "failpoints")]
+#[tokio::test]
+async fn killed_between_two_months_it_goes_on_when_it_is_started_again() -> Result<()> {
+    let shop = shop().await?;
+    let months = shop.rows(MONTHS).await?;
+    let stopping = roll_up(&shop).args(["--yes"]).env("FAILPOINTS", "rolled_up_month=4*off->pause");
+    let stopping = stopping.start()?;
+    let days = "SELECT count(*) FROM product_days WHERE day < '2024-06-01' AND NOT rolled_up \
+                OR day > '2024-05-01' AND day < '2024-06-01'";
+    eventually("five months to be rolled up", DEADLINE, async || {
+        ensure!(shop.rows(days).await? == ["0"], "{}", stopping.state());
+        Ok(())
+    })
+    .await?;
+    stopping.kill()?;
+    ensure!(shop.rows(MONTHS).await? == months, "other months");
+    verified(&shop).await?;
+    let ended = roll_up(&shop).args(["--yes"]).run(DEADLINE).await?.expect_code(0)?;
+    ensure!(ended.stdout.contains("rolled up 8 months"), "{}", ended.stdout);
+    ensure!(shop.rows(MONTHS).await? == months, "other months");
+    verified(&shop).await
 }
