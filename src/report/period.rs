@@ -5,7 +5,7 @@ use jiff::{
     civil::{Date, DateTime},
 };
 
-use crate::store::{Period, SalesBy, Unit};
+use crate::store::{Ends, Period, SalesBy, Unit};
 
 /// The years in which a period may lie: what is subtracted to find the period before then stays within
 /// PostgreSQL's timestamps.
@@ -115,7 +115,7 @@ pub fn period(
     };
     // Each day or hour is compared with one of its own: months of other lengths have not as many.
     let months = months.filter(|_| matches!(by, SalesBy::Product | SalesBy::Time(Unit::Month)));
-    Ok(Period { since, until, last, months })
+    Ok(Period { since, until, last, ends: Ends::Whole, months })
 }
 
 fn whole_months(since: DateTime, until: DateTime) -> Option<i32> {

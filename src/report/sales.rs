@@ -57,7 +57,7 @@ impl SalesReport<'_> {
     /// What is summed up, when, and as of when; with the period before where that is compared.
     #[must_use]
     pub fn heading(&self) -> Vec<String> {
-        let Sales { since, until, since_before, as_of, .. } = *self.sales;
+        let Sales { since, until, since_before, until_before, as_of, .. } = *self.sales;
         let product = self.question.product.as_deref();
         let mut heading = vec![format!(
             "Sales {}by {}, {} ({}), amounts in {}, as of {}",
@@ -69,7 +69,7 @@ impl SalesReport<'_> {
             local(as_of),
         )];
         if since_before.is_some() {
-            heading.push(format!("compared with {}", self.period(since_before, since)));
+            heading.push(format!("compared with {}", self.period(since_before, until_before)));
         }
         heading
     }
@@ -214,11 +214,8 @@ impl SalesReport<'_> {
 
     /// The day, or the hour, in which `until` is reached.
     fn last_moment(&self, until: Option<DateTime>) -> Option<String> {
-        let unit = match self.question.by {
-            SalesBy::Time(Unit::Hour) => Span::new().hours(1),
-            _ => Span::new().days(1),
-        };
-        until?.checked_sub(unit).ok().map(|last| self.moment(last))
+        // All bounds are whole hours.
+        until?.checked_sub(Span::new().hours(1)).ok().map(|last| self.moment(last))
     }
 
     fn moment(&self, time: DateTime) -> String {

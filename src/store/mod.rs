@@ -50,7 +50,7 @@ pub use error::{Cause, StoreError};
 pub use hosts::{Host, Target};
 pub use offsets::PartitionRow;
 pub use replay::{LetterPlace, ReplayableLetter, Replayed, Reread};
-pub use sales::{Period, Sales, SalesBy, SalesFigure, SalesLine, SalesQuestion, Unit};
+pub use sales::{Ends, Period, Sales, SalesBy, SalesFigure, SalesLine, SalesQuestion, Unit};
 pub use schema::{Finding, SCHEMA, quote_identifier};
 pub use totals::{Difference, Figures, ProductTotal, Totals, Verification, View};
 
@@ -132,6 +132,12 @@ impl Store {
     #[must_use]
     pub const fn instance(&self) -> Uuid {
         self.instance
+    }
+
+    /// The time zone of the shop's clock, as the IANA database calls it.
+    #[must_use]
+    pub fn shop_timezone(&self) -> &str {
+        &self.shop_timezone
     }
 
     /// How many connections were opened so far.

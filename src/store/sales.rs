@@ -31,6 +31,29 @@ impl Unit {
     }
 }
 
+/// Where a period of the last units ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ends {
+    /// With the current unit, although that has not ended.
+    #[default]
+    Whole,
+    /// With the current hour. The period before ends with the same hour of its last unit.
+    Hour,
+    /// Before the current unit.
+    Before,
+}
+
+impl Ends {
+    /// As `sql/period.sql` calls it.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Whole => "whole",
+            Self::Hour => "hour",
+            Self::Before => "before",
+        }
+    }
+}
+
 /// The period of a report, by the shop's clock. Without any bound it is all that was ever sold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Period {
@@ -38,8 +61,10 @@ pub struct Period {
     pub since: Option<DateTime>,
     /// Where it ends, itself not part of it.
     pub until: Option<DateTime>,
-    /// So many units, of which the current one is the last; without `since` and `until`.
+    /// So many units up to now, without `since` and `until`.
     pub last: Option<(i32, Unit)>,
+    /// Where `last` ends; without effect where that is `None`.
+    pub ends: Ends,
     /// How many months it has, if it is made of whole months and the period before has to be, too.
     /// Else the period before has as many days and hours.
     pub months: Option<i32>,
@@ -105,8 +130,10 @@ pub struct Sales {
     pub since: Option<DateTime>,
     /// Where it ends, itself not part of it.
     pub until: Option<DateTime>,
-    /// Where the period before begins; it ends where this one begins.
+    /// Where the period before begins.
     pub since_before: Option<DateTime>,
+    /// Where it ends: where this one begins, or, of periods that end with [`Ends::Hour`], at that hour.
+    pub until_before: Option<DateTime>,
     /// How many orders are left out, as nobody knows when they were sold.
     pub unknown_orders: i64,
     /// By time, newest last; or products by falling amount.
@@ -131,7 +158,8 @@ impl Store {
             .replace("{period}", include_str!("sql/period.sql"))
             .replace("{compared}", include_str!("sql/compared.sql"));
         let sql = self.sql(&sql);
-        let Period { since, until, last, months } = question.period;
+        let Period { since, until, last, ends, months } = question.period;
+        let ends = last.map_or(Ends::Whole, |_| ends).name();
         let (count, last) = last.unzip();
         let last = last.map(Unit::name);
         let months = months.unwrap_or(0);
@@ -143,6 +171,7 @@ impl Store {
             (&last, Type::TEXT),
             (&count, Type::INT4),
             (&months, Type::INT4),
+            (&ends, Type::TEXT),
             (&question.compare, Type::BOOL),
             (&question.product, Type::TEXT),
         ];
@@ -168,6 +197,7 @@ fn read(rows: &[Row], compare: bool) -> Result<Sales, StoreError> {
         since: None,
         until: None,
         since_before: None,
+        until_before: None,
         unknown_orders: 0,
         lines: Vec::new(),
         rests: Vec::new(),
@@ -178,6 +208,7 @@ fn read(rows: &[Row], compare: bool) -> Result<Sales, StoreError> {
         sales.since = row.try_get("since")?;
         sales.until = row.try_get("until")?;
         sales.since_before = row.try_get("since_before")?;
+        sales.until_before = row.try_get("until_before")?;
         sales.unknown_orders = row.try_get("unknown_orders")?;
         let line = line(row)?;
         match row.try_get("kind")? {
@@ -188,6 +219,7 @@ fn read(rows: &[Row], compare: bool) -> Result<Sales, StoreError> {
     }
     if !compare {
         sales.since_before = None;
+        sales.until_before = None;
     }
     Ok(sales)
 }

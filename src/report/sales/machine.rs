@@ -40,7 +40,7 @@ impl SalesReport<'_> {
         if self.sales.since_before.is_some() {
             document["before"] = json!({
                 "from": self.sales.since_before.map(|time| self.moment(time)),
-                "to": self.last_moment(self.sales.since),
+                "to": self.last_moment(self.sales.until_before),
             });
         }
         tame(&document.to_string())

@@ -21,6 +21,7 @@ const OLDER_KAFKA_POM: &str = include_str!("../kafka/pom.xml");
 /// The version of Kafka in [`POM`].
 const NEWEST_KAFKA: &str = "4.3.1";
 const REGISTRY_POM: &str = include_str!("../registry/pom.xml");
+const AXE_POM: &str = include_str!("../axe/pom.xml");
 /// What librdkafka needs.
 const LIBRDKAFKA: &str = include_str!("../requirements.txt");
 /// What Confluent's serializers need.
@@ -96,6 +97,17 @@ pub(crate) fn registry() -> Result<PathBuf> {
         .filter_map(|entry| Some(entry.ok()?.path()))
         .find(|path| path.extension().is_some_and(|extension| extension == "jar"));
     jar.with_context(|| format!("no registry in {}", folder.display()))
+}
+
+/// The script of axe-core, which checks whether a page is accessible.
+///
+/// # Errors
+/// Where a program is missing (the text says which to install) or Maven fails.
+pub(crate) fn axe() -> Result<PathBuf> {
+    ensure_java()?;
+    let announcement = "Maven installs axe-core (1 MB, once)";
+    let folder = once(&AXE_POM, announcement, |partial| package(AXE_POM, partial, &[]))?;
+    Ok(folder.join("axe/axe.min.js"))
 }
 
 /// A Python that has librdkafka.
