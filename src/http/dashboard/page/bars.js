@@ -9,13 +9,14 @@ export class Bars {
   #tip = make("p", "tip");
   #shown = null;
   #chosen = null;
+  #geometry = null;
 
   constructor(place) {
     this.#place = place;
     this.#tip.hidden = true;
     place.append(this.#tip);
     place.addEventListener("keydown", (event) => this.#key(event));
-    place.addEventListener("pointermove", (event) => this.#choose(this.#barAt(event.offsetX, event.target)));
+    place.addEventListener("pointermove", (event) => this.#choose(this.#barAt(event.clientX)));
     place.addEventListener("pointerleave", () => this.#choose(null));
     place.addEventListener("blur", () => this.#choose(null));
     place.addEventListener("focus", () => {
@@ -24,8 +25,8 @@ export class Bars {
     new ResizeObserver(() => this.#draw()).observe(place);
   }
 
-  /** Shows bars, each with its `total` and that `before` as decimals, its `label`, and the `text` that
-   * says it all. */
+  /** Shows bars, each with its `step` (hour, day or month), its `total` and that `before` as decimals,
+   * its `label`, and the `text` that says it all. */
   show(bars, numbers) {
     this.#shown = { bars, numbers };
     if (this.#chosen >= bars.length) this.#chosen = null;
@@ -53,14 +54,30 @@ export class Bars {
     const size = parseFloat(getComputedStyle(this.#place).fontSize);
     const ticks = [];
     for (let tick = 0n; tick <= top; tick += between) ticks.push([tick, numbers.compact(decimal(tick, places))]);
-    const left = size * (0.6 * Math.max(...ticks.map(([, label]) => label.length)) + 0.6);
-    const area = { left, top: size, width: width - left, height: height - 2.8 * size };
-    const y = (amount) => area.top + area.height * (1 - ratio(amount, top));
     const svg = draw("svg", { width, height, "aria-hidden": "true" });
-    for (const [tick, label] of ticks) {
+    this.#place.querySelector("svg")?.remove();
+    this.#place.prepend(svg);
+    const written = (label, anchor) => {
+      const text = draw("text", { class: "label", "text-anchor": anchor }, label);
+      svg.append(text);
+      return text;
+    };
+    const put = (text, x, y) => {
+      text.setAttribute("x", x);
+      text.setAttribute("y", y);
+    };
+    const scale = ticks.map(([tick, label]) => [tick, written(label, "end")]);
+    const left = Math.max(...scale.map(([, text]) => text.getComputedTextLength())) + 0.8 * size;
+    const names = bars.map(({ label }) => written(label, "middle"));
+    const lengths = names.map((text) => text.getComputedTextLength());
+    // The last label may be wider than its bar.
+    const right = Math.max(0, ((lengths.at(-1) ?? 0) - (width - left) / Math.max(1, bars.length)) / 2);
+    const area = { left, top: size, width: width - left - right, height: height - 2.8 * size };
+    const y = (amount) => area.top + area.height * (1 - ratio(amount, top));
+    for (const [tick, text] of scale) {
       const at = Math.round(y(tick)) + 0.5;
-      svg.append(draw("line", { class: tick === 0n ? "axis" : "grid", x1: left, x2: width, y1: at, y2: at }));
-      svg.append(draw("text", { class: "label", x: left - 0.5 * size, y: at + 0.35 * size, "text-anchor": "end" }, label));
+      svg.append(draw("line", { class: tick === 0n ? "axis" : "grid", x1: left, x2: left + area.width, y1: at, y2: at }));
+      put(text, left - 0.6 * size, at + 0.35 * size);
     }
     const slot = area.width / Math.max(1, bars.length);
     const bar = (name, index, amount, share) => {
@@ -77,27 +94,23 @@ export class Bars {
       bar("before", index, amounts[index][1], 0.84);
       bar("now", index, amounts[index][0], 0.52);
     });
-    const longest = Math.max(1, ...bars.map(({ label }) => label.length));
-    const every = Math.max(1, Math.ceil((size * (0.6 * longest + 0.8)) / slot));
-    bars.forEach(({ label }, index) => {
-      // The newest has one, and those before it in equal steps.
-      if ((bars.length - 1 - index) % every !== 0) return;
-      const middle = area.left + slot * (index + 0.5);
-      const half = 0.3 * size * label.length;
-      const x = Math.min(Math.max(middle, area.left + half), width - half);
-      svg.append(draw("text", { class: "label", x, y: height - 0.5 * size, "text-anchor": "middle" }, label));
+    const every = spacing(Math.max(1, ...lengths) + 0.9 * size, slot, bars[0]?.step);
+    names.forEach((text, index) => {
+      // Hours are counted from midnight; of days and months the newest has a label.
+      if ((bars[0].step === "hour" ? index : bars.length - 1 - index) % every !== 0) {
+        text.remove();
+        return;
+      }
+      put(text, area.left + slot * (index + 0.5), height - 0.5 * size);
     });
-    this.#place.querySelector("svg")?.remove();
-    this.#place.prepend(svg);
     this.#geometry = { ...area, slot };
     this.#choose(this.#chosen);
   }
 
-  #geometry = null;
-
-  #barAt(x, target) {
-    if (this.#geometry === null || target.closest(".tip") !== null) return this.#chosen;
-    const index = Math.floor((x - this.#geometry.left) / this.#geometry.slot);
+  #barAt(x) {
+    if (this.#geometry === null) return null;
+    const within = x - this.#place.getBoundingClientRect().left - this.#geometry.left;
+    const index = Math.floor(within / this.#geometry.slot);
     return index >= 0 && index < this.#shown.bars.length ? index : null;
   }
 
@@ -132,4 +145,10 @@ export class Bars {
     this.#place.setAttribute("aria-valuenow", String(index));
     this.#place.setAttribute("aria-valuetext", bars[index]?.text ?? "–");
   }
+}
+
+/** Each how many bars have a label, where one is so wide. */
+function spacing(label, slot, step) {
+  const least = Math.max(1, Math.ceil(label / slot));
+  return step === "hour" ? ([1, 2, 3, 4, 6].find((hours) => hours >= least) ?? 12) : least;
 }

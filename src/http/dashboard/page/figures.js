@@ -10,14 +10,15 @@ export function showFigures(sales, numbers, said) {
     const { total } = sales.times;
     say(element(id), written(total[name]));
     const place = element(`${id}-change`);
-    place.hidden = total.before === undefined;
+    place.hidden = total.before === undefined || !sales.begun;
     if (place.hidden) continue;
     if (place.children.length === 0) place.append(make("span", "delta"), " ", make("span", "aside"));
     const [delta, before] = place.children;
+    delta.hidden = total.before.orders === 0;
     showChange(delta, total.change_percent[name], numbers);
-    say(before, said.versus(written(total.before[name])));
+    say(before, delta.hidden ? said.nothingBefore : said.versus(written(total.before[name])));
   }
-  const compared = sales.since_before !== null;
+  const compared = sales.since_before !== null && sales.begun;
   say(element("compared"), compared ? said.compared(beforeName(sales, numbers, said)) : "");
 }
 

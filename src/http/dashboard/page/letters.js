@@ -4,15 +4,16 @@ import { element, fill, make, say } from "./elements.js";
 import { advice } from "./reasons.js";
 
 /** So many reasons are explained; the others are counted. */
-const EXPLAINED = 4;
+const EXPLAINED = 6;
 
 /** Shows how many dead letters are open, and why. */
 export function showLetters(letters, language, said, numbers) {
   const sum = (counts) => counts.reduce((sum, { letters }) => sum + BigInt(letters), 0n);
   const open = sum(letters);
   say(element("letters"), numbers.plain(open));
-  element("letters").closest("section").classList.toggle("alarming", open > 0n);
-  element("no-letters").hidden = open > 0n;
+  element("letters").classList.toggle("alarming", open > 0n);
+  say(element("letters-unit"), open > 0n ? said.lettersUnit : said.noLetters);
+  element("what-to-do").hidden = open === 0n;
   fill(element("reasons"), letters.slice(0, EXPLAINED), entry, (entry, { reason, letters: count }) => {
     const [heading, text, commands] = entry.children;
     const [title, what, replay] = advice(reason, language);

@@ -24,6 +24,9 @@ const NAMES = {
   month: { month: "long", year: "numeric" },
 };
 
+/** What a bar stands for before that is known. */
+const USUAL = { today: "hour", yesterday: "hour", "7d": "day", "30d": "day", all: "month" };
+
 let language = preferredLanguage();
 let numbers = new Numbers(language);
 // The newest that came, and whether more keeps coming. `null`: nothing came yet.
@@ -50,8 +53,10 @@ function showSales() {
   const day = sales !== null && ["today", "yesterday"].includes(period)
     ? `, ${numbers.moment(sales.since, NAMES.day)}` : "";
   say(element("period-title"), said.titles[period] + day);
-  document.body.classList.toggle("waiting", sales === null);
+  say(element("sales-title"), said.salesBy[sales?.unit ?? USUAL[period]]);
+  for (const part of document.querySelectorAll("#bars, #as-table, .products .scroller")) part.hidden = sales === null;
   if (sales === null) {
+    for (const part of document.querySelectorAll("#empty, #no-products, #legend")) part.hidden = true;
     clearFigures();
     return;
   }
@@ -59,7 +64,6 @@ function showSales() {
   showProducts(sales, said, numbers);
   const before = sales.since_before === null ? null : said.legend[period];
   const times = timesOf(sales).map(({ name, line }) => barOf(name, line, said, before));
-  say(element("sales-title"), said.salesBy[sales.unit]);
   say(element("sales-caption"), `${said.salesBy[sales.unit]}: ${said.titles[period]}${day}`);
   const [now, ago] = element("legend").children;
   say(now, said.titles[period].toLocaleLowerCase(language));
@@ -76,7 +80,6 @@ function showEmpty(empty, said) {
   place.hidden = !empty;
   element("bars").hidden = empty;
   element("as-table").hidden = empty;
-  document.body.classList.toggle("nothing", empty);
   if (!empty) return;
   const [lead, hint, command] = place.children;
   say(lead, sales.begun ? said.noSales : said.noOrders);
@@ -97,7 +100,7 @@ function barOf(name, line, said, before) {
   const figures = [`${full}: ${numbers.money(total)}`];
   if (orders !== null) figures.push(said.orderCount(numbers.plain(orders)));
   if (before !== null && ago !== null) figures.push(`${before} ${numbers.money(ago)}`);
-  return { name: full, label, total, before: ago, orders, text: figures.join(" · ") };
+  return { step: unit, name: full, label, total, before: ago, orders, text: figures.join(" · ") };
 }
 
 function show() {

@@ -27,7 +27,8 @@ export function showProducts(sales, said, numbers) {
   table.classList.toggle("compared", compared);
   // Products have sums by day, so a day that goes on is compared with a whole one.
   table.classList.toggle("unfair", sales.period === "today");
-  table.hidden = products.length === 0;
+  table.parentElement.hidden = products.length === 0;
+  element("no-products").hidden = products.length > 0;
   if (compared) say(element("delta-head"), said.delta[sales.period]);
 }
 
