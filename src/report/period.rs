@@ -86,12 +86,12 @@ pub fn last(text: &str) -> Result<(i32, Unit), String> {
 /// # Errors
 /// What is wrong with it, and what helps.
 pub fn period(
-    by: SalesBy,
+    by: &SalesBy,
     from: Option<Moment>,
     to: Option<Moment>,
     last: Option<(i32, Unit)>,
 ) -> Result<Period, String> {
-    let by_hour = by == SalesBy::Time(Unit::Hour);
+    let by_hour = *by == SalesBy::Time(Unit::Hour);
     let hours = [("--from", from), ("--to", to)];
     if let Some((flag, _)) = hours
         .iter()
@@ -114,7 +114,7 @@ pub fn period(
         _ => None,
     };
     // Each day or hour is compared with one of its own: months of other lengths have not as many.
-    let months = months.filter(|_| matches!(by, SalesBy::Product | SalesBy::Time(Unit::Month)));
+    let months = months.filter(|_| !matches!(by, SalesBy::Time(Unit::Hour | Unit::Day)));
     Ok(Period { since, until, last, ends: Ends::Whole, months })
 }
 

@@ -1,12 +1,9 @@
 //! What was sold in a period, by product or by time, read in one statement.
 
 use jiff::{Timestamp, civil::DateTime};
-use tokio_postgres::{
-    Row,
-    types::{ToSql, Type},
-};
+use tokio_postgres::{Row, types::Type};
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, session::Parameter};
 
 /// A unit of the shop's calendar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,12 +68,23 @@ pub struct Period {
 }
 
 /// What a line of the report stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SalesBy {
     /// A product.
     Product,
+    /// A value of the kept field of this name.
+    Kept(String),
     /// An hour, day or month.
     Time(Unit),
+}
+
+impl SalesBy {
+    const fn unit(&self) -> Option<&'static str> {
+        match self {
+            Self::Time(unit) => Some(unit.name()),
+            Self::Product | Self::Kept(_) => None,
+        }
+    }
 }
 
 /// What is asked for.
@@ -88,9 +96,10 @@ pub struct SalesQuestion {
     pub period: Period,
     /// Whether each figure comes with that of the period before.
     pub compare: bool,
-    /// Only this one. Products are summed by day, so not with [`Unit::Hour`].
+    /// Only this one. Products are summed by day and by nothing else, so not with [`Unit::Hour`] and
+    /// [`SalesBy::Kept`].
     pub product: Option<String>,
-    /// How many products at most.
+    /// How many products or values at most.
     pub limit: Option<i64>,
     /// The decimals of averages: those of the currency.
     pub decimals: u32,
@@ -110,14 +119,15 @@ pub struct SalesFigure {
 /// A line of the report.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SalesLine {
-    /// The product, or the time: `2026-11-22T14:00`, `2026-11-22`, `2026-11`. Empty for sums.
-    pub name: String,
-    /// Of how many products it is the sum.
+    /// The product, the kept value, or the time: `2026-11-22T14:00`, `2026-11-22`, `2026-11`. `None` for
+    /// sums, and for all that has no value of the kept field.
+    pub name: Option<String>,
+    /// Of how many products or values it is the sum.
     pub products: i64,
     /// Orders, quantity and amount by product or of one product; else orders, total, charges and the
     /// average order. In sums of several products the orders are `None`.
     pub figures: Vec<SalesFigure>,
-    /// By product: the amount's share of the whole in percent, with one decimal.
+    /// By product, its amount, or by value, its total: the share of the whole in percent, with one decimal.
     pub share: Option<String>,
 }
 
@@ -136,9 +146,9 @@ pub struct Sales {
     pub until_before: Option<DateTime>,
     /// How many orders are left out, as nobody knows when they were sold.
     pub unknown_orders: i64,
-    /// By time, newest last; or products by falling amount.
+    /// By time, newest last; or products by falling amount; or values by falling total.
     pub lines: Vec<SalesLine>,
-    /// By product: what each line and all after it come to.
+    /// By product or value: what each line and all after it come to.
     pub rests: Vec<SalesLine>,
     /// What was sold in the whole period.
     pub total: SalesLine,
@@ -150,7 +160,8 @@ impl Store {
     /// # Errors
     /// As [`Self::totals`].
     pub async fn sales(&self, question: &SalesQuestion) -> Result<Sales, StoreError> {
-        let sql = match question.by {
+        let sql = match &question.by {
+            SalesBy::Kept(_) => include_str!("sql/sales_by_kept.sql"),
             SalesBy::Product => include_str!("sql/sales_by_product.sql"),
             SalesBy::Time(_) => include_str!("sql/sales_by_time.sql"),
         };
@@ -164,7 +175,7 @@ impl Store {
         let last = last.map(Unit::name);
         let months = months.unwrap_or(0);
         let decimals = question.decimals.to_string();
-        let mut parameters: Vec<(&(dyn ToSql + Sync), Type)> = vec![
+        let mut parameters: Vec<Parameter<'_>> = vec![
             (&self.shop_timezone, Type::TEXT),
             (&since, Type::TIMESTAMP),
             (&until, Type::TIMESTAMP),
@@ -173,21 +184,41 @@ impl Store {
             (&months, Type::INT4),
             (&ends, Type::TEXT),
             (&question.compare, Type::BOOL),
-            (&question.product, Type::TEXT),
         ];
-        let unit;
-        match question.by {
-            SalesBy::Product => parameters.push((&question.limit, Type::INT8)),
-            SalesBy::Time(by) => {
-                unit = by.name();
-                parameters.push((&unit, Type::TEXT));
-                parameters.push((&decimals, Type::TEXT));
-            }
+        let (product, limit): (Parameter<'_>, Parameter<'_>) =
+            ((&question.product, Type::TEXT), (&question.limit, Type::INT8));
+        let (decimals, unit): (Parameter<'_>, _) = ((&decimals, Type::TEXT), question.by.unit());
+        match &question.by {
+            SalesBy::Product => parameters.extend([product, limit]),
+            SalesBy::Kept(field) => parameters.extend([(field as _, Type::TEXT), limit, decimals]),
+            SalesBy::Time(_) => parameters.extend([product, (&unit, Type::TEXT), decimals]),
         }
         let lent = self.lend().await?;
         let connection = lent.connection()?;
         let rows = connection.in_time(connection.client().query_typed(&sql, &parameters)).await?;
         read(&rows, question.compare)
+    }
+
+    /// Whether any order has the kept field, and else the names of all fields that are kept.
+    ///
+    /// # Errors
+    /// As [`Self::totals`].
+    pub async fn has_kept(&self, field: &str) -> Result<Result<(), Vec<String>>, StoreError> {
+        let lent = self.lend().await?;
+        let connection = lent.connection()?;
+        let sql = self.sql("SELECT EXISTS (SELECT FROM {schema}.orders WHERE kept ? $1)");
+        let client = connection.client();
+        let parameters = [(&field as _, Type::TEXT)];
+        let found = client.query_typed_one(&sql, &parameters);
+        if connection.in_time(found).await?.try_get(0)? {
+            return Ok(Ok(()));
+        }
+        let sql = self.sql(
+            "SELECT coalesce(array_agg(DISTINCT field COLLATE \"C\"), '{}') \
+             FROM {schema}.orders, jsonb_object_keys(kept) AS field",
+        );
+        let fields = connection.in_time(client.query_typed_one(&sql, &[])).await?;
+        Ok(Err(fields.try_get(0)?))
     }
 }
 
@@ -230,7 +261,7 @@ fn line(row: &Row) -> Result<SalesLine, StoreError> {
     let others = before.into_iter().zip(change);
     let figures = texts("figures_now")?.into_iter().zip(others);
     Ok(SalesLine {
-        name: row.try_get::<_, Option<String>>("name")?.unwrap_or_default(),
+        name: row.try_get("name")?,
         products: row.try_get::<_, Option<i64>>("products")?.unwrap_or(1),
         figures: figures
             .map(|(value, (before, change))| SalesFigure { value, before, change })

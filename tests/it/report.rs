@@ -4,6 +4,7 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::shop::{DEADLINE, Shop};
 
+mod kept;
 mod periods;
 mod terminal;
 
