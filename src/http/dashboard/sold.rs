@@ -31,7 +31,7 @@ pub(super) struct Answer {
 enum Products {
     /// Of all times.
     Totals(Totals),
-    Sales(SalesQuestion, Sales),
+    Sales(SalesQuestion, Box<Sales>),
 }
 
 /// An answer that was made ready for the page.
@@ -93,7 +93,7 @@ pub(super) async fn ask(
         Products::Totals(store.totals(limit).await?)
     } else {
         let question = SalesQuestion { by: SalesBy::Product, limit, ..question };
-        let sales = store.sales(&question).await?;
+        let sales = Box::new(store.sales(&question).await?);
         Products::Sales(question, sales)
     };
     let is_empty = times.1.lines.is_empty();
@@ -107,9 +107,9 @@ fn is_short(sales: &Sales) -> bool {
         let (year, month) = name.split_once('-')?;
         Some(year.parse::<i64>().ok()? * 12 + month.parse::<i64>().ok()?)
     };
-    let (first, last) = (sales.lines.first(), sales.lines.last());
-    let names = first.zip(last).map(|(first, last)| (&first.name, &last.name));
-    let months = names.and_then(|(first, last)| Some(month(last)? - month(first)? + 1));
+    let months = sales.lines.first().zip(sales.lines.last()).and_then(|(first, last)| {
+        Some(month(last.name.as_deref()?)? - month(first.name.as_deref()?)? + 1)
+    });
     months.is_none_or(|months| usize::try_from(months).is_ok_and(|count| count <= MONTHS_BY_DAY))
 }
 

@@ -7,8 +7,8 @@ const DAY: SalesBy = SalesBy::Time(Unit::Day);
 const HOUR: SalesBy = SalesBy::Time(Unit::Hour);
 const MONTH: SalesBy = SalesBy::Time(Unit::Month);
 
-fn between(by: SalesBy, from: &str, to: &str) -> Result<Period, String> {
-    period(&by, Some(moment(from).unwrap()), Some(moment(to).unwrap()), None)
+fn between(by: &SalesBy, from: &str, to: &str) -> Result<Period, String> {
+    period(by, Some(moment(from).unwrap()), Some(moment(to).unwrap()), None)
 }
 
 fn time(text: &str) -> Option<DateTime> {
@@ -51,11 +51,11 @@ fn last_takes_days_hours_and_months() {
 
 #[test]
 fn both_ends_belong_to_the_period() {
-    let found = between(DAY, "2026-02-27", "2026-02-28").unwrap();
+    let found = between(&DAY, "2026-02-27", "2026-02-28").unwrap();
     assert_eq!((found.since, found.until), (time("2026-02-27T00:00"), time("2026-03-01T00:00")));
-    let found = between(HOUR, "2026-02-28T13:00", "2026-02-28T23:00").unwrap();
+    let found = between(&HOUR, "2026-02-28T13:00", "2026-02-28T23:00").unwrap();
     assert_eq!((found.since, found.until), (time("2026-02-28T13:00"), time("2026-03-01T00:00")));
-    let found = between(HOUR, "2026-02-28T13:00", "2026-02-28").unwrap();
+    let found = between(&HOUR, "2026-02-28T13:00", "2026-02-28").unwrap();
     assert_eq!(found.until, time("2026-03-01T00:00"));
     let open = period(&DAY, None, Some(moment("2999-12-31").unwrap()), None).unwrap();
     assert_eq!((open.since, open.until), (None, time("3000-01-01T00:00")));
@@ -64,15 +64,15 @@ fn both_ends_belong_to_the_period() {
         (HOUR, "2026-02-28T14:00", "2026-02-28T13:00"),
         (HOUR, "2026-03-01", "2026-02-28T23:00"),
     ] {
-        assert!(between(by, from, to).unwrap_err().contains("--from"), "{from} {to}");
+        assert!(between(&by, from, to).unwrap_err().contains("--from"), "{from} {to}");
     }
 }
 
 #[test]
 fn times_of_day_need_a_report_by_hour() {
     for by in [SalesBy::Product, SalesBy::Kept("store".to_owned()), DAY, MONTH] {
-        assert!(between(by, "2026-02-27", "2026-02-28T13:00").unwrap_err().starts_with("--to "));
-        assert!(between(by, "2026-02-27T13:00", "2026-02-28").unwrap_err().starts_with("--from "));
+        assert!(between(&by, "2026-02-27", "2026-02-28T13:00").unwrap_err().starts_with("--to "));
+        assert!(between(&by, "2026-02-27T13:00", "2026-02-28").unwrap_err().starts_with("--from "));
         let hours = period(&by, None, None, Some((24, Unit::Hour)));
         assert!(hours.unwrap_err().contains("--by hour"));
         assert!(period(&by, None, None, Some((7, Unit::Day))).is_ok());
@@ -82,7 +82,7 @@ fn times_of_day_need_a_report_by_hour() {
 
 #[test]
 fn whole_months_are_compared_with_whole_months() {
-    let months = |by, from, to| between(by, from, to).unwrap().months;
+    let months = |by, from, to| between(&by, from, to).unwrap().months;
     assert_eq!(months(MONTH, "2026-02-01", "2026-02-28"), Some(1));
     assert_eq!(months(SalesBy::Product, "2025-12-01", "2026-02-28"), Some(3));
     assert_eq!(months(MONTH, "2026-02-01", "2026-02-27"), None);
