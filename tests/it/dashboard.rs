@@ -292,8 +292,7 @@ async fn ensure_reachable(browser: &Browser) -> Result<()> {
     ensure!(page == expected, "{page:#}");
     for (motion, duration) in [("no-preference", "0.4s"), ("reduce", "0s")] {
         browser.prefer(&[("prefers-reduced-motion", motion)]).await?;
-        let bar =
-            "return getComputedStyle(document.querySelector('.bar .now')).transitionDuration";
+        let bar = "return getComputedStyle(document.querySelector('.bar .now')).transitionDuration";
         let seen = browser.evaluate(bar).await?;
         ensure!(seen == duration, "{seen} with {motion}");
     }

@@ -49,7 +49,8 @@ mod tests {
     fn every_module_is_served_and_asked_for_at_once() {
         let (_, _, page) = ASSETS[0];
         for (path, _, content) in ASSETS.iter().filter(|(path, ..)| path.ends_with(".js")) {
-            let named = page.contains(&format!("href=\"{path}\"")) || page.contains(&format!("src=\"{path}\""));
+            let named = page.contains(&format!("href=\"{path}\""))
+                || page.contains(&format!("src=\"{path}\""));
             assert!(named, "{path}");
             for line in content.lines().filter(|line| line.starts_with("import ")) {
                 let name = line.rsplit('"').nth(1).unwrap().replace("./", "/assets/");
@@ -60,7 +61,8 @@ mod tests {
 
     #[test]
     fn every_reason_is_explained() {
-        let (_, _, reasons) = ASSETS.iter().find(|(path, ..)| path.ends_with("/reasons.js")).unwrap();
+        let (_, _, reasons) =
+            ASSETS.iter().find(|(path, ..)| path.ends_with("/reasons.js")).unwrap();
         for reason in Reason::ALL {
             assert_eq!(reasons.matches(&format!("\"{reason}\"")).count(), 1, "{reason}");
         }

@@ -107,7 +107,8 @@ async fn each_period_is_exact_and_has_an_address() -> Result<()> {
         let page = browser.evaluate(script).await?;
         ensure!(page == json!([format!("?period={period}"), "kept", period, true]), "{page}");
     }
-    let bars = async || browser.evaluate("return document.querySelector('#bars').dataset.bars").await;
+    let bars =
+        async || browser.evaluate("return document.querySelector('#bars').dataset.bars").await;
     ensure!(bars().await? == "24");
     // Back and forward, as the browser's buttons do.
     browser.evaluate("history.back()").await?;
@@ -195,7 +196,8 @@ async fn amounts_have_the_decimals_of_their_currency() -> Result<()> {
         let order = "INSERT INTO orders
             VALUES ('a', false, 1234.5675, '{}', now() AT TIME ZONE 'America/Sao_Paulo', now())";
         shop.database.execute(order).await?;
-        let served = Served::of(shop.vendas(&["run", "--set", &format!("orders.currency={currency}")]))?;
+        let served =
+            Served::of(shop.vendas(&["run", "--set", &format!("orders.currency={currency}")]))?;
         let browser = Browser::start(language).await?;
         served.open(&browser, "7d").await?;
         shows(&browser, "#sold", total).await?;
