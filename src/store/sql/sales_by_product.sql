@@ -5,6 +5,13 @@
 WITH {period}, sold AS MATERIALIZED (
     SELECT day, coalesce(product, '') AS product, orders, quantity, amount
     FROM {schema}.product_days
+    -- No day before both periods is read: with years of sums that would be most of them. It is said
+    -- without `period`, so that it reaches the index of the days.
+    WHERE day >= coalesce(
+        $2 - coalesce($3 - $2, '0') - make_interval(months => $6),
+        date_trunc($4, now() AT TIME ZONE $1) - 2 * $5 * ('1 ' || $4)::interval,
+        '-infinity'
+    )
 ), placed AS (
     SELECT product, true AS is_now, orders, quantity, amount
     FROM sold, period

@@ -14,7 +14,9 @@ use serde_json::{Value, json};
 use crate::{
     eventually::eventually,
     guard::Folder,
-    install, port,
+    install,
+    picture::smaller,
+    port,
     process::{Launch, Process},
 };
 
@@ -219,7 +221,7 @@ impl Browser {
         });
         let picture = self.devtools("Page.captureScreenshot", all).await?;
         let data = picture["data"].as_str().context("no picture")?;
-        fs::write(file, BASE64_STANDARD.decode(data)?)
+        fs::write(file, smaller(&BASE64_STANDARD.decode(data)?)?)
             .with_context(|| format!("cannot write {}", file.display()))
     }
 

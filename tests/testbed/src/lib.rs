@@ -25,6 +25,7 @@ mod install;
 mod kafka;
 mod librdkafka;
 mod pgbouncer;
+mod picture;
 mod port;
 mod postgres;
 mod process;

@@ -13,7 +13,7 @@ use clap::{Parser, Subcommand};
 use serde_json::value::RawValue;
 use testbed::{
     Browser, Context, Database, Kafka, Record, Result, Testbed, end_everything, ensure, eventually,
-    samples,
+    free_port, samples,
 };
 use tokio::{
     io::AsyncReadExt,
@@ -68,6 +68,8 @@ enum What {
         #[command(flatten)]
         at: At,
     },
+    /// Prints a port that is free
+    Port,
     /// Takes pictures of a web page with Chromium: FILE-light.png and FILE-dark.png
     Picture {
         url: String,
@@ -169,6 +171,7 @@ async fn run(what: What) -> Result<()> {
             }
             print(&format!("{shown}\n"))
         }
+        What::Port => print(&format!("{}\n", free_port()?)),
         What::Picture { url, file, width, height, language, until } => {
             let browser = Browser::start(&language).await?;
             browser.resize(width, height).await?;
