@@ -51,9 +51,17 @@ impl<T> Fresh<T> {
         Self(Mutex::new(Inner::unread()))
     }
 
-    /// Nobody has asked for it for a while: the old value is not to be shown.
+    /// Nobody asks for it any more: whoever does next is not to be shown what was true long ago.
     pub(super) fn forget(&self) {
         *self.lock() = Inner::unread();
+    }
+
+    /// Somebody begins to ask for it, so that it is about to be read if it is not known.
+    pub(super) fn expect(&self) {
+        let mut inner = self.lock();
+        if inner.value.is_none() {
+            *inner = Inner::unread();
+        }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Inner<T>> {

@@ -1,5 +1,7 @@
 //! What was sold in a period, as the page is told it.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use bytes::Bytes;
 use jiff::{Timestamp, civil::DateTime};
 use serde::Serialize;
@@ -17,6 +19,9 @@ const TOP: u8 = 10;
 
 /// How many months a chart by day covers at most.
 const MONTHS_BY_DAY: usize = 3;
+
+/// How many versions there have been, of all periods.
+static VERSIONS: AtomicU64 = AtomicU64::new(0);
 
 /// What PostgreSQL answered.
 #[derive(Debug, PartialEq, Eq)]
@@ -41,7 +46,7 @@ pub(super) struct Sold {
     answer: Answer,
     /// When it was last read, by the database's clock.
     pub(super) as_of: Timestamp,
-    /// How often it has changed.
+    /// Another one for each change.
     pub(super) version: u64,
     /// The event `sales`.
     pub(super) event: Bytes,
@@ -169,7 +174,7 @@ impl Sold {
         match before {
             Some(before) if before.answer == answer => Self { as_of, ..before },
             _ => {
-                let version = before.map_or(0, |before| before.version.wrapping_add(1));
+                let version = VERSIONS.fetch_add(1, Ordering::Relaxed);
                 let event = answer.event(window, currency, time_zone).unwrap_or_default();
                 Self { answer, as_of, version, event }
             }

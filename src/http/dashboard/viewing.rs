@@ -5,8 +5,10 @@
 //!
 //! **Invariant:** what all viewers of a period see is written once, and they share these bytes.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use futures::future::join_all;
@@ -119,6 +121,8 @@ impl Dashboard {
         let is_first = !view.is_looked_at();
         let mut pictures = view.pictures.subscribe();
         if is_first {
+            self.0.letters.expect();
+            view.sold.expect();
             // Soon there is more to be seen, but the page need not wait for it.
             self.show(view);
         }
@@ -185,7 +189,6 @@ impl Dashboard {
             while !view.is_looked_at() {
                 view.looked.notified().await;
             }
-            view.sold.forget();
             while view.is_looked_at() {
                 let ask = sold::ask(store, view.window, currency);
                 let keep = |before, answer| {
@@ -200,6 +203,7 @@ impl Dashboard {
                 };
                 view.sold.read(&self.0.turns, ask, keep, tell).await;
             }
+            view.sold.forget();
         }
     }
 
@@ -210,7 +214,6 @@ impl Dashboard {
             while !is_looked_at() {
                 self.0.looked.notified().await;
             }
-            self.0.letters.forget();
             while is_looked_at() {
                 let filter = LetterFilter::default();
                 let ask = store.dead_letter_counts(&filter, false);
@@ -221,6 +224,7 @@ impl Dashboard {
                 };
                 self.0.letters.read(&self.0.turns, ask, |_, counts| counts, tell).await;
             }
+            self.0.letters.forget();
         }
     }
 }
