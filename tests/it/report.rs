@@ -7,6 +7,7 @@ use crate::shop::{DEADLINE, Shop};
 mod kept;
 mod periods;
 mod terminal;
+mod watch;
 
 /// What products may be called.
 fn names() -> Vec<String> {
