@@ -15,8 +15,8 @@ FROM rust:1.95-bookworm AS test
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
-        chromium chromium-driver maven openjdk-17-jre-headless pgbouncer python3-venv systemd \
-        xz-utils \
+        chromium chromium-driver maven openjdk-17-jre-headless pgbouncer prometheus python3-venv \
+        systemd xz-utils \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
 COPY . .

@@ -25,9 +25,10 @@ const MOST_LINES: usize = 1_000;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// What a line stands for. An order of several products counts at each of them.
-    #[arg(long, value_enum, default_value_t = By::Product)]
-    by: By,
+    /// What a line stands for: product, day, hour, month, or the name of a kept field (keep.NAME for
+    /// one that is called like one of these four). An order of several products counts at each.
+    #[arg(long, value_name = "WHAT", value_parser = by, default_value = "product")]
+    by: SalesBy,
     /// The first day, by the shop's clock; with --by hour also an hour: 2026-11-22T14:00.
     #[arg(long, value_name = "DATE", value_parser = report::moment)]
     from: Option<Moment>,
@@ -51,7 +52,7 @@ pub(super) struct Arguments {
     /// How a table writes numbers; else pt-BR where LC_ALL, or without it LANG, begins with pt_BR.
     #[arg(long, value_enum)]
     locale: Option<Locale>,
-    /// Only the N products that sold for most; the others are summed up in one line.
+    /// Only the N products or values that sold for most; the others are summed up in one line.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     top: Option<u32>,
     /// Go on until Ctrl-C: a table on a terminal is redrawn in place, all else is printed anew.
@@ -60,29 +61,6 @@ pub(super) struct Arguments {
     /// How often --watch looks, such as 500ms.
     #[arg(long, value_name = "TIME", requires = "watch", default_value = "1s", value_parser = time)]
     interval: Duration,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum By {
-    /// Product; without a period all that was ever sold.
-    Product,
-    /// Day of the shop's calendar.
-    Day,
-    /// Hour of the shop's clock.
-    Hour,
-    /// Month of the shop's calendar.
-    Month,
-}
-
-impl From<By> for SalesBy {
-    fn from(by: By) -> Self {
-        match by {
-            By::Product => Self::Product,
-            By::Day => Self::Time(Unit::Day),
-            By::Hour => Self::Time(Unit::Hour),
-            By::Month => Self::Time(Unit::Month),
-        }
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -125,6 +103,11 @@ pub(super) async fn report(
         })?,
     };
     let store = store(config);
+    if let SalesBy::Kept(field) = &arguments.by
+        && let Err(fields) = store.has_kept(field).await?
+    {
+        return Err(CliError::Failed(not_kept(field, &fields)));
+    }
     if arguments.watch {
         return watch::watch(request, store, arguments.interval).await;
     }
@@ -135,11 +118,15 @@ pub(super) async fn report(
 /// What these arguments ask for, or what is wrong with them together.
 fn asked(arguments: &Arguments, currency: Currency) -> Result<Asked, String> {
     let Arguments { from, to, last, compare, .. } = *arguments;
-    let by = arguments.by.into();
+    let by = arguments.by.clone();
     let by_product = by == SalesBy::Product;
-    let period = report::period(by, from, to, last)?;
-    if arguments.top.is_some() && !by_product {
-        return Err("--top counts products: it needs --by product".to_owned());
+    let period = report::period(&by, from, to, last)?;
+    if arguments.top.is_some() && matches!(by, SalesBy::Time(_)) {
+        return Err("--top counts products, or values of a kept field: it needs --by one of these"
+            .to_owned());
+    }
+    if arguments.product.is_some() && matches!(by, SalesBy::Kept(_)) {
+        return Err("products are not summed by kept fields: leave out --product".to_owned());
     }
     if arguments.product.is_some() && by == SalesBy::Time(Unit::Hour) {
         return Err(
@@ -184,6 +171,35 @@ impl Request {
             Format::Csv => report::csv_text(&answer.csv(self)?, terminal),
         })
     }
+}
+
+/// Reads `--by`.
+///
+/// # Errors
+/// What it has to be.
+fn by(text: &str) -> Result<SalesBy, String> {
+    Ok(match text {
+        "product" => SalesBy::Product,
+        "day" => SalesBy::Time(Unit::Day),
+        "hour" => SalesBy::Time(Unit::Hour),
+        "month" => SalesBy::Time(Unit::Month),
+        field => match field.strip_prefix("keep.").unwrap_or(field) {
+            "" => return Err("must be product, day, hour, month or a kept field".to_owned()),
+            field => SalesBy::Kept(field.to_owned()),
+        },
+    })
+}
+
+fn not_kept(field: &str, fields: &[String]) -> String {
+    let field = report::visible(field);
+    let known = if fields.is_empty() {
+        "no order has any; `mapping.keep` says which fields of an order are kept".to_owned()
+    } else {
+        format!("there are {}", report::visible(&fields.join(", ")))
+    };
+    format!(
+        "--by {field}: must be product, day, hour, month, or a kept field that orders have: {known}"
+    )
 }
 
 fn time(text: &str) -> Result<Duration, String> {

@@ -35,6 +35,7 @@ pub(super) async fn run(config: &Config, until_end: bool) -> Result<(), CliError
         servers.clone(),
         Arc::clone(&telemetry),
         config.topics.clone(),
+        config.rules.general.currency(),
         stop.clone(),
     );
     let supervised = notify::supervised(state.clone(), finished.clone());

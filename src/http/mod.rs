@@ -28,6 +28,7 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{
     kafka::{Kafka, Selection},
+    order::Currency,
     pipeline::Servers,
     registry::Registry,
     store::Store,
@@ -51,6 +52,7 @@ struct Inner {
     registry: Option<Registry>,
     telemetry: Arc<Telemetry>,
     topics: Selection,
+    currency: Currency,
     stopping: CancellationToken,
     started: Timestamp,
     probes: Probes,
@@ -59,13 +61,14 @@ struct Inner {
 }
 
 impl State {
-    /// Of a run that works `topics` with these servers, tells of itself in `telemetry`, and ends once
-    /// `stopping` is cancelled.
+    /// Of a run that processes `topics` with these servers, whose amounts are in `currency`. It tells of
+    /// itself in `telemetry`, and ends once `stopping` is cancelled.
     #[must_use]
     pub fn new(
         servers: Servers,
         telemetry: Arc<Telemetry>,
         topics: Selection,
+        currency: Currency,
         stopping: CancellationToken,
     ) -> Self {
         let (started, probes) = (Timestamp::now(), Probes::default());
@@ -76,6 +79,7 @@ impl State {
             registry,
             telemetry,
             topics,
+            currency,
             stopping,
             started,
             probes,
@@ -87,6 +91,18 @@ impl State {
     #[must_use]
     pub fn store(&self) -> &Store {
         &self.0.store
+    }
+
+    /// The topics that are processed.
+    #[must_use]
+    pub fn topics(&self) -> &Selection {
+        &self.0.topics
+    }
+
+    /// The currency of all amounts.
+    #[must_use]
+    pub fn currency(&self) -> Currency {
+        self.0.currency
     }
 
     /// What the run has told so far.

@@ -5,7 +5,7 @@ use jiff::{
     civil::{Date, DateTime},
 };
 
-use crate::store::{Period, SalesBy, Unit};
+use crate::store::{Ends, Period, SalesBy, Unit};
 
 /// The years in which a period may lie: what is subtracted to find the period before then stays within
 /// PostgreSQL's timestamps.
@@ -86,12 +86,12 @@ pub fn last(text: &str) -> Result<(i32, Unit), String> {
 /// # Errors
 /// What is wrong with it, and what helps.
 pub fn period(
-    by: SalesBy,
+    by: &SalesBy,
     from: Option<Moment>,
     to: Option<Moment>,
     last: Option<(i32, Unit)>,
 ) -> Result<Period, String> {
-    let by_hour = by == SalesBy::Time(Unit::Hour);
+    let by_hour = *by == SalesBy::Time(Unit::Hour);
     let hours = [("--from", from), ("--to", to)];
     if let Some((flag, _)) = hours
         .iter()
@@ -114,8 +114,8 @@ pub fn period(
         _ => None,
     };
     // Each day or hour is compared with one of its own: months of other lengths have not as many.
-    let months = months.filter(|_| matches!(by, SalesBy::Product | SalesBy::Time(Unit::Month)));
-    Ok(Period { since, until, last, months })
+    let months = months.filter(|_| !matches!(by, SalesBy::Time(Unit::Hour | Unit::Day)));
+    Ok(Period { since, until, last, ends: Ends::Whole, months })
 }
 
 fn whole_months(since: DateTime, until: DateTime) -> Option<i32> {

@@ -57,19 +57,19 @@ impl SalesReport<'_> {
     /// What is summed up, when, and as of when; with the period before where that is compared.
     #[must_use]
     pub fn heading(&self) -> Vec<String> {
-        let Sales { since, until, since_before, as_of, .. } = *self.sales;
+        let Sales { since, until, since_before, until_before, as_of, .. } = *self.sales;
         let product = self.question.product.as_deref();
         let mut heading = vec![format!(
             "Sales {}by {}, {} ({}), amounts in {}, as of {}",
             product.map(|product| format!("of {} ", visible(product))).unwrap_or_default(),
-            self.by(),
+            self.subject(),
             self.period(since, until),
             self.time_zone,
             self.style.currency.code(),
             local(as_of),
         )];
         if since_before.is_some() {
-            heading.push(format!("compared with {}", self.period(since_before, since)));
+            heading.push(format!("compared with {}", self.period(since_before, until_before)));
         }
         heading
     }
@@ -80,8 +80,8 @@ impl SalesReport<'_> {
         if self.sales.lines.is_empty() {
             return vec!["No sales in this period.".to_owned()];
         }
-        let lines = match (self.question.by, &self.question.product) {
-            (SalesBy::Product, None) => {
+        let lines = match (&self.question.by, &self.question.product) {
+            (SalesBy::Product | SalesBy::Kept(_), None) => {
                 usize::try_from(self.sales.total.products).unwrap_or(usize::MAX)
             }
             _ => self.sales.lines.len(),
@@ -100,32 +100,53 @@ impl SalesReport<'_> {
         Some(format!("{count} {orders} not included, as the time of the sale is unknown."))
     }
 
+    /// What a line stands for, as programs know it.
     const fn by(&self) -> &'static str {
         match self.question.by {
             SalesBy::Product => "product",
+            SalesBy::Kept(_) => "value",
             SalesBy::Time(unit) => unit.name(),
+        }
+    }
+
+    /// What a line stands for, in words.
+    fn subject(&self) -> String {
+        match &self.question.by {
+            SalesBy::Kept(field) => visible(field),
+            _ => self.by().to_owned(),
         }
     }
 
     /// The figures of a line, in the order of [`SalesLine::figures`].
     const fn columns(&self) -> &'static [Column] {
         use Column::{Amount, Average, Charges, Orders, Quantity, Total};
-        match (self.question.by, &self.question.product) {
+        match (&self.question.by, &self.question.product) {
             (SalesBy::Product, _) | (_, Some(_)) => &[Orders, Quantity, Amount],
             _ => &[Orders, Total, Charges, Average],
         }
     }
 
     const fn has_shares(&self) -> bool {
-        matches!(self.question.by, SalesBy::Product)
+        matches!(self.question.by, SalesBy::Product | SalesBy::Kept(_))
+    }
+
+    /// The name of a line, as a person reads it.
+    fn name(&self, line: &SalesLine) -> String {
+        match (&line.name, &self.question.by) {
+            (None, _) => "(none)".to_owned(),
+            (Some(time), SalesBy::Time(_)) => time.replace('T', " "),
+            (Some(name), _) => visible(name),
+        }
     }
 
     /// The first of `shown` products and the sum of the others, or the newest of so many times.
     fn shown(&self, shown: Option<usize>) -> (&[SalesLine], Option<&SalesLine>) {
         let Sales { lines, rests, .. } = self.sales;
         let count = shown.unwrap_or(usize::MAX);
-        match (self.question.by, &self.question.product) {
-            (SalesBy::Product, None) => (lines.get(..count).unwrap_or(lines), rests.get(count)),
+        match (&self.question.by, &self.question.product) {
+            (SalesBy::Product | SalesBy::Kept(_), None) => {
+                (lines.get(..count).unwrap_or(lines), rests.get(count))
+            }
             (SalesBy::Product, Some(_)) => (lines, None),
             _ => (lines.get(lines.len().saturating_sub(count)..).unwrap_or(lines), None),
         }
@@ -139,10 +160,7 @@ impl SalesReport<'_> {
             rows.push(vec![format!("earlier ({earlier})")]);
         }
         for line in lines {
-            let name = visible(&line.name);
-            rows.push(
-                self.row(if self.has_shares() { name } else { name.replace('T', " ") }, line),
-            );
+            rows.push(self.row(self.name(line), line));
         }
         if let Some(others) = others {
             rows.push(self.row(format!("others ({})", others.products), others));
@@ -155,7 +173,7 @@ impl SalesReport<'_> {
     }
 
     fn header(&self) -> Vec<String> {
-        let mut header = vec![self.by().to_owned()];
+        let mut header = vec![self.subject()];
         for column in self.columns() {
             header.push(column.name().to_owned());
             if self.question.compare {
@@ -214,11 +232,8 @@ impl SalesReport<'_> {
 
     /// The day, or the hour, in which `until` is reached.
     fn last_moment(&self, until: Option<DateTime>) -> Option<String> {
-        let unit = match self.question.by {
-            SalesBy::Time(Unit::Hour) => Span::new().hours(1),
-            _ => Span::new().days(1),
-        };
-        until?.checked_sub(unit).ok().map(|last| self.moment(last))
+        // All bounds are whole hours.
+        until?.checked_sub(Span::new().hours(1)).ok().map(|last| self.moment(last))
     }
 
     fn moment(&self, time: DateTime) -> String {

@@ -57,7 +57,7 @@ pub use purge::{Purge, PurgeGuard, Purged};
 pub use purgeable::{PurgeableOrders, ShopDay};
 pub use replay::{LetterPlace, ReplayableLetter, Replayed, Reread};
 pub use roll_up::RollUp;
-pub use sales::{Period, Sales, SalesBy, SalesFigure, SalesLine, SalesQuestion, Unit};
+pub use sales::{Ends, Period, Sales, SalesBy, SalesFigure, SalesLine, SalesQuestion, Unit};
 pub use schema::{Finding, SCHEMA, quote_identifier};
 pub use totals::{Difference, Figures, ProductTotal, Totals, Verification, View};
 
@@ -139,6 +139,12 @@ impl Store {
     #[must_use]
     pub const fn instance(&self) -> Uuid {
         self.instance
+    }
+
+    /// The time zone of the shop's clock, as the IANA database calls it.
+    #[must_use]
+    pub fn shop_timezone(&self) -> &str {
+        &self.shop_timezone
     }
 
     /// How many connections were opened so far.

@@ -4,12 +4,9 @@ use jiff::{
     Timestamp,
     civil::{Date, DateTime, Time},
 };
-use tokio_postgres::{
-    Row,
-    types::{ToSql, Type},
-};
+use tokio_postgres::{Row, types::Type};
 
-use super::{Cause, Store, StoreError};
+use super::{Cause, Store, StoreError, session::Parameter};
 
 /// A unit of the shop's calendar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +31,29 @@ impl Unit {
     }
 }
 
+/// Where a period of the last units ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ends {
+    /// With the current unit, although that has not ended.
+    #[default]
+    Whole,
+    /// With the current hour. The period before ends with the same hour of its last unit.
+    Hour,
+    /// Before the current unit.
+    Before,
+}
+
+impl Ends {
+    /// As `sql/period.sql` calls it.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Whole => "whole",
+            Self::Hour => "hour",
+            Self::Before => "before",
+        }
+    }
+}
+
 /// The period of a report, by the shop's clock. Without any bound it is all that was ever sold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Period {
@@ -41,20 +61,33 @@ pub struct Period {
     pub since: Option<DateTime>,
     /// Where it ends, itself not part of it.
     pub until: Option<DateTime>,
-    /// So many units, of which the current one is the last; without `since` and `until`.
+    /// So many units up to now, without `since` and `until`.
     pub last: Option<(i32, Unit)>,
+    /// Where `last` ends; without effect where that is `None`.
+    pub ends: Ends,
     /// How many months it has, if it is made of whole months and the period before has to be, too.
     /// Else the period before has as many days and hours.
     pub months: Option<i32>,
 }
 
 /// What a line of the report stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SalesBy {
     /// A product.
     Product,
+    /// A value of the kept field of this name.
+    Kept(String),
     /// An hour, day or month.
     Time(Unit),
+}
+
+impl SalesBy {
+    const fn unit(&self) -> Option<&'static str> {
+        match self {
+            Self::Time(unit) => Some(unit.name()),
+            Self::Product | Self::Kept(_) => None,
+        }
+    }
 }
 
 /// What is asked for.
@@ -66,9 +99,10 @@ pub struct SalesQuestion {
     pub period: Period,
     /// Whether each figure comes with that of the period before.
     pub compare: bool,
-    /// Only this one. Products are summed by day, so not with [`Unit::Hour`].
+    /// Only this one. Products are summed by day and by nothing else, so not with [`Unit::Hour`] and
+    /// [`SalesBy::Kept`].
     pub product: Option<String>,
-    /// How many products at most.
+    /// How many products or values at most.
     pub limit: Option<i64>,
     /// The decimals of averages: those of the currency.
     pub decimals: u32,
@@ -88,14 +122,15 @@ pub struct SalesFigure {
 /// A line of the report.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SalesLine {
-    /// The product, or the time: `2026-11-22T14:00`, `2026-11-22`, `2026-11`. Empty for sums.
-    pub name: String,
-    /// Of how many products it is the sum.
+    /// The product, the kept value, or the time: `2026-11-22T14:00`, `2026-11-22`, `2026-11`. `None` for
+    /// sums, and for all that has no value of the kept field.
+    pub name: Option<String>,
+    /// Of how many products or values it is the sum.
     pub products: i64,
     /// Orders, quantity and amount by product or of one product; else orders, total, charges and the
     /// average order. In sums of several products the orders are `None`.
     pub figures: Vec<SalesFigure>,
-    /// By product: the amount's share of the whole in percent, with one decimal.
+    /// By product, its amount, or by value, its total: the share of the whole in percent, with one decimal.
     pub share: Option<String>,
 }
 
@@ -108,13 +143,15 @@ pub struct Sales {
     pub since: Option<DateTime>,
     /// Where it ends, itself not part of it.
     pub until: Option<DateTime>,
-    /// Where the period before begins; it ends where this one begins.
+    /// Where the period before begins.
     pub since_before: Option<DateTime>,
+    /// Where it ends: where this one begins, or, of periods that end with [`Ends::Hour`], at that hour.
+    pub until_before: Option<DateTime>,
     /// How many orders are left out, as nobody knows when they were sold.
     pub unknown_orders: i64,
-    /// By time, newest last; or products by falling amount.
+    /// By time, newest last; or products by falling amount; or values by falling total.
     pub lines: Vec<SalesLine>,
-    /// By product: what each line and all after it come to.
+    /// By product or value: what each line and all after it come to.
     pub rests: Vec<SalesLine>,
     /// What was sold in the whole period.
     pub total: SalesLine,
@@ -127,7 +164,8 @@ impl Store {
     /// As [`Self::totals`]; [`StoreError::Permanent`] also if it asks for days of products that are
     /// rolled up to months.
     pub async fn sales(&self, question: &SalesQuestion) -> Result<Sales, StoreError> {
-        let sql = match question.by {
+        let sql = match &question.by {
+            SalesBy::Kept(_) => include_str!("sql/sales_by_kept.sql"),
             SalesBy::Product => include_str!("sql/sales_by_product.sql"),
             SalesBy::Time(_) => include_str!("sql/sales_by_time.sql"),
         };
@@ -135,57 +173,82 @@ impl Store {
             .replace("{period}", include_str!("sql/period.sql"))
             .replace("{compared}", include_str!("sql/compared.sql"));
         let sql = self.sql(&sql);
-        let Period { since, until, last, months } = question.period;
+        let Period { since, until, last, ends, months } = question.period;
+        let ends = last.map_or(Ends::Whole, |_| ends).name();
         let (count, last) = last.unzip();
         let last = last.map(Unit::name);
         let months = months.unwrap_or(0);
         let decimals = question.decimals.to_string();
-        let mut parameters: Vec<(&(dyn ToSql + Sync), Type)> = vec![
+        let mut parameters: Vec<Parameter<'_>> = vec![
             (&self.shop_timezone, Type::TEXT),
             (&since, Type::TIMESTAMP),
             (&until, Type::TIMESTAMP),
             (&last, Type::TEXT),
             (&count, Type::INT4),
             (&months, Type::INT4),
+            (&ends, Type::TEXT),
             (&question.compare, Type::BOOL),
-            (&question.product, Type::TEXT),
         ];
-        let unit;
-        match question.by {
-            SalesBy::Product => parameters.push((&question.limit, Type::INT8)),
-            SalesBy::Time(by) => {
-                unit = by.name();
-                parameters.push((&unit, Type::TEXT));
-                parameters.push((&decimals, Type::TEXT));
-            }
+        let (product, limit): (Parameter<'_>, Parameter<'_>) =
+            ((&question.product, Type::TEXT), (&question.limit, Type::INT8));
+        let (decimals, unit): (Parameter<'_>, _) = ((&decimals, Type::TEXT), question.by.unit());
+        match &question.by {
+            SalesBy::Product => parameters.extend([product, limit]),
+            SalesBy::Kept(field) => parameters.extend([(field as _, Type::TEXT), limit, decimals]),
+            SalesBy::Time(_) => parameters.extend([product, (&unit, Type::TEXT), decimals]),
         }
         let lent = self.lend().await?;
         let connection = lent.connection()?;
         let rows = connection.in_time(connection.client().query_typed(&sql, &parameters)).await?;
         let sales = read(&rows, question.compare)?;
-        if let Some(row) = rows.first() {
+        if let Some(row) = rows.first().filter(|_| question.is_of_products()) {
             question.is_answerable(&sales, row.try_get("rolled_up_before")?)?;
         }
         Ok(sales)
     }
+
+    /// Whether any order has the kept field, and else the names of all fields that are kept.
+    ///
+    /// # Errors
+    /// As [`Self::totals`].
+    pub async fn has_kept(&self, field: &str) -> Result<Result<(), Vec<String>>, StoreError> {
+        let lent = self.lend().await?;
+        let connection = lent.connection()?;
+        let sql = self.sql("SELECT EXISTS (SELECT FROM {schema}.orders WHERE kept ? $1)");
+        let client = connection.client();
+        let parameters = [(&field as _, Type::TEXT)];
+        let found = client.query_typed_one(&sql, &parameters);
+        if connection.in_time(found).await?.try_get(0)? {
+            return Ok(Ok(()));
+        }
+        let sql = self.sql(
+            "SELECT coalesce(array_agg(DISTINCT field COLLATE \"C\"), '{}') \
+             FROM {schema}.orders, jsonb_object_keys(kept) AS field",
+        );
+        let fields = connection.in_time(client.query_typed_one(&sql, &[])).await?;
+        Ok(Err(fields.try_get(0)?))
+    }
 }
 
 impl SalesQuestion {
+    fn is_of_products(&self) -> bool {
+        self.product.is_some() || self.by == SalesBy::Product
+    }
+
     /// Whether it asks for no part of a month that is rolled up.
     fn is_answerable(
         &self,
         sales: &Sales,
         rolled_up_before: Option<Date>,
     ) -> Result<(), StoreError> {
-        let of_products = self.product.is_some() || self.by == SalesBy::Product;
-        let Some(limit) = rolled_up_before.filter(|_| of_products) else { return Ok(()) };
+        let Some(limit) = rolled_up_before else { return Ok(()) };
         let parts_a_month = |time: &DateTime| {
             time.date() < limit && (time.day() != 1 || time.time() != Time::midnight())
         };
         let first = sales.since_before.or(sales.since);
         let has_days =
             self.by == SalesBy::Time(Unit::Day) && first.is_none_or(|first| first.date() < limit);
-        let bounds = [sales.since, sales.until, sales.since_before];
+        let bounds = [sales.since, sales.until, sales.since_before, sales.until_before];
         if has_days || bounds.iter().flatten().any(parts_a_month) {
             return Err(StoreError::Permanent(Cause::new(format!(
                 "sums of products are kept by month before {limit}: begin and end the period, and the \
@@ -202,6 +265,7 @@ fn read(rows: &[Row], compare: bool) -> Result<Sales, StoreError> {
         since: None,
         until: None,
         since_before: None,
+        until_before: None,
         unknown_orders: 0,
         lines: Vec::new(),
         rests: Vec::new(),
@@ -212,6 +276,7 @@ fn read(rows: &[Row], compare: bool) -> Result<Sales, StoreError> {
         sales.since = row.try_get("since")?;
         sales.until = row.try_get("until")?;
         sales.since_before = row.try_get("since_before")?;
+        sales.until_before = row.try_get("until_before")?;
         sales.unknown_orders = row.try_get("unknown_orders")?;
         let line = line(row)?;
         match row.try_get("kind")? {
@@ -222,6 +287,7 @@ fn read(rows: &[Row], compare: bool) -> Result<Sales, StoreError> {
     }
     if !compare {
         sales.since_before = None;
+        sales.until_before = None;
     }
     Ok(sales)
 }
@@ -232,7 +298,7 @@ fn line(row: &Row) -> Result<SalesLine, StoreError> {
     let others = before.into_iter().zip(change);
     let figures = texts("figures_now")?.into_iter().zip(others);
     Ok(SalesLine {
-        name: row.try_get::<_, Option<String>>("name")?.unwrap_or_default(),
+        name: row.try_get("name")?,
         products: row.try_get::<_, Option<i64>>("products")?.unwrap_or(1),
         figures: figures
             .map(|(value, (before, change))| SalesFigure { value, before, change })

@@ -149,14 +149,14 @@ impl Store {
         Ok(totals)
     }
 
-    /// What all orders are worth together, those without products included, as a decimal number without
-    /// trailing zeros.
+    /// Whether there is any order.
     ///
     /// # Errors
     /// As [`Self::totals`].
-    pub async fn sold(&self) -> Result<String, StoreError> {
-        let sql =
-            self.sql("SELECT trim_scale(coalesce(sum(total), 0))::text FROM {schema}.order_hours");
+    pub async fn has_orders(&self) -> Result<bool, StoreError> {
+        let sql = self.sql(
+            "SELECT EXISTS (SELECT FROM {schema}.sales) OR EXISTS (SELECT FROM {schema}.orders)",
+        );
         let lent = self.lend().await?;
         let connection = lent.connection()?;
         let row = connection.in_time(connection.client().query_typed_one(&sql, &[])).await?;

@@ -4,8 +4,10 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::shop::{DEADLINE, Shop};
 
+mod kept;
 mod periods;
 mod terminal;
+mod watch;
 
 /// What products may be called.
 fn names() -> Vec<String> {

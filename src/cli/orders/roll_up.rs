@@ -1,7 +1,12 @@
 //! `vendas orders roll-up`.
 
+use jiff::ToSpan;
+
 use super::{CliError, Limit, Progress, confirm, print, store, whoami};
 use crate::{config::Config, store::RollUp};
+
+/// The dashboard compares 30 days with the 30 before.
+const DAYS_KEPT: i32 = 92;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Arguments {
@@ -19,8 +24,15 @@ pub(in crate::cli) struct Arguments {
 pub(super) async fn roll_up(config: &Config, arguments: &Arguments) -> Result<(), CliError> {
     let Arguments { limit, because, yes } = arguments;
     let store = store(config);
-    let (day, _) = limit.day(&store).await?;
+    let (day, clock) = limit.day(&store).await?;
     let before = day.first_of_month();
+    let latest = clock.today.saturating_sub(DAYS_KEPT.days());
+    if before > latest {
+        return Err(CliError::Failed(format!(
+            "sums of the last {DAYS_KEPT} days stay by day, for reports and the dashboard: name a day up \
+             to {latest}"
+        )));
+    }
     let progress = Progress::new("counting sums");
     let RollUp { days, months } = progress.during(store.roll_up(before), || (None, None)).await?;
     print(&format!(

@@ -20,7 +20,7 @@ pub(super) enum Asked {
 #[derive(Clone, Debug)]
 pub(super) enum Answer {
     Totals(Totals),
-    Sales(SalesQuestion, Sales),
+    Sales(SalesQuestion, Box<Sales>),
 }
 
 impl Asked {
@@ -36,7 +36,7 @@ impl Asked {
             Self::Totals => Ok(Answer::Totals(store.totals(limit).await?)),
             Self::Sales(question) => {
                 let question = SalesQuestion { limit, ..question.clone() };
-                let sales = store.sales(&question).await?;
+                let sales = Box::new(store.sales(&question).await?);
                 Ok(Answer::Sales(question, sales))
             }
         }

@@ -1,18 +1,22 @@
-//! The dashboard at `/`: what products sell, how fast, and whether the work goes on.
+//! The dashboard at `/`: what was sold in a period, how fast orders come, and whether they are processed.
 //!
-//! The page is static; what moves comes by server-sent events from `/events`, one snapshot a second,
-//! the same for all who look. PostgreSQL is asked by one reader for all of them, and only while
-//! somebody looks.
+//! The page is static. Server-sent events from `/events` bring the figures of the period that is looked
+//! at: a snapshot of the run each second, and the sales when they have changed. PostgreSQL is only asked
+//! while somebody looks.
 //!
 //! **Invariant:** nothing here changes anything: all routes answer GET and HEAD alone.
 //!
 //! **Invariant:** the page comes from this server alone, and names from a topic are never markup.
 
 mod assets;
-mod chart;
+mod event;
+mod fresh;
 mod pace;
+mod snapshot;
 mod sold;
+mod viewer;
 mod viewing;
+mod window;
 
 use axum::{
     Router,
@@ -23,9 +27,9 @@ use axum::{
     routing::get,
 };
 
-use assets::{ASSETS, SVG, text};
-use chart::{Measure, chart};
+use assets::{ASSETS, text};
 pub(super) use viewing::Dashboard;
+use window::Window;
 
 /// What every answer says to the browser: no scripts, styles or connections but of this server, no
 /// frames around the page, nothing kept.
@@ -57,16 +61,22 @@ pub(super) fn routes(dashboard: Dashboard) -> Router {
         router = router.route(path, get(move || async move { text(media_type, content) }));
     }
     router
-        .route("/events", get(async |State(dashboard): State<Dashboard>| dashboard.events()))
-        .route("/chart.svg", get(draw))
+        .route("/events", get(events))
         .with_state(dashboard)
         .layer(middleware::map_response(guarded))
 }
 
-async fn draw(State(dashboard): State<Dashboard>, Query(measure): Query<Measure>) -> Response {
-    match chart(&dashboard.history(), measure) {
-        Some(svg) => text(SVG, svg),
-        None => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+/// What a viewer asks for.
+#[derive(Debug, serde::Deserialize)]
+struct Wanted {
+    #[serde(default)]
+    period: Window,
+}
+
+async fn events(State(dashboard): State<Dashboard>, Query(wanted): Query<Wanted>) -> Response {
+    match dashboard.viewer(wanted.period) {
+        Some(viewer) => viewer.into_response(),
+        None => (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "5")]).into_response(),
     }
 }
 

@@ -20,6 +20,12 @@ impl std::fmt::Display for Rate {
     }
 }
 
+impl serde::Serialize for Rate {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 /// One look at the counter.
 #[derive(Clone, Copy, Debug)]
 struct Sample {

@@ -1,75 +1,183 @@
-//! What PostgreSQL holds, as it was read last.
+//! What was sold in a period, as the page is told it.
 
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use bytes::Bytes;
+use jiff::{Timestamp, civil::DateTime};
+use serde::Serialize;
 use serde_json::value::RawValue;
-use tokio::time::{Instant, sleep};
 
+use super::{event::event, window::Window};
 use crate::{
-    report,
-    store::{LetterFilter, ReasonCount, Store, StoreError},
+    order::Currency,
+    report::{self, Locale, SalesReport, Style},
+    store::{Sales, SalesBy, SalesQuestion, Store, StoreError, Totals, Unit},
 };
 
 /// How many products are shown by name; the others are summed up.
 const TOP: u8 = 10;
 
-/// How long between two readings at least and at most, and how many times as long as one took: the
-/// dashboard of a shop with very many products is not to keep PostgreSQL busy.
-const PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-const PAUSE_FACTOR: u32 = 20;
+/// How many months a chart by day covers at most.
+const MONTHS_BY_DAY: usize = 3;
 
-/// How much later than expected the next reading may come before the page says so. It waits in line
-/// for a connection, as the partitions do.
-const PATIENCE: Duration = Duration::from_secs(6);
+/// How many versions there have been, of all periods.
+static VERSIONS: AtomicU64 = AtomicU64::new(0);
 
-/// Totals and open dead letters; `None` until they are read for the first time.
+/// What PostgreSQL answered.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Answer {
+    times: (SalesQuestion, Sales),
+    products: Products,
+    /// Whether there is any order of any time, so that an empty period is told from a new shop.
+    begun: bool,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Products {
+    /// Of all times.
+    Totals(Totals),
+    Sales(SalesQuestion, Box<Sales>),
+}
+
+/// An answer that was made ready for the page.
 #[derive(Debug)]
 pub(super) struct Sold {
-    /// Numbered orders without products included.
-    pub(super) all: Option<String>,
-    /// As `vendas report --format json` has them.
-    pub(super) totals: Option<Box<RawValue>>,
-    /// Counted by reason.
-    pub(super) letters: Option<Vec<ReasonCount>>,
-    /// Until when this counts as what PostgreSQL holds. `None`: reading it failed.
-    current_until: Option<Instant>,
+    /// Without its times, to tell whether the next one is another.
+    answer: Answer,
+    /// When it was last read, by the database's clock.
+    pub(super) as_of: Timestamp,
+    /// Another one for each change.
+    pub(super) version: u64,
+    /// The event `sales`.
+    pub(super) event: Bytes,
+}
+
+/// The event's data. Its parts are as `vendas report --format json` has them.
+#[derive(Serialize)]
+struct Document<'a> {
+    period: &'a str,
+    currency: &'a str,
+    decimals: u32,
+    /// What a line of `times` stands for.
+    unit: &'a str,
+    /// The period and the one before by the shop's clock, as `2026-11-22T14:00`; their ends are no part
+    /// of them.
+    since: Option<String>,
+    until: Option<String>,
+    since_before: Option<String>,
+    until_before: Option<String>,
+    times: Box<RawValue>,
+    products: Box<RawValue>,
+    begun: bool,
+}
+
+/// Asks for all that the page shows of a period.
+///
+/// # Errors
+/// As [`Store::totals`].
+pub(super) async fn ask(
+    store: &Store,
+    window: Window,
+    currency: Currency,
+) -> Result<Answer, StoreError> {
+    let question = SalesQuestion {
+        by: SalesBy::Time(window.unit()),
+        period: window.period(),
+        compare: window.is_compared(),
+        product: None,
+        limit: None,
+        decimals: currency.decimals(),
+    };
+    let mut times = (question.clone(), store.sales(&question).await?);
+    if window == Window::All && is_short(&times.1) {
+        let question = SalesQuestion { by: SalesBy::Time(Unit::Day), ..question.clone() };
+        times = (question.clone(), store.sales(&question).await?);
+    }
+    let limit = Some(i64::from(TOP) + 1);
+    let products = if window == Window::All {
+        Products::Totals(store.totals(limit).await?)
+    } else {
+        let question = SalesQuestion { by: SalesBy::Product, limit, ..question };
+        let sales = Box::new(store.sales(&question).await?);
+        Products::Sales(question, sales)
+    };
+    let is_empty = times.1.lines.is_empty();
+    let begun = !is_empty || store.has_orders().await?;
+    Ok(Answer { times, products, begun })
+}
+
+/// Whether its months are so few that a chart by day can be read.
+fn is_short(sales: &Sales) -> bool {
+    let month = |name: &str| -> Option<i64> {
+        let (year, month) = name.split_once('-')?;
+        Some(year.parse::<i64>().ok()? * 12 + month.parse::<i64>().ok()?)
+    };
+    let months = sales.lines.first().zip(sales.lines.last()).and_then(|(first, last)| {
+        Some(month(last.name.as_deref()?)? - month(first.name.as_deref()?)? + 1)
+    });
+    months.is_none_or(|months| usize::try_from(months).is_ok_and(|count| count <= MONTHS_BY_DAY))
+}
+
+impl Answer {
+    /// Takes out what is different at each reading: the moment.
+    fn undated(&mut self) -> Timestamp {
+        let products = match &mut self.products {
+            Products::Totals(totals) => &mut totals.as_of,
+            Products::Sales(_, sales) => &mut sales.as_of,
+        };
+        *products = Timestamp::UNIX_EPOCH;
+        std::mem::replace(&mut self.times.1.as_of, Timestamp::UNIX_EPOCH)
+    }
+
+    fn event(&self, window: Window, currency: Currency, time_zone: &str) -> Option<Bytes> {
+        let style = Style { locale: Locale::Plain, currency };
+        let report = |question, sales, top| {
+            let json = SalesReport { question, sales, style, time_zone, top }.json();
+            RawValue::from_string(json).ok()
+        };
+        let top = Some(usize::from(TOP));
+        let (question, sales) = &self.times;
+        let SalesBy::Time(unit) = question.by else { return None };
+        let moment = |time: DateTime| time.strftime("%Y-%m-%dT%H:%M").to_string();
+        let document = Document {
+            period: window.name(),
+            currency: currency.code(),
+            decimals: currency.decimals(),
+            unit: unit.name(),
+            since: sales.since.map(moment),
+            until: sales.until.map(moment),
+            since_before: sales.since_before.map(moment),
+            until_before: sales.until_before.map(moment),
+            times: report(question, sales, None)?,
+            products: match &self.products {
+                Products::Totals(totals) => {
+                    report::json(totals, top).and_then(RawValue::from_string).ok()?
+                }
+                Products::Sales(question, sales) => report(question, sales, top)?,
+            },
+            begun: self.begun,
+        };
+        event("sales", &document)
+    }
 }
 
 impl Sold {
-    /// Nothing is read yet, and nothing has failed.
-    pub(super) fn unread() -> Self {
-        let current_until = Some(Instant::now() + PATIENCE);
-        Self { all: None, totals: None, letters: None, current_until }
+    /// What is shown after `answer`, where `before` was shown.
+    pub(super) fn new(
+        before: Option<Self>,
+        mut answer: Answer,
+        window: Window,
+        currency: Currency,
+        time_zone: &str,
+    ) -> Self {
+        let as_of = answer.undated();
+        match before {
+            Some(before) if before.answer == answer => Self { as_of, ..before },
+            _ => {
+                let version = VERSIONS.fetch_add(1, Ordering::Relaxed);
+                let event = answer.event(window, currency, time_zone).unwrap_or_default();
+                Self { answer, as_of, version, event }
+            }
+        }
     }
-
-    /// Whether it is not much older than it should be.
-    pub(super) fn is_current(&self) -> bool {
-        self.current_until.is_some_and(|until| Instant::now() < until)
-    }
-
-    /// Reading has failed; what was read before stays.
-    pub(super) const fn failed(&mut self) {
-        self.current_until = None;
-    }
-}
-
-/// Reads once, tells what came of it, then waits as long as there should be between two readings.
-pub(super) async fn read(store: &Store, tell: impl FnOnce(Result<Sold, StoreError>)) {
-    let begun = Instant::now();
-    let result = all(store).await;
-    // What failed may have taken until its deadline, which says nothing about how dear it is.
-    let dear = if result.is_ok() { begun.elapsed() * PAUSE_FACTOR } else { PAUSE };
-    let pause = dear.clamp(PAUSE, LONGEST_PAUSE);
-    let current_until = Some(Instant::now() + pause + PATIENCE);
-    tell(result.map(|sold| Sold { current_until, ..sold }));
-    sleep(pause).await;
-}
-
-async fn all(store: &Store) -> Result<Sold, StoreError> {
-    let all = store.sold().await?;
-    let totals = store.totals(Some(i64::from(TOP) + 1)).await?;
-    let letters = store.dead_letter_counts(&LetterFilter::default(), false).await?;
-    let json = report::json(&totals, Some(usize::from(TOP))).and_then(RawValue::from_string);
-    Ok(Sold { all: Some(all), totals: json.ok(), letters: Some(letters), current_until: None })
 }

@@ -1,43 +1,43 @@
-//! Who looks, and what they see.
+//! Who looks at which period, and what keeps that up to date.
+//!
+//! **Invariant:** however many look, PostgreSQL is asked by one reader for each period that somebody
+//! looks at, and by one reader at a time.
+//!
+//! **Invariant:** what all viewers of a period see is written once, and they share these bytes.
 
 use std::{
-    convert::Infallible,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use axum::{
-    http::{StatusCode, header::RETRY_AFTER},
-    response::{
-        IntoResponse, Response,
-        sse::{Event, KeepAlive, Sse},
-    },
-};
-use futures::stream;
-use serde::Serialize;
-use serde_json::value::RawValue;
+use bytes::Bytes;
+use futures::future::join_all;
 use tokio::{
-    sync::{Notify, OwnedSemaphorePermit, Semaphore, watch},
+    sync::{Notify, Semaphore, watch},
     time::{Instant, MissedTickBehavior, interval},
 };
-use tokio_util::sync::CancellationToken;
 use tracing::debug;
-use uuid::Uuid;
 
 use super::{
-    pace::{Pace, Rate},
+    event::event,
+    fresh::Fresh,
+    pace::Pace,
+    snapshot::{Seen, snapshot},
     sold::{self, Sold},
+    viewer::Viewer,
+    window::Window,
 };
-use crate::http::{State, health::Because};
+use crate::{
+    http::State,
+    store::{LetterFilter, ReasonCount},
+};
 
-/// The most that look at once; who comes later is asked to come again.
-const PLACES: usize = 100;
+/// The most that look at once; who comes later is asked to come again. Fewer than the server has
+/// connections, so that metrics and health are answered also then.
+const PLACES: usize = 220;
 
 /// How often the picture changes.
 const BEAT: Duration = Duration::from_secs(1);
-
-/// How soon a browser that lost its connection tries again.
-const RECONNECT_AFTER: Duration = Duration::from_secs(2);
 
 /// What all viewers share. Cheap to clone.
 #[derive(Clone)]
@@ -46,37 +46,48 @@ pub(in crate::http) struct Dashboard(Arc<Shared>);
 struct Shared {
     state: State,
     pace: Mutex<Pace>,
-    sold: Mutex<Sold>,
-    /// The newest snapshot as JSON; `None` while nobody looks.
-    snapshots: watch::Sender<Option<Arc<str>>>,
+    letters: Fresh<Vec<ReasonCount>>,
+    views: [View; Window::ALL.len()],
     /// Somebody has begun to look.
     looked: Notify,
+    /// Readings under way at once.
+    turns: Semaphore,
     places: Arc<Semaphore>,
 }
 
-#[derive(Serialize)]
-struct Snapshot<'a> {
-    instance: Uuid,
-    version: &'static str,
-    rate: String,
-    peak: String,
-    lag: Option<String>,
-    /// Orders cancelled and records ignored by this instance since its start.
-    cancelled: String,
-    ignored: String,
-    reasons: Vec<Because>,
-    sold: Option<&'a str>,
-    totals: Option<&'a RawValue>,
-    letters: Option<Vec<Letters<'a>>>,
-    /// Whether totals and letters are what PostgreSQL holds now.
-    current: bool,
+/// A period, and who looks at it.
+struct View {
+    window: Window,
+    sold: Fresh<Sold>,
+    /// The newest; `None` while nobody looks.
+    pictures: watch::Sender<Option<Picture>>,
+    looked: Notify,
 }
 
-/// Numbers are texts, as in the totals: a browser reads a JSON number as a binary float.
-#[derive(Serialize)]
-struct Letters<'a> {
-    reason: &'a str,
-    letters: String,
+/// What a viewer is shown at one moment.
+#[derive(Clone, Debug)]
+pub(super) struct Picture {
+    /// Changes with what was sold; `None` until that is known.
+    pub(super) version: Option<u64>,
+    /// For those who have seen this version: how the run fares.
+    pub(super) beat: Bytes,
+    /// For all others: what was sold, too.
+    pub(super) whole: Bytes,
+}
+
+impl View {
+    fn new(window: Window) -> Self {
+        Self {
+            window,
+            sold: Fresh::new(),
+            pictures: watch::Sender::new(None),
+            looked: Notify::new(),
+        }
+    }
+
+    fn is_looked_at(&self) -> bool {
+        self.pictures.receiver_count() > 0
+    }
 }
 
 impl Dashboard {
@@ -84,142 +95,136 @@ impl Dashboard {
         Self(Arc::new(Shared {
             state,
             pace: Mutex::default(),
-            sold: Mutex::new(Sold::unread()),
-            snapshots: watch::Sender::new(None),
+            letters: Fresh::new(),
+            views: Window::ALL.map(View::new),
             looked: Notify::new(),
+            turns: Semaphore::new(1),
             places: Arc::new(Semaphore::new(PLACES)),
         }))
     }
 
-    /// Keeps the picture up to date until it is told to stop.
+    /// Keeps the pictures up to date until it is told to stop.
     pub(in crate::http) async fn keep_up(&self) {
+        let readers = self.0.views.iter().map(|view| self.read_sales(view));
         tokio::select! {
             () = self.0.state.stopping().cancelled() => {}
-            () = self.take_snapshots() => {}
-            () = self.read_what_is_sold() => {}
+            () = self.take_pictures() => {}
+            () = self.read_letters() => {}
+            _ = join_all(readers) => {}
         }
     }
 
-    /// The rates of the last minutes, for the chart.
-    pub(super) fn history(&self) -> Vec<(u64, Rate)> {
-        lock(&self.0.pace).history()
-    }
-
-    /// A stream of snapshots to whoever asks for it.
-    pub(super) fn events(&self) -> Response {
-        let Ok(place) = Arc::clone(&self.0.places).try_acquire_owned() else {
-            return (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "5")]).into_response();
-        };
-        let mut snapshots = self.0.snapshots.subscribe();
+    /// One more viewer of a period, if there is a place.
+    pub(super) fn viewer(&self, window: Window) -> Option<Viewer> {
+        let place = Arc::clone(&self.0.places).try_acquire_owned().ok()?;
+        let view = self.view(window)?;
+        let is_first = !view.is_looked_at();
+        let mut pictures = view.pictures.subscribe();
+        if is_first {
+            self.0.letters.expect();
+            view.sold.expect();
+            // Soon there is more to be seen, but the page need not wait for it.
+            self.show(view);
+        }
         // Where others look already there is one to begin with.
-        snapshots.mark_changed();
+        pictures.mark_changed();
+        view.looked.notify_one();
         self.0.looked.notify_one();
-        let viewer = Viewer { snapshots, stop: self.0.state.stopping().clone(), _place: place };
-        // A stream that is dropped, because the browser is gone, gives its place back.
-        Sse::new(stream::unfold(viewer, Viewer::next))
-            .keep_alive(KeepAlive::default())
-            .into_response()
+        let history = event("history", &self.pace().history()).unwrap_or_default();
+        Some(Viewer::new(pictures, self.0.state.stopping().clone(), history, place))
     }
 
-    fn is_looked_at(&self) -> bool {
-        self.0.snapshots.receiver_count() > 0
+    fn view(&self, window: Window) -> Option<&View> {
+        self.0.views.iter().find(|view| view.window == window)
     }
 
-    async fn take_snapshots(&self) {
+    fn pace(&self) -> MutexGuard<'_, Pace> {
+        self.0.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn take_pictures(&self) {
         let mut beat = interval(BEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             beat.tick().await;
-            lock(&self.0.pace).note(Instant::now(), self.0.state.telemetry().orders.get());
-            // Who comes next is not to be shown what was true long ago.
-            let snapshot = if self.is_looked_at() { self.snapshot() } else { None };
-            self.0.snapshots.send_replace(snapshot);
-        }
-    }
-
-    async fn read_what_is_sold(&self) {
-        loop {
-            while !self.is_looked_at() {
-                self.0.looked.notified().await;
-            }
-            *lock(&self.0.sold) = Sold::unread();
-            while self.is_looked_at() {
-                sold::read(self.0.state.store(), |read| match read {
-                    Ok(sold) => *lock(&self.0.sold) = sold,
-                    Err(error) => {
-                        // The work tells of an outage; this is for whoever looks for the cause.
-                        debug!(error = %error, "the dashboard cannot read the totals");
-                        lock(&self.0.sold).failed();
-                    }
-                })
-                .await;
+            self.pace().note(Instant::now(), self.0.state.telemetry().orders.get());
+            for view in &self.0.views {
+                if view.is_looked_at() {
+                    self.show(view);
+                } else {
+                    // Who comes next is not to be shown what was true long ago.
+                    view.pictures.send_replace(None);
+                }
             }
         }
     }
 
-    /// Offsets of all this instance's partitions that are still to be worked, as far as is known.
-    fn lag(&self) -> Option<i64> {
-        let partitions = self.0.state.telemetry().partitions();
-        let lags: Vec<_> = partitions.iter().filter_map(|(_, told)| told.lag()).collect();
-        (!lags.is_empty()).then(|| lags.iter().sum())
+    /// Shows a period's viewers how things stand.
+    fn show(&self, view: &View) {
+        view.pictures.send_replace(self.picture(view));
     }
 
-    fn snapshot(&self) -> Option<Arc<str>> {
+    fn picture(&self, view: &View) -> Option<Picture> {
         let (rate, peak) = {
-            let pace = lock(&self.0.pace);
+            let pace = self.pace();
             (pace.now().to_string(), pace.peak().to_string())
         };
-        let sold = lock(&self.0.sold);
-        let letters = sold.letters.as_ref().map(|counts| {
-            counts
-                .iter()
-                .map(|count| Letters { reason: &count.reason, letters: count.letters.to_string() })
-                .collect()
-        });
-        let telemetry = self.0.state.telemetry();
-        let snapshot = Snapshot {
-            instance: self.0.state.store().instance(),
-            version: env!("CARGO_PKG_VERSION"),
-            rate,
-            peak,
-            lag: self.lag().map(|lag| lag.to_string()),
-            cancelled: telemetry.cancelled.get().to_string(),
-            ignored: telemetry.ignored.get().to_string(),
-            reasons: self.0.state.health().reasons,
-            sold: sold.all.as_deref(),
-            totals: sold.totals.as_deref(),
-            letters,
-            current: sold.is_current(),
+        let (sold, letters) = (view.sold.lock(), self.0.letters.lock());
+        let current = sold.is_current() && letters.is_current();
+        let letters = letters.value.as_deref();
+        let sold = sold.value.as_ref();
+        let as_of = sold.map(|sold| sold.as_of);
+        let beat = snapshot(&self.0.state, Seen { rate, peak, letters, as_of, current })?;
+        let whole = match sold {
+            Some(sold) => [&sold.event[..], &beat].concat().into(),
+            None => beat.clone(),
         };
-        serde_json::to_string(&snapshot).ok().map(Arc::from)
+        Some(Picture { version: sold.map(|sold| sold.version), beat, whole })
     }
-}
 
-/// One who looks.
-struct Viewer {
-    snapshots: watch::Receiver<Option<Arc<str>>>,
-    stop: CancellationToken,
-    _place: OwnedSemaphorePermit,
-}
-
-impl Viewer {
-    /// The next snapshot; one that came too fast for this viewer is passed over.
-    async fn next(mut self) -> Option<(Result<Event, Infallible>, Self)> {
+    async fn read_sales(&self, view: &View) {
+        let state = &self.0.state;
+        let (store, currency) = (state.store(), state.currency());
         loop {
-            tokio::select! {
-                () = self.stop.cancelled() => return None,
-                changed = self.snapshots.changed() => changed.ok()?,
+            while !view.is_looked_at() {
+                view.looked.notified().await;
             }
-            let snapshot = self.snapshots.borrow_and_update().clone();
-            if let Some(snapshot) = snapshot {
-                let event =
-                    Event::default().event("snapshot").retry(RECONNECT_AFTER).data(snapshot);
-                return Some((Ok(event), self));
+            while view.is_looked_at() {
+                let ask = sold::ask(store, view.window, currency);
+                let keep = |before, answer| {
+                    Sold::new(before, answer, view.window, currency, store.shop_timezone())
+                };
+                let tell = |error: Option<&_>| {
+                    if let Some(error) = error {
+                        // The work tells of an outage; this is for whoever looks for the cause.
+                        debug!(error = %error, "the dashboard cannot read the sales");
+                    }
+                    self.show(view);
+                };
+                view.sold.read(&self.0.turns, ask, keep, tell).await;
             }
+            view.sold.forget();
         }
     }
-}
 
-fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
+    async fn read_letters(&self) {
+        let store = self.0.state.store();
+        let is_looked_at = || self.0.views.iter().any(View::is_looked_at);
+        loop {
+            while !is_looked_at() {
+                self.0.looked.notified().await;
+            }
+            while is_looked_at() {
+                let filter = LetterFilter::default();
+                let ask = store.dead_letter_counts(&filter, false);
+                let tell = |error: Option<&_>| {
+                    if let Some(error) = error {
+                        debug!(error = %error, "the dashboard cannot count the dead letters");
+                    }
+                };
+                self.0.letters.read(&self.0.turns, ask, |_, counts| counts, tell).await;
+            }
+            self.0.letters.forget();
+        }
+    }
 }

@@ -7,7 +7,7 @@ const DAY: SalesBy = SalesBy::Time(Unit::Day);
 const HOUR: SalesBy = SalesBy::Time(Unit::Hour);
 const MONTH: SalesBy = SalesBy::Time(Unit::Month);
 
-fn between(by: SalesBy, from: &str, to: &str) -> Result<Period, String> {
+fn between(by: &SalesBy, from: &str, to: &str) -> Result<Period, String> {
     period(by, Some(moment(from).unwrap()), Some(moment(to).unwrap()), None)
 }
 
@@ -51,44 +51,44 @@ fn last_takes_days_hours_and_months() {
 
 #[test]
 fn both_ends_belong_to_the_period() {
-    let found = between(DAY, "2026-02-27", "2026-02-28").unwrap();
+    let found = between(&DAY, "2026-02-27", "2026-02-28").unwrap();
     assert_eq!((found.since, found.until), (time("2026-02-27T00:00"), time("2026-03-01T00:00")));
-    let found = between(HOUR, "2026-02-28T13:00", "2026-02-28T23:00").unwrap();
+    let found = between(&HOUR, "2026-02-28T13:00", "2026-02-28T23:00").unwrap();
     assert_eq!((found.since, found.until), (time("2026-02-28T13:00"), time("2026-03-01T00:00")));
-    let found = between(HOUR, "2026-02-28T13:00", "2026-02-28").unwrap();
+    let found = between(&HOUR, "2026-02-28T13:00", "2026-02-28").unwrap();
     assert_eq!(found.until, time("2026-03-01T00:00"));
-    let open = period(DAY, None, Some(moment("2999-12-31").unwrap()), None).unwrap();
+    let open = period(&DAY, None, Some(moment("2999-12-31").unwrap()), None).unwrap();
     assert_eq!((open.since, open.until), (None, time("3000-01-01T00:00")));
     for (by, from, to) in [
         (DAY, "2026-02-28", "2026-02-27"),
         (HOUR, "2026-02-28T14:00", "2026-02-28T13:00"),
         (HOUR, "2026-03-01", "2026-02-28T23:00"),
     ] {
-        assert!(between(by, from, to).unwrap_err().contains("--from"), "{from} {to}");
+        assert!(between(&by, from, to).unwrap_err().contains("--from"), "{from} {to}");
     }
 }
 
 #[test]
 fn times_of_day_need_a_report_by_hour() {
-    for by in [SalesBy::Product, DAY, MONTH] {
-        assert!(between(by, "2026-02-27", "2026-02-28T13:00").unwrap_err().starts_with("--to "));
-        assert!(between(by, "2026-02-27T13:00", "2026-02-28").unwrap_err().starts_with("--from "));
-        let hours = period(by, None, None, Some((24, Unit::Hour)));
+    for by in [SalesBy::Product, SalesBy::Kept("store".to_owned()), DAY, MONTH] {
+        assert!(between(&by, "2026-02-27", "2026-02-28T13:00").unwrap_err().starts_with("--to "));
+        assert!(between(&by, "2026-02-27T13:00", "2026-02-28").unwrap_err().starts_with("--from "));
+        let hours = period(&by, None, None, Some((24, Unit::Hour)));
         assert!(hours.unwrap_err().contains("--by hour"));
-        assert!(period(by, None, None, Some((7, Unit::Day))).is_ok());
+        assert!(period(&by, None, None, Some((7, Unit::Day))).is_ok());
     }
-    assert!(period(HOUR, None, None, Some((24, Unit::Hour))).is_ok());
+    assert!(period(&HOUR, None, None, Some((24, Unit::Hour))).is_ok());
 }
 
 #[test]
 fn whole_months_are_compared_with_whole_months() {
-    let months = |by, from, to| between(by, from, to).unwrap().months;
+    let months = |by, from, to| between(&by, from, to).unwrap().months;
     assert_eq!(months(MONTH, "2026-02-01", "2026-02-28"), Some(1));
     assert_eq!(months(SalesBy::Product, "2025-12-01", "2026-02-28"), Some(3));
     assert_eq!(months(MONTH, "2026-02-01", "2026-02-27"), None);
     assert_eq!(months(MONTH, "2026-02-02", "2026-02-28"), None);
     assert_eq!(months(DAY, "2026-02-01", "2026-02-28"), None);
     assert_eq!(months(HOUR, "2026-02-01", "2026-02-28"), None);
-    let last = |by| period(by, None, None, Some((3, Unit::Month))).unwrap().months;
+    let last = |by| period(&by, None, None, Some((3, Unit::Month))).unwrap().months;
     assert_eq!((last(MONTH), last(DAY)), (Some(3), None));
 }

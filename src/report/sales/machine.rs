@@ -12,7 +12,7 @@ use super::{
     },
     Column, SalesReport,
 };
-use crate::store::{SalesFigure, SalesLine};
+use crate::store::{SalesBy, SalesFigure, SalesLine};
 
 impl SalesReport<'_> {
     /// One JSON object on one line, without the line's end. Amounts and quantities are texts; only the
@@ -37,10 +37,13 @@ impl SalesReport<'_> {
         if let Some(product) = &self.question.product {
             document["product"] = json!(product);
         }
+        if let SalesBy::Kept(field) = &self.question.by {
+            document["by"] = json!(field);
+        }
         if self.sales.since_before.is_some() {
             document["before"] = json!({
                 "from": self.sales.since_before.map(|time| self.moment(time)),
-                "to": self.last_moment(self.sales.since),
+                "to": self.last_moment(self.sales.until_before),
             });
         }
         tame(&document.to_string())
@@ -55,7 +58,7 @@ impl SalesReport<'_> {
     fn sum(&self, line: &SalesLine) -> Value {
         let mut object = self.figures(line);
         if self.has_shares() {
-            object["products"] = json!(line.products);
+            object[format!("{}s", self.by())] = json!(line.products);
         }
         object
     }
@@ -118,7 +121,11 @@ impl SalesReport<'_> {
         header.push("line".to_owned());
         writer.write_record(&header)?;
         for line in lines {
-            writer.write_record(self.cells(without_formula(&line.name), line, self.by()))?;
+            writer.write_record(self.cells(
+                without_formula(line.name.as_deref().unwrap_or_default()),
+                line,
+                self.by(),
+            ))?;
         }
         if let Some(others) = others {
             writer.write_record(self.cells(String::new(), others, "others"))?;

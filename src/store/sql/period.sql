@@ -1,14 +1,29 @@
 -- The period that a report is asked for, by the shop's clock ($1): from $2 up to $3, or the last $5 of
--- units $4 (hour, day or month), of which the current one is the last. Where a bound is null there is
--- none. `span` leads from the period before to this one: $6 months, or what lies between the bounds.
+-- units $4 (hour, day or month). Where a bound is null there is none. $7 says where the last units end:
+-- with the current one ('whole'), with the current hour of it ('hour'), or before it ('before').
+-- `span` leads from the period before to this one: $6 months, or whole units, or what lies between the
+-- bounds.
 period AS MATERIALIZED (
     SELECT
-        since, until,
-        CASE WHEN $6 > 0 THEN make_interval(months => $6) ELSE until - since END AS span
+        since, until, since - span AS since_before, until - span AS until_before, span
     FROM (
-        SELECT coalesce($2, until - $5 * ('1 ' || $4)::interval) AS since, until
+        SELECT
+            coalesce($2, ended - units) AS since,
+            CASE WHEN $7 = 'hour' THEN hour + interval '1 hour' ELSE ended END AS until,
+            CASE
+                WHEN $6 > 0 THEN make_interval(months => $6)
+                WHEN $7 = 'hour' THEN units
+                ELSE ended - coalesce($2, ended - units)
+            END AS span
         FROM (
-            SELECT coalesce($3, date_trunc($4, now() AT TIME ZONE $1) + ('1 ' || $4)::interval)
-        ) AS ended (until)
+            SELECT
+                coalesce($3, date_trunc($4, hour) + CASE WHEN $7 = 'before' THEN 0 ELSE 1 END * unit)
+                    AS ended,
+                $5 * unit AS units,
+                hour
+            FROM (
+                SELECT date_trunc('hour', now() AT TIME ZONE $1) AS hour, ('1 ' || $4)::interval AS unit
+            ) AS clock
+        ) AS ended
     ) AS bounds
 )

@@ -1,10 +1,17 @@
--- The $9 products (null: all) that sold for most in a period, each with what it and all after it make
--- together, as in totals.sql, and the whole: one statement, so one moment. $8 leaves one product of
--- these; its share is of the whole. $7 says whether the period before is compared. An order that names
+-- The $10 products (null: all) that sold for most in a period, each with what it and all after it make
+-- together, as in totals.sql, and the whole: one statement, so one moment. $9 leaves one product of
+-- these; its share is of the whole. $8 says whether the period before is compared. An order that names
 -- two products counts at both, so orders have no sum.
 WITH {period}, sold AS MATERIALIZED (
     SELECT day, coalesce(product, '') AS product, orders, quantity, amount
     FROM {schema}.product_days
+    -- No day before both periods is read: with years of sums that would be most of them. It is said
+    -- without `period`, so that it reaches the index of the days.
+    WHERE day >= coalesce(
+        $2 - coalesce($3 - $2, '0') - make_interval(months => $6),
+        date_trunc($4, now() AT TIME ZONE $1) - 2 * $5 * ('1 ' || $4)::interval,
+        '-infinity'
+    )
 ), placed AS (
     SELECT product, true AS is_now, orders, quantity, amount
     FROM sold, period
@@ -13,7 +20,7 @@ WITH {period}, sold AS MATERIALIZED (
     UNION ALL
     SELECT product, false, orders, quantity, amount
     FROM sold, period
-    WHERE $7 AND day >= since - span AND day < since
+    WHERE $8 AND day >= since_before AND day < until_before
 ), totals AS MATERIALIZED (
     SELECT
         product,
@@ -36,9 +43,9 @@ WITH {period}, sold AS MATERIALIZED (
 ), top AS (
     SELECT *
     FROM totals
-    WHERE $8 IS NULL OR product = $8
+    WHERE $9 IS NULL OR product = $9
     ORDER BY amount DESC, amount_before DESC, product COLLATE "C"
-    LIMIT $9
+    LIMIT $10
 ), ranked AS (
     SELECT
         top.*,
@@ -67,7 +74,7 @@ WITH {period}, sold AS MATERIALIZED (
     FROM whole
 )
 SELECT
-    now() AS as_of, since, until, since - span AS since_before,
+    now() AS as_of, since, until, since_before, until_before,
     (SELECT max(rolled_up_before) FROM {schema}.roll_ups) AS rolled_up_before,
     (
         SELECT coalesce(sum(orders), 0)::bigint

@@ -1,23 +1,23 @@
--- What was sold in each hour, day or month ($9), newest last, and then in the whole period: all that was
--- sold, or one product ($8). One statement, so one moment. $7 says whether the period before is compared;
--- its times are moved into this one, so that each meets the one at its place. The average has $10
+-- What was sold in each hour, day or month ($10), newest last, and then in the whole period: all that was
+-- sold, or one product ($9). One statement, so one moment. $8 says whether the period before is compared;
+-- its times are moved into this one, so that each meets the one at its place. The average has $11
 -- decimals and is rounded half up from the exact quotient.
 WITH {period}, sold AS MATERIALIZED (
     SELECT hour AS time, orders, total AS first, charges AS second
     FROM {schema}.order_hours
-    WHERE $8 IS NULL
+    WHERE $9 IS NULL
     UNION ALL
     SELECT day, orders, quantity, amount
     FROM {schema}.product_days
-    WHERE product = $8
+    WHERE product = $9
 ), placed AS (
-    SELECT date_trunc($9, time) AS time, true AS is_now, orders, first, second
+    SELECT date_trunc($10, time) AS time, true AS is_now, orders, first, second
     FROM sold, period
     WHERE isfinite(time) AND coalesce(time >= since, true) AND coalesce(time < until, true)
     UNION ALL
-    SELECT date_trunc($9, time + span), false, orders, first, second
+    SELECT date_trunc($10, time + span), false, orders, first, second
     FROM sold, period
-    WHERE $7 AND time >= since - span AND time < since
+    WHERE $8 AND time >= since_before AND time < until_before
 ), sums AS (
     -- The whole has a row even where nothing was sold.
     SELECT
@@ -34,22 +34,22 @@ WITH {period}, sold AS MATERIALIZED (
 ), lines AS (
     SELECT
         time, is_whole,
-        ARRAY[orders, first, second] || CASE WHEN $8 IS NULL THEN ARRAY[
+        ARRAY[orders, first, second] || CASE WHEN $9 IS NULL THEN ARRAY[
             sign(first) * div(2 * abs(first) + orders * unit, 2 * nullif(orders, 0) * unit) * unit
         ] END AS figures,
-        ARRAY[orders_before, first_before, second_before] || CASE WHEN $8 IS NULL THEN ARRAY[
+        ARRAY[orders_before, first_before, second_before] || CASE WHEN $9 IS NULL THEN ARRAY[
             sign(first_before) * unit * div(
                 2 * abs(first_before) + orders_before * unit, 2 * nullif(orders_before, 0) * unit
             )
         ] END AS before
-    FROM sums, (SELECT ('1e-' || $10)::numeric) AS smallest (unit)
+    FROM sums, (SELECT ('1e-' || $11)::numeric) AS smallest (unit)
 )
 SELECT
-    now() AS as_of, since, until, since - span AS since_before,
+    now() AS as_of, since, until, since_before, until_before,
     (SELECT max(rolled_up_before) FROM {schema}.roll_ups) AS rolled_up_before,
     (SELECT coalesce(sum(orders), 0)::bigint FROM sold WHERE NOT isfinite(time)) AS unknown_orders,
     CASE WHEN is_whole THEN 'total' ELSE 'line' END AS kind,
-    CASE $9 WHEN 'hour' THEN to_char(time, 'YYYY-MM-DD"T"HH24:MI')
+    CASE $10 WHEN 'hour' THEN to_char(time, 'YYYY-MM-DD"T"HH24:MI')
             WHEN 'day' THEN to_char(time, 'YYYY-MM-DD')
             ELSE to_char(time, 'YYYY-MM')
     END AS name,

@@ -11,7 +11,7 @@ use super::{Served, sold};
 use crate::shop::{DEADLINE, Shop};
 
 /// An answer's head, with names of headers in lower case, and the connection that the rest comes by.
-async fn ask(port: u16, method: &str, path: &str) -> Result<(String, TcpStream)> {
+pub(super) async fn ask(port: u16, method: &str, path: &str) -> Result<(String, TcpStream)> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
     let request =
         format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
@@ -34,7 +34,7 @@ async fn until(stream: &mut TcpStream, end: &str) -> Result<String> {
     Ok(text)
 }
 
-async fn served(shop: &Shop) -> Result<Served> {
+pub(super) async fn served(shop: &Shop) -> Result<Served> {
     let served = Served::start(shop)?;
     eventually("server", DEADLINE, async || ask(served.port, "GET", "/").await).await?;
     Ok(served)
@@ -49,8 +49,9 @@ async fn every_answer_is_guarded_and_nothing_can_be_changed() -> Result<()> {
         ("/assets/style.css", "text/css; charset=utf-8"),
         ("/assets/main.js", "text/javascript; charset=utf-8"),
         ("/assets/icon.svg", "image/svg+xml"),
-        ("/chart.svg?width=300&height=100&text=12", "image/svg+xml"),
+        ("/?period=30d", "text/html; charset=utf-8"),
         ("/events", "text/event-stream"),
+        ("/events?period=yesterday", "text/event-stream"),
     ] {
         for method in ["GET", "HEAD"] {
             let (head, _) = ask(served.port, method, path).await?;
@@ -72,7 +73,7 @@ async fn every_answer_is_guarded_and_nothing_can_be_changed() -> Result<()> {
             ensure!(head.starts_with("http/1.1 405 "), "{method} {path}: {head}");
         }
     }
-    let (head, _) = ask(served.port, "GET", "/chart.svg?width=a").await?;
+    let (head, _) = ask(served.port, "GET", "/events?period=tomorrow").await?;
     ensure!(head.starts_with("http/1.1 400 "), "{head}");
     Ok(())
 }
@@ -84,7 +85,7 @@ async fn all_who_look_see_the_same_and_there_are_not_too_many() -> Result<()> {
     let served = served(&shop).await?;
     let mut viewers = Vec::new();
     loop {
-        let (head, stream) = ask(served.port, "GET", "/events").await?;
+        let (head, stream) = ask(served.port, "GET", "/events?period=all").await?;
         if !head.starts_with("http/1.1 200 ") {
             ensure!(head.starts_with("http/1.1 503 ") && head.contains("retry-after: "), "{head}");
             break;
@@ -92,7 +93,7 @@ async fn all_who_look_see_the_same_and_there_are_not_too_many() -> Result<()> {
         viewers.push(stream);
         ensure!(viewers.len() <= 1000, "no end");
     }
-    ensure!(viewers.len() >= 50, "only {}", viewers.len());
+    ensure!(viewers.len() >= 200, "only {}", viewers.len());
     let wanted =
         r#""products":[{"product":"café","quantity":"3","amount":"3.30","share_percent":"100.0"}]"#;
     for viewer in [0, viewers.len() - 1] {

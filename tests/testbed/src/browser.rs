@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 use crate::{
     eventually::eventually,
     guard::Folder,
+    install,
+    picture::smaller,
     port,
     process::{Launch, Process},
 };
@@ -164,15 +166,62 @@ impl Browser {
         Ok(entries.as_array().into_iter().flatten().map(line).collect())
     }
 
+    /// What axe-core finds wrong with the page's accessibility: each rule, and the elements that break it.
+    ///
+    /// # Errors
+    /// Where axe-core cannot be installed, or cannot check all that it knows how to.
+    pub async fn violations(&self) -> Result<Vec<String>> {
+        let axe = fs::read_to_string(install::axe()?)?;
+        self.evaluate(&format!("{axe}\nwindow.axe = axe;")).await?;
+        let found = self
+            .evaluate(
+                "return axe.run(document, {resultTypes: ['violations']}).then(({violations}) => \
+                 violations.map(({id, help, nodes}) => `${id}: ${help}: ${nodes.map((node) => \
+                 `${node.html} (${node.failureSummary})`).join(', ')}`))",
+            )
+            .await?;
+        Ok(serde_json::from_value(found)?)
+    }
+
+    /// Presses a key, such as `ArrowLeft` or `Tab`, where the focus is.
+    ///
+    /// # Errors
+    /// Where the browser refuses.
+    pub async fn press(&self, key: &str) -> Result<()> {
+        let code = match key {
+            "Tab" => 9,
+            "Enter" => 13,
+            "Escape" => 27,
+            "End" => 35,
+            "Home" => 36,
+            "ArrowLeft" => 37,
+            "ArrowRight" => 39,
+            _ => 0,
+        };
+        let text = if key == "Enter" { "\r" } else { "" };
+        for kind in ["keyDown", "keyUp"] {
+            let event = json!({
+                "type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code, "text": text,
+            });
+            self.devtools("Input.dispatchKeyEvent", event).await?;
+        }
+        Ok(())
+    }
+
     /// A picture of the whole page, as PNG.
     ///
     /// # Errors
     /// Where it cannot be written.
     pub async fn screenshot(&self, file: &Path) -> Result<()> {
-        let all = json!({"captureBeyondViewport": true});
+        let measure = self.devtools("Page.getLayoutMetrics", json!({})).await?;
+        let size = &measure["cssContentSize"];
+        let all = json!({
+            "captureBeyondViewport": true,
+            "clip": {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1},
+        });
         let picture = self.devtools("Page.captureScreenshot", all).await?;
         let data = picture["data"].as_str().context("no picture")?;
-        fs::write(file, BASE64_STANDARD.decode(data)?)
+        fs::write(file, smaller(&BASE64_STANDARD.decode(data)?)?)
             .with_context(|| format!("cannot write {}", file.display()))
     }
 

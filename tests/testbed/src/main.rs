@@ -6,15 +6,22 @@ use std::{
     io::{self, Write},
     path::PathBuf,
     process::ExitCode,
+    time::Duration,
 };
 
 use clap::{Parser, Subcommand};
 use serde_json::value::RawValue;
-use testbed::{Context, Database, Kafka, Record, Result, Testbed, end_everything, ensure, samples};
+use testbed::{
+    Browser, Context, Database, Kafka, Record, Result, Testbed, end_everything, ensure, eventually,
+    free_port, samples::Sample,
+};
 use tokio::{
     io::AsyncReadExt,
     signal::unix::{SignalKind, signal},
 };
+
+/// How long a page may take until it shows what its picture is to show.
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Private Kafka and PostgreSQL servers, and what to do with them
 #[derive(Parser)]
@@ -54,12 +61,34 @@ enum What {
         broker: Broker,
     },
     /// Prints the sample orders
-    Samples,
+    Samples {
+        /// The hard cases instead of the shop's
+        #[arg(long)]
+        hard: bool,
+    },
     /// Runs SQL and prints what the last statement answers
     Query {
         sql: String,
         #[command(flatten)]
         at: At,
+    },
+    /// Prints a port that is free
+    Port,
+    /// Takes pictures of a web page with Chromium: FILE-light.png and FILE-dark.png
+    Picture {
+        url: String,
+        file: String,
+        /// Of the window, in CSS pixels
+        #[arg(long, default_value_t = 1366)]
+        width: u32,
+        #[arg(long, default_value_t = 768)]
+        height: u32,
+        /// What the reader prefers
+        #[arg(long, default_value = "en-US")]
+        language: String,
+        /// A CSS selector of what has to be there first
+        #[arg(long, default_value = "body")]
+        until: String,
     },
     /// Runs one of Kafka's Java tools, such as org.apache.kafka.tools.TopicCommand
     Tool {
@@ -131,7 +160,7 @@ async fn run(what: What) -> Result<()> {
                 std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
             produce(&Kafka::external(&broker.address), &topic, &bytes).await
         }
-        What::Samples => print(&samples::file()),
+        What::Samples { hard } => print(&if hard { Sample::Hard } else { Sample::Shop }.file()),
         What::Query { sql, at } => {
             let database = Database::new(&at.host, at.port, &at.user, &at.password, &at.dbname);
             let table = database.table(&sql).await?;
@@ -145,6 +174,18 @@ async fn run(what: What) -> Result<()> {
                 shown.add_row(row.into_iter().map(Option::unwrap_or_default));
             }
             print(&format!("{shown}\n"))
+        }
+        What::Port => print(&format!("{}\n", free_port()?)),
+        What::Picture { url, file, width, height, language, until } => {
+            let browser = Browser::start(&language).await?;
+            browser.resize(width, height).await?;
+            browser.open(&url).await?;
+            eventually(&until, DEADLINE, async || browser.text(&until).await).await?;
+            for theme in ["light", "dark"] {
+                browser.prefer(&[("prefers-color-scheme", theme)]).await?;
+                browser.screenshot(format!("{file}-{theme}.png").as_ref()).await?;
+            }
+            Ok(())
         }
         What::Tool { class, args, broker } => {
             let args: Vec<_> = args.iter().map(String::as_str).collect();

@@ -1,106 +1,75 @@
-// The tables and notices. Names come from strangers: they only ever become text, never markup.
+// The tables of products and of hours, days or months.
 
-const SVG = "http://www.w3.org/2000/svg";
-
-/** Sets a text where it is another one, so that nothing is announced or selected anew in vain. */
-export function say(element, text) {
-  if (element.textContent !== text) element.textContent = text;
-}
+import { ratio, units } from "./decimals.js";
+import { draw, element, fill, make, say } from "./elements.js";
+import { showChange } from "./figures.js";
 
 /** Shows what each product sold, and below it the others and all of them. */
-export function showProducts(totals, texts, numbers) {
-  const names = totals.products.map((line) => line.product.trim() === "" ? texts.unnamed : line.product);
-  fill(document.getElementById("products"), totals.products, soldRow, (row, line, index) => {
-    showSold(row, names[index], line, numbers);
+export function showProducts(sales, said, numbers) {
+  const { products, others, total } = sales.products;
+  // The longest bar is that of the product that sold for most.
+  const most = units(products[0]?.share_percent, 1);
+  const show = (row, name, line, share) => showSold(row, name, line, share, numbers);
+  fill(element("products"), products, soldRow, (row, line) => {
+    const name = line.product.trim() === "" ? said.unnamed : line.product;
+    const share = units(line.share_percent, 1);
+    show(row, name, line, most > 0n && share > 0n ? ratio(share, most) : 0);
   });
   const sums = [];
-  if (totals.others) sums.push([texts.others(numbers.plain(totals.others.products)), totals.others, "others"]);
-  sums.push([texts.total(numbers.plain(totals.total.products)), totals.total, "total"]);
-  fill(document.getElementById("sums"), sums, soldRow, (row, [name, line, kind]) => {
+  if (others) sums.push([said.others(numbers.plain(String(others.products))), others, "others"]);
+  if (products.length > 0) sums.push([said.total(numbers.plain(String(total.products))), total, "total"]);
+  fill(element("sums"), sums, soldRow, (row, [name, line, kind]) => {
     row.className = kind;
-    showSold(row, name, line, numbers);
+    show(row, name, line, 0);
+  });
+  const compared = total.before !== undefined;
+  const table = element("products").parentElement;
+  table.classList.toggle("compared", compared);
+  // Products have sums by day, so a day that goes on is compared with a whole one.
+  table.classList.toggle("unfair", sales.period === "today");
+  table.parentElement.hidden = products.length === 0;
+  element("no-products").hidden = products.length > 0;
+  if (compared) say(element("delta-head"), said.delta[sales.period]);
+}
+
+/** Shows the same as the chart. */
+export function showTimes(bars, head, before, said, numbers) {
+  say(element("time-head"), head);
+  say(element("before-head"), before ?? "");
+  element("times").parentElement.classList.toggle("compared", before !== null);
+  fill(element("times"), bars, timeRow, (row, bar) => {
+    say(row.cells[0], bar.name);
+    say(row.cells[1], numbers.money(bar.total));
+    say(row.cells[2], numbers.plain(bar.orders));
+    say(row.cells[3], numbers.money(bar.before));
   });
 }
 
-/** Shows how many letters there are of each reason. */
-export function showReasons(letters, numbers) {
-  fill(document.getElementById("reasons"), letters, reasonRow, (row, { reason, letters: count }) => {
-    say(row.cells[0].firstChild, reason);
-    say(row.cells[1], numbers.plain(count));
-  });
-  const none = letters.length === 0;
-  document.getElementById("no-letters").hidden = !none;
-  document.querySelector(".letters thead").hidden = none;
-}
-
-/** Shows what a person should know: lines, each with what the program says of it in English. */
-export function showNotices(lines) {
-  const list = document.getElementById("notices");
-  while (list.children.length > lines.length) list.lastChild.remove();
-  while (list.children.length < lines.length) list.append(notice());
-  lines.forEach(([line, detail], index) => {
-    const [said, small] = list.children[index].children;
-    say(said, line);
-    say(small, detail);
-  });
-  list.hidden = lines.length === 0;
-}
-
-// Rows stay where they are and only their texts change: what a reader has selected, or stands on,
-// stays so.
-function fill(body, lines, newRow, show) {
-  while (body.rows.length > lines.length) body.deleteRow(-1);
-  while (body.rows.length < lines.length) body.append(newRow());
-  lines.forEach((line, index) => show(body.rows[index], line, index));
-}
-
-function showSold(row, name, line, numbers) {
-  const [product, quantity, amount, share] = row.cells;
-  say(product.firstChild, name);
-  product.firstChild.title = name;
+function showSold(row, name, line, length, numbers) {
+  const [product, quantity, amount, share, delta] = row.cells;
+  const [written, bar] = product.children;
+  say(written, name);
+  written.title = name;
+  bar.classList.toggle("none", length === 0);
+  bar.querySelector(".now").setAttribute("width", `${100 * length}%`);
   say(quantity, numbers.plain(line.quantity));
   say(amount, numbers.money(line.amount));
-  say(share.firstChild, numbers.share(line.share_percent));
-  const percent = Math.min(100, Math.max(0, Number(line.share_percent ?? 0)));
-  share.querySelector("rect").setAttribute("width", `${percent}%`);
-}
-
-function soldRow() {
-  const row = document.createElement("tr");
-  row.append(heading(), cell("number quantity"), cell("number"), cell("number share"));
-  const bar = document.createElementNS(SVG, "svg");
-  bar.setAttribute("aria-hidden", "true");
-  const rect = document.createElementNS(SVG, "rect");
-  rect.setAttribute("height", "100%");
-  bar.append(rect);
-  row.cells[3].append(document.createElement("span"), bar);
-  return row;
-}
-
-function reasonRow() {
-  const row = document.createElement("tr");
-  row.append(heading("code"), cell("number"));
-  return row;
+  say(share, numbers.share(line.share_percent));
+  if (line.change_percent) showChange(delta.firstChild, line.change_percent.amount, numbers);
 }
 
 // `bdi` keeps a name that is written from right to left from turning its neighbours around.
-function heading(inner = "bdi") {
-  const heading = document.createElement("th");
-  heading.scope = "row";
-  heading.append(document.createElement(inner));
-  return heading;
+function soldRow() {
+  const name = make("th", "", make("bdi"), draw("svg", { class: "bar", "aria-hidden": "true" },
+    draw("rect", { class: "track", width: "100%", height: "100%" }),
+    draw("rect", { class: "now", width: "0%", height: "100%" })));
+  name.scope = "row";
+  const delta = make("td", "number delta", make("span", "delta"));
+  return make("tr", "", name, make("td", "number quantity"), make("td", "number"), make("td", "number share"), delta);
 }
 
-function notice() {
-  const entry = document.createElement("li");
-  const detail = document.createElement("small");
-  detail.lang = "en";
-  entry.append(document.createElement("span"), " ", detail);
-  return entry;
-}
-
-function cell(classes) {
-  const cell = document.createElement("td");
-  cell.className = classes;
-  return cell;
+function timeRow() {
+  const name = make("th");
+  name.scope = "row";
+  return make("tr", "", name, make("td", "number"), make("td", "number"), make("td", "number before"));
 }

@@ -1,0 +1,44 @@
+// The figures of the period, each with its change against the period before.
+
+import { element, make, say } from "./elements.js";
+
+/** Shows total sales, orders and average order. */
+export function showFigures(sales, numbers, said) {
+  const money = (decimal) => numbers.money(decimal);
+  const plain = (count) => numbers.plain(String(count));
+  for (const [id, name, written] of [["sold", "total", money], ["orders", "orders", plain], ["average", "average", money]]) {
+    const { total } = sales.times;
+    say(element(id), written(total[name]));
+    const place = element(`${id}-change`);
+    place.hidden = total.before === undefined || !sales.begun;
+    if (place.hidden) continue;
+    if (place.children.length === 0) place.append(make("span", "delta"), " ", make("span", "aside"));
+    const [delta, before] = place.children;
+    delta.hidden = total.before.orders === 0;
+    showChange(delta, total.change_percent[name], numbers);
+    say(before, delta.hidden ? said.nothingBefore : said.versus(written(total.before[name])));
+  }
+  const compared = sales.since_before !== null && sales.begun;
+  say(element("compared"), compared ? said.compared(beforeName(sales, numbers, said)) : "");
+}
+
+/** Shows that nothing is known yet. */
+export function clearFigures() {
+  for (const id of ["sold", "orders", "average"]) {
+    say(element(id), "–");
+    element(`${id}-change`).hidden = true;
+  }
+  say(element("compared"), "");
+}
+
+/** The period before, in words. */
+export function beforeName({ period, until_before: until }, numbers, said) {
+  return said.before[period](numbers.moment(until, { hour: "numeric", minute: "2-digit" }));
+}
+
+/** Shows a change in percent; the sign says what the colour says. */
+export function showChange(place, percent, numbers) {
+  say(place, numbers.change(percent));
+  const same = percent === null || !/[1-9]/.test(percent);
+  place.dataset.direction = same ? "same" : percent.startsWith("-") ? "down" : "up";
+}

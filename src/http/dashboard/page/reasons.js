@@ -1,0 +1,68 @@
+// What each reason of a dead letter means, and what to do about it, for people who run a shop.
+// docs/operations.md, "Bad records", says it at length.
+
+/** Which reasons have the same explanation. */
+const FAMILIES = {
+  empty: ["tombstone"],
+  schema: ["not_framed", "unknown_schema", "broken_schema"],
+  binary: ["not_avro", "not_protobuf"],
+  json: ["not_utf8", "byte_order_mark", "not_json", "not_an_object", "too_deep"],
+  twice: ["duplicate_field"],
+  identity: ["missing_identity", "two_identities"],
+  field: ["invalid_order_number", "invalid_order_id", "invalid_items", "invalid_status", "invalid_date", "invalid_number", "invalid_product", "invalid_kept"],
+  number: ["out_of_range", "negative_total", "negative_price", "negative_amount", "negative_charge", "quantity_not_positive"],
+  price: ["no_items_no_total", "missing_total", "missing_quantity", "partly_priced"],
+  sum: ["total_mismatch", "amount_mismatch"],
+  currency: ["other_currency"],
+  text: ["nul_character", "lone_surrogate"],
+  database: ["rejected_by_database"],
+  defect: ["panicked"],
+};
+
+/** Families that the settings of vendas can help; the records of the others have to be sent again. */
+const REPLAYED = ["empty", "schema", "binary", "twice", "identity", "field", "price", "sum", "database", "defect"];
+
+const ENGLISH = {
+  empty: ["Records without content", "Some systems send these to delete a record. If that means a cancelled order, set mapping.tombstones and replay; otherwise discard them."],
+  schema: ["Records with an unknown format", "Their schema is missing from the schema registry or cannot be used. Register or correct it, check registry.url and mapping.format, then replay."],
+  binary: ["Records in another format than expected", "Their bytes do not match their schema. Correct mapping.schema_file and replay, or correct the system that sends them."],
+  json: ["Records that are not orders in JSON", "Nothing can be read from them. Correct the system that sends them and let it send these orders again, then discard these records."],
+  twice: ["Orders with a field under two names", "vendas does not guess which of the two counts, such as qty and quantity. Choose one in [mapping] of vendas.toml, then replay."],
+  identity: ["Orders without a clear number", "Without one order number or id, orders cannot be told apart. Name the field: mapping.order_number or mapping.order_id, then replay."],
+  field: ["Orders with an unreadable field", "The list below says which field. Set its place or format in [mapping] of vendas.toml, then replay; or correct the system that sends them."],
+  number: ["Orders with an impossible number", "A price, quantity or total is negative, zero or too large. For returned goods set mapping.returns and replay; otherwise correct the system that sends them."],
+  price: ["Orders without a price or quantity", "Their value is unknown. The fields often have another name: add it to [mapping] of vendas.toml, then replay."],
+  sum: ["Orders whose total does not add up", "The stated total differs from the items and charges. Often a charge is not known: set mapping.shipping, mapping.tax or mapping.discount, then replay."],
+  currency: ["Orders in another currency", "Amounts of several currencies are not added up. Process these orders with a configuration of their own (orders.currency)."],
+  text: ["Orders with a text that cannot be stored", "They contain characters that PostgreSQL rejects. Correct the system that sends them and let it send these orders again."],
+  database: ["Orders that the database rejected", "A constraint or trigger of your own rejects them; the list below has the message. Change it, then replay."],
+  defect: ["Orders on which vendas failed", "This is a defect of vendas. Please report it; replay with the corrected version."],
+  unknown: ["Rejected records", "The list below says what is wrong with each."],
+};
+
+const PORTUGUESE = {
+  empty: ["Registros sem conteúdo", "Alguns sistemas enviam isso para apagar um registro. Se significa um pedido cancelado, defina mapping.tombstones e reprocesse; senão, descarte."],
+  schema: ["Registros de formato desconhecido", "O esquema não está no schema registry ou não pode ser usado. Registre ou corrija o esquema, confira registry.url e mapping.format e reprocesse."],
+  binary: ["Registros em outro formato", "Os bytes não seguem o esquema. Corrija mapping.schema_file e reprocesse, ou corrija o sistema que os envia."],
+  json: ["Registros que não são pedidos em JSON", "Nada pode ser lido deles. Corrija o sistema que os envia, envie os pedidos de novo e descarte estes registros."],
+  twice: ["Pedidos com um campo sob dois nomes", "O vendas não adivinha qual dos dois vale, como qty e quantity. Escolha um em [mapping] no vendas.toml e reprocesse."],
+  identity: ["Pedidos sem um número claro", "Sem um número ou id, não se distinguem os pedidos. Indique o campo: mapping.order_number ou mapping.order_id, e reprocesse."],
+  field: ["Pedidos com um campo ilegível", "A lista abaixo diz qual campo. Defina o lugar ou o formato dele em [mapping] no vendas.toml e reprocesse, ou corrija o sistema que os envia."],
+  number: ["Pedidos com um número impossível", "Um preço, uma quantidade ou um total é negativo, zero ou grande demais. Para devoluções, defina mapping.returns e reprocesse; senão, corrija o sistema que os envia."],
+  price: ["Pedidos sem preço ou quantidade", "O valor deles é desconhecido. Muitas vezes o campo tem outro nome: inclua-o em [mapping] no vendas.toml e reprocesse."],
+  sum: ["Pedidos cujo total não fecha", "O total informado difere dos itens e encargos. Muitas vezes falta um encargo: defina mapping.shipping, mapping.tax ou mapping.discount e reprocesse."],
+  currency: ["Pedidos em outra moeda", "Valores de moedas diferentes não são somados. Processe estes pedidos com uma configuração própria (orders.currency)."],
+  text: ["Pedidos com um texto que não pode ser gravado", "Contêm caracteres que o PostgreSQL recusa. Corrija o sistema que os envia e envie os pedidos de novo."],
+  database: ["Pedidos recusados pelo banco de dados", "Uma restrição ou um gatilho seu os recusa; a lista abaixo tem a mensagem. Altere e reprocesse."],
+  defect: ["Pedidos em que o vendas falhou", "É um defeito do vendas. Por favor, relate-o; reprocesse com a versão corrigida."],
+  unknown: ["Registros rejeitados", "A lista abaixo diz o que há de errado com cada um."],
+};
+
+const ADVICE = { en: ENGLISH, "pt-BR": PORTUGUESE };
+
+/** A title, what to do, and whether replaying is part of that. */
+export function advice(reason, language) {
+  const known = Object.entries(FAMILIES).find(([, reasons]) => reasons.includes(reason));
+  const family = known?.[0] ?? "unknown";
+  return [...ADVICE[language][family], REPLAYED.includes(family)];
+}
