@@ -13,7 +13,7 @@ use clap::{Parser, Subcommand};
 use serde_json::value::RawValue;
 use testbed::{
     Browser, Context, Database, Kafka, Record, Result, Testbed, end_everything, ensure, eventually,
-    free_port, samples, samples::Sample,
+    free_port, samples::Sample,
 };
 use tokio::{
     io::AsyncReadExt,
