@@ -3,12 +3,12 @@
 -- Run it as the role that owns the schema, with that schema first in search_path; to run it again
 -- changes nothing. `vendas schema --apply` does just this, in one transaction.
 
--- Step 4 changes what commits write. Commits begin with `partitions`: whoever waits here holds nothing
--- that the steps below wait for.
+-- Steps 4 and 5 change what commits write. Commits begin with `partitions`: whoever waits here holds
+-- nothing that the steps below wait for.
 DO $$
 BEGIN
     IF to_regclass('schema_version') IS NOT NULL THEN
-        IF NOT EXISTS (SELECT FROM schema_version WHERE version = 4) THEN
+        IF NOT EXISTS (SELECT FROM schema_version WHERE version = 5) THEN
             LOCK TABLE partitions IN ACCESS EXCLUSIVE MODE;
         END IF;
     END IF;
@@ -146,6 +146,12 @@ CREATE OR REPLACE FUNCTION counted_hour(
         counted_at, sold_at, processed_at AT TIME ZONE timezone)), '-infinity')
 $$;
 
+-- At which day a sum of products is kept; `rolled_up_before` is that of `roll_ups`, null where there is none.
+CREATE OR REPLACE FUNCTION kept_day(day DATE, rolled_up_before DATE)
+RETURNS DATE LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN day < rolled_up_before THEN date_trunc('month', day)::date ELSE day END
+$$;
+
 -- What was sold when is the sum over `sales` and `orders`, by construction: whatever changes an
 -- order, triggers note the difference in a ledger, in the same transaction, a row for each statement.
 -- Nobody waits for anybody there, unlike at a row for each product or hour. The ledgers are folded
@@ -200,6 +206,64 @@ CREATE TABLE IF NOT EXISTS product_sums (
     amount NUMERIC NOT NULL
 );
 
+-- Step 5. Orders that count before purged_before, by the shop's clock, were purged: no commit writes
+-- such an order, since it may have been stored and counted before. One row, or none before the first
+-- purge.
+CREATE TABLE IF NOT EXISTS retention (
+    purged_before TIMESTAMP NOT NULL
+);
+CREATE UNIQUE INDEX IF NOT EXISTS retention_one_row ON retention ((true));
+
+-- The purges, with how many rows of `sales` and `orders` each has deleted so far.
+CREATE TABLE IF NOT EXISTS purges (
+    id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    purged_before TIMESTAMP NOT NULL,
+    forget_sums BOOLEAN NOT NULL,
+    because TEXT NOT NULL,
+    -- The user of a machine.
+    purged_by TEXT NOT NULL,
+    -- The role of that user in PostgreSQL.
+    role NAME NOT NULL DEFAULT session_user,
+    sales BIGINT NOT NULL DEFAULT 0,
+    orders BIGINT NOT NULL DEFAULT 0,
+    begun_at TIMESTAMPTZ NOT NULL DEFAULT now(),
+    ended_at TIMESTAMPTZ
+);
+
+-- The sums of purged rows. The sums above include them: they are what `sales` and `orders` come to,
+-- with what is archived here.
+CREATE TABLE IF NOT EXISTS archived_sales_hours (
+    hour TIMESTAMP PRIMARY KEY,
+    orders BIGINT NOT NULL,
+    total NUMERIC NOT NULL
+);
+CREATE TABLE IF NOT EXISTS archived_orders_hours (
+    hour TIMESTAMP PRIMARY KEY,
+    orders BIGINT NOT NULL,
+    total NUMERIC NOT NULL,
+    charges NUMERIC NOT NULL
+);
+CREATE TABLE IF NOT EXISTS archived_product_days (
+    day DATE,
+    product TEXT,
+    orders BIGINT NOT NULL,
+    quantity NUMERIC NOT NULL,
+    amount NUMERIC NOT NULL,
+    PRIMARY KEY (day, product)
+);
+
+-- Before which day sums of products are kept by month: rolled up, they stand at the first day of theirs.
+-- The greatest counts; it is the first day of a month.
+CREATE TABLE IF NOT EXISTS roll_ups (
+    rolled_up_before DATE PRIMARY KEY,
+    because TEXT NOT NULL,
+    -- The user of a machine.
+    rolled_up_by TEXT NOT NULL,
+    -- The role of that user in PostgreSQL.
+    role NAME NOT NULL DEFAULT session_user,
+    rolled_up_at TIMESTAMPTZ NOT NULL DEFAULT now()
+);
+
 CREATE OR REPLACE VIEW product_totals AS
 SELECT part.product, sum(part.quantity) AS quantity, sum(part.amount) AS amount
 FROM (
@@ -214,7 +278,9 @@ HAVING sum(part.quantity) <> 0 OR sum(part.amount) <> 0;
 
 CREATE OR REPLACE VIEW product_days AS
 SELECT part.day, part.product, sum(part.orders)::bigint AS orders, sum(part.quantity) AS quantity,
-       sum(part.amount) AS amount
+       sum(part.amount) AS amount,
+       coalesce(isfinite(part.day) AND part.day < (SELECT max(rolled_up_before) FROM roll_ups), false)
+           AS rolled_up
 FROM (
     SELECT day, product, orders, quantity, amount FROM product_day_sums
     UNION ALL
@@ -223,6 +289,20 @@ FROM (
         AS noted (day, product, orders, quantity, amount)
 ) AS part
 GROUP BY part.day, part.product
+HAVING sum(part.orders) <> 0 OR sum(part.quantity) <> 0 OR sum(part.amount) <> 0;
+
+-- Unlike days, months stay as they are when days are rolled up.
+CREATE OR REPLACE VIEW product_months AS
+SELECT date_trunc('month', part.day)::date AS month, part.product, sum(part.orders)::bigint AS orders,
+       sum(part.quantity) AS quantity, sum(part.amount) AS amount
+FROM (
+    SELECT day, product, orders, quantity, amount FROM product_day_sums
+    UNION ALL
+    SELECT noted.day, noted.product, noted.orders, noted.quantity, noted.amount
+    FROM orders_ledger, UNNEST(days, products, product_orders, quantities, amounts)
+        AS noted (day, product, orders, quantity, amount)
+) AS part
+GROUP BY date_trunc('month', part.day)::date, part.product
 HAVING sum(part.orders) <> 0 OR sum(part.quantity) <> 0 OR sum(part.amount) <> 0;
 
 CREATE OR REPLACE VIEW order_hours AS
@@ -384,10 +464,82 @@ $body$
 END
 $do$;
 
+-- A purge that keeps the sums says so by `vendas.purge` in its transaction: what it deletes stays in
+-- the sums, and is added to the archive.
+CREATE OR REPLACE FUNCTION archive_sales() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    INSERT INTO archived_sales_hours AS sums (hour, orders, total)
+    SELECT counted_hour(counted_at, NULL, processed_at, timezone), count(*), coalesce(sum(total), 0)
+    FROM removed, shop_clock
+    GROUP BY 1
+    ON CONFLICT (hour) DO UPDATE
+    SET orders = sums.orders + excluded.orders, total = sums.total + excluded.total;
+    RETURN NULL;
+END
+$$;
+CREATE OR REPLACE FUNCTION archive_orders() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    WITH counted AS MATERIALIZED (
+        SELECT counted_hour(counted_at, sold_at, processed_at, timezone) AS hour,
+               row_number() OVER () AS nth, numbered, total, charges, items
+        FROM removed, shop_clock
+        WHERE NOT cancelled
+    ), hours AS (
+        INSERT INTO archived_orders_hours AS sums (hour, orders, total, charges)
+        SELECT hour, count(*) FILTER (WHERE NOT numbered),
+               coalesce(sum(total) FILTER (WHERE NOT numbered), 0), coalesce(sum(charges), 0)
+        FROM counted
+        GROUP BY hour
+        ON CONFLICT (hour) DO UPDATE
+        SET orders = sums.orders + excluded.orders, total = sums.total + excluded.total,
+            charges = sums.charges + excluded.charges
+    )
+    INSERT INTO archived_product_days AS sums (day, product, orders, quantity, amount)
+    SELECT kept_day(hour::date, rolled_up_before), coalesce((item).product, ''), count(DISTINCT nth),
+           coalesce(sum((item).quantity), 0), coalesce(sum((item).amount), 0)
+    FROM (SELECT hour, nth, UNNEST(items) AS item FROM counted) AS listed,
+         (SELECT max(rolled_up_before) FROM roll_ups) AS rolled_up (rolled_up_before)
+    GROUP BY 1, 2
+    ON CONFLICT (day, product) DO UPDATE
+    SET orders = sums.orders + excluded.orders, quantity = sums.quantity + excluded.quantity,
+        amount = sums.amount + excluded.amount;
+    RETURN NULL;
+END
+$$;
+
+-- What is deleted from the archive leaves the sums.
+CREATE OR REPLACE FUNCTION note_archived_deleted() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    IF TG_TABLE_NAME = 'archived_sales_hours' THEN
+        INSERT INTO sales_ledger (hours, orders, totals)
+        SELECT array_agg(hour), array_agg(-orders), array_agg(-total)
+        FROM removed HAVING count(*) > 0;
+    ELSIF TG_TABLE_NAME = 'archived_orders_hours' THEN
+        INSERT INTO orders_ledger
+            (hours, orders, totals, charges, days, products, product_orders, quantities, amounts)
+        SELECT array_agg(hour), array_agg(-orders), array_agg(-total), array_agg(-charges),
+               '{}', '{}', '{}', '{}', '{}'
+        FROM removed HAVING count(*) > 0;
+    ELSE
+        INSERT INTO orders_ledger
+            (hours, orders, totals, charges, days, products, product_orders, quantities, amounts)
+        SELECT '{}', '{}', '{}', '{}', array_agg(day), array_agg(product), array_agg(-orders),
+               array_agg(-quantity), array_agg(-amount)
+        FROM removed HAVING count(*) > 0;
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+-- After a TRUNCATE the sums are what is archived.
 CREATE OR REPLACE FUNCTION forget_sales() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
     TRUNCATE sales_ledger, sales_hours;
+    INSERT INTO sales_hours SELECT hour, orders, total FROM archived_sales_hours;
     RETURN NULL;
 END
 $$;
@@ -396,6 +548,11 @@ CREATE OR REPLACE FUNCTION forget_orders() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
     TRUNCATE orders_ledger, orders_hours, product_day_sums, product_sums;
+    INSERT INTO orders_hours SELECT hour, orders, total, charges FROM archived_orders_hours;
+    INSERT INTO product_day_sums
+    SELECT day, product, orders, quantity, amount FROM archived_product_days;
+    INSERT INTO product_sums
+    SELECT product, sum(quantity), sum(amount) FROM archived_product_days GROUP BY product;
     RETURN NULL;
 END
 $$;
@@ -431,11 +588,12 @@ BEGIN
         SET orders = sums.orders + excluded.orders, total = sums.total + excluded.total,
             charges = sums.charges + excluded.charges
     ), days AS MATERIALIZED (
-        SELECT noted.day, noted.product, sum(noted.orders) AS orders, sum(noted.quantity) AS quantity,
-               sum(noted.amount) AS amount
+        SELECT kept_day(noted.day, rolled_up_before) AS day, noted.product, sum(noted.orders) AS orders,
+               sum(noted.quantity) AS quantity, sum(noted.amount) AS amount
         FROM orders_notes, UNNEST(days, products, product_orders, quantities, amounts)
-             AS noted (day, product, orders, quantity, amount)
-        GROUP BY noted.day, noted.product
+                 AS noted (day, product, orders, quantity, amount),
+             (SELECT max(rolled_up_before) FROM roll_ups) AS rolled_up (rolled_up_before)
+        GROUP BY 1, noted.product
     ), summed_days AS (
         INSERT INTO product_day_sums AS sums (day, product, orders, quantity, amount)
         SELECT day, product, orders, quantity, amount FROM days
@@ -453,45 +611,121 @@ BEGIN
 END
 $$;
 
--- What the sums have to be, from every row there is: for whoever compares them, or makes them anew. No
--- views, which would keep an operator from changing a column's type.
+-- Deletes sums of which nothing is left, as after a purge that forgets them.
+CREATE OR REPLACE FUNCTION drop_empty_sums() RETURNS VOID
+LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock('orders_ledger'::regclass::oid::bigint);
+    DELETE FROM sales_hours WHERE orders = 0 AND total = 0;
+    DELETE FROM orders_hours WHERE orders = 0 AND total = 0 AND charges = 0;
+    DELETE FROM product_day_sums WHERE orders = 0 AND quantity = 0 AND amount = 0;
+    DELETE FROM product_sums WHERE quantity = 0 AND amount = 0;
+END
+$$;
+
+-- Rolls up the first month after that of `done` (null: the first one) in which days are left that `roll_ups`
+-- wants by month. Returns that month, null if there is none. It changes no sum of a month.
+CREATE OR REPLACE FUNCTION roll_up_month(done DATE) RETURNS DATE
+LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE
+    rolled_up DATE := (SELECT max(rolled_up_before) FROM roll_ups);
+    month DATE;
+    next_month DATE;
+BEGIN
+    PERFORM pg_advisory_xact_lock('orders_ledger'::regclass::oid::bigint);
+    SELECT date_trunc('month', least(
+        (SELECT min(day) FROM product_day_sums
+         WHERE day > coalesce((done + interval '1 month')::date, '-infinity') AND day < rolled_up AND extract(day FROM day) > 1),
+        (SELECT min(day) FROM archived_product_days
+         WHERE day > coalesce((done + interval '1 month')::date, '-infinity') AND day < rolled_up AND extract(day FROM day) > 1)
+    ))::date INTO month;
+    next_month := month + interval '1 month';
+    PERFORM set_config('vendas.purge', 'roll up', true);
+    WITH gone AS (
+        DELETE FROM product_day_sums WHERE day > month AND day < next_month
+        RETURNING product, orders, quantity, amount
+    )
+    INSERT INTO product_day_sums AS sums (day, product, orders, quantity, amount)
+    SELECT month, product, sum(orders), sum(quantity), sum(amount) FROM gone GROUP BY product
+    ON CONFLICT (day, product) DO UPDATE
+    SET orders = sums.orders + excluded.orders, quantity = sums.quantity + excluded.quantity,
+        amount = sums.amount + excluded.amount;
+    WITH gone AS (
+        DELETE FROM archived_product_days WHERE day > month AND day < next_month
+        RETURNING product, orders, quantity, amount
+    )
+    INSERT INTO archived_product_days AS sums (day, product, orders, quantity, amount)
+    SELECT month, product, sum(orders), sum(quantity), sum(amount) FROM gone GROUP BY product
+    ON CONFLICT (day, product) DO UPDATE
+    SET orders = sums.orders + excluded.orders, quantity = sums.quantity + excluded.quantity,
+        amount = sums.amount + excluded.amount;
+    PERFORM set_config('vendas.purge', '', true);
+    RETURN month;
+END
+$$;
+
+-- What the sums have to be, from every row there is and what is archived: to compare them, or to
+-- rebuild them. No views, which would keep an operator from changing a column's type.
 CREATE OR REPLACE FUNCTION summed_sales()
 RETURNS TABLE (hour TIMESTAMP, orders BIGINT, total NUMERIC)
 LANGUAGE sql STABLE AS $$
-    SELECT counted_hour(counted_at, NULL, processed_at, timezone), count(*), coalesce(sum(total), 0)
-    FROM sales, shop_clock
-    GROUP BY 1
+    SELECT hour, sum(orders)::bigint, sum(total)
+    FROM (
+        SELECT counted_hour(counted_at, NULL, processed_at, timezone), count(*),
+               coalesce(sum(total), 0)
+        FROM sales, shop_clock
+        GROUP BY 1
+        UNION ALL
+        SELECT hour, orders, total FROM archived_sales_hours
+    ) AS part (hour, orders, total)
+    GROUP BY hour
 $$;
 CREATE OR REPLACE FUNCTION summed_orders()
 RETURNS TABLE (hour TIMESTAMP, orders BIGINT, total NUMERIC, charges NUMERIC)
 LANGUAGE sql STABLE AS $$
-    SELECT counted_hour(counted_at, sold_at, processed_at, timezone),
-           count(*) FILTER (WHERE NOT numbered),
-           coalesce(sum(total) FILTER (WHERE NOT numbered), 0), coalesce(sum(charges), 0)
-    FROM orders, shop_clock
-    WHERE NOT cancelled
-    GROUP BY 1
+    SELECT hour, sum(orders)::bigint, sum(total), sum(charges)
+    FROM (
+        SELECT counted_hour(counted_at, sold_at, processed_at, timezone),
+               count(*) FILTER (WHERE NOT numbered),
+               coalesce(sum(total) FILTER (WHERE NOT numbered), 0), coalesce(sum(charges), 0)
+        FROM orders, shop_clock
+        WHERE NOT cancelled
+        GROUP BY 1
+        UNION ALL
+        SELECT hour, orders, total, charges FROM archived_orders_hours
+    ) AS part (hour, orders, total, charges)
+    GROUP BY hour
 $$;
 CREATE OR REPLACE FUNCTION summed_products()
 RETURNS TABLE (day DATE, product TEXT, orders BIGINT, quantity NUMERIC, amount NUMERIC)
 LANGUAGE sql STABLE AS $$
-    SELECT counted_hour(counted_at, sold_at, processed_at, timezone)::date,
-           coalesce(item.product, ''), count(DISTINCT orders.ctid),
-           coalesce(sum(item.quantity), 0), coalesce(sum(item.amount), 0)
-    FROM orders, shop_clock, UNNEST(items) AS item
-    WHERE NOT cancelled
-    GROUP BY 1, 2
+    SELECT day, product, sum(orders)::bigint, sum(quantity), sum(amount)
+    FROM (
+        SELECT counted_hour(counted_at, sold_at, processed_at, timezone)::date,
+               coalesce(item.product, ''), count(DISTINCT orders.ctid),
+               coalesce(sum(item.quantity), 0), coalesce(sum(item.amount), 0)
+        FROM orders, shop_clock, UNNEST(items) AS item
+        WHERE NOT cancelled
+        GROUP BY 1, 2
+        UNION ALL
+        SELECT day, product, orders, quantity, amount FROM archived_product_days
+    ) AS part (day, product, orders, quantity, amount)
+    GROUP BY day, product
 $$;
 
 -- Makes the sums anew, while nobody writes. Also where another clock is to be the shop's.
 CREATE OR REPLACE FUNCTION rebuild_sums() RETURNS VOID
 LANGUAGE plpgsql AS $$
 BEGIN
-    LOCK TABLE partitions, sales, orders IN SHARE ROW EXCLUSIVE MODE;
+    LOCK TABLE partitions, sales, orders, archived_sales_hours, archived_orders_hours,
+               archived_product_days IN SHARE ROW EXCLUSIVE MODE;
     TRUNCATE sales_ledger, sales_hours, orders_ledger, orders_hours, product_day_sums, product_sums;
     INSERT INTO sales_hours SELECT hour, orders, total FROM summed_sales();
     INSERT INTO orders_hours SELECT hour, orders, total, charges FROM summed_orders();
-    INSERT INTO product_day_sums SELECT day, product, orders, quantity, amount FROM summed_products();
+    INSERT INTO product_day_sums
+    SELECT kept_day(day, rolled_up_before), product, sum(orders), sum(quantity), sum(amount)
+    FROM summed_products(), (SELECT max(rolled_up_before) FROM roll_ups) AS rolled_up (rolled_up_before)
+    GROUP BY 1, 2;
     INSERT INTO product_sums
     SELECT product, sum(quantity), sum(amount) FROM product_day_sums GROUP BY product;
 END
@@ -505,10 +739,12 @@ BEGIN
     FOREACH name IN ARRAY ARRAY[
         'note_sales_inserted', 'note_sales_updated', 'note_sales_deleted', 'forget_sales',
         'note_orders_inserted', 'note_orders_updated', 'note_orders_deleted', 'forget_orders',
-        'fold_ledgers', 'rebuild_sums', 'summed_sales', 'summed_orders', 'summed_products'
+        'archive_sales', 'archive_orders', 'note_archived_deleted',
+        'fold_ledgers', 'drop_empty_sums', 'rebuild_sums', 'summed_sales', 'summed_orders', 'summed_products'
     ] LOOP
         EXECUTE format('ALTER FUNCTION %I() SET search_path = %I, pg_temp', name, current_schema());
     END LOOP;
+    EXECUTE format('ALTER FUNCTION roll_up_month(date) SET search_path = %I, pg_temp', current_schema());
 END
 $$;
 
@@ -520,7 +756,12 @@ REFERENCING OLD TABLE AS removed NEW TABLE AS added
 FOR EACH STATEMENT EXECUTE FUNCTION note_sales_updated();
 CREATE OR REPLACE TRIGGER note_deleted AFTER DELETE ON sales
 REFERENCING OLD TABLE AS removed
-FOR EACH STATEMENT EXECUTE FUNCTION note_sales_deleted();
+FOR EACH STATEMENT WHEN (current_setting('vendas.purge', true) IS DISTINCT FROM 'archive')
+EXECUTE FUNCTION note_sales_deleted();
+CREATE OR REPLACE TRIGGER archive_deleted AFTER DELETE ON sales
+REFERENCING OLD TABLE AS removed
+FOR EACH STATEMENT WHEN (current_setting('vendas.purge', true) = 'archive')
+EXECUTE FUNCTION archive_sales();
 CREATE OR REPLACE TRIGGER note_truncated AFTER TRUNCATE ON sales
 FOR EACH STATEMENT EXECUTE FUNCTION forget_sales();
 
@@ -532,9 +773,25 @@ REFERENCING OLD TABLE AS removed NEW TABLE AS added
 FOR EACH STATEMENT EXECUTE FUNCTION note_orders_updated();
 CREATE OR REPLACE TRIGGER note_deleted AFTER DELETE ON orders
 REFERENCING OLD TABLE AS removed
-FOR EACH STATEMENT EXECUTE FUNCTION note_orders_deleted();
+FOR EACH STATEMENT WHEN (current_setting('vendas.purge', true) IS DISTINCT FROM 'archive')
+EXECUTE FUNCTION note_orders_deleted();
+CREATE OR REPLACE TRIGGER archive_deleted AFTER DELETE ON orders
+REFERENCING OLD TABLE AS removed
+FOR EACH STATEMENT WHEN (current_setting('vendas.purge', true) = 'archive')
+EXECUTE FUNCTION archive_orders();
 CREATE OR REPLACE TRIGGER note_truncated AFTER TRUNCATE ON orders
 FOR EACH STATEMENT EXECUTE FUNCTION forget_orders();
+
+CREATE OR REPLACE TRIGGER note_deleted AFTER DELETE ON archived_sales_hours
+REFERENCING OLD TABLE AS removed
+FOR EACH STATEMENT EXECUTE FUNCTION note_archived_deleted();
+CREATE OR REPLACE TRIGGER note_deleted AFTER DELETE ON archived_orders_hours
+REFERENCING OLD TABLE AS removed
+FOR EACH STATEMENT EXECUTE FUNCTION note_archived_deleted();
+CREATE OR REPLACE TRIGGER note_deleted AFTER DELETE ON archived_product_days
+REFERENCING OLD TABLE AS removed
+FOR EACH STATEMENT WHEN (current_setting('vendas.purge', true) IS DISTINCT FROM 'roll up')
+EXECUTE FUNCTION note_archived_deleted();
 
 -- How far each partition has been worked: the first offset that is not yet accounted for, moved in
 -- the same statement as the rows that account for those before it. A partition has one row, which is
@@ -638,4 +895,4 @@ BEGIN
 END
 $$;
 
-INSERT INTO schema_version (version) VALUES (1), (2), (3), (4) ON CONFLICT DO NOTHING;
+INSERT INTO schema_version (version) VALUES (1), (2), (3), (4), (5) ON CONFLICT DO NOTHING;

@@ -1,6 +1,6 @@
 -- All that `vendas run`, `report`, `verify`, `offsets`, `dead-letters` and `check` need, but for
--- `dead-letters purge`, which also needs DELETE on dead_letters. To be run by the owner, when
--- `vendas schema --apply` has made the tables:
+-- `dead-letters purge` and `orders purge`: grants-purge.sql has what these need in addition. To be run
+-- by the owner, when `vendas schema --apply` has made the tables:
 --
 --   psql -d salesdb -U shop_owner -f packaging/grants.sql
 
@@ -11,3 +11,6 @@ GRANT INSERT ON shop.offset_resets TO app;
 GRANT INSERT ON shop.sales_ledger, shop.orders_ledger TO app;
 GRANT SELECT ON shop.schema_version, shop.shop_clock, shop.product_totals TO app;
 GRANT SELECT ON shop.product_days, shop.order_hours, shop.order_days TO app;
+GRANT SELECT ON shop.retention, shop.roll_ups, shop.product_months TO app;
+GRANT SELECT ON shop.archived_sales_hours TO app;
+GRANT SELECT ON shop.archived_orders_hours, shop.archived_product_days TO app;

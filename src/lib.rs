@@ -4,7 +4,7 @@
 //! [`kafka`] reads, [`mod@format`] knows the formats of records and [`registry`] fetches their schemas,
 //! [`order`] understands a record, [`process`] a batch of them in parallel, [`store`] commits it, and
 //! [`pipeline`] carries it from one to the other; [`replay`] does so with the dead letters among them,
-//! once more; [`report`] shows what came of it. [`simulate`] makes orders where there is no shop to send
+//! once more; [`purge`] deletes old orders; [`report`] shows what came of it. [`simulate`] makes orders where there is no shop to send
 //! them; `init` proposes a mapping for records. [`config`] says with which settings, [`tls`] makes
 //! connections that nobody else can read, [`secret`] reads passwords, [`http_client`] asks HTTP servers, and [`cli`] is how a person starts it all. A run notes in
 //! [`telemetry`] and [`outage`] how it fares, and [`http`] tells: metrics, health, dashboard.
@@ -13,7 +13,7 @@
 //! committed by *compare-and-set* on it, in one statement (see [`store`]).
 //!
 //! - **Invariant:** [`order`] does no I/O.
-//! - **Invariant:** [`store`] never retries, the worker in [`pipeline`] does.
+//! - **Invariant:** [`store`] never retries, the worker in [`pipeline`] does, and [`purge`].
 //! - **Invariant:** no variable holds a last offset; only next offsets exist ([`kafka::NextOffset`]).
 //! - **Invariant:** whoever works knows nothing of [`http`], which only reads.
 //! - **Invariant:** no payload and no secret reaches a log line or a message.
@@ -29,6 +29,7 @@ pub mod order;
 pub mod outage;
 pub mod pipeline;
 pub mod process;
+pub mod purge;
 pub mod registry;
 pub mod replay;
 pub mod report;

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use jiff::civil::DateTime;
+
 use crate::{
     format::Schemas,
     kafka::{Batch, NextOffset, Position, Record, Span, TopicPartition},
@@ -18,6 +20,7 @@ pub struct ProcessedBatch {
     span: Span,
     leader_epoch: Option<i32>,
     outcomes: Vec<Outcome>,
+    judgment: Option<DateTime>,
 }
 
 /// What became of one record.
@@ -125,6 +128,7 @@ impl ProcessedBatch {
             span: second,
             leader_epoch: self.leader_epoch,
             outcomes,
+            judgment: self.judgment,
         };
         Ok((Self { span: first, ..self }, second))
     }
@@ -136,9 +140,9 @@ impl ProcessedBatch {
         let (first, last) = (parts.first()?, parts.last()?);
         let (partition, span) =
             (first.partition.clone(), Span::new(first.span.from(), last.span.to())?);
-        let leader_epoch = last.leader_epoch;
+        let (leader_epoch, judgment) = (last.leader_epoch, last.judgment);
         let outcomes = parts.into_iter().flat_map(|part| part.outcomes).collect();
-        Some(Self { partition, span, leader_epoch, outcomes })
+        Some(Self { partition, span, leader_epoch, outcomes, judgment })
     }
 
     /// Ends the batch before its first record that is no order; the batch itself if all are.
@@ -160,6 +164,28 @@ impl ProcessedBatch {
             // It was found to be none.
             Some(_) | None => Ok(self),
         }
+    }
+
+    /// The same batch with the records of purged orders as dead letters: those that hold an order from
+    /// before `purged_before`, by the shop's clock. `None`: nothing was purged.
+    #[must_use]
+    pub fn judged_by(mut self, purged_before: Option<DateTime>) -> Self {
+        self.judgment = purged_before;
+        if let Some(purged_before) = purged_before {
+            for outcome in &mut self.outcomes {
+                let purged = outcome.result.as_ref().is_ok_and(|of| of.is_before(purged_before));
+                if purged {
+                    outcome.result = Err(Rejection::purged(purged_before));
+                }
+            }
+        }
+        self
+    }
+
+    /// By which boundary the batch was judged last.
+    #[must_use]
+    pub const fn judgment(&self) -> Option<DateTime> {
+        self.judgment
     }
 
     /// The same batch with all records that came to orders turned into dead letters for the same
@@ -214,7 +240,7 @@ pub async fn process(
         .zip(results)
         .map(|(record, result)| Outcome { record, result })
         .collect();
-    ProcessedBatch { partition, span, leader_epoch, outcomes }
+    ProcessedBatch { partition, span, leader_epoch, outcomes, judgment: None }
 }
 
 /// Understands records of any topics by `rules` and `schemas`, as [`process`] does those of a batch;

@@ -2,6 +2,8 @@
 
 use std::{collections::HashSet, sync::Arc};
 
+use jiff::civil::DateTime;
+
 use crate::{
     format::Schemas,
     order::{Meaning, Reason, Rejection, Rulebook},
@@ -67,21 +69,36 @@ pub async fn replay(
             None => Schemas::default(),
         };
         let results = understand_all(&Arc::new(records), rules, schemas).await;
+        let purged_before = store.purged_before().await?;
+        let results = results.into_iter().map(|result| judged(result, purged_before));
         let mut parts = parts(page.into_iter().zip(results));
         while let Some(part) = parts.pop() {
-            match store.replay(&part, force).await {
+            match store.replay(&part, purged_before, force).await {
                 Ok(Some(replayed)) => {
                     for ((letter, result), replayed) in part.iter().zip(replayed) {
                         tell(letter, outcome(result, replayed));
                         after = Some((letter.failed_at, letter.id));
                     }
                 }
-                // Somebody else has changed one of them, so they have to be read again.
+                // One of them was changed, or orders were purged: they have to be judged again.
                 Ok(None) => break,
                 Err(StoreError::Data(cause)) => parts.extend(smaller(part, cause)?),
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+}
+
+/// What a record comes to, if none of its orders may have been purged.
+fn judged(
+    result: Result<Meaning, Rejection>,
+    purged_before: Option<DateTime>,
+) -> Result<Meaning, Rejection> {
+    match purged_before {
+        Some(time) if result.as_ref().is_ok_and(|meaning| meaning.is_before(time)) => {
+            Err(Rejection::purged(time))
+        }
+        _ => result,
     }
 }
 

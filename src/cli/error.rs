@@ -9,6 +9,7 @@ use crate::{
     http::ListenError,
     kafka::{GroupError, KafkaError, ProduceError},
     pipeline::RunError,
+    purge::PurgeError,
     registry::RegistryError,
     replay::ReplayError,
     store::StoreError,
@@ -129,6 +130,12 @@ impl From<ProduceError> for CliError {
 
 impl From<ReplayError> for CliError {
     fn from(error: ReplayError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<PurgeError> for CliError {
+    fn from(error: PurgeError) -> Self {
         Self::Failed(error.to_string())
     }
 }

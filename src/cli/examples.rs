@@ -127,6 +127,26 @@ Examples:
   vendas dead-letters purge --older-than 90d          what would be deleted?
   vendas dead-letters purge --older-than 90d --yes    delete it";
 
+pub(super) const ORDERS: &str = "\
+Examples:
+  vendas orders purge --older-than 400d --because 'kept for 400 days'
+  vendas orders roll-up --older-than 2y --because 'fewer rows'";
+
+pub(super) const ORDERS_PURGE: &str = "\
+Shows what it would do, and asks. Takes whole days of the shop's clock, and keeps their sums.
+
+Examples:
+  vendas orders purge --older-than 400d --because 'kept for 400 days'
+  vendas orders purge --before 2025-01-01 --because 'year closed' --yes
+  vendas orders purge --older-than 5y --forget-sums --because 'nothing is needed any more'";
+
+pub(super) const ORDERS_ROLL_UP: &str = "\
+Shows what it would do, and asks. Takes whole months.
+
+Examples:
+  vendas orders roll-up --older-than 2y --because 'fewer rows'
+  vendas orders roll-up --before 2025-01-01 --because 'year closed' --yes";
+
 pub(super) const REPORT: &str = "\
 Examples:
   vendas report --top 10                              what sold best

@@ -1,5 +1,6 @@
 //! The command line: what can be asked, and who answers it.
 
+mod asking;
 mod check;
 mod completions;
 mod dead_letters;
@@ -10,6 +11,7 @@ mod init;
 mod logging;
 mod notify;
 mod offsets;
+mod orders;
 mod produce;
 mod progress;
 mod report;
@@ -35,6 +37,7 @@ use uuid::Uuid;
 pub use error::CliError;
 
 use dead_letters::DeadLettersCommand;
+use orders::OrdersCommand;
 use settings::{Settings, flag, sources};
 
 use crate::{
@@ -109,6 +112,12 @@ enum Command {
     DeadLetters {
         #[command(subcommand)]
         command: DeadLettersCommand,
+    },
+    /// Delete old orders.
+    #[command(after_help = examples::ORDERS)]
+    Orders {
+        #[command(subcommand)]
+        command: OrdersCommand,
     },
     /// Show sales by product, day, hour or month.
     #[command(after_help = examples::REPORT)]
@@ -221,6 +230,7 @@ async fn dispatch(
             offsets::reset(config, partition, to, &because, yes).await
         }
         Command::DeadLetters { command } => dead_letters::dead_letters(config, command).await,
+        Command::Orders { command } => orders::orders(config, command).await,
         Command::Report(arguments) => report::report(config, arguments, environment).await,
         Command::Verify { format } => verify::verify(config, format).await,
         Command::Schema { apply: false } => print(SCHEMA),

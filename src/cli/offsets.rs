@@ -2,8 +2,6 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    env,
-    io::{self, IsTerminal},
     str::FromStr,
     sync::Arc,
 };
@@ -12,7 +10,11 @@ use comfy_table::{CellAlignment, Table, presets::NOTHING};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{CliError, Format, print, store};
+use super::{
+    CliError, Format,
+    asking::{confirm, whoami},
+    print, store,
+};
 use crate::{
     config::Config,
     kafka::{Kafka, MemberSeen, NextOffset, OffsetAt, TopicPartition, TopicState},
@@ -196,28 +198,9 @@ pub(super) async fn reset(
         text.push_str(&format!("{partition}: next offset {from} -> {offset}\n"));
     }
     print(&text)?;
-    if !yes && !confirm()? {
+    if !yes && !confirm("Set them?")? {
         return print("nothing was changed: say --yes to do it\n");
     }
     store.reset_partitions(&targets, because, &whoami()).await?;
     print("done; who works them goes on from there within seconds\n")
-}
-
-/// Asks on the terminal; where there is none, the answer is no.
-fn confirm() -> Result<bool, CliError> {
-    if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
-        return Ok(false);
-    }
-    print("Set them? [y/N] ")?;
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
-}
-
-/// The user of this machine, as far as the environment tells.
-fn whoami() -> String {
-    let user = ["USER", "LOGNAME"].iter().find_map(|name| env::var(name).ok());
-    let user = user.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()));
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    format!("{user}@{host}")
 }

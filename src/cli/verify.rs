@@ -15,6 +15,7 @@ use crate::{
 #[derive(Serialize)]
 struct Document<'a> {
     orders: i64,
+    archived_orders: i64,
     products: i64,
     product_days: i64,
     hours: i64,
@@ -61,17 +62,17 @@ pub(super) async fn verify(config: &Config, format: Format) -> Result<(), CliErr
         Format::Json => json(&verification)?,
         Format::Table if differences.is_empty() => {
             format!(
-                "{} are exactly what {} orders come to\n",
+                "{} are exactly what {} come to\n",
                 compared(&verification),
-                verification.orders
+                orders(&verification)
             )
         }
         Format::Table => format!(
-            "{}{} of {} differ from what {} orders come to\n",
+            "{}{} of {} differ from what {} come to\n",
             tables(differences),
             differences.len(),
             compared(&verification),
-            verification.orders,
+            orders(&verification),
         ),
     };
     print(&text)?;
@@ -89,9 +90,18 @@ fn compared(verification: &Verification) -> String {
     )
 }
 
+fn orders(verification: &Verification) -> String {
+    let Verification { orders, archived, .. } = verification;
+    match archived {
+        0 => format!("{orders} orders"),
+        _ => format!("{orders} orders, {archived} of them purged,"),
+    }
+}
+
 fn json(verification: &Verification) -> Result<String, CliError> {
     let document = Document {
         orders: verification.orders,
+        archived_orders: verification.archived,
         products: verification.products,
         product_days: verification.product_days,
         hours: verification.hours,

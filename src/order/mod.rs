@@ -149,6 +149,13 @@ impl Meaning {
             Self::Ignored => &[],
         }
     }
+
+    /// Whether one of the orders counts before `time`, by the shop's clock. One of which nobody knows
+    /// when it was sold, and one that is cancelled, does not.
+    #[must_use]
+    pub fn is_before(&self, time: DateTime) -> bool {
+        self.orders().iter().any(|order| order.counted_at.is_some_and(|at| at < time))
+    }
 }
 
 /// An order understood: which one it is, what it is worth, and which products it names.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use jiff::civil::DateTime;
+
 /// Declares the reasons once: variant, code and documentation stay together.
 macro_rules! reasons {
     ($($(#[doc = $doc:literal])+ $name:ident => $code:literal,)+) => {
@@ -101,6 +103,8 @@ reasons! {
     InvalidKept => "invalid_kept",
     /// The stated total is not what the items and the charges come to.
     TotalMismatch => "total_mismatch",
+    /// The order is older than what is kept: orders of its day were purged.
+    Purged => "purged",
     /// The database refused the order's rows.
     RejectedByDatabase => "rejected_by_database",
     /// The task that understood the record panicked.
@@ -161,6 +165,7 @@ impl Reason {
                 "map the charges: mapping.shipping, mapping.tax, mapping.discount"
             }
             Self::NulCharacter | Self::LoneSurrogate => "correct the producer",
+            Self::Purged => "discard them; to count them again, add them up outside of vendas",
             Self::RejectedByDatabase => "change the constraint or trigger that rejects the rows",
             Self::Panicked => "report it as a defect",
         }
@@ -190,6 +195,17 @@ impl Rejection {
     #[must_use]
     pub fn new(reason: Reason, detail: impl Into<String>) -> Self {
         Self { reason, detail: detail.into() }
+    }
+
+    /// That an order counts before `purged_before`, by the shop's clock.
+    #[must_use]
+    pub fn purged(purged_before: DateTime) -> Self {
+        let day = purged_before.date();
+        let detail = format!(
+            "an order of this record counts before {day}, and `vendas orders purge` has removed the \
+             orders before that day"
+        );
+        Self::new(Reason::Purged, detail)
     }
 
     /// The kind of trouble.

@@ -42,7 +42,7 @@ pub(crate) fn batch_of(meanings: Vec<Meaning>) -> ProcessedBatch {
     let end = NextOffset::new(20 + i64::try_from(outcomes.len()).unwrap()).unwrap();
     let span = Span::new(NextOffset::new(5).unwrap(), end).unwrap();
     let partition = TopicPartition { topic: "t".into(), partition: 0, topic_id: uuid::Uuid::nil() };
-    ProcessedBatch { partition, span, leader_epoch: None, outcomes }
+    ProcessedBatch { partition, span, leader_epoch: None, outcomes, judgment: None }
 }
 
 #[test]
@@ -112,4 +112,29 @@ async fn a_batch_without_records_has_no_halves() {
     let batch = processed(&[]).await;
     let span = batch.span();
     assert_eq!(batch.into_halves().unwrap_err().span(), span);
+}
+
+#[tokio::test]
+async fn records_with_an_order_from_before_the_boundary_are_dead_letters() {
+    let sold = |day: &str| format!(r#"{{"order_id": "a", "total": 1, "sold_at": "{day}"}}"#);
+    let (before, at) = (sold("2024-05-31T23:59:59.999999"), sold("2024-06-01T00:00:00"));
+    let both = format!("[{at}, {before}]");
+    let unknown = r#"{"order_id": "a", "total": 1}"#;
+    let batch = processed(&[&before, &at, &both, unknown, "{}"]).await;
+    assert_eq!(batch.judgment(), None);
+    let reasons = |batch: &ProcessedBatch| {
+        let results = batch.outcomes().iter().map(|outcome| outcome.result.as_ref());
+        results.map(|result| result.err().map(|of| of.reason().code())).collect::<Vec<_>>()
+    };
+    let batch = batch.judged_by(None);
+    assert_eq!(reasons(&batch), [None, None, None, None, Some("missing_identity")]);
+    let boundary = jiff::civil::date(2024, 6, 1).at(0, 0, 0, 0);
+    let batch = batch.judged_by(Some(boundary));
+    let purged = Some("purged");
+    assert_eq!(reasons(&batch), [purged, None, purged, None, Some("missing_identity")]);
+    // Whatever it is split into was judged by the same.
+    let (first, second) = batch.into_halves().unwrap();
+    assert_eq!((first.judgment(), second.judgment()), (Some(boundary), Some(boundary)));
+    let rejoined = ProcessedBatch::rejoined(vec![first, second]).unwrap();
+    assert_eq!(rejoined.judgment(), Some(boundary));
 }

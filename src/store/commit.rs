@@ -1,5 +1,6 @@
 //! Commits a batch: its rows and the partition's next offset, in one statement.
 
+use jiff::civil::DateTime;
 use tokio_postgres::{Row, types::Type};
 use uuid::Uuid;
 
@@ -8,6 +9,7 @@ use super::{
     columns::Columns,
     notes::NoteColumns,
     pool::Lent,
+    rows::WallClock,
     session::{CommitStatement, Parameter},
 };
 use crate::{
@@ -62,9 +64,10 @@ impl<'a> Session<'a> {
             parameters.push((&columns.sales.counted_at, Type::TIMESTAMP_ARRAY));
             parameters.push(notes.noted());
             parameters.extend(notes.of_sales());
+            parameters.push(step.judged_by());
             let connection = self.lent.connection()?;
             let row = connection.answer(CommitStatement::OnlySales, &parameters).await?;
-            if moved(&row)? {
+            if self.moved(&row, batch)? {
                 return Ok(Committed { span: batch.span() });
             }
         }
@@ -121,8 +124,26 @@ impl<'a> Session<'a> {
             parameters.extend(notes.of_orders());
             CommitStatement::Everything
         };
+        parameters.push(step.judged_by());
         let row = connection.answer(statement, &parameters).await?;
-        if moved(&row)? { Ok(Committed { span: batch.span() }) } else { Err(StoreError::Fenced) }
+        match self.moved(&row, batch)? {
+            true => Ok(Committed { span: batch.span() }),
+            false => Err(StoreError::Fenced),
+        }
+    }
+
+    /// Whether the statement found the partition where the batch starts.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`] if orders were purged since the batch was judged; the next one is judged
+    /// by what the statement says of that.
+    fn moved(&self, row: &Row, batch: &ProcessedBatch) -> Result<bool, StoreError> {
+        let purged_before: Option<DateTime> = row.try_get(1)?;
+        if purged_before != batch.judgment() {
+            self.store.server.retention.set(purged_before);
+            return Err(StoreError::Fenced);
+        }
+        Ok(row.try_get::<_, i64>(0)? > 0)
     }
 
     /// Commits a batch of which the database rejected a row: split until each record with a rejected
@@ -236,6 +257,7 @@ struct Step<'a> {
     leader_epoch: Option<i32>,
     instance: Uuid,
     synchronous_commit: &'static str,
+    judged_by: Option<WallClock>,
 }
 
 impl<'a> Step<'a> {
@@ -250,7 +272,13 @@ impl<'a> Step<'a> {
             leader_epoch: batch.end().leader_epoch,
             instance: store.instance,
             synchronous_commit: store.synchronous_commit,
+            judged_by: batch.judgment().map(WallClock),
         }
+    }
+
+    /// The last parameter of all of them.
+    fn judged_by(&self) -> Parameter<'_> {
+        (&self.judged_by, Type::TIMESTAMP)
     }
 
     fn parameters(&self) -> Vec<Parameter<'_>> {
@@ -265,11 +293,6 @@ impl<'a> Step<'a> {
             (&self.synchronous_commit, Type::TEXT),
         ]
     }
-}
-
-/// Whether the statement found the partition where the batch starts.
-fn moved(row: &Row) -> Result<bool, StoreError> {
-    Ok(row.try_get::<_, i64>(0)? > 0)
 }
 
 /// The cause that all of them share, if they do.

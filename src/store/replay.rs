@@ -20,7 +20,7 @@ mod effects;
 use std::time::Duration;
 
 use bytes::Bytes;
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::DateTime};
 use tokio_postgres::types::{ToSql, Type};
 
 use super::{LetterFilter, Store, StoreError, dead_letters::FILTER, session::Connection};
@@ -182,19 +182,20 @@ impl Store {
 
     /// Writes what these letters are understood as now, all or nothing, and durably; no two of them
     /// may be about the same order, and one of several orders has to be alone. With `force` also what is superseded or was discarded. Returns
-    /// what became of each, in their order; `None` if one of them is no longer as it was read, and
-    /// nothing was written.
+    /// what became of each, in their order; `None` if one of them is no longer as it was read, or if
+    /// orders were purged before another time than `purged_before`, and nothing was written.
     ///
     /// # Errors
     /// As [`Session::commit`](super::Session::commit). [`StoreError::Data`] is about one of them.
     pub async fn replay(
         &self,
         letters: &[Reread],
+        purged_before: Option<DateTime>,
         force: bool,
     ) -> Result<Option<Vec<Replayed>>, StoreError> {
         let lent = self.lend().await?;
         let connection = lent.connection()?;
-        let replayed = self.replay_in_transaction(connection, letters, force).await;
+        let replayed = self.replay_in_transaction(connection, letters, purged_before, force).await;
         if !matches!(replayed, Ok(Some(_))) {
             // What the transaction holds ends with its connection.
             connection.give_up();
@@ -206,12 +207,16 @@ impl Store {
         &self,
         connection: &Connection,
         letters: &[Reread],
+        purged_before: Option<DateTime>,
         force: bool,
     ) -> Result<Option<Vec<Replayed>>, StoreError> {
         let client = connection.client();
         connection.ask_for_order_rows().await?;
         lock_letters(connection).await?;
         self.keep_batches_out(connection).await?;
+        if self.purged_before_on(connection).await? != purged_before {
+            return Ok(None);
+        }
         let ids: Vec<_> = letters.iter().map(|(letter, _)| letter.id).collect();
         let times: Vec<_> = letters.iter().map(|(letter, _)| letter.failed_at).collect();
         let parameters: &[(&(dyn ToSql + Sync), Type)] =
@@ -248,7 +253,7 @@ impl Store {
     }
 
     /// Waits until no batch is being committed, and lets none be until the transaction ends.
-    async fn keep_batches_out(&self, connection: &Connection) -> Result<(), StoreError> {
+    pub(super) async fn keep_batches_out(&self, connection: &Connection) -> Result<(), StoreError> {
         let sql = self.sql(&format!(
             "SET LOCAL lock_timeout = {}; \
              LOCK TABLE {{schema}}.partitions IN SHARE ROW EXCLUSIVE MODE; \

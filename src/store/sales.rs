@@ -1,9 +1,12 @@
 //! What was sold in a period, by product or by time, read in one statement.
 
-use jiff::{Timestamp, civil::DateTime};
+use jiff::{
+    Timestamp,
+    civil::{Date, DateTime, Time},
+};
 use tokio_postgres::{Row, types::Type};
 
-use super::{Store, StoreError, session::Parameter};
+use super::{Cause, Store, StoreError, session::Parameter};
 
 /// A unit of the shop's calendar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,7 +161,8 @@ impl Store {
     /// What was sold, as the views have it. Hours, days and months without sales have no line.
     ///
     /// # Errors
-    /// As [`Self::totals`].
+    /// As [`Self::totals`]; [`StoreError::Permanent`] also if it asks for days of products that are
+    /// rolled up to months.
     pub async fn sales(&self, question: &SalesQuestion) -> Result<Sales, StoreError> {
         let sql = match &question.by {
             SalesBy::Kept(_) => include_str!("sql/sales_by_kept.sql"),
@@ -196,7 +200,11 @@ impl Store {
         let lent = self.lend().await?;
         let connection = lent.connection()?;
         let rows = connection.in_time(connection.client().query_typed(&sql, &parameters)).await?;
-        read(&rows, question.compare)
+        let sales = read(&rows, question.compare)?;
+        if let Some(row) = rows.first().filter(|_| question.is_of_products()) {
+            question.is_answerable(&sales, row.try_get("rolled_up_before")?)?;
+        }
+        Ok(sales)
     }
 
     /// Whether any order has the kept field, and else the names of all fields that are kept.
@@ -219,6 +227,35 @@ impl Store {
         );
         let fields = connection.in_time(client.query_typed_one(&sql, &[])).await?;
         Ok(Err(fields.try_get(0)?))
+    }
+}
+
+impl SalesQuestion {
+    fn is_of_products(&self) -> bool {
+        self.product.is_some() || self.by == SalesBy::Product
+    }
+
+    /// Whether it asks for no part of a month that is rolled up.
+    fn is_answerable(
+        &self,
+        sales: &Sales,
+        rolled_up_before: Option<Date>,
+    ) -> Result<(), StoreError> {
+        let Some(limit) = rolled_up_before else { return Ok(()) };
+        let parts_a_month = |time: &DateTime| {
+            time.date() < limit && (time.day() != 1 || time.time() != Time::midnight())
+        };
+        let first = sales.since_before.or(sales.since);
+        let has_days =
+            self.by == SalesBy::Time(Unit::Day) && first.is_none_or(|first| first.date() < limit);
+        let bounds = [sales.since, sales.until, sales.since_before, sales.until_before];
+        if has_days || bounds.iter().flatten().any(parts_a_month) {
+            return Err(StoreError::Permanent(Cause::new(format!(
+                "sums of products are kept by month before {limit}: begin and end the period, and the \
+                 one before that is compared, on the first day of a month, or use --by month"
+            ))));
+        }
+        Ok(())
     }
 }
 

@@ -14,7 +14,7 @@ use crate::order::SalesBounds;
 pub const SCHEMA: &str = include_str!("../../schema.sql");
 
 /// The last step that `schema.sql` takes, and that this program understands.
-const VERSION: i32 = 4;
+const VERSION: i32 = 5;
 
 const APPLY: &str = "run `vendas schema --apply` as the role that owns the schema";
 

@@ -18,6 +18,7 @@ use super::{
     Cause, Encryption, Host, Settings, StoreError, Target,
     encryption::{Connected, REMEDIES, lacks_tls},
     hosts::{Role, Whereabouts},
+    retention::Retention,
     schema::quote_identifier,
 };
 use crate::{
@@ -62,6 +63,7 @@ pub(super) struct Server {
     whereabouts: Mutex<Option<Whereabouts>>,
     /// How often that has changed.
     failovers: watch::Sender<u64>,
+    pub(super) retention: Arc<Retention>,
 }
 
 /// The statements that depend on the schema's name.
@@ -89,8 +91,10 @@ impl Server {
             commit: include_str!("sql/commit.sql").replace("{schema}", &schema),
             commit_sales: include_str!("sql/commit_sales.sql").replace("{schema}", &schema),
             commit_orders: include_str!("sql/commit_orders.sql").replace("{schema}", &schema),
-            // Within a literal there.
-            types: include_str!("sql/types.sql").replace("{schema}", &schema.replace('\'', "''")),
+            types: include_str!("sql/types.sql")
+                // Within a literal.
+                .replace("'{schema}", &format!("'{}", schema.replace('\'', "''")))
+                .replace("{schema}", &schema),
         };
         Self {
             config,
@@ -106,6 +110,7 @@ impl Server {
             epochs: Epochs::default(),
             whereabouts: Mutex::new(None),
             failovers: watch::Sender::new(0),
+            retention: Arc::default(),
         }
     }
 

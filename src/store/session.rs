@@ -19,6 +19,7 @@ use tracing::debug;
 use super::{
     Cause, StoreError,
     encryption::{Connected, Way},
+    retention::Retention,
     rows::{Oids, order_rows},
     server::{Epochs, Server, SqlText},
     wire::Leash,
@@ -57,6 +58,7 @@ pub(super) struct Connection {
     planned: Instant,
     deadline: Duration,
     sql: Arc<SqlText>,
+    retention: Arc<Retention>,
     keeps_statements: bool,
     given_up: AtomicBool,
 }
@@ -79,6 +81,7 @@ impl Connection {
             planned: Instant::now(),
             deadline: server.statement_timeout,
             sql: Arc::clone(&server.sql),
+            retention: Arc::clone(&server.retention),
             keeps_statements: server.prepared_statements,
             given_up: AtomicBool::new(false),
         })
@@ -127,6 +130,7 @@ impl Connection {
             let row = self.in_time(types).await?;
             let item = Oids { of_one: row.try_get(0)?, of_array: row.try_get(1)? };
             let order = Oids { of_one: row.try_get(2)?, of_array: row.try_get(3)? };
+            self.retention.set(row.try_get(4)?);
             Ok::<_, StoreError>(order_rows(item, order))
         };
         self.order_rows.get_or_try_init(|| ask).await.map(drop)

@@ -98,8 +98,10 @@ pub struct Difference {
 /// What a comparison of the views with `sales` and `orders` came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verification {
-    /// How many orders were added up.
+    /// How many orders were added up, purged ones included.
     pub orders: i64,
+    /// How many of them were purged, so that only their sums are left.
+    pub archived: i64,
     /// How many products were compared.
     pub products: i64,
     /// How many products were compared by day: one for each product and day.
@@ -161,7 +163,8 @@ impl Store {
         Ok(row.try_get(0)?)
     }
 
-    /// Adds up all orders anew and compares with the sums that are kept. It takes as long as it
+    /// Adds up all orders again, with the archived sums of purged ones, and compares with the sums that
+    /// are kept. It takes as long as it
     /// takes: `database.statement_timeout` is meant for statements that a batch waits for.
     ///
     /// # Errors
@@ -173,6 +176,7 @@ impl Store {
         let mut verification = Verification::default();
         for row in &rows {
             verification.orders = row.try_get("orders")?;
+            verification.archived = row.try_get("archived")?;
             verification.products = row.try_get("products")?;
             verification.product_days = row.try_get("product_days")?;
             verification.hours = row.try_get("hours")?;

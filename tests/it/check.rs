@@ -94,7 +94,7 @@ async fn an_older_schema_is_brought_up_to_date_and_what_it_holds_stays() -> Resu
     let older = shop.vendas(&["check"]).run(DEADLINE).await?.expect_code(1)?;
     expect(
         &older,
-        &["FAIL  \"public\".schema_version: version 1 is older than this vendas, which needs 4: \
+        &["FAIL  \"public\".schema_version: version 1 is older than this vendas, which needs 5: \
            run `vendas schema --apply`"],
     )?;
     let refused = ["--set", "database.apply_schema=false"];
@@ -105,7 +105,7 @@ async fn an_older_schema_is_brought_up_to_date_and_what_it_holds_stays() -> Resu
     let rows = shop.rows("SELECT order_id, total FROM orders ORDER BY order_id").await?;
     ensure!(rows == ["a|2.00", "b|3.00"], "{rows:?}");
     let version = shop.rows("SELECT max(version) FROM schema_version").await?;
-    ensure!(version == ["4"], "{version:?}");
+    ensure!(version == ["5"], "{version:?}");
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use crate::shop::{DEADLINE, Shop, numbered};
 
 const ROLES: &str = include_str!("../../packaging/roles.sql");
 const GRANTS: &str = include_str!("../../packaging/grants.sql");
+const GRANTS_PURGE: &str = include_str!("../../packaging/grants-purge.sql");
 
 /// The two roles of packaging/roles.sql, with names of a test's own, since roles belong to the server.
 struct Roles {
@@ -67,9 +68,9 @@ fn statements(sql: &str) -> String {
 }
 
 /// `GRANT a, b ON x, y TO app;` is four.
-fn privileges() -> Result<Vec<Privilege>> {
+fn privileges(grants: &str) -> Result<Vec<Privilege>> {
     let mut all = Vec::new();
-    for line in GRANTS.lines() {
+    for line in grants.lines() {
         let Some(grant) = line.strip_prefix("GRANT ") else { continue };
         let grant = grant.strip_suffix(" TO app;").with_context(|| line.to_owned())?;
         let (names, objects) = grant.split_once(" ON ").with_context(|| line.to_owned())?;
@@ -112,8 +113,8 @@ async fn the_grants_of_packaging_are_enough_and_each_is_necessary() -> Result<()
                   (SELECT count(*) FROM shop.dead_letters)";
     ensure!(roles.shop.rows(counts).await? == ["1|1|1"], "{:?}", roles.shop.rows(counts).await?);
 
-    let privileges = privileges()?;
-    ensure!(privileges.len() == 23, "{privileges:?}");
+    let privileges = privileges(GRANTS)?;
+    ensure!(privileges.len() == 29, "{privileges:?}");
     for privilege in privileges {
         roles.set("REVOKE", &privilege, "FROM").await?;
         let checked = roles.run(&["check"], 1).await?;
@@ -130,6 +131,55 @@ async fn the_grants_of_packaging_are_enough_and_each_is_necessary() -> Result<()
 }
 
 #[tokio::test]
+async fn purges_need_their_own_grants_and_each_of_these() -> Result<()> {
+    let roles = Roles::open().await?;
+    roles.vendas(&roles.owner, &["schema", "--apply"]).run(DEADLINE).await?.expect_code(0)?;
+    roles.owner.execute(&roles.named(&statements(GRANTS))).await?;
+    // Something to look through.
+    let stated = r#"{"id_ordem": "a", "valor_total": 2}"#;
+    roles.shop.send(0, &[&numbered(1), stated, "rubbish"]).await?;
+    roles.run(&["run", "--until-end"], 0).await?;
+    let purge = [
+        &["orders", "purge", "--before", "2024-01-01", "--because", "a test", "--yes"][..],
+        &[
+            "orders",
+            "purge",
+            "--before",
+            "2024-01-01",
+            "--because",
+            "a test",
+            "--yes",
+            "--forget-sums",
+        ],
+        &["orders", "roll-up", "--before", "2024-01-01", "--because", "a test", "--yes"],
+        &["dead-letters", "purge", "--older-than", "1s", "--yes"],
+    ];
+    for args in purge {
+        let refused = roles.run(args, 1).await?;
+        ensure!(refused.stderr.contains("permission denied"), "{args:?}: {}", refused.state());
+    }
+    roles.owner.execute(&roles.named(&statements(GRANTS_PURGE))).await?;
+    for args in purge {
+        roles.run(args, 0).await?;
+    }
+    let privileges = privileges(GRANTS_PURGE)?;
+    ensure!(privileges.len() == 11, "{privileges:?}");
+    for privilege in privileges {
+        // The first purge needs INSERT, the next ones UPDATE.
+        roles.owner.execute("TRUNCATE shop.retention").await?;
+        roles.set("REVOKE", &privilege, "FROM").await?;
+        let mut refused = 0;
+        for args in purge.iter().chain(&purge) {
+            let ended = roles.vendas(&roles.app, args).run(DEADLINE).await?;
+            refused += i32::from(ended.stderr.contains("permission denied"));
+        }
+        ensure!(refused > 0, "{privilege:?} is not needed");
+        roles.set("GRANT", &privilege, "TO").await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_right_that_is_taken_away_amid_the_work_is_waited_for() -> Result<()> {
     let roles = Roles::open().await?;
     roles.vendas(&roles.owner, &["schema", "--apply"]).run(DEADLINE).await?.expect_code(0)?;
@@ -142,7 +192,7 @@ async fn a_right_that_is_taken_away_amid_the_work_is_waited_for() -> Result<()> 
         Ok(())
     })
     .await?;
-    for privilege in privileges()? {
+    for privilege in privileges(GRANTS)? {
         // What is needed at the start alone, or by the report.
         let Privilege { name, on } = &privilege;
         let is_written =

@@ -48,6 +48,7 @@ fn the_stream_holds_every_reason_and_every_turn_that_an_order_can_take() {
         let elsewhere = matches!(
             reason,
             Panicked
+                | Purged
                 | RejectedByDatabase
                 | InvalidStatus
                 | OtherCurrency

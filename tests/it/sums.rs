@@ -35,6 +35,30 @@ const BY_HAND: &[&str] = &[
     "SELECT rebuild_sums()",
 ];
 
+/// What the views of times say.
+const VIEWS: &str = "
+    SELECT day::text, 'product', product, orders, trim_scale(quantity), trim_scale(amount)
+    FROM product_days
+    UNION ALL
+    SELECT hour::text, 'hour', NULL, orders, trim_scale(total), trim_scale(charges) FROM order_hours
+    ORDER BY 1, 2, 3";
+
+/// How many rows count before a day.
+const OLD_ROWS: &str = "
+    SELECT count(*) FROM (
+        SELECT coalesce(counted_at, processed_at AT TIME ZONE 'UTC' AT TIME ZONE 'America/Sao_Paulo')
+        FROM sales
+        UNION ALL
+        SELECT coalesce(counted_at, sold_at,
+                        processed_at AT TIME ZONE 'UTC' AT TIME ZONE 'America/Sao_Paulo')
+        FROM orders
+    ) AS rows (at) WHERE at < '{day}'";
+
+/// Whether a line of [`VIEWS`] is of a day before `day`; what is of no known day is not.
+fn is_before(line: &str, day: &str) -> bool {
+    !line.starts_with('-') && line < day
+}
+
 /// An order, or what cancels one, or nothing that is one.
 fn record(random: &mut Random) -> Record {
     let key = random.below(KEYS);
@@ -80,6 +104,7 @@ struct Play {
     random: Random,
     vendas: Vendas,
     sent: usize,
+    rolled_up: bool,
 }
 
 impl Play {
@@ -92,7 +117,7 @@ impl Play {
     }
 
     async fn step(&mut self) -> Result<()> {
-        match self.random.below(6) {
+        match self.random.below(8) {
             0..3 => {
                 let count = 1 + self.random.below(60);
                 let records: Vec<_> = (0..count).map(|_| record(&mut self.random)).collect();
@@ -110,12 +135,62 @@ impl Play {
                     ensure!(format!("{error:#}").contains("deadlock"), "{statement}: {error:#}");
                 }
             }
+            5 => self.purge().await?,
+            6 => self.roll_up().await?,
             _ => {
                 let next = Self::start(&self.shop, &mut self.random)?;
                 std::mem::replace(&mut self.vendas, next).kill()?;
             }
         }
         expect_equal(&self.shop.database).await
+    }
+
+    /// The views stay as they are, or lose what is older; no old row is left.
+    async fn purge(&mut self) -> Result<()> {
+        self.catch_up().await?;
+        // So that several days remain.
+        let (day, forget) = [("2025-12-31", true), ("2025-12-31", false), ("2026-01-01", false)]
+            [self.random.below(3)];
+        let before = self.shop.rows(VIEWS).await?;
+        let purge = ["orders", "purge", "--before", day, "--because", "a test", "--yes"];
+        let purge = self.shop.vendas(&purge).args(forget.then_some("--forget-sums"));
+        purge.run(DEADLINE).await?.expect_code(0)?;
+        let after = self.shop.rows(VIEWS).await?;
+        // By hours alone where products are kept by month.
+        let kept = |line: &String| !self.rolled_up || line.contains("|hour|");
+        let (before, after) = (
+            before.into_iter().filter(kept).collect::<Vec<_>>(),
+            after.into_iter().filter(kept).collect::<Vec<_>>(),
+        );
+        let expected: Vec<_> = match forget {
+            false => before,
+            true => before.into_iter().filter(|line| !is_before(line, day)).collect(),
+        };
+        let gone: Vec<_> = expected.iter().filter(|line| !after.contains(line)).collect();
+        let new: Vec<_> = after.iter().filter(|line| !expected.contains(line)).collect();
+        ensure!(gone.is_empty() && new.is_empty(), "before {day}: {new:?}, not {gone:?}");
+        let left = OLD_ROWS.replace("{day}", day);
+        let left = self.shop.rows(&left).await?;
+        ensure!(left == ["0"], "{left:?} rows are left of the days before {day}");
+        Ok(())
+    }
+
+    async fn roll_up(&mut self) -> Result<()> {
+        // Seldom, since what is by month says less.
+        if self.random.below(4) > 0 {
+            return Ok(());
+        }
+        let months = "SELECT month, product, orders, trim_scale(quantity), trim_scale(amount) \
+                      FROM product_months ORDER BY 1, 2";
+        self.catch_up().await?;
+        let before = self.shop.rows(months).await?;
+        let roll_up =
+            ["orders", "roll-up", "--before", "2026-01-02", "--because", "a test", "--yes"];
+        self.shop.vendas(&roll_up).run(DEADLINE).await?.expect_code(0)?;
+        self.rolled_up = true;
+        let after = self.shop.rows(months).await?;
+        ensure!(before == after, "{after:?}, not {before:?}");
+        Ok(())
     }
 
     async fn catch_up(&self) -> Result<()> {
@@ -134,7 +209,7 @@ async fn follow(seed: u64) -> Result<()> {
     shop.apply_schema().await?;
     let mut random = Random(seed);
     let vendas = Play::start(&shop, &mut random)?;
-    let mut play = Play { shop, random, vendas, sent: 0 };
+    let mut play = Play { shop, random, vendas, sent: 0, rolled_up: false };
     for step in 0..STEPS {
         play.step().await.map_err(|error| error.context(format!("step {step} of seed {seed}")))?;
     }

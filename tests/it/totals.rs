@@ -4,7 +4,8 @@ use testbed::{Database, Result, ensure, eventually};
 
 use crate::shop::{DEADLINE, Shop};
 
-/// What is kept, as texts, beside what the tables come to; only what differs, either way round.
+/// What is kept, as texts, beside what the tables and the archived sums come to; only what differs, either
+/// way round.
 const DIFFERENCES: &str = "
     WITH counted AS (
         SELECT coalesce(counted_at, sold_at,
@@ -20,16 +21,28 @@ const DIFFERENCES: &str = "
     ), charged AS (
         SELECT at, total, orders, 0 AS charges FROM sold
         UNION ALL SELECT at, 0, 0, charges FROM counted
+        UNION ALL SELECT hour, total, orders, 0 FROM archived_sales_hours
+        UNION ALL SELECT hour, total, orders, charges FROM archived_orders_hours
     ), products AS (
         SELECT at::date AS day, order_id, numbered, coalesce(item.product, '') AS product,
                sum(item.quantity) AS quantity, sum(item.amount) AS amount
         FROM counted, UNNEST(items) AS item GROUP BY 1, 2, 3, 4
+    ), counted_products AS (
+        SELECT day, product, count(*) AS orders, sum(quantity) AS quantity, sum(amount) AS amount
+        FROM products GROUP BY day, product
+        UNION ALL SELECT day, product, orders, quantity, amount FROM archived_product_days
+    ), rolled_up AS (
+        SELECT coalesce(max(rolled_up_before), '-infinity') AS before FROM roll_ups
     ), summed (of, key, orders, quantity, amount) AS (
-        SELECT 'total', product, NULL, sum(quantity), sum(amount) FROM products GROUP BY 2
+        SELECT 'total', product, NULL, sum(quantity), sum(amount) FROM counted_products GROUP BY 2
         UNION ALL
-        SELECT 'day', day || ' ' || product, count(*), sum(coalesce(quantity, 0)),
-               sum(coalesce(amount, 0))
-        FROM products GROUP BY 2
+        SELECT 'day', CASE WHEN day < before THEN date_trunc('month', day)::date ELSE day END
+               || ' ' || product, sum(orders), sum(coalesce(quantity, 0)), sum(coalesce(amount, 0))
+        FROM counted_products, rolled_up GROUP BY 2
+        UNION ALL
+        SELECT 'month', date_trunc('month', day)::date || ' ' || product, sum(orders),
+               sum(coalesce(quantity, 0)), sum(coalesce(amount, 0))
+        FROM counted_products GROUP BY 2
         UNION ALL
         SELECT 'hour', date_trunc('hour', at)::text, sum(orders), coalesce(sum(total), 0), sum(charges)
         FROM charged GROUP BY 2
@@ -38,7 +51,12 @@ const DIFFERENCES: &str = "
         FROM charged GROUP BY 2
     ), kept (of, key, orders, quantity, amount) AS (
         SELECT 'total', product, NULL, quantity, amount FROM product_totals
-        UNION ALL SELECT 'day', day || ' ' || product, orders, quantity, amount FROM product_days
+        UNION ALL
+        SELECT 'day', CASE WHEN day < before THEN date_trunc('month', day)::date ELSE day END
+               || ' ' || product, sum(orders), sum(quantity), sum(amount)
+        FROM product_days, rolled_up GROUP BY 2
+        UNION ALL
+        SELECT 'month', month || ' ' || product, orders, quantity, amount FROM product_months
         UNION ALL SELECT 'hour', hour::text, orders, total, charges FROM order_hours
         UNION ALL SELECT 'date', day::text, orders, total, charges FROM order_days
     )

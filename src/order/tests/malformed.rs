@@ -62,7 +62,7 @@ fn every_reason_of_a_record_is_given() {
         Reason::NotAvro,
         Reason::NotProtobuf,
     ];
-    let elsewhere = [Reason::RejectedByDatabase, Reason::Panicked];
+    let elsewhere = [Reason::Purged, Reason::RejectedByDatabase, Reason::Panicked];
     let all = [&given[..1], &of_formats, &given[1..], &elsewhere].concat();
     assert_eq!(all, Reason::ALL);
 }

@@ -45,7 +45,14 @@ impl Worker {
                 && let Some(batch) = pending.pop_front()
             {
                 begun.get_or_insert_with(Instant::now);
-                in_flight.push_back(commit(session, batch));
+                let batch = batch.judged_by(self.shared.store.known_retention());
+                let (batch, purged) = self.shared.until_halt(batch, None);
+                in_flight.extend(batch.map(|batch| commit(session, batch)));
+                if purged.is_some() {
+                    // Nothing behind that record is committed.
+                    (halt, more) = (purged, false);
+                    pending.clear();
+                }
             }
             let wants_more = open && more && in_flight.len() < depth;
             tokio::select! {

@@ -4,6 +4,8 @@ WITH moved AS (  -- no row: fenced, and nothing below happens
     UPDATE {schema}.partitions
     SET next_offset = $5, leader_epoch = $6, moved_by = $7, moved_at = now()
     WHERE topic = $1 AND partition = $2 AND topic_id = $3 AND next_offset = $4
+      -- By which the batch was judged (see store/retention.rs).
+      AND (SELECT purged_before FROM {schema}.retention) IS NOT DISTINCT FROM $20::timestamp
     RETURNING
         statement_timestamp() AT TIME ZONE 'UTC' AS processed_at,
         -- Here, since a CTE that nothing reads never runs. True: for this transaction only.
@@ -28,4 +30,4 @@ WITH moved AS (  -- no row: fenced, and nothing below happens
     FROM moved
     WHERE cardinality($11) > 0
 )
-SELECT count(*) FROM moved
+SELECT count(*), (SELECT purged_before FROM {schema}.retention) FROM moved

@@ -22,6 +22,8 @@ WITH listed AS (
     UPDATE {schema}.partitions
     SET next_offset = $5, leader_epoch = $6, moved_by = $7, moved_at = now()
     WHERE topic = $1 AND partition = $2 AND topic_id = $3 AND next_offset = $4
+      -- By which the batch was judged (see store/retention.rs).
+      AND (SELECT purged_before FROM {schema}.retention) IS NOT DISTINCT FROM $16::timestamp
       AND NOT EXISTS (SELECT FROM listed)
     RETURNING
         statement_timestamp() AT TIME ZONE 'UTC' AS processed_at,
@@ -48,4 +50,4 @@ WITH listed AS (
     FROM moved
     WHERE cardinality($13) > 0
 )
-SELECT count(*) FROM moved
+SELECT count(*), (SELECT purged_before FROM {schema}.retention) FROM moved

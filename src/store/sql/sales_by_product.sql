@@ -75,6 +75,7 @@ WITH {period}, sold AS MATERIALIZED (
 )
 SELECT
     now() AS as_of, since, until, since_before, until_before,
+    (SELECT max(rolled_up_before) FROM {schema}.roll_ups) AS rolled_up_before,
     (
         SELECT coalesce(sum(orders), 0)::bigint
         FROM {schema}.order_hours

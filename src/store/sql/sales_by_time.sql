@@ -46,6 +46,7 @@ WITH {period}, sold AS MATERIALIZED (
 )
 SELECT
     now() AS as_of, since, until, since_before, until_before,
+    (SELECT max(rolled_up_before) FROM {schema}.roll_ups) AS rolled_up_before,
     (SELECT coalesce(sum(orders), 0)::bigint FROM sold WHERE NOT isfinite(time)) AS unknown_orders,
     CASE WHEN is_whole THEN 'total' ELSE 'line' END AS kind,
     CASE $10 WHEN 'hour' THEN to_char(time, 'YYYY-MM-DD"T"HH24:MI')

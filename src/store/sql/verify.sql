@@ -1,8 +1,12 @@
--- What the views say, beside what the rows of `sales` and `orders` come to as they are now: one
--- statement, so one moment, whoever writes meanwhile. What is missing counts as 0, as does what nothing
+-- What the views say, beside what the rows of `sales` and `orders` come to as they are now, with the
+-- archived sums of purged ones: one statement, so one moment, whoever writes meanwhile. Days that are
+-- rolled up are compared by month. What is missing counts as 0, as does what nothing
 -- is left of. At least one row comes, for the counts.
-WITH products AS MATERIALIZED (
-    SELECT day, product, orders, quantity, amount FROM {schema}.summed_products()
+WITH rolled_up (rolled_up_before) AS (
+    SELECT max(rolled_up_before) FROM {schema}.roll_ups
+), products AS MATERIALIZED (
+    SELECT {schema}.kept_day(day, rolled_up_before) AS day, product, orders, quantity, amount
+    FROM {schema}.summed_products(), rolled_up
 ), hours AS (
     SELECT hour, sum(orders) AS orders, sum(total) AS total, sum(charges) AS charges
     FROM (
@@ -20,7 +24,9 @@ WITH products AS MATERIALIZED (
     UNION ALL
     SELECT 'product_days', day, product, true, orders, quantity, amount FROM products
     UNION ALL
-    SELECT 'product_days', day, product, false, orders, quantity, amount FROM {schema}.product_days
+    SELECT 'product_days', {schema}.kept_day(day, rolled_up_before), product, false, orders, quantity,
+           amount
+    FROM {schema}.product_days, rolled_up
     UNION ALL
     SELECT 'order_hours', hour, NULL, true, orders, total, charges FROM hours
     UNION ALL
@@ -39,6 +45,9 @@ WITH products AS MATERIALIZED (
 ), counted AS (
     SELECT
         (SELECT coalesce(sum(orders), 0)::bigint FROM hours) AS orders,
+        (SELECT coalesce(sum(orders), 0)::bigint
+         FROM (SELECT orders FROM {schema}.archived_sales_hours
+               UNION ALL SELECT orders FROM {schema}.archived_orders_hours) AS archived) AS archived,
         count(*) FILTER (WHERE view = 'product_totals') AS products,
         count(*) FILTER (WHERE view = 'product_days') AS product_days,
         count(*) FILTER (WHERE view = 'order_hours') AS hours

@@ -1,0 +1,27 @@
+//! Questions to the operator, and who answers them.
+
+use std::{
+    env,
+    io::{self, IsTerminal},
+};
+
+use super::{CliError, print};
+
+/// Asks on the terminal; where there is none, the answer is no.
+pub(super) fn confirm(question: &str) -> Result<bool, CliError> {
+    if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+        return Ok(false);
+    }
+    print(&format!("{question} [y/N] "))?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+/// The user of this machine, as far as the environment tells.
+pub(super) fn whoami() -> String {
+    let user = ["USER", "LOGNAME"].iter().find_map(|name| env::var(name).ok());
+    let user = user.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()));
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    format!("{user}@{host}")
+}

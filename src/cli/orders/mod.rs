@@ -1,0 +1,70 @@
+//! `vendas orders`: how long orders are kept, and sums by day.
+
+mod purge;
+mod roll_up;
+
+use clap::Subcommand;
+use jiff::{Span, civil::Date};
+
+use super::{
+    CliError,
+    asking::{confirm, whoami},
+    examples, print,
+    progress::Progress,
+    store,
+};
+use crate::{
+    config::Config,
+    store::{ShopDay, Store},
+};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum OrdersCommand {
+    /// Delete orders of days long ago, while `run` works. Needs the privilege DELETE, which `run` does
+    /// without.
+    #[command(after_help = examples::ORDERS_PURGE)]
+    Purge(purge::Arguments),
+    /// Keep the sums of products of days long ago by month.
+    #[command(after_help = examples::ORDERS_ROLL_UP)]
+    RollUp(roll_up::Arguments),
+}
+
+/// Before when.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct Limit {
+    /// Those of the days before the one that lies so far back on the shop's clock, such as 400d or 2y.
+    #[arg(long, value_name = "AGE", value_parser = age)]
+    older_than: Option<Span>,
+    /// Those before this day of the shop's clock, such as 2025-01-01.
+    #[arg(long, value_name = "DAY")]
+    before: Option<Date>,
+}
+
+impl Limit {
+    /// The day, and the shop's clock.
+    async fn day(&self, store: &Store) -> Result<(Date, ShopDay), CliError> {
+        let ago = self.older_than.unwrap_or_default().to_string();
+        let clock = store.shop_day(&ago).await?;
+        let day = self.before.unwrap_or(clock.then);
+        if day > clock.today {
+            return Err(CliError::Failed(format!(
+                "--before {day} lies after today, {}, by the shop's clock: name a day that has begun",
+                clock.today
+            )));
+        }
+        Ok((day, clock))
+    }
+}
+
+fn age(text: &str) -> Result<Span, String> {
+    let age = text.parse::<Span>().ok().filter(|age| age.is_positive());
+    age.ok_or_else(|| "must be an age such as 400d, 13mo or 2y".to_owned())
+}
+
+pub(super) async fn orders(config: &Config, command: OrdersCommand) -> Result<(), CliError> {
+    match command {
+        OrdersCommand::Purge(arguments) => purge::purge(config, &arguments).await,
+        OrdersCommand::RollUp(arguments) => roll_up::roll_up(config, &arguments).await,
+    }
+}

@@ -1,0 +1,72 @@
+//! `vendas orders purge`.
+
+use jiff::civil::{Date, Time};
+
+use super::{CliError, Limit, Progress, confirm, print, store, whoami};
+use crate::{
+    config::Config,
+    purge::{self, PurgeOrders},
+    store::{PurgeableOrders, Purged, ShopDay},
+};
+
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Arguments {
+    #[command(flatten)]
+    limit: Limit,
+    /// Delete the sums of these orders too, and those that earlier purges kept.
+    #[arg(long)]
+    forget_sums: bool,
+    /// Why; it is kept in the table `purges`.
+    #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    because: String,
+    /// Delete without asking. Without a terminal and without this, it is only shown.
+    #[arg(long)]
+    yes: bool,
+}
+
+pub(super) async fn purge(config: &Config, arguments: &Arguments) -> Result<(), CliError> {
+    let Arguments { limit, forget_sums, because, yes } = arguments;
+    let store = store(config);
+    let (day, clock) = limit.day(&store).await?;
+    let before = day.to_datetime(Time::midnight());
+    let progress = Progress::new("counting orders");
+    let purgeable = progress.during(store.purgeable_orders(before), || (None, None)).await?;
+    print(&shown(&purgeable, &clock, day, *forget_sums))?;
+    if !yes && !confirm("Delete them?")? {
+        return print("nothing was changed: say --yes to delete them\n");
+    }
+    let asked = PurgeOrders { before, forget_sums: *forget_sums, because, purged_by: &whoami() };
+    let all = u64::try_from(purgeable.sales_rows + purgeable.orders_rows).ok();
+    let mut progress = Progress::new("rows");
+    let purged = purge::purge(&store, asked, |rows| progress.show(Some(rows), all)).await;
+    drop(progress);
+    let Purged { sales_rows, orders_rows } = purged?;
+    print(&format!("deleted {sales_rows} rows of sales and {orders_rows} of orders\n"))
+}
+
+/// What would be deleted, and what comes of it.
+fn shown(purgeable: &PurgeableOrders, clock: &ShopDay, day: Date, forget_sums: bool) -> String {
+    let PurgeableOrders { sales_rows, orders_rows, orders, total, days, unknown, archived } =
+        purgeable;
+    let timezone = &clock.timezone;
+    let mut text = format!("orders before {day} ({timezone}): {orders}");
+    if let Some((first, last)) = days {
+        text.push_str(&format!(", of {first} to {last}, total {total}"));
+    }
+    text.push_str(&format!("\nrows to delete: {sales_rows} of sales, {orders_rows} of orders\n"));
+    if *unknown > 0 {
+        text.push_str(&format!("orders whose time is unknown: {unknown}, which stay\n"));
+    }
+    text.push_str(&match (forget_sums, archived) {
+        (false, _) => "their sums stay in reports and views\n".to_owned(),
+        (true, 0) => "their sums are deleted too\n".to_owned(),
+        (true, archived) => format!(
+            "their sums are deleted too, and those of {archived} orders that were purged before\n"
+        ),
+    });
+    text.push_str(
+        "records of orders before that day become dead letters (purged) from now on; PostgreSQL reuses \
+         the space after VACUUM, and VACUUM FULL returns it to the system\n",
+    );
+    text
+}

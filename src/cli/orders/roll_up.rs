@@ -1,0 +1,56 @@
+//! `vendas orders roll-up`.
+
+use jiff::ToSpan;
+
+use super::{CliError, Limit, Progress, confirm, print, store, whoami};
+use crate::{config::Config, store::RollUp};
+
+/// The dashboard compares 30 days with the 30 before.
+const DAYS_KEPT: i32 = 92;
+
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Arguments {
+    #[command(flatten)]
+    limit: Limit,
+    /// Why; it is kept in the table `roll_ups`.
+    #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    because: String,
+    /// Do it without asking. Without a terminal and without this, it is only shown.
+    #[arg(long)]
+    yes: bool,
+}
+
+/// Rolls up whole months: those that end before the day of the limit.
+pub(super) async fn roll_up(config: &Config, arguments: &Arguments) -> Result<(), CliError> {
+    let Arguments { limit, because, yes } = arguments;
+    let store = store(config);
+    let (day, clock) = limit.day(&store).await?;
+    let before = day.first_of_month();
+    let latest = clock.today.saturating_sub(DAYS_KEPT.days());
+    if before > latest {
+        return Err(CliError::Failed(format!(
+            "sums of the last {DAYS_KEPT} days stay by day, for reports and the dashboard: name a day up \
+             to {latest}"
+        )));
+    }
+    let progress = Progress::new("counting sums");
+    let RollUp { days, months } = progress.during(store.roll_up(before), || (None, None)).await?;
+    print(&format!(
+        "sums of products before {before}: {days}, of a day each, become {months}, of a month each\n\
+         reports by product then begin and end on the first day of a month there; orders by hour and \
+         day stay\n"
+    ))?;
+    if !yes && !confirm("Roll them up? It cannot be undone.")? {
+        return print("nothing was changed: say --yes to roll them up\n");
+    }
+    store.begin_roll_up(before, because, &whoami()).await?;
+    let mut progress = Progress::new("months");
+    let (mut rolled_up, mut done) = (0, None);
+    while let Some(month) = store.roll_up_month(done).await? {
+        rolled_up += 1;
+        progress.show(Some(rolled_up), None);
+        done = Some(month);
+    }
+    drop(progress);
+    print(&format!("rolled up {rolled_up} months\n"))
+}

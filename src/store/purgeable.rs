@@ -1,0 +1,79 @@
+//! What a purge would delete.
+
+use jiff::civil::{Date, DateTime};
+use tokio_postgres::types::Type;
+
+use super::{Store, StoreError, rows::WallClock};
+
+/// What a purge would delete.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PurgeableOrders {
+    /// Rows of `sales`.
+    pub sales_rows: i64,
+    /// Rows of `orders`, cancelled ones included.
+    pub orders_rows: i64,
+    /// Orders: an order with rows in both tables is one.
+    pub orders: i64,
+    /// What these orders are worth together, as a decimal number without trailing zeros.
+    pub total: String,
+    /// The first and the last day of the shop's clock on which one of the rows counts, in ISO 8601.
+    pub days: Option<(String, String)>,
+    /// Orders whose time is unknown, which stay.
+    pub unknown: i64,
+    /// Orders that were purged before and whose sums are archived.
+    pub archived: i64,
+}
+
+/// The day of the shop's clock, and days that lie back from it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShopDay {
+    /// Today.
+    pub today: Date,
+    /// The day of the time that was asked for.
+    pub then: Date,
+    /// The time zone of the clock, as the IANA database calls it.
+    pub timezone: String,
+}
+
+impl Store {
+    /// Today by the shop's clock, and the day `ago` (an interval in ISO 8601, such as `P400D`) before
+    /// now.
+    ///
+    /// # Errors
+    /// As [`Store::session`].
+    pub async fn shop_day(&self, ago: &str) -> Result<ShopDay, StoreError> {
+        let sql = self.sql(
+            "SELECT local::date, (local - $1::text::interval)::date, timezone \
+             FROM (SELECT now() AT TIME ZONE timezone AS local, timezone FROM {schema}.shop_clock) \
+                 AS clock",
+        );
+        let lent = self.lend().await?;
+        let connection = lent.connection()?;
+        let client = connection.client();
+        let row = connection.in_time(client.query_typed_one(&sql, &[(&ago, Type::TEXT)])).await?;
+        Ok(ShopDay { today: row.try_get(0)?, then: row.try_get(1)?, timezone: row.try_get(2)? })
+    }
+
+    /// What a purge of the orders before `before`, by the shop's clock, would delete. It reads both
+    /// tables, and takes as long as that takes.
+    ///
+    /// # Errors
+    /// As [`Store::session`].
+    pub async fn purgeable_orders(&self, before: DateTime) -> Result<PurgeableOrders, StoreError> {
+        let sql = self.sql(include_str!("sql/purgeable.sql"));
+        let lent = self.lend().await?;
+        let client = lent.connection()?.client();
+        let row = client.query_typed_one(&sql, &[(&WallClock(before), Type::TIMESTAMP)]).await?;
+        let first: Option<String> = row.try_get("first")?;
+        let last: Option<String> = row.try_get("last")?;
+        Ok(PurgeableOrders {
+            sales_rows: row.try_get("sales")?,
+            orders_rows: row.try_get("orders_rows")?,
+            orders: row.try_get("orders")?,
+            total: row.try_get("total")?,
+            days: first.zip(last),
+            unknown: row.try_get("unknown")?,
+            archived: row.try_get("archived")?,
+        })
+    }
+}

@@ -1,0 +1,107 @@
+//! A purge that dies, or whose server dies, at any moment.
+
+use testbed::{Postgres, Result, Vendas, ensure, eventually, samples::Random};
+
+use super::{BOUNDARY, OLD_ORDERS, OLD_ROWS, OLD_SUMS, purge, purged, verified, with_old_orders};
+use crate::shop::{DEADLINE, Shop, VENDAS};
+use crate::totals::expect_equal;
+
+/// Starts one that stops at a failpoint.
+fn stopping(shop: &Shop, failpoint: &str) -> Result<Vendas> {
+    purge(shop).args(["--yes"]).env("FAILPOINTS", failpoint).start()
+}
+
+/// Until it has come to where it stops, by what the database then says.
+async fn until(shop: &Shop, purge: &Vendas, sql: &str) -> Result<()> {
+    eventually(sql, DEADLINE, async || {
+        ensure!(shop.rows(sql).await? == ["t"], "{}", purge.state());
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn killed_at_each_step_it_goes_on_when_it_is_started_again() -> Result<()> {
+    let shop = with_old_orders(1).await?;
+    let sums = shop.rows(OLD_SUMS).await?;
+    let uncommitted = "SELECT count(*) > 0 FROM pg_stat_activity \
+                       WHERE datname = current_database() AND state = 'idle in transaction' \
+                         AND query LIKE '%UPDATE%purges%'";
+    for (failpoint, reached) in [
+        ("purge_begun=pause", "SELECT count(*) = 1 FROM purges WHERE sales = 0"),
+        ("purge_uncommitted=1*off->pause", uncommitted),
+        ("purge_committed=1*off->pause", "SELECT sum(sales) >= 10000 FROM purges"),
+        ("purge_uncommitted=3*off->pause", uncommitted),
+    ] {
+        let purge = stopping(&shop, failpoint)?;
+        until(&shop, &purge, reached).await?;
+        // Another one meanwhile says so, and changes nothing.
+        let second = super::purge(&shop).args(["--yes"]).run(DEADLINE).await?.expect_code(1)?;
+        ensure!(second.stderr.contains("another purge is running"), "{}", second.stderr);
+        purge.kill()?;
+        verified(&shop).await?;
+        ensure!(shop.rows(OLD_SUMS).await? == sums, "other sums after {failpoint}");
+        ensure!(shop.rows(OLD_ROWS).await? != ["0|0"], "all was done before {failpoint}");
+    }
+    eventually("the last of them to be gone", DEADLINE, async || purged(&shop).await.map(drop))
+        .await?;
+    ensure!(shop.rows(OLD_ROWS).await? == ["0|0"], "{:?}", shop.rows(OLD_ROWS).await?);
+    let rows = "SELECT sum(sales), sum(orders) FROM purges";
+    ensure!(shop.rows(rows).await? == ["18862|18925"], "{:?}", shop.rows(rows).await?);
+    ensure!(shop.rows(OLD_SUMS).await? == sums, "other sums");
+    verified(&shop).await
+}
+
+#[tokio::test]
+async fn killed_at_random_moments_together_with_run_nothing_is_counted_twice() -> Result<()> {
+    let shop = with_old_orders(1).await?;
+    let sums = shop.rows(OLD_SUMS).await?;
+    let mut random = Random(7);
+    for round in 0..6 {
+        let orders: Vec<_> =
+            (0..200).map(|n| super::sold(&format!("{round} {n}"), "2026-01-01")).collect();
+        shop.send(0, &orders.iter().map(String::as_str).collect::<Vec<_>>()).await?;
+        let run = shop.vendas(&["run", "--set", "pipeline.batch_size=3"]).start()?;
+        let purge = stopping(&shop, "purge_committed=sleep(20)")?;
+        let (polls, mut polled) = (random.below(60), 0);
+        eventually("a random moment", DEADLINE, async || {
+            let rows = shop.rows("SELECT coalesce(sum(sales + orders), 0) FROM purges").await?;
+            polled += 1;
+            ensure!(polled > polls || !purge.is_running()?, "{rows:?}");
+            Ok(())
+        })
+        .await?;
+        purge.kill()?;
+        run.kill()?;
+        ensure!(shop.rows(OLD_SUMS).await? == sums, "other sums in round {round}");
+        verified(&shop).await?;
+    }
+    purged(&shop).await?;
+    shop.work().await?;
+    ensure!(shop.rows(OLD_ROWS).await? == ["0|0"], "{:?}", shop.rows(OLD_ROWS).await?);
+    ensure!(shop.rows(OLD_SUMS).await? == sums, "other sums");
+    verified(&shop).await
+}
+
+#[tokio::test]
+async fn it_outlives_a_crash_of_postgresql() -> Result<()> {
+    let postgres = Postgres::start().await?;
+    let shop = Shop { database: postgres.database().await?, ..Shop::open(1).await? };
+    shop.apply_schema().await?;
+    shop.database.execute(OLD_ORDERS).await?;
+    let sums = shop.rows(OLD_SUMS).await?;
+    let purge = testbed::VendasCommand::new(VENDAS)
+        .args(["orders", "purge", "--before", BOUNDARY, "--because", "a test", "--yes"])
+        .database(&shop.database)
+        .env("FAILPOINTS", "purge_committed=sleep(200)")
+        .start()?;
+    until(&shop, &purge, "SELECT coalesce(sum(sales), 0) > 0 FROM purges").await?;
+    postgres.kill()?;
+    postgres.restart().await?;
+    purge.wait_exit(DEADLINE).await?.expect_code(0)?;
+    ensure!(shop.rows(OLD_ROWS).await? == ["0|0"], "{:?}", shop.rows(OLD_ROWS).await?);
+    ensure!(shop.rows(OLD_SUMS).await? == sums, "other sums");
+    let rows = "SELECT count(*), sum(sales), sum(orders) FROM purges";
+    ensure!(shop.rows(rows).await? == ["1|18862|18925"], "{:?}", shop.rows(rows).await?);
+    expect_equal(&shop.database).await
+}

@@ -1,0 +1,641 @@
+-- The tables of vendas. PostgreSQL 14 or newer.
+--
+-- Run it as the role that owns the schema, with that schema first in search_path; to run it again
+-- changes nothing. `vendas schema --apply` does just this, in one transaction.
+
+-- Step 4 changes what commits write. Commits begin with `partitions`: whoever waits here holds nothing
+-- that the steps below wait for.
+DO $$
+BEGIN
+    IF to_regclass('schema_version') IS NOT NULL THEN
+        IF NOT EXISTS (SELECT FROM schema_version WHERE version = 4) THEN
+            LOCK TABLE partitions IN ACCESS EXCLUSIVE MODE;
+        END IF;
+    END IF;
+END
+$$;
+
+-- What each numbered order is worth; processed_at is the database's clock in UTC, counted_at that of
+-- `orders`.
+CREATE TABLE IF NOT EXISTS sales (
+    order_number INT PRIMARY KEY,
+    total NUMERIC,
+    processed_at TIMESTAMP,
+    counted_at TIMESTAMP
+);
+
+DO $$
+BEGIN
+    IF to_regtype('order_item') IS NULL THEN
+        CREATE TYPE order_item AS (product TEXT, quantity NUMERIC, amount NUMERIC);
+    END IF;
+    -- A row of `orders` on its way here.
+    IF to_regtype('order_row') IS NULL THEN
+        CREATE TYPE order_row AS (
+            order_id TEXT, numbered BOOLEAN, total NUMERIC, items order_item[], sold_at TIMESTAMP,
+            letters_before INT, charges NUMERIC, kept JSONB, cancelled BOOLEAN, counted_at TIMESTAMP
+        );
+    -- Step 3. An instance of version 2 that is still running then cannot write `orders` any more:
+    -- it would leave charges, kept and cancelled as an older version of the order had them.
+    ELSIF NOT EXISTS (
+        SELECT FROM pg_attribute
+        WHERE attrelid = (SELECT typrelid FROM pg_type WHERE oid = 'order_row'::regtype)
+          AND attname = 'cancelled' AND NOT attisdropped
+    ) THEN
+        ALTER TYPE order_row
+            ADD ATTRIBUTE charges NUMERIC, ADD ATTRIBUTE kept JSONB, ADD ATTRIBUTE cancelled BOOLEAN;
+    END IF;
+    -- Step 4, after which an instance of version 3 cannot write `orders` any more, either.
+    IF NOT EXISTS (
+        SELECT FROM pg_attribute
+        WHERE attrelid = (SELECT typrelid FROM pg_type WHERE oid = 'order_row'::regtype)
+          AND attname = 'counted_at' AND NOT attisdropped
+    ) THEN
+        ALTER TYPE order_row ADD ATTRIBUTE counted_at TIMESTAMP;
+    END IF;
+END
+$$;
+
+-- Every order that has an id of its own, or that names products, has kept fields or was cancelled.
+-- Number 17 and id '17' are two orders, which is why `numbered` belongs to the key. sold_at is the
+-- wall clock of the shop. Ids are sorted by their bytes, since a language's rules make every look
+-- into the index dearer.
+--
+-- total is the sum of the items' amounts and of charges (shipping and tax less discounts), and of
+-- items that name no product. kept holds the fields that `mapping.keep` names. Of a cancelled order
+-- the row says only that it was cancelled, with total 0 and no items, and it has no row in `sales`.
+--
+-- counted_at is when the order counts in sums by hour and day: sold_at, or else the record's own
+-- timestamp by the shop's clock. Where it is null, it is sold_at, or else processed_at by that clock.
+CREATE TABLE IF NOT EXISTS orders (
+    order_id TEXT COLLATE "C",
+    numbered BOOLEAN,
+    total NUMERIC NOT NULL,
+    items order_item[] NOT NULL,
+    sold_at TIMESTAMP,
+    processed_at TIMESTAMP NOT NULL,
+    charges NUMERIC NOT NULL DEFAULT 0,
+    kept JSONB,
+    cancelled BOOLEAN NOT NULL DEFAULT false,
+    counted_at TIMESTAMP,
+    PRIMARY KEY (order_id, numbered)
+);
+
+-- Step 3. Constant defaults rewrite no row (PostgreSQL manual, ALTER TABLE). Asked for first, since
+-- ADD COLUMN IF NOT EXISTS locks the table also where there is nothing to add.
+DO $$
+BEGIN
+    IF NOT EXISTS (
+        SELECT FROM pg_attribute
+        WHERE attrelid = 'orders'::regclass AND attname = 'cancelled' AND NOT attisdropped
+    ) THEN
+        ALTER TABLE orders
+            ADD COLUMN IF NOT EXISTS charges NUMERIC NOT NULL DEFAULT 0,
+            ADD COLUMN IF NOT EXISTS kept JSONB,
+            ADD COLUMN IF NOT EXISTS cancelled BOOLEAN NOT NULL DEFAULT false;
+    END IF;
+END
+$$;
+
+-- Step 4.
+DO $$
+DECLARE
+    name TEXT;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['sales', 'orders'] LOOP
+        IF NOT EXISTS (
+            SELECT FROM pg_attribute
+            WHERE attrelid = name::regclass AND attname = 'counted_at' AND NOT attisdropped
+        ) THEN
+            EXECUTE format('ALTER TABLE %I ADD COLUMN IF NOT EXISTS counted_at TIMESTAMP', name);
+        END IF;
+    END LOOP;
+END
+$$;
+
+-- A numbered order whose newer version names no product loses its row here. Most numbered orders
+-- never had one, and this index, empty then, makes looking for it cost next to nothing.
+CREATE INDEX IF NOT EXISTS orders_numbered ON orders (order_id) WHERE numbered;
+
+CREATE OR REPLACE VIEW order_items AS
+SELECT orders.order_id, orders.numbered, item.product, item.quantity, item.amount
+FROM orders, UNNEST(orders.items) AS item
+WHERE NOT orders.cancelled;
+
+-- The clock of the shop, by which rows count that have no counted_at: that of orders.shop_timezone
+-- when this table was made. Another one needs rebuild_sums().
+CREATE TABLE IF NOT EXISTS shop_clock (
+    timezone TEXT NOT NULL
+);
+INSERT INTO shop_clock (timezone)
+SELECT coalesce(nullif(current_setting('vendas.shop_timezone', true), ''), 'UTC')
+WHERE NOT EXISTS (SELECT FROM shop_clock);
+
+-- The hour in which an order counts, one function for each type that sales.processed_at may have.
+-- Where nobody knows the time it is -infinity.
+CREATE OR REPLACE FUNCTION counted_hour(
+    counted_at TIMESTAMP, sold_at TIMESTAMP, processed_at TIMESTAMP, timezone TEXT
+) RETURNS TIMESTAMP LANGUAGE sql STABLE AS $$
+    SELECT coalesce(date_trunc('hour', coalesce(
+        counted_at, sold_at, processed_at AT TIME ZONE 'UTC' AT TIME ZONE timezone)), '-infinity')
+$$;
+CREATE OR REPLACE FUNCTION counted_hour(
+    counted_at TIMESTAMP, sold_at TIMESTAMP, processed_at TIMESTAMPTZ, timezone TEXT
+) RETURNS TIMESTAMP LANGUAGE sql STABLE AS $$
+    SELECT coalesce(date_trunc('hour', coalesce(
+        counted_at, sold_at, processed_at AT TIME ZONE timezone)), '-infinity')
+$$;
+
+-- What was sold when is the sum over `sales` and `orders`, by construction: whatever changes an
+-- order, triggers note the difference in a ledger, in the same transaction, a row for each statement.
+-- Nobody waits for anybody there, unlike at a row for each product or hour. The ledgers are folded
+-- into sums now and then; the views add up both.
+--
+-- An order with a number counts by its row in `sales`, one without by its row in `orders`; charges
+-- and products are in `orders` for both. Each table has a ledger and sums of its own, so that a
+-- trigger needs no other rows than those that changed, and TRUNCATE leaves the other's alone.
+--
+-- The n-th elements of a ledger's arrays belong together: an hour of the shop's clock and its sums; a
+-- product on a day and its sums. Arrays of rows would be half as long again. A row longer than 2 kB is
+-- not compressed, which would take longer than all else that is done with it (PostgreSQL manual,
+-- CREATE TABLE, toast_tuple_target).
+CREATE TABLE IF NOT EXISTS sales_ledger (
+    hours TIMESTAMP[] NOT NULL,
+    orders BIGINT[] NOT NULL,
+    totals NUMERIC[] NOT NULL
+) WITH (toast_tuple_target = 8160);
+CREATE TABLE IF NOT EXISTS orders_ledger (
+    hours TIMESTAMP[] NOT NULL,
+    orders BIGINT[] NOT NULL,
+    totals NUMERIC[] NOT NULL,
+    charges NUMERIC[] NOT NULL,
+    days DATE[] NOT NULL,
+    products TEXT[] NOT NULL,
+    product_orders BIGINT[] NOT NULL,
+    quantities NUMERIC[] NOT NULL,
+    amounts NUMERIC[] NOT NULL
+) WITH (toast_tuple_target = 8160);
+CREATE TABLE IF NOT EXISTS sales_hours (
+    hour TIMESTAMP PRIMARY KEY,
+    orders BIGINT NOT NULL,
+    total NUMERIC NOT NULL
+);
+CREATE TABLE IF NOT EXISTS orders_hours (
+    hour TIMESTAMP PRIMARY KEY,
+    orders BIGINT NOT NULL,
+    total NUMERIC NOT NULL,
+    charges NUMERIC NOT NULL
+);
+CREATE TABLE IF NOT EXISTS product_day_sums (
+    day DATE,
+    product TEXT,
+    orders BIGINT NOT NULL,
+    quantity NUMERIC NOT NULL,
+    amount NUMERIC NOT NULL,
+    PRIMARY KEY (day, product)
+);
+CREATE TABLE IF NOT EXISTS product_sums (
+    product TEXT PRIMARY KEY,
+    quantity NUMERIC NOT NULL,
+    amount NUMERIC NOT NULL
+);
+
+CREATE OR REPLACE VIEW product_totals AS
+SELECT part.product, sum(part.quantity) AS quantity, sum(part.amount) AS amount
+FROM (
+    SELECT product, quantity, amount FROM product_sums
+    UNION ALL
+    SELECT noted.product, noted.quantity, noted.amount
+    FROM orders_ledger, UNNEST(days, products, product_orders, quantities, amounts)
+        AS noted (day, product, orders, quantity, amount)
+) AS part
+GROUP BY part.product
+HAVING sum(part.quantity) <> 0 OR sum(part.amount) <> 0;
+
+CREATE OR REPLACE VIEW product_days AS
+SELECT part.day, part.product, sum(part.orders)::bigint AS orders, sum(part.quantity) AS quantity,
+       sum(part.amount) AS amount
+FROM (
+    SELECT day, product, orders, quantity, amount FROM product_day_sums
+    UNION ALL
+    SELECT noted.day, noted.product, noted.orders, noted.quantity, noted.amount
+    FROM orders_ledger, UNNEST(days, products, product_orders, quantities, amounts)
+        AS noted (day, product, orders, quantity, amount)
+) AS part
+GROUP BY part.day, part.product
+HAVING sum(part.orders) <> 0 OR sum(part.quantity) <> 0 OR sum(part.amount) <> 0;
+
+CREATE OR REPLACE VIEW order_hours AS
+SELECT part.hour, sum(part.orders)::bigint AS orders, sum(part.total) AS total,
+       sum(part.charges) AS charges
+FROM (
+    SELECT hour, orders, total, 0 AS charges FROM sales_hours
+    UNION ALL
+    SELECT noted.hour, noted.orders, noted.total, 0
+    FROM sales_ledger, UNNEST(hours, orders, totals) AS noted (hour, orders, total)
+    UNION ALL
+    SELECT hour, orders, total, charges FROM orders_hours
+    UNION ALL
+    SELECT noted.hour, noted.orders, noted.total, noted.charges
+    FROM orders_ledger, UNNEST(hours, orders, totals, charges) AS noted (hour, orders, total, charges)
+) AS part
+GROUP BY part.hour
+HAVING sum(part.orders) <> 0 OR sum(part.total) <> 0 OR sum(part.charges) <> 0;
+
+CREATE OR REPLACE VIEW order_days AS
+SELECT hour::date AS day, sum(orders)::bigint AS orders, sum(total) AS total, sum(charges) AS charges
+FROM order_hours
+GROUP BY hour::date;
+
+-- The functions of the triggers, three for each table: each event has transition tables of its own.
+-- What an operator left null counts as nothing, under no name, as does what a cancelled order holds.
+-- An upsert calls for two of them, also where it only inserts.
+--
+-- A statement that commits a batch knows what it writes, and notes the sums of that by itself, which
+-- is cheaper; `vendas.noted` says so to the triggers, which then note only what was there before.
+DO $do$
+DECLARE
+    added CONSTANT TEXT := 'SELECT 1 AS sign, * FROM added';
+    removed CONSTANT TEXT := 'SELECT -1 AS sign, * FROM removed';
+    -- Notes the sums of rows, each with the sign with which it counts.
+    note_sales CONSTANT TEXT := $note$
+        INSERT INTO sales_ledger (hours, orders, totals)
+        SELECT array_agg(hour), array_agg(orders), array_agg(total)
+        FROM (
+            SELECT hour, sum(sign * orders)::bigint, sum(sign * total)
+            FROM (
+                SELECT sign, counted_hour(counted_at, NULL, processed_at, timezone), count(*),
+                       coalesce(sum(total), 0)
+                FROM (%s) AS change, shop_clock
+                GROUP BY 1, 2
+            ) AS part (sign, hour, orders, total)
+            GROUP BY hour
+        ) AS difference (hour, orders, total)
+        WHERE orders <> 0 OR total <> 0
+        HAVING count(*) > 0;
+    $note$;
+    note_orders CONSTANT TEXT := $note$
+        WITH counted AS MATERIALIZED (
+            SELECT sign, counted_hour(counted_at, sold_at, processed_at, timezone) AS hour,
+                   row_number() OVER () AS nth, numbered, total, charges, items
+            FROM (%s) AS change, shop_clock
+            WHERE NOT cancelled
+        ), hours AS (
+            SELECT array_agg(hour) AS hours, array_agg(orders) AS orders, array_agg(total) AS totals,
+                   array_agg(charges) AS charges
+            FROM (
+                SELECT hour, sum(sign * orders)::bigint, sum(sign * total), sum(sign * charges)
+                FROM (
+                    SELECT sign, hour, count(*) FILTER (WHERE NOT numbered),
+                           coalesce(sum(total) FILTER (WHERE NOT numbered), 0),
+                           coalesce(sum(charges), 0)
+                    FROM counted
+                    GROUP BY sign, hour
+                ) AS part (sign, hour, orders, total, charges)
+                GROUP BY hour
+            ) AS difference (hour, orders, total, charges)
+            WHERE orders <> 0 OR total <> 0 OR charges <> 0
+        ), products AS (
+            SELECT array_agg(day) AS days, array_agg(product) AS products,
+                   array_agg(orders) AS product_orders, array_agg(quantity) AS quantities,
+                   array_agg(amount) AS amounts
+            FROM (
+                SELECT day, product, sum(sign * orders)::bigint, sum(sign * quantity),
+                       sum(sign * amount)
+                FROM (
+                    -- An order that names a product twice is one order.
+                    SELECT sign, hour::date, coalesce((item).product, ''), count(DISTINCT nth),
+                           coalesce(sum((item).quantity), 0), coalesce(sum((item).amount), 0)
+                    FROM (SELECT sign, hour, nth, UNNEST(items) AS item FROM counted) AS listed
+                    GROUP BY 1, 2, 3
+                ) AS part (sign, day, product, orders, quantity, amount)
+                GROUP BY day, product
+            ) AS difference (day, product, orders, quantity, amount)
+            WHERE orders <> 0 OR quantity <> 0 OR amount <> 0
+        )
+        INSERT INTO orders_ledger
+            (hours, orders, totals, charges, days, products, product_orders, quantities, amounts)
+        SELECT coalesce(hours, '{}'), coalesce(orders, '{}'), coalesce(totals, '{}'),
+               coalesce(charges, '{}'), coalesce(days, '{}'), coalesce(products, '{}'),
+               coalesce(product_orders, '{}'), coalesce(quantities, '{}'), coalesce(amounts, '{}')
+        FROM hours, products
+        WHERE hours IS NOT NULL OR days IS NOT NULL;
+    $note$;
+    -- A cancelled order leaves `sales`, whoever says that it was cancelled. Here and not in the
+    -- statement that writes `orders`: whoever may write that table needs no right to delete.
+    leave_sales CONSTANT TEXT := $leave$
+        IF EXISTS (SELECT FROM added WHERE cancelled AND numbered) THEN
+            DELETE FROM sales WHERE order_number = ANY (ARRAY(
+                SELECT order_id::bigint FROM added
+                WHERE cancelled AND numbered
+                  -- What an operator has put there need not be a number.
+                  AND CASE WHEN order_id ~ '^-?[0-9]{1,19}$'
+                           THEN order_id::numeric BETWEEN -9223372036854775808 AND 9223372036854775807
+                      END
+            ));
+        END IF;
+    $leave$;
+    of RECORD;
+BEGIN
+    FOR of IN
+        SELECT * FROM (VALUES ('sales', note_sales, ''), ('orders', note_orders, leave_sales))
+            AS of (name, note, leave)
+    LOOP
+        EXECUTE format($create$
+CREATE OR REPLACE FUNCTION note_%s_inserted() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER AS $body$
+BEGIN
+    IF current_setting('vendas.noted', true) IS DISTINCT FROM 'true' THEN
+        %s
+    END IF;
+    %s
+    RETURN NULL;
+END
+$body$
+        $create$, of.name, format(of.note, added), of.leave);
+        EXECUTE format($create$
+CREATE OR REPLACE FUNCTION note_%s_deleted() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER AS $body$
+BEGIN
+    %s
+    RETURN NULL;
+END
+$body$
+        $create$, of.name, format(of.note, removed));
+        EXECUTE format($create$
+CREATE OR REPLACE FUNCTION note_%s_updated() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER AS $body$
+BEGIN
+    IF NOT EXISTS (SELECT FROM added) THEN
+        RETURN NULL;
+    END IF;
+    IF current_setting('vendas.noted', true) IS DISTINCT FROM 'true' THEN
+        %s
+    ELSE
+        %s
+    END IF;
+    %s
+    RETURN NULL;
+END
+$body$
+        $create$, of.name, format(of.note, added || ' UNION ALL ' || removed), format(of.note, removed),
+            of.leave);
+    END LOOP;
+END
+$do$;
+
+CREATE OR REPLACE FUNCTION forget_sales() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    TRUNCATE sales_ledger, sales_hours;
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION forget_orders() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    TRUNCATE orders_ledger, orders_hours, product_day_sums, product_sums;
+    RETURN NULL;
+END
+$$;
+
+-- Moves what the ledgers hold into the sums, and returns how many of their rows; null if another
+-- session is at it.
+CREATE OR REPLACE FUNCTION fold_ledgers() RETURNS BIGINT
+LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE
+    folded BIGINT;
+BEGIN
+    IF NOT pg_try_advisory_xact_lock('orders_ledger'::regclass::oid::bigint) THEN
+        RETURN NULL;
+    END IF;
+    WITH sales_notes AS (
+        DELETE FROM sales_ledger RETURNING *
+    ), orders_notes AS (
+        DELETE FROM orders_ledger RETURNING *
+    ), summed_sales AS (
+        INSERT INTO sales_hours AS sums (hour, orders, total)
+        SELECT noted.hour, sum(noted.orders), sum(noted.total)
+        FROM sales_notes, UNNEST(hours, orders, totals) AS noted (hour, orders, total)
+        GROUP BY noted.hour
+        ON CONFLICT (hour) DO UPDATE
+        SET orders = sums.orders + excluded.orders, total = sums.total + excluded.total
+    ), summed_orders AS (
+        INSERT INTO orders_hours AS sums (hour, orders, total, charges)
+        SELECT noted.hour, sum(noted.orders), sum(noted.total), sum(noted.charges)
+        FROM orders_notes,
+             UNNEST(hours, orders, totals, charges) AS noted (hour, orders, total, charges)
+        GROUP BY noted.hour
+        ON CONFLICT (hour) DO UPDATE
+        SET orders = sums.orders + excluded.orders, total = sums.total + excluded.total,
+            charges = sums.charges + excluded.charges
+    ), days AS MATERIALIZED (
+        SELECT noted.day, noted.product, sum(noted.orders) AS orders, sum(noted.quantity) AS quantity,
+               sum(noted.amount) AS amount
+        FROM orders_notes, UNNEST(days, products, product_orders, quantities, amounts)
+             AS noted (day, product, orders, quantity, amount)
+        GROUP BY noted.day, noted.product
+    ), summed_days AS (
+        INSERT INTO product_day_sums AS sums (day, product, orders, quantity, amount)
+        SELECT day, product, orders, quantity, amount FROM days
+        ON CONFLICT (day, product) DO UPDATE
+        SET orders = sums.orders + excluded.orders, quantity = sums.quantity + excluded.quantity,
+            amount = sums.amount + excluded.amount
+    ), summed_products AS (
+        INSERT INTO product_sums AS sums (product, quantity, amount)
+        SELECT product, sum(quantity), sum(amount) FROM days GROUP BY product
+        ON CONFLICT (product) DO UPDATE
+        SET quantity = sums.quantity + excluded.quantity, amount = sums.amount + excluded.amount
+    )
+    SELECT (SELECT count(*) FROM sales_notes) + (SELECT count(*) FROM orders_notes) INTO folded;
+    RETURN folded;
+END
+$$;
+
+-- What the sums have to be, from every row there is: for whoever compares them, or makes them anew. No
+-- views, which would keep an operator from changing a column's type.
+CREATE OR REPLACE FUNCTION summed_sales()
+RETURNS TABLE (hour TIMESTAMP, orders BIGINT, total NUMERIC)
+LANGUAGE sql STABLE AS $$
+    SELECT counted_hour(counted_at, NULL, processed_at, timezone), count(*), coalesce(sum(total), 0)
+    FROM sales, shop_clock
+    GROUP BY 1
+$$;
+CREATE OR REPLACE FUNCTION summed_orders()
+RETURNS TABLE (hour TIMESTAMP, orders BIGINT, total NUMERIC, charges NUMERIC)
+LANGUAGE sql STABLE AS $$
+    SELECT counted_hour(counted_at, sold_at, processed_at, timezone),
+           count(*) FILTER (WHERE NOT numbered),
+           coalesce(sum(total) FILTER (WHERE NOT numbered), 0), coalesce(sum(charges), 0)
+    FROM orders, shop_clock
+    WHERE NOT cancelled
+    GROUP BY 1
+$$;
+CREATE OR REPLACE FUNCTION summed_products()
+RETURNS TABLE (day DATE, product TEXT, orders BIGINT, quantity NUMERIC, amount NUMERIC)
+LANGUAGE sql STABLE AS $$
+    SELECT counted_hour(counted_at, sold_at, processed_at, timezone)::date,
+           coalesce(item.product, ''), count(DISTINCT orders.ctid),
+           coalesce(sum(item.quantity), 0), coalesce(sum(item.amount), 0)
+    FROM orders, shop_clock, UNNEST(items) AS item
+    WHERE NOT cancelled
+    GROUP BY 1, 2
+$$;
+
+-- Makes the sums anew, while nobody writes. Also where another clock is to be the shop's.
+CREATE OR REPLACE FUNCTION rebuild_sums() RETURNS VOID
+LANGUAGE plpgsql AS $$
+BEGIN
+    LOCK TABLE partitions, sales, orders IN SHARE ROW EXCLUSIVE MODE;
+    TRUNCATE sales_ledger, sales_hours, orders_ledger, orders_hours, product_day_sums, product_sums;
+    INSERT INTO sales_hours SELECT hour, orders, total FROM summed_sales();
+    INSERT INTO orders_hours SELECT hour, orders, total, charges FROM summed_orders();
+    INSERT INTO product_day_sums SELECT day, product, orders, quantity, amount FROM summed_products();
+    INSERT INTO product_sums
+    SELECT product, sum(quantity), sum(amount) FROM product_day_sums GROUP BY product;
+END
+$$;
+
+-- Most of these run with their owner's rights, and so must not find anybody else's tables.
+DO $$
+DECLARE
+    name TEXT;
+BEGIN
+    FOREACH name IN ARRAY ARRAY[
+        'note_sales_inserted', 'note_sales_updated', 'note_sales_deleted', 'forget_sales',
+        'note_orders_inserted', 'note_orders_updated', 'note_orders_deleted', 'forget_orders',
+        'fold_ledgers', 'rebuild_sums', 'summed_sales', 'summed_orders', 'summed_products'
+    ] LOOP
+        EXECUTE format('ALTER FUNCTION %I() SET search_path = %I, pg_temp', name, current_schema());
+    END LOOP;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER note_inserted AFTER INSERT ON sales
+REFERENCING NEW TABLE AS added
+FOR EACH STATEMENT EXECUTE FUNCTION note_sales_inserted();
+CREATE OR REPLACE TRIGGER note_updated AFTER UPDATE ON sales
+REFERENCING OLD TABLE AS removed NEW TABLE AS added
+FOR EACH STATEMENT EXECUTE FUNCTION note_sales_updated();
+CREATE OR REPLACE TRIGGER note_deleted AFTER DELETE ON sales
+REFERENCING OLD TABLE AS removed
+FOR EACH STATEMENT EXECUTE FUNCTION note_sales_deleted();
+CREATE OR REPLACE TRIGGER note_truncated AFTER TRUNCATE ON sales
+FOR EACH STATEMENT EXECUTE FUNCTION forget_sales();
+
+CREATE OR REPLACE TRIGGER note_inserted AFTER INSERT ON orders
+REFERENCING NEW TABLE AS added
+FOR EACH STATEMENT EXECUTE FUNCTION note_orders_inserted();
+CREATE OR REPLACE TRIGGER note_updated AFTER UPDATE ON orders
+REFERENCING OLD TABLE AS removed NEW TABLE AS added
+FOR EACH STATEMENT EXECUTE FUNCTION note_orders_updated();
+CREATE OR REPLACE TRIGGER note_deleted AFTER DELETE ON orders
+REFERENCING OLD TABLE AS removed
+FOR EACH STATEMENT EXECUTE FUNCTION note_orders_deleted();
+CREATE OR REPLACE TRIGGER note_truncated AFTER TRUNCATE ON orders
+FOR EACH STATEMENT EXECUTE FUNCTION forget_orders();
+
+-- How far each partition has been worked: the first offset that is not yet accounted for, moved in
+-- the same statement as the rows that account for those before it. A partition has one row, which is
+-- rewritten with every batch; while an old snapshot is open (a pg_dump) PostgreSQL keeps all its
+-- versions, and only a key that holds the offset itself still finds the newest one at once. So
+-- (topic, partition) has no constraint of its own: whoever makes a row holds a lock.
+CREATE TABLE IF NOT EXISTS partitions (
+    topic TEXT NOT NULL,
+    partition INT NOT NULL,
+    topic_id UUID NOT NULL,
+    next_offset BIGINT NOT NULL CHECK (next_offset >= 0),
+    leader_epoch INT,
+    moved_by UUID NOT NULL,
+    moved_at TIMESTAMPTZ NOT NULL DEFAULT now(),
+    UNIQUE (topic, partition, next_offset)
+);
+
+-- Where partitions were set otherwise than by working them: by `vendas offsets reset`, or past what
+-- Kafka had lost. From nothing where there was no offset.
+CREATE TABLE IF NOT EXISTS offset_resets (
+    id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    topic TEXT NOT NULL,
+    partition INT NOT NULL,
+    from_topic_id UUID,
+    from_offset BIGINT,
+    to_topic_id UUID NOT NULL,
+    to_offset BIGINT NOT NULL,
+    because TEXT NOT NULL,
+    -- Who says so: a user of a machine, or an instance.
+    reset_by TEXT NOT NULL,
+    -- Who that is to PostgreSQL.
+    role NAME NOT NULL DEFAULT session_user,
+    reset_at TIMESTAMPTZ NOT NULL DEFAULT now()
+);
+
+-- Records that became no order, with the bytes as they were and the reason. The bytes can hold
+-- personal data. A dead letter is open until it is replayed, which makes it the order that order_id
+-- and numbered then name (they are null if it came to several orders), or until it is discarded.
+-- record_timestamp is in milliseconds since 1970; headers are as Kafka encodes them (KIP-82).
+CREATE TABLE IF NOT EXISTS dead_letters (
+    id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    topic TEXT NOT NULL,
+    partition INT NOT NULL,
+    topic_id UUID NOT NULL,
+    record_offset BIGINT NOT NULL,
+    key BYTEA,
+    payload BYTEA,
+    reason TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    failed_at TIMESTAMPTZ NOT NULL DEFAULT now(),
+    replayed_at TIMESTAMPTZ,
+    order_id TEXT,
+    numbered BOOLEAN,
+    discarded_at TIMESTAMPTZ,
+    discarded_because TEXT,
+    record_timestamp BIGINT,
+    headers BYTEA,
+    UNIQUE (topic_id, partition, record_offset)
+);
+
+-- Step 3.
+DO $$
+BEGIN
+    IF NOT EXISTS (
+        SELECT FROM pg_attribute
+        WHERE attrelid = 'dead_letters'::regclass AND attname = 'headers' AND NOT attisdropped
+    ) THEN
+        ALTER TABLE dead_letters
+            ADD COLUMN IF NOT EXISTS record_timestamp BIGINT, ADD COLUMN IF NOT EXISTS headers BYTEA;
+    END IF;
+END
+$$;
+
+-- Open letters are listed and replayed in the order in which they failed.
+CREATE INDEX IF NOT EXISTS dead_letters_open ON dead_letters (failed_at, id)
+WHERE replayed_at IS NULL AND discarded_at IS NULL;
+
+-- Whether an order came from a letter, and so how old it is.
+CREATE INDEX IF NOT EXISTS dead_letters_replayed ON dead_letters (order_id, numbered)
+WHERE replayed_at IS NOT NULL;
+
+-- The same for orders of a dead letter that came to several.
+CREATE INDEX IF NOT EXISTS dead_letters_replayed_together ON dead_letters (replayed_at)
+WHERE replayed_at IS NOT NULL AND order_id IS NULL;
+
+-- The steps that this schema has taken; a newer vendas adds its own.
+CREATE TABLE IF NOT EXISTS schema_version (
+    version INT PRIMARY KEY,
+    applied_at TIMESTAMPTZ NOT NULL DEFAULT now()
+);
+
+-- Step 4 begins with what is there already.
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM schema_version WHERE version = 4) THEN
+        PERFORM rebuild_sums();
+        DROP TABLE IF EXISTS product_ledger;
+        DROP FUNCTION IF EXISTS fold_product_ledger(), forget_products(),
+                                note_order_differences();
+    END IF;
+END
+$$;
+
+INSERT INTO schema_version (version) VALUES (1), (2), (3), (4) ON CONFLICT DO NOTHING;
