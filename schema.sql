@@ -748,7 +748,7 @@ BEGIN
 END
 $$;
 
--- Not even called for a batch's own statement, which is one in a hundred orders.
+-- A call for each batch would cost as much as the sums that it has noted by itself.
 CREATE OR REPLACE TRIGGER note_inserted AFTER INSERT ON sales
 REFERENCING NEW TABLE AS added
 FOR EACH STATEMENT WHEN (current_setting('vendas.noted', true) IS DISTINCT FROM 'true')
