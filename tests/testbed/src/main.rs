@@ -10,7 +10,9 @@ use std::{
 
 use clap::{Parser, Subcommand};
 use serde_json::value::RawValue;
-use testbed::{Context, Database, Kafka, Record, Result, Testbed, end_everything, ensure, samples};
+use testbed::{
+    Context, Database, Kafka, Record, Result, Testbed, end_everything, ensure, samples::Sample,
+};
 use tokio::{
     io::AsyncReadExt,
     signal::unix::{SignalKind, signal},
@@ -54,7 +56,11 @@ enum What {
         broker: Broker,
     },
     /// Prints the sample orders
-    Samples,
+    Samples {
+        /// The hard cases instead of the shop's
+        #[arg(long)]
+        hard: bool,
+    },
     /// Runs SQL and prints what the last statement answers
     Query {
         sql: String,
@@ -131,7 +137,7 @@ async fn run(what: What) -> Result<()> {
                 std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
             produce(&Kafka::external(&broker.address), &topic, &bytes).await
         }
-        What::Samples => print(&samples::file()),
+        What::Samples { hard } => print(&if hard { Sample::Hard } else { Sample::Shop }.file()),
         What::Query { sql, at } => {
             let database = Database::new(&at.host, at.port, &at.user, &at.password, &at.dbname);
             let table = database.table(&sql).await?;
