@@ -53,13 +53,6 @@ BEGIN
     ) THEN
         ALTER TYPE order_row ADD ATTRIBUTE counted_at TIMESTAMP;
     END IF;
-    -- Sums of an hour of the shop's clock, and of a product on one of its days.
-    IF to_regtype('hour_sum') IS NULL THEN
-        CREATE TYPE hour_sum AS (hour TIMESTAMP, orders BIGINT, total NUMERIC, charges NUMERIC);
-        CREATE TYPE product_day_sum AS (
-            day DATE, product TEXT, orders BIGINT, quantity NUMERIC, amount NUMERIC
-        );
-    END IF;
 END
 $$;
 
@@ -161,13 +154,27 @@ $$;
 -- An order with a number counts by its row in `sales`, one without by its row in `orders`; charges
 -- and products are in `orders` for both. Each table has a ledger and sums of its own, so that a
 -- trigger needs no other rows than those that changed, and TRUNCATE leaves the other's alone.
+--
+-- The n-th elements of a ledger's arrays belong together: an hour of the shop's clock and its sums; a
+-- product on a day and its sums. Arrays of rows would be half as long again. A row longer than 2 kB is
+-- not compressed, which would take longer than all else that is done with it (PostgreSQL manual,
+-- CREATE TABLE, toast_tuple_target).
 CREATE TABLE IF NOT EXISTS sales_ledger (
-    hours hour_sum[] NOT NULL
-);
+    hours TIMESTAMP[] NOT NULL,
+    orders BIGINT[] NOT NULL,
+    totals NUMERIC[] NOT NULL
+) WITH (toast_tuple_target = 8160);
 CREATE TABLE IF NOT EXISTS orders_ledger (
-    hours hour_sum[] NOT NULL,
-    products product_day_sum[] NOT NULL
-);
+    hours TIMESTAMP[] NOT NULL,
+    orders BIGINT[] NOT NULL,
+    totals NUMERIC[] NOT NULL,
+    charges NUMERIC[] NOT NULL,
+    days DATE[] NOT NULL,
+    products TEXT[] NOT NULL,
+    product_orders BIGINT[] NOT NULL,
+    quantities NUMERIC[] NOT NULL,
+    amounts NUMERIC[] NOT NULL
+) WITH (toast_tuple_target = 8160);
 CREATE TABLE IF NOT EXISTS sales_hours (
     hour TIMESTAMP PRIMARY KEY,
     orders BIGINT NOT NULL,
@@ -199,7 +206,8 @@ FROM (
     SELECT product, quantity, amount FROM product_sums
     UNION ALL
     SELECT noted.product, noted.quantity, noted.amount
-    FROM orders_ledger, UNNEST(orders_ledger.products) AS noted
+    FROM orders_ledger, UNNEST(days, products, product_orders, quantities, amounts)
+        AS noted (day, product, orders, quantity, amount)
 ) AS part
 GROUP BY part.product
 HAVING sum(part.quantity) <> 0 OR sum(part.amount) <> 0;
@@ -211,7 +219,8 @@ FROM (
     SELECT day, product, orders, quantity, amount FROM product_day_sums
     UNION ALL
     SELECT noted.day, noted.product, noted.orders, noted.quantity, noted.amount
-    FROM orders_ledger, UNNEST(orders_ledger.products) AS noted
+    FROM orders_ledger, UNNEST(days, products, product_orders, quantities, amounts)
+        AS noted (day, product, orders, quantity, amount)
 ) AS part
 GROUP BY part.day, part.product
 HAVING sum(part.orders) <> 0 OR sum(part.quantity) <> 0 OR sum(part.amount) <> 0;
@@ -222,13 +231,13 @@ SELECT part.hour, sum(part.orders)::bigint AS orders, sum(part.total) AS total,
 FROM (
     SELECT hour, orders, total, 0 AS charges FROM sales_hours
     UNION ALL
-    SELECT noted.hour, noted.orders, noted.total, noted.charges
-    FROM sales_ledger, UNNEST(sales_ledger.hours) AS noted
+    SELECT noted.hour, noted.orders, noted.total, 0
+    FROM sales_ledger, UNNEST(hours, orders, totals) AS noted (hour, orders, total)
     UNION ALL
     SELECT hour, orders, total, charges FROM orders_hours
     UNION ALL
     SELECT noted.hour, noted.orders, noted.total, noted.charges
-    FROM orders_ledger, UNNEST(orders_ledger.hours) AS noted
+    FROM orders_ledger, UNNEST(hours, orders, totals, charges) AS noted (hour, orders, total, charges)
 ) AS part
 GROUP BY part.hour
 HAVING sum(part.orders) <> 0 OR sum(part.total) <> 0 OR sum(part.charges) <> 0;
@@ -238,73 +247,61 @@ SELECT hour::date AS day, sum(orders)::bigint AS orders, sum(total) AS total, su
 FROM order_hours
 GROUP BY hour::date;
 
--- The functions of the triggers, three for each table: they differ in the rows that count, and each
--- event has transition tables of its own. What an operator left null counts as nothing, under no name,
--- as does what a cancelled order holds. An upsert calls for two of them, also where it only inserts.
+-- The functions of the triggers, three for each table: each event has transition tables of its own.
+-- What an operator left null counts as nothing, under no name, as does what a cancelled order holds.
+-- An upsert calls for two of them, also where it only inserts.
 --
 -- A statement that commits a batch knows what it writes, and notes the sums of that by itself, which
 -- is cheaper; `vendas.noted` says so to the triggers, which then note only what was there before.
 DO $do$
 DECLARE
-    event RECORD;
-BEGIN
-    FOR event IN
-        SELECT * FROM (VALUES
-            ('inserted', 'SELECT 1 AS sign, * FROM added'),
-            ('deleted', 'SELECT -1 AS sign, * FROM removed'),
-            ('updated', 'SELECT 1 AS sign, * FROM added UNION ALL SELECT -1 AS sign, * FROM removed')
-        ) AS event (name, changes)
-    LOOP
-        EXECUTE format($create$
-CREATE OR REPLACE FUNCTION note_sales_%1$s() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER AS $body$
-DECLARE
-    noted BOOLEAN := current_setting('vendas.noted', true) IS NOT DISTINCT FROM 'true';
-BEGIN
-    IF TG_OP = 'INSERT' AND noted THEN
-        RETURN NULL;
-    END IF;
-    INSERT INTO sales_ledger (hours)
-    SELECT array_agg(ROW(hour, orders, total, 0)::hour_sum)
-    FROM (
-        SELECT counted_hour(counted_at, NULL, processed_at, timezone), sum(sign),
-               coalesce(sum(sign * total), 0)
-        FROM (%2$s) AS change, shop_clock
-        WHERE sign < 0 OR NOT noted
-        GROUP BY 1
-    ) AS difference (hour, orders, total)
-    WHERE orders <> 0 OR total <> 0
-    HAVING count(*) > 0;
-    RETURN NULL;
-END
-$body$
-        $create$, event.name, event.changes);
-        EXECUTE format($create$
-CREATE OR REPLACE FUNCTION note_orders_%1$s() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER AS $body$
-DECLARE
-    noted BOOLEAN := current_setting('vendas.noted', true) IS NOT DISTINCT FROM 'true';
-    gone BIGINT[];
-BEGIN
-    IF TG_OP <> 'INSERT' OR NOT noted THEN
+    added CONSTANT TEXT := 'SELECT 1 AS sign, * FROM added';
+    removed CONSTANT TEXT := 'SELECT -1 AS sign, * FROM removed';
+    -- Notes the sums of rows, each with the sign with which it counts.
+    note_sales CONSTANT TEXT := $note$
+        INSERT INTO sales_ledger (hours, orders, totals)
+        SELECT array_agg(hour), array_agg(orders), array_agg(total)
+        FROM (
+            SELECT hour, sum(sign * orders)::bigint, sum(sign * total)
+            FROM (
+                SELECT sign, counted_hour(counted_at, NULL, processed_at, timezone), count(*),
+                       coalesce(sum(total), 0)
+                FROM (%s) AS change, shop_clock
+                GROUP BY 1, 2
+            ) AS part (sign, hour, orders, total)
+            GROUP BY hour
+        ) AS difference (hour, orders, total)
+        WHERE orders <> 0 OR total <> 0
+        HAVING count(*) > 0;
+    $note$;
+    note_orders CONSTANT TEXT := $note$
         WITH counted AS MATERIALIZED (
             SELECT sign, counted_hour(counted_at, sold_at, processed_at, timezone) AS hour,
                    row_number() OVER () AS nth, numbered, total, charges, items
-            FROM (%2$s) AS change, shop_clock
-            WHERE NOT cancelled AND (sign < 0 OR NOT noted)
+            FROM (%s) AS change, shop_clock
+            WHERE NOT cancelled
         ), hours AS (
-            SELECT array_agg(ROW(hour, orders, total, charges)::hour_sum) AS hours
+            SELECT array_agg(hour) AS hours, array_agg(orders) AS orders, array_agg(total) AS totals,
+                   array_agg(charges) AS charges
             FROM (
-                SELECT hour, coalesce(sum(sign) FILTER (WHERE NOT numbered), 0),
-                       coalesce(sum(sign * total) FILTER (WHERE NOT numbered), 0),
-                       coalesce(sum(sign * charges), 0)
-                FROM counted GROUP BY hour
+                SELECT hour, sum(sign * orders)::bigint, sum(sign * total), sum(sign * charges)
+                FROM (
+                    SELECT sign, hour, count(*) FILTER (WHERE NOT numbered),
+                           coalesce(sum(total) FILTER (WHERE NOT numbered), 0),
+                           coalesce(sum(charges), 0)
+                    FROM counted
+                    GROUP BY sign, hour
+                ) AS part (sign, hour, orders, total, charges)
+                GROUP BY hour
             ) AS difference (hour, orders, total, charges)
             WHERE orders <> 0 OR total <> 0 OR charges <> 0
         ), products AS (
-            SELECT array_agg(ROW(day, product, orders, quantity, amount)::product_day_sum) AS products
+            SELECT array_agg(day) AS days, array_agg(product) AS products,
+                   array_agg(orders) AS product_orders, array_agg(quantity) AS quantities,
+                   array_agg(amount) AS amounts
             FROM (
-                SELECT day, product, sum(sign * orders), sum(sign * quantity), sum(sign * amount)
+                SELECT day, product, sum(sign * orders)::bigint, sum(sign * quantity),
+                       sum(sign * amount)
                 FROM (
                     -- An order that names a product twice is one order.
                     SELECT sign, hour::date, coalesce((item).product, ''), count(DISTINCT nth),
@@ -316,28 +313,73 @@ BEGIN
             ) AS difference (day, product, orders, quantity, amount)
             WHERE orders <> 0 OR quantity <> 0 OR amount <> 0
         )
-        INSERT INTO orders_ledger (hours, products)
-        SELECT coalesce(hours, '{}'), coalesce(products, '{}')
+        INSERT INTO orders_ledger
+            (hours, orders, totals, charges, days, products, product_orders, quantities, amounts)
+        SELECT coalesce(hours, '{}'), coalesce(orders, '{}'), coalesce(totals, '{}'),
+               coalesce(charges, '{}'), coalesce(days, '{}'), coalesce(products, '{}'),
+               coalesce(product_orders, '{}'), coalesce(quantities, '{}'), coalesce(amounts, '{}')
         FROM hours, products
-        WHERE hours IS NOT NULL OR products IS NOT NULL;
-    END IF;
+        WHERE hours IS NOT NULL OR days IS NOT NULL;
+    $note$;
     -- A cancelled order leaves `sales`, whoever says that it was cancelled. Here and not in the
     -- statement that writes `orders`: whoever may write that table needs no right to delete.
-    gone := ARRAY(
-        SELECT order_id::bigint FROM (%2$s) AS change
-        WHERE sign > 0 AND cancelled AND numbered
-          -- What an operator has put there need not be a number.
-          AND CASE WHEN order_id ~ '^-?[0-9]{1,19}$'
-                   THEN order_id::numeric BETWEEN -9223372036854775808 AND 9223372036854775807
-              END
-    );
-    IF cardinality(gone) > 0 THEN
-        DELETE FROM sales WHERE order_number = ANY (gone);
+    leave_sales CONSTANT TEXT := $leave$
+        IF EXISTS (SELECT FROM added WHERE cancelled AND numbered) THEN
+            DELETE FROM sales WHERE order_number = ANY (ARRAY(
+                SELECT order_id::bigint FROM added
+                WHERE cancelled AND numbered
+                  -- What an operator has put there need not be a number.
+                  AND CASE WHEN order_id ~ '^-?[0-9]{1,19}$'
+                           THEN order_id::numeric BETWEEN -9223372036854775808 AND 9223372036854775807
+                      END
+            ));
+        END IF;
+    $leave$;
+    of RECORD;
+BEGIN
+    FOR of IN
+        SELECT * FROM (VALUES ('sales', note_sales, ''), ('orders', note_orders, leave_sales))
+            AS of (name, note, leave)
+    LOOP
+        EXECUTE format($create$
+CREATE OR REPLACE FUNCTION note_%s_inserted() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER AS $body$
+BEGIN
+    IF current_setting('vendas.noted', true) IS DISTINCT FROM 'true' THEN
+        %s
     END IF;
+    %s
     RETURN NULL;
 END
 $body$
-        $create$, event.name, event.changes);
+        $create$, of.name, format(of.note, added), of.leave);
+        EXECUTE format($create$
+CREATE OR REPLACE FUNCTION note_%s_deleted() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER AS $body$
+BEGIN
+    %s
+    RETURN NULL;
+END
+$body$
+        $create$, of.name, format(of.note, removed));
+        EXECUTE format($create$
+CREATE OR REPLACE FUNCTION note_%s_updated() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER AS $body$
+BEGIN
+    IF NOT EXISTS (SELECT FROM added) THEN
+        RETURN NULL;
+    END IF;
+    IF current_setting('vendas.noted', true) IS DISTINCT FROM 'true' THEN
+        %s
+    ELSE
+        %s
+    END IF;
+    %s
+    RETURN NULL;
+END
+$body$
+        $create$, of.name, format(of.note, added || ' UNION ALL ' || removed), format(of.note, removed),
+            of.leave);
     END LOOP;
 END
 $do$;
@@ -369,20 +411,21 @@ BEGIN
         RETURN NULL;
     END IF;
     WITH sales_notes AS (
-        DELETE FROM sales_ledger RETURNING hours
+        DELETE FROM sales_ledger RETURNING *
     ), orders_notes AS (
-        DELETE FROM orders_ledger RETURNING hours, products
+        DELETE FROM orders_ledger RETURNING *
     ), summed_sales AS (
         INSERT INTO sales_hours AS sums (hour, orders, total)
         SELECT noted.hour, sum(noted.orders), sum(noted.total)
-        FROM sales_notes, UNNEST(hours) AS noted
+        FROM sales_notes, UNNEST(hours, orders, totals) AS noted (hour, orders, total)
         GROUP BY noted.hour
         ON CONFLICT (hour) DO UPDATE
         SET orders = sums.orders + excluded.orders, total = sums.total + excluded.total
     ), summed_orders AS (
         INSERT INTO orders_hours AS sums (hour, orders, total, charges)
         SELECT noted.hour, sum(noted.orders), sum(noted.total), sum(noted.charges)
-        FROM orders_notes, UNNEST(hours) AS noted
+        FROM orders_notes,
+             UNNEST(hours, orders, totals, charges) AS noted (hour, orders, total, charges)
         GROUP BY noted.hour
         ON CONFLICT (hour) DO UPDATE
         SET orders = sums.orders + excluded.orders, total = sums.total + excluded.total,
@@ -390,7 +433,8 @@ BEGIN
     ), days AS MATERIALIZED (
         SELECT noted.day, noted.product, sum(noted.orders) AS orders, sum(noted.quantity) AS quantity,
                sum(noted.amount) AS amount
-        FROM orders_notes, UNNEST(products) AS noted
+        FROM orders_notes, UNNEST(days, products, product_orders, quantities, amounts)
+             AS noted (day, product, orders, quantity, amount)
         GROUP BY noted.day, noted.product
     ), summed_days AS (
         INSERT INTO product_day_sums AS sums (day, product, orders, quantity, amount)

@@ -67,6 +67,7 @@ Examples:
   vendas simulate --rate 100/s                        until told to stop
   vendas simulate --count 1000 --invalid 1%           some that are no orders
   vendas simulate --shape numbered --count 100        for the table `sales`
+  vendas simulate --past 30d --count 20000            a month of sales, for reports to show
   vendas simulate --count 100 --seed 7                the same records each time
   vendas simulate --rate 90/min --corrections 2%      some sent again, changed";
 

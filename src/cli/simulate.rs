@@ -7,6 +7,7 @@ use std::{
 
 use clap::{Args, CommandFactory, ValueEnum, error::ErrorKind};
 use indicatif::{ProgressBar, ProgressStyle};
+use jiff::{Timestamp, tz::TimeZone};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -16,11 +17,14 @@ use super::{Cli, CliError, print, produce::Target, signals};
 use crate::{
     config::Config,
     kafka::Producer,
-    simulate::{Clock, Habits, Kind, Rate, Shape, Share, Shop},
+    simulate::{Before, Clock, Days, Habits, Kind, Rate, Shape, Share, Shop},
 };
 
 /// Records drawn between two looks at what else there is to do.
 const CHUNK: u64 = 256;
+
+/// Records of a day that is past, where nothing else is said.
+const RECORDS_A_DAY: u64 = 2_000;
 
 /// How long records of a rate are gathered before they are sent together.
 const TICK: Duration = Duration::from_millis(10);
@@ -44,9 +48,18 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "N")]
     count: Option<u64>,
     /// The same seed gives the same records; orders are then sold from 01/01/2026 on, some seconds
-    /// apart, and else now.
+    /// apart, or with --past up to that day, and else now.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    /// First what was sold in the last days, such as 30d, of which today is one: more in the evening
+    /// than at night, more on Monday than on Sunday. It is sent without a --rate: 2,000 records a day,
+    /// or the --count of all.
+    #[arg(long, value_name = "DAYS")]
+    past: Option<Days>,
+    /// Also sell what is hard to process exactly: by weight, with many decimals, for tiny and huge
+    /// amounts, with quotes, braces and emoji in names.
+    #[arg(long)]
+    hard: bool,
     /// The first number, where orders are numbered.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(i32).range(1..))]
     first_number: i32,
@@ -78,9 +91,14 @@ enum Key {
 
 impl Arguments {
     fn habits(&self, config: &Config) -> Result<Habits, CliError> {
+        let usage = |text| CliError::Usage(Cli::command().error(ErrorKind::ValueValidation, text));
         if self.invalid.parts() + self.corrections.parts() > Share::WHOLE {
-            let text = "--invalid and --corrections come to more than 100%";
-            return Err(CliError::Usage(Cli::command().error(ErrorKind::ValueValidation, text)));
+            return Err(usage("--invalid and --corrections come to more than 100%"));
+        }
+        if self.past.is_some() && self.shape == ShapeName::Numbered {
+            return Err(usage(
+                "--past needs orders that say when they were sold: --shape numbered has none",
+            ));
         }
         Ok(Habits {
             shape: match self.shape {
@@ -93,15 +111,31 @@ impl Arguments {
                 Some(_) => Clock::Drawn,
                 None => Clock::Now(config.rules.general.shop_timezone().clone()),
             },
+            before: self.before(config.rules.general.shop_timezone()),
             first_number: self.first_number,
             invalid: self.invalid,
             corrections: self.corrections,
+            hard: self.hard,
+        })
+    }
+
+    fn before(&self, shop_timezone: &TimeZone) -> Option<Before> {
+        let days = self.past?.count();
+        Some(Before {
+            days,
+            until: match self.seed {
+                Some(_) => Clock::BEGINNING,
+                None => Timestamp::now().to_zoned(shop_timezone.clone()).datetime(),
+            },
+            records: self.count.unwrap_or(u64::from(days) * RECORDS_A_DAY),
         })
     }
 }
 
 pub(super) async fn simulate(config: &Config, arguments: Arguments) -> Result<(), CliError> {
-    let shop = Shop::open(arguments.habits(config)?);
+    let habits = arguments.habits(config)?;
+    let before = habits.before.map_or(0, |before| before.records);
+    let shop = Shop::open(habits);
     let stop = CancellationToken::new();
     signals::cancel_on_signal(&stop)?;
     let Arguments { target, rate, count, key, .. } = arguments;
@@ -109,6 +143,7 @@ pub(super) async fn simulate(config: &Config, arguments: Arguments) -> Result<()
     let started = Instant::now();
     let mut run = Run {
         shop,
+        before,
         rate,
         count: count.unwrap_or(u64::MAX),
         keyed: key == Key::Order,
@@ -146,6 +181,8 @@ impl Made {
 
 struct Run {
     shop: Shop,
+    /// So many come first, whatever the rate.
+    before: u64,
     rate: Option<Rate>,
     count: u64,
     keyed: bool,
@@ -156,15 +193,20 @@ struct Run {
 
 impl Run {
     async fn send(&mut self, producer: &mut Producer) -> Result<(), CliError> {
+        let mut rated_since = self.started;
         while self.made.sum() < self.count {
             let due = match self.rate {
-                Some(rate) => rate.due(self.started.elapsed()),
+                _ if self.made.sum() < self.before => {
+                    rated_since = Instant::now();
+                    self.before.min(self.made.sum() + CHUNK)
+                }
+                Some(rate) => self.before.saturating_add(rate.due(rated_since.elapsed())),
                 None => self.made.sum() + CHUNK,
             };
             while self.made.sum() < due.min(self.count) {
                 self.send_one(producer).await?;
             }
-            if self.rate.is_some() {
+            if self.rate.is_some() && self.made.sum() >= self.before {
                 producer.flush().await?;
                 sleep(TICK).await;
             }

@@ -1,58 +1,136 @@
 //! What the shop sells.
 
-/// Name, price in cents, and whether it is sold by weight; those at the front sell best. Among them
-/// are the names that break what was written in haste: quotes, commas, braces, backslashes, emoji.
-pub(super) const PRODUCTS: &[(&str, i64, bool)] = &[
-    ("Café torrado 500 g", 2_490, false),
-    ("Pão de queijo", 4_290, true),
-    ("Arroz agulhinha 5 kg", 3_149, false),
-    ("Feijão carioca 1 kg", 879, false),
-    ("Leite integral 1 L", 569, false),
-    ("Açúcar cristal 1 kg", 499, false),
-    ("Queijo minas", 5_490, true),
-    ("Maçã Fuji", 1_299, true),
-    ("Banana-prata", 749, true),
-    ("Guaraná 2 L", 999, false),
-    ("Óleo de soja 900 mL", 829, false),
-    ("Farinha de mandioca 1 kg", 945, false),
-    ("Macarrão espaguete 500 g", 479, false),
-    ("Sabão em pó 2 kg", 2_799, false),
-    ("Mamão formosa", 799, true),
-    ("Açaí 1 L", 3_250, false),
-    ("Goiabada cascão", 1_890, false),
-    ("Doce de leite 400 g", 1_675, false),
-    ("Picanha bovina", 8_990, true),
-    ("Linguiça toscana", 2_290, true),
-    ("Castanha-do-pará", 11_900, true),
-    ("Pão francês", 1_790, true),
-    ("Água de coco 1 L", 1_130, false),
-    ("Chocolate 70% 100 g", 1_499, false),
-    ("Erva-mate 1 kg", 1_990, false),
-    ("Camiseta básica", 3_990, false),
-    ("Camiseta \"Brasil\" ⚽", 7_990, false),
-    ("Calça jeans", 12_990, false),
-    ("Chinelo de dedo, nº 39", 3_499, false),
-    ("Tênis de corrida", 34_990, false),
-    ("Vestido midi (P/M/G)", 15_900, false),
-    ("Mochila escolar", 11_990, false),
-    ("Caderno 10 matérias", 2_850, false),
-    ("Lápis de cor {36 cores}", 4_590, false),
-    ("Livro: Dom Casmurro", 2_990, false),
-    ("Bola de futebol", 7_990, false),
-    ("Violão", 64_950, false),
-    ("Rede de algodão", 18_900, false),
-    ("Panela de pressão 4,5 L", 13_990, false),
-    ("Jogo de copos 'Americano' c/ 6", 2_400, false),
-    ("Liquidificador 220 V", 15_990, false),
-    ("Ventilador de mesa", 18_990, false),
-    ("Cabo HDMI\\USB-C 2 m", 4_990, false),
-    ("Fone de ouvido Bluetooth 🎧", 19_990, false),
-    ("Mouse sem fio", 6_990, false),
-    ("Teclado ABNT2 – padrão ç", 14_900, false),
-    ("Celular 128 GB", 189_900, false),
-    ("TV 50\" 4K", 239_900, false),
-    ("Notebook", 349_990, false),
-    ("Fogão de 4 bocas", 89_900, false),
-    ("Geladeira duplex 400 L", 319_900, false),
-    ("Bicicleta aro 29", 149_999, false),
+use fake::rand::RngExt;
+use rust_decimal::Decimal;
+
+use super::{Random, order::Line};
+
+/// Name and price in cents; those at the front sell best.
+pub(super) const PRODUCTS: [(&str, i64); 48] = [
+    ("Café torrado em grãos 500 g", 3_990),
+    ("Capinha para celular", 3_490),
+    ("Carregador USB-C 20 W", 7_990),
+    ("Fone de ouvido Bluetooth", 15_990),
+    ("Garrafa térmica 1 L", 8_990),
+    ("Camiseta básica de algodão", 4_990),
+    ("Kit de 3 panos de prato", 2_990),
+    ("Caneca de cerâmica 300 mL", 3_490),
+    ("Chinelo de dedo", 3_999),
+    ("Livro: Dom Casmurro", 2_990),
+    ("Luminária de mesa LED", 8_990),
+    ("Mouse sem fio", 6_990),
+    ("Toalha de banho", 4_590),
+    ("Erva-mate 1 kg", 2_490),
+    ("Mel silvestre 500 g", 3_290),
+    ("Chocolate 70% 100 g", 1_890),
+    ("Cabo HDMI 2 m", 3_990),
+    ("Caderno universitário 10 matérias", 2_890),
+    ("Mochila escolar", 12_990),
+    ("Jogo de lençol de casal", 15_990),
+    ("Faca do chef 20 cm", 9_990),
+    ("Frigideira antiaderente 24 cm", 10_990),
+    ("Bola de futebol", 9_990),
+    ("Calça jeans", 13_990),
+    ("Azeite de oliva extravirgem 500 mL", 4_490),
+    ("Doce de leite 400 g", 2_190),
+    ("Castanha-do-pará 250 g", 3_990),
+    ("Lápis de cor 24 cores", 3_990),
+    ("Teclado sem fio ABNT2", 14_990),
+    ("Travesseiro de espuma", 5_990),
+    ("Vestido midi", 15_990),
+    ("Tênis de corrida", 29_990),
+    ("Panela de pressão 4,5 L", 13_990),
+    ("Cafeteira italiana 6 xícaras", 11_990),
+    ("Liquidificador 900 W", 17_990),
+    ("Rede de dormir", 18_990),
+    ("Ventilador de mesa 40 cm", 19_990),
+    ("Furadeira de impacto", 27_990),
+    ("Chuveiro elétrico", 9_990),
+    ("Violão acústico", 49_990),
+    ("Cadeira de escritório", 59_990),
+    ("Fritadeira sem óleo 4 L", 39_990),
+    ("Smartwatch", 34_990),
+    ("Micro-ondas 20 L", 54_990),
+    ("Celular 128 GB", 129_990),
+    ("Bicicleta aro 29", 149_990),
+    ("Smart TV 50 polegadas", 219_990),
+    ("Notebook 15 polegadas", 299_990),
 ];
+
+/// From this price on, in cents, a customer seldom buys two.
+const DEAR: i64 = 15_000;
+
+/// How a quantity of a [`HARD`] product is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Measure {
+    /// From 1 to 24.
+    Piece,
+    /// In steps of 50 g, up to 3 kg.
+    Weight,
+    /// With four decimals, below 100.
+    Meter,
+}
+
+/// Name, price as digits and decimals, and measure of what tests sell: money that floats get wrong, tiny
+/// and huge amounts, and names that break what was written in haste.
+pub(super) const HARD: [(&str, i64, u32, Measure); 16] = [
+    ("Pão de queijo", 4_290, 2, Measure::Weight),
+    ("Queijo minas", 5_490, 2, Measure::Weight),
+    ("Camiseta \"Brasil\" ⚽", 7_990, 2, Measure::Piece),
+    ("Maçã Fuji", 1_299, 2, Measure::Weight),
+    ("Lápis de cor {36 cores}", 4_590, 2, Measure::Piece),
+    ("Energia elétrica, kWh", 6_563, 4, Measure::Meter),
+    ("Jogo de copos 'Americano' c/ 6", 2_400, 2, Measure::Piece),
+    ("Cabo HDMI\\USB-C 2 m", 4_990, 2, Measure::Piece),
+    ("Parafuso; porca, arruela", 375, 4, Measure::Piece),
+    ("Gasolina comum, L", 5_899, 3, Measure::Meter),
+    ("TV 50\" 4K", 239_900, 2, Measure::Piece),
+    ("Chip – lote", 1, 4, Measure::Piece),
+    ("Fone de ouvido Bluetooth 🎧", 19_990, 2, Measure::Piece),
+    ("=SOMA(A1)", 1, 2, Measure::Piece),
+    ("Prédio comercial", 99_999_999_000_001, 4, Measure::Piece),
+    ("Brinde", 0, 2, Measure::Piece),
+];
+
+/// So many of a product, at its price or below.
+pub(super) fn line(random: &mut Random, hard: bool) -> Line {
+    if hard && random.random_range(0..2) == 0 {
+        return hard_line(random);
+    }
+    let (product, cents) =
+        PRODUCTS.get(skewed(PRODUCTS.len(), random)).copied().unwrap_or(("Café", 3_990));
+    // One in five is on offer, at a price that ends in 9, as others do.
+    let price = match random.random_range(0..5) {
+        0 => {
+            let reduced = cents - cents * random.random_range(1..=4) * 5 / 100;
+            reduced - reduced % 10 + 9
+        }
+        _ => cents,
+    };
+    let quantity = match random.random_range(0..100) {
+        0..70 => 1,
+        _ if cents >= DEAR => 1,
+        70..90 => 2,
+        90..97 => 3,
+        _ => random.random_range(4..=6),
+    };
+    Line { product, quantity: quantity.into(), unit_price: Decimal::new(price, 2) }
+}
+
+fn hard_line(random: &mut Random) -> Line {
+    let (product, digits, decimals, measure) =
+        HARD.get(skewed(HARD.len(), random)).copied().unwrap_or(("Chip", 1, 4, Measure::Piece));
+    let quantity = match measure {
+        Measure::Piece => Decimal::from(random.random_range(1..=24)),
+        Measure::Weight => Decimal::new(random.random_range(2..=60) * 50, 3).normalize(),
+        Measure::Meter => Decimal::new(random.random_range(1..1_000_000), 4),
+    };
+    Line { product, quantity, unit_price: Decimal::new(digits, decimals) }
+}
+
+/// From 0 to `end`, which isn't included, small ones much more often.
+pub(super) fn skewed(end: usize, random: &mut Random) -> usize {
+    let end = end.max(1);
+    let below = random.random_range(0..end);
+    random.random_range(0..=below)
+}

@@ -1,8 +1,9 @@
 //! A Brazilian shop that sells, corrects and errs: orders as JSON text, for demos and tests.
 //!
 //! [`Shop`] draws them: products from the [`catalogue`], customers from [`customer`], put into one
-//! of three [`Shape`]s by [`order`], some of them spoilt by [`fault`]. [`pace`] says when the next
-//! ones are due. Pure but for the time of day where that is asked for.
+//! of three [`Shape`]s by [`order`], some of them spoilt by [`fault`]. [`past`] says when those of
+//! the days before were sold, [`pace`] when the next ones are due. Pure but for the time of day where
+//! that is asked for.
 //!
 //! - **Invariant:** the same seed gives the same records, byte for byte, whatever the pace.
 //! - **Invariant:** prices and totals are exact decimals, from the draw to the text.
@@ -16,6 +17,7 @@ mod customer;
 mod fault;
 mod order;
 mod pace;
+mod past;
 #[cfg(test)]
 mod tests;
 
@@ -27,12 +29,14 @@ use jiff::{Timestamp, ToSpan, civil::DateTime, tz::TimeZone};
 use rust_decimal::Decimal;
 use uuid::Builder;
 
+use catalogue::skewed;
 use customer::Customer;
 use fault::Fault;
-use order::{Identity, Line, Sale};
+use order::{Identity, Sale};
+use past::Past;
 
 pub use order::Shape;
-pub use pace::{Rate, Share};
+pub use pace::{Days, Rate, Share};
 
 /// What all random draws come from. Its numbers are the same on every machine and in every version.
 type Random = Xoshiro256PlusPlus;
@@ -52,12 +56,17 @@ pub struct Habits {
     pub seed: u64,
     /// What clock hangs there.
     pub clock: Clock,
+    /// What was sold before.
+    pub before: Option<Before>,
     /// The first number, where orders are numbered.
     pub first_number: i32,
     /// How many of its records make no order.
     pub invalid: Share,
     /// How many of its records are orders sent again, changed.
     pub corrections: Share,
+    /// Whether it also sells what is hard to process exactly: by weight, with many decimals, for tiny and
+    /// huge amounts, with quotes, braces and emoji in names.
+    pub hard: bool,
 }
 
 /// When orders are sold.
@@ -67,6 +76,22 @@ pub enum Clock {
     Now(TimeZone),
     /// From 01/01/2026 08:00:00 on, each some seconds (0 to 19) after the one before, by the seed.
     Drawn,
+}
+
+impl Clock {
+    /// Where the clock of [`Drawn`](Self::Drawn) begins.
+    pub const BEGINNING: DateTime = DateTime::constant(2026, 1, 1, 8, 0, 0, 0);
+}
+
+/// What a shop has sold before its clock begins: as many in each hour as a shop sells then.
+#[derive(Clone, Copy, Debug)]
+pub struct Before {
+    /// So many days, of which the day of `until` is the last.
+    pub days: u32,
+    /// Where they end.
+    pub until: DateTime,
+    /// How many records are spread over them, which come first.
+    pub records: u64,
 }
 
 /// What kind of record it is.
@@ -100,6 +125,8 @@ pub struct Shop {
     sent: VecDeque<Sale>,
     next_number: i32,
     sold_at: DateTime,
+    past: Option<Past>,
+    drawn: u64,
 }
 
 impl Shop {
@@ -108,12 +135,15 @@ impl Shop {
     pub fn open(habits: Habits) -> Self {
         let mut random = Random::seed_from_u64(habits.seed);
         let customers = (0..CUSTOMERS).map(|_| Customer::draw(&mut random)).collect();
+        let past = habits.before.map(|before| Past::draw(before, &mut random));
         Self {
             random,
             customers,
+            past,
+            drawn: 0,
             sent: VecDeque::with_capacity(CORRECTABLE),
             next_number: habits.first_number,
-            sold_at: DateTime::constant(2026, 1, 1, 8, 0, 0, 0),
+            sold_at: Clock::BEGINNING,
             habits,
         }
     }
@@ -123,6 +153,7 @@ impl Shop {
     /// # Errors
     /// Where an order can't be written as JSON, which would be a defect.
     pub fn next_record(&mut self) -> Result<Simulated, serde_json::Error> {
+        self.drawn += 1;
         let draw = self.random.random_range(0..Share::WHOLE);
         let Habits { invalid, corrections, .. } = self.habits;
         if draw < invalid.parts() {
@@ -156,7 +187,8 @@ impl Shop {
             85..95 => 4,
             _ => self.random.random_range(5..=8),
         };
-        let lines = (0..lines).map(|_| self.line()).collect();
+        let lines =
+            (0..lines).map(|_| catalogue::line(&mut self.random, self.habits.hard)).collect();
         // Those at the front buy more often.
         let customer = skewed(CUSTOMERS, &mut self.random);
         Sale {
@@ -178,26 +210,12 @@ impl Shop {
         Identity::Id(Builder::from_random_bytes(bytes).into_uuid())
     }
 
-    fn line(&mut self) -> Line {
-        let all = catalogue::PRODUCTS;
-        let (name, cents, by_weight) =
-            all.get(skewed(all.len(), &mut self.random)).copied().unwrap_or(("Café", 2_490, false));
-        // Up to 20 % off.
-        let off = match self.random.random_range(0..4) {
-            0 => self.random.random_range(1..=20),
-            _ => 0,
-        };
-        let quantity = match self.random.random_range(0..10) {
-            // 50 g at a time, up to 3 kg.
-            _ if by_weight => Decimal::new(self.random.random_range(2..=60) * 50, 3).normalize(),
-            0..6 => Decimal::ONE,
-            6..9 => Decimal::from(self.random.random_range(2..=4)),
-            _ => Decimal::from(self.random.random_range(5..=24)),
-        };
-        Line { product: name, quantity, unit_price: Decimal::new(cents - cents * off / 100, 2) }
-    }
-
     fn sold_at(&mut self) -> DateTime {
+        if let Some(past) = &self.past
+            && let Some(sold_at) = past.sold_at(self.drawn - 1, &mut self.random)
+        {
+            return sold_at;
+        }
         match &self.habits.clock {
             Clock::Now(zone) => Timestamp::now().to_zoned(zone.clone()).datetime(),
             Clock::Drawn => {
@@ -216,10 +234,10 @@ impl Shop {
         let at = self.random.random_range(0..sale.lines.len().max(1));
         match self.random.random_range(0..4) {
             0 if sale.lines.len() > 1 => drop(sale.lines.remove(at)),
-            1 => sale.lines.push(self.line()),
+            1 => sale.lines.push(catalogue::line(&mut self.random, self.habits.hard)),
             2 if self.habits.shape != Shape::EcommerceStatedTotal => {
                 if let Some(line) = sale.lines.get_mut(at) {
-                    line.unit_price += Decimal::new(self.random.random_range(1..=500), 2);
+                    line.unit_price += Decimal::from(self.random.random_range(1..=5));
                 }
             }
             _ => {
@@ -230,11 +248,4 @@ impl Shop {
         }
         sale
     }
-}
-
-/// From 0 to `end`, which isn't included, small ones much more often.
-fn skewed(end: usize, random: &mut Random) -> usize {
-    let end = end.max(1);
-    let below = random.random_range(0..end);
-    random.random_range(0..=below)
 }

@@ -1,4 +1,4 @@
-//! How many, how often: shares and rates as people write them.
+//! How many, how often, since when: shares, rates and days as people write them.
 
 use std::{str::FromStr, time::Duration};
 
@@ -69,6 +69,29 @@ impl FromStr for Rate {
     }
 }
 
+/// A number of days, such as `30d`, up to ten years.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Days(u32);
+
+impl Days {
+    /// The number.
+    #[must_use]
+    pub const fn count(self) -> u32 {
+        self.0
+    }
+}
+
+impl FromStr for Days {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let days = text.strip_suffix('d').and_then(|days| days.parse().ok());
+        days.filter(|days| (1..=3650).contains(days))
+            .map(Self)
+            .ok_or("must be a number of days from 1d to 3650d, such as 30d")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,6 +116,15 @@ mod tests {
         assert_eq!(rate.due(Duration::from_secs(3_600)), 5_400);
         for text in ["100", "0/s", "-1/s", "1.5/s", "1/h", "/s"] {
             assert!(text.parse::<Rate>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn days_are_whole_and_at_most_ten_years() {
+        assert_eq!("1d".parse(), Ok(Days(1)));
+        assert_eq!("3650d".parse(), Ok(Days(3650)));
+        for text in ["30", "0d", "3651d", "-1d", "1.5d", "d", "1 d", "2w"] {
+            assert!(text.parse::<Days>().is_err(), "{text}");
         }
     }
 }

@@ -8,7 +8,8 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::{
-    Clock, Fault, Habits, Kind, Random, Shape, Share, Shop, Simulated, catalogue::PRODUCTS,
+    Before, Clock, Fault, Habits, Kind, Random, Shape, Share, Shop, Simulated,
+    catalogue::{HARD, PRODUCTS},
 };
 use crate::order::Rules;
 
@@ -22,10 +23,21 @@ fn share(text: &str) -> Share {
     text.parse().unwrap()
 }
 
-fn shop(shape: Shape, seed: u64, invalid: &str, corrections: &str) -> Shop {
+fn habits(shape: Shape, seed: u64, invalid: &str, corrections: &str) -> Habits {
     let (invalid, corrections) = (share(invalid), share(corrections));
-    Shop::open(Habits { shape, seed, clock: Clock::Drawn, first_number: 1, invalid, corrections })
+    let (clock, before) = (Clock::Drawn, None);
+    Habits { shape, seed, clock, before, first_number: 1, invalid, corrections, hard: false }
 }
+
+fn shop(shape: Shape, seed: u64, invalid: &str, corrections: &str) -> Shop {
+    Shop::open(habits(shape, seed, invalid, corrections))
+}
+
+fn hard_shop(shape: Shape, seed: u64, invalid: &str, corrections: &str) -> Shop {
+    Shop::open(Habits { hard: true, ..habits(shape, seed, invalid, corrections) })
+}
+
+type Open = fn(Shape, u64, &str, &str) -> Shop;
 
 fn records(mut shop: Shop, count: usize) -> Vec<Simulated> {
     (0..count).map(|_| shop.next_record().unwrap()).collect()
@@ -34,21 +46,28 @@ fn records(mut shop: Shop, count: usize) -> Vec<Simulated> {
 #[test]
 fn the_same_seed_gives_the_same_records_and_another_gives_others() {
     for shape in SHAPES {
-        let texts = |seed| -> Vec<_> {
-            let records = records(shop(shape, seed, "5%", "5%"), 2_000);
-            records.into_iter().map(|record| (record.key, record.payload)).collect()
-        };
-        assert_eq!(texts(7), texts(7));
-        assert_ne!(texts(7), texts(8));
+        let before = Some(Before { days: 30, until: Clock::BEGINNING, records: 1_000 });
+        for (before, hard) in [(None, false), (None, true), (before, false)] {
+            let texts = |seed| -> Vec<_> {
+                let habits = habits(shape, seed, "5%", "5%");
+                let shop = Shop::open(Habits { before, hard, ..habits });
+                let records = records(shop, 2_000);
+                records.into_iter().map(|record| (record.key, record.payload)).collect()
+            };
+            assert_eq!(texts(7), texts(7));
+            assert_ne!(texts(7), texts(8));
+        }
     }
 }
 
 #[test]
 fn what_is_said_to_be_an_order_is_one_and_what_is_not_is_none() {
     let rules = rules();
-    for shape in SHAPES {
+    for (shape, open) in
+        SHAPES.into_iter().flat_map(|shape| [(shape, shop as Open), (shape, hard_shop)])
+    {
         let mut kinds = HashMap::new();
-        for record in records(shop(shape, 1, "10%", "10%"), 20_000) {
+        for record in records(open(shape, 1, "10%", "10%"), 20_000) {
             let understood = rules.understand_value(record.payload.as_deref());
             let expected = record.kind != Kind::Invalid;
             assert_eq!(understood.is_ok(), expected, "{:?}: {understood:?}", record.payload);
@@ -62,8 +81,8 @@ fn what_is_said_to_be_an_order_is_one_and_what_is_not_is_none() {
 #[test]
 fn every_fault_of_every_shape_makes_a_dead_letter() {
     let rules = rules();
-    for shape in SHAPES {
-        let mut shop = shop(shape, 2, "0%", "0%");
+    for (shape, hard) in SHAPES.into_iter().flat_map(|shape| [(shape, false), (shape, true)]) {
+        let mut shop = Shop::open(Habits { hard, ..habits(shape, 2, "0%", "0%") });
         for fault in Fault::of(shape) {
             for _ in 0..200 {
                 let payload = fault.spoil(shop.sell(), shape).unwrap();
@@ -121,11 +140,22 @@ fn counted<T: Eq + Hash>(all: impl Iterator<Item = T>) -> Vec<(T, usize)> {
     counts
 }
 
+fn read(records: Vec<Simulated>) -> Vec<Value> {
+    let read = |record: Simulated| serde_json::from_slice(&record.payload.unwrap()).unwrap();
+    records.into_iter().map(read).collect()
+}
+
+fn decimal(value: &Value) -> Decimal {
+    value.to_string().parse().unwrap()
+}
+
+fn sold_at(order: &Value) -> DateTime {
+    DateTime::strptime("%d/%m/%Y %H:%M:%S", order["data_hora_venda"].as_str().unwrap()).unwrap()
+}
+
 #[test]
 fn few_products_and_customers_make_most_sales_and_baskets_are_small() {
-    let read = |record: Simulated| serde_json::from_slice(&record.payload.unwrap()).unwrap();
-    let orders: Vec<Value> =
-        records(shop(Shape::Ecommerce, 5, "0%", "0%"), 20_000).into_iter().map(read).collect();
+    let orders = read(records(shop(Shape::Ecommerce, 5, "0%", "0%"), 20_000));
     let baskets: Vec<_> =
         orders.iter().map(|order| order["produtos_comprados"].as_array().unwrap()).collect();
     let items: Vec<&Value> = baskets.iter().copied().flatten().collect();
@@ -149,30 +179,30 @@ fn few_products_and_customers_make_most_sales_and_baskets_are_small() {
         assert!((expected - 15..=expected + 15).contains(&share), "{sizes:?}");
     }
 
-    let listed: HashMap<_, _> = PRODUCTS.iter().map(|product| (product.0, product)).collect();
-    let decimal = |value: &Value| value.to_string().parse::<Decimal>().unwrap();
-    let (mut reduced, mut single, mut by_piece) = (0, 0, 0);
+    let listed: HashMap<_, _> = PRODUCTS.into_iter().collect();
+    let cent = Decimal::new(1, 2);
+    let (mut reduced, mut counted) = (0, [0; 7]);
     for item in &items {
         let (quantity, price) = (decimal(&item["quantidade"]), decimal(&item["preco_unitario"]));
-        let (_, cents, by_weight) = listed[item["nome_produto"].as_str().unwrap()];
-        let full = Decimal::new(*cents, 2);
-        let cent = Decimal::new(1, 2);
-        assert!(price <= full && price + cent >= full * Decimal::new(8, 1), "{item}");
+        let cents = listed[item["nome_produto"].as_str().unwrap()];
+        let full = Decimal::new(cents, 2);
+        assert!(price <= full && price >= full * Decimal::new(8, 1) - cent, "{item}");
+        let last_digit = price * Decimal::ONE_HUNDRED % Decimal::TEN;
+        assert!([0, 9].map(Decimal::from).contains(&last_digit), "{item}");
         reduced += usize::from(price < full);
-        if *by_weight {
-            assert!(quantity <= Decimal::from(3) && quantity % Decimal::new(5, 2) == Decimal::ZERO);
-        } else {
-            assert!(quantity.is_integer() && quantity <= Decimal::from(24), "{item}");
-            by_piece += 1;
-            single += usize::from(quantity == Decimal::ONE);
-        }
+        counted[usize::try_from(quantity).unwrap()] += usize::from(cents < 15_000);
+        assert!(cents < 15_000 || quantity == Decimal::ONE, "{item}");
     }
-    assert!((235..=265).contains(&per_mille(reduced, items.len())), "{reduced}");
-    assert!((585..=615).contains(&per_mille(single, by_piece)), "{single} of {by_piece}");
+    assert!((185..=215).contains(&per_mille(reduced, items.len())), "{reduced}");
+    let cheap: usize = counted.iter().sum();
+    assert!((690..=710).contains(&per_mille(counted[1], cheap)), "{counted:?}");
+    assert!((960..=980).contains(&per_mille(counted[1..4].iter().sum(), cheap)), "{counted:?}");
+    // What a shop of this kind sells to a customer.
+    let worth: Decimal =
+        items.iter().map(|it| decimal(&it["quantidade"]) * decimal(&it["preco_unitario"])).sum();
+    let average = worth / Decimal::from(orders.len());
+    assert!(average > Decimal::from(150) && average < Decimal::from(600), "{average}");
 
-    let sold_at = |order: &Value| {
-        DateTime::strptime("%d/%m/%Y %H:%M:%S", order["data_hora_venda"].as_str().unwrap()).unwrap()
-    };
     let times: Vec<_> = orders.iter().map(sold_at).collect();
     let took = times[times.len() - 1].duration_since(times[0]).as_secs();
     assert!(times.is_sorted() && (185_000..=195_000).contains(&took), "{took} s");
@@ -182,4 +212,88 @@ fn few_products_and_customers_make_most_sales_and_baskets_are_small() {
 fn draws_do_not_depend_on_the_machine() {
     use fake::rand::{Rng, SeedableRng};
     assert_eq!(Random::seed_from_u64(42).next_u64(), 15_021_278_609_987_233_951);
+}
+
+#[test]
+fn hard_cases_are_sold_only_where_they_are_asked_for() {
+    let hard: HashSet<_> = HARD.iter().map(|product| product.0).collect();
+    let sold = |shop: Shop| {
+        let orders = read(records(shop, 5_000));
+        let items = orders.iter().flat_map(|order| order["produtos_comprados"].as_array().unwrap());
+        items.cloned().collect::<Vec<_>>()
+    };
+    let is_hard = |item: &Value| hard.contains(item["nome_produto"].as_str().unwrap());
+    assert!(!sold(shop(Shape::Ecommerce, 9, "0%", "0%")).iter().any(is_hard));
+    let items = sold(hard_shop(Shape::Ecommerce, 9, "0%", "0%"));
+    let found =
+        counted(items.iter().filter(|item| is_hard(item)).map(|item| &item["nome_produto"]));
+    assert_eq!(found.len(), HARD.len(), "{found:?}");
+    let amounts: Vec<_> = items
+        .iter()
+        .map(|item| decimal(&item["quantidade"]) * decimal(&item["preco_unitario"]))
+        .collect();
+    assert!(amounts.iter().any(|amount| amount.scale() == 8), "many decimals");
+    assert!(amounts.iter().any(|amount| *amount > Decimal::from(10_000_000_000_i64)), "huge");
+    assert!(amounts.iter().any(|amount| *amount < Decimal::new(1, 3)), "tiny");
+}
+
+#[test]
+fn days_before_are_sold_in_as_in_a_shop() {
+    const RECORDS: u64 = 40_000;
+    // A Wednesday.
+    let until = DateTime::constant(2026, 11, 25, 15, 30, 0, 0);
+    let before = Some(Before { days: 28, until, records: RECORDS });
+    let clock = Clock::Now(TimeZone::UTC);
+    let habits = Habits { clock, before, ..habits(Shape::Ecommerce, 10, "0%", "0%") };
+    let count = usize::try_from(RECORDS).unwrap();
+    let times: Vec<_> =
+        read(records(Shop::open(habits.clone()), count)).iter().map(sold_at).collect();
+    assert!(times.is_sorted() && times[0].date() == jiff::civil::date(2026, 10, 29));
+    assert!(
+        times[count - 1] < until
+            && times[count - 1] > DateTime::constant(2026, 11, 25, 15, 25, 0, 0)
+    );
+    let whole = times.iter().filter(|time| time.date() != until.date());
+    let by_hour: HashMap<_, _> =
+        counted(whole.clone().map(|time| time.hour())).into_iter().collect();
+    assert_eq!(by_hour.len(), 24);
+    assert!(by_hour[&20] > 8 * by_hour[&4] && by_hour[&20] > by_hour[&15], "{by_hour:?}");
+    let by_day = counted(whole.clone().map(|time| time.date()));
+    assert_eq!(by_day.len(), 27);
+    let on = |days: &[i8]| -> usize {
+        let found =
+            by_day.iter().filter(|(day, _)| days.contains(&day.weekday().to_monday_one_offset()));
+        let (days, orders) =
+            found.fold((0, 0), |(days, sum), (_, orders)| (days + 1, sum + orders));
+        orders / days
+    };
+    assert!(on(&[1, 2]) * 10 > on(&[6, 7]) * 12, "{by_day:?}");
+    let today = times.iter().filter(|time| time.date() == until.date()).count();
+    assert!(today * 10 > on(&[3]) * 3 && today * 10 < on(&[3]) * 7, "{today}: {by_day:?}");
+
+    // Corrections keep the time of their order, and what comes after the past is sold now.
+    let habits = Habits { corrections: share("30%"), ..habits };
+    let mut sent: HashMap<String, DateTime> = HashMap::new();
+    for order in read(records(Shop::open(habits), count + 20)) {
+        let first = sent.entry(order["id_ordem"].to_string()).or_insert_with(|| sold_at(&order));
+        assert_eq!(*first, sold_at(&order));
+    }
+    let now = jiff::Timestamp::now().to_zoned(TimeZone::UTC).datetime();
+    let is_now = |time: &&DateTime| time.duration_until(now).as_secs() < 60;
+    assert!((8..=20).contains(&sent.values().filter(is_now).count()));
+    assert!(sent.values().filter(|time| time.date() == until.date()).count() > 100);
+}
+
+#[test]
+fn days_before_can_be_only_the_first_moments_of_one() {
+    for until in [(0, 0, 0), (0, 0, 1), (23, 59, 59)] {
+        let (hour, minute, second) = until;
+        let until = DateTime::constant(2026, 3, 1, hour, minute, second, 0);
+        let before = Some(Before { days: 1, until, records: 50 });
+        let habits = Habits { before, ..habits(Shape::Ecommerce, 11, "0%", "0%") };
+        for order in read(records(Shop::open(habits), 50)) {
+            let time = sold_at(&order);
+            assert!(time.date() == until.date() && time <= until, "{time}");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 mod access;
 mod alerts;
 pub(crate) mod client;
+pub(crate) mod prometheus;
 pub(crate) mod scrape;
 
 use std::{fs, net::TcpListener, ops::RangeInclusive};

@@ -17,6 +17,7 @@ mod documents;
 mod doors;
 mod fairness;
 mod faults;
+mod grafana;
 mod groups;
 mod habits;
 mod http;

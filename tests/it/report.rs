@@ -6,6 +6,7 @@ use crate::shop::{DEADLINE, Shop};
 
 mod periods;
 mod terminal;
+mod watch;
 
 /// What products may be called.
 fn names() -> Vec<String> {

@@ -4,7 +4,7 @@ use std::{
 };
 
 use rskafka::client::partition::UnknownTopicHandling;
-use testbed::{Context, Record, Result, Signal, bail, ensure, eventually, samples};
+use testbed::{Context, Record, Result, Signal, bail, ensure, eventually, samples::Sample};
 
 use crate::shop::{DEADLINE, Shop};
 
@@ -96,7 +96,7 @@ async fn a_rate_is_kept_to_two_percent_over_ten_seconds() -> Result<()> {
 async fn invalid_ones_are_so_many_and_exactly_these_become_dead_letters() -> Result<()> {
     for shape in ["ecommerce", "ecommerce-stated-total", "numbered"] {
         let shop = Shop::open(2).await?;
-        let args = ["simulate", "--shape", shape, "--invalid", "5%", "--count", "4000"];
+        let args = ["simulate", "--shape", shape, "--invalid", "5%", "--count", "4000", "--hard"];
         let ended = shop.vendas(&args).run(DEADLINE).await?.expect_code(0)?;
         let invalid = told(&ended.stdout, " invalid")?;
         // Four standard deviations.
@@ -114,7 +114,7 @@ async fn invalid_ones_are_so_many_and_exactly_these_become_dead_letters() -> Res
 #[tokio::test]
 async fn corrections_land_behind_their_orders_and_the_last_one_holds() -> Result<()> {
     let shop = Shop::open(3).await?;
-    let args = ["simulate", "--corrections", "20%", "--count", "3000", "--seed", "5"];
+    let args = ["simulate", "--corrections", "20%", "--count", "3000", "--seed", "5", "--hard"];
     let ended = shop.vendas(&args).run(DEADLINE).await?.expect_code(0)?;
     let corrections = told(&ended.stdout, " corrections")?;
     ensure!((500..=700).contains(&corrections), "{}", ended.stdout);
@@ -139,6 +139,69 @@ async fn corrections_land_behind_their_orders_and_the_last_one_holds() -> Result
     }
     let sql = "SELECT order_id, cardinality(items) FROM orders ORDER BY order_id COLLATE \"C\"";
     ensure!(shop.rows(sql).await? == expected, "another version of an order holds");
+    // Amounts with many decimals, tiny ones and huge ones are summed exactly.
+    let amounts =
+        "SELECT max(scale(amount)) > 6, min(amount) < 0.001, max(amount) > 1e10 FROM order_items";
+    ensure!(shop.rows(amounts).await? == ["t|t|t"], "{:?}", shop.rows(amounts).await?);
+    shop.vendas(&["verify"]).run(DEADLINE).await?.expect_code(0)?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_past_fills_the_days_of_a_report_with_amounts_of_whole_cents() -> Result<()> {
+    let shop = Shop::open(3).await?;
+    let args = ["simulate", "--past", "10d", "--count", "5000", "--corrections", "2%"];
+    shop.vendas(&args).run(DEADLINE).await?.expect_code(0)?;
+    shop.work().await?;
+    let args = ["report", "--by", "day", "--last", "10d", "--format", "json"];
+    let report = shop.vendas(&args).run(DEADLINE).await?.expect_code(0)?.stdout;
+    let report: serde_json::Value = serde_json::from_str(&report)?;
+    let days = report["days"].as_array().context("no days")?;
+    // Today has no orders yet if it has just begun.
+    ensure!((9..=10).contains(&days.len()), "{report:#}");
+    for day in &days[..9] {
+        let orders = day["orders"].as_i64().context("no orders")?;
+        ensure!((200..=1000).contains(&orders), "{day}");
+    }
+    let orders = shop.database.count("orders").await?;
+    ensure!(report["total"]["orders"] == orders && orders > 4_800, "{orders}: {report:#}");
+    let odd = "SELECT count(*) FROM order_items WHERE amount <> round(amount, 2) OR amount > 10000";
+    ensure!(shop.rows(odd).await? == ["0"], "{:?}", shop.rows(odd).await?);
+    let future =
+        "SELECT count(*) FROM orders WHERE sold_at > now() AT TIME ZONE 'America/Sao_Paulo'";
+    ensure!(shop.rows(future).await? == ["0"], "sold before its time");
+    shop.vendas(&["verify"]).run(DEADLINE).await?.expect_code(0)?;
+
+    for (args, says) in [
+        (&["--past", "10d", "--shape", "numbered"][..], "--shape numbered has none"),
+        (&["--past", "2w"], "such as 30d"),
+    ] {
+        let ended = shop.vendas(&["simulate"]).args(args).run(DEADLINE).await?.expect_code(2)?;
+        ensure!(ended.stderr.contains(says), "{args:?}: {}", ended.stderr);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn after_the_past_it_sells_now_at_its_rate() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    let simulate = shop.vendas(&["simulate", "--past", "1d", "--rate", "5/s"]).start()?;
+    eventually("the past and some records more", DEADLINE, async || {
+        let end = shop.bed.kafka.log_end(&shop.topic, 0).await?;
+        ensure!(end > 2_003, "{end}: {}", simulate.state());
+        Ok(())
+    })
+    .await?;
+    simulate.signal(Signal::TERM)?;
+    let ended = simulate.wait_exit(DEADLINE).await?.expect_code(0)?;
+    let sent = told(&ended.stdout, " records sent")?;
+    // The past was sent at once, and took none of the rate.
+    ensure!((2_004..2_100).contains(&sent), "{}", ended.stdout);
+    shop.work().await?;
+    let now = "SELECT count(*) FROM orders
+               WHERE now() AT TIME ZONE 'America/Sao_Paulo' - sold_at < interval '10 minutes'";
+    let now: usize = shop.rows(now).await?[0].parse()?;
+    ensure!(now >= sent - 2_000, "{now} of {sent} are sold now");
     Ok(())
 }
 
@@ -185,9 +248,9 @@ async fn a_signal_ends_it_in_order_and_it_says_what_arrived() -> Result<()> {
 #[tokio::test]
 async fn an_array_and_its_lines_are_sent_alike_and_each_order_as_it_is_written() -> Result<()> {
     let shop = Shop::open(1).await?;
-    let orders = samples::orders();
+    let orders = Sample::Hard.orders();
     let mut sent = Vec::new();
-    for (name, content) in [("array", samples::file()), ("lines", orders.join("\n"))] {
+    for (name, content) in [("array", Sample::Hard.file()), ("lines", orders.join("\n"))] {
         let topic = format!("{}-{name}", shop.topic);
         let produce = shop.vendas(&["produce", "-", "--topic", &topic, "--partitions", "1"]);
         let ended = produce.input(content).run(DEADLINE).await?.expect_code(0)?;
@@ -198,14 +261,15 @@ async fn an_array_and_its_lines_are_sent_alike_and_each_order_as_it_is_written()
     let texts: Vec<_> = sent[0].iter().filter_map(|record| record.payload.clone()).collect();
     let expected: Vec<_> = orders.iter().map(|order| order.clone().into_bytes()).collect();
     ensure!(texts == expected, "an order isn't as it was written");
-    ensure!(sent[0][0].key.as_deref() == Some(b"1001"), "the key isn't the order's number");
+    ensure!(sent[0][0].key.as_deref() == Some(b"1004"), "the key isn't the order's number");
     Ok(())
 }
 
 #[tokio::test]
 async fn a_file_that_is_not_valid_is_refused_with_its_place_and_nothing_is_sent() -> Result<()> {
     let shop = Shop::open(1).await?;
-    let lines = format!("{}\n{}", samples::orders()[..3].join("\n"), r#"{"order_number": 12,}"#);
+    let lines =
+        format!("{}\n{}", Sample::Hard.orders()[..3].join("\n"), r#"{"order_number": 12,}"#);
     let array = "[{\"order_number\": 1, \"total\": 1},\n {\"order_number\": 2 \"total\": 1}]";
     for (content, place) in
         [(lines.as_str(), "line 4, column 21: "), (array, "line 2, column 21: ")]

@@ -70,21 +70,16 @@ WITH moved AS (  -- no row: fenced, and nothing below happens
               AND dead_letters.payload IS NOT DISTINCT FROM excluded.payload
         )
 ), noted_sales AS (  -- what is written above, since $22 says so
-    INSERT INTO {schema}.sales_ledger (hours)
-    SELECT array_agg(ROW(batch.hour, batch.orders, batch.total, 0)::{schema}.hour_sum)
-    FROM moved, UNNEST($23::timestamp[], $24::bigint[], $25::numeric[]) AS batch (hour, orders, total)
-    HAVING count(*) > 0
-), noted_orders AS (
-    INSERT INTO {schema}.orders_ledger (hours, products)
-    SELECT
-        ARRAY(SELECT ROW(batch.hour, batch.orders, batch.total, batch.charges)::{schema}.hour_sum
-              FROM UNNEST($26::timestamp[], $27::bigint[], $28::numeric[], $29::numeric[])
-                  AS batch (hour, orders, total, charges)),
-        ARRAY(SELECT ROW(batch.day, batch.product, batch.orders, batch.quantity,
-                         batch.amount)::{schema}.product_day_sum
-              FROM UNNEST($30::date[], $31::text[], $32::bigint[], $33::numeric[], $34::numeric[])
-                  AS batch (day, product, orders, quantity, amount))
+    INSERT INTO {schema}.sales_ledger (hours, orders, totals)
+    SELECT $23::timestamp[], $24::bigint[], $25::numeric[]
     FROM moved
-    WHERE cardinality($26::timestamp[]) > 0
+    WHERE cardinality($23) > 0
+), noted_orders AS (
+    INSERT INTO {schema}.orders_ledger
+        (hours, orders, totals, charges, days, products, product_orders, quantities, amounts)
+    SELECT $26::timestamp[], $27::bigint[], $28::numeric[], $29::numeric[],
+           $30::date[], $31::text[], $32::bigint[], $33::numeric[], $34::numeric[]
+    FROM moved
+    WHERE cardinality($26) > 0
 )
 SELECT count(*) FROM moved

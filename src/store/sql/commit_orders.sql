@@ -21,16 +21,11 @@ WITH moved AS (  -- no row: fenced, and nothing below happens
         charges = excluded.charges, kept = excluded.kept, cancelled = excluded.cancelled,
         counted_at = excluded.counted_at, processed_at = excluded.processed_at
 ), noted_orders AS (  -- what is written above, since $10 says so
-    INSERT INTO {schema}.orders_ledger (hours, products)
-    SELECT
-        ARRAY(SELECT ROW(batch.hour, batch.orders, batch.total, batch.charges)::{schema}.hour_sum
-              FROM UNNEST($11::timestamp[], $12::bigint[], $13::numeric[], $14::numeric[])
-                  AS batch (hour, orders, total, charges)),
-        ARRAY(SELECT ROW(batch.day, batch.product, batch.orders, batch.quantity,
-                         batch.amount)::{schema}.product_day_sum
-              FROM UNNEST($15::date[], $16::text[], $17::bigint[], $18::numeric[], $19::numeric[])
-                  AS batch (day, product, orders, quantity, amount))
+    INSERT INTO {schema}.orders_ledger
+        (hours, orders, totals, charges, days, products, product_orders, quantities, amounts)
+    SELECT $11::timestamp[], $12::bigint[], $13::numeric[], $14::numeric[],
+           $15::date[], $16::text[], $17::bigint[], $18::numeric[], $19::numeric[]
     FROM moved
-    WHERE cardinality($11::timestamp[]) > 0
+    WHERE cardinality($11) > 0
 )
 SELECT count(*) FROM moved

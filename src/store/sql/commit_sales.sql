@@ -43,9 +43,9 @@ WITH listed AS (
     FROM moved, UNNEST($9::bigint[], $10::numeric[], $11::timestamp[]) AS batch (number, total, counted_at)
     WHERE batch.number NOT IN (SELECT order_number FROM stored)
 ), noted_sales AS (  -- what is written above, since $12 says so
-    INSERT INTO {schema}.sales_ledger (hours)
-    SELECT array_agg(ROW(batch.hour, batch.orders, batch.total, 0)::{schema}.hour_sum)
-    FROM moved, UNNEST($13::timestamp[], $14::bigint[], $15::numeric[]) AS batch (hour, orders, total)
-    HAVING count(*) > 0
+    INSERT INTO {schema}.sales_ledger (hours, orders, totals)
+    SELECT $13::timestamp[], $14::bigint[], $15::numeric[]
+    FROM moved
+    WHERE cardinality($13) > 0
 )
 SELECT count(*) FROM moved

@@ -1,8 +1,8 @@
 //! What has to work on every broker.
 
 use testbed::{
-    KafkaCaps, Librdkafka, Record, RecordBatch, Result, Step, Testbed, ensure, eventually, samples,
-    samples::Random,
+    KafkaCaps, Librdkafka, Record, RecordBatch, Result, Step, Testbed, ensure, eventually,
+    samples::{Random, Sample},
 };
 
 use crate::{
@@ -97,7 +97,7 @@ pub(super) async fn simulate(bed: &'static Testbed) -> Result<()> {
     let shop = Shop::on(bed, 1, &[]).await?;
     let topic = format!("{}-simulated", shop.topic);
     let args = ["simulate", "--topic", &topic, "--seed", "7", "--count", "2000"];
-    let more = ["--partitions", "3", "--invalid", "5%", "--corrections", "5%"];
+    let more = ["--partitions", "3", "--invalid", "5%", "--corrections", "5%", "--hard"];
     shop.vendas(&args).args(more).run(DEADLINE).await?.expect_code(0)?;
     let shop = Shop { topic, ..shop };
     let mut records = 0;
@@ -113,10 +113,10 @@ pub(super) async fn simulate(bed: &'static Testbed) -> Result<()> {
 /// Orders of a file.
 pub(super) async fn produce(bed: &'static Testbed) -> Result<()> {
     let shop = Shop::on(bed, 2, &[]).await?;
-    let produce = shop.vendas(&["produce", "-"]).input(samples::file());
+    let produce = shop.vendas(&["produce", "-"]).input(Sample::Hard.file());
     produce.run(DEADLINE).await?.expect_code(0)?;
     let ran = shop.work().await?;
-    let told = format!("records={} ", samples::orders().len());
+    let told = format!("records={} ", Sample::Hard.orders().len());
     ensure!(ran.stderr.contains(&told), "no {told:?}: {}", ran.stderr);
     shop.vendas(&["verify"]).run(DEADLINE).await?.expect_code(0).map(drop)
 }

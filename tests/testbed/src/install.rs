@@ -1,5 +1,5 @@
-//! Installs the servers' programs, by Maven, and Python's packages, by pip, when they are first
-//! needed.
+//! Installs the servers' programs, by Maven or from Debian's packages, and Python's packages, by pip,
+//! when they are first needed.
 
 use std::{
     env,
@@ -108,6 +108,41 @@ pub(crate) fn axe() -> Result<PathBuf> {
     let announcement = "Maven installs axe-core (1 MB, once)";
     let folder = once(&AXE_POM, announcement, |partial| package(AXE_POM, partial, &[]))?;
     Ok(folder.join("axe/axe.min.js"))
+}
+
+/// The folder of `prometheus` and `promtool`: those on the PATH, else Debian's.
+///
+/// Debian's package is unpacked and not installed, since its installation would start a server that
+/// listens at all addresses of the machine.
+///
+/// # Errors
+/// Where they are neither there nor to be had from Debian: the text says what to do.
+pub(crate) fn prometheus() -> Result<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let has_both =
+        |folder: &PathBuf| ["prometheus", "promtool"].iter().all(|it| folder.join(it).exists());
+    if let Some(folder) = env::split_paths(&path).find(has_both) {
+        return Ok(folder);
+    }
+    let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
+    let announcement = "apt-get brings Prometheus (19 MB, once)";
+    let folder = once(&("prometheus", &release), announcement, |partial| {
+        let mut download = Command::new("apt-get");
+        // Else it wants to do this as another user, who may not write here.
+        download.args(["--quiet", "--option", "APT::Sandbox::User=root", "download", "prometheus"]);
+        run(download.current_dir(partial), "apt")?;
+        let package = fs::read_dir(partial)?
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .find(|path| path.extension().is_some_and(|extension| extension == "deb"))
+            .context("apt-get has downloaded no package")?;
+        run(Command::new("dpkg-deb").arg("--extract").arg(&package).arg(partial), "dpkg")?;
+        fs::remove_file(package).map_err(Into::into)
+    })
+    .context(
+        "the tests need Prometheus: put prometheus and promtool on the PATH, or on Debian and Ubuntu \
+         let `apt-get update` fetch the lists of packages",
+    )?;
+    Ok(folder.join("usr/bin"))
 }
 
 /// A Python that has librdkafka.

@@ -6,7 +6,7 @@
 //! runs the built program against them, and [`eventually`] waits for what shall come of it.
 //! [`Proxy`] stands between the two and does what networks do. [`Librdkafka`] writes and reads
 //! topics as the rest of the world does. [`Registry`] is a schema registry, [`FaultyRegistry`] one
-//! that fails on demand, and [`Serializers`] are Confluent's.
+//! that fails on demand, and [`Serializers`] are Confluent's. [`Prometheus`] scrapes metrics.
 //!
 //! **Invariant:** nothing outlives the process that started it, not even where that is killed: a
 //! guard process sees to it.
@@ -29,6 +29,7 @@ mod picture;
 mod port;
 mod postgres;
 mod process;
+mod prometheus;
 mod proxy;
 mod python;
 mod registry;
@@ -49,6 +50,7 @@ pub use librdkafka::{GroupMember, Header, Librdkafka, Log, RecordBatch, Step};
 pub use pgbouncer::Pgbouncer;
 pub use port::free as free_port;
 pub use postgres::{Postgres, PostgresOptions, Replicas};
+pub use prometheus::{Prometheus, promtool};
 pub use proxy::{After, Cut, KafkaCaps, Proxy, Way};
 pub use python::Python;
 pub use registry::{Fault, FaultyRegistry, Registry, SchemaKind, Serializers};

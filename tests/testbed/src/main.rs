@@ -13,7 +13,7 @@ use clap::{Parser, Subcommand};
 use serde_json::value::RawValue;
 use testbed::{
     Browser, Context, Database, Kafka, Record, Result, Testbed, end_everything, ensure, eventually,
-    free_port, samples,
+    free_port, samples::Sample,
 };
 use tokio::{
     io::AsyncReadExt,
@@ -61,7 +61,11 @@ enum What {
         broker: Broker,
     },
     /// Prints the sample orders
-    Samples,
+    Samples {
+        /// The hard cases instead of the shop's
+        #[arg(long)]
+        hard: bool,
+    },
     /// Runs SQL and prints what the last statement answers
     Query {
         sql: String,
@@ -156,7 +160,7 @@ async fn run(what: What) -> Result<()> {
                 std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
             produce(&Kafka::external(&broker.address), &topic, &bytes).await
         }
-        What::Samples => print(&samples::file()),
+        What::Samples { hard } => print(&if hard { Sample::Hard } else { Sample::Shop }.file()),
         What::Query { sql, at } => {
             let database = Database::new(&at.host, at.port, &at.user, &at.password, &at.dbname);
             let table = database.table(&sql).await?;

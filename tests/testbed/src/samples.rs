@@ -1,11 +1,9 @@
-//! The hundred orders of samples/sales_sample.json: most as a shop has them, some as hard as they
-//! come, and eight that are malformed, each in a way of its own.
+//! Orders in files: the hundred of samples/sales_sample.json as a shop has them, eight of which are
+//! malformed, each in a way of its own; and those of samples/hard_cases.json, whose numbers and texts are
+//! as hard as they come.
 
-/// How many orders there are, malformed ones included.
-pub const ORDERS: usize = 100;
-
-/// What `POSITIONED` has that must become a dead letter.
-pub const MALFORMED: usize = 8;
+/// How many orders the shop's sample has, malformed ones included.
+const ORDERS: usize = 100;
 
 /// The number of the first order; each ordinary one counts on by its position.
 const FIRST_NUMBER: usize = 1001;
@@ -16,29 +14,25 @@ const PRODUCTS: [(&str, u64, bool); 16] = [
     ("Pão de queijo", 4_290, true),
     ("Feijão carioca 1 kg", 879, false),
     ("Queijo minas", 5_490, true),
+    ("Guaraná 2 L", 999, false),
     ("Goiabada cascão", 1_890, false),
     ("Açaí 1 L", 3_250, false),
-    ("Maçã Fuji", 1_299, true),
-    ("Mamão formosa", 799, true),
-    ("Guaraná 2 L", 999, false),
+    ("Maçã Fuji", 1_290, true),
+    ("Mamão formosa", 790, true),
+    ("Sabão em pó 2 kg", 2_799, false),
+    ("Bola de futebol", 7_990, false),
+    ("Calça jeans", 12_990, false),
     ("Rede de algodão", 18_900, false),
+    ("Violão", 64_950, false),
     ("Fogão de 4 bocas", 89_900, false),
     ("Notebook", 349_990, false),
-    ("Calça jeans", 12_990, false),
-    ("Sabão em pó 2 kg", 2_799, false),
-    ("Violão", 64_950, false),
-    ("Bola de futebol", 7_990, false),
 ];
 
-/// The orders that are not drawn: where they stand, and what they are.
-const POSITIONED: [(usize, &str); 27] = [
-    // A total that binary floats get wrong: 0.1 + 0.2.
-    (
-        3,
-        r#"{"order_number": 1004, "order_items": [{"qty": 1, "value_unit": 0.1}, {"qty": 1, "value_unit": 0.2}]}"#,
-    ),
-    // What another program's floats made of 349.90.
-    (7, r#"{"order_number": 1008, "order_items": [{"qty": 2, "value_unit": 349.90000000000003}]}"#),
+/// From this price on, in cents, nobody buys two.
+const DEAR: u64 = 15_000;
+
+/// The orders of a shop that are not drawn: where they stand, and what they are.
+const POSITIONED: [(usize, &str); 17] = [
     // Malformed: no number.
     (10, r#"{"order_items": [{"qty": 1, "value_unit": 59.90}]}"#),
     // Prices and quantities as strings.
@@ -49,30 +43,16 @@ const POSITIONED: [(usize, &str); 27] = [
     // The field names in Portuguese.
     (
         17,
-        r#"{"numero_pedido": 1018, "itens": [{"produto": "Café torrado 500 g", "quantidade": 4, "preco_unitario": 24.90}, {"produto": "Pão de queijo", "quantidade": 1.250, "preco_unitario": 42.90}]}"#,
+        r#"{"numero_pedido": 1018, "itens": [{"produto": "Café torrado 500 g", "quantidade": 4, "preco_unitario": 24.90}, {"produto": "Pão de queijo", "quantidade": 1.200, "preco_unitario": 42.90}]}"#,
     ),
     // Malformed: a negative quantity.
     (20, r#"{"order_number": 1021, "order_items": [{"qty": -2, "value_unit": 18.90}]}"#),
-    // Ten items.
-    (
-        24,
-        r#"{"order_number": 1025, "order_items": [{"qty": 1, "value_unit": 8.79}, {"qty": 2, "value_unit": 9.99}, {"qty": 3, "value_unit": 12.99}, {"qty": 4, "value_unit": 18.90}, {"qty": 5, "value_unit": 24.90}, {"qty": 6, "value_unit": 27.99}, {"qty": 7, "value_unit": 32.50}, {"qty": 8, "value_unit": 42.90}, {"qty": 9, "value_unit": 54.90}, {"qty": 10, "value_unit": 79.90}]}"#,
-    ),
     // Malformed: a decimal comma.
     (29, r#"{"order_number": 1030, "order_items": [{"qty": 1, "value_unit": "12,30"}]}"#),
-    // The largest quantity and the largest price there can be.
-    (
-        33,
-        r#"{"order_number": 2147483647, "order_items": [{"qty": 999999.9999, "value_unit": 9999999999.9999}]}"#,
-    ),
     // A correction of the order that stands at position 30: the last one holds.
     (38, r#"{"order_number": 1031, "order_items": [{"qty": 1, "value_unit": 899.00}]}"#),
     // Malformed: a number that no INT holds.
     (41, r#"{"order_number": 2147483648, "order_items": [{"qty": 1, "value_unit": 10.00}]}"#),
-    // A negative number is one all the same.
-    (45, r#"{"order_number": -46, "order_items": [{"qty": 1, "value_unit": 10.000}]}"#),
-    // An exponent: 100.
-    (48, r#"{"order_number": 1049, "order_items": [{"qty": 3, "value_unit": 1e2}]}"#),
     // A gift: a price of nothing.
     (
         52,
@@ -90,11 +70,6 @@ const POSITIONED: [(usize, &str); 27] = [
     ),
     // A total alone.
     (62, r#"{"order_number": 1063, "total": "73.45"}"#),
-    // A stated total that agrees within half a cent an item: 4.995 rounded up by the shop.
-    (
-        66,
-        r#"{"order_number": 1067, "order_items": [{"qty": 0.5, "value_unit": 9.99}], "total": 5.00}"#,
-    ),
     // Malformed: one thing said twice, under both of its names.
     (
         69,
@@ -117,58 +92,83 @@ const POSITIONED: [(usize, &str); 27] = [
         84,
         r#"{"order_number": 1085, "order_items": [{"product": null, "qty": 1, "value_unit": 27.99}], "total": null}"#,
     ),
-    // Four decimals each.
-    (
-        87,
-        r#"{"order_number": 1088, "order_items": [{"qty": 0.3333, "value_unit": 0.0001}, {"qty": 12.3456, "value_unit": 78.9012}]}"#,
-    ),
     // Malformed: nothing at all.
     (90, "{}"),
-    // Again an order that stands above, at position 87: the same, once more.
-    (
-        94,
-        r#"{"order_number": 1088, "order_items": [{"qty": 0.3333, "value_unit": 0.0001}, {"qty": 12.3456, "value_unit": 78.9012}]}"#,
-    ),
-    // A text escaped in part, spaces where JSON allows them.
-    (
-        97,
-        r#"{ "order_number" : 1098 , "order_items" : [ { "product" : "A\u00e7a\u00ed 1 L" , "qty" : 6 , "value_unit" : 32.5 } ] }"#,
-    ),
 ];
 
-/// The same orders every time, each as its JSON text.
-#[must_use]
-pub fn orders() -> Vec<String> {
-    let mut random = Random(2026);
-    (0..ORDERS)
-        .map(|position| {
-            // Drawn in any case, so that a change of the list leaves the others as they are.
-            let drawn = ordinary(FIRST_NUMBER + position, &mut random);
-            let positioned = POSITIONED.iter().find(|(at, _)| *at == position);
-            positioned.map_or(drawn, |(_, text)| (*text).to_owned())
-        })
-        .collect()
+/// The hard cases.
+const HARD: [&str; 10] = [
+    // A total that binary floats get wrong: 0.1 + 0.2.
+    r#"{"order_number": 1004, "order_items": [{"qty": 1, "value_unit": 0.1}, {"qty": 1, "value_unit": 0.2}]}"#,
+    // What another program's floats made of 349.90.
+    r#"{"order_number": 1008, "order_items": [{"qty": 2, "value_unit": 349.90000000000003}]}"#,
+    // Ten items.
+    r#"{"order_number": 1025, "order_items": [{"qty": 1, "value_unit": 8.79}, {"qty": 2, "value_unit": 9.99}, {"qty": 3, "value_unit": 12.99}, {"qty": 4, "value_unit": 18.90}, {"qty": 5, "value_unit": 24.90}, {"qty": 6, "value_unit": 27.99}, {"qty": 7, "value_unit": 32.50}, {"qty": 8, "value_unit": 42.90}, {"qty": 9, "value_unit": 54.90}, {"qty": 10, "value_unit": 79.90}]}"#,
+    // The largest quantity and the largest price there can be.
+    r#"{"order_number": 2147483647, "order_items": [{"qty": 999999.9999, "value_unit": 9999999999.9999}]}"#,
+    // A negative number is one all the same.
+    r#"{"order_number": -46, "order_items": [{"qty": 1, "value_unit": 10.000}]}"#,
+    // An exponent: 100.
+    r#"{"order_number": 1049, "order_items": [{"qty": 3, "value_unit": 1e2}]}"#,
+    // A stated total that agrees within half a cent an item: 4.995 rounded up by the shop.
+    r#"{"order_number": 1067, "order_items": [{"qty": 0.5, "value_unit": 9.99}], "total": 5.00}"#,
+    // Four decimals each.
+    r#"{"order_number": 1088, "order_items": [{"qty": 0.3333, "value_unit": 0.0001}, {"qty": 12.3456, "value_unit": 78.9012}]}"#,
+    // The one above once more, as after a retry of its sender.
+    r#"{"order_number": 1088, "order_items": [{"qty": 0.3333, "value_unit": 0.0001}, {"qty": 12.3456, "value_unit": 78.9012}]}"#,
+    // A text escaped in part, spaces where JSON allows them.
+    r#"{ "order_number" : 1098 , "order_items" : [ { "product" : "A\u00e7a\u00ed 1 L" , "qty" : 6 , "value_unit" : 32.5 } ] }"#,
+];
+
+/// A file of orders, the same every time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sample {
+    /// What a shop sells.
+    Shop,
+    /// Money that binary floats get wrong, the largest and the smallest amounts, and rare ways of writing
+    /// them. Apart from the shop's, since one of them is worth more than all shops.
+    Hard,
 }
 
-/// The whole file: a JSON array, an order a line.
-#[must_use]
-pub fn file() -> String {
-    format!("[\n  {}\n]\n", orders().join(",\n  "))
+impl Sample {
+    /// Each order as its JSON text.
+    #[must_use]
+    pub fn orders(self) -> Vec<String> {
+        if self == Self::Hard {
+            return HARD.map(str::to_owned).to_vec();
+        }
+        let mut random = Random(2026);
+        (0..ORDERS)
+            .map(|position| {
+                // Drawn in any case, so that a change of the list leaves the others as they are.
+                let drawn = ordinary(FIRST_NUMBER + position, &mut random);
+                let positioned = POSITIONED.iter().find(|(at, _)| *at == position);
+                positioned.map_or(drawn, |(_, text)| (*text).to_owned())
+            })
+            .collect()
+    }
+
+    /// The whole file: a JSON array, an order a line.
+    #[must_use]
+    pub fn file(self) -> String {
+        format!("[\n  {}\n]\n", self.orders().join(",\n  "))
+    }
 }
 
 fn ordinary(number: usize, random: &mut Random) -> String {
     let with_products = random.below(3) == 0;
-    let items: Vec<_> = (0..=random.below(4)).map(|_| item(with_products, random)).collect();
+    let items: Vec<_> = (0..=random.below(3)).map(|_| item(with_products, random)).collect();
     format!(r#"{{"order_number": {number}, "order_items": [{}]}}"#, items.join(", "))
 }
 
 fn item(with_product: bool, random: &mut Random) -> String {
-    let (name, cents, by_weight) = PRODUCTS[random.below(PRODUCTS.len())];
-    // Up to 10 % off, so that prices vary.
-    let cents = cents - cents * random.below(11) as u64 / 100;
+    // The dear ones are at the end, and are sold less.
+    let below = 1 + random.below(PRODUCTS.len());
+    let (name, cents, by_weight) = PRODUCTS[random.below(below)];
     let quantity = match by_weight {
-        true => format!("{}.{:03}", random.below(4), 50 * (1 + random.below(19))),
-        false => (1 + random.below(6)).to_string(),
+        true => format!("{}.{}00", random.below(2), 2 + random.below(8)),
+        false if cents >= DEAR => "1".to_owned(),
+        false => (1 + random.below(3)).to_string(),
     };
     let product = if with_product { format!(r#""product": "{name}", "#) } else { String::new() };
     let price = format!("{}.{:02}", cents / 100, cents % 100);
@@ -201,16 +201,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_committed_file_is_what_the_generator_makes() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../samples/sales_sample.json");
-        let committed = std::fs::read_to_string(path).unwrap_or_default();
-        assert!(committed == file(), "run: cargo run -p testbed -- samples > {path}");
+    fn the_committed_files_are_what_the_generator_makes() {
+        for (sample, name, flag) in
+            [(Sample::Shop, "sales_sample", ""), (Sample::Hard, "hard_cases", " --hard")]
+        {
+            let path = format!("{}/../../samples/{name}.json", env!("CARGO_MANIFEST_DIR"));
+            let committed = std::fs::read_to_string(&path).unwrap_or_default();
+            let remedy = format!("run: cargo run -p testbed -- samples{flag} > {path}");
+            assert!(committed == sample.file(), "{remedy}");
+        }
     }
 
     #[test]
-    fn the_file_is_an_array_of_a_hundred_objects() {
+    fn the_file_of_the_shop_is_an_array_of_a_hundred_objects() {
         let orders: Vec<serde_json::Map<String, serde_json::Value>> =
-            serde_json::from_str(&file()).unwrap();
+            serde_json::from_str(&Sample::Shop.file()).unwrap();
         assert_eq!(orders.len(), ORDERS);
     }
 }

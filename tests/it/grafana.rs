@@ -1,0 +1,141 @@
+//! The dashboards for Grafana ask for what there is: their queries are put to a real Prometheus and a
+//! real PostgreSQL, as Grafana would put them.
+
+mod sales;
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use testbed::{Context, Result, ensure};
+
+use crate::http::prometheus::Scraped;
+
+const OPERATIONS: &str = include_str!("../../packaging/grafana/operations.json");
+const SALES: &str = include_str!("../../packaging/grafana/sales.json");
+
+fn list<'a>(value: &'a Value, name: &str) -> Result<&'a Vec<Value>> {
+    value[name].as_array().with_context(|| format!("{name} is no list"))
+}
+
+fn text<'a>(value: &'a Value, name: &str) -> Result<&'a str> {
+    value[name].as_str().with_context(|| format!("{name} is no text in {value}"))
+}
+
+/// All that a panel asks, with the panel's title.
+fn queries(dashboard: &Value, name: &str) -> Result<Vec<(String, String)>> {
+    let mut queries = Vec::new();
+    for panel in list(dashboard, "panels")?.iter().filter(|panel| panel["type"] != "row") {
+        for target in list(panel, "targets")? {
+            queries.push((text(panel, "title")?.to_owned(), text(target, name)?.to_owned()));
+        }
+    }
+    Ok(queries)
+}
+
+/// The names of the variables of a text, as `$name`, `${name}` or `${name:format}`, without Grafana's
+/// own, which begin with `__`.
+fn used_variables(text: &str) -> BTreeSet<String> {
+    let names = text.split('$').skip(1).map(|rest| {
+        let rest = rest.strip_prefix('{').unwrap_or(rest);
+        rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default()
+    });
+    names.filter(|name| !name.starts_with("__")).map(str::to_owned).collect()
+}
+
+/// What Grafana needs to provision a dashboard without asking (its manual, "Dashboard JSON model").
+fn check(dashboard: &Value) -> Result<()> {
+    ensure!(dashboard["id"].is_null(), "an id belongs to one Grafana");
+    ensure!(!text(dashboard, "uid")?.is_empty() && !text(dashboard, "title")?.is_empty(), "no uid");
+    ensure!(dashboard["schemaVersion"].as_i64() >= Some(39), "{}", dashboard["schemaVersion"]);
+    ensure!(dashboard.get("__inputs").is_none(), "provisioning knows no inputs");
+
+    let variables = list(&dashboard["templating"], "list")?;
+    let (sources, others): (Vec<_>, Vec<_>) =
+        variables.iter().partition(|variable| variable["type"] == "datasource");
+    ensure!(sources.len() == 1, "{sources:?}");
+    let source = serde_json::json!({
+        "type": sources[0]["query"],
+        "uid": format!("${{{}}}", text(sources[0], "name")?),
+    });
+    for variable in &others {
+        ensure!(variable["datasource"] == source, "{variable}");
+    }
+    let defined: BTreeSet<_> =
+        variables.iter().map(|variable| text(variable, "name")).collect::<Result<_>>()?;
+    let whole = dashboard.to_string();
+    for name in used_variables(&whole) {
+        ensure!(defined.contains(&*name), "${name} is not defined");
+    }
+
+    let (mut ids, mut titles, mut taken) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    for panel in list(dashboard, "panels")? {
+        let title = text(panel, "title")?;
+        ensure!(ids.insert(panel["id"].as_i64().context("no id")?), "{title}: its id comes twice");
+        ensure!(titles.insert(title), "{title} comes twice");
+        let place = |name: &str| panel["gridPos"][name].as_u64().context("no place");
+        let (x, y, w, h) = (place("x")?, place("y")?, place("w")?, place("h")?);
+        ensure!(w > 0 && h > 0 && x + w <= 24, "{title} is outside of the grid");
+        for cell in (y..y + h).flat_map(|y| (x..x + w).map(move |x| (x, y))) {
+            ensure!(taken.insert(cell), "{title} is on top of another panel");
+        }
+        if panel["type"] == "row" {
+            continue;
+        }
+        ensure!(panel["datasource"] == source, "{title}: {}", panel["datasource"]);
+        let mut refs = BTreeSet::new();
+        for target in list(panel, "targets")? {
+            ensure!(target["datasource"] == source, "{title}: {target}");
+            ensure!(refs.insert(text(target, "refId")?), "{title}: a refId comes twice");
+        }
+        ensure!(!refs.is_empty(), "{title} asks nothing");
+    }
+    // Without gaps: what Grafana would move up when it is opened.
+    let height = taken.iter().map(|(_, y)| y + 1).max().unwrap_or_default();
+    for y in 0..height {
+        ensure!(taken.contains(&(0, y)), "nothing is in row {y} of the grid");
+    }
+    Ok(())
+}
+
+#[test]
+fn dashboards_are_what_grafana_provisions() -> Result<()> {
+    let mut uids = BTreeSet::new();
+    for (name, json) in [("operations.json", OPERATIONS), ("sales.json", SALES)] {
+        let dashboard: Value = serde_json::from_str(json)?;
+        check(&dashboard).context(name)?;
+        ensure!(uids.insert(text(&dashboard, "uid")?.to_owned()), "{name}: its uid comes twice");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn each_panel_of_operations_has_something_to_show() -> Result<()> {
+    let dashboard: Value = serde_json::from_str(OPERATIONS)?;
+    let queries = queries(&dashboard, "expr")?;
+    ensure!(queries.len() > 20, "{queries:?}");
+    let scraped = Scraped::open().await?;
+    for (title, expression) in queries {
+        // As Grafana has it for the one job and for all instances.
+        let mut expression = expression.replace("$job", "vendas");
+        for (macro_name, value) in
+            [("$instance", ".*"), ("$__rate_interval", "1m"), ("$__range", "5m")]
+        {
+            expression = expression.replace(macro_name, value);
+        }
+        ensure!(!expression.contains('$'), "{title}: {expression}");
+        let found = scraped.query(&expression).await.with_context(|| title.clone())?;
+        ensure!(!found.is_empty(), "{title}: nothing for {expression}");
+        let is_number = found.iter().all(|series| series["value"][1] != "NaN");
+        ensure!(is_number, "{title}: {found:?} for {expression}");
+    }
+    // What fills the variables.
+    for variable in list(&dashboard["templating"], "list")?.iter().skip(1) {
+        let query = text(&variable["query"], "query")?;
+        let arguments = query.strip_prefix("label_values(").and_then(|it| it.strip_suffix(')'));
+        let (series, label) = arguments.and_then(|it| it.rsplit_once(", ")).context("two")?;
+        let series = series.replace("$job", "vendas");
+        let found = scraped.query(&format!("count by ({label}) ({series})")).await?;
+        ensure!(found.len() == 1 && found[0]["metric"][label].is_string(), "{query}: {found:?}");
+    }
+    Ok(())
+}
