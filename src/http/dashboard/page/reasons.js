@@ -20,8 +20,8 @@ const FAMILIES = {
   defect: ["panicked"],
 };
 
-/** Families that the settings of vendas can help; the records of the others have to be sent again. */
-const REPLAYED = ["empty", "schema", "binary", "twice", "identity", "field", "price", "sum", "database", "defect"];
+/** Families that a setting of vendas can help; the records of the others have to be sent again. */
+const REPLAYED = ["empty", "schema", "binary", "twice", "identity", "field", "number", "price", "sum", "database", "defect"];
 
 const ENGLISH = {
   empty: ["Records without content", "Some systems send these to delete a record. If that means a cancelled order, set mapping.tombstones and replay; otherwise discard them."],
