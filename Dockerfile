@@ -12,12 +12,16 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
 # The tests, against the servers that VENDAS_TEST_KAFKA and VENDAS_TEST_POSTGRES name; those that
 # kill servers bring their own, hence Java and Maven. PostgreSQL's programs are built for glibc.
 FROM rust:1.95-bookworm AS test
+WORKDIR /opt
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
-        chromium chromium-driver maven openjdk-17-jre-headless pgbouncer prometheus python3-venv \
-        systemd xz-utils \
-    && rm -rf /var/lib/apt/lists/*
+        chromium chromium-driver maven openjdk-17-jre-headless pgbouncer python3-venv systemd \
+        xz-utils \
+    # Unpacked and not installed, since its installation would start it.
+    && apt-get download prometheus && dpkg-deb --extract prometheus_*.deb prometheus \
+    && rm -rf prometheus_*.deb /var/lib/apt/lists/*
+ENV PATH=$PATH:/opt/prometheus/usr/bin
 WORKDIR /build
 COPY . .
 ENTRYPOINT ["./dev", "test"]

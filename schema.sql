@@ -748,9 +748,11 @@ BEGIN
 END
 $$;
 
+-- A call for each batch would cost as much as the sums that it has noted by itself.
 CREATE OR REPLACE TRIGGER note_inserted AFTER INSERT ON sales
 REFERENCING NEW TABLE AS added
-FOR EACH STATEMENT EXECUTE FUNCTION note_sales_inserted();
+FOR EACH STATEMENT WHEN (current_setting('vendas.noted', true) IS DISTINCT FROM 'true')
+EXECUTE FUNCTION note_sales_inserted();
 CREATE OR REPLACE TRIGGER note_updated AFTER UPDATE ON sales
 REFERENCING OLD TABLE AS removed NEW TABLE AS added
 FOR EACH STATEMENT EXECUTE FUNCTION note_sales_updated();

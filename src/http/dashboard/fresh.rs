@@ -103,3 +103,52 @@ impl<T> Fresh<T> {
         sleep(pause).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn read(fresh: &Fresh<u8>, took: Duration, answer: Result<u8, StoreError>) -> Duration {
+        let asked = async {
+            sleep(took).await;
+            answer
+        };
+        let (turns, begun) = (Semaphore::new(1), Instant::now());
+        fresh.read(&turns, asked, |before, now| before.unwrap_or(0) + now, |_| ()).await;
+        begun.elapsed()
+    }
+
+    fn state(fresh: &Fresh<u8>) -> (Option<u8>, bool) {
+        let inner = fresh.lock();
+        (inner.value, inner.is_current())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_dearer_a_reading_the_longer_until_the_next() {
+        for (took, total) in [(0, 1_000), (10, 1_010), (100, 2_100), (30_000, 90_000)] {
+            let fresh = Fresh::new();
+            let elapsed = read(&fresh, Duration::from_millis(took), Ok(1)).await;
+            assert_eq!(elapsed, Duration::from_millis(total));
+            // Until then, and for as long as one waits in line, it counts as what PostgreSQL holds.
+            assert_eq!(state(&fresh), (Some(1), true));
+            sleep(PATIENCE + Duration::from_millis(took) * READINGS).await;
+            assert_eq!(state(&fresh), (Some(1), false));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_cannot_be_read_again_stays_and_is_called_old() {
+        let fresh = Fresh::new();
+        read(&fresh, Duration::ZERO, Ok(3)).await;
+        let failed = read(&fresh, Duration::from_secs(30), Err(StoreError::Fenced)).await;
+        assert_eq!(failed, Duration::from_secs(30) + PAUSE);
+        assert_eq!(state(&fresh), (Some(3), false));
+        // A new viewer is shown it, too, as long as it is looked at.
+        fresh.expect();
+        assert_eq!(state(&fresh), (Some(3), false));
+        read(&fresh, Duration::ZERO, Ok(1)).await;
+        assert_eq!(state(&fresh), (Some(4), true));
+        fresh.forget();
+        assert_eq!(state(&fresh), (None, true));
+    }
+}

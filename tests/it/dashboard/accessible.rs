@@ -1,11 +1,11 @@
 //! Whom the dashboard can be used by: with a keyboard, a screen reader, few colours, a slow eye.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use serde_json::json;
 use testbed::{Browser, Result, ensure, eventually};
 
-use super::{Served, shows, sold};
+use super::{PICTURES, Served, shows, sold};
 use crate::shop::{DEADLINE, Shop};
 
 /// Of one load among many: the machine may be busy.
@@ -125,6 +125,32 @@ async fn a_keyboard_reaches_everything() -> Result<()> {
     let page =
         browser.evaluate("return [location.search, document.activeElement.dataset.period]").await?;
     ensure!(page == json!(["?period=all", "all"]), "{page}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn print_has_the_figures_and_no_controls() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    shop.send_numbers(0, 1..9).await?;
+    let served = Served::start(&shop)?;
+    let browser = Browser::start("en-US").await?;
+    browser.prefer(&[("prefers-color-scheme", "dark")]).await?;
+    served.open(&browser, "7d").await?;
+    shows(&browser, "#orders", "8").await?;
+    browser.as_printed().await?;
+    // The chart's table is printed although it is closed on the screen.
+    let page = browser
+        .evaluate(
+            "const seen = (part) => document.querySelector(part).checkVisibility(); \
+             return [seen('#periods'), seen('.languages'), seen('summary'), seen('#sold'), \
+             seen('#bars'), document.querySelector('#times tr').getBoundingClientRect().height > 5, \
+             getComputedStyle(document.body).color]",
+        )
+        .await?;
+    ensure!(page == json!([false, false, false, true, true, true, "rgb(26, 31, 54)"]), "{page}");
+    if let Some(folder) = std::env::var_os(PICTURES) {
+        browser.screenshot(&Path::new(&folder).join("print.png")).await?;
+    }
     Ok(())
 }
 

@@ -127,6 +127,14 @@ impl Browser {
         self.devtools("Emulation.setEmulatedMedia", json!({"features": features})).await.map(drop)
     }
 
+    /// Shows the page as it is printed, until [`Self::prefer`] is called.
+    ///
+    /// # Errors
+    /// Where the browser refuses.
+    pub async fn as_printed(&self) -> Result<()> {
+        self.devtools("Emulation.setEmulatedMedia", json!({"media": "print"})).await.map(drop)
+    }
+
     /// What `return …` in the page comes to.
     ///
     /// # Errors

@@ -10,7 +10,9 @@ export function showFigures(sales, numbers, said) {
     const { total } = sales.times;
     say(element(id), written(total[name]));
     const place = element(`${id}-change`);
-    place.hidden = total.before === undefined || !sales.begun;
+    // Said once is enough.
+    const nothing = total.before?.orders === 0 && id !== "sold";
+    place.hidden = total.before === undefined || !sales.begun || nothing;
     if (place.hidden) continue;
     if (place.children.length === 0) place.append(make("span", "delta"), " ", make("span", "aside"));
     const [delta, before] = place.children;

@@ -15,13 +15,13 @@ const FAMILIES = {
   sum: ["total_mismatch", "amount_mismatch"],
   currency: ["other_currency"],
   text: ["nul_character", "lone_surrogate"],
-  purged: ["purged"],
+  old: ["purged"],
   database: ["rejected_by_database"],
   defect: ["panicked"],
 };
 
-/** Families that the settings of vendas can help; the records of the others have to be sent again. */
-const REPLAYED = ["empty", "schema", "binary", "twice", "identity", "field", "price", "sum", "database", "defect"];
+/** Families that a setting of vendas can help; the records of the others have to be sent again. */
+const REPLAYED = ["empty", "schema", "binary", "twice", "identity", "field", "number", "price", "sum", "database", "defect"];
 
 const ENGLISH = {
   empty: ["Records without content", "Some systems send these to delete a record. If that means a cancelled order, set mapping.tombstones and replay; otherwise discard them."],
@@ -36,7 +36,7 @@ const ENGLISH = {
   sum: ["Orders whose total does not add up", "The stated total differs from the items and charges. Often a charge is not known: set mapping.shipping, mapping.tax or mapping.discount, then replay."],
   currency: ["Orders in another currency", "Amounts of several currencies are not added up. Process these orders with a configuration of their own (orders.currency)."],
   text: ["Orders with a text that cannot be stored", "They contain characters that PostgreSQL rejects. Correct the system that sends them and let it send these orders again."],
-  purged: ["Orders of days that were deleted", "Orders of these days were removed by vendas orders purge, and may have been counted before. Discard them."],
+  old: ["Orders of days that were purged", "Orders this old have been deleted, and these may have been counted before. Discard them."],
   database: ["Orders that the database rejected", "A constraint or trigger of your own rejects them; the list below has the message. Change it, then replay."],
   defect: ["Orders on which vendas failed", "This is a defect of vendas. Please report it; replay with the corrected version."],
   unknown: ["Rejected records", "The list below says what is wrong with each."],
@@ -55,7 +55,7 @@ const PORTUGUESE = {
   sum: ["Pedidos cujo total não fecha", "O total informado difere dos itens e encargos. Muitas vezes falta um encargo: defina mapping.shipping, mapping.tax ou mapping.discount e reprocesse."],
   currency: ["Pedidos em outra moeda", "Valores de moedas diferentes não são somados. Processe estes pedidos com uma configuração própria (orders.currency)."],
   text: ["Pedidos com um texto que não pode ser gravado", "Contêm caracteres que o PostgreSQL recusa. Corrija o sistema que os envia e envie os pedidos de novo."],
-  purged: ["Pedidos de dias que foram apagados", "Os pedidos desses dias foram removidos por vendas orders purge e podem já ter sido contados. Descarte-os."],
+  old: ["Pedidos de dias já removidos", "Pedidos tão antigos foram apagados, e estes podem já ter sido contados. Descarte-os."],
   database: ["Pedidos recusados pelo banco de dados", "Uma restrição ou um gatilho seu os recusa; a lista abaixo tem a mensagem. Altere e reprocesse."],
   defect: ["Pedidos em que o vendas falhou", "É um defeito do vendas. Por favor, relate-o; reprocesse com a versão corrigida."],
   unknown: ["Registros rejeitados", "A lista abaixo diz o que há de errado com cada um."],
