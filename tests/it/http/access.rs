@@ -198,7 +198,7 @@ async fn with_a_password_only_who_has_it_sees_more_than_the_health() -> Result<(
     let metrics = "Accept: application/openmetrics-text";
     let scrape = run.expect("/metrics", &[host, FIRST, metrics], 200).await?;
     let (_, body) = scrape.split_once("\r\n\r\n").context("no body")?;
-    Scrape::of(body)?.expect("vendas_http_wrong_passwords", &[], 12.0)?;
+    Scrape::of(body)?.expect("vendas_http_wrong_passwords", &[], 10.0)?;
     ensure!(run.lines_with("wrong user or password")? == 1, "{}", run.vendas.stderr()?);
 
     fs::write(&file, "second\n")?;
