@@ -194,11 +194,11 @@ async fn with_a_password_only_who_has_it_sees_more_than_the_health() -> Result<(
     run.expect("/readyz", &[host, WRONG], 503).await?;
     run.command.clone().args(["healthcheck", "--alive"]).run(DEADLINE).await?.expect_code(0)?;
 
-    // Two wrong ones for each of the six; those without any are not counted.
+    // Two wrong ones for each of the five; those without any are not counted.
     let metrics = "Accept: application/openmetrics-text";
     let scrape = run.expect("/metrics", &[host, FIRST, metrics], 200).await?;
     let (_, body) = scrape.split_once("\r\n\r\n").context("no body")?;
-    Scrape::of(body)?.expect("vendas_http_wrong_passwords", &[], 12.0)?;
+    Scrape::of(body)?.expect("vendas_http_wrong_passwords", &[], 10.0)?;
     ensure!(run.lines_with("wrong user or password")? == 1, "{}", run.vendas.stderr()?);
 
     fs::write(&file, "second\n")?;
