@@ -25,12 +25,16 @@ pub(crate) fn smaller(png: &[u8]) -> Result<Vec<u8>> {
     let pixels = &pixels[..frame.buffer_size()];
     let pixels: Vec<[u8; 4]> = match frame.color_type {
         ColorType::Rgb => pixels.chunks_exact(3).map(|rgb| [rgb[0], rgb[1], rgb[2], 255]).collect(),
-        ColorType::Rgba => pixels.chunks_exact(4).map(|rgb| [rgb[0], rgb[1], rgb[2], 255]).collect(),
+        ColorType::Rgba => {
+            pixels.chunks_exact(4).map(|rgb| [rgb[0], rgb[1], rgb[2], 255]).collect()
+        }
         other => anyhow::bail!("a picture in {other:?}"),
     };
     let colours = NeuQuant::new(SAMPLE, COLOURS, pixels.as_flattened());
-    let indices: Vec<u8> =
-        pixels.iter().map(|pixel| u8::try_from(colours.index_of(pixel))).collect::<Result<_, _>>()?;
+    let indices: Vec<u8> = pixels
+        .iter()
+        .map(|pixel| u8::try_from(colours.index_of(pixel)))
+        .collect::<Result<_, _>>()?;
     let mut written = Vec::new();
     let mut encoder = Encoder::new(&mut written, frame.width, frame.height);
     encoder.set_color(ColorType::Indexed);
