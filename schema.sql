@@ -149,7 +149,7 @@ $$;
 -- At which day a sum of products is kept; `rolled_up_before` is that of `roll_ups`, null where there is none.
 CREATE OR REPLACE FUNCTION kept_day(day DATE, rolled_up_before DATE)
 RETURNS DATE LANGUAGE sql STABLE AS $$
-    SELECT CASE WHEN day < rolled_up_before THEN date_trunc('month', day)::date ELSE day END
+    SELECT CASE WHEN day < rolled_up_before THEN date_trunc('month', day::timestamp)::date ELSE day END
 $$;
 
 -- What was sold when is the sum over `sales` and `orders`, by construction: whatever changes an
@@ -293,8 +293,8 @@ HAVING sum(part.orders) <> 0 OR sum(part.quantity) <> 0 OR sum(part.amount) <> 0
 
 -- Unlike days, months stay as they are when days are rolled up.
 CREATE OR REPLACE VIEW product_months AS
-SELECT date_trunc('month', part.day)::date AS month, part.product, sum(part.orders)::bigint AS orders,
-       sum(part.quantity) AS quantity, sum(part.amount) AS amount
+SELECT date_trunc('month', part.day::timestamp)::date AS month, part.product,
+       sum(part.orders)::bigint AS orders, sum(part.quantity) AS quantity, sum(part.amount) AS amount
 FROM (
     SELECT day, product, orders, quantity, amount FROM product_day_sums
     UNION ALL
@@ -302,7 +302,7 @@ FROM (
     FROM orders_ledger, UNNEST(days, products, product_orders, quantities, amounts)
         AS noted (day, product, orders, quantity, amount)
 ) AS part
-GROUP BY date_trunc('month', part.day)::date, part.product
+GROUP BY date_trunc('month', part.day::timestamp)::date, part.product
 HAVING sum(part.orders) <> 0 OR sum(part.quantity) <> 0 OR sum(part.amount) <> 0;
 
 CREATE OR REPLACE VIEW order_hours AS
@@ -623,22 +623,23 @@ BEGIN
 END
 $$;
 
--- Rolls up the first month after that of `done` (null: the first one) in which days are left that `roll_ups`
--- wants by month. Returns that month, null if there is none. It changes no sum of a month.
+-- Rolls up the first month after that of `done` (null: the first one) in which days are left that
+-- `roll_ups` wants by month. Returns that month, null if there is none. It changes no sum of a month.
 CREATE OR REPLACE FUNCTION roll_up_month(done DATE) RETURNS DATE
 LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
     rolled_up DATE := (SELECT max(rolled_up_before) FROM roll_ups);
+    after DATE := coalesce(done + interval '1 month', '-infinity');
     month DATE;
     next_month DATE;
 BEGIN
     PERFORM pg_advisory_xact_lock('orders_ledger'::regclass::oid::bigint);
-    SELECT date_trunc('month', least(
+    month := date_trunc('month', least(
         (SELECT min(day) FROM product_day_sums
-         WHERE day > coalesce((done + interval '1 month')::date, '-infinity') AND day < rolled_up AND extract(day FROM day) > 1),
+         WHERE day > after AND day < rolled_up AND extract(day FROM day) > 1),
         (SELECT min(day) FROM archived_product_days
-         WHERE day > coalesce((done + interval '1 month')::date, '-infinity') AND day < rolled_up AND extract(day FROM day) > 1)
-    ))::date INTO month;
+         WHERE day > after AND day < rolled_up AND extract(day FROM day) > 1)
+    )::timestamp);
     next_month := month + interval '1 month';
     PERFORM set_config('vendas.purge', 'roll up', true);
     WITH gone AS (

@@ -7,7 +7,7 @@ WITH next AS MATERIALIZED (
     WHERE day < $1 AND day > coalesce($2, '-infinity')
       AND (
           day < coalesce((SELECT max(rolled_up_before) FROM {schema}.roll_ups), '-infinity')
-          AND date_trunc('month', day) + interval '1 month' > $1
+          AND date_trunc('month', day::timestamp) + interval '1 month' > $1
       ) IS NOT TRUE
 ), gone_sales AS (
     DELETE FROM {schema}.archived_sales_hours WHERE hour < $1
