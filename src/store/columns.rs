@@ -1,10 +1,12 @@
 //! A batch as PostgreSQL takes it: one array for each column, and one for all rows of `orders`.
 
 use rust_decimal::Decimal;
+use tokio_postgres::types::Type;
 
 use super::{
     notes::Notes,
     rows::{OrderRow, WallClock},
+    session::Parameter,
 };
 use crate::{kafka::Record, order::Rejection, process::ProcessedBatch};
 
@@ -36,7 +38,30 @@ pub(super) struct DeadLetters<'a> {
     pub(super) headers: Vec<Option<&'a [u8]>>,
 }
 
+impl Sales {
+    pub(super) fn parameters(&self) -> [Parameter<'_>; 4] {
+        [
+            (&self.numbers, Type::INT8_ARRAY),
+            (&self.totals, Type::NUMERIC_ARRAY),
+            (&self.counted_at, Type::TIMESTAMP_ARRAY),
+            (&self.letters_before, Type::INT4_ARRAY),
+        ]
+    }
+}
+
 impl<'a> DeadLetters<'a> {
+    pub(super) fn parameters(&self) -> [Parameter<'_>; 7] {
+        [
+            (&self.offsets, Type::INT8_ARRAY),
+            (&self.keys, Type::BYTEA_ARRAY),
+            (&self.payloads, Type::BYTEA_ARRAY),
+            (&self.reasons, Type::TEXT_ARRAY),
+            (&self.details, Type::TEXT_ARRAY),
+            (&self.timestamps, Type::INT8_ARRAY),
+            (&self.headers, Type::BYTEA_ARRAY),
+        ]
+    }
+
     fn push(&mut self, record: &'a Record, rejection: &'a Rejection) {
         self.offsets.push(record.offset);
         self.keys.push(record.key.as_deref());
@@ -96,16 +121,6 @@ impl<'a> Columns<'a> {
         }
         columns
     }
-
-    /// Whether `sales` is all that the batch writes.
-    pub(super) fn only_sales(&self) -> bool {
-        self.orders.is_empty() && self.dead_letters.offsets.is_empty()
-    }
-
-    /// Whether `orders` is all that the batch writes, cancelled orders included.
-    pub(super) fn only_orders(&self) -> bool {
-        self.sales.numbers.is_empty() && self.dead_letters.offsets.is_empty()
-    }
 }
 
 #[cfg(test)]
@@ -147,8 +162,5 @@ mod tests {
         let keys: Vec<_> =
             columns.orders.iter().map(|row| (&*row.order_id, row.numbered)).collect();
         assert_eq!(keys, [("2", true)]);
-        assert!(!columns.only_sales() && !columns.only_orders());
-        let batch = batch_of(vec![Meaning::Order(sample::cancelled(number(1)))]);
-        assert!(Columns::of(&batch).only_orders());
     }
 }

@@ -144,11 +144,11 @@ impl<'a> NoteColumns<'a> {
     }
 
     /// Whether all is noted: what `vendas.noted` is set to.
-    pub(super) fn noted(&self) -> Parameter<'_> {
-        (&self.noted, Type::BOOL)
+    pub(super) const fn are_complete(&self) -> bool {
+        self.noted
     }
 
-    /// For `sales_ledger`: hours, orders, totals.
+    /// The end of [`SALES`](super::statement::SALES): hours, orders, totals.
     pub(super) fn of_sales(&self) -> [Parameter<'_>; 3] {
         [
             (&self.sales.hours, Type::TIMESTAMP_ARRAY),
@@ -157,7 +157,7 @@ impl<'a> NoteColumns<'a> {
         ]
     }
 
-    /// For `orders_ledger`: hours, orders, totals, charges; days, products, orders, quantities,
+    /// The end of [`ORDERS`](super::statement::ORDERS): hours, orders, totals, charges; days, products, orders, quantities,
     /// amounts.
     pub(super) fn of_orders(&self) -> [Parameter<'_>; 9] {
         [
