@@ -8,7 +8,11 @@ use super::{
     rows::{OrderRow, WallClock},
     session::Parameter,
 };
-use crate::{kafka::Record, order::Rejection, process::ProcessedBatch};
+use crate::{
+    kafka::Record,
+    order::{OrderKey, Rejection},
+    process::ProcessedBatch,
+};
 
 /// What goes into `sales`, and which of those orders have no row in `orders`.
 ///
@@ -73,6 +77,29 @@ impl<'a> DeadLetters<'a> {
     }
 }
 
+/// The beginning of a key, which sorts as the key does as far as it goes: most comparisons end with it,
+/// and it stands in the row that is compared.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Number(i64),
+    Id(u64),
+}
+
+impl Rank {
+    fn of(key: &OrderKey) -> Self {
+        match key {
+            OrderKey::Number(number) => Self::Number(*number),
+            OrderKey::Id(id) => {
+                let mut first = [0; 8];
+                for (to, from) in first.iter_mut().zip(id.bytes()) {
+                    *to = from;
+                }
+                Self::Id(u64::from_be_bytes(first))
+            }
+        }
+    }
+}
+
 /// All of a batch. The same order twice: the last one wins, and each table gets it once.
 #[derive(Debug, Default)]
 pub(super) struct Columns<'a> {
@@ -92,7 +119,8 @@ impl<'a> Columns<'a> {
         for outcome in batch.outcomes() {
             match &outcome.result {
                 Ok(meaning) => {
-                    understood.extend(meaning.orders().iter().map(|order| (order, letters)));
+                    let orders = meaning.orders().iter();
+                    understood.extend(orders.map(|order| (Rank::of(order.key()), order, letters)));
                 }
                 Err(rejection) => {
                     letters += 1;
@@ -101,9 +129,11 @@ impl<'a> Columns<'a> {
             }
         }
         // Stable, so that the last version of an order is still the last.
-        understood.sort_by_key(|&(order, _)| order.key());
-        for versions in understood.chunk_by(|(one, _), (next, _)| one.key() == next.key()) {
-            let Some(&(order, letters_before)) = versions.last() else { continue };
+        understood.sort_by(|(rank, one, _), (next_rank, next, _)| {
+            rank.cmp(next_rank).then_with(|| one.key().cmp(next.key()))
+        });
+        for versions in understood.chunk_by(|(_, one, _), (_, next, _)| one.key() == next.key()) {
+            let Some(&(_, order, letters_before)) = versions.last() else { continue };
             columns.notes.add(order);
             // A trigger takes cancelled orders out of `sales` (see `schema.sql`).
             if let Some(number) = order.number().filter(|_| order.is_in_sales()) {

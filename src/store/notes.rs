@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
 use jiff::civil::{Date, DateTime};
 use rust_decimal::Decimal;
 use tokio_postgres::types::Type;
@@ -17,9 +18,9 @@ use crate::order::Order;
 pub(super) struct Notes<'a> {
     /// Whether all is noted here. Otherwise nothing is, and the triggers note all of it.
     complete: bool,
-    sales: HashMap<DateTime, HourSum>,
-    orders: HashMap<DateTime, HourSum>,
-    products: HashMap<(Date, &'a str), ProductSum>,
+    sales: HashMap<DateTime, HourSum, RandomState>,
+    orders: HashMap<DateTime, HourSum, RandomState>,
+    products: HashMap<(Date, &'a str), ProductSum, RandomState>,
 }
 
 #[derive(Debug, Default)]
@@ -58,7 +59,7 @@ impl<'a> Notes<'a> {
 
     fn add_known(&mut self, order: &'a Order) -> Option<()> {
         let at = order.counted_at()?;
-        let hour = at.with().minute(0).second(0).subsec_nanosecond(0).build().ok()?;
+        let hour = at.date().at(at.hour(), 0, 0, 0);
         if order.is_in_sales() {
             self.sales.entry(hour).or_default().add(1, order.total(), Decimal::ZERO)?;
         }
@@ -113,7 +114,7 @@ struct Hours {
 }
 
 impl Hours {
-    fn of(sums: &HashMap<DateTime, HourSum>) -> Self {
+    fn of(sums: &HashMap<DateTime, HourSum, RandomState>) -> Self {
         let mut hours = Self::default();
         for (hour, sum) in sums {
             hours.hours.push(WallClock(*hour));
