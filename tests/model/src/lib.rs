@@ -1,5 +1,6 @@
 //! A model of how vendas commits batches.
 
+mod ending;
 mod model;
 mod property;
 mod records;
@@ -8,8 +9,9 @@ mod state;
 mod statement;
 mod worker;
 
+pub use ending::{Ending, ending};
 pub use model::{Action, Connection, World};
-pub use property::{DONE, LETTERS, NEVER, ROWS, TOLD, TWICE};
+pub use property::{DONE, LETTERS, NEVER, PROPERTIES, ROWS, TOLD, TWICE};
 pub use records::{Log, ORDERS, Order, Record, Rows, bit, expected, version};
 pub use rules::{AfterDoubt, Again, FirstTry, OnDuplicate, OnRejected, Rules, Transaction};
 pub use state::{

@@ -172,9 +172,8 @@ impl World {
         if left.crashes > 0 {
             actions.push(Action::Crash);
         }
-        let begun = |sent: &InFlight| {
-            sent.iter().any(|sent| matches!(sent.progress, Progress::Begun(_)))
-        };
+        let begun =
+            |sent: &InFlight| sent.iter().any(|sent| matches!(sent.progress, Progress::Begun(_)));
         let waits = self.rules.reset_waits
             && (state.workers.iter().any(|worker| begun(&worker.sent))
                 || state.strays.iter().any(|stray| begun(&stray.sent)));
@@ -270,7 +269,8 @@ impl World {
         if compared && left.crashes == 0 && left.resets == 0 {
             // Where the offset only moves forward these will never find it.
             let next = state.now.next;
-            let may_land = |sent: &Statement| sent.batch.from >= next || sent.progress == Progress::Half;
+            let may_land =
+                |sent: &Statement| sent.batch.from >= next || sent.progress == Progress::Half;
             for stray in &mut state.strays {
                 stray.sent.retain(|sent| may_land(sent));
             }
@@ -365,4 +365,3 @@ impl Model for World {
         property::all()
     }
 }
-

@@ -4,7 +4,8 @@ use stateright::Property;
 
 use crate::{
     model::World,
-    records::{bit, expected},
+    records::{Record, bit, expected},
+    rules::FirstTry,
     state::{Answer, Phase, Progress, State},
 };
 
@@ -21,7 +22,10 @@ pub const TOLD: &str = "what was told is durable";
 /// Where nothing can happen any more everything is done.
 pub const DONE: &str = "done at the end";
 
-/// All of them.
+/// What holds in every state.
+pub const PROPERTIES: [&str; 6] = [TWICE, NEVER, ROWS, LETTERS, TOLD, DONE];
+
+/// All of them, and what has to occur.
 pub(crate) fn all() -> Vec<Property<World>> {
     vec![
         Property::always(TWICE, |_, state: &State| !state.now.twice),
@@ -46,14 +50,25 @@ pub(crate) fn all() -> Vec<Property<World>> {
                 !actions.is_empty()
             }
         }),
-        Property::sometimes("an offset is elsewhere", |_, state: &State| {
-            answered(state, Answer::NotMoved)
-        }),
-        Property::sometimes("commits can be taken back", |_, state: &State| {
-            state.durable.next < state.now.next
-        }),
         Property::sometimes("everything is done", |world: &World, state: &State| {
             state.now.next == world.end(state.now.topic) && state.told == state.now.next
+        }),
+        // Where it can happen at all.
+        Property::sometimes("a statement writes nothing", |_, state: &State| {
+            answered(state, Answer::NotMoved)
+        }),
+        Property::sometimes("an insert fails", |world: &World, state: &State| {
+            world.rules.first == FirstTry::Sales || answered(state, Answer::Duplicate)
+        }),
+        Property::sometimes("a row is rejected", |world: &World, state: &State| {
+            let rejected = |record: &Record| matches!(record, Record::Rejected(_));
+            !world.log(0).iter().any(rejected) || answered(state, Answer::Rejected)
+        }),
+        Property::sometimes("commits can be taken back", |world: &World, state: &State| {
+            world.faults.crashes == 0 || state.durable.next < state.now.next
+        }),
+        Property::sometimes("nobody waits for a statement", |world: &World, state: &State| {
+            world.faults.lost + world.faults.killed == 0 || !state.strays.is_empty()
         }),
     ]
 }

@@ -77,7 +77,12 @@ impl Rows {
 
 /// What the tables have to hold: where they stood, and each record since then, one after the other.
 #[must_use]
-pub fn expected(topic: u8, log: Log, offsets: core::ops::Range<u8>, from: (Rows, u16)) -> (Rows, u16) {
+pub fn expected(
+    topic: u8,
+    log: Log,
+    offsets: core::ops::Range<u8>,
+    from: (Rows, u16),
+) -> (Rows, u16) {
     let (mut rows, mut letters) = from;
     for offset in offsets {
         match log.get(usize::from(offset)) {

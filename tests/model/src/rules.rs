@@ -156,6 +156,11 @@ impl Rules {
     /// One statement for all batches that are ready, which inserts first.
     #[must_use]
     pub const fn merged() -> Self {
-        Self { merge: true, first: FirstTry::Insert { upserts: 1 }, again: Again::Settled, ..Self::batches() }
+        Self {
+            merge: true,
+            first: FirstTry::Insert { upserts: 1 },
+            again: Again::Settled,
+            ..Self::batches()
+        }
     }
 }
