@@ -202,8 +202,16 @@ impl Store {
         let connection = lent.connection()?;
         let client = connection.client();
         // The lock first, in a statement of its own: the next one then sees what its last holder did.
+        // Nor may a statement that commits a batch stand on both sides of a reset: it sees other tables
+        // as they were when it began, and the offset as it is now, which may by then be back where it was.
+        // The table is locked before a statement looks (PostgreSQL manual, 13.2.1).
+        let alone = match noted {
+            Some(_) => self.sql("; LOCK TABLE {schema}.partitions IN SHARE ROW EXCLUSIVE MODE"),
+            None => String::new(),
+        };
         let begin = format!(
-            "{}; SELECT pg_advisory_xact_lock({START_LOCK}); SET LOCAL synchronous_commit = on",
+            "{}; SELECT pg_advisory_xact_lock({START_LOCK}); \
+             SET LOCAL synchronous_commit = on{alone}",
             connection.begin()
         );
         let all = async {

@@ -1,0 +1,367 @@
+//! Everything that can happen next.
+
+use arrayvec::ArrayVec;
+use stateright::{Model, Property};
+
+use crate::{
+    property,
+    records::{Log, Rows, bit},
+    rules::{FirstTry, Rules},
+    state::{
+        Database, Faults, InFlight, Kind, Phase, Progress, Since, State, Statement, Stray, Worker,
+    },
+    statement::Executor,
+};
+
+/// A world, and the rules that its instances keep to.
+#[derive(Clone, Copy, Debug)]
+pub struct World {
+    /// What the instances and their statements keep to.
+    pub rules: Rules,
+    /// The records of the topic, and of the one that is created under its name.
+    pub logs: [Log; 2],
+    /// How many instances there are: 1 or 2.
+    pub instances: usize,
+    /// How many statements a worker has in flight at most: up to [`DEPTH`](crate::DEPTH).
+    pub depth: usize,
+    /// What may go wrong.
+    pub faults: Faults,
+    /// Whether time passes between a statement's snapshot and its effect.
+    pub snapshots: bool,
+}
+
+/// A connection: a worker's, or one that was given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Connection {
+    /// The one of the worker at this index.
+    Worker(usize),
+    /// The one of [`State::strays`] at this index.
+    Stray(usize),
+}
+
+/// What happens. Workers are numbered as they are sorted in the state before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// An instance starts, and reads the row.
+    Start(usize),
+    /// A worker sends a commit of so many of its pending batches, and so many records that follow.
+    Send {
+        /// Which worker.
+        worker: usize,
+        /// How many pending batches.
+        pending: usize,
+        /// How many records more.
+        fresh: u8,
+        /// How it is tried.
+        kind: Kind,
+    },
+    /// PostgreSQL begins with a statement: takes its snapshot.
+    Begin(Connection, usize),
+    /// PostgreSQL executes a statement.
+    Execute(Connection, usize),
+    /// A worker gets an answer.
+    Answer(usize, usize),
+    /// A worker in doubt reads the row.
+    ReadRow(usize),
+    /// A worker has committed everything: makes it durable, and says so if it is still there.
+    Finish(usize),
+    /// PostgreSQL flushes its log by itself.
+    Flush,
+    /// A worker's connection breaks, or it gives up waiting.
+    Lose(usize),
+    /// An instance is killed.
+    Kill(usize),
+    /// PostgreSQL crashes, and comes up with what was durable.
+    Crash,
+    /// An operator sets the offset.
+    Reset(u8),
+    /// The topic is created anew, and an operator sets the offset to its first.
+    Renew,
+}
+
+impl World {
+    pub(crate) fn log(&self, topic: u8) -> Log {
+        self.logs.get(usize::from(topic)).copied().unwrap_or_default()
+    }
+
+    /// The offset behind the topic's last.
+    pub(crate) fn end(&self, topic: u8) -> u8 {
+        u8::try_from(self.log(topic).len()).unwrap_or(u8::MAX)
+    }
+
+    fn executor(&self, topic: u8) -> Executor<'_> {
+        Executor { rules: &self.rules, topic, log: self.log(topic) }
+    }
+
+    fn of_workers(&self, state: &State, actions: &mut Vec<Action>) {
+        let unfinished = state.now.next < self.end(state.now.topic);
+        for (index, worker) in state.workers.iter().enumerate() {
+            let end = self.end(worker.topic);
+            match worker.phase {
+                Phase::Down => actions.push(Action::Start(index)),
+                Phase::Exited | Phase::Halted if unfinished => actions.push(Action::Start(index)),
+                Phase::InDoubt => actions.push(Action::ReadRow(index)),
+                _ => {}
+            }
+            if worker.may_send(self.depth, end) {
+                self.sends(index, worker, end, actions);
+            }
+            let idle = worker.sent.is_empty() && worker.pending.is_empty();
+            if worker.phase == Phase::Working && idle && worker.read == end {
+                actions.push(Action::Finish(index));
+            }
+            let answers = 0..worker.sent.len();
+            let answers = answers.filter(|answer| worker.may_take_answer(&self.rules, *answer));
+            actions.extend(answers.map(|answer| Action::Answer(index, answer)));
+            self.of_statements(Connection::Worker(index), &worker.sent, actions);
+        }
+    }
+
+    fn sends(&self, index: usize, worker: &Worker, end: u8, actions: &mut Vec<Action>) {
+        for choice in worker.choices(&self.rules, end) {
+            let kinds: &[Kind] = match self.rules.first {
+                FirstTry::Either => &[Kind::Insert, Kind::Full],
+                FirstTry::Insert { .. } if worker.upserts > 0 => &[Kind::Full],
+                FirstTry::Insert { .. } => &[Kind::Insert],
+                FirstTry::Sales => {
+                    let batch = worker.clone().take(choice);
+                    let only = batch.is_some_and(|it| self.executor(worker.topic).only_sales(it));
+                    if only { &[Kind::Sales] } else { &[Kind::Full] }
+                }
+            };
+            let (pending, fresh) = choice;
+            actions.extend(kinds.iter().map(|kind| {
+                let kind = *kind;
+                Action::Send { worker: index, pending, fresh, kind }
+            }));
+        }
+    }
+
+    fn of_statements(&self, connection: Connection, sent: &InFlight, actions: &mut Vec<Action>) {
+        let waits = |statement: &&Statement| !matches!(statement.progress, Progress::Done(_));
+        let next = sent.iter().filter(waits).map(|statement| statement.place).min();
+        for (index, statement) in sent.iter().enumerate().filter(|(_, sent)| waits(sent)) {
+            if self.rules.in_order && Some(statement.place) != next {
+                continue;
+            }
+            let begins = self.snapshots && statement.progress == Progress::Sent;
+            actions.push(match begins {
+                true => Action::Begin(connection, index),
+                false => Action::Execute(connection, index),
+            });
+        }
+    }
+
+    fn of_fate(&self, state: &State, actions: &mut Vec<Action>) {
+        if state.now != state.durable {
+            actions.push(Action::Flush);
+        }
+        let left = &state.left;
+        if left.all == 0 {
+            return;
+        }
+        for (index, worker) in state.workers.iter().enumerate() {
+            if left.lost > 0 && !worker.sent.is_empty() {
+                actions.push(Action::Lose(index));
+            }
+            let runs = !matches!(worker.phase, Phase::Down | Phase::Exited | Phase::Halted);
+            if left.killed > 0 && runs {
+                actions.push(Action::Kill(index));
+            }
+        }
+        if left.crashes > 0 {
+            actions.push(Action::Crash);
+        }
+        let begun =
+            |sent: &InFlight| sent.iter().any(|sent| matches!(sent.progress, Progress::Begun(_)));
+        let waits = self.rules.reset_waits
+            && (state.workers.iter().any(|worker| begun(&worker.sent))
+                || state.strays.iter().any(|stray| begun(&stray.sent)));
+        if left.resets > 0 && !waits {
+            let targets = (0..=self.end(state.now.topic)).filter(|to| *to != state.now.next);
+            actions.extend(targets.map(Action::Reset));
+        }
+        if left.renewed > 0 && !waits && !self.log(1).is_empty() {
+            actions.push(Action::Renew);
+        }
+    }
+
+    fn execute(&self, state: &mut State, connection: Connection, index: usize, begin: bool) {
+        let (topic, sent) = match connection {
+            Connection::Worker(worker) => {
+                let worker = &mut state.workers[worker];
+                (worker.topic, &mut worker.sent)
+            }
+            Connection::Stray(stray) => {
+                let stray = &mut state.strays[stray];
+                (stray.topic, &mut stray.sent)
+            }
+        };
+        let executor = self.executor(topic);
+        let statement = sent[index];
+        sent[index].progress = match begin {
+            true => Progress::Begun(executor.snapshot(&state.now, &statement)),
+            false => executor.execute(&mut state.now, &statement),
+        };
+        let answered = matches!(sent[index].progress, Progress::Done(_));
+        if answered && matches!(connection, Connection::Stray(_)) {
+            // Nobody waits for the answer.
+            sent.remove(index);
+        }
+    }
+
+    fn finish(&self, state: &mut State, index: usize) {
+        if self.rules.durable_first {
+            state.durable = state.now;
+        }
+        let Database { topic, next, .. } = state.now;
+        let worker = &mut state.workers[index];
+        let end = self.end(worker.topic);
+        let next = if self.rules.tell_row { next } else { end };
+        if topic != worker.topic && self.rules.check_topic {
+            *worker = Worker::new(Phase::Halted, worker.topic, 0);
+        } else if next < end {
+            *worker = Worker { read: next, ..worker.clone() };
+        } else {
+            *worker = Worker::new(Phase::Exited, worker.topic, 0);
+            state.told = state.told.max(next);
+        }
+    }
+
+    /// Breaks a worker's connection; what it had sent may still be executed.
+    fn lose(&self, state: &mut State, index: usize) {
+        let worker = &mut state.workers[index];
+        let (topic, sent) = (worker.topic, worker.lose(&self.rules));
+        if !sent.is_empty() {
+            state.strays.push(Stray { topic, sent });
+        }
+    }
+
+    /// An operator sets the offset: what counts begins here.
+    fn set(&self, state: &mut State, topic: u8, offset: u8) {
+        let now = &mut state.now;
+        let offsets = |topic| (0..self.end(topic)).map(move |offset| (offset, bit(topic, offset)));
+        for (at, bit) in offsets(now.topic) {
+            // Nothing of another topic, and nothing before the offset, is to come.
+            if topic != now.topic || at < offset {
+                now.accounted |= bit;
+            } else {
+                now.accounted &= !bit;
+            }
+        }
+        (now.topic, now.next) = (topic, offset);
+        state.durable = *now;
+        state.since = Since { offset, rows: now.rows, letters: now.letters };
+        state.told = if topic == 0 { state.told.min(offset) } else { 0 };
+    }
+
+    /// Brings states into one form that differ in nothing that matters.
+    fn settle(&self, state: &mut State) {
+        let left = &mut state.left;
+        if left.all == 0 {
+            *left = Faults { all: 0, lost: 0, killed: 0, crashes: 0, resets: 0, renewed: 0 };
+        }
+        if left.crashes == 0 {
+            // Nothing can be taken back any more.
+            state.durable = state.now;
+        }
+        let compared = self.rules.compare_offset && self.rules.compare_offset_behind;
+        if compared && left.crashes == 0 && left.resets == 0 {
+            // Where the offset only moves forward these will never find it.
+            let next = state.now.next;
+            let may_land =
+                |sent: &Statement| sent.batch.from >= next || sent.progress == Progress::Half;
+            for stray in &mut state.strays {
+                stray.sent.retain(|sent| may_land(sent));
+            }
+        }
+        state.strays.retain(|stray| !stray.sent.is_empty());
+        state.strays.sort_unstable();
+        state.workers.sort_unstable();
+    }
+}
+
+impl Model for World {
+    type State = State;
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<State> {
+        let rows = Rows::default();
+        let now = Database { topic: 0, next: 0, rows, letters: 0, accounted: 0, twice: false };
+        let workers = (0..self.instances).map(|_| Worker::new(Phase::Down, 0, 0)).collect();
+        let since = Since { offset: 0, rows, letters: 0 };
+        let (durable, strays, left) = (now, ArrayVec::new(), self.faults);
+        vec![State { now, durable, since, told: 0, workers, strays, left }]
+    }
+
+    fn actions(&self, state: &State, actions: &mut Vec<Action>) {
+        self.of_workers(state, actions);
+        for (index, stray) in state.strays.iter().enumerate() {
+            self.of_statements(Connection::Stray(index), &stray.sent, actions);
+        }
+        self.of_fate(state, actions);
+    }
+
+    fn next_state(&self, before: &State, action: Action) -> Option<State> {
+        let mut state = before.clone();
+        let Database { topic, next, .. } = state.now;
+        let rules = &self.rules;
+        match action {
+            Action::Start(index) => {
+                state.workers[index] = Worker::new(Phase::Working, topic, next);
+            }
+            Action::Send { worker, pending, fresh, kind } => {
+                let worker = &mut state.workers[worker];
+                let batch = worker.take((pending, fresh))?;
+                worker.send(rules, batch, kind);
+                worker.upserts = worker.upserts.saturating_sub(1);
+            }
+            Action::Begin(connection, index) => self.execute(&mut state, connection, index, true),
+            Action::Execute(connection, index) => {
+                self.execute(&mut state, connection, index, false);
+            }
+            Action::Answer(worker, index) => state.workers[worker].take_answer(rules, index),
+            Action::ReadRow(index) => state.workers[index].read_row(rules, (topic, next)),
+            Action::Finish(index) => self.finish(&mut state, index),
+            Action::Flush => state.durable = state.now,
+            Action::Lose(index) => {
+                state.left.lost -= 1;
+                self.lose(&mut state, index);
+            }
+            Action::Kill(index) => {
+                state.left.killed -= 1;
+                self.lose(&mut state, index);
+                state.workers[index] = Worker::new(Phase::Down, 0, 0);
+            }
+            Action::Crash => {
+                state.left.crashes -= 1;
+                state.now = state.durable;
+                for index in 0..state.workers.len() {
+                    if !state.workers[index].sent.is_empty() {
+                        self.lose(&mut state, index);
+                    }
+                }
+            }
+            Action::Reset(offset) => {
+                state.left.resets -= 1;
+                self.set(&mut state, topic, offset);
+            }
+            Action::Renew => {
+                state.left.renewed -= 1;
+                self.set(&mut state, 1, 0);
+            }
+        }
+        if matches!(
+            action,
+            Action::Lose(_) | Action::Kill(_) | Action::Crash | Action::Reset(_) | Action::Renew
+        ) {
+            state.left.all -= 1;
+        }
+        self.settle(&mut state);
+        Some(state)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        property::all()
+    }
+}

@@ -1,0 +1,230 @@
+//! What a worker does: with answers, with connections that break, with what it reads of its row.
+
+use arrayvec::ArrayVec;
+
+use crate::{
+    rules::{AfterDoubt, Again, FirstTry, OnDuplicate, Rules},
+    state::{Answer, Batch, InFlight, Kind, Phase, Progress, Remedy, Statement, Worker},
+};
+
+impl Worker {
+    /// Whether it could send one more statement.
+    pub(crate) fn may_send(&self, depth: usize, end: u8) -> bool {
+        self.phase == Phase::Working
+            && self.sent.len() < depth
+            && self.sent.iter().all(|sent| sent.kind != Kind::Halves)
+            && (!self.pending.is_empty() || self.read < end)
+    }
+
+    /// What it could commit next: so many of the pending batches, and so many records behind them.
+    pub(crate) fn choices(&self, rules: &Rules, end: u8) -> Vec<(usize, u8)> {
+        let mut choices = Vec::new();
+        if !rules.merge {
+            if self.pending.is_empty() {
+                let most = rules.batch.min(end - self.read);
+                choices.extend((1..=most).map(|fresh| (0, fresh)));
+            } else {
+                choices.push((1, 0));
+            }
+            return choices;
+        }
+        for count in 0..=self.pending.len() {
+            let joined = |(one, next): (&Batch, &Batch)| !rules.adjoining || one.to == next.from;
+            let taken = &self.pending[..count];
+            if !taken.iter().zip(taken.iter().skip(1)).all(joined) {
+                break;
+            }
+            if count > 0 {
+                choices.push((count, 0));
+            }
+            let reaches = taken.last().is_none_or(|last| !rules.adjoining || last.to == self.read);
+            if count == self.pending.len() && reaches {
+                choices.extend((1..=end - self.read).map(|fresh| (count, fresh)));
+            }
+        }
+        choices
+    }
+
+    /// Takes what was chosen, as one batch.
+    pub(crate) fn take(&mut self, (count, fresh): (usize, u8)) -> Option<Batch> {
+        let pending = self.pending.drain(..count).reduce(Batch::and);
+        let read = self.read;
+        let fresh = (fresh > 0).then(|| Batch::whole(read, read + fresh));
+        self.read += fresh.map_or(0, |fresh| fresh.to - fresh.from);
+        match (pending, fresh) {
+            (Some(pending), Some(fresh)) => Some(pending.and(fresh)),
+            (one, other) => one.or(other),
+        }
+    }
+
+    /// Sends a statement behind what is in flight.
+    pub(crate) fn send(&mut self, rules: &Rules, batch: Batch, kind: Kind) {
+        let place = self.sent.iter().map(|sent| sent.place + 1).max().unwrap_or(0);
+        let behind = !rules.compare_offset_behind && place > 0;
+        self.sent.push(Statement { batch, kind, place, behind, progress: Progress::Sent });
+    }
+
+    /// Whether the answer of this statement is to be acted upon: in the order of the spans, but for those that
+    /// are tried again at once.
+    pub(crate) fn may_take_answer(&self, rules: &Rules, index: usize) -> bool {
+        match self.sent[index].progress {
+            Progress::Done(answer) => index == 0 || tries_again(rules, &self.sent[index], answer),
+            _ => false,
+        }
+    }
+
+    /// Acts upon the answer of a statement.
+    pub(crate) fn take_answer(&mut self, rules: &Rules, index: usize) {
+        let statement = self.sent[index];
+        let Progress::Done(answer) = statement.progress else { return };
+        if tries_again(rules, &statement, answer) {
+            let place = self.sent.iter().map(|sent| sent.place + 1).max().unwrap_or(0);
+            let sent = Statement { kind: Kind::Full, place, progress: Progress::Sent, ..statement };
+            self.sent[index] = sent;
+            self.had_to_upsert(rules);
+            rank(&mut self.sent);
+            return;
+        }
+        self.sent.remove(index);
+        rank(&mut self.sent);
+        let remedy = match answer {
+            Answer::Moved => None,
+            Answer::Duplicate => match rules.duplicate {
+                OnDuplicate::TakeForDone => None,
+                OnDuplicate::InsertAgain => Some(Remedy::Insert),
+                OnDuplicate::Upsert => Some(Remedy::Full(statement.batch.covers)),
+                OnDuplicate::UpsertOne => Some(Remedy::Full(1 << statement.batch.from)),
+                OnDuplicate::PassOver => Some(Remedy::Full(0)),
+            },
+            Answer::NotMoved if statement.kind.is_first_try() && rules.full_after_not_moved => {
+                Some(Remedy::Full(statement.batch.covers))
+            }
+            Answer::NotMoved => Some(Remedy::Row),
+            Answer::Rejected => Some(Remedy::Halves),
+        };
+        if let Some(remedy) = remedy {
+            self.keep(statement.batch);
+            // The first that failed decides.
+            if self.phase == Phase::Working {
+                self.phase = Phase::Settling(remedy);
+            }
+        }
+        if let Phase::Settling(remedy) = self.phase
+            && self.sent.is_empty()
+        {
+            self.settled(rules, remedy);
+        }
+    }
+
+    fn settled(&mut self, rules: &Rules, remedy: Remedy) {
+        let (kind, covers) = match remedy {
+            Remedy::Row => return self.doubt(rules),
+            Remedy::Halves => (Kind::Halves, None),
+            Remedy::Insert => (Kind::Insert, None),
+            Remedy::Full(covers) => (Kind::Full, Some(covers)),
+        };
+        self.phase = Phase::Working;
+        let first = self.pending.remove(0);
+        if kind == Kind::Full {
+            self.had_to_upsert(rules);
+        }
+        self.send(rules, Batch { covers: covers.unwrap_or(first.covers), ..first }, kind);
+        self.forget();
+    }
+
+    fn had_to_upsert(&mut self, rules: &Rules) {
+        if let FirstTry::Insert { upserts } = rules.first {
+            self.upserts = upserts;
+        }
+    }
+
+    /// Has to find out where the partition stands.
+    pub(crate) fn doubt(&mut self, rules: &Rules) {
+        self.phase = Phase::InDoubt;
+        self.forget();
+        if rules.doubt == AfterDoubt::Row && self.pending.is_empty() {
+            // Nothing depends on it any more.
+            self.read = 0;
+        }
+    }
+
+    /// The connection is gone with all that is in flight. Returns what may still be executed.
+    pub(crate) fn lose(&mut self, rules: &Rules) -> InFlight {
+        let mut stray: InFlight = self.sent.take();
+        for sent in &stray {
+            self.keep(sent.batch);
+        }
+        stray.retain(|sent| !matches!(sent.progress, Progress::Done(_)));
+        rank(&mut stray);
+        self.doubt(rules);
+        stray
+    }
+
+    /// Goes on from what the row says, or from what it believes instead.
+    pub(crate) fn read_row(&mut self, rules: &Rules, (topic, next): (u8, u8)) {
+        match rules.doubt {
+            AfterDoubt::Row => {}
+            AfterDoubt::AllDone => {
+                self.pending.clear();
+                self.phase = Phase::Working;
+                return;
+            }
+            AfterDoubt::NothingDone => {
+                self.phase = Phase::Working;
+                return;
+            }
+        }
+        if topic != self.topic && rules.check_topic {
+            *self = Self::new(Phase::Halted, self.topic, 0);
+            return;
+        }
+        self.phase = Phase::Working;
+        let nothing = self.pending.is_empty();
+        self.pending.retain(|batch| batch.to > next);
+        let there = self.pending.first().is_some_and(|first| first.from == next);
+        if there || (!rules.drop_elsewhere && !nothing) {
+            self.forget();
+        } else {
+            self.pending.clear();
+            self.read = next;
+        }
+    }
+
+    fn keep(&mut self, batch: Batch) {
+        let at = self.pending.iter().position(|pending| pending.from > batch.from);
+        self.pending.insert(at.unwrap_or(self.pending.len()), batch);
+    }
+
+    /// Forgets batches that could as well be cut anew.
+    fn forget(&mut self) {
+        let Some(first) = self.pending.first().copied() else { return };
+        let run = self.pending.iter().skip(1).try_fold(first, |run, next| {
+            (run.to == next.from && next.is_whole()).then_some(run.and(*next))
+        });
+        if first.is_whole() && run.is_some_and(|run| run.to == self.read) {
+            self.pending = ArrayVec::new();
+            self.read = first.from;
+        }
+    }
+}
+
+/// Whether the span of a statement is sent again in full as soon as its answer is there.
+fn tries_again(rules: &Rules, statement: &Statement, answer: Answer) -> bool {
+    rules.again == Again::AtOnce
+        && statement.kind.is_first_try()
+        && match answer {
+            Answer::NotMoved => rules.full_after_not_moved,
+            Answer::Duplicate => rules.duplicate == OnDuplicate::Upsert,
+            Answer::Moved | Answer::Rejected => false,
+        }
+}
+
+/// Numbers the places of statements anew, from 0.
+fn rank(sent: &mut InFlight) {
+    let places: ArrayVec<u8, { crate::state::DEPTH }> =
+        sent.iter().map(|statement| statement.place).collect();
+    for statement in sent {
+        let before = places.iter().filter(|place| **place < statement.place).count();
+        statement.place = u8::try_from(before).unwrap_or(u8::MAX);
+    }
+}
