@@ -3,14 +3,15 @@
 //! The counters are the run's own ([`Telemetry`](crate::telemetry::Telemetry)); what has a value at
 //! any moment is asked for at each scrape, so that partitions that were let go leave nothing behind.
 
-use std::time::Duration;
+mod process;
+
+use std::{io, time::Duration};
 
 use axum::{
     extract,
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use procfs::{ProcResult, process::Process};
 use prometheus_client::{
     encoding::{EncodeLabelSet, prometheus_text, text},
     metrics::{
@@ -23,6 +24,7 @@ use prometheus_client::{
 };
 use tracing::debug;
 
+use self::process::Usage;
 use super::{State, fresh, health::Server};
 use crate::{order::Unmapped, registry::Registry as SchemaRegistry, telemetry::Activity};
 
@@ -200,20 +202,21 @@ fn register_servers(state: &State, registry: &mut Registry) {
 }
 
 /// What Prometheus' own client libraries tell of a process.
-fn register_process(state: &State, registry: &mut Registry) -> ProcResult<()> {
-    let process = Process::myself()?;
-    let stat = process.stat()?;
-    let milliseconds = (stat.utime + stat.stime).saturating_mul(1000) / procfs::ticks_per_second();
-    let cpu_seconds = Duration::from_millis(milliseconds).as_secs_f64();
+fn register_process(state: &State, registry: &mut Registry) -> io::Result<()> {
+    let usage = Usage::current()?;
+    let cpu_seconds = Duration::from_millis(usage.cpu_milliseconds).as_secs_f64();
     let gauge = |value: u64| ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
-    let resident = stat.rss.saturating_mul(procfs::page_size());
-    let open_files = u64::try_from(process.fd_count()?).unwrap_or(u64::MAX);
     let started = ConstGauge::new(state.0.started.as_second());
     let cpu_help = "Total user and system CPU time spent in seconds";
     registry.register_with_unit("cpu", cpu_help, Unit::Seconds, ConstCounter::new(cpu_seconds));
     let memory = "Resident memory size in bytes";
-    registry.register_with_unit("resident_memory", memory, Unit::Bytes, gauge(resident));
-    registry.register("open_fds", "Number of open file descriptors", gauge(open_files));
+    registry.register_with_unit(
+        "resident_memory",
+        memory,
+        Unit::Bytes,
+        gauge(usage.resident_bytes),
+    );
+    registry.register("open_fds", "Number of open file descriptors", gauge(usage.open_files));
     let since = "Start time of the process since unix epoch in seconds";
     registry.register_with_unit("start_time", since, Unit::Seconds, started);
     Ok(())
