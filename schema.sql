@@ -276,20 +276,32 @@ FROM (
 GROUP BY part.product
 HAVING sum(part.quantity) <> 0 OR sum(part.amount) <> 0;
 
+-- Most sums are in no row of the ledger: these need no grouping, which for millions of them takes most of
+-- the time.
 CREATE OR REPLACE VIEW product_days AS
-SELECT part.day, part.product, sum(part.orders)::bigint AS orders, sum(part.quantity) AS quantity,
-       sum(part.amount) AS amount,
+WITH noted AS (
+    SELECT noted.day, noted.product, sum(noted.orders)::bigint AS orders, sum(noted.quantity) AS quantity,
+           sum(noted.amount) AS amount
+    FROM orders_ledger, UNNEST(days, products, product_orders, quantities, amounts)
+        AS noted (day, product, orders, quantity, amount)
+    GROUP BY noted.day, noted.product
+)
+SELECT part.day, part.product, part.orders, part.quantity, part.amount,
        coalesce(isfinite(part.day) AND part.day < (SELECT max(rolled_up_before) FROM roll_ups), false)
            AS rolled_up
 FROM (
-    SELECT day, product, orders, quantity, amount FROM product_day_sums
+    SELECT day, product, sums.orders + coalesce(noted.orders, 0) AS orders,
+           sums.quantity + coalesce(noted.quantity, 0) AS quantity,
+           sums.amount + coalesce(noted.amount, 0) AS amount
+    FROM product_day_sums AS sums LEFT JOIN noted USING (day, product)
     UNION ALL
-    SELECT noted.day, noted.product, noted.orders, noted.quantity, noted.amount
-    FROM orders_ledger, UNNEST(days, products, product_orders, quantities, amounts)
-        AS noted (day, product, orders, quantity, amount)
+    SELECT day, product, orders, quantity, amount
+    FROM noted
+    WHERE NOT EXISTS (
+        SELECT FROM product_day_sums AS sums WHERE sums.day = noted.day AND sums.product = noted.product
+    )
 ) AS part
-GROUP BY part.day, part.product
-HAVING sum(part.orders) <> 0 OR sum(part.quantity) <> 0 OR sum(part.amount) <> 0;
+WHERE part.orders <> 0 OR part.quantity <> 0 OR part.amount <> 0;
 
 -- Unlike days, months stay as they are when days are rolled up.
 CREATE OR REPLACE VIEW product_months AS

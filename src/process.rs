@@ -133,16 +133,31 @@ impl ProcessedBatch {
         Ok((Self { span: first, ..self }, second))
     }
 
-    /// Puts together what [`Self::into_halves`] took apart, in order; `None` if there is nothing to
-    /// put together.
+    /// Puts together batches each of which begins where the one before ends; `None` if one does not, or
+    /// there are none.
     #[must_use]
-    pub fn rejoined(parts: Vec<Self>) -> Option<Self> {
-        let (first, last) = (parts.first()?, parts.last()?);
-        let (partition, span) =
-            (first.partition.clone(), Span::new(first.span.from(), last.span.to())?);
-        let (leader_epoch, judgment) = (last.leader_epoch, last.judgment);
-        let outcomes = parts.into_iter().flat_map(|part| part.outcomes).collect();
-        Some(Self { partition, span, leader_epoch, outcomes, judgment })
+    pub fn joined(parts: Vec<Self>) -> Option<Self> {
+        let mut parts = parts.into_iter();
+        let mut joined = parts.next()?;
+        for part in parts {
+            joined.append(part).ok()?;
+        }
+        Some(joined)
+    }
+
+    /// Goes on with the batch that begins where this one ends: one batch, which accounts for both spans.
+    ///
+    /// # Errors
+    /// That batch, if it begins elsewhere.
+    pub fn append(&mut self, mut next: Self) -> Result<(), Box<Self>> {
+        let span = Span::new(self.span.from(), next.span.to());
+        let adjoins = self.partition == next.partition && self.span.to() == next.span.from();
+        let Some(span) = span.filter(|_| adjoins) else { return Err(Box::new(next)) };
+        self.span = span;
+        self.leader_epoch = next.leader_epoch;
+        self.judgment = next.judgment;
+        self.outcomes.append(&mut next.outcomes);
+        Ok(())
     }
 
     /// Ends the batch before its first record that is no order; the batch itself if all are.

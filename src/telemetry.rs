@@ -20,8 +20,9 @@ use crate::{
     pipeline::Tally,
 };
 
-/// From a single order to the most that `pipeline.batch_size` allows.
-const BATCH_RECORDS: [f64; 10] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0];
+/// From a single order to the most that `pipeline.commit_records` allows.
+const BATCH_RECORDS: [f64; 13] =
+    [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0, 10_000.0];
 
 /// From what an idle server takes to `database.statement_timeout`.
 const COMMIT_SECONDS: [f64; 14] =
@@ -42,10 +43,12 @@ pub struct Telemetry {
     pub unmapped: [Counter; Unmapped::KINDS.len()],
     /// Records that became dead letters and were committed, for each reason there is.
     pub dead_letters: BTreeMap<Reason, Counter>,
-    /// Records in a committed batch.
+    /// Records that one statement committed, of one batch or of several.
     pub batch_records: Histogram,
-    /// How long a batch took from being sent to PostgreSQL until it was committed.
+    /// How long such a statement took from being sent to PostgreSQL until it was committed.
     pub commit_seconds: Histogram,
+    /// Statements that were to insert orders, and failed since one was there already.
+    pub failed_inserts: Counter,
     /// How often something was lost in Kafka, and passed over.
     pub data_losses: Counter,
     /// PostgreSQL's outages, as those see them who work with it.
@@ -74,6 +77,7 @@ impl Default for Telemetry {
             dead_letters: Reason::ALL.iter().map(|reason| (*reason, Counter::default())).collect(),
             batch_records: Histogram::new(BATCH_RECORDS),
             commit_seconds: Histogram::new(COMMIT_SECONDS),
+            failed_inserts: Counter::default(),
             data_losses: Counter::default(),
             postgres: Arc::new(Outage::new("PostgreSQL")),
             kafka: Arc::new(Outage::new("Kafka")),

@@ -88,7 +88,9 @@ pub enum StartFrom {
 pub struct Pipeline {
     /// The most records in a batch, 1 to 1,000.
     pub batch_size: usize,
-    /// The most batches of a partition whose commit is under way, 1 to 64.
+    /// The most records that one statement commits, 1 to 10,000; a batch is never divided for it.
+    pub commit_records: usize,
+    /// The most commits of a partition that are under way, 1 to 64.
     pub depth: usize,
     /// How long what is in flight may take to finish when the program is told to stop.
     pub shutdown_timeout: Duration,
@@ -321,6 +323,7 @@ fn partitions(reader: &mut Reader, topics: Option<&Selection>) -> Option<Partiti
 
 fn pipeline(reader: &mut Reader) -> Option<Pipeline> {
     let batch_size = reader.integer("pipeline.batch_size", 100, 1..=1000);
+    let commit_records = reader.integer("pipeline.commit_records", 2000, 1..=10_000);
     let depth = reader.integer("pipeline.depth", 4, 1..=64);
     let shutdown_timeout =
         reader.duration("pipeline.shutdown_timeout", "30s", Duration::ZERO..=MAX_TIMEOUT);
@@ -334,6 +337,7 @@ fn pipeline(reader: &mut Reader) -> Option<Pipeline> {
     );
     Some(Pipeline {
         batch_size: batch_size?,
+        commit_records: commit_records?,
         depth: depth?,
         shutdown_timeout: shutdown_timeout?,
         on_dead_letter: on_dead_letter?,

@@ -139,9 +139,13 @@ async fn probe_postgres(state: &State) {
         tick.tick().await;
         let before = batches;
         batches = inner.telemetry.batches();
-        // Who commits, or tries again and again to, needs no company.
-        if batches != before || inner.telemetry.postgres.ongoing().is_some() {
+        if batches != before {
             inner.probes.postgres.note(None);
+            continue;
+        }
+        // Who tries to commit again and again needs no company. What was found before that stays, as
+        // the outage began then.
+        if inner.telemetry.postgres.ongoing().is_some() {
             continue;
         }
         match timeout(ANSWER_WITHIN, inner.store.ping()).await {
@@ -214,22 +218,21 @@ impl State {
         Server::ALL.into_iter().filter(move |server| *server != Server::Registry || has_registry)
     }
 
-    /// What keeps `server` from being worked with, if anything does.
+    /// Why `server` cannot be used, if it cannot: the oldest of the outages that its users report.
     #[must_use]
     pub fn outage(&self, server: Server) -> Option<Ongoing> {
         let (telemetry, probes) = (&self.0.telemetry, &self.0.probes);
-        match server {
-            Server::Postgresql => {
-                telemetry.postgres.ongoing().or_else(|| probes.postgres.failing())
-            }
-            Server::Registry => telemetry.registry.ongoing(),
-            Server::Kafka => telemetry
-                .kafka
-                .ongoing()
-                .or_else(|| self.0.kafka.trouble())
-                .or_else(|| telemetry.group.ongoing())
-                .or_else(|| probes.kafka.failing()),
-        }
+        let outages = match server {
+            Server::Postgresql => vec![telemetry.postgres.ongoing(), probes.postgres.failing()],
+            Server::Registry => vec![telemetry.registry.ongoing()],
+            Server::Kafka => vec![
+                telemetry.kafka.ongoing(),
+                self.0.kafka.trouble(),
+                telemetry.group.ongoing(),
+                probes.kafka.failing(),
+            ],
+        };
+        outages.into_iter().flatten().min_by_key(|outage| outage.since)
     }
 
     /// How the run fares now.

@@ -112,15 +112,20 @@ fn register(state: &State, registry: &mut Registry) {
     registry.register("dead_letters", "Records that became dead letters, by reason", letters);
     registry.register(
         "batch_records",
-        "Records in a committed batch",
+        "Records committed by one statement",
         telemetry.batch_records.clone(),
     );
     // With its unit in the name alone: parsers of OpenMetrics differ in whether a histogram may have
     // one beside it.
     registry.register(
         "commit_duration_seconds",
-        "Time from sending a batch to PostgreSQL until it was committed",
+        "Time from sending a statement to PostgreSQL until it was committed",
         telemetry.commit_seconds.clone(),
+    );
+    registry.register(
+        "failed_inserts",
+        "Inserts that were repeated as upserts since an order was stored already",
+        telemetry.failed_inserts.clone(),
     );
     registry.register(
         "data_losses",

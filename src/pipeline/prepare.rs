@@ -6,6 +6,7 @@ use tokio::{sync::mpsc, task::AbortHandle};
 
 use super::{Halt, Shared};
 use crate::{
+    config::Pipeline,
     kafka::{NextOffset, Position, TopicPartition},
     process::{ProcessedBatch, process},
 };
@@ -18,6 +19,8 @@ const MOST_ORDERS: usize = 10_000;
 /// the reading.
 pub(super) struct Prepared {
     batches: mpsc::Receiver<Result<ProcessedBatch, Halt>>,
+    /// What stands behind the last batch that was taken.
+    halt: Option<Halt>,
     task: AbortHandle,
 }
 
@@ -29,13 +32,15 @@ impl Prepared {
         from: Position,
         end: Option<NextOffset>,
     ) -> Self {
-        let (sender, batches) = mpsc::channel(shared.settings.depth);
+        let Pipeline { batch_size, commit_records, depth, .. } = shared.settings;
+        // So much as the next commit may take.
+        let (sender, batches) = mpsc::channel(depth.max(commit_records / batch_size));
         let shared = Arc::clone(shared);
         let task = tokio::spawn(async move {
             let mut reader = shared.kafka.read(partition.clone(), from);
             let mut next = from.next_offset;
             while end.is_none_or(|end| next < end) {
-                let (prepared, halt) = match reader.next_batch(shared.settings.batch_size).await {
+                let (prepared, halt) = match reader.next_batch(batch_size).await {
                     Ok(batch) => {
                         next = batch.span().to();
                         let rules = shared.rules.of(&partition.topic);
@@ -59,12 +64,28 @@ impl Prepared {
                 }
             }
         });
-        Self { batches, task: task.abort_handle() }
+        Self { batches, halt: None, task: task.abort_handle() }
     }
 
-    /// The next batch; `None` once the end was reached. Cancel-safe.
+    /// The next batch, or why there is none; `None` once the end was reached. Cancel-safe.
     pub(super) async fn next(&mut self) -> Option<Result<ProcessedBatch, Halt>> {
-        self.batches.recv().await
+        match self.halt.take() {
+            Some(halt) => Some(Err(halt)),
+            None => self.batches.recv().await,
+        }
+    }
+
+    /// The next batch, if it is there already.
+    pub(super) fn next_waiting(&mut self) -> Option<ProcessedBatch> {
+        match self.batches.try_recv() {
+            Ok(Ok(batch)) => Some(batch),
+            Ok(Err(halt)) => {
+                // Its turn comes when all before it is committed.
+                self.halt = Some(halt);
+                None
+            }
+            Err(_) => None,
+        }
     }
 }
 

@@ -1,9 +1,10 @@
 //! One partition's way from its next offset onwards: commits batches in flight, in order, and finds
 //! its way back after anything that went wrong.
 //!
-//! `commits` has how batches are committed, `place` finds out where the partition stands in PostgreSQL.
+//! `commits` has how batches are committed, `guess` whether they are inserted, `place` finds out where the partition stands in PostgreSQL.
 
 mod commits;
+mod guess;
 mod place;
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
@@ -16,6 +17,8 @@ use super::{
     prepare::Prepared,
     retry::{Pauses, Stopped},
 };
+use guess::Guess;
+
 use crate::{
     config::OnDataLoss,
     kafka::{NextOffset, Position, TopicPartition},
@@ -42,6 +45,7 @@ pub(super) struct Worker {
     stop: CancellationToken,
     told: Arc<Partition>,
     pauses: Pauses,
+    guess: Guess,
     tally: Tally,
 }
 
@@ -86,8 +90,8 @@ impl Worker {
         end: Option<NextOffset>,
         stop: CancellationToken,
     ) -> Self {
-        let (pauses, tally) = (Pauses::new(), Tally::default());
-        Self { shared, partition, next, unconfirmed: false, end, stop, told, pauses, tally }
+        let (pauses, guess, tally) = (Pauses::new(), Guess::default(), Tally::default());
+        Self { shared, partition, next, unconfirmed: false, end, stop, told, pauses, guess, tally }
     }
 
     /// Works until the end, if there is one, or until told to stop.
@@ -219,7 +223,7 @@ impl Worker {
     /// Waits where waiting helps, and says what has to be said.
     async fn react(&mut self, error: StoreError) -> Result<(), Stopped> {
         match &error {
-            StoreError::Fenced => return Ok(()),
+            StoreError::Fenced | StoreError::NotNew => return Ok(()),
             StoreError::Transient(cause) => {
                 self.shared.postgres.failed(Gravity::PassesByItself, cause);
                 return self.pauses.pause_during(&self.shared.postgres, &self.stop).await;

@@ -67,7 +67,7 @@ fn parts_end_at_records_and_have_few_orders_or_a_single_record() {
         assert_eq!(records, expected, "{counts:?}");
         let spans: Vec<_> = parts.iter().map(ProcessedBatch::span).collect();
         assert!(spans.windows(2).all(|pair| pair[0].to() == pair[1].from()), "{spans:?}");
-        assert_eq!(ProcessedBatch::rejoined(parts).unwrap().span(), span);
+        assert_eq!(ProcessedBatch::joined(parts).unwrap().span(), span);
     }
 }
 
@@ -81,7 +81,7 @@ fn what_is_ignored_is_not_rejected() {
 }
 
 #[tokio::test]
-async fn halves_account_for_the_same_span_and_can_be_rejoined() {
+async fn halves_account_for_the_same_span_and_can_be_joined_again() {
     let batch = processed(&["{}", "[]", r#"{"order_id": "a", "total": 1}"#]).await;
     let span = batch.span();
     let (first, rest) = batch.into_halves().unwrap();
@@ -89,9 +89,9 @@ async fn halves_account_for_the_same_span_and_can_be_rejoined() {
     let spans = [&first, &second, &third].map(|part| part.span().to_string());
     assert_eq!(spans, ["[5, 11)", "[11, 12)", "[12, 23)"]);
     let first = first.into_halves().unwrap_err();
-    let rejoined = ProcessedBatch::rejoined(vec![first, second, third]).unwrap();
-    assert_eq!(rejoined.span(), span);
-    assert_eq!((rejoined.outcomes().len(), rejoined.orders()), (3, 1));
+    let joined = ProcessedBatch::joined(vec![first, second, third]).unwrap();
+    assert_eq!(joined.span(), span);
+    assert_eq!((joined.outcomes().len(), joined.orders()), (3, 1));
 }
 
 #[tokio::test]
@@ -135,6 +135,6 @@ async fn records_with_an_order_from_before_the_boundary_are_dead_letters() {
     // Whatever it is split into was judged by the same.
     let (first, second) = batch.into_halves().unwrap();
     assert_eq!((first.judgment(), second.judgment()), (Some(boundary), Some(boundary)));
-    let rejoined = ProcessedBatch::rejoined(vec![first, second]).unwrap();
-    assert_eq!(rejoined.judgment(), Some(boundary));
+    let joined = ProcessedBatch::joined(vec![first, second]).unwrap();
+    assert_eq!(joined.judgment(), Some(boundary));
 }

@@ -1,12 +1,18 @@
 //! A batch as PostgreSQL takes it: one array for each column, and one for all rows of `orders`.
 
 use rust_decimal::Decimal;
+use tokio_postgres::types::Type;
 
 use super::{
     notes::Notes,
     rows::{OrderRow, WallClock},
+    session::Parameter,
 };
-use crate::{kafka::Record, order::Rejection, process::ProcessedBatch};
+use crate::{
+    kafka::Record,
+    order::{OrderKey, Rejection},
+    process::ProcessedBatch,
+};
 
 /// What goes into `sales`, and which of those orders have no row in `orders`.
 ///
@@ -36,7 +42,30 @@ pub(super) struct DeadLetters<'a> {
     pub(super) headers: Vec<Option<&'a [u8]>>,
 }
 
+impl Sales {
+    pub(super) fn parameters(&self) -> [Parameter<'_>; 4] {
+        [
+            (&self.numbers, Type::INT8_ARRAY),
+            (&self.totals, Type::NUMERIC_ARRAY),
+            (&self.counted_at, Type::TIMESTAMP_ARRAY),
+            (&self.letters_before, Type::INT4_ARRAY),
+        ]
+    }
+}
+
 impl<'a> DeadLetters<'a> {
+    pub(super) fn parameters(&self) -> [Parameter<'_>; 7] {
+        [
+            (&self.offsets, Type::INT8_ARRAY),
+            (&self.keys, Type::BYTEA_ARRAY),
+            (&self.payloads, Type::BYTEA_ARRAY),
+            (&self.reasons, Type::TEXT_ARRAY),
+            (&self.details, Type::TEXT_ARRAY),
+            (&self.timestamps, Type::INT8_ARRAY),
+            (&self.headers, Type::BYTEA_ARRAY),
+        ]
+    }
+
     fn push(&mut self, record: &'a Record, rejection: &'a Rejection) {
         self.offsets.push(record.offset);
         self.keys.push(record.key.as_deref());
@@ -45,6 +74,29 @@ impl<'a> DeadLetters<'a> {
         self.details.push(rejection.detail());
         self.timestamps.push(record.timestamp);
         self.headers.push(Some(&*record.headers.0).filter(|headers| !headers.is_empty()));
+    }
+}
+
+/// The beginning of a key, which sorts as the key does as far as it goes: most comparisons end with it,
+/// and it stands in the row that is compared.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Number(i64),
+    Id(u64),
+}
+
+impl Rank {
+    fn of(key: &OrderKey) -> Self {
+        match key {
+            OrderKey::Number(number) => Self::Number(*number),
+            OrderKey::Id(id) => {
+                let mut first = [0; 8];
+                for (to, from) in first.iter_mut().zip(id.bytes()) {
+                    *to = from;
+                }
+                Self::Id(u64::from_be_bytes(first))
+            }
+        }
     }
 }
 
@@ -67,7 +119,8 @@ impl<'a> Columns<'a> {
         for outcome in batch.outcomes() {
             match &outcome.result {
                 Ok(meaning) => {
-                    understood.extend(meaning.orders().iter().map(|order| (order, letters)));
+                    let orders = meaning.orders().iter();
+                    understood.extend(orders.map(|order| (Rank::of(order.key()), order, letters)));
                 }
                 Err(rejection) => {
                     letters += 1;
@@ -76,9 +129,11 @@ impl<'a> Columns<'a> {
             }
         }
         // Stable, so that the last version of an order is still the last.
-        understood.sort_by_key(|&(order, _)| order.key());
-        for versions in understood.chunk_by(|(one, _), (next, _)| one.key() == next.key()) {
-            let Some(&(order, letters_before)) = versions.last() else { continue };
+        understood.sort_by(|(rank, one, _), (next_rank, next, _)| {
+            rank.cmp(next_rank).then_with(|| one.key().cmp(next.key()))
+        });
+        for versions in understood.chunk_by(|(_, one, _), (_, next, _)| one.key() == next.key()) {
+            let Some(&(_, order, letters_before)) = versions.last() else { continue };
             columns.notes.add(order);
             // A trigger takes cancelled orders out of `sales` (see `schema.sql`).
             if let Some(number) = order.number().filter(|_| order.is_in_sales()) {
@@ -95,16 +150,6 @@ impl<'a> Columns<'a> {
             }
         }
         columns
-    }
-
-    /// Whether `sales` is all that the batch writes.
-    pub(super) fn only_sales(&self) -> bool {
-        self.orders.is_empty() && self.dead_letters.offsets.is_empty()
-    }
-
-    /// Whether `orders` is all that the batch writes, cancelled orders included.
-    pub(super) fn only_orders(&self) -> bool {
-        self.sales.numbers.is_empty() && self.dead_letters.offsets.is_empty()
     }
 }
 
@@ -147,8 +192,5 @@ mod tests {
         let keys: Vec<_> =
             columns.orders.iter().map(|row| (&*row.order_id, row.numbered)).collect();
         assert_eq!(keys, [("2", true)]);
-        assert!(!columns.only_sales() && !columns.only_orders());
-        let batch = batch_of(vec![Meaning::Order(sample::cancelled(number(1)))]);
-        assert!(Columns::of(&batch).only_orders());
     }
 }

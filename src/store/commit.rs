@@ -1,7 +1,7 @@
 //! Commits a batch: its rows and the partition's next offset, in one statement.
 
 use jiff::civil::DateTime;
-use tokio_postgres::{Row, types::Type};
+use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use super::{
@@ -10,7 +10,8 @@ use super::{
     notes::NoteColumns,
     pool::Lent,
     rows::WallClock,
-    session::{CommitStatement, Parameter},
+    session::Parameter,
+    statement::{self, CommitStatement, Way},
 };
 use crate::{
     kafka::{NextOffset, Span},
@@ -46,104 +47,73 @@ impl<'a> Session<'a> {
         Self { store, lent }
     }
 
+    /// Chooses the statement that commits this batch, and prepares it, so that it can be sent at once.
+    ///
+    /// # Errors
+    /// [`StoreError::Transient`] and [`StoreError::Permanent`].
+    pub async fn prepare(
+        &self,
+        batch: &ProcessedBatch,
+        way: Way,
+    ) -> Result<CommitStatement, StoreError> {
+        let statement = CommitStatement::of(batch, way);
+        self.lent.connection()?.prepare(statement).await?;
+        Ok(statement)
+    }
+
     /// Writes what the batch became and moves the partition to the end of its span; all or nothing.
+    /// The statement is that of [`Self::prepare`].
     ///
     /// # Errors
     /// Any [`StoreError`]. After [`StoreError::Transient`] it is unknown whether the batch was
-    /// committed; after the others it was not. [`StoreError::Data`] may also mean that another
-    /// session inserted one of the orders at the same moment, which [`Self::commit_in_parts`] finds
-    /// out.
-    pub async fn commit(&self, batch: &ProcessedBatch) -> Result<Committed, StoreError> {
+    /// committed; after the others it was not.
+    pub async fn commit(
+        &self,
+        batch: &ProcessedBatch,
+        statement: CommitStatement,
+    ) -> Result<Committed, StoreError> {
         let columns = Columns::of(batch);
-        if columns.only_sales() {
-            let step = Step::of(self.store, batch);
-            let mut parameters = step.parameters();
-            parameters.push((&columns.sales.numbers, Type::INT8_ARRAY));
-            parameters.push((&columns.sales.totals, Type::NUMERIC_ARRAY));
-            let notes = NoteColumns::of(&columns.notes);
-            parameters.push((&columns.sales.counted_at, Type::TIMESTAMP_ARRAY));
-            parameters.push(notes.noted());
-            parameters.extend(notes.of_sales());
-            parameters.push(step.judged_by());
-            let connection = self.lent.connection()?;
-            let row = connection.answer(CommitStatement::OnlySales, &parameters).await?;
-            if self.moved(&row, batch)? {
-                return Ok(Committed { span: batch.span() });
-            }
-        }
-        self.upsert(batch, &columns).await
-    }
-
-    /// The same, whatever other sessions do meanwhile; for most batches it takes longer.
-    ///
-    /// # Errors
-    /// As [`Self::commit`], but [`StoreError::Data`] always means that a row was rejected.
-    pub async fn commit_amid_others(
-        &self,
-        batch: &ProcessedBatch,
-    ) -> Result<Committed, StoreError> {
-        self.upsert(batch, &Columns::of(batch)).await
-    }
-
-    async fn upsert(
-        &self,
-        batch: &ProcessedBatch,
-        columns: &Columns<'_>,
-    ) -> Result<Committed, StoreError> {
+        let notes = NoteColumns::of(&columns.notes);
         let connection = self.lent.connection()?;
-        let Columns { sales, orders, dead_letters, notes } = columns;
-        let notes = NoteColumns::of(notes);
-        let step = Step::of(self.store, batch);
-        let mut parameters = step.parameters();
-        let for_orders: Parameter<'_> = (orders, connection.order_rows()?);
-        let statement = if columns.only_orders() {
-            parameters.push(for_orders);
-            parameters.push(notes.noted());
+        let step = Step::of(self.store, batch, notes.are_complete());
+        let mut parameters = step.parameters().to_vec();
+        if statement.orders {
+            parameters.push((&columns.orders, connection.order_rows()?));
             parameters.extend(notes.of_orders());
-            CommitStatement::OnlyOrders
-        } else {
-            // $9 to $22 of commit.sql.
-            let for_everything: [Parameter<'_>; 14] = [
-                (&sales.numbers, Type::INT8_ARRAY),
-                (&sales.totals, Type::NUMERIC_ARRAY),
-                (&sales.unlisted, Type::INT8_ARRAY),
-                (&sales.letters_before, Type::INT4_ARRAY),
-                for_orders,
-                (&dead_letters.offsets, Type::INT8_ARRAY),
-                (&dead_letters.keys, Type::BYTEA_ARRAY),
-                (&dead_letters.payloads, Type::BYTEA_ARRAY),
-                (&dead_letters.reasons, Type::TEXT_ARRAY),
-                (&dead_letters.details, Type::TEXT_ARRAY),
-                (&dead_letters.timestamps, Type::INT8_ARRAY),
-                (&dead_letters.headers, Type::BYTEA_ARRAY),
-                (&sales.counted_at, Type::TIMESTAMP_ARRAY),
-                notes.noted(),
-            ];
-            parameters.extend(for_everything);
-            parameters.extend(notes.of_sales());
-            parameters.extend(notes.of_orders());
-            CommitStatement::Everything
-        };
-        parameters.push(step.judged_by());
-        let row = connection.answer(statement, &parameters).await?;
-        match self.moved(&row, batch)? {
-            true => Ok(Committed { span: batch.span() }),
-            false => Err(StoreError::Fenced),
         }
-    }
-
-    /// Whether the statement found the partition where the batch starts.
-    ///
-    /// # Errors
-    /// [`StoreError::Fenced`] if orders were purged since the batch was judged; the next one is judged
-    /// by what the statement says of that.
-    fn moved(&self, row: &Row, batch: &ProcessedBatch) -> Result<bool, StoreError> {
+        if statement.unlisted {
+            parameters.push((&columns.sales.unlisted, Type::INT8_ARRAY));
+        }
+        if statement.sales {
+            parameters.extend(columns.sales.parameters());
+            parameters.extend(notes.of_sales());
+        }
+        if statement.dead_letters {
+            parameters.extend(columns.dead_letters.parameters());
+        }
+        let answer = connection.answer(statement, &parameters).await;
+        let row = match (answer, statement.way) {
+            (Err(StoreError::Data(cause)), Way::Insert) if cause.is_unique_violation() => {
+                return Err(StoreError::NotNew);
+            }
+            (answer, _) => answer?,
+        };
         let purged_before: Option<DateTime> = row.try_get(1)?;
         if purged_before != batch.judgment() {
+            // The batch is judged again by what the statement says of that.
             self.store.server.retention.set(purged_before);
             return Err(StoreError::Fenced);
         }
-        Ok(row.try_get::<_, i64>(0)? > 0)
+        match (row.try_get::<_, i64>(0)? > 0, row.try_get::<_, bool>(2)?) {
+            (true, _) => Ok(Committed { span: batch.span() }),
+            (false, true) => Err(StoreError::NotNew),
+            (false, false) => Err(StoreError::Fenced),
+        }
+    }
+
+    async fn upsert(&self, batch: &ProcessedBatch) -> Result<Committed, StoreError> {
+        let statement = self.prepare(batch, Way::Upsert).await?;
+        self.commit(batch, statement).await
     }
 
     /// Commits a batch of which the database rejected a row: split until each record with a rejected
@@ -206,7 +176,7 @@ impl<'a> Session<'a> {
         let mut parts = vec![batch];
         while let Some(part) = parts.pop() {
             self.execute("SAVEPOINT part").await?;
-            match self.commit_amid_others(&part).await {
+            match self.upsert(&part).await {
                 Ok(_) => {
                     self.execute("RELEASE SAVEPOINT part").await?;
                     committed.push(part);
@@ -235,7 +205,7 @@ impl<'a> Session<'a> {
                  the orders: {cause}"
             ))));
         }
-        let batch = ProcessedBatch::rejoined(committed)
+        let batch = ProcessedBatch::joined(committed)
             .ok_or_else(|| StoreError::Permanent(Cause::new("a batch without a span")))?;
         // Parts are written in order, so the first cause is that of the first order.
         Ok((batch, causes.into_iter().next()))
@@ -247,7 +217,7 @@ impl<'a> Session<'a> {
     }
 }
 
-/// The partition's step over a batch: $1 to $8 of all statements that commit one.
+/// The partition's step over a batch.
 struct Step<'a> {
     topic: &'a str,
     partition: i32,
@@ -256,12 +226,14 @@ struct Step<'a> {
     to: i64,
     leader_epoch: Option<i32>,
     instance: Uuid,
-    synchronous_commit: &'static str,
     judged_by: Option<WallClock>,
+    synchronous_commit: &'static str,
+    /// Whether the statement notes what it adds to the sums.
+    noted: bool,
 }
 
 impl<'a> Step<'a> {
-    fn of(store: &Store, batch: &'a ProcessedBatch) -> Self {
+    fn of(store: &Store, batch: &'a ProcessedBatch, noted: bool) -> Self {
         let (partition, span) = (batch.partition(), batch.span());
         Self {
             topic: &partition.topic,
@@ -271,18 +243,14 @@ impl<'a> Step<'a> {
             to: span.to().get(),
             leader_epoch: batch.end().leader_epoch,
             instance: store.instance,
-            synchronous_commit: store.synchronous_commit,
             judged_by: batch.judgment().map(WallClock),
+            synchronous_commit: store.synchronous_commit,
+            noted,
         }
     }
 
-    /// The last parameter of all of them.
-    fn judged_by(&self) -> Parameter<'_> {
-        (&self.judged_by, Type::TIMESTAMP)
-    }
-
-    fn parameters(&self) -> Vec<Parameter<'_>> {
-        vec![
+    fn parameters(&self) -> [Parameter<'_>; statement::STEP.len()] {
+        [
             (&self.topic, Type::TEXT),
             (&self.partition, Type::INT4),
             (&self.topic_id, Type::UUID),
@@ -290,7 +258,9 @@ impl<'a> Step<'a> {
             (&self.to, Type::INT8),
             (&self.leader_epoch, Type::INT4),
             (&self.instance, Type::UUID),
+            (&self.judged_by, Type::TIMESTAMP),
             (&self.synchronous_commit, Type::TEXT),
+            (&self.noted, Type::BOOL),
         ]
     }
 }

@@ -12,6 +12,9 @@ pub enum StoreError {
     /// Nothing was written, since the partition's next offset is not the one that the batch starts
     /// at: read it again, and go on from there.
     Fenced,
+    /// Nothing was written, since some of the batch's orders are there already and it was to be
+    /// inserted: do it again with upserts.
+    NotNew,
     /// The database rejects a row of the batch: find out which.
     Data(Cause),
     /// A person has to put something right, and the cause says what.
@@ -25,13 +28,14 @@ pub struct Cause {
     message: String,
     /// What the database said in its own words, where these can quote a row.
     verbatim: Option<String>,
+    is_unique_violation: bool,
 }
 
 impl Cause {
     /// A cause that did not come from the database as an error of its own.
     #[must_use]
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), verbatim: None }
+        Self { message: message.into(), verbatim: None, is_unique_violation: false }
     }
 
     /// Everything the database said. It can quote the row, so it belongs beside that row's bytes and
@@ -48,6 +52,11 @@ impl Cause {
     #[must_use]
     pub fn is_like(&self, other: &Self) -> bool {
         self.message == other.message
+    }
+
+    /// Whether a row with the same key is there already.
+    pub(super) const fn is_unique_violation(&self) -> bool {
+        self.is_unique_violation
     }
 
     /// The same cause, met at the server with that address.
@@ -78,7 +87,11 @@ impl Cause {
             message.push_str(remedy);
         }
         message.push_str(&format!(" (SQLSTATE {code})"));
-        Self { message, verbatim: quotes.then(|| error.message().to_owned()) }
+        Self {
+            message,
+            verbatim: quotes.then(|| error.message().to_owned()),
+            is_unique_violation: *error.code() == SqlState::UNIQUE_VIOLATION,
+        }
     }
 }
 
@@ -93,6 +106,7 @@ impl fmt::Display for StoreError {
         match self {
             Self::Transient(cause) | Self::Data(cause) | Self::Permanent(cause) => cause.fmt(f),
             Self::Fenced => f.write_str("the partition's next offset was moved by another"),
+            Self::NotNew => f.write_str("some of these orders are there already"),
         }
     }
 }

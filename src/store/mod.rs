@@ -1,7 +1,7 @@
 //! Keeps orders, dead letters and offsets in PostgreSQL, exactly once.
 //!
 //! A partition's next offset lies beside the data and moves by **compare-and-set**, in the very
-//! statement that writes the batch (`sql/commit.sql`): `UPDATE partitions SET next_offset = to
+//! statement that writes the batch (`sql/commit/commit.sql`): `UPDATE partitions SET next_offset = to
 //! WHERE … AND next_offset = from`, and everything else in the statement depends on its one row.
 //! No row, and nothing was written ([`StoreError::Fenced`]): somebody else moved the partition, an
 //! earlier batch in flight failed, our own commit succeeded although its answer was lost, or
@@ -35,6 +35,7 @@ mod sales;
 mod schema;
 mod server;
 mod session;
+mod statement;
 mod tables;
 mod totals;
 mod wire;
@@ -59,6 +60,7 @@ pub use replay::{LetterPlace, ReplayableLetter, Replayed, Reread};
 pub use roll_up::RollUp;
 pub use sales::{Ends, Period, Sales, SalesBy, SalesFigure, SalesLine, SalesQuestion, Unit};
 pub use schema::{Finding, SCHEMA, quote_identifier};
+pub use statement::{CommitStatement, Way};
 pub use totals::{Difference, Figures, ProductTotal, Totals, Verification, View};
 
 use pool::{Lending, Lent};
@@ -168,7 +170,7 @@ impl Store {
     pub async fn session(&self) -> Result<Session<'_>, StoreError> {
         let lent = self.lend().await?;
         // Now, since later it would let one batch overtake another.
-        lent.connection()?.prepare().await?;
+        lent.connection()?.ask_for_order_rows().await?;
         Ok(Session::new(self, lent))
     }
 

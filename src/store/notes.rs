@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
 use jiff::civil::{Date, DateTime};
 use rust_decimal::Decimal;
 use tokio_postgres::types::Type;
@@ -17,9 +18,9 @@ use crate::order::Order;
 pub(super) struct Notes<'a> {
     /// Whether all is noted here. Otherwise nothing is, and the triggers note all of it.
     complete: bool,
-    sales: HashMap<DateTime, HourSum>,
-    orders: HashMap<DateTime, HourSum>,
-    products: HashMap<(Date, &'a str), ProductSum>,
+    sales: HashMap<DateTime, HourSum, RandomState>,
+    orders: HashMap<DateTime, HourSum, RandomState>,
+    products: HashMap<(Date, &'a str), ProductSum, RandomState>,
 }
 
 #[derive(Debug, Default)]
@@ -58,7 +59,7 @@ impl<'a> Notes<'a> {
 
     fn add_known(&mut self, order: &'a Order) -> Option<()> {
         let at = order.counted_at()?;
-        let hour = at.with().minute(0).second(0).subsec_nanosecond(0).build().ok()?;
+        let hour = at.date().at(at.hour(), 0, 0, 0);
         if order.is_in_sales() {
             self.sales.entry(hour).or_default().add(1, order.total(), Decimal::ZERO)?;
         }
@@ -113,7 +114,7 @@ struct Hours {
 }
 
 impl Hours {
-    fn of(sums: &HashMap<DateTime, HourSum>) -> Self {
+    fn of(sums: &HashMap<DateTime, HourSum, RandomState>) -> Self {
         let mut hours = Self::default();
         for (hour, sum) in sums {
             hours.hours.push(WallClock(*hour));
@@ -144,11 +145,11 @@ impl<'a> NoteColumns<'a> {
     }
 
     /// Whether all is noted: what `vendas.noted` is set to.
-    pub(super) fn noted(&self) -> Parameter<'_> {
-        (&self.noted, Type::BOOL)
+    pub(super) const fn are_complete(&self) -> bool {
+        self.noted
     }
 
-    /// For `sales_ledger`: hours, orders, totals.
+    /// The end of [`SALES`](super::statement::SALES): hours, orders, totals.
     pub(super) fn of_sales(&self) -> [Parameter<'_>; 3] {
         [
             (&self.sales.hours, Type::TIMESTAMP_ARRAY),
@@ -157,7 +158,7 @@ impl<'a> NoteColumns<'a> {
         ]
     }
 
-    /// For `orders_ledger`: hours, orders, totals, charges; days, products, orders, quantities,
+    /// The end of [`ORDERS`](super::statement::ORDERS): hours, orders, totals, charges; days, products, orders, quantities,
     /// amounts.
     pub(super) fn of_orders(&self) -> [Parameter<'_>; 9] {
         [

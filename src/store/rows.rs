@@ -4,6 +4,7 @@ use std::{borrow::Cow, error::Error, fmt};
 
 use bytes::{BufMut, BytesMut};
 use jiff::civil::{Date, DateTime};
+use postgres_protocol::types::{ArrayDimension, array_to_sql};
 use postgres_types::{Field, IsNull, Kind, ToSql, Type, to_sql_checked};
 use rust_decimal::Decimal;
 
@@ -16,7 +17,7 @@ pub(super) struct OrderRow<'a> {
     pub(super) order_id: Cow<'a, str>,
     pub(super) numbered: bool,
     total: Decimal,
-    items: Vec<ItemRow<'a>>,
+    items: Items<'a>,
     sold_at: Option<WallClock>,
     /// How many dead letters of the batch stand before it.
     letters_before: i32,
@@ -33,6 +34,10 @@ struct ItemRow<'a> {
     quantity: Decimal,
     amount: Decimal,
 }
+
+/// The items of an order, each as an [`ItemRow`].
+#[derive(Debug)]
+struct Items<'a>(&'a [Item]);
 
 /// Jiff's own way to PostgreSQL refuses the last days of year 9999.
 #[derive(Debug)]
@@ -67,7 +72,7 @@ impl<'a> OrderRow<'a> {
             order_id,
             numbered,
             total: order.total(),
-            items: order.items().iter().map(ItemRow::of).collect(),
+            items: Items(order.items()),
             sold_at: order.sold_at().map(WallClock),
             letters_before,
             charges: order.charges(),
@@ -82,6 +87,34 @@ impl<'a> ItemRow<'a> {
     fn of(item: &'a Item) -> Self {
         Self { product: item.product(), quantity: item.quantity(), amount: item.amount() }
     }
+}
+
+impl ToSql for Items<'_> {
+    fn to_sql(
+        &self,
+        ty: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+        let Kind::Array(one) = ty.kind() else { return Err("not an array".into()) };
+        let dimension = ArrayDimension { len: i32::try_from(self.0.len())?, lower_bound: 1 };
+        array_to_sql(
+            Some(dimension),
+            one.oid(),
+            self.0,
+            |item, out| {
+                ItemRow::of(item).to_sql(one, out)?;
+                Ok(postgres_protocol::IsNull::No)
+            },
+            out,
+        )?;
+        Ok(IsNull::No)
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        matches!(ty.kind(), Kind::Array(one) if <ItemRow<'_> as ToSql>::accepts(one))
+    }
+
+    to_sql_checked!();
 }
 
 impl ToSql for WallClock {

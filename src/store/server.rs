@@ -20,6 +20,7 @@ use super::{
     hosts::{Role, Whereabouts},
     retention::Retention,
     schema::quote_identifier,
+    statement::CommitTexts,
 };
 use crate::{
     secret::Secret,
@@ -69,9 +70,7 @@ pub(super) struct Server {
 /// The statements that depend on the schema's name.
 #[derive(Debug)]
 pub(super) struct SqlText {
-    pub(super) commit: String,
-    pub(super) commit_sales: String,
-    pub(super) commit_orders: String,
+    pub(super) commits: CommitTexts,
     pub(super) types: String,
 }
 
@@ -88,13 +87,11 @@ impl Server {
             .keepalives_idle(Duration::from_secs(30));
         let schema = quote_identifier(&settings.schema);
         let sql = SqlText {
-            commit: include_str!("sql/commit.sql").replace("{schema}", &schema),
-            commit_sales: include_str!("sql/commit_sales.sql").replace("{schema}", &schema),
-            commit_orders: include_str!("sql/commit_orders.sql").replace("{schema}", &schema),
             types: include_str!("sql/types.sql")
                 // Within a literal.
                 .replace("'{schema}", &format!("'{}", schema.replace('\'', "''")))
                 .replace("{schema}", &schema),
+            commits: CommitTexts::new(schema),
         };
         Self {
             config,
@@ -257,6 +254,6 @@ fn explain(error: tokio_postgres::Error, host: &Host, encryption: &Encryption) -
     match StoreError::from(error) {
         StoreError::Transient(cause) => StoreError::Transient(at(cause)),
         StoreError::Permanent(cause) | StoreError::Data(cause) => StoreError::Permanent(at(cause)),
-        StoreError::Fenced => StoreError::Fenced,
+        error @ (StoreError::Fenced | StoreError::NotNew) => error,
     }
 }

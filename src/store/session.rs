@@ -1,8 +1,9 @@
 //! One connection to PostgreSQL, lent out by the pool.
 
 use std::{
+    collections::HashMap,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
@@ -22,6 +23,7 @@ use super::{
     retention::Retention,
     rows::{Oids, order_rows},
     server::{Epochs, Server, SqlText},
+    statement::CommitStatement,
     wire::Leash,
 };
 
@@ -32,17 +34,6 @@ const REPLAN_AFTER: Duration = Duration::from_secs(5);
 /// A statement's parameter and the type that the server is to take it for.
 pub(super) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 
-/// The statements that commit batches.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum CommitStatement {
-    /// `commit.sql`
-    Everything,
-    /// `commit_sales.sql`
-    OnlySales,
-    /// `commit_orders.sql`
-    OnlyOrders,
-}
-
 /// A connection and the statements prepared on it.
 #[derive(Debug)]
 pub(super) struct Connection {
@@ -51,9 +42,7 @@ pub(super) struct Connection {
     way: Way,
     epochs: Epochs,
     epoch: u64,
-    commit: OnceCell<Statement>,
-    commit_sales: OnceCell<Statement>,
-    commit_orders: OnceCell<Statement>,
+    prepared: Mutex<HashMap<CommitStatement, Statement>>,
     order_rows: OnceCell<Type>,
     planned: Instant,
     deadline: Duration,
@@ -74,9 +63,7 @@ impl Connection {
             way,
             epochs: server.epochs.clone(),
             epoch,
-            commit: OnceCell::new(),
-            commit_sales: OnceCell::new(),
-            commit_orders: OnceCell::new(),
+            prepared: Mutex::default(),
             order_rows: OnceCell::new(),
             planned: Instant::now(),
             deadline: server.statement_timeout,
@@ -91,9 +78,7 @@ impl Connection {
     pub(super) fn replan(&mut self) {
         if self.planned.elapsed() > REPLAN_AFTER {
             self.planned = Instant::now();
-            self.commit = OnceCell::new();
-            self.commit_sales = OnceCell::new();
-            self.commit_orders = OnceCell::new();
+            self.prepared = Mutex::default();
         }
     }
 
@@ -101,14 +86,10 @@ impl Connection {
         &self.client
     }
 
-    /// Asks what a commit has to know, and prepares the statements that commit batches, unless the
-    /// next use might meet another server.
-    pub(super) async fn prepare(&self) -> Result<(), StoreError> {
-        self.ask_for_order_rows().await?;
+    /// Prepares a statement, unless the next use might meet another server.
+    pub(super) async fn prepare(&self, statement: CommitStatement) -> Result<(), StoreError> {
         if self.keeps_statements {
-            self.prepared(CommitStatement::OnlySales).await?;
-            self.prepared(CommitStatement::OnlyOrders).await?;
-            self.prepared(CommitStatement::Everything).await?;
+            self.prepared(statement).await?;
         }
         Ok(())
     }
@@ -143,29 +124,24 @@ impl Connection {
         parameters: &[Parameter<'_>],
     ) -> Result<Row, StoreError> {
         if !self.keeps_statements {
-            let answer = self.client.query_typed_one(self.text(statement), parameters);
+            let text = self.sql.commits.of(statement);
+            let answer = self.client.query_typed_one(&text, parameters);
             return self.in_time(answer).await;
         }
         let prepared = self.prepared(statement).await?;
         let parameters: Vec<_> = parameters.iter().map(|(value, _)| *value).collect();
-        self.in_time(self.client.query_one(prepared, &parameters)).await
+        self.in_time(self.client.query_one(&prepared, &parameters)).await
     }
 
-    async fn prepared(&self, statement: CommitStatement) -> Result<&Statement, StoreError> {
-        let place = match statement {
-            CommitStatement::Everything => &self.commit,
-            CommitStatement::OnlySales => &self.commit_sales,
-            CommitStatement::OnlyOrders => &self.commit_orders,
-        };
-        place.get_or_try_init(|| self.in_time(self.client.prepare(self.text(statement)))).await
-    }
-
-    fn text(&self, statement: CommitStatement) -> &str {
-        match statement {
-            CommitStatement::Everything => &self.sql.commit,
-            CommitStatement::OnlySales => &self.sql.commit_sales,
-            CommitStatement::OnlyOrders => &self.sql.commit_orders,
+    async fn prepared(&self, statement: CommitStatement) -> Result<Statement, StoreError> {
+        let prepared = || self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(statement) = prepared().get(&statement) {
+            return Ok(statement.clone());
         }
+        let text = self.sql.commits.of(statement);
+        let new = self.in_time(self.client.prepare(&text)).await?;
+        prepared().insert(statement, new.clone());
+        Ok(new)
     }
 
     /// Begins a transaction that the server ends by itself if it hears nothing more of it, as when the

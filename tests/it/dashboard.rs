@@ -10,6 +10,7 @@ use crate::shop::{DEADLINE, Shop, numbered};
 mod accessible;
 mod answers;
 mod cost;
+mod outages;
 mod periods;
 
 /// A run that serves the dashboard.
@@ -168,8 +169,8 @@ async fn a_page_outlives_the_restarts_of_vendas_and_of_postgresql() -> Result<()
     shows(&browser, "#state", "Paused").await?;
     eventually("PostgreSQL's outage", DEADLINE, async || {
         let notices = browser.text("#notices").await?;
-        ensure!(notices.contains("PostgreSQL cannot be reached since "), "{notices}");
-        ensure!(notices.contains("cannot be read: these are those of "), "{notices}");
+        ensure!(notices.contains("PostgreSQL has been unreachable since "), "{notices}");
+        ensure!(notices.contains("The sales and dead letters shown are those of "), "{notices}");
         Ok(())
     })
     .await?;

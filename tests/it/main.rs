@@ -9,6 +9,7 @@
 mod brokers;
 mod cancelled;
 mod check;
+mod commits;
 mod configuration;
 mod dashboard;
 mod data_loss;

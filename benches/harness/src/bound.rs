@@ -15,7 +15,7 @@ use vendas::{
     kafka::{Batch, TopicPartition},
     order::Meaning,
     process::{ProcessedBatch, process},
-    store::Store,
+    store::{Store, Way},
 };
 
 use crate::{
@@ -123,12 +123,18 @@ async fn understand(config: &Config, read: Read) -> Result<()> {
 async fn understood_batches(config: &Config, read: Read) -> Result<Processed> {
     let mut processed = Vec::with_capacity(read.len());
     for (partition, batches) in read {
-        let mut lane = Vec::with_capacity(batches.len());
+        let rules = config.rules.of(&partition.topic);
+        let mut lane: Vec<ProcessedBatch> = Vec::new();
         for batch in batches {
-            lane.push(
-                process(&partition, batch, config.rules.of(&partition.topic), Schemas::default())
-                    .await,
-            );
+            let batch = process(&partition, batch, rules, Schemas::default()).await;
+            // As `run` does where it has fallen behind.
+            let fits = |last: &&mut ProcessedBatch| {
+                last.outcomes().len() + batch.outcomes().len() <= config.pipeline.commit_records
+            };
+            match lane.last_mut().filter(fits) {
+                Some(last) => ensure!(last.append(batch).is_ok(), "a gap between two batches"),
+                None => lane.push(batch),
+            }
         }
         processed.push(lane);
     }
@@ -152,7 +158,8 @@ async fn commit(config: &Config, store: &Store, processed: &Processed) -> Result
         let session = store.session().await?;
         let mut in_flight = FuturesOrdered::new();
         for batch in lane {
-            in_flight.push_back(session.commit(batch));
+            let statement = session.prepare(batch, Way::Insert).await?;
+            in_flight.push_back(session.commit(batch, statement));
             if in_flight.len() >= depth {
                 in_flight.next().await.transpose()?;
             }

@@ -6,7 +6,10 @@ use uuid::Uuid;
 
 use super::event::event;
 use crate::{
-    http::{State, health::Because},
+    http::{
+        State,
+        health::{Because, Server},
+    },
     store::ReasonCount,
 };
 
@@ -76,8 +79,12 @@ pub(super) fn snapshot(state: &State, seen: Seen<'_>) -> Option<Bytes> {
     event("snapshot", &snapshot)
 }
 
-/// Offsets of all this instance's partitions that are not yet processed, as far as is known.
+/// Offsets of all this instance's partitions that are not yet processed, as far as is known. Nothing is
+/// while Kafka cannot say where its logs end.
 fn lag(state: &State) -> Option<i64> {
+    if state.outage(Server::Kafka).is_some() {
+        return None;
+    }
     let partitions = state.telemetry().partitions();
     let lags: Vec<_> = partitions.iter().filter_map(|(_, told)| told.lag()).collect();
     (!lags.is_empty()).then(|| lags.iter().sum())

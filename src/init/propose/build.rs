@@ -12,6 +12,7 @@ use super::{
 };
 use crate::init::{
     built_in,
+    dictionary::{Name, Word},
     json::Json,
     path::{Path, Step},
     profile::{List, Place},
@@ -126,8 +127,10 @@ impl Findings<'_, '_> {
             },
             _ => None,
         };
-        let is_number =
-            single.as_deref().is_some_and(|name| built_in::names("order_number").contains(&name));
+        let is_number = single.as_deref().is_some_and(|name| {
+            built_in::names("order_number").contains(&name)
+                || self.identified.places.first().is_some_and(|place| numbers_orders(place))
+        });
         let role = if is_number { "order_number" } else { "order_id" };
         proposal.roles.push(Role { role, place: shown, found: self.identity.owners, of });
         if let Some(envelope) = &self.study.change_event {
@@ -271,4 +274,18 @@ fn written(role: &str, path: &Path) -> String {
         return path.then(Step::Each).to_string();
     }
     path.place()
+}
+
+/// Whether a place is called an order's number and holds nothing but integers that fit
+/// `sales.order_number`.
+fn numbers_orders(place: &Place<'_>) -> bool {
+    let name = Name::of(&place.path);
+    let fits = |json: &Json| match json {
+        Json::Number(digits) => digits.parse::<i32>().is_ok(),
+        _ => false,
+    };
+    name.has(Word::Order)
+        && name.is(Word::Number)
+        && name.is_only(&[Word::Order, Word::Number])
+        && place.all(fits)
 }

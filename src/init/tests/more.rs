@@ -1,6 +1,6 @@
 //! More records of other producers: those of demos, tutorials, ERPs and webhooks.
 
-use super::wild::{assert_settled, proposal};
+use super::wild::{assert_settled, proposal, settled};
 
 const TUTORIAL: &str = r#"{"order_uid":"b563feb7b2b84b6test","track_number":"WBIL","entry":"WBIL","delivery":{"name":"Test","phone":"1","zip":"2","city":"K","email":"t@e"},"payment":{"transaction":"b563","request_id":"","currency":"USD","provider":"wbpay","amount":1817,"payment_dt":1637907727,"bank":"alpha","delivery_cost":1500,"goods_total":317,"custom_fee":0},"items":[{"chrt_id":9934930,"track_number":"WBIL","price":453,"rid":"ab","name":"Mascaras","sale":30,"size":"0","total_price":317,"nm_id":2389212,"brand":"V","status":202}],"locale":"en","customer_id":"test","delivery_service":"meest","shardkey":"9","sm_id":99,"date_created":"2021-11-26T06:22:19Z","oof_shard":"1"}"#;
 
@@ -182,4 +182,20 @@ fn money_in_whole_numbers_is_asked_about_and_in_cents_by_its_name_is_not() {
     let named = proposal(&[r#"{"order_id": "a", "total_cents": 1990}"#]);
     assert!(named.doubts.is_empty(), "{named:?}");
     assert!(named.settings.iter().any(|setting| setting.key == "minor_units"), "{named:?}");
+}
+
+#[test]
+fn a_number_of_the_order_that_fits_its_column_is_its_number() {
+    for (record, role) in [
+        (r#"{"orderNumber": 17, "total": "1.00"}"#, r#"order_number = "orderNumber""#),
+        (r#"{"data": {"order_no": 17, "total": "1.00"}}"#, r#"order_number = "$.data.order_no""#),
+        // One that does not fit would be a dead letter, and a text may begin with zeros.
+        (r#"{"orderNumber": 3000000000, "total": "1.00"}"#, r#"order_id = "orderNumber""#),
+        (r#"{"orderNumber": "0017", "total": "1.00"}"#, r#"order_id = "orderNumber""#),
+        (r#"{"orderId": 17, "total": "1.00"}"#, r#"order_id = "orderId""#),
+    ] {
+        let (text, found) = settled(&[record]);
+        assert!(text.lines().any(|line| line == role), "{record}: {text}");
+        assert!(found.starts_with("1 record: 1 order"), "{record}: {found}");
+    }
 }

@@ -29,7 +29,7 @@ pub(super) fn proposal(records: &[&str]) -> Proposal {
 }
 
 /// The settings with the likeliest answers, and what the records come to with them.
-fn settled(records: &[&str]) -> (String, String) {
+pub(super) fn settled(records: &[&str]) -> (String, String) {
     let proposal = proposal(records);
     let answers: Vec<_> = proposal.doubts.iter().map(|doubt| Some(doubt.likeliest)).collect();
     let settings = proposal.with(&answers);

@@ -67,16 +67,17 @@ WITH {period}, counted AS MATERIALIZED (
 ), ranked AS (
     SELECT
         totals.*,
-        row_number() OVER up_to_here AS rank,
-        sum(orders) OVER up_to_here - orders AS orders_above,
-        sum(total) OVER up_to_here - total AS total_above,
-        sum(charges) OVER up_to_here - charges AS charges_above,
-        sum(orders_before) OVER up_to_here - orders_before AS orders_before_above,
-        sum(total_before) OVER up_to_here - total_before AS total_before_above,
-        sum(charges_before) OVER up_to_here - charges_before AS charges_before_above
+        row_number() OVER (ORDER BY total DESC, total_before DESC, value COLLATE "C") AS rank,
+        count(*) OVER from_here AS rest_values,
+        sum(orders) OVER from_here AS rest_orders,
+        sum(total) OVER from_here AS rest_total,
+        sum(charges) OVER from_here AS rest_charges,
+        sum(orders_before) OVER from_here AS rest_orders_before,
+        sum(total_before) OVER from_here AS rest_total_before,
+        sum(charges_before) OVER from_here AS rest_charges_before
     FROM totals
-    WINDOW up_to_here AS (
-        ORDER BY total DESC, total_before DESC, value COLLATE "C" ROWS UNBOUNDED PRECEDING
+    WINDOW from_here AS (
+        ORDER BY total, total_before, value COLLATE "C" DESC ROWS UNBOUNDED PRECEDING
     )
     ORDER BY rank
     LIMIT $10
@@ -87,11 +88,9 @@ WITH {period}, counted AS MATERIALIZED (
            charges_before
     FROM ranked
     UNION ALL
-    SELECT rank, 'rest', NULL, whole.values - rank + 1,
-           whole.orders - orders_above, whole.total - total_above, whole.charges - charges_above,
-           whole.orders_before - orders_before_above, whole.total_before - total_before_above,
-           whole.charges_before - charges_before_above
-    FROM ranked, whole
+    SELECT rank, 'rest', NULL, rest_values, rest_orders, rest_total, rest_charges,
+           rest_orders_before, rest_total_before, rest_charges_before
+    FROM ranked
     UNION ALL
     SELECT NULL, 'total', NULL, whole.* FROM whole
 ), lines AS (

@@ -2,35 +2,33 @@
 -- together, as in totals.sql, and the whole: one statement, so one moment. $9 leaves one product of
 -- these; its share is of the whole. $8 says whether the period before is compared. An order that names
 -- two products counts at both, so orders have no sum.
-WITH {period}, sold AS MATERIALIZED (
-    SELECT day, coalesce(product, '') AS product, orders, quantity, amount
-    FROM {schema}.product_days
-    -- No day before both periods is read: with years of sums that would be most of them. It is said
-    -- without `period`, so that it reaches the index of the days.
-    WHERE day >= coalesce(
-        $2 - coalesce($3 - $2, '0') - make_interval(months => $6),
-        date_trunc($4, now() AT TIME ZONE $1) - 2 * $5 * ('1 ' || $4)::interval,
-        '-infinity'
-    )
-), placed AS (
-    SELECT product, true AS is_now, orders, quantity, amount
-    FROM sold, period
-    WHERE (isfinite(day) OR coalesce(since, until) IS NULL)
-      AND coalesce(day >= since, true) AND coalesce(day < until, true)
-    UNION ALL
-    SELECT product, false, orders, quantity, amount
-    FROM sold, period
-    WHERE $8 AND day >= since_before AND day < until_before
-), totals AS MATERIALIZED (
+WITH {period}, totals AS MATERIALIZED (
     SELECT
         product,
         coalesce(sum(orders) FILTER (WHERE is_now), 0) AS orders,
         coalesce(sum(quantity) FILTER (WHERE is_now), 0) AS quantity,
         coalesce(sum(amount) FILTER (WHERE is_now), 0) AS amount,
-        coalesce(sum(orders) FILTER (WHERE NOT is_now), 0) AS orders_before,
-        coalesce(sum(quantity) FILTER (WHERE NOT is_now), 0) AS quantity_before,
-        coalesce(sum(amount) FILTER (WHERE NOT is_now), 0) AS amount_before
-    FROM placed
+        coalesce(sum(orders) FILTER (WHERE is_before), 0) AS orders_before,
+        coalesce(sum(quantity) FILTER (WHERE is_before), 0) AS quantity_before,
+        coalesce(sum(amount) FILTER (WHERE is_before), 0) AS amount_before
+    FROM (
+        SELECT
+            coalesce(product, '') AS product,
+            (isfinite(day) OR coalesce(since, until) IS NULL)
+                AND coalesce(day >= since, true) AND coalesce(day < until, true) AS is_now,
+            $8 AND day >= since_before AND day < until_before AS is_before,
+            sum(orders) AS orders, sum(quantity) AS quantity, sum(amount) AS amount
+        FROM {schema}.product_days, period
+        -- No day before both periods is read: with years of sums that would be most of them. It is said
+        -- without `period`, so that it reaches the index of the days.
+        WHERE day >= coalesce(
+            $2 - coalesce($3 - $2, '0') - make_interval(months => $6),
+            date_trunc($4, now() AT TIME ZONE $1) - 2 * $5 * ('1 ' || $4)::interval,
+            '-infinity'
+        )
+        GROUP BY 1, 2, 3
+    ) AS sold
+    WHERE is_now OR is_before
     GROUP BY product
 ), whole AS (
     SELECT
@@ -40,34 +38,30 @@ WITH {period}, sold AS MATERIALIZED (
         coalesce(sum(quantity_before), 0) AS quantity_before,
         coalesce(sum(amount_before), 0) AS amount_before
     FROM totals
-), top AS (
-    SELECT *
-    FROM totals
-    WHERE $9 IS NULL OR product = $9
-    ORDER BY amount DESC, amount_before DESC, product COLLATE "C"
-    LIMIT $10
 ), ranked AS (
     SELECT
-        top.*,
-        row_number() OVER up_to_here AS rank,
-        sum(quantity) OVER up_to_here - quantity AS quantity_above,
-        sum(amount) OVER up_to_here - amount AS amount_above,
-        sum(quantity_before) OVER up_to_here - quantity_before AS quantity_before_above,
-        sum(amount_before) OVER up_to_here - amount_before AS amount_before_above
-    FROM top
-    WINDOW up_to_here AS (
-        ORDER BY amount DESC, amount_before DESC, product COLLATE "C" ROWS UNBOUNDED PRECEDING
+        totals.*,
+        row_number() OVER (ORDER BY amount DESC, amount_before DESC, product COLLATE "C") AS rank,
+        count(*) OVER from_here AS rest_products,
+        sum(quantity) OVER from_here AS rest_quantity,
+        sum(amount) OVER from_here AS rest_amount,
+        sum(quantity_before) OVER from_here AS rest_quantity_before,
+        sum(amount_before) OVER from_here AS rest_amount_before
+    FROM totals
+    WHERE $9 IS NULL OR product = $9
+    WINDOW from_here AS (
+        ORDER BY amount, amount_before, product COLLATE "C" DESC ROWS UNBOUNDED PRECEDING
     )
+    ORDER BY rank
+    LIMIT $10
 ), lines (rank, kind, product, products, figures, before) AS (
     SELECT rank, 'line', product, NULL::bigint, ARRAY[orders, quantity, amount],
            ARRAY[orders_before, quantity_before, amount_before]
     FROM ranked
     UNION ALL
-    SELECT rank, 'rest', NULL, whole.products - rank + 1,
-           ARRAY[NULL, whole.quantity - quantity_above, whole.amount - amount_above],
-           ARRAY[NULL, whole.quantity_before - quantity_before_above,
-                 whole.amount_before - amount_before_above]
-    FROM ranked, whole
+    SELECT rank, 'rest', NULL, rest_products, ARRAY[NULL, rest_quantity, rest_amount],
+           ARRAY[NULL, rest_quantity_before, rest_amount_before]
+    FROM ranked
     UNION ALL
     SELECT NULL, 'total', NULL, products, ARRAY[NULL, quantity, amount],
            ARRAY[NULL, quantity_before, amount_before]

@@ -11,31 +11,24 @@ WITH totals AS MATERIALIZED (
         coalesce(sum(quantity), 0) AS quantity,
         coalesce(sum(amount), 0) AS amount
     FROM totals
-), top AS (
-    SELECT product, quantity, amount
-    FROM totals
-    ORDER BY amount DESC, product COLLATE "C"
-    LIMIT $1
 ), ranked AS (
     SELECT
         product, quantity, amount,
-        row_number() OVER up_to_here AS rank,
-        sum(quantity) OVER up_to_here - quantity AS quantity_before,
-        sum(amount) OVER up_to_here - amount AS amount_before
-    FROM top
-    WINDOW up_to_here AS (
-        ORDER BY amount DESC, product COLLATE "C" ROWS UNBOUNDED PRECEDING
-    )
+        row_number() OVER (ORDER BY amount DESC, product COLLATE "C") AS rank,
+        count(*) OVER from_here AS rest_products,
+        sum(quantity) OVER from_here AS rest_quantity,
+        sum(amount) OVER from_here AS rest_amount
+    FROM totals
+    WINDOW from_here AS (ORDER BY amount, product COLLATE "C" DESC ROWS UNBOUNDED PRECEDING)
+    ORDER BY rank
+    LIMIT $1
 ), lines AS (
     SELECT
         ranked.*,
         whole.products,
         whole.quantity AS whole_quantity,
         whole.amount AS whole_amount,
-        nullif(whole.amount, 0) AS divisor,
-        whole.products - ranked.rank + 1 AS rest_products,
-        whole.quantity - ranked.quantity_before AS rest_quantity,
-        whole.amount - ranked.amount_before AS rest_amount
+        nullif(whole.amount, 0) AS divisor
     FROM whole LEFT JOIN ranked ON true
 )
 SELECT

@@ -1,16 +1,14 @@
 //! A real browser: Debian's Chromium without a window, driven by WebDriver.
 
+mod session;
+
 use std::{fs, path::Path, sync::Mutex, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use base64::{Engine, prelude::BASE64_STANDARD};
-use fantoccini::{
-    Client, ClientBuilder, Locator,
-    wd::{Capabilities, WebDriverCompatibleCommand},
-};
-use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 
+use self::session::Session;
 use crate::{
     eventually::eventually,
     guard::Folder,
@@ -29,7 +27,7 @@ const DRIVER: &str = "/usr/bin/chromedriver";
 /// A browser with one page. Ends when dropped.
 #[derive(Debug)]
 pub struct Browser {
-    client: Client,
+    session: Session,
     // Before the folder, so that it is dropped, and with it the browser killed, first.
     _driver: Mutex<Process>,
     _folder: Folder,
@@ -85,17 +83,13 @@ impl Browser {
             },
             "goog:loggingPrefs": {"browser": "ALL"},
         });
-        let capabilities: Capabilities = serde_json::from_value(capabilities)?;
-        let address = format!("http://127.0.0.1:{port}");
-        let client = eventually("browser", START_DEADLINE, async || {
-            let mut builder = ClientBuilder::new(HttpConnector::new());
-            let connected = builder.capabilities(capabilities.clone()).connect(&address).await;
-            connected.with_context(|| {
+        let session = eventually("browser", START_DEADLINE, async || {
+            Session::start(port, &capabilities).await.with_context(|| {
                 driver.lock().map_or_else(|_| "no driver".to_owned(), |mut driver| driver.state())
             })
         })
         .await?;
-        Ok(Self { client, _driver: driver, _folder: folder })
+        Ok(Self { session, _driver: driver, _folder: folder })
     }
 
     /// Opens a page, and returns when its scripts have been loaded.
@@ -103,7 +97,8 @@ impl Browser {
     /// # Errors
     /// Where nobody serves it.
     pub async fn open(&self, url: &str) -> Result<()> {
-        self.client.goto(url).await.with_context(|| format!("cannot open {url}"))
+        let opened = self.session.post("url", &json!({"url": url})).await;
+        opened.map(drop).with_context(|| format!("cannot open {url}"))
     }
 
     /// Makes the page so many of CSS's pixels wide and high.
@@ -140,7 +135,9 @@ impl Browser {
     /// # Errors
     /// Where the script throws.
     pub async fn evaluate(&self, script: &str) -> Result<Value> {
-        self.client.execute(script, Vec::new()).await.with_context(|| script.to_owned())
+        let parameters = json!({"script": script, "args": []});
+        let result = self.session.post("execute/sync", &parameters).await;
+        result.with_context(|| script.to_owned())
     }
 
     /// The text of the first element that a selector finds, as it is seen.
@@ -148,9 +145,9 @@ impl Browser {
     /// # Errors
     /// Where there is none.
     pub async fn text(&self, selector: &str) -> Result<String> {
-        let element = self.client.find(Locator::Css(selector)).await;
-        let element = element.with_context(|| format!("no {selector}"))?;
-        Ok(element.text().await?)
+        let element = self.session.element(selector).await?;
+        let text = self.session.get(&format!("{element}/text")).await?;
+        Ok(text.as_str().context("the driver answered without text")?.to_owned())
     }
 
     /// Clicks on the first element that a selector finds.
@@ -158,9 +155,8 @@ impl Browser {
     /// # Errors
     /// Where there is none that could be clicked on.
     pub async fn click(&self, selector: &str) -> Result<()> {
-        let element = self.client.find(Locator::Css(selector)).await;
-        let element = element.with_context(|| format!("no {selector}"))?;
-        Ok(element.click().await?)
+        let element = self.session.element(selector).await?;
+        self.session.post(&format!("{element}/click"), &json!({})).await.map(drop)
     }
 
     /// What came into the browser's console since it was last asked for: level, then message.
@@ -168,8 +164,7 @@ impl Browser {
     /// # Errors
     /// Where the browser does not answer.
     pub async fn console(&self) -> Result<Vec<String>> {
-        let command = Command { path: "se/log", body: json!({"type": "browser"}) };
-        let entries = self.client.issue_cmd(command).await?;
+        let entries = self.session.post("se/log", &json!({"type": "browser"})).await?;
         let line = |entry: &Value| format!("{} {}", entry["level"], entry["message"]);
         Ok(entries.as_array().into_iter().flatten().map(line).collect())
     }
@@ -236,28 +231,7 @@ impl Browser {
     /// A command of Chromium's own protocol.
     async fn devtools(&self, command: &str, params: Value) -> Result<Value> {
         let body = json!({"cmd": command, "params": params});
-        let answer = self.client.issue_cmd(Command { path: "goog/cdp/execute", body }).await;
+        let answer = self.session.post("goog/cdp/execute", &body).await;
         answer.with_context(|| command.to_owned())
-    }
-}
-
-/// A command that WebDriver's standard does not have.
-#[derive(Debug)]
-struct Command {
-    path: &'static str,
-    body: Value,
-}
-
-impl WebDriverCompatibleCommand for Command {
-    fn endpoint(
-        &self,
-        base_url: &url::Url,
-        session_id: Option<&str>,
-    ) -> Result<url::Url, url::ParseError> {
-        base_url.join(&format!("session/{}/{}", session_id.unwrap_or_default(), self.path))
-    }
-
-    fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
-        (http::Method::POST, Some(self.body.to_string()))
     }
 }

@@ -200,7 +200,7 @@ impl Shared {
         });
         let body = request.into_body().collect().await.map(|body| body.to_bytes());
         let form: BTreeMap<String, String> =
-            url::form_urlencoded::parse(&body.unwrap_or_default()).into_owned().collect();
+            form_urlencoded::parse(&body.unwrap_or_default()).into_owned().collect();
         let refused = |status, error: &str| (status, json!({ "error": error }));
         let (id, secret) = basic.unwrap_or_default();
         let Some(client) = self.clients().get(&id).cloned() else {

@@ -23,8 +23,8 @@ export function showLetters(letters, language, said, numbers) {
     say(code, reason);
     say(text, what);
     const [list, settle] = commands.children;
-    say(list, `vendas dead-letters list --reason ${reason}`);
-    say(settle, replay
+    showCommand(list, `vendas dead-letters list --reason ${reason}`);
+    showCommand(settle, replay
       ? `vendas dead-letters replay --reason ${reason}`
       : `vendas dead-letters discard --reason ${reason} --because "…"`);
   });
@@ -43,6 +43,11 @@ export function showNotices(lines) {
     say(small, detail);
   });
   list.hidden = lines.length === 0;
+}
+
+// Lines break between words only: a browser would also break one after a hyphen, as in `--because`.
+function showCommand(place, command) {
+  fill(place, command.split(" "), () => make("span"), (word, text) => say(word, `${text} `));
 }
 
 function entry() {

@@ -33,6 +33,8 @@ let numbers = new Numbers(language);
 let sales = null;
 let snapshot = null;
 let connected = null;
+// When the newest came, or else the page was opened, by the reader's clock.
+let arrivedAt = Date.now();
 
 const bars = new Bars(element("bars"));
 const rates = new Rates(element("history"));
@@ -110,13 +112,14 @@ function show() {
   const { letters, cancelled, ignored, as_of: asOf } = snapshot;
   const unknown = sales?.times.unknown_time_orders ?? 0;
   const notes = [];
-  if (asOf !== null) notes.push(said.asOf(numbers.time(asOf)));
+  if (asOf !== null && sales !== null) notes.push(said.asOf(numbers.time(asOf)));
   if (unknown > 0) notes.push(said.unknownTime(said.orderCount(numbers.plain(String(unknown)))));
   say(element("as-of"), notes.join(" · "));
   if (letters !== null) showLetters(letters, language, said, numbers);
   say(element("rate"), numbers.tenths(snapshot.rate));
   say(element("peak"), said.peak(numbers.tenths(snapshot.peak)));
   say(element("lag"), numbers.plain(snapshot.lag));
+  say(element("lag-unit"), snapshot.lag === null ? said.lagUnknown : said.lagUnit);
   element("passed").hidden = cancelled === "0" && ignored === "0";
   say(element("passed"), said.passed(numbers.plain(cancelled), numbers.plain(ignored)));
   say(element("instance"), `${snapshot.instance}, vendas ${snapshot.version}`);
@@ -128,8 +131,17 @@ function showState() {
   element("state").dataset.state = state;
   say(element("state"), said[state]);
   document.body.classList.toggle("stale", state === "gone" || snapshot?.current === false);
+  document.body.classList.toggle("gone", state === "gone");
   document.title = `${said[state]} – vendas`;
-  showNotices(state === "gone" ? [[said.lost, ""]] : snapshot === null ? [] : notices(said));
+  showNotices(state === "gone" ? lost(said) : snapshot === null ? [] : notices(said));
+}
+
+// What to know where no figures arrive any more.
+function lost(said) {
+  const lines = [[said.lost(numbers.time(arrivedAt)), ""]];
+  // A period that was chosen since then has none.
+  if (sales !== null) lines.push([said.lastFigures(numbers.time(snapshot?.as_of ?? arrivedAt)), ""]);
+  return lines;
 }
 
 // What the operator should know, each with what the program itself says of it.
@@ -170,6 +182,7 @@ const reopen = follow(chosenPeriod, {
   snapshot: (arrived) => {
     snapshot = arrived;
     connected = true;
+    arrivedAt = Date.now();
     rates.add(arrived.rate);
     show();
   },
@@ -180,6 +193,7 @@ const reopen = follow(chosenPeriod, {
 followPeriod(element("periods"), () => {
   sales = null;
   showSales();
+  show();
   reopen();
 });
 showAll();

@@ -11,6 +11,7 @@ export class Numbers {
   #plain;
   #tenths;
   #time;
+  #date;
   #money;
   #compact;
   /** The currency's decimals. */
@@ -22,6 +23,7 @@ export class Numbers {
     this.#plain = new Intl.NumberFormat(language, FRACTION);
     this.#tenths = new Intl.NumberFormat(language, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
     this.#time = new Intl.DateTimeFormat(language, { timeStyle: "medium" });
+    this.#date = new Intl.DateTimeFormat(language, { dateStyle: "medium" });
     const money = { style: "currency", currency, currencyDisplay: "narrowSymbol" };
     const digits = { minimumFractionDigits: decimals, maximumFractionDigits: decimals };
     this.#money = new Intl.NumberFormat(language, { ...money, ...digits });
@@ -60,9 +62,12 @@ export class Numbers {
     return percent.startsWith("-") ? MINUS + size : /[1-9]/.test(percent) ? `+${size}` : size;
   }
 
-  /** The time of day, by the reader's clock. */
+  /** The time of day, by the reader's clock; with its date unless that is today's. */
   time(timestamp) {
-    return this.#time.format(new Date(timestamp));
+    const date = new Date(timestamp);
+    const time = this.#time.format(date);
+    const isToday = date.toDateString() === new Date().toDateString();
+    return isToday ? time : `${this.#date.format(date)}, ${time}`;
   }
 
   /** An hour, day or month of the shop's clock, such as `2026-11-22T14:00`, by what is asked for. */

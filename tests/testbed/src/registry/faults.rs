@@ -30,7 +30,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::Registry;
+use super::{Registry, server::split};
 use crate::{certificates::Certificate, port};
 
 /// What it does instead of handing a request on.
@@ -101,13 +101,10 @@ impl FaultyRegistry {
     }
 
     async fn listen(registry: &Registry, tls: Option<TlsAcceptor>) -> Result<Self> {
-        let url = url::Url::parse(registry.url())?;
-        let host = url.host_str().context("a URL without a host")?;
-        let address = format!("{host}:{}", url.port_or_known_default().context("no port")?);
         let port = port::free()?;
         let listener = TcpListener::bind(("127.0.0.1", port)).await.context("no port")?;
         let shared = Arc::new(Shared {
-            target: (address, url.path().to_owned()),
+            target: split(registry.url())?,
             fault: watch::Sender::default(),
             authorization: Mutex::default(),
             requests: Mutex::default(),

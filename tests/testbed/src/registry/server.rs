@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use http_body_util::{BodyExt, Empty};
-use hyper::{Request, body::Bytes, client::conn::http1::handshake, header::HOST};
+use hyper::{Request, Uri, body::Bytes, client::conn::http1::handshake, header::HOST};
 use hyper_util::rt::TokioIo;
 use tokio::{
     net::TcpStream,
@@ -123,16 +123,26 @@ pub(super) async fn answers(url: &str) -> bool {
 
 /// The status of the answer to a GET.
 async fn status_of(url: &str, path: &str) -> Result<u16> {
-    let url = url::Url::parse(&format!("{url}{path}"))?;
-    let host = url.host_str().context("a URL without a host")?;
-    let address = format!("{host}:{}", url.port_or_known_default().context("no port")?);
+    let (address, base) = split(url)?;
     let stream = TcpStream::connect(&address).await?;
     let (mut sender, connection) = handshake(TokioIo::new(stream)).await?;
     let connection = tokio::spawn(connection);
-    let request = Request::get(url.path()).header(HOST, address);
+    let request = Request::get(format!("{base}{path}")).header(HOST, address);
     let response = sender.send_request(request.body(Empty::<Bytes>::new())?).await?;
     let status = response.status().as_u16();
     response.into_body().collect().await?;
     connection.abort();
     Ok(status)
+}
+
+/// The address and the path of a URL; the path does not end with a slash.
+pub(super) fn split(url: &str) -> Result<(String, String)> {
+    let uri: Uri = url.parse().with_context(|| format!("{url} is not a URL"))?;
+    let host = uri.host().with_context(|| format!("{url} names no host"))?;
+    let port = match (uri.port_u16(), uri.scheme_str()) {
+        (Some(port), _) => port,
+        (None, Some("http")) => 80,
+        (None, _) => bail!("{url} names no port"),
+    };
+    Ok((format!("{host}:{port}"), uri.path().trim_end_matches('/').to_owned()))
 }
