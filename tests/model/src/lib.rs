@@ -36,7 +36,9 @@
 //!
 //! # What is not in it
 //! The boundary of purges and the replay of dead letters (both exclude commits by a table lock), the sums,
-//! more than one partition, loss of records in Kafka, and a partition's first row.
+//! more than one partition, loss of records in Kafka, and a partition's first row. A record that the database
+//! rejects is the last version of its order here: if a later one is in the same commit, the rejected row is
+//! never sent, so that it depends on where batches are cut whether it becomes a dead letter.
 
 mod actions;
 mod ending;
