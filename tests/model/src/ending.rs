@@ -7,10 +7,7 @@ use std::{
 
 use stateright::Model;
 
-use crate::{
-    model::{Action, World},
-    state::State,
-};
+use crate::{actions::Action, model::World, state::State};
 
 /// What becomes of a world's runs.
 #[derive(Clone, Debug, PartialEq, Eq)]

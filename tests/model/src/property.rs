@@ -11,7 +11,7 @@ use crate::{
 
 /// No offset is accounted for twice.
 pub const TWICE: &str = "no offset twice";
-/// Every offset before the next one is accounted for, and none behind it.
+/// Every offset before the next offset is accounted for, and none from there on.
 pub const NEVER: &str = "no offset left out";
 /// The rows are those of each order's last version before the next offset.
 pub const ROWS: &str = "rows of the last versions";

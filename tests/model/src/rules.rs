@@ -36,7 +36,7 @@ pub struct Rules {
 
     /// What a worker does after a unique violation.
     pub duplicate: OnDuplicate,
-    /// Whether a worker that is told "not moved" by a first try does the same with the full statement.
+    /// Whether a worker tries in full what a first try did not do for the sake of a row of `orders`.
     pub full_after_not_moved: bool,
     /// What becomes of a commit with a row that the database rejects.
     pub rejected: OnRejected,
@@ -71,7 +71,7 @@ pub enum FirstTry {
 pub enum Again {
     /// As soon as its answer is there, behind whatever is in flight.
     AtOnce,
-    /// When nothing is in flight any more.
+    /// When nothing is in flight any more: the next commits are upserts, however they are cut.
     Settled,
 }
 

@@ -23,7 +23,7 @@ pub struct Database {
     pub letters: u16,
     /// Which records were accounted for. Nothing in PostgreSQL: it is there to be checked.
     pub accounted: u16,
-    /// Whether a record was accounted for that had been already. Likewise.
+    /// Whether a record was accounted for a second time. Also there to be checked.
     pub twice: bool,
 }
 
@@ -43,7 +43,7 @@ pub struct Since {
 pub struct Batch {
     /// The first offset.
     pub from: u8,
-    /// The one behind the last.
+    /// The offset after the last.
     pub to: u8,
     /// A bit for each offset.
     pub covers: u8,
@@ -104,8 +104,10 @@ pub struct Snapshot {
 pub enum Answer {
     /// Everything is written.
     Moved,
-    /// Nothing is, since the offset is elsewhere or a row of `orders` has to go.
+    /// Nothing is, since the offset is elsewhere; or, if only sales were tried, a row of `orders` has to go.
     NotMoved,
+    /// Nothing is, since a row of `orders` has to go.
+    Listed,
     /// Nothing is: a unique violation.
     Duplicate,
     /// Nothing is: a row was rejected.
@@ -165,9 +167,11 @@ pub enum Phase {
 pub enum Remedy {
     /// To find out where the partition stands.
     Row,
-    /// The full statement, for these of its offsets.
+    /// Upserts, from there on.
+    Upserts,
+    /// The full statement for these of its offsets, where a rule was taken away.
     Full(u8),
-    /// The same insert.
+    /// The same insert, where a rule was taken away.
     Insert,
     /// To halve it.
     Halves,
@@ -183,7 +187,7 @@ pub struct Worker {
     /// Where it reads on.
     pub read: u8,
     /// Batches that were not committed, in order, and wait to be sent again. Those that adjoin each other and
-    /// [`Self::read`] are forgotten: to cut the same offsets anew is the same.
+    /// [`Self::read`] are forgotten: cutting the same offsets again comes to the same.
     pub pending: ArrayVec<Batch, 6>,
     /// How many commits more are tried in full at once.
     pub upserts: u8,
@@ -220,7 +224,7 @@ pub struct Faults {
     pub crashes: u8,
     /// Offsets set by an operator.
     pub resets: u8,
-    /// Topics created anew under the same name.
+    /// Topics deleted and created again under the same name.
     pub renewed: u8,
 }
 

@@ -31,6 +31,10 @@ impl Executor<'_> {
             Progress::Half => return Progress::Done(self.second_half(now, statement)),
             done @ Progress::Done(_) => return done,
         };
+        if self.has_to_go(statement, snapshot) {
+            let inserts = statement.kind == Kind::Insert;
+            return Progress::Done(if inserts { Answer::Listed } else { Answer::NotMoved });
+        }
         // PostgreSQL reads the row as of the snapshot, waits for whoever holds it, and looks again.
         if !snapshot.matched || !self.matches(now, statement) {
             return Progress::Done(Answer::NotMoved);
@@ -95,6 +99,31 @@ impl Executor<'_> {
         self.records(batch).all(|(_, record)| matches!(record, Record::Sale(_)))
     }
 
+    /// The records whose orders are written, and the set of dead letters.
+    fn winners(&self, batch: Batch) -> ([Option<(u8, Record)>; ORDERS], u16) {
+        let (mut winners, mut letters) = ([None; ORDERS], 0);
+        for (offset, record) in self.records(batch) {
+            match record.order().map(usize::from) {
+                None => letters |= bit(self.topic, offset),
+                Some(order) if self.rules.last_version || winners[order].is_none() => {
+                    winners[order] = Some((offset, record));
+                }
+                Some(_) => {}
+            }
+        }
+        (winners, letters)
+    }
+
+    /// Whether a first try does nothing for the sake of a row of `orders`.
+    fn has_to_go(&self, statement: &Statement, snapshot: Snapshot) -> bool {
+        let (winners, _) = self.winners(statement.batch);
+        statement.kind.is_first_try()
+            && self.rules.look
+            && winners.into_iter().flatten().any(|(_, record)| {
+                matches!(record, Record::Sale(order) if snapshot.listed >> order & 1 == 1)
+            })
+    }
+
     /// What the tables are after the statement.
     fn written(
         &self,
@@ -106,29 +135,9 @@ impl Executor<'_> {
         if statement.kind == Kind::Halves {
             return Ok(self.halved(rows, statement.batch));
         }
-        let mut letters = 0;
-        let mut winners = [None; ORDERS];
-        for (offset, record) in self.records(statement.batch) {
-            match record.order().map(usize::from) {
-                None => letters |= bit(self.topic, offset),
-                Some(order) if self.rules.last_version || winners[order].is_none() => {
-                    winners[order] = Some((offset, record));
-                }
-                Some(_) => {}
-            }
-        }
-        let winners = winners.into_iter().flatten();
-        let was_listed = |order: u8| snapshot.listed >> order & 1 == 1;
-        let has_to_go = |record| matches!(record, Record::Sale(order) if was_listed(order));
-        let looks = statement.kind.is_first_try() && self.rules.look;
-        if looks && winners.clone().any(|(_, record)| has_to_go(record)) {
-            return Err(Answer::NotMoved);
-        }
         let inserts = statement.kind == Kind::Insert;
-        if inserts && self.rules.unique && now.letters & letters != 0 {
-            return Err(Answer::Duplicate);
-        }
-        for (offset, record) in winners {
+        let (winners, letters) = self.winners(statement.batch);
+        for (offset, record) in winners.into_iter().flatten() {
             let Some(order) = record.order() else { continue };
             let at = usize::from(order);
             let (sale, listed) = (rows.sales[at] != 0, rows.orders[at] != 0);
@@ -147,7 +156,7 @@ impl Executor<'_> {
             }
             let before = rows.orders[at];
             rows.put(record, version(self.topic, offset));
-            let deletes = statement.kind == Kind::Full && was_listed(order);
+            let deletes = statement.kind == Kind::Full && snapshot.listed >> order & 1 == 1;
             if matches!(record, Record::Sale(_)) && !deletes {
                 rows.orders[at] = before;
             }

@@ -16,7 +16,7 @@ impl Worker {
             && (!self.pending.is_empty() || self.read < end)
     }
 
-    /// What it could commit next: so many of the pending batches, and so many records behind them.
+    /// What it could commit next: so many of the pending batches, and so many records after them.
     pub(crate) fn choices(&self, rules: &Rules, end: u8) -> Vec<(usize, u8)> {
         let mut choices = Vec::new();
         if !rules.merge {
@@ -57,7 +57,7 @@ impl Worker {
         }
     }
 
-    /// Sends a statement behind what is in flight.
+    /// Sends a statement after those in flight.
     pub(crate) fn send(&mut self, rules: &Rules, batch: Batch, kind: Kind) {
         let place = self.sent.iter().map(|sent| sent.place + 1).max().unwrap_or(0);
         let behind = !rules.compare_offset_behind && place > 0;
@@ -81,7 +81,9 @@ impl Worker {
             let place = self.sent.iter().map(|sent| sent.place + 1).max().unwrap_or(0);
             let sent = Statement { kind: Kind::Full, place, progress: Progress::Sent, ..statement };
             self.sent[index] = sent;
-            self.had_to_upsert(rules);
+            if rules.first != FirstTry::Sales {
+                self.had_to_upsert(rules);
+            }
             rank(&mut self.sent);
             return;
         }
@@ -92,14 +94,14 @@ impl Worker {
             Answer::Duplicate => match rules.duplicate {
                 OnDuplicate::TakeForDone => None,
                 OnDuplicate::InsertAgain => Some(Remedy::Insert),
-                OnDuplicate::Upsert => Some(Remedy::Full(statement.batch.covers)),
+                OnDuplicate::Upsert => Some(Remedy::Upserts),
                 OnDuplicate::UpsertOne => Some(Remedy::Full(1 << statement.batch.from)),
                 OnDuplicate::PassOver => Some(Remedy::Full(0)),
             },
-            Answer::NotMoved if statement.kind.is_first_try() && rules.full_after_not_moved => {
-                Some(Remedy::Full(statement.batch.covers))
+            Answer::NotMoved | Answer::Listed if may_be_listed(rules, &statement, answer) => {
+                Some(Remedy::Upserts)
             }
-            Answer::NotMoved => Some(Remedy::Row),
+            Answer::NotMoved | Answer::Listed => Some(Remedy::Row),
             Answer::Rejected => Some(Remedy::Halves),
         };
         if let Some(remedy) = remedy {
@@ -119,29 +121,32 @@ impl Worker {
     fn settled(&mut self, rules: &Rules, remedy: Remedy) {
         let (kind, covers) = match remedy {
             Remedy::Row => return self.doubt(rules),
+            Remedy::Upserts => {
+                self.phase = Phase::Working;
+                self.had_to_upsert(rules);
+                return self.forget(rules);
+            }
             Remedy::Halves => (Kind::Halves, None),
             Remedy::Insert => (Kind::Insert, None),
             Remedy::Full(covers) => (Kind::Full, Some(covers)),
         };
         self.phase = Phase::Working;
         let first = self.pending.remove(0);
-        if kind == Kind::Full {
-            self.had_to_upsert(rules);
-        }
         self.send(rules, Batch { covers: covers.unwrap_or(first.covers), ..first }, kind);
-        self.forget();
+        self.forget(rules);
     }
 
     fn had_to_upsert(&mut self, rules: &Rules) {
-        if let FirstTry::Insert { upserts } = rules.first {
-            self.upserts = upserts;
-        }
+        self.upserts = match rules.first {
+            FirstTry::Insert { upserts } => upserts,
+            FirstTry::Sales | FirstTry::Either => 1,
+        };
     }
 
     /// Has to find out where the partition stands.
     pub(crate) fn doubt(&mut self, rules: &Rules) {
         self.phase = Phase::InDoubt;
-        self.forget();
+        self.forget(rules);
         if rules.doubt == AfterDoubt::Row && self.pending.is_empty() {
             // Nothing depends on it any more.
             self.read = 0;
@@ -183,7 +188,7 @@ impl Worker {
         self.pending.retain(|batch| batch.to > next);
         let there = self.pending.first().is_some_and(|first| first.from == next);
         if there || (!rules.drop_elsewhere && !nothing) {
-            self.forget();
+            self.forget(rules);
         } else {
             self.pending.clear();
             self.read = next;
@@ -195,8 +200,12 @@ impl Worker {
         self.pending.insert(at.unwrap_or(self.pending.len()), batch);
     }
 
-    /// Forgets batches that could as well be cut anew.
-    fn forget(&mut self) {
+    /// Forgets batches that could as well be cut again. Whoever may keep a batch that begins elsewhere has to
+    /// remember them.
+    fn forget(&mut self, rules: &Rules) {
+        if !rules.drop_elsewhere {
+            return;
+        }
         let Some(first) = self.pending.first().copied() else { return };
         let run = self.pending.iter().skip(1).try_fold(first, |run, next| {
             (run.to == next.from && next.is_whole()).then_some(run.and(*next))
@@ -213,13 +222,18 @@ fn tries_again(rules: &Rules, statement: &Statement, answer: Answer) -> bool {
     rules.again == Again::AtOnce
         && statement.kind.is_first_try()
         && match answer {
-            Answer::NotMoved => rules.full_after_not_moved,
             Answer::Duplicate => rules.duplicate == OnDuplicate::Upsert,
-            Answer::Moved | Answer::Rejected => false,
+            answer => may_be_listed(rules, statement, answer),
         }
 }
 
-/// Numbers the places of statements anew, from 0.
+/// Whether the full statement may do what this one did not.
+fn may_be_listed(rules: &Rules, statement: &Statement, answer: Answer) -> bool {
+    rules.full_after_not_moved
+        && (answer == Answer::Listed || answer == Answer::NotMoved && statement.kind == Kind::Sales)
+}
+
+/// Renumbers the places of statements, from 0.
 fn rank(sent: &mut InFlight) {
     let places: ArrayVec<u8, { crate::state::DEPTH }> =
         sent.iter().map(|statement| statement.place).collect();

@@ -1,5 +1,7 @@
 //! Explores the worlds: both protocols hold in all of them, and neither does with a rule taken away.
 
+#![expect(clippy::panic, clippy::print_stdout, reason = "helpers of tests")]
+
 mod holds;
 mod without;
 
@@ -26,7 +28,7 @@ const LONG: Log = &[
     Record::Rejected(1),
 ];
 
-/// What lies in a topic that is created anew.
+/// The records of the topic that is created again.
 const ANEW: Log = &[Record::Sale(0)];
 
 /// Nothing goes wrong.
@@ -44,7 +46,7 @@ const CRASH: Faults = Faults { all: 1, crashes: 1, ..NONE };
 /// The offset is set once.
 const RESET: Faults = Faults { all: 1, resets: 1, ..NONE };
 
-/// The topic is created anew.
+/// The topic is deleted and created again.
 const RENEW: Faults = Faults { all: 1, renewed: 1, ..NONE };
 
 /// Two instances with two statements in flight each.
@@ -91,7 +93,7 @@ fn breaks(name: &str, world: World, property: &'static str) {
 }
 
 /// Nothing wrong is written or told, but there is a run that never ends.
-fn goes_round(name: &str, world: World) {
+fn never_ends(name: &str, world: World) {
     let begun = Instant::now();
     let checker = world.checker().spawn_dfs().join();
     let found = checker.discoveries();
@@ -101,7 +103,7 @@ fn goes_round(name: &str, world: World) {
         panic!("{name}: every run comes to an end");
     };
     let (until, count, took) = (until.len(), round.len(), begun.elapsed());
-    println!("without {name}: goes round in {count} steps after {until}, {took:.1?}");
+    println!("without {name}: never ends: {count} steps again and again after {until}, {took:.1?}");
     if std::env::var_os("STEPS").is_some() {
         println!("{round:#?}");
     }
