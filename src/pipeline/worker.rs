@@ -39,7 +39,7 @@ pub(super) struct Worker {
     shared: Arc<Shared>,
     partition: TopicPartition,
     next: Position,
-    /// Whether something was committed that a crash of PostgreSQL could still take back.
+    /// Whether something was committed, or may have been, that a crash of PostgreSQL could still take back.
     unconfirmed: bool,
     end: Option<NextOffset>,
     stop: CancellationToken,
@@ -202,6 +202,8 @@ impl Worker {
                 self.react(error).await?;
                 let row = self.row().await?;
                 self.next = row.position();
+                // It may be that what failed was committed, and that nothing is left to commit.
+                self.unconfirmed = true;
                 pending.retain(|batch| batch.span().to() > row.next_offset);
                 if pending.front().is_none_or(|batch| batch.span().from() != row.next_offset) {
                     return Ok(Ended::Elsewhere);

@@ -130,6 +130,27 @@ async fn it_tells_what_became_of_the_records_and_which_server_it_waits_for() -> 
 }
 
 #[tokio::test]
+async fn an_outage_ends_although_nothing_is_sent() -> Result<()> {
+    let bed = Testbed::private().await?;
+    let (topic, database, listen) = (bed.topic(1).await?, bed.database().await?, listen()?);
+    let vendas = bed.vendas(VENDAS, &[&topic], &database).env("VENDAS_HTTP__LISTEN", &listen);
+    let run = vendas.args(["run"]).start()?;
+    until_ready(&listen, 200, r#""working":1"#).await?;
+    bed.postgres.stop().await?;
+    // Idle partitions look once a minute.
+    eventually("a worker that has met the outage", DEADLINE * 2, async || {
+        ensure!(run.stderr()?.contains("paused, will go on by itself"), "{}", run.state());
+        Ok(())
+    })
+    .await?;
+    bed.postgres.restart().await?;
+    until_ready(&listen, 200, r#""reasons":[]"#).await?;
+    run.signal(Signal::TERM)?;
+    run.wait_exit(DEADLINE).await?.expect_code(0)?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_halted_partition_shows_and_another_that_is_worked_keeps_it_ready() -> Result<()> {
     let (shop, listen) = (robbed().await?, listen()?);
     let vendas = shop.vendas(&["run"]).env("VENDAS_HTTP__LISTEN", &listen);

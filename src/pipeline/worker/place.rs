@@ -8,16 +8,27 @@ use super::{Broken, Worker};
 use crate::{pipeline::Halt, store::PartitionRow};
 
 impl Worker {
-    /// Where the partition stands in PostgreSQL.
+    /// Where the partition stands in PostgreSQL. Ends an outage that it has met.
     pub(super) async fn row(&mut self) -> Result<PartitionRow, Broken> {
+        let mut failed = false;
         loop {
+            let asked = Instant::now();
             let read = tokio::select! {
                 () = self.stop.cancelled() => return Err(Broken::Stopped),
                 read = self.shared.store.partition(&self.partition) => read,
             };
             match read {
-                Ok(row) => return self.own(row).await,
-                Err(error) => self.react(error).await?,
+                Ok(row) => {
+                    // Where nothing more comes, no commit would ever end the outage that this reported.
+                    if failed {
+                        self.shared.postgres.recovered(asked);
+                    }
+                    return self.own(row).await;
+                }
+                Err(error) => {
+                    failed = true;
+                    self.react(error).await?;
+                }
             }
         }
     }
