@@ -1,21 +1,25 @@
 //! Free ports of the loopback address.
 
 use std::{
+    collections::HashSet,
     fs,
     hash::{BuildHasher, RandomState},
     net::{Ipv4Addr, TcpListener},
+    sync::{Mutex, PoisonError},
 };
 
 use anyhow::{Result, bail};
 
 /// A port that nobody listens at, below those that the kernel hands to outgoing connections: one of
 /// those could take the port while its server is down, and a client that knocks at it until then
-/// could even be connected to itself.
+/// could even be connected to itself. No port is returned twice: a broker with a dozen listeners asks for
+/// all of them before it listens.
 ///
 /// # Errors
 /// Where there is none.
 pub fn free() -> Result<u16> {
     const FIRST: u16 = 15_000;
+    static GIVEN: Mutex<Option<HashSet<u16>>> = Mutex::new(None);
     let ephemeral = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range")
         .ok()
         .and_then(|range| range.split_whitespace().next()?.parse::<u16>().ok())
@@ -25,9 +29,27 @@ pub fn free() -> Result<u16> {
         // Every `RandomState` has keys of its own.
         let random = RandomState::new().hash_one(attempt) % u64::from(ephemeral - FIRST);
         let port = FIRST + u16::try_from(random)?;
-        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_err() {
+            continue;
+        }
+        let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+        if given.get_or_insert_default().insert(port) {
             return Ok(port);
         }
     }
     bail!("no free port from {FIRST} to {ephemeral}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::free;
+
+    #[test]
+    fn no_port_is_returned_twice() {
+        // With so many, chance would return one twice in all but one of a thousand runs.
+        let ports: HashSet<u16> = (0..500).map(|_| free().unwrap()).collect();
+        assert_eq!(ports.len(), 500);
+    }
 }
