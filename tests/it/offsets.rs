@@ -191,3 +191,40 @@ async fn records_that_were_deleted_unread_halt_their_partition_alone() -> Result
     ensure!(shop.rows(counts).await? == ["50|80"], "{:?}", shop.rows(counts).await?);
     Ok(())
 }
+
+/// A commit that began before a reset sees the other tables as they were then: it must not land after it.
+#[tokio::test]
+async fn a_reset_waits_for_the_commits_that_have_begun() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    shop.send_numbers(0, 0..2).await?;
+    shop.work().await?;
+    let other = shop.database.connect().await?;
+    other.batch_execute("BEGIN; SELECT FROM partitions FOR UPDATE").await?;
+    shop.send_numbers(0, 2..3).await?;
+    let run = shop.vendas(&["run", "--until-end"]).start()?;
+    eventually("a commit that waits for the row", DEADLINE, async || {
+        let waiting = "SELECT count(*)::text FROM pg_stat_activity \
+                       WHERE application_name = 'vendas' AND wait_event_type = 'Lock'";
+        ensure!(shop.rows(waiting).await? == ["1"], "{}", run.state());
+        Ok(())
+    })
+    .await?;
+    let reset = ["offsets", "reset", "--to", "earliest", "--because", "a test", "--yes"];
+    let reset = shop.vendas(&reset).start()?;
+    eventually("a reset that waits for the commit", DEADLINE, async || {
+        let waiting = "SELECT mode FROM pg_locks JOIN pg_stat_activity USING (pid) \
+                       WHERE NOT granted AND datname = current_database()
+                         AND relation = 'partitions'::regclass";
+        let modes = shop.rows(waiting).await?;
+        ensure!(modes == ["ShareRowExclusiveLock"], "{modes:?}: {}", reset.state());
+        Ok(())
+    })
+    .await?;
+    other.batch_execute("COMMIT").await?;
+    reset.wait_exit(DEADLINE).await?.expect_code(0)?;
+    run.wait_exit(DEADLINE).await?.expect_code(0)?;
+    shop.work().await?;
+    let sales = shop.rows("SELECT count(*)::text, sum(total)::text FROM sales").await?;
+    ensure!(sales == ["3|3.30"], "{sales:?}");
+    Ok(())
+}

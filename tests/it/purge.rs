@@ -68,7 +68,9 @@ async fn old_orders_go_while_run_works_and_the_views_stay() -> Result<()> {
     let shop = with_old_orders(2).await?;
     let sums = shop.rows(OLD_SUMS).await?;
     ensure!(sums.len() > 1_000, "only {} sums", sums.len());
-    let run = shop.vendas(&["run", "--set", "pipeline.batch_size=3"]).start()?;
+    let run = shop
+        .vendas(&["run", "--set", "pipeline.batch_size=3", "--set", "pipeline.commit_records=3"])
+        .start()?;
     let send = async {
         for round in 0..20 {
             let orders: Vec<_> = (0..100)

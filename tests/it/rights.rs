@@ -185,10 +185,20 @@ async fn a_right_that_is_taken_away_amid_the_work_is_waited_for() -> Result<()> 
     roles.vendas(&roles.owner, &["schema", "--apply"]).run(DEADLINE).await?.expect_code(0)?;
     roles.owner.execute(&roles.named(&statements(GRANTS))).await?;
     let work = roles.vendas(&roles.app, &["run"]).start()?;
-    let mut records = 0;
     eventually("a line that it works", DEADLINE, async || {
         let log = work.stderr()?;
         ensure!(log.contains("working"), "{log}");
+        Ok(())
+    })
+    .await?;
+    // Stored orders are upserted, which takes every right; new ones are inserted.
+    let (number, stated) = (numbered(0), r#"{"id_ordem": "a", "valor_total": 2}"#);
+    let send = async || roles.shop.send(0, &[&number, stated, "rubbish"]).await;
+    send().await?;
+    let mut records = 3;
+    eventually("the first of them", DEADLINE, async || {
+        let next = roles.shop.rows("SELECT next_offset FROM shop.partitions").await?;
+        ensure!(next == ["3"], "{next:?}, {}", work.state());
         Ok(())
     })
     .await?;
@@ -201,8 +211,7 @@ async fn a_right_that_is_taken_away_amid_the_work_is_waited_for() -> Result<()> 
             continue;
         }
         roles.set("REVOKE", &privilege, "FROM").await?;
-        let stated = r#"{"id_ordem": "a", "valor_total": 2}"#;
-        roles.shop.send(0, &[&numbered(records), stated, "rubbish"]).await?;
+        send().await?;
         records += 3;
         let pauses = |log: &str| log.matches("paused until this is put right").count();
         let goings_on = |log: &str| log.matches("going on").count();
@@ -222,7 +231,7 @@ async fn a_right_that_is_taken_away_amid_the_work_is_waited_for() -> Result<()> 
         })
         .await?;
     }
-    ensure!(records == 36, "{records} records");
+    ensure!(records == 39, "{records} records");
     work.signal(Signal::TERM)?;
     work.wait_exit(DEADLINE).await?.expect_code(0).map(drop)
 }

@@ -150,7 +150,7 @@ async fn totals_are_equal_at_every_moment_while_two_instances_write_and_the_ledg
             .collect();
         send(&shop, partition, &orders).await?;
     }
-    let small = ["--set", "pipeline.batch_size=1"];
+    let small = ["--set", "pipeline.batch_size=1", "--set", "pipeline.commit_records=1"];
     let instances =
         [shop.vendas(&["run"]).args(small).start()?, shop.vendas(&["run"]).args(small).start()?];
     let (mut moments, mut violation) = (0, None);

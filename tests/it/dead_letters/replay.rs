@@ -200,7 +200,10 @@ async fn two_replays_and_a_run_at_once_come_to_what_one_after_the_other_would() 
     let mut dice = Dice::new(43);
     let mut model = Model::default();
     let mut told_as_replayed = 0;
-    let run = shop.vendas(&["run", "--set", "pipeline.batch_size=20"]).args(CANCELLED).start()?;
+    let run = shop
+        .vendas(&["run", "--set", "pipeline.batch_size=20", "--set", "pipeline.commit_records=20"])
+        .args(CANCELLED)
+        .start()?;
     for _ in 0..ROUNDS {
         // Few orders, so that all three want the same rows.
         let versions: Vec<_> = (0..RECORDS).map(|_| Version::draw(&mut dice, 60)).collect();

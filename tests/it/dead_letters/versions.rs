@@ -262,7 +262,16 @@ async fn killed_again_and_again_each_order_is_as_its_last_version_says() -> Resu
     let shop = Shop::open(1).await?;
     shop.apply_schema().await?;
     let (mut dice, mut model) = (Dice::new(47), Model::default());
-    let run = || shop.vendas(&["run", "--set", "pipeline.batch_size=5"]).args(CANCELLED);
+    let run = || {
+        shop.vendas(&[
+            "run",
+            "--set",
+            "pipeline.batch_size=5",
+            "--set",
+            "pipeline.commit_records=5",
+        ])
+        .args(CANCELLED)
+    };
     for _ in 0..KILLS {
         let versions: Vec<_> = (0..RECORDS).map(|_| Version::draw(&mut dice, 50)).collect();
         let first = model.versions.len();

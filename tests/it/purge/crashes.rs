@@ -61,7 +61,15 @@ async fn killed_at_random_moments_together_with_run_nothing_is_counted_twice() -
         let orders: Vec<_> =
             (0..200).map(|n| super::sold(&format!("{round} {n}"), "2026-01-01")).collect();
         shop.send(0, &orders.iter().map(String::as_str).collect::<Vec<_>>()).await?;
-        let run = shop.vendas(&["run", "--set", "pipeline.batch_size=3"]).start()?;
+        let run = shop
+            .vendas(&[
+                "run",
+                "--set",
+                "pipeline.batch_size=3",
+                "--set",
+                "pipeline.commit_records=3",
+            ])
+            .start()?;
         let purge = stopping(&shop, "purge_committed=sleep(20)")?;
         let (polls, mut polled) = (random.below(60), 0);
         eventually("a random moment", DEADLINE, async || {
