@@ -29,14 +29,7 @@ async fn steps(settings: &[&str]) -> Result<Vec<i64>> {
     let other = shop.database.connect().await?;
     other.batch_execute("BEGIN; LOCK TABLE partitions IN SHARE MODE").await?;
     let run = shop.vendas(&["run", "--until-end"]).args(settings.iter().copied()).start()?;
-    eventually("a commit that waits", DEADLINE, async || {
-        let waiting = "SELECT count(*)::text FROM pg_stat_activity \
-                       WHERE application_name = 'vendas' AND wait_event_type = 'Lock'";
-        let waiting = shop.rows(waiting).await?;
-        ensure!(waiting == ["1"], "{waiting:?} wait: {}", run.state());
-        Ok(())
-    })
-    .await?;
+    shop.until_it_waits_for_a_lock(&run).await?;
     other.batch_execute("COMMIT").await?;
     run.wait_exit(DEADLINE).await?.expect_code(0)?;
     let rows = shop.database.query("SELECT offsets FROM steps ORDER BY n", &[]).await?;

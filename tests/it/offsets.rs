@@ -202,13 +202,7 @@ async fn a_reset_waits_for_the_commits_that_have_begun() -> Result<()> {
     other.batch_execute("BEGIN; SELECT FROM partitions FOR UPDATE").await?;
     shop.send_numbers(0, 2..3).await?;
     let run = shop.vendas(&["run", "--until-end"]).start()?;
-    eventually("a commit that waits for the row", DEADLINE, async || {
-        let waiting = "SELECT count(*)::text FROM pg_stat_activity \
-                       WHERE application_name = 'vendas' AND wait_event_type = 'Lock'";
-        ensure!(shop.rows(waiting).await? == ["1"], "{}", run.state());
-        Ok(())
-    })
-    .await?;
+    shop.until_it_waits_for_a_lock(&run).await?;
     let reset = ["offsets", "reset", "--to", "earliest", "--because", "a test", "--yes"];
     let reset = shop.vendas(&reset).start()?;
     eventually("a reset that waits for the commit", DEADLINE, async || {

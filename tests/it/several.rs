@@ -67,14 +67,7 @@ async fn an_order_that_another_session_inserts_at_the_same_moment_is_replaced() 
     other.batch_execute("BEGIN; INSERT INTO sales (order_number, total) VALUES (2, 0)").await?;
     let vendas = shop.vendas(&["run", "--until-end"]).start()?;
     // It has not seen the other's row, and now waits for what becomes of it.
-    eventually("a statement that waits for the other's row", DEADLINE, async || {
-        let waiting = "SELECT count(*)::text FROM pg_stat_activity \
-                       WHERE application_name = 'vendas' AND wait_event_type = 'Lock'";
-        let waiting = shop.rows(waiting).await?;
-        ensure!(waiting == ["1"], "{waiting:?} wait: {}", vendas.state());
-        Ok(())
-    })
-    .await?;
+    shop.until_it_waits_for_a_lock(&vendas).await?;
     other.batch_execute("COMMIT").await?;
 
     let ended = vendas.wait_exit(DEADLINE).await?.expect_code(0)?;

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use testbed::{Database, Ended, Record, Result, Testbed, VendasCommand};
+use testbed::{
+    Database, Ended, Record, Result, Testbed, Vendas, VendasCommand, ensure, eventually,
+};
 
 /// Longer than anything that works takes, also on a busy machine.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
@@ -65,6 +67,18 @@ impl Shop {
     ) -> Result<()> {
         let payloads: Vec<_> = numbers.into_iter().map(numbered).collect();
         self.send(partition, &payloads.iter().map(String::as_str).collect::<Vec<_>>()).await
+    }
+
+    /// Waits until a statement of `run`, and no other of vendas, waits for a lock.
+    pub(crate) async fn until_it_waits_for_a_lock(&self, run: &Vendas) -> Result<()> {
+        eventually("a statement that waits for a lock", DEADLINE, async || {
+            let waiting = "SELECT count(*)::text FROM pg_stat_activity \
+                           WHERE application_name = 'vendas' AND wait_event_type = 'Lock'";
+            let waiting = self.rows(waiting).await?;
+            ensure!(waiting == ["1"], "{waiting:?} wait: {}", run.state());
+            Ok(())
+        })
+        .await
     }
 
     /// The rows that a query gives, each with its columns joined by `|`, NULL as nothing.
