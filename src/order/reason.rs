@@ -112,7 +112,7 @@ reasons! {
 }
 
 impl Reason {
-    /// What helps most often, as a sentence's end. docs/operations.md, "Bad records", says it at length.
+    /// What helps most often, as a sentence's end. docs/dead-letters.md, "Bad records", says it at length.
     #[must_use]
     pub const fn remedy(self) -> &'static str {
         match self {

@@ -234,7 +234,7 @@ async fn an_address_that_is_taken_is_told_at_once_and_none_is_taken_unasked() ->
 async fn clients_that_say_nothing_neither_use_up_its_files_nor_keep_others_out() -> Result<()> {
     // Those beyond 256 wait in the kernel's queue, which may be as short as 128.
     const CLIENTS: usize = 350;
-    // 256 for clients, as docs/operations.md says, and what it needs itself.
+    // 256 for clients, as docs/monitoring.md says, and what it needs itself.
     const FILES: RangeInclusive<usize> = 256..=320;
     let (shop, listen) = (Shop::open(1).await?, listen()?);
     let run = shop.vendas(&["run"]).env("VENDAS_HTTP__LISTEN", &listen).start()?;

@@ -53,10 +53,10 @@ fn every_setting_that_is_named_exists() -> Result<()> {
 
 #[test]
 fn every_reason_is_explained_and_no_other() -> Result<()> {
-    let operations = Document::read(&root().join("docs/operations.md"))?;
+    let letters = Document::read(&root().join("docs/dead-letters.md"))?;
     let reasons: BTreeSet<_> = Reason::ALL.iter().map(|reason| reason.code()).collect();
     // The rows of the table of reasons are those that name one.
-    let rows = operations.first_cells.iter();
+    let rows = letters.first_cells.iter();
     let rows: Vec<_> =
         rows.filter(|row| row.iter().any(|code| reasons.contains(code.as_str()))).collect();
     let explained: BTreeSet<_> = rows.into_iter().flatten().map(String::as_str).collect();
@@ -111,13 +111,9 @@ fn every_message_that_is_explained_exists() -> Result<()> {
     let mut program = String::new();
     source(&root().join("src"), &mut program)?;
     let program = program.replace("\\\"", "\"");
-    let operations = fs::read_to_string(root().join("docs/operations.md"))?;
-    let (_, messages) = operations.split_once("## Messages").unwrap_or_default();
-    let folder = tempfile::tempdir()?;
-    let path = folder.path().join("messages.md");
-    fs::write(&path, messages)?;
+    let messages = Document::read(&root().join("docs/troubleshooting.md"))?;
     let mut found = 0;
-    for message in Document::read(&path)?.first_cells.iter().flatten() {
+    for message in messages.first_cells.iter().flatten() {
         for part in between(message, &['…']) {
             found += 1;
             ensure!(program.contains(part), "no message has {part:?}, as in `{message}`");
@@ -129,7 +125,7 @@ fn every_message_that_is_explained_exists() -> Result<()> {
 
 #[test]
 fn every_error_is_explained() -> Result<()> {
-    let operations = fs::read_to_string(root().join("docs/operations.md"))?;
+    let messages = fs::read_to_string(root().join("docs/troubleshooting.md"))?;
     let mut program = String::new();
     source(&root().join("src"), &mut program)?;
     let mut found = 0;
@@ -145,8 +141,8 @@ fn every_error_is_explained() -> Result<()> {
             continue;
         }
         found += 1;
-        let explained = parts.iter().any(|part| operations.contains(part));
-        ensure!(explained, "docs/operations.md does not explain {message:?}");
+        let explained = parts.iter().any(|part| messages.contains(part));
+        ensure!(explained, "docs/troubleshooting.md does not explain {message:?}");
     }
     ensure!(found > 20, "only {found} were found");
     Ok(())

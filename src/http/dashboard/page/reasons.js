@@ -1,5 +1,5 @@
 // What each reason of a dead letter means, and what to do about it, for people who run a shop.
-// docs/operations.md, "Bad records", says it at length.
+// docs/dead-letters.md, "Bad records", says it at length.
 
 /** Which reasons have the same explanation. */
 const FAMILIES = {
