@@ -81,7 +81,8 @@ impl Stream {
     /// `lanes` times `records` of them.
     pub(crate) fn new(seed: u64, lanes: usize, records: usize) -> Self {
         let mut shop = Shop { dice: Dice::new(seed), numbers: 0, ids: 0 };
-        let mut all: Vec<_> = (0..lanes).map(|_| shop.lane(records)).collect();
+        let mut all: Vec<_> =
+            (0..lanes).map(|lane| shop.lane(records, Again::of_lane(lane))).collect();
         // The few that are of a size to be counted stand among the others, one in each lane in turn.
         for (index, outsized) in malformed::outsized(&mut shop).into_iter().enumerate() {
             let at = (37 * (index + 1)) % records;
@@ -122,6 +123,33 @@ impl Dice {
     }
 }
 
+/// How often a lane repeats or corrects an order that it has had: commits insert where none comes again,
+/// and upsert after each that does.
+#[derive(Clone, Copy, Debug)]
+enum Again {
+    Often,
+    Seldom,
+    Never,
+}
+
+impl Again {
+    const fn of_lane(lane: usize) -> Self {
+        match lane % 4 {
+            1 => Self::Never,
+            3 => Self::Seldom,
+            _ => Self::Often,
+        }
+    }
+
+    fn draw(self, dice: &mut Dice) -> bool {
+        match self {
+            Self::Often => true,
+            Self::Seldom => dice.one_in(30),
+            Self::Never => false,
+        }
+    }
+}
+
 /// Who makes the records.
 struct Shop {
     dice: Dice,
@@ -130,26 +158,26 @@ struct Shop {
 }
 
 impl Shop {
-    fn lane(&mut self, records: usize) -> Vec<Generated> {
+    fn lane(&mut self, records: usize, again: Again) -> Vec<Generated> {
         let mut keys = Vec::new();
         let mut lane: Vec<Generated> = Vec::with_capacity(records);
         while lane.len() < records {
             let next = match (self.dice.below(100), lane.last()) {
                 // The same once more, so close that both stand in one batch.
-                (0..8, Some(last)) => last.clone(),
+                (0..8, Some(last)) if again.draw(&mut self.dice) => last.clone(),
                 (8..24, _) => {
                     let key = self.earlier(&keys).unwrap_or(Key::Number(-1));
                     malformed::one(&key, &mut self.dice)
                 }
-                (24..70, _) => {
+                (70.., _) if again.draw(&mut self.dice) => match self.earlier(&keys) {
+                    Some(key) => self.order(key),
+                    None => continue,
+                },
+                _ => {
                     let key = self.new_key();
                     keys.push(key.clone());
                     self.order(key)
                 }
-                _ => match self.earlier(&keys) {
-                    Some(key) => self.order(key),
-                    None => continue,
-                },
             };
             lane.push(next);
         }
