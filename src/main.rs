@@ -5,8 +5,9 @@
 
 use std::{io::Write, process::ExitCode};
 
-// musl's allocator has one lock for all threads, and glibc's takes a tenth more of the processor for
-// e-commerce orders (docs/performance.md).
+// musl's own allocator has one lock for all threads. Where glibc's is at hand it costs as much here,
+// and keeps 20 to 30 MB less.
+#[cfg(target_env = "musl")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
