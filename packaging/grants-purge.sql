@@ -1,5 +1,5 @@
--- What `vendas dead-letters purge`, `vendas orders purge` and `roll-up` need beyond grants.sql. The tables' owner has
--- it already; grant it to a role other than that of `vendas run`:
+-- Privileges for `vendas dead-letters purge`, `vendas orders purge` and `roll-up`, in addition to grants.sql.
+-- The tables' owner has them already. To use another role, preferably not that of `vendas run`:
 --
 --   psql -d salesdb -U shop_owner -f packaging/grants-purge.sql
 

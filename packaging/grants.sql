@@ -1,6 +1,5 @@
--- All that `vendas run`, `report`, `verify`, `offsets`, `dead-letters` and `check` need, but for
--- `dead-letters purge` and `orders purge`: grants-purge.sql has what these need in addition. To be run
--- by the owner, when `vendas schema --apply` has made the tables:
+-- Privileges for `vendas run`, `report`, `verify`, `offsets`, `dead-letters` and `check`. grants-purge.sql has
+-- those for `dead-letters purge`, `orders purge` and `orders roll-up`. Run this as the owner, after `vendas schema --apply`:
 --
 --   psql -d salesdb -U shop_owner -f packaging/grants.sql
 

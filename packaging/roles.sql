@@ -1,5 +1,5 @@
--- Two roles keep what `vendas run` may do apart from what it need not: one owns the tables, the other
--- works on them. To be run by a superuser, in the database of the shop:
+-- Two roles: one owns the tables, the other has only the privileges of `vendas run`. Run this as a superuser, in
+-- the shop's database:
 --
 --   psql -d salesdb -v owner_password=… -v app_password=… -f packaging/roles.sql
 
