@@ -3,14 +3,11 @@
 use std::fs::File;
 
 use testbed::{Kafka, Result, Testbed, Vendas, VendasCommand, ensure, eventually};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    time::timeout,
-};
 
 use crate::{
     shop::{Shop, VENDAS, numbered},
     stage::{DEADLINE, lines, terminate},
+    terminal::Terminal,
 };
 
 const TOPIC: &str = "orders";
@@ -155,28 +152,15 @@ async fn whoever_says_so_goes_on_behind_a_loss_and_it_is_noted() -> Result<()> {
 
 /// What `offsets reset` says on a terminal to somebody who types `answer`.
 async fn reset_on_a_terminal(shop: &Shop, answer: &str) -> Result<String> {
-    let (mut pty, pts) = pty_process::open()?;
-    pty.resize(pty_process::Size::new(24, 120))?;
-    let mut child = pty_process::Command::new(VENDAS)
+    let command = pty_process::Command::new(VENDAS)
         .args(["offsets", "reset", "--partition", "0", "--to", "3", "--because", "a look back"])
         .envs(shop.database.settings())
         .env("VENDAS_KAFKA__BROKERS", shop.bed.kafka.address())
-        .env("VENDAS_KAFKA__TOPICS", &shop.topic)
-        .current_dir(std::env::temp_dir())
-        .kill_on_drop(true)
-        .spawn(pts)?;
-    let (mut output, mut buffer) = (Vec::new(), [0; 4096]);
-    let mut answered = false;
-    // An error is what the end of all writers looks like.
-    while let Ok(count @ 1..) = timeout(DEADLINE, pty.read(&mut buffer)).await? {
-        output.extend(&buffer[..count]);
-        if !answered && String::from_utf8_lossy(&output).contains("[y/N]") {
-            pty.write_all(format!("{answer}\n").as_bytes()).await?;
-            answered = true;
-        }
-    }
-    child.wait().await?;
-    Ok(String::from_utf8(output)?)
+        .env("VENDAS_KAFKA__TOPICS", &shop.topic);
+    let mut terminal = Terminal::start(command, 24, 120)?;
+    terminal.shows_text("[y/N]").await?;
+    terminal.type_text(&format!("{answer}\n")).await?;
+    terminal.wait_output().await
 }
 
 #[tokio::test]

@@ -4,9 +4,12 @@
 use std::{path::Path, process::Command as Program};
 
 use testbed::{Context, Result, Signal, VendasCommand, ensure, free_port};
-use tokio::{io::AsyncReadExt, net::UnixDatagram};
+use tokio::net::UnixDatagram;
 
-use crate::shop::{DEADLINE, Shop, VENDAS};
+use crate::{
+    shop::{DEADLINE, Shop, VENDAS},
+    terminal::Terminal,
+};
 
 async fn vendas(args: &[&str], code: i32) -> Result<testbed::Ended> {
     VendasCommand::new(VENDAS).args(args.iter().copied()).run(DEADLINE).await?.expect_code(code)
@@ -85,8 +88,7 @@ async fn a_log_in_json_is_an_object_a_line() -> Result<()> {
 
 /// What `args` print on a terminal.
 async fn on_terminal(shop: &Shop, args: &[&str], environment: &[(&str, &str)]) -> Result<String> {
-    let (mut output, pts) = pty_process::open()?;
-    let mut child = pty_process::Command::new(VENDAS)
+    let command = pty_process::Command::new(VENDAS)
         .args(args)
         .envs(shop.database.settings())
         .env("VENDAS_KAFKA__BROKERS", shop.bed.kafka.address())
@@ -94,16 +96,8 @@ async fn on_terminal(shop: &Shop, args: &[&str], environment: &[(&str, &str)]) -
         .env("TERM", "xterm")
         .env_remove("NO_COLOR")
         .env_remove("CI")
-        .envs(environment.iter().copied())
-        .current_dir(std::env::temp_dir())
-        .kill_on_drop(true)
-        .spawn(pts)?;
-    let mut bytes = Vec::new();
-    // An error is what the end of all writers looks like.
-    let read = async { while let Ok(1..) = output.read_buf(&mut bytes).await {} };
-    tokio::time::timeout(DEADLINE, read).await.context("it goes on")?;
-    tokio::time::timeout(DEADLINE, child.wait()).await??;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+        .envs(environment.iter().copied());
+    Terminal::start(command, 24, 120)?.wait_output().await
 }
 
 #[tokio::test]

@@ -1,15 +1,13 @@
 //! `vendas init` and `vendas check --sample`: what is proposed for real records, asked, and written.
 
-use std::{fs, sync::Arc, sync::Mutex, sync::PoisonError};
+use std::fs;
 
-use pty_process::{Command, OwnedWritePty, Size};
 use testbed::{Result, ensure, eventually};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    process::Child,
-};
 
-use crate::shop::{DEADLINE, Shop, VENDAS};
+use crate::{
+    shop::{DEADLINE, Shop, VENDAS},
+    terminal::Terminal,
+};
 
 /// Orders of a shop, with what nobody but the shop may read.
 const ORDERS: [&str; 3] = [
@@ -169,71 +167,32 @@ async fn the_sample_says_what_no_role_takes_up_and_which_records_replace_each_ot
     )
 }
 
-struct Terminal {
-    keyboard: OwnedWritePty,
-    seen: Arc<Mutex<String>>,
-    child: Child,
-}
-
-impl Terminal {
-    fn start(args: &[&str]) -> Result<Self> {
-        let (pty, pts) = pty_process::open()?;
-        pty.resize(Size::new(50, 200))?;
-        let child = Command::new(VENDAS)
-            .args(args)
-            .current_dir(std::env::temp_dir())
-            .kill_on_drop(true)
-            .spawn(pts)?;
-        let (mut output, keyboard) = pty.into_split();
-        let seen = Arc::new(Mutex::new(String::new()));
-        let heard = Arc::clone(&seen);
-        tokio::spawn(async move {
-            let mut buffer = [0; 4096];
-            // An error is what the end of all writers looks like.
-            while let Ok(count @ 1..) = output.read(&mut buffer).await {
-                let text = String::from_utf8_lossy(&buffer[..count]);
-                heard.lock().unwrap_or_else(PoisonError::into_inner).push_str(&text);
-            }
-        });
-        Ok(Self { keyboard, seen, child })
-    }
-
-    async fn shows(&self, what: &str) -> Result<()> {
-        eventually(what, DEADLINE, async || {
-            let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            ensure!(seen.contains(what), "{seen}");
-            Ok(())
-        })
-        .await
-    }
-}
-
 #[tokio::test]
 async fn on_a_terminal_it_asks() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let (orders, written) = (folder.path().join("orders.json"), folder.path().join("new.toml"));
     fs::write(&orders, ORDERS.join("\n"))?;
     let args = ["init", "--file", &orders.to_string_lossy(), "--write", &written.to_string_lossy()];
-    let mut terminal = Terminal::start(&args)?;
-    terminal.shows("which values mean that an order does not count?").await?;
-    terminal.shows("[1-2, Enter: 1] ").await?;
+    let command = pty_process::Command::new(VENDAS).args(args);
+    let mut terminal = Terminal::start(command, 50, 200)?;
+    terminal.shows_text("which values mean that an order does not count?").await?;
+    terminal.shows_text("[1-2, Enter: 1] ").await?;
     // What is no answer is asked again.
-    terminal.keyboard.write_all(b"9\n").await?;
+    terminal.type_text("9\n").await?;
     eventually("the question again", DEADLINE, async || {
-        let seen = terminal.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        ensure!(seen.matches("Enter: 1] ").count() == 2, "{seen}");
+        let shown = terminal.text();
+        ensure!(shown.matches("Enter: 1] ").count() == 2, "{shown}");
         Ok(())
     })
     .await?;
-    terminal.keyboard.write_all(b"1\n").await?;
-    terminal.shows("3 records: 2 orders, 1 cancelled, 0 ignored, 0 dead letters").await?;
-    terminal.shows("written to ").await?;
-    let code = tokio::time::timeout(DEADLINE, terminal.child.wait()).await??;
-    ensure!(code.success(), "{code}");
+    terminal.type_text("1\n").await?;
+    terminal.shows_text("3 records: 2 orders, 1 cancelled, 0 ignored, 0 dead letters").await?;
+    terminal.shows_text("written to ").await?;
+    let status = terminal.wait_exit().await?;
+    ensure!(status.success(), "{status}");
     let text = fs::read_to_string(&written)?;
     ensure_lines(&text, &CERTAIN)?;
     ensure_lines(&text, &["status = \"situacao\"", "cancelled = [\"CANCELADO\"]"])?;
     ensure_no_secrets(&text)?;
-    let seen = terminal.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    ensure_no_secrets(&seen)
+    ensure_no_secrets(&terminal.text())
 }

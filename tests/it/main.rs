@@ -47,6 +47,7 @@ mod stage;
 mod stream;
 mod streams;
 mod sums;
+mod terminal;
 mod topics;
 mod totals;
 mod witness;

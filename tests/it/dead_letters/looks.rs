@@ -2,13 +2,14 @@
 
 use std::process::Command;
 
-use pty_process::Size;
 use serde_json::{Value, json};
 use testbed::{Record, Result, ensure};
-use tokio::io::AsyncReadExt;
 
 use super::{dead_letters, id, listed, numbered, printed};
-use crate::shop::{Shop, VENDAS};
+use crate::{
+    shop::{Shop, VENDAS},
+    terminal::Terminal,
+};
 
 /// What takes over a terminal that lets it through: cursor and screen, a title, a hyperlink (OSC 8),
 /// a query that is answered, both as C1; and what turns around the text beside it.
@@ -116,23 +117,12 @@ async fn nothing_of_a_hostile_record_acts_on_a_terminal() -> Result<()> {
 }
 
 async fn on_terminal(shop: &Shop, args: &[&str]) -> Result<String> {
-    let (mut pty, pts) = pty_process::open()?;
-    pty.resize(Size::new(24, 120))?;
-    let mut child = pty_process::Command::new(VENDAS)
+    let command = pty_process::Command::new(VENDAS)
         .arg("dead-letters")
         .args(args)
         .envs(shop.database.settings())
-        .env("NO_COLOR", "1")
-        .current_dir(std::env::temp_dir())
-        .kill_on_drop(true)
-        .spawn(pts)?;
-    let (mut output, mut buffer) = (Vec::new(), [0; 4096]);
-    // An error is what the end of all writers looks like.
-    while let Ok(count @ 1..) = pty.read(&mut buffer).await {
-        output.extend(&buffer[..count]);
-    }
-    child.wait().await?;
-    Ok(String::from_utf8(output)?)
+        .env("NO_COLOR", "1");
+    Terminal::start(command, 24, 120)?.wait_output().await
 }
 
 #[tokio::test]
