@@ -1,6 +1,6 @@
 //! PostgreSQL is there, and does not let the work go on.
 
-use testbed::{Database, Ended, Result, Testbed, Vendas, ensure, eventually};
+use testbed::{Database, Ended, Result, Vendas, ensure, eventually};
 
 use super::{load::Load, seed, times};
 use crate::stage::{DEADLINE, lines, terminate};
@@ -53,30 +53,26 @@ async fn start(load: &Load<'_>, role: &str) -> Result<Vendas> {
 /// The trouble comes while it works.
 async fn goes_on_after(trouble: Trouble) -> Result<()> {
     let (rounds, seed) = (times(2)?, seed(20)?);
-    let database = Testbed::shared().await?.database().await?;
-    let load = Load::with(trouble.what, database, seed, rounds + 1).await?;
+    let load = Load::shared(trouble.what, seed, rounds + 1).await?;
     let database = &load.stage.database;
     let role = role(database).await?;
     let vendas = start(&load, &role).await?;
-    load.while_it_lasts(async {
+    let faults = async |vendas: &Vendas| {
         load.round();
-        load.stage.progress().await?.reach(1, &vendas).await?;
+        load.stage.progress().await?.reach(1, vendas).await?;
         for _ in 0..rounds {
             load.round();
             // What is held is held by this session.
             let session = database.connect().await?;
             let told = lines(&vendas.stderr()?, trouble.says[0]);
             session.batch_execute(trouble.begins).await?;
-            load.says(&vendas, trouble.says[0], told + 1).await?;
+            load.says(vendas, trouble.says[0], told + 1).await?;
             session.batch_execute(trouble.ends).await?;
-            load.mended();
-            load.caught_up(&vendas).await?;
+            load.recovers(vendas).await?;
         }
         Ok(())
-    })
-    .await?;
-    load.caught_up(&vendas).await?;
-    says(&terminate(vendas).await?, &trouble)?;
+    };
+    says(&load.outlast(vendas, faults).await?, &trouble)?;
     load.settle().await?;
     leave(&load, &role).await
 }
@@ -84,8 +80,7 @@ async fn goes_on_after(trouble: Trouble) -> Result<()> {
 /// The trouble is there when it starts, since it concerns new connections only.
 async fn starts_amid(trouble: Trouble) -> Result<()> {
     let (rounds, seed) = (times(2)?, seed(21)?);
-    let database = Testbed::shared().await?.database().await?;
-    let load = Load::with(trouble.what, database, seed, rounds).await?;
+    let load = Load::shared(trouble.what, seed, rounds).await?;
     let database = &load.stage.database;
     let role = role(database).await?;
     load.while_it_lasts(async {
@@ -95,8 +90,7 @@ async fn starts_amid(trouble: Trouble) -> Result<()> {
             let vendas = start(&load, &role).await?;
             load.says(&vendas, trouble.says[0], 1).await?;
             database.execute(&trouble.ends.replace("{role}", &role)).await?;
-            load.mended();
-            load.caught_up(&vendas).await?;
+            load.recovers(&vendas).await?;
             says(&terminate(vendas).await?, &trouble)?;
         }
         Ok(())
@@ -162,22 +156,19 @@ async fn a_server_that_only_reads_as_a_standby_does_is_waited_out() -> Result<()
 #[tokio::test]
 async fn with_too_few_connections_the_work_goes_on_over_those_that_there_are() -> Result<()> {
     let (rounds, seed) = (times(3)?, seed(23)?);
-    let database = Testbed::shared().await?.database().await?;
     let what = "one connection allowed where it wants four";
-    let load = Load::with(what, database, seed, rounds).await?;
+    let load = Load::shared(what, seed, rounds).await?;
     let role = role(&load.stage.database).await?;
     load.stage.database.execute(&format!("ALTER ROLE {role} CONNECTION LIMIT 1")).await?;
     let vendas = start(&load, &role).await?;
-    load.while_it_lasts(async {
+    let rounds_of_records = async |vendas: &Vendas| {
         for _ in 0..rounds {
             load.round();
-            load.mended();
-            load.caught_up(&vendas).await?;
+            load.recovers(vendas).await?;
         }
         Ok(())
-    })
-    .await?;
-    let ended = terminate(vendas).await?;
+    };
+    let ended = load.outlast(vendas, rounds_of_records).await?;
     let told = [BY_ITSELF, "53300"].map(|text| lines(&ended.stderr, text));
     ensure!(told[1] > 0 && told[0] < 30 * rounds, "{told:?}: {}", ended.stderr);
     load.settle().await?;
@@ -187,20 +178,18 @@ async fn with_too_few_connections_the_work_goes_on_over_those_that_there_are() -
 #[tokio::test]
 async fn deadlocks_with_other_sessions_are_overcome() -> Result<()> {
     let (rounds, seed) = (times(5)?, seed(22)?);
-    let database = Testbed::shared().await?.database().await?;
-    let load =
-        Load::with("deadlocks with a session that locks backwards", database, seed, rounds + 1)
-            .await?;
+    let what = "deadlocks with a session that locks backwards";
+    let load = Load::shared(what, seed, rounds + 1).await?;
     let database = &load.stage.database;
     let role = role(database).await?;
     // Who waits for this long looks whether it is a deadlock, and is then its victim.
     database.execute(&format!("ALTER ROLE {role} SET deadlock_timeout = 300")).await?;
     let vendas = start(&load, &role).await?;
-    load.while_it_lasts(async {
+    let deadlocks = async |vendas: &Vendas| {
         let backwards = database.connect().await?;
         backwards.batch_execute("SET deadlock_timeout = '10s'").await?;
         load.round();
-        load.caught_up(&vendas).await?;
+        load.caught_up(vendas).await?;
         for _ in 0..rounds {
             // A batch takes its row of `partitions` first.
             backwards.batch_execute("BEGIN; SELECT FROM sales FOR UPDATE").await?;
@@ -213,14 +202,11 @@ async fn deadlocks_with_other_sessions_are_overcome() -> Result<()> {
             })
             .await?;
             backwards.batch_execute("SELECT FROM partitions FOR UPDATE; COMMIT").await?;
-            load.mended();
-            load.caught_up(&vendas).await?;
+            load.recovers(vendas).await?;
         }
         Ok(())
-    })
-    .await?;
-    load.caught_up(&vendas).await?;
-    let ended = terminate(vendas).await?;
+    };
+    let ended = load.outlast(vendas, deadlocks).await?;
     let victim = lines(&ended.stderr, "40P01");
     ensure!(victim > 0, "it was never the victim: {}", ended.stderr);
     load.settle().await?;

@@ -1,9 +1,9 @@
 //! The disk is full.
 
-use testbed::{PostgresOptions, Result, SmallDisk, ensure};
+use testbed::{PostgresOptions, Result, SmallDisk, Vendas, ensure};
 
 use super::{load::Load, seed, times};
-use crate::stage::{lines, terminate};
+use crate::stage::lines;
 
 const PAUSED: &str = "paused, will go on by itself";
 
@@ -27,23 +27,20 @@ async fn a_full_disk_is_waited_out() -> Result<()> {
         database.execute(&format!("ALTER TABLE {table} SET TABLESPACE small")).await?;
     }
     let vendas = load.stage.vendas(["run"]).start()?;
-    load.while_it_lasts(async {
+    let faults = async |vendas: &Vendas| {
         load.round();
-        load.stage.progress().await?.reach(1, &vendas).await?;
+        load.stage.progress().await?.reach(1, vendas).await?;
         for _ in 0..rounds {
             let told = lines(&vendas.stderr()?, PAUSED);
             disk.fill()?;
             load.round();
-            load.says(&vendas, PAUSED, told + 1).await?;
+            load.says(vendas, PAUSED, told + 1).await?;
             disk.free()?;
-            load.mended();
-            load.caught_up(&vendas).await?;
+            load.recovers(vendas).await?;
         }
         Ok(())
-    })
-    .await?;
-    load.caught_up(&vendas).await?;
-    let ended = terminate(vendas).await?;
+    };
+    let ended = load.outlast(vendas, faults).await?;
     ensure!(
         ended.stderr.contains("53100"),
         "it does not say that the disk is full: {}",

@@ -7,7 +7,7 @@ use testbed::{Database, Replicas, Result, Testbed, Vendas, ensure, eventually};
 use super::{load::Load, seed, times};
 use crate::{
     shop::Shop,
-    stage::{DEADLINE, LANES, Progress, Stage, lines, terminate},
+    stage::{DEADLINE, LANES, Progress, Stage, lines},
 };
 
 /// What becomes of the old primary.
@@ -81,21 +81,19 @@ async fn outlives(
         .env("VENDAS_DATABASE__STATEMENT_TIMEOUT", "1s");
     let vendas = command.start()?;
     let mut taken_back = 0;
-    load.while_it_lasts(async {
+    let faults = async |vendas: &Vendas| {
         load.round();
-        load.caught_up(&vendas).await?;
+        load.caught_up(vendas).await?;
         for _ in 0..failovers {
             replicas.caught_up().await?;
             load.round();
-            taken_back += usize::from(fail_over(replicas, old, &load, &vendas).await?);
-            load.caught_up(&vendas).await?;
+            taken_back += usize::from(fail_over(replicas, old, &load, vendas).await?);
+            load.caught_up(vendas).await?;
             replicas.rebuild().await?;
         }
         Ok(())
-    })
-    .await?;
-    load.caught_up(&vendas).await?;
-    terminate(vendas).await?;
+    };
+    load.outlast(vendas, faults).await?;
     load.settle().await?;
     Ok(taken_back)
 }

@@ -6,14 +6,14 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use testbed::{Database, Kafka, Result, Vendas, ensure, eventually};
+use testbed::{Database, Ended, Kafka, Result, Testbed, Vendas, ensure, eventually};
 use tokio::{
     time::{MissedTickBehavior, interval},
     try_join,
 };
 
 use super::Figures;
-use crate::stage::{DEADLINE, LANES, Stage, lines};
+use crate::stage::{DEADLINE, LANES, Stage, lines, terminate};
 
 /// Records that each of the partitions gets in a round, in which something fails once.
 pub(super) const SHARE: usize = 40;
@@ -33,6 +33,11 @@ pub(super) struct Load<'k> {
 }
 
 impl Load<'static> {
+    /// With a new database of the shared PostgreSQL.
+    pub(super) async fn shared(what: &'static str, seed: u64, rounds: usize) -> Result<Self> {
+        Self::with(what, Testbed::shared().await?.database().await?, seed, rounds).await
+    }
+
     /// On the shared Kafka; there are at most so many rounds.
     pub(super) async fn with(
         what: &'static str,
@@ -45,14 +50,15 @@ impl Load<'static> {
 }
 
 impl<'k> Load<'k> {
-    /// With a producer that outlasts what happens to this Kafka.
+    /// On this Kafka, with a producer that retries while it fails, and with a new database of the
+    /// shared PostgreSQL.
     pub(super) async fn on(
         what: &'static str,
         kafka: &'k Kafka,
-        database: Database,
         seed: u64,
         rounds: usize,
     ) -> Result<Self> {
+        let database = Testbed::shared().await?.database().await?;
         Ok(Self::of(what, Stage::on(kafka, database, seed, SHARE * rounds).await?))
     }
 
@@ -70,6 +76,24 @@ impl<'k> Load<'k> {
     /// What had failed works again.
     pub(super) fn mended(&self) {
         self.mended.borrow_mut().push(SystemTime::now());
+    }
+
+    /// What had failed works again; waits until all records of the rounds so far are accounted for.
+    pub(super) async fn recovers(&self, vendas: &Vendas) -> Result<()> {
+        self.mended();
+        self.caught_up(vendas).await
+    }
+
+    /// Runs `faults` while records come in, then sends the remaining records, waits until all are
+    /// accounted for, and stops the program.
+    pub(super) async fn outlast(
+        &self,
+        vendas: Vendas,
+        faults: impl AsyncFnOnce(&Vendas) -> Result<()>,
+    ) -> Result<Ended> {
+        self.while_it_lasts(faults(&vendas)).await?;
+        self.caught_up(&vendas).await?;
+        terminate(vendas).await
     }
 
     /// Plays while records come in, and sends what is then left.

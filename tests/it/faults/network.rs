@@ -3,14 +3,14 @@
 use std::time::{Duration, Instant};
 
 use testbed::{
-    After, Cut, Database, KafkaOptions, Proxy, Result, Testbed, Vendas, VendasCommand, Way, ensure,
+    After, Cut, Database, KafkaOptions, Proxy, Result, Vendas, VendasCommand, Way, ensure,
     eventually,
 };
 
 use super::{load::Load, seed, times};
 use crate::{
     shop::Shop,
-    stage::{DEADLINE, lines, terminate},
+    stage::{DEADLINE, lines},
 };
 
 /// The deadlines that this program is given here.
@@ -48,11 +48,10 @@ async fn loses_connections_amid_a_commit(
     after: After,
 ) -> Result<()> {
     let (rounds, seed) = (times(3)?, seed(10)?);
-    let database = Testbed::shared().await?.database().await?;
-    let proxy = before(&database).await?;
-    let load = Load::with(what, database, seed, rounds * cuts.len()).await?;
+    let load = Load::shared(what, seed, rounds * cuts.len()).await?;
+    let proxy = before(&load.stage.database).await?;
     let vendas = led_through(load.stage.vendas(["run"]), &proxy).start()?;
-    load.while_it_lasts(async {
+    let faults = async |vendas: &Vendas| {
         for cut in cuts.repeat(rounds) {
             let before = proxy.cuts();
             proxy.cut(cut, after);
@@ -62,14 +61,11 @@ async fn loses_connections_amid_a_commit(
                 Ok(())
             })
             .await?;
-            load.mended();
-            load.caught_up(&vendas).await?;
+            load.recovers(vendas).await?;
         }
         Ok(())
-    })
-    .await?;
-    load.caught_up(&vendas).await?;
-    let ended = terminate(vendas).await?;
+    };
+    let ended = load.outlast(vendas, faults).await?;
     ensure!(lines(&ended.stderr, LOST) > 0, "it has not noticed: {}", ended.state());
     load.settle().await
 }
@@ -135,12 +131,12 @@ enum Trouble {
 /// Breaks and mends the network `rounds` times; it has to be noticed `within` that time.
 async fn outlasts(
     load: &Load<'_>,
-    (proxy, vendas): (&Proxy, &Vendas),
+    (proxy, vendas): (&Proxy, Vendas),
     trouble: Trouble,
     rounds: usize,
     within: Duration,
 ) -> Result<()> {
-    load.while_it_lasts(async {
+    let faults = async |vendas: &Vendas| {
         for _ in 0..rounds {
             load.round();
             let before = load.stage.progress().await?.records().await?;
@@ -158,20 +154,17 @@ async fn outlasts(
                 ensure!(noticed < within, "{trouble:?} was noticed after {noticed:?}");
             }
             proxy.unblock();
-            load.mended();
-            load.caught_up(vendas).await?;
+            load.recovers(vendas).await?;
         }
         Ok(())
-    })
-    .await?;
-    load.caught_up(vendas).await?;
+    };
+    load.outlast(vendas, faults).await?;
     load.settle().await
 }
 
 #[tokio::test]
 async fn silent_connections_to_postgresql_are_noticed_in_time_and_work_goes_on() -> Result<()> {
     let (rounds, seed) = (times(2)?, seed(11)?);
-    let bed = Testbed::shared().await?;
     for (trouble, what) in [
         (Trouble::Severed, "connections to PostgreSQL severed"),
         (Trouble::Forgotten, "connections to PostgreSQL silent for good"),
@@ -179,13 +172,11 @@ async fn silent_connections_to_postgresql_are_noticed_in_time_and_work_goes_on()
         (Trouble::Blocked(Way::There), "network to PostgreSQL silent on the way there, then late"),
         (Trouble::Blocked(Way::Back), "network to PostgreSQL silent on the way back, then late"),
     ] {
-        let database = bed.database().await?;
-        let proxy = before(&database).await?;
-        let load = Load::with(what, database, seed, rounds).await?;
+        let load = Load::shared(what, seed, rounds).await?;
+        let proxy = before(&load.stage.database).await?;
         let vendas = led_through(load.stage.vendas(["run"]), &proxy).start()?;
         let within = STATEMENT_TIMEOUT + CONNECT_TIMEOUT + SLACK;
-        outlasts(&load, (&proxy, &vendas), trouble, rounds, within).await?;
-        terminate(vendas).await?;
+        outlasts(&load, (&proxy, vendas), trouble, rounds, within).await?;
     }
     Ok(())
 }
@@ -203,8 +194,7 @@ async fn silent_connections_to_kafka_are_noticed_in_time_and_work_goes_on() -> R
         (Trouble::Blocked(Way::There), "network to Kafka silent on the way there, then late"),
         (Trouble::Blocked(Way::Back), "network to Kafka silent on the way back, then late"),
     ] {
-        let database = Testbed::shared().await?.database().await?;
-        let load = Load::on(what, &kafka, database, seed, rounds).await?;
+        let load = Load::on(what, &kafka, seed, rounds).await?;
         let vendas = load
             .stage
             .vendas(["run"])
@@ -212,8 +202,7 @@ async fn silent_connections_to_kafka_are_noticed_in_time_and_work_goes_on() -> R
             .env("VENDAS_KAFKA__TIMEOUT", millis(KAFKA_TIMEOUT))
             .start()?;
         let within = LONG_POLL + KAFKA_TIMEOUT * 2 + SLACK;
-        outlasts(&load, (&proxy, &vendas), trouble, rounds, within).await?;
-        terminate(vendas).await?;
+        outlasts(&load, (&proxy, vendas), trouble, rounds, within).await?;
     }
     Ok(())
 }

@@ -1,10 +1,10 @@
 //! PostgreSQL goes down and comes back.
 
-use testbed::{Postgres, Result, ensure};
+use testbed::{Postgres, Result, Vendas, ensure};
 
 use super::{load::Load, seed, times};
 use crate::{
-    stage::{LANES, Stage, lines, terminate, that_puts_off_what_it_may},
+    stage::{LANES, Stage, lines, that_puts_off_what_it_may},
     stream::Dice,
 };
 
@@ -101,25 +101,23 @@ async fn outlives(
         .vendas(["run"])
         .env("VENDAS_DATABASE__SYNCHRONOUS_COMMIT", synchronous_commit)
         .start()?;
-    load.while_it_lasts(async {
+    let faults = async |vendas: &Vendas| {
         for _ in 0..outages {
             load.round();
             let progress = load.stage.progress().await?;
             let target = progress.records().await? + 1 + dice.below(10 * LANES);
-            let seen = progress.reach(target, &vendas).await?;
+            let seen = progress.reach(target, vendas).await?;
             let before = lines(&vendas.stderr()?, "paused");
             end.of(postgres).await?;
-            load.says(&vendas, "paused", before + 1).await?;
+            load.says(vendas, "paused", before + 1).await?;
             postgres.restart().await?;
             load.mended();
             taken_back += usize::from(load.stage.progress().await?.records().await? < seen);
-            load.caught_up(&vendas).await?;
+            load.caught_up(vendas).await?;
         }
         Ok(())
-    })
-    .await?;
-    load.caught_up(&vendas).await?;
-    let ended = terminate(vendas).await?;
+    };
+    let ended = load.outlast(vendas, faults).await?;
     for (text, said) in ["paused", "going on"].map(|text| (text, lines(&ended.stderr, text))) {
         // Without a postmaster some connections still serve, and it goes on for a moment.
         let once_each = said == outages || matches!(end, End::KilledPostmaster);

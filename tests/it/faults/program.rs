@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use testbed::{Result, Testbed, ensure};
+use testbed::{Result, ensure};
 use tokio::time::sleep;
 
 use super::{
@@ -14,8 +14,7 @@ use crate::{stage::LANES, stream::Dice};
 #[tokio::test]
 async fn killed_at_random_moments_it_neither_loses_nor_repeats_anything() -> Result<()> {
     let (kills, seed) = (times(60)?, seed(2)?);
-    let database = Testbed::shared().await?.database().await?;
-    let load = Load::with("`kill -9` of vendas", database, seed, kills).await?;
+    let load = Load::shared("`kill -9` of vendas", seed, kills).await?;
     let progress = load.stage.progress().await?;
     let mut dice = Dice::new(seed);
     let mut in_the_middle = 0;
