@@ -2,12 +2,13 @@
 
 use std::fs::File;
 
-use testbed::{Kafka, Result, Testbed, Vendas, VendasCommand, ensure, eventually};
+use testbed::{Kafka, Result, Testbed, VendasCommand, ensure, eventually};
 
 use crate::{
     shop::{Shop, VENDAS, numbered},
     stage::{DEADLINE, lines, terminate},
     terminal::Terminal,
+    wait::{recreate_topic, until_count},
 };
 
 const TOPIC: &str = "orders";
@@ -80,20 +81,11 @@ pub(crate) async fn robbed() -> Result<Shop> {
     Ok(shop)
 }
 
-async fn eventually_sales(shop: &Shop, count: i64, by: &Vendas) -> Result<()> {
-    eventually(&format!("{count} sales"), DEADLINE, async || {
-        let sales = shop.database.count("sales").await?;
-        ensure!(sales == count, "{sales}: {}", by.state());
-        Ok(())
-    })
-    .await
-}
-
 #[tokio::test]
 async fn a_halted_partition_goes_on_when_a_person_has_decided() -> Result<()> {
     let shop = robbed().await?;
     let run = shop.vendas(&["run"]).start()?;
-    eventually_sales(&shop, 80, &run).await?;
+    until_count(&shop.database, "sales", 80, &run).await?;
     eventually("the span that is missing", DEADLINE, async || {
         let halts = lines(&run.stderr()?, "[50, 70) was deleted unread");
         ensure!(halts == 1, "{}", run.state());
@@ -108,13 +100,13 @@ async fn a_halted_partition_goes_on_when_a_person_has_decided() -> Result<()> {
     let because = ["--because", "retention was too short", "--yes"];
     let reset = shop.vendas(&reset).args(because).env("USER", "maria");
     reset.run(DEADLINE).await?.expect_code(0)?;
-    eventually_sales(&shop, 90, &run).await?;
+    until_count(&shop.database, "sales", 90, &run).await?;
     let noted = shop.rows(RESETS).await?;
     ensure!(noted == ["0|50|70|t|retention was too short|f|postgres"], "{noted:?}");
     let by = shop.rows("SELECT reset_by FROM offset_resets").await?;
     ensure!(by[0].starts_with("maria@"), "{by:?}");
     shop.send_numbers(0, 80..90).await?;
-    eventually_sales(&shop, 100, &run).await?;
+    until_count(&shop.database, "sales", 100, &run).await?;
     terminate(run).await.map(drop)
 }
 
@@ -131,15 +123,11 @@ async fn whoever_says_so_goes_on_behind_a_loss_and_it_is_noted() -> Result<()> {
     // A topic that is created anew while it is worked.
     let run = vendas(&["run"]).start()?;
     shop.send_numbers(1, 130..140).await?;
-    eventually_sales(&shop, 100, &run).await?;
-    shop.bed.kafka.delete_topic(&shop.topic).await?;
-    eventually("the topic again", DEADLINE, async || {
-        shop.bed.kafka.create_topic(&shop.topic, 2, &[]).await
-    })
-    .await?;
+    until_count(&shop.database, "sales", 100, &run).await?;
+    recreate_topic(&shop.bed.kafka, &shop.topic, 2).await?;
     shop.send_numbers(0, 200..210).await?;
     shop.send_numbers(1, 300..310).await?;
-    eventually_sales(&shop, 120, &run).await?;
+    until_count(&shop.database, "sales", 120, &run).await?;
     terminate(run).await?;
     let noted = shop.rows(RESETS).await?;
     let mut others: Vec<Vec<&str>> =

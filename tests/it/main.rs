@@ -50,4 +50,5 @@ mod sums;
 mod terminal;
 mod topics;
 mod totals;
+mod wait;
 mod witness;

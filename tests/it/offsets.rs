@@ -3,6 +3,7 @@ use testbed::{Result, ensure, eventually};
 use crate::{
     data_loss::robbed,
     shop::{DEADLINE, Shop},
+    wait::until_count,
 };
 
 #[tokio::test]
@@ -109,12 +110,7 @@ async fn a_topic_that_comes_while_running_starts_at_its_first_record() -> Result
     shop.bed.kafka.create_topic(&later, 1, &[]).await?;
     let records = [1, 2].map(|number| testbed::Record::new(crate::shop::numbered(number)));
     shop.bed.kafka.produce(&later, 0, &records).await?;
-    eventually("both of its orders", DEADLINE, async || {
-        let count = shop.database.count("sales").await?;
-        ensure!(count == 2, "{count} {}", run.state());
-        Ok(())
-    })
-    .await
+    until_count(&shop.database, "sales", 2, &run).await
 }
 
 #[tokio::test]
@@ -136,11 +132,7 @@ async fn an_offset_that_vanishes_halts_its_partition_instead_of_being_made_up() 
     let shop = Shop::open(1).await?;
     shop.send_numbers(0, 0..5).await?;
     let run = shop.vendas(&["run"]).start()?;
-    eventually("5 sales", DEADLINE, async || {
-        ensure!(shop.database.count("sales").await? == 5, "{}", run.state());
-        Ok(())
-    })
-    .await?;
+    until_count(&shop.database, "sales", 5, &run).await?;
     shop.database.execute("DELETE FROM partitions").await?;
     shop.send_numbers(0, 5..8).await?;
     eventually("a word about it", DEADLINE, async || {

@@ -4,7 +4,10 @@ use testbed::{
     Database, Kafka, Postgres, Record, Result, Signal, Vendas, VendasCommand, ensure, eventually,
 };
 
-use crate::shop::{DEADLINE, Shop, VENDAS, numbered};
+use crate::{
+    shop::{DEADLINE, Shop, VENDAS, numbered},
+    wait::until_at_least,
+};
 
 /// Servers of a test's own, and a run that works the topic `t`.
 struct Outage {
@@ -48,15 +51,6 @@ async fn until_said(run: &Vendas, server: &str, text: &str, times: usize) -> Res
     .await
 }
 
-async fn until_sales(run: &Vendas, database: &Database, at_least: i64) -> Result<()> {
-    eventually(&format!("{at_least} sales"), DEADLINE, async || {
-        let count = database.count("sales").await?;
-        ensure!(count >= at_least, "{count}, {}", run.state());
-        Ok(())
-    })
-    .await
-}
-
 #[tokio::test]
 async fn started_before_both_servers_it_waits_says_so_once_and_goes_on() -> Result<()> {
     let outage = Outage::open().await?;
@@ -70,7 +64,7 @@ async fn started_before_both_servers_it_waits_says_so_once_and_goes_on() -> Resu
     until_said(&run, "PostgreSQL", "going on", 1).await?;
     until_said(&run, "Kafka", "paused", 1).await?;
     outage.kafka.restart().await?;
-    until_sales(&run, &outage.database, 300).await?;
+    until_at_least(&outage.database, "sales", 300, &run).await?;
     for server in ["PostgreSQL", "Kafka"] {
         ensure!(said(&run, server, "paused")? == 1, "not once about {server}: {}", run.stderr()?);
     }
@@ -86,13 +80,13 @@ async fn postgres_stopped_in_the_middle_is_waited_for_and_said_once() -> Result<
     let mut sent = 0;
     for times in 1..=2 {
         outage.send(sent..sent + 2000).await?;
-        until_sales(&run, &outage.database, i64::from(sent) + 1).await?;
+        until_at_least(&outage.database, "sales", i64::from(sent) + 1, &run).await?;
         outage.postgres.stop().await?;
         outage.send(sent + 2000..sent + 3000).await?;
         sent += 3000;
         until_said(&run, "PostgreSQL", "paused", times).await?;
         outage.postgres.restart().await?;
-        until_sales(&run, &outage.database, i64::from(sent)).await?;
+        until_at_least(&outage.database, "sales", i64::from(sent), &run).await?;
         for text in ["paused", "going on"] {
             let found = said(&run, "PostgreSQL", text)?;
             ensure!(found == times, "{text:?} {found} times: {}", run.stderr()?);
@@ -112,12 +106,12 @@ async fn kafka_killed_in_the_middle_is_waited_for_and_said_once() -> Result<()> 
     let outage = Outage::open().await?;
     outage.send(0..500).await?;
     let run = outage.run()?;
-    until_sales(&run, &outage.database, 500).await?;
+    until_at_least(&outage.database, "sales", 500, &run).await?;
     outage.kafka.kill()?;
     until_said(&run, "Kafka", "paused", 1).await?;
     outage.kafka.restart().await?;
     outage.send(500..1000).await?;
-    until_sales(&run, &outage.database, 1000).await
+    until_at_least(&outage.database, "sales", 1000, &run).await
 }
 
 #[tokio::test]
@@ -141,7 +135,7 @@ async fn a_table_that_rejects_every_order_alike_is_waited_for_and_no_order_is_bl
             "DROP seller",
         ),
     ] {
-        until_sales(&run, &shop.database, i64::from(sent)).await?;
+        until_at_least(&shop.database, "sales", i64::from(sent), &run).await?;
         let before = said(&run, "", "paused until this is put right")?;
         shop.database.execute(&format!("ALTER TABLE sales {wrong}")).await?;
         shop.send_numbers(0, sent..sent + 250).await?;
@@ -149,7 +143,7 @@ async fn a_table_that_rejects_every_order_alike_is_waited_for_and_no_order_is_bl
         until_said(&run, "", "paused until this is put right", before + 1).await?;
         shop.database.execute(&format!("ALTER TABLE sales {mended}")).await?;
     }
-    until_sales(&run, &shop.database, i64::from(sent)).await?;
+    until_at_least(&shop.database, "sales", i64::from(sent), &run).await?;
     ensure!(shop.database.count("dead_letters").await? == 0, "an order was blamed");
     Ok(())
 }

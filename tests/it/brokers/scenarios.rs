@@ -9,6 +9,7 @@ use crate::{
     shop::{DEADLINE, Shop},
     stage::{LANES, Stage, terminate},
     topics,
+    wait::{recreate_topic, until_count},
 };
 
 /// Every codec is read, record for record.
@@ -175,16 +176,8 @@ pub(super) async fn created_anew(bed: &'static Testbed) -> Result<()> {
     let shop = Shop::on(bed, 1, &[]).await?;
     shop.send_numbers(0, 0..20).await?;
     let vendas = shop.vendas(&["run"]).start()?;
-    eventually("the orders", DEADLINE, async || {
-        ensure!(shop.database.count("sales").await? == 20, "{}", vendas.state());
-        Ok(())
-    })
-    .await?;
-    bed.kafka.delete_topic(&shop.topic).await?;
-    eventually("the topic again", DEADLINE, async || {
-        bed.kafka.create_topic(&shop.topic, 1, &[]).await
-    })
-    .await?;
+    until_count(&shop.database, "sales", 20, &vendas).await?;
+    recreate_topic(&bed.kafka, &shop.topic, 1).await?;
     shop.send_numbers(0, 100..150).await?;
     eventually("word of the topic that was created anew", DEADLINE, async || {
         ensure!(vendas.stderr()?.contains("was recreated"), "{}", vendas.state());

@@ -6,6 +6,7 @@ use super::{Figures, times};
 use crate::{
     shop::{DEADLINE, Shop},
     stage::lines,
+    wait::{recreate_topic, until_count},
 };
 
 /// A run on two topics of one partition each: one that something happens to, and one that orders
@@ -31,12 +32,8 @@ impl Pair {
 
     /// Waits for so many sales.
     async fn sales(&self, which: &str, count: i64) -> Result<()> {
-        eventually(&format!("{count} sales"), DEADLINE, async || {
-            let found = self.hit.database.count(&format!("sales WHERE {which}")).await?;
-            ensure!(found == count, "{found} {}", self.vendas.state());
-            Ok(())
-        })
-        .await
+        let table = format!("sales WHERE {which}");
+        until_count(&self.hit.database, &table, count, &self.vendas).await
     }
 
     /// The one that was hit has halted and says so, with all of `words`; the other one goes on, and
@@ -103,9 +100,7 @@ async fn a_topic_recreated_while_it_runs_halts_and_nothing_of_its_namesake_is_ta
         if frozen {
             pair.vendas.signal(Signal::STOP)?;
         }
-        kafka.delete_topic(topic).await?;
-        eventually("the topic again", DEADLINE, async || kafka.create_topic(topic, 1, &[]).await)
-            .await?;
+        recreate_topic(kafka, topic, 1).await?;
         // A longer log than the one that was read.
         pair.hit.send_numbers(0, 5_000..5_090).await?;
         if frozen {

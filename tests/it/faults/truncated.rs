@@ -5,7 +5,10 @@ use testbed::{
 };
 
 use super::Figures;
-use crate::shop::{DEADLINE, VENDAS, numbered};
+use crate::{
+    shop::{DEADLINE, VENDAS, numbered},
+    wait::until_count,
+};
 
 #[tokio::test]
 async fn an_unclean_election_that_replaces_records_already_read_halts_the_partition() -> Result<()>
@@ -36,14 +39,6 @@ async fn an_unclean_election_that_replaces_records_already_read_halts_the_partit
         .kafka(kafka, &["t"])
         .database(&database)
         .start()?;
-    let sales = async |count: i64| {
-        eventually(&format!("{count} sales"), DEADLINE, async || {
-            let found = database.count("sales").await?;
-            ensure!(found == count, "{found} {}", vendas.state());
-            Ok(())
-        })
-        .await
-    };
 
     until((1, &[1, 2])).await?;
     send(0..100).await?;
@@ -51,7 +46,7 @@ async fn an_unclean_election_that_replaces_records_already_read_halts_the_partit
     until((1, &[1])).await?;
     // Only broker 1 has these.
     send(100..150).await?;
-    sales(150).await?;
+    until_count(&database, "sales", 150, &vendas).await?;
     cluster.broker(1)?.kill()?;
     cluster.broker(2)?.restart().await?;
     until((2, &[2])).await?;

@@ -4,7 +4,7 @@
 use serde_json::json;
 use testbed::{
     Authority, Fault, FaultyRegistry, Registry, Result, SchemaKind, Signal, Vendas, VendasCommand,
-    ensure, eventually,
+    ensure,
 };
 
 use super::{avro_orders, avro_schema, of_topics, send_avro, serializers, with_registry};
@@ -12,18 +12,10 @@ use crate::{
     http::{client::get, listen, scrape, until_ready},
     shop::{DEADLINE, Shop},
     stage::lines,
+    wait::until_count,
 };
 
 const PAUSED: [(&str, &str); 1] = [("server", "registry")];
-
-async fn until_sales(shop: &Shop, run: &Vendas, expected: i64) -> Result<()> {
-    eventually(&format!("{expected} sales"), DEADLINE, async || {
-        let count = shop.database.count("sales").await?;
-        ensure!(count == expected, "{count}, {}", run.state());
-        Ok(())
-    })
-    .await
-}
 
 /// Lines of the log that speak of the registry and say this.
 fn said(run: &Vendas, text: &str) -> Result<usize> {
@@ -105,14 +97,14 @@ async fn whatever_it_answers_the_partition_waits_and_another_topic_goes_on() -> 
         let plainly = (sent + 2 * COUNT..sent + 3 * COUNT).map(crate::shop::numbered);
         let records: Vec<_> = plainly.map(testbed::Record::new).collect();
         shop.bed.kafka.produce(&plain, 0, &records).await?;
-        until_sales(&shop, &run, i64::from(sent + COUNT)).await.map_err(context)?;
+        until_count(&shop.database, "sales", i64::from(sent + COUNT), &run).await.map_err(context)?;
         get(&listen, "/readyz", "*/*").await.and_then(|it| {
             ensure!(it.status == 503, "{fault:?}: {}", it.body);
             Ok(())
         })?;
         faulty.fail(None);
         sent += 3 * COUNT;
-        until_sales(&shop, &run, i64::from(sent)).await.map_err(context)?;
+        until_count(&shop.database, "sales", i64::from(sent), &run).await.map_err(context)?;
         until_going_on(&run, &listen).await.map_err(context)?;
         let asked = faulty.requests().get(&format!("GET /schemas/ids/{id}")).copied();
         ensure!(asked > Some(1), "{fault:?}: asked {asked:?} times for schema {id}");
@@ -177,7 +169,7 @@ async fn passwords_and_private_authorities_are_asked_for_and_waited_for() -> Res
     ensure!(body.contains("401"), "{body}");
     ensure!(said(&run, "paused until this is put right")? == 1, "{}", run.state());
     faulty.ask_for("alice", "the new one");
-    until_sales(&shop, &run, 50).await?;
+    until_count(&shop.database, "sales", 50, &run).await?;
     until_going_on(&run, &listen).await?;
     for secret in ["the new one", "the old one", "YWxpY2U6"] {
         ensure!(!run.stderr()?.contains(secret), "{secret:?} is logged");

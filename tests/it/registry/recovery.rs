@@ -5,7 +5,10 @@ use serde_json::json;
 use testbed::{Registry, Result, Vendas, ensure, eventually};
 
 use super::{avro_orders, avro_schema, send_avro, serializers_of, with_registry};
-use crate::shop::{DEADLINE, Shop};
+use crate::{
+    shop::{DEADLINE, Shop},
+    wait::until_at_least,
+};
 
 /// Orders that are sent each time.
 const COUNT: i32 = 3_000;
@@ -16,15 +19,6 @@ async fn until_paused(run: &Vendas) -> Result<()> {
         let log = run.stderr()?;
         let said = log.lines().any(|line| line.contains("paused") && line.contains("registry"));
         ensure!(said, "{}", run.state());
-        Ok(())
-    })
-    .await
-}
-
-async fn until_sales(shop: &Shop, run: &Vendas, at_least: i64) -> Result<()> {
-    eventually(&format!("{at_least} sales"), DEADLINE, async || {
-        let count = shop.database.count("sales").await?;
-        ensure!(count >= at_least, "{count}, {}", run.state());
         Ok(())
     })
     .await
@@ -57,16 +51,16 @@ async fn away_at_the_start_and_killed_in_the_middle_all_is_counted_once() -> Res
     let first = vendas.start()?;
     until_paused(&first).await?;
     registry.restart().await?;
-    until_sales(&shop, &first, 300).await?;
+    until_at_least(&shop.database, "sales", 300, &first).await?;
     first.kill()?;
     let killed_at = shop.database.count("sales").await?;
     ensure!(killed_at < i64::from(COUNT), "all was done before it was killed");
 
     // Its schema is at hand: a registry that goes away now is not missed.
     let second = vendas.start()?;
-    until_sales(&shop, &second, killed_at + 100).await?;
+    until_at_least(&shop.database, "sales", killed_at + 100, &second).await?;
     registry.kill()?;
-    until_sales(&shop, &second, i64::from(COUNT)).await?;
+    until_at_least(&shop.database, "sales", i64::from(COUNT), &second).await?;
     ensure!(!second.stderr()?.contains("paused"), "{}", second.state());
     second.kill()?;
 
@@ -81,7 +75,7 @@ async fn away_at_the_start_and_killed_in_the_middle_all_is_counted_once() -> Res
     let third = vendas.start()?;
     until_paused(&third).await?;
     registry.resume()?;
-    until_sales(&shop, &third, i64::from(COUNT) + 300).await?;
+    until_at_least(&shop.database, "sales", i64::from(COUNT) + 300, &third).await?;
     third.kill()?;
 
     let last = with_registry(&shop, registry.url(), &["run", "--until-end"]);
