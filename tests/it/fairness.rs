@@ -1,4 +1,4 @@
-//! Partitions with a backlog get on side by side, however few connections there are.
+//! Partitions with a backlog progress together, however few connections there are.
 
 use testbed::{Result, ensure, eventually};
 
@@ -9,7 +9,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn every_partition_has_its_turn_before_the_first_is_done() -> Result<()> {
+async fn every_partition_progresses_before_the_first_is_done() -> Result<()> {
     const PARTITIONS: u16 = 12;
     const RECORDS: i32 = 3_000;
     let shop = Shop::open(PARTITIONS).await?;
@@ -19,7 +19,7 @@ async fn every_partition_has_its_turn_before_the_first_is_done() -> Result<()> {
         let numbers = partition * RECORDS..(partition + 1) * RECORDS;
         shop.send_numbers(partition, numbers).await?;
     }
-    // Nobody commits before all stand in line.
+    // No partition commits before all of them wait.
     let gate = shop.database.connect().await?;
     gate.batch_execute("BEGIN; LOCK TABLE sales").await?;
     let run = shop
@@ -27,7 +27,7 @@ async fn every_partition_has_its_turn_before_the_first_is_done() -> Result<()> {
         .env("VENDAS_DATABASE__POOL_SIZE", "1")
         .env("VENDAS_PIPELINE__BATCH_SIZE", "10")
         .start()?;
-    eventually("work on all partitions", DEADLINE, async || {
+    eventually("all partitions to be assigned", DEADLINE, async || {
         let working = lines(&run.stderr()?, "working");
         ensure!(working == usize::from(PARTITIONS), "{working}, {}", run.state());
         Ok(())

@@ -1,4 +1,4 @@
-//! The program is told to end, and what it then says is so.
+//! Stopping the program, and whether its last messages are true.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use tokio::try_join;
 
 use crate::stage::{LANES, Stage, field, lines, tally, terminate, that_puts_off_what_it_may};
 
-/// Records of each lane.
+/// Records of each partition.
 const SHARE: usize = 50;
 
 #[tokio::test]
-async fn what_until_end_says_is_done_outlives_a_crash_of_postgresql() -> Result<()> {
+async fn records_processed_by_until_end_survive_a_crash_of_postgresql() -> Result<()> {
     let postgres = that_puts_off_what_it_may().await?;
     let stage = Stage::with(postgres.database().await?, 8, SHARE).await?;
     stage.send_rest().await?;
@@ -22,7 +22,7 @@ async fn what_until_end_says_is_done_outlives_a_crash_of_postgresql() -> Result<
 }
 
 #[tokio::test]
-async fn sigterm_in_the_middle_ends_it_in_order_and_a_restart_goes_on_exactly_there() -> Result<()>
+async fn sigterm_stops_it_cleanly_and_a_restart_continues_at_the_same_offsets() -> Result<()>
 {
     let stage = Stage::shared(4, 200).await?;
     let progress = stage.progress().await?;
@@ -32,7 +32,7 @@ async fn sigterm_in_the_middle_ends_it_in_order_and_a_restart_goes_on_exactly_th
         terminate(vendas).await
     })?;
     let committed = progress.records().await?;
-    ensure!(committed < stage.sent(), "all was done before the signal came");
+    ensure!(committed < stage.sent(), "everything was processed before the signal");
     ensure!(tally(&first)? == committed, "{committed} committed: {}", first.state());
     let rows = stage
         .database
@@ -49,21 +49,21 @@ async fn sigterm_in_the_middle_ends_it_in_order_and_a_restart_goes_on_exactly_th
                 .enumerate()
                 .all(|(index, name)| field(line, name) == value(index))
         });
-        ensure!(goes_on, "no word of going on at {row:?}: {}", second.stderr);
+        ensure!(goes_on, "no log line about continuing at {row:?}: {}", second.stderr);
     }
     ensure!(tally(&second)? == stage.sent() - committed, "{}", second.state());
     stage.expect_all().await
 }
 
 #[tokio::test]
-async fn sigterm_while_postgresql_is_gone_ends_it_and_nothing_is_lost() -> Result<()> {
+async fn sigterm_while_postgresql_is_away_stops_it_without_losses() -> Result<()> {
     let postgres = PostgresOptions::default().start().await?;
     let stage = Stage::with(postgres.database().await?, 5, SHARE).await?;
     stage.send_rest().await?;
     let vendas = stage.vendas(["run"]).start()?;
     stage.progress().await?.reach(1, &vendas).await?;
     postgres.kill()?;
-    eventually("word of the outage", Duration::from_secs(30), async || {
+    eventually("a log line about the outage", Duration::from_secs(30), async || {
         ensure!(lines(&vendas.stderr()?, "paused") == 1, "{}", vendas.state());
         Ok(())
     })

@@ -36,7 +36,7 @@ async fn offsets_show_prints_next_offset_log_end_and_lag_of_each_partition() -> 
 }
 
 #[tokio::test]
-async fn before_the_first_run_there_are_no_offsets_and_all_is_lag() -> Result<()> {
+async fn before_the_first_run_there_are_no_offsets_and_the_lag_is_the_whole_log() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.send_numbers(0, 0..3).await?;
     let json = shop.vendas(&["offsets", "show", "--format", "json"]).run(DEADLINE).await?;
@@ -51,7 +51,7 @@ async fn before_the_first_run_there_are_no_offsets_and_all_is_lag() -> Result<()
 }
 
 #[tokio::test]
-async fn a_restart_goes_on_where_it_left_off() -> Result<()> {
+async fn a_restart_continues_at_the_stored_offsets() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.send_numbers(0, 0..150).await?;
     shop.work().await?;
@@ -65,26 +65,26 @@ async fn a_restart_goes_on_where_it_left_off() -> Result<()> {
 }
 
 #[tokio::test]
-async fn latest_is_resolved_once_and_partitions_that_come_later_start_at_their_first_record()
+async fn latest_is_resolved_once_and_new_partitions_start_at_their_first_record()
 -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.send_numbers(0, 0..10).await?;
     let latest = ["--set", "kafka.start_from=latest"];
     let run = shop.vendas(&["run"]).args(latest).start()?;
-    eventually("the start at the end", DEADLINE, async || {
+    eventually("the start at the end of the log", DEADLINE, async || {
         let rows = shop.rows("SELECT next_offset FROM partitions").await?;
         ensure!(rows == ["10"], "{rows:?} {}", run.state());
         Ok(())
     })
     .await?;
     run.kill()?;
-    // Written while nobody looked: a second `latest` would miss it.
+    // Written while no instance runs: resolving `latest` a second time would skip it.
     shop.send_numbers(0, [10]).await?;
     let run = shop.vendas(&["run"]).args(latest).start()?;
     let alter = ["--alter", "--topic", &shop.topic, "--partitions", "2"];
     shop.bed.kafka.tool("org.apache.kafka.tools.TopicCommand", &alter, b"").await?;
     shop.send_numbers(1, [11]).await?;
-    eventually("both orders that came after the start", DEADLINE, async || {
+    eventually("both orders after the start", DEADLINE, async || {
         let rows = shop.rows("SELECT order_number FROM sales ORDER BY 1").await?;
         ensure!(rows == ["10", "11"], "{rows:?} {}", run.state());
         Ok(())
@@ -93,7 +93,7 @@ async fn latest_is_resolved_once_and_partitions_that_come_later_start_at_their_f
 }
 
 #[tokio::test]
-async fn a_topic_that_comes_while_running_starts_at_its_first_record() -> Result<()> {
+async fn a_topic_created_while_running_starts_at_its_first_record() -> Result<()> {
     let shop = Shop::open(1).await?;
     let later = format!("{}-later", shop.topic);
     let topics = format!("{},{later}", shop.topic);
@@ -114,7 +114,7 @@ async fn a_topic_that_comes_while_running_starts_at_its_first_record() -> Result
 }
 
 #[tokio::test]
-async fn an_offset_beyond_the_end_of_its_log_is_data_loss_and_no_success() -> Result<()> {
+async fn a_stored_offset_beyond_the_end_of_the_log_is_data_loss_and_an_error() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.send_numbers(0, 0..5).await?;
     let beyond = ["offsets", "reset", "--to", "6", "--because", "a test", "--yes"];
@@ -128,14 +128,14 @@ async fn an_offset_beyond_the_end_of_its_log_is_data_loss_and_no_success() -> Re
 }
 
 #[tokio::test]
-async fn an_offset_that_vanishes_halts_its_partition_instead_of_being_made_up() -> Result<()> {
+async fn a_deleted_offset_halts_its_partition() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.send_numbers(0, 0..5).await?;
     let run = shop.vendas(&["run"]).start()?;
     until_count(&shop.database, "sales", 5, &run).await?;
     shop.database.execute("DELETE FROM partitions").await?;
     shop.send_numbers(0, 5..8).await?;
-    eventually("a word about it", DEADLINE, async || {
+    eventually("a log line about it", DEADLINE, async || {
         ensure!(
             run.stderr()?.contains("is no longer in PostgreSQL, where it was 5"),
             "{}",
@@ -144,12 +144,12 @@ async fn an_offset_that_vanishes_halts_its_partition_instead_of_being_made_up() 
         Ok(())
     })
     .await?;
-    ensure!(shop.database.count("partitions").await? == 0, "the offset was made up");
+    ensure!(shop.database.count("partitions").await? == 0, "the offset was replaced");
     Ok(())
 }
 
 #[tokio::test]
-async fn a_topic_that_was_created_anew_halts_until_a_person_decides() -> Result<()> {
+async fn a_recreated_topic_halts_until_offsets_reset() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.send_numbers(0, 0..5).await?;
     shop.work().await?;
@@ -162,7 +162,7 @@ async fn a_topic_that_was_created_anew_halts_until_a_person_decides() -> Result<
 
     let halted = shop.vendas(&["run", "--until-end"]).run(DEADLINE).await?.expect_code(1)?;
     ensure!(halted.stderr.contains("belongs to a topic that is no more"), "{}", halted.stderr);
-    ensure!(shop.database.count("sales").await? == 5, "orders of the namesake were taken");
+    ensure!(shop.database.count("sales").await? == 5, "orders of the recreated topic were processed");
 
     let reset = ["offsets", "reset", "--to", "earliest", "--because", "it is a new topic"];
     let shown = shop.vendas(&reset).run(DEADLINE).await?.expect_code(0)?;
@@ -175,7 +175,7 @@ async fn a_topic_that_was_created_anew_halts_until_a_person_decides() -> Result<
 }
 
 #[tokio::test]
-async fn records_that_were_deleted_unread_halt_their_partition_alone() -> Result<()> {
+async fn records_deleted_unread_halt_their_partition_only() -> Result<()> {
     let shop = robbed().await?;
     let halted = shop.vendas(&["run", "--until-end"]).run(DEADLINE).await?.expect_code(1)?;
     ensure!(halted.stderr.contains("next offset 50"), "{}", halted.stderr);
@@ -184,9 +184,10 @@ async fn records_that_were_deleted_unread_halt_their_partition_alone() -> Result
     Ok(())
 }
 
-/// A commit that began before a reset sees the other tables as they were then: it must not land after it.
+/// A commit that began before a reset sees the other tables as they were then, and must not
+/// complete after it.
 #[tokio::test]
-async fn a_reset_waits_for_the_commits_that_have_begun() -> Result<()> {
+async fn a_reset_waits_for_commits_in_progress() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.send_numbers(0, 0..2).await?;
     shop.work().await?;

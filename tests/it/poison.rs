@@ -2,7 +2,7 @@ use testbed::{Record, Result, ensure};
 
 use crate::shop::{DEADLINE, Shop, numbered};
 
-/// Works `poison` between good neighbours, and returns the reasons of the dead letters.
+/// Processes `poison` between valid records, and returns the reasons of the dead letters.
 async fn reasons_of(poison: Vec<Record>) -> Result<Vec<String>> {
     let shop = Shop::open(1).await?;
     let expected = i64::try_from(poison.len() + 1)?;
@@ -35,7 +35,7 @@ async fn reasons_of(poison: Vec<Record>) -> Result<Vec<String>> {
 }
 
 #[tokio::test]
-async fn each_poisonous_record_becomes_a_dead_letter_and_holds_up_no_neighbour() -> Result<()> {
+async fn each_invalid_record_becomes_a_dead_letter_and_does_not_block_its_neighbours() -> Result<()> {
     let nested = format!(r#"{{"x": {}{}}}"#, "[".repeat(10_000), "]".repeat(10_000));
     let cases: Vec<(&str, Record)> = vec![
         ("tombstone", Record::tombstone("k")),
@@ -61,7 +61,7 @@ async fn each_poisonous_record_becomes_a_dead_letter_and_holds_up_no_neighbour()
 }
 
 #[tokio::test]
-async fn no_byte_of_a_record_reaches_the_log() -> Result<()> {
+async fn no_byte_of_a_record_is_logged() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.apply_schema().await?;
     shop.database
@@ -80,7 +80,7 @@ async fn no_byte_of_a_record_reaches_the_log() -> Result<()> {
         format!(r#"{{"order_number": 1, "total": 1, "sold_at": "{cpf}"}}"#),
         format!(r#"{{"order_number": 1, "total": {{"{cpf}": "{cpf}"}}}}"#),
         format!("\"{cpf}\""),
-        // The database's own words quote this one.
+        // The database's error message quotes this one.
         format!(r#"{{"order_id": "{cpf}", "total": 1}}"#),
     ]
     .map(Record::new)
@@ -105,7 +105,7 @@ async fn no_byte_of_a_record_reaches_the_log() -> Result<()> {
 
 #[cfg(feature = "failpoints")]
 #[tokio::test]
-async fn an_order_that_panics_the_code_is_a_dead_letter_and_its_neighbours_are_kept() -> Result<()>
+async fn a_panic_makes_its_record_a_dead_letter_and_neighbours_are_kept() -> Result<()>
 {
     let shop = Shop::open(1).await?;
     shop.send_numbers(0, 0..300).await?;
@@ -129,7 +129,7 @@ async fn an_order_that_panics_the_code_is_a_dead_letter_and_its_neighbours_are_k
 }
 
 #[tokio::test]
-async fn orders_that_the_database_rejects_are_dead_letters_and_the_others_land() -> Result<()> {
+async fn orders_that_the_database_rejects_become_dead_letters_and_others_are_stored() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.apply_schema().await?;
     shop.database
@@ -138,7 +138,7 @@ async fn orders_that_the_database_rejects_are_dead_letters_and_the_others_land()
              ADD CONSTRAINT one_of_a_kind UNIQUE (total) DEFERRABLE INITIALLY DEFERRED",
         )
         .await?;
-    // Alone it would be in order, beside order 7 it is not.
+    // Valid alone, but not together with order 7.
     let twin = r#"{"order_number": 9007, "order_items": [{"qty": 1, "value_unit": 7.10}]}"#;
     let mut records: Vec<_> = (0..300).map(|number| Record::new(numbered(number))).collect();
     records.insert(250, Record::new(twin));
@@ -154,7 +154,7 @@ async fn orders_that_the_database_rejects_are_dead_letters_and_the_others_land()
 }
 
 #[tokio::test]
-async fn times_at_both_ends_of_the_calendar_are_kept() -> Result<()> {
+async fn the_earliest_and_latest_times_are_stored() -> Result<()> {
     let shop = Shop::open(1).await?;
     let sold = |id: &str, time: &str| {
         format!(r#"{{"id": 0, "order_id": "{id}", "total": 1, "sold_at": "{time}"}}"#)
@@ -170,7 +170,7 @@ async fn times_at_both_ends_of_the_calendar_are_kept() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_hundred_records_of_a_megabyte_pass() -> Result<()> {
+async fn a_hundred_records_of_a_megabyte_are_processed() -> Result<()> {
     let shop = Shop::open(1).await?;
     let records = vec![Record::new(vec![b'x'; 1_000_000]); 100];
     shop.bed.kafka.produce(&shop.topic, 0, &records).await?;
@@ -181,7 +181,7 @@ async fn a_hundred_records_of_a_megabyte_pass() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_last_of_the_same_order_wins_within_a_batch_and_across() -> Result<()> {
+async fn the_last_version_of_an_order_wins_within_and_across_batches() -> Result<()> {
     let shop = Shop::open(1).await?;
     let version = |total: i32| format!(r#"{{"order_number": 5, "total": {total}}}"#);
     let listed = r#"{"order_number": 5, "total": 3, "items": [{"product": "a", "qty": 1}]}"#;

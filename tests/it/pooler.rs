@@ -1,11 +1,11 @@
-//! Behind a pooler that gives each transaction another connection (PgBouncer, transaction mode).
+//! Behind PgBouncer in transaction mode, which gives each transaction another connection.
 
 use testbed::{Pgbouncer, Result, Testbed, ensure, eventually};
 
 use crate::stage::{DEADLINE, Stage, lines, tally, terminate};
 
 #[tokio::test]
-async fn behind_pgbouncer_each_record_counts_once_although_it_is_killed() -> Result<()> {
+async fn behind_pgbouncer_each_record_counts_once_despite_kills() -> Result<()> {
     let bed = Testbed::shared().await?;
     let stage = Stage::with(bed.database().await?, 31, 300).await?;
     let bouncer = Pgbouncer::start(&stage.database, 3).await?;
@@ -14,7 +14,7 @@ async fn behind_pgbouncer_each_record_counts_once_although_it_is_killed() -> Res
         .database(bouncer.database())
         .env("VENDAS_DATABASE__PREPARED_STATEMENTS", "false");
     let progress = stage.progress().await?;
-    // Two that fence each other, on fewer connections than they think to have.
+    // Two instances that fence each other, on fewer connections than they request.
     let (one, other) = (run.start()?, run.start()?);
     stage.send(100).await?;
     progress.reach(stage.sent() / 3, &one).await?;
@@ -27,7 +27,7 @@ async fn behind_pgbouncer_each_record_counts_once_although_it_is_killed() -> Res
     progress.reach(stage.sent(), &one).await?;
     terminate(one).await?;
     stage.expect_all().await?;
-    // All the commands work that way.
+    // All commands work there.
     for args in [vec!["verify"], vec!["report"], vec!["offsets", "show"], vec!["check"]] {
         let command = stage.vendas([]).args(args).database(bouncer.database());
         let command = command.env("VENDAS_DATABASE__PREPARED_STATEMENTS", "false");
@@ -37,7 +37,7 @@ async fn behind_pgbouncer_each_record_counts_once_although_it_is_killed() -> Res
 }
 
 #[tokio::test]
-async fn an_order_that_is_rejected_there_stands_alone_all_the_same() -> Result<()> {
+async fn behind_pgbouncer_a_rejected_order_is_isolated() -> Result<()> {
     let bed = Testbed::shared().await?;
     let shop = crate::shop::Shop::open(1).await?;
     shop.apply_schema().await?;
@@ -57,18 +57,18 @@ async fn an_order_that_is_rejected_there_stands_alone_all_the_same() -> Result<(
 }
 
 #[tokio::test]
-async fn prepared_statements_that_get_lost_there_are_told_with_the_remedy() -> Result<()> {
+async fn lost_prepared_statements_are_reported_with_the_remedy() -> Result<()> {
     let bed = Testbed::shared().await?;
     let stage = Stage::with(bed.database().await?, 32, 60).await?;
     let bouncer = Pgbouncer::start(&stage.database, 1).await?;
     let with_them =
         stage.vendas([]).database(bouncer.database()).env("VENDAS_DATABASE__POOL_SIZE", "1");
     stage.send(20).await?;
-    // It leaves its statements behind on the one connection that there is.
+    // Its statements stay on the only connection.
     with_them.clone().args(["run", "--until-end"]).run(DEADLINE).await?.expect_code(0)?;
     stage.send_rest().await?;
     let run = with_them.args(["run"]).start()?;
-    eventually("word of the remedy", DEADLINE, async || {
+    eventually("a log line with the remedy", DEADLINE, async || {
         let said = lines(&run.stderr()?, "database.prepared_statements = false");
         ensure!(said > 0, "{}", run.state());
         Ok(())

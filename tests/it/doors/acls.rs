@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use testbed::{Record, Result, Signal, ensure, eventually};
 use tokio::sync::OnceCell;
 
-use super::{Doors, PASSWORD, run, set_password, with};
+use super::{SecureServers, PASSWORD, run_traced, set_password, with_settings};
 use crate::shop::{DEADLINE, numbered};
 
 type Settings = Vec<(&'static str, String)>;
@@ -13,7 +13,7 @@ type Settings = Vec<(&'static str, String)>;
 const TOPICS: [&str; 3] = ["acl-none", "acl-describe", "acl-read"];
 
 /// `erin` at the door that asks for a password over TLS.
-fn erin(doors: &Doors, topic: &str, group: Option<&str>) -> Settings {
+fn erin(doors: &SecureServers, topic: &str, group: Option<&str>) -> Settings {
     let mut settings = vec![
         ("kafka.brokers", doors.kafka_at("SECURED")),
         ("kafka.tls.enabled", "true".to_owned()),
@@ -28,7 +28,7 @@ fn erin(doors: &Doors, topic: &str, group: Option<&str>) -> Settings {
 }
 
 /// Grants `operation` on topics and groups.
-async fn grant(doors: &Doors, user: &str, operation: &str, on: &[(&str, &str)]) -> Result<()> {
+async fn grant(doors: &SecureServers, user: &str, operation: &str, on: &[(&str, &str)]) -> Result<()> {
     let user = format!("User:{user}");
     let mut args = vec!["--add", "--allow-principal", &user, "--operation", operation];
     for (kind, name) in on {
@@ -38,9 +38,9 @@ async fn grant(doors: &Doors, user: &str, operation: &str, on: &[(&str, &str)]) 
 }
 
 /// Who has an ACL has what it says; the others have nothing there.
-async fn granted() -> Result<&'static Doors> {
+async fn granted() -> Result<&'static SecureServers> {
     static GRANTED: OnceCell<()> = OnceCell::const_new();
-    let doors = Doors::open().await?;
+    let doors = SecureServers::shared().await?;
     let grants = async || -> Result<()> {
         for topic in TOPICS {
             doors.kafka.create_topic(topic, 1, &[]).await?;
@@ -81,8 +81,8 @@ async fn whatever_an_acl_refuses_is_found_by_check_and_told_by_run() -> Result<(
     ]
     .into();
     for ((topic, of_group), told) in cases {
-        let vendas = with(&doors.vendas(topic).await?, &erin(doors, topic, of_group));
-        let checked = run(&vendas, &["check"], 1).await?;
+        let vendas = with_settings(&doors.vendas(topic).await?, &erin(doors, topic, of_group));
+        let checked = run_traced(&vendas, &["check"], 1).await?;
         ensure!(checked.stdout.contains(told), "{topic} {of_group:?}: {}", checked.stdout);
         // Without the right to fetch, everything but that is there at the start.
         if topic == "acl-describe" {
@@ -98,7 +98,7 @@ async fn whatever_an_acl_refuses_is_found_by_check_and_told_by_run() -> Result<(
             waiting.signal(Signal::TERM)?;
             waiting.wait_exit(DEADLINE).await?.expect_code(0)?;
         } else {
-            let ended = run(&vendas, &["run"], 1).await?;
+            let ended = run_traced(&vendas, &["run"], 1).await?;
             ensure!(ended.stderr.contains(told), "{topic} {of_group:?}: {}", ended.stderr);
         }
     }
@@ -109,10 +109,10 @@ async fn whatever_an_acl_refuses_is_found_by_check_and_told_by_run() -> Result<(
 async fn read_on_the_topic_and_on_the_group_is_enough() -> Result<()> {
     let doors = granted().await?;
     let vendas = doors.vendas("acl-read").await?;
-    run(&vendas, &["schema", "--apply"], 0).await?;
-    run(&with(&vendas, &erin(doors, "acl-read", None)), &["check"], 0).await?;
-    let vendas = with(&vendas, &erin(doors, "acl-read", Some("acl-g-read")));
-    run(&vendas, &["check"], 0).await?;
+    run_traced(&vendas, &["schema", "--apply"], 0).await?;
+    run_traced(&with_settings(&vendas, &erin(doors, "acl-read", None)), &["check"], 0).await?;
+    let vendas = with_settings(&vendas, &erin(doors, "acl-read", Some("acl-g-read")));
+    run_traced(&vendas, &["check"], 0).await?;
     let work = vendas.clone().args(["run"]).start()?;
     eventually("the sale", DEADLINE + Duration::from_secs(10), async || {
         let shown = vendas.clone().args(["offsets", "show", "--format", "json"]);

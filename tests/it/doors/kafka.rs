@@ -5,12 +5,12 @@ use std::{
 
 use testbed::{Certificate, Result, Signal, VendasCommand, ensure, eventually};
 
-use super::{Doors, PASSWORD, WRONG_PASSWORD, run, sell, set_password, silence, with};
+use super::{SecureServers, PASSWORD, WRONG_PASSWORD, run_traced, sell, set_password, silent_server, with_settings};
 use crate::shop::{DEADLINE, VENDAS, numbered};
 
 type Settings = Vec<(&'static str, String)>;
 
-fn at(doors: &Doors, door: &str) -> Settings {
+fn at(doors: &SecureServers, door: &str) -> Settings {
     vec![("kafka.brokers", doors.kafka_at(door)), ("kafka.timeout", "20s".to_owned())]
 }
 
@@ -38,7 +38,7 @@ fn sasl(mechanism: &str, user: &str, password: &str) -> Settings {
 
 #[tokio::test]
 async fn whoever_has_the_key_to_kafka_reads_and_sends() -> Result<()> {
-    let doors = Doors::open().await?;
+    let doors = SecureServers::shared().await?;
     doors.kafka.create_topic("keys", 2, &[]).await?;
     let vendas = doors.vendas("keys").await?;
     let ours = || tls(&doors.authority.file());
@@ -71,14 +71,14 @@ async fn whoever_has_the_key_to_kafka_reads_and_sends() -> Result<()> {
         ),
     ];
     for (number, (door, settings, told)) in (1..).zip(cases) {
-        let vendas = with(&vendas, &[at(doors, door), settings].concat());
+        let vendas = with_settings(&vendas, &[at(doors, door), settings].concat());
         let order = vendas.clone().input(numbered(number));
-        run(&order, &["produce", "-"], 0).await?;
-        run(&vendas, &["run", "--until-end"], 0).await?;
-        let checked = run(&vendas, &["check"], 0).await?;
+        run_traced(&order, &["produce", "-"], 0).await?;
+        run_traced(&vendas, &["run", "--until-end"], 0).await?;
+        let checked = run_traced(&vendas, &["check"], 0).await?;
         let line = format!("kafka: {} answers {told}", doors.kafka_at(door));
         ensure!(checked.stdout.contains(&line), "no {line:?} in {}", checked.stdout);
-        let shown = run(&vendas, &["offsets", "show", "--format", "json"], 0).await?;
+        let shown = run_traced(&vendas, &["offsets", "show", "--format", "json"], 0).await?;
         let lag = shown.stdout.matches("\"lag\": 0").count();
         ensure!(lag == 2, "{door}: {}", shown.stdout);
     }
@@ -87,7 +87,7 @@ async fn whoever_has_the_key_to_kafka_reads_and_sends() -> Result<()> {
 
 #[tokio::test]
 async fn a_wrong_key_to_kafka_ends_the_start_with_its_cause_and_the_remedy() -> Result<()> {
-    let doors = Doors::open().await?;
+    let doors = SecureServers::shared().await?;
     doors.kafka.create_topic("no-keys", 1, &[]).await?;
     let vendas = doors.vendas("no-keys").await?;
     let ours = || tls(&doors.authority.file());
@@ -147,11 +147,11 @@ async fn a_wrong_key_to_kafka_ends_the_start_with_its_cause_and_the_remedy() -> 
         ),
     ];
     for (door, settings, told) in cases {
-        let vendas = with(&vendas, &[at(doors, door), settings].concat());
-        let checked = run(&vendas, &["check"], 1).await?;
+        let vendas = with_settings(&vendas, &[at(doors, door), settings].concat());
+        let checked = run_traced(&vendas, &["check"], 1).await?;
         ensure!(checked.stdout.contains("FAIL  kafka: kafka broker "), "{}", checked.stdout);
         ensure!(checked.stdout.contains(&told), "{door}: no {told:?} in {}", checked.stdout);
-        let ended = run(&vendas, &["run"], 1).await?;
+        let ended = run_traced(&vendas, &["run"], 1).await?;
         ensure!(ended.stderr.contains(&told), "{door}: no {told:?} in {}", ended.stderr);
     }
     Ok(())
@@ -159,12 +159,12 @@ async fn a_wrong_key_to_kafka_ends_the_start_with_its_cause_and_the_remedy() -> 
 
 #[tokio::test]
 async fn the_wrong_port_of_kafka_is_named_as_what_it_may_be() -> Result<()> {
-    let doors = Doors::open().await?;
+    let doors = SecureServers::shared().await?;
     doors.kafka.create_topic("no-doors", 1, &[]).await?;
     let vendas = doors.vendas("no-doors").await?;
     let ours = || tls(&doors.authority.file());
     let plain = vec![("kafka.brokers", doors.kafka.address().replace("127.0.0.1", "localhost"))];
-    let (silent, _) = silence().await?;
+    let (silent, _) = silent_server().await?;
     let silent = || vec![("kafka.brokers", silent.clone()), ("kafka.timeout", "500ms".to_owned())];
     let cases: [(Settings, &str); 5] = [
         ([ours(), plain].concat(), "if that port has no TLS, set kafka.tls.enabled = false"),
@@ -174,8 +174,8 @@ async fn the_wrong_port_of_kafka_is_named_as_what_it_may_be() -> Result<()> {
         (silent(), "no answer in time (connecting)"),
     ];
     for (settings, told) in cases {
-        let vendas = with(&vendas, &settings);
-        let checked = run(&vendas, &["check"], 1).await?;
+        let vendas = with_settings(&vendas, &settings);
+        let checked = run_traced(&vendas, &["check"], 1).await?;
         ensure!(checked.stdout.contains(told), "no {told:?} in {}", checked.stdout);
         // A broker that is just starting may do the same, so that it is waited for.
         let waiting = vendas.args(["run"]).start()?;
@@ -194,7 +194,7 @@ async fn the_wrong_port_of_kafka_is_named_as_what_it_may_be() -> Result<()> {
 
 #[tokio::test]
 async fn a_password_that_is_changed_amid_the_work_is_waited_for() -> Result<()> {
-    let doors = Doors::open().await?;
+    let doors = SecureServers::shared().await?;
     doors.kafka.create_topic("changed", 1, &[]).await?;
     let set =
         async |password: &str| set_password(&doors.kafka, "SCRAM-SHA-512", "dora", password).await;
@@ -202,7 +202,7 @@ async fn a_password_that_is_changed_amid_the_work_is_waited_for() -> Result<()> 
     let database = doors.postgres.database().await?;
     let settings = [at(doors, "FORGETFUL"), sasl("SCRAM-SHA-512", "dora", PASSWORD)].concat();
     let vendas = VendasCommand::new(VENDAS).kafka(&doors.kafka, &["changed"]).database(&database);
-    let work = with(&vendas, &settings).args(["run"]).start()?;
+    let work = with_settings(&vendas, &settings).args(["run"]).start()?;
     let sent = |number| sell(doors, ("changed", 0), number, &database, &work);
     let started = Instant::now();
     let mut number = 0;

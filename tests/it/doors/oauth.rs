@@ -5,7 +5,7 @@ use std::{fs, path::Path, time::Duration};
 
 use testbed::{Result, Signal, TokenFault, Vendas, ensure, eventually, unsigned_token};
 
-use super::{Doors, PASSWORD, WRONG_PASSWORD, run, sell, silence, with};
+use super::{SecureServers, PASSWORD, WRONG_PASSWORD, run_traced, sell, silent_server, with_settings};
 use crate::shop::DEADLINE;
 
 type Settings = Vec<(&'static str, String)>;
@@ -16,7 +16,7 @@ const SHORT: Duration = Duration::from_secs(4);
 const LONG: Duration = Duration::from_secs(600);
 
 /// Settings for the door that validates signed tokens.
-fn signed(doors: &Doors, client: &str) -> Settings {
+fn signed(doors: &SecureServers, client: &str) -> Settings {
     vec![
         ("kafka.brokers", doors.kafka_at("SIGNED")),
         ("kafka.tls.enabled", "true".to_owned()),
@@ -30,7 +30,7 @@ fn signed(doors: &Doors, client: &str) -> Settings {
 }
 
 /// Settings for the door that takes tokens of nobody's.
-fn unsigned(doors: &Doors, file: &Path) -> Settings {
+fn unsigned(doors: &SecureServers, file: &Path) -> Settings {
     vec![
         ("kafka.brokers", doors.kafka_at("UNSIGNED")),
         ("kafka.sasl.mechanism", "OAUTHBEARER".to_owned()),
@@ -50,13 +50,13 @@ async fn logged(work: &Vendas, after: usize, words: &[&str]) -> Result<()> {
 
 #[tokio::test]
 async fn tokens_are_renewed_while_a_group_works_and_no_order_is_lost() -> Result<()> {
-    let doors = Doors::open().await?;
+    let doors = SecureServers::shared().await?;
     let (topic, client) = ("tokens", "renewed");
     doors.issuer.register(client, PASSWORD, SCOPE, SHORT);
     doors.kafka.create_topic(topic, 2, &[]).await?;
     let database = doors.postgres.database().await?;
     let settings = [signed(doors, client), vec![("kafka.group", "tokens".to_owned())]].concat();
-    let vendas = with(&doors.vendas_with(&database, topic), &settings);
+    let vendas = with_settings(&doors.vendas_with(&database, topic), &settings);
     let work = vendas.clone().args(["run"]).start()?;
     let mut number = 0;
     let mut sent = async || -> Result<()> {
@@ -92,13 +92,13 @@ async fn tokens_are_renewed_while_a_group_works_and_no_order_is_lost() -> Result
     work.signal(Signal::TERM)?;
     let ended = work.wait_exit(DEADLINE).await?.expect_code(0)?;
     ensure!(!ended.stderr.contains("eyJ") && !ended.stderr.contains(PASSWORD), "{}", ended.stderr);
-    run(&vendas, &["verify"], 0).await?;
+    run_traced(&vendas, &["verify"], 0).await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn whoever_gets_no_token_or_a_wrong_one_is_told_why() -> Result<()> {
-    let doors = Doors::open().await?;
+    let doors = SecureServers::shared().await?;
     doors.kafka.create_topic("no-tokens", 1, &[]).await?;
     let vendas = doors.vendas("no-tokens").await?;
     for (client, fault) in [
@@ -142,28 +142,28 @@ async fn whoever_gets_no_token_or_a_wrong_one_is_told_why() -> Result<()> {
         ),
     ];
     for (settings, told) in cases {
-        let vendas = with(&vendas, &settings);
-        let checked = run(&vendas, &["check"], 1).await?;
+        let vendas = with_settings(&vendas, &settings);
+        let checked = run_traced(&vendas, &["check"], 1).await?;
         ensure!(checked.stdout.contains(&told), "no {told:?} in {}", checked.stdout);
-        let ended = run(&vendas, &["run"], 1).await?;
+        let ended = run_traced(&vendas, &["run"], 1).await?;
         ensure!(ended.stderr.contains(&told), "no {told:?} in {}", ended.stderr);
     }
 
     // What may pass is waited for.
-    let (silent, _) = silence().await?;
+    let (silent, _) = silent_server().await?;
     for (url, told) in [
         ("http://localhost:1/token".to_owned(), "http://localhost:1/token is out of reach"),
         (format!("http://{silent}/token"), "has no answer in time"),
     ] {
         let settings =
             known(vec![("kafka.sasl.oauth.token_url", url), ("kafka.timeout", "2s".to_owned())]);
-        let waiting = with(&vendas, &settings).args(["run"]).start()?;
+        let waiting = with_settings(&vendas, &settings).args(["run"]).start()?;
         logged(&waiting, 0, &["paused, will go on by itself", told]).await?;
         waiting.signal(Signal::TERM)?;
         waiting.wait_exit(DEADLINE).await?.expect_code(0)?;
     }
 
-    let checked = run(&with(&vendas, &known(Vec::new())), &["check"], 0).await?;
+    let checked = run_traced(&with_settings(&vendas, &known(Vec::new())), &["check"], 0).await?;
     let told = format!("answers over TLS, with a token from {endpoint} by OAUTHBEARER\n");
     ensure!(checked.stdout.contains(&told), "{}", checked.stdout);
     Ok(())
@@ -171,7 +171,7 @@ async fn whoever_gets_no_token_or_a_wrong_one_is_told_why() -> Result<()> {
 
 #[tokio::test]
 async fn a_token_file_that_is_written_again_is_read_again() -> Result<()> {
-    let doors = Doors::open().await?;
+    let doors = SecureServers::shared().await?;
     doors.kafka.create_topic("token-file", 1, &[]).await?;
     let database = doors.postgres.database().await?;
     let folder = tempfile::tempdir()?;
@@ -186,11 +186,11 @@ async fn a_token_file_that_is_written_again_is_read_again() -> Result<()> {
     let extensions =
         vec![("kafka.sasl.oauth.extensions", "logicalCluster=lkc-1,pool=p".to_owned())];
     let settings = [unsigned(doors, &file), extensions].concat();
-    let vendas = with(&doors.vendas_with(&database, "token-file"), &settings);
+    let vendas = with_settings(&doors.vendas_with(&database, "token-file"), &settings);
     let work = vendas.clone().args(["run"]).start()?;
     let sent = |number| sell(doors, ("token-file", 0), number, &database, &work);
     sent(1).await?;
-    let checked = run(&vendas, &["check"], 0).await?;
+    let checked = run_traced(&vendas, &["check"], 0).await?;
     let told = "answers without TLS, with the token in kafka.sasl.oauth.token_file by OAUTHBEARER, \
                 which sends the token in the clear\n";
     ensure!(checked.stdout.contains(told), "{}", checked.stdout);
@@ -200,6 +200,6 @@ async fn a_token_file_that_is_written_again_is_read_again() -> Result<()> {
     sent(2).await?;
     work.signal(Signal::TERM)?;
     work.wait_exit(DEADLINE).await?.expect_code(0)?;
-    run(&vendas, &["verify"], 0).await?;
+    run_traced(&vendas, &["verify"], 0).await?;
     Ok(())
 }

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use testbed::{PostgresOptions, Result, Signal, ensure, eventually};
 
-use super::{Doors, PASSWORD, WRONG_PASSWORD, run, silence, with};
+use super::{SecureServers, PASSWORD, WRONG_PASSWORD, run_traced, silent_server, with_settings};
 use crate::shop::{DEADLINE, numbered};
 
 type Settings = Vec<(&'static str, String)>;
@@ -34,7 +34,7 @@ fn by_address() -> Settings {
 
 #[tokio::test]
 async fn each_sslmode_lets_in_as_libpq_has_it() -> Result<()> {
-    let doors = Doors::open().await?;
+    let doors = SecureServers::shared().await?;
     doors.kafka.create_topic("sslmodes", 1, &[]).await?;
     let vendas = doors.vendas("sslmodes").await?;
     let (ours, theirs) = (|| trusting(&doors.authority), || trusting(&doors.stranger));
@@ -51,15 +51,15 @@ async fn each_sslmode_lets_in_as_libpq_has_it() -> Result<()> {
         ([door("sealed", "verify-full"), ours()].concat(), sealed),
         ([door("certified", "verify-full"), ours(), certificate(&doors.client)].concat(), sealed),
     ];
-    run(&vendas, &["schema", "--apply"], 0).await?;
+    run_traced(&vendas, &["schema", "--apply"], 0).await?;
     for (number, (settings, told)) in (1..).zip(cases) {
-        let vendas = with(&vendas, &settings);
-        let checked = run(&vendas, &["check"], 0).await?;
+        let vendas = with_settings(&vendas, &settings);
+        let checked = run_traced(&vendas, &["check"], 0).await?;
         let line = format!("answers {told}");
         ensure!(checked.stdout.contains(&line), "{settings:?}: no {line:?} in {}", checked.stdout);
-        run(&vendas.clone().input(numbered(number)), &["produce", "-"], 0).await?;
-        run(&vendas, &["run", "--until-end"], 0).await?;
-        let shown = run(&vendas, &["offsets", "show", "--format", "json"], 0).await?;
+        run_traced(&vendas.clone().input(numbered(number)), &["produce", "-"], 0).await?;
+        run_traced(&vendas, &["run", "--until-end"], 0).await?;
+        let shown = run_traced(&vendas, &["offsets", "show", "--format", "json"], 0).await?;
         let offset = format!("\"next_offset\": {number},");
         ensure!(shown.stdout.contains(&offset), "{settings:?}: {}", shown.stdout);
     }
@@ -98,11 +98,11 @@ async fn each_sslmode_lets_in_as_libpq_has_it() -> Result<()> {
         ),
     ];
     for (settings, told) in wrong {
-        let vendas = with(&vendas, &settings);
-        let checked = run(&vendas, &["check"], 1).await?;
+        let vendas = with_settings(&vendas, &settings);
+        let checked = run_traced(&vendas, &["check"], 1).await?;
         ensure!(checked.stdout.contains("FAIL  database "), "{}", checked.stdout);
         ensure!(checked.stdout.contains(told), "{settings:?}: no {told:?} in {}", checked.stdout);
-        let ended = run(&vendas, &["run"], 1).await?;
+        let ended = run_traced(&vendas, &["run"], 1).await?;
         ensure!(ended.stderr.contains(told), "{settings:?}: no {told:?} in {}", ended.stderr);
     }
     Ok(())
@@ -110,7 +110,7 @@ async fn each_sslmode_lets_in_as_libpq_has_it() -> Result<()> {
 
 #[tokio::test]
 async fn a_postgresql_without_tls_with_an_expired_certificate_or_without_a_word() -> Result<()> {
-    let doors = Doors::open().await?;
+    let doors = SecureServers::shared().await?;
     doors.kafka.create_topic("other", 1, &[]).await?;
     let vendas = doors.vendas("other").await?;
     let certificate = doors.authority.expired_server("localhost")?;
@@ -121,7 +121,7 @@ async fn a_postgresql_without_tls_with_an_expired_certificate_or_without_a_word(
         .setting("ssl_cert_file", "../server.pem")
         .setting("ssl_key_file", "../server.key");
     let (expired, bare) = tokio::try_join!(expired.start(), testbed::Postgres::start())?;
-    let (_, silent) = silence().await?;
+    let (_, silent) = silent_server().await?;
     let at = |port: u16, sslmode: &str| {
         let mut settings = door("postgres", sslmode);
         settings.push(("database.port", port.to_string()));
@@ -144,7 +144,7 @@ async fn a_postgresql_without_tls_with_an_expired_certificate_or_without_a_word(
         (at(silent, "disable"), "no answer within database.connect_timeout"),
     ];
     for (settings, told) in cases {
-        let checked = run(&with(&vendas, &settings), &["check"], 1).await?;
+        let checked = run_traced(&with_settings(&vendas, &settings), &["check"], 1).await?;
         ensure!(checked.stdout.contains(told), "{settings:?}: no {told:?} in {}", checked.stdout);
     }
     Ok(())
@@ -152,11 +152,11 @@ async fn a_postgresql_without_tls_with_an_expired_certificate_or_without_a_word(
 
 #[tokio::test]
 async fn a_statement_that_is_given_up_is_cancelled_behind_a_locked_door_too() -> Result<()> {
-    let doors = Doors::open().await?;
+    let doors = SecureServers::shared().await?;
     doors.kafka.create_topic("cancelled", 1, &[]).await?;
     let database = doors.postgres.database().await?;
     let vendas = doors.vendas("cancelled").await?.database(&database);
-    let vendas = with(
+    let vendas = with_settings(
         &vendas,
         &[
             door("sealed", "verify-full"),
@@ -165,10 +165,10 @@ async fn a_statement_that_is_given_up_is_cancelled_behind_a_locked_door_too() ->
         ]
         .concat(),
     );
-    run(&vendas, &["schema", "--apply"], 0).await?;
+    run_traced(&vendas, &["schema", "--apply"], 0).await?;
     let lock = database.connect().await?;
     lock.batch_execute("BEGIN; LOCK TABLE sales").await?;
-    run(&vendas.clone().input(numbered(1)), &["produce", "-"], 0).await?;
+    run_traced(&vendas.clone().input(numbered(1)), &["produce", "-"], 0).await?;
     let work = vendas.args(["run"]).start()?;
     let waiting = async || -> Result<i64> {
         let sql = "SELECT count(*) FROM pg_stat_activity \

@@ -4,7 +4,7 @@ use std::fs;
 
 use testbed::{Certificate, Result, Signal, ensure, eventually};
 
-use super::{Doors, PASSWORD, WRONG_PASSWORD, run, sell, set_password, with};
+use super::{SecureServers, PASSWORD, WRONG_PASSWORD, run_traced, sell, set_password, with_settings};
 use crate::shop::DEADLINE;
 
 /// What frank's password becomes.
@@ -12,7 +12,7 @@ const NEW_PASSWORD: &str = "0pen-barley";
 
 #[tokio::test]
 async fn certificates_and_passwords_of_kafka_are_replaced_under_load() -> Result<()> {
-    let doors = Doors::open().await?;
+    let doors = SecureServers::shared().await?;
     doors.kafka.create_topic("rotated", 1, &[]).await?;
     let database = doors.postgres.database().await?;
     let folder = tempfile::tempdir()?;
@@ -40,7 +40,7 @@ async fn certificates_and_passwords_of_kafka_are_replaced_under_load() -> Result
         ("kafka.sasl.password_file", file("password")),
         ("kafka.group", "rotated".to_owned()),
     ];
-    let vendas = with(&doors.vendas_with(&database, "rotated"), &settings);
+    let vendas = with_settings(&doors.vendas_with(&database, "rotated"), &settings);
     let work = vendas.clone().args(["run"]).start()?;
     let mut number = 0;
     let mut sent = async || -> Result<()> {
@@ -97,13 +97,13 @@ async fn certificates_and_passwords_of_kafka_are_replaced_under_load() -> Result
     for secret in [PASSWORD, NEW_PASSWORD, "PRIVATE KEY"] {
         ensure!(!ended.stderr.contains(secret), "a secret is told: {}", ended.stderr);
     }
-    run(&vendas, &["verify"], 0).await?;
+    run_traced(&vendas, &["verify"], 0).await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn the_password_of_postgresql_is_replaced_under_load() -> Result<()> {
-    let doors = Doors::open().await?;
+    let doors = SecureServers::shared().await?;
     doors.kafka.create_topic("rotated-role", 1, &[]).await?;
     let database = doors.postgres.database().await?;
     let postgres = doors.postgres.postgres();
@@ -116,7 +116,7 @@ async fn the_password_of_postgresql_is_replaced_under_load() -> Result<()> {
         ("database.password_file", file.display().to_string()),
     ];
     let vendas = doors.vendas_with(&database, "rotated-role");
-    let vendas = with(&vendas.env_remove("VENDAS_DATABASE__PASSWORD"), &settings);
+    let vendas = with_settings(&vendas.env_remove("VENDAS_DATABASE__PASSWORD"), &settings);
     let work = vendas.clone().args(["run"]).start()?;
     let sent = |number| sell(doors, ("rotated-role", 0), number, &database, &work);
     sent(1).await?;
