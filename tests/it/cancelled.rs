@@ -155,7 +155,7 @@ async fn a_statement_writes_at_most_ten_thousand_orders_however_many_a_record_co
     let sizes = [4_000, 6_000, 9_999, 1, 2, 9_999];
     let records: Vec<_> = (0..).zip(sizes).map(|(index, size)| record(index, size)).collect();
     shop.bed.kafka.produce(&shop.topic, 0, &records).await?;
-    let ended = shop.work().await?;
+    let ended = shop.process_backlog().await?;
     ensure!(ended.stderr.contains("records=6 orders=30001 "), "{}", ended.state());
     let statements = shop.rows("SELECT max(orders), sum(orders) FROM statements").await?;
     ensure!(statements == ["10000|30001"], "{statements:?}");
@@ -182,7 +182,7 @@ async fn order_numbers_beyond_int_fit_into_a_bigint_column() -> Result<()> {
         &[r#"{"order_number": 1, "total": 1.005}"#, r#"{"order_number": 2, "total": 10000}"#],
     )
     .await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     ensure!(shop.database.count("dead_letters").await? == 2, "{:?}", shop.rows(STORED).await?);
     Ok(())
 }

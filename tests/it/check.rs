@@ -36,7 +36,7 @@ async fn start_from_group_needs_committed_offsets_unless_offsets_are_stored() ->
     };
     let told = "FAIL  start: the consumer group nobody has committed no offset of these topics";
     expect(&checked(1).await?, &[told])?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     checked(0).await.map(drop)
 }
 

@@ -24,13 +24,13 @@ const NOTE_STEPS: &str = "
 /// moment.
 async fn steps(settings: &[&str]) -> Result<Vec<i64>> {
     let shop = Shop::open(1).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     shop.database.execute(NOTE_STEPS).await?;
     shop.send_numbers(0, 1..=10_000).await?;
     let other = shop.database.connect().await?;
     other.batch_execute("BEGIN; LOCK TABLE partitions IN SHARE MODE").await?;
     let run = shop.vendas(&["run", "--until-end"]).args(settings.iter().copied()).start()?;
-    shop.until_it_waits_for_a_lock(&run).await?;
+    shop.until_lock_wait(&run).await?;
     other.batch_execute("COMMIT").await?;
     run.wait_exit(DEADLINE).await?.expect_code(0)?;
     let rows = shop.database.query("SELECT offsets FROM steps ORDER BY n", &[]).await?;

@@ -6,7 +6,7 @@ use testbed::{Kafka, Result, Testbed, VendasCommand, ensure, eventually};
 
 use crate::{
     shop::{Shop, VENDAS, numbered},
-    stage::{DEADLINE, lines, terminate},
+    stage::{DEADLINE, count_lines, terminate},
     terminal::Terminal,
     wait::{recreate_topic, until_count},
 };
@@ -58,7 +58,7 @@ async fn a_log_that_was_truncated_and_has_grown_again_halts_its_partition() -> R
     .await?;
     eventually("a log line about the truncation", DEADLINE, async || {
         let span = format!("truncated at {truncated}: what was read in [{truncated}, 30)");
-        ensure!(lines(&run.stderr()?, &span) == 1, "{}", run.state());
+        ensure!(count_lines(&run.stderr()?, &span) == 1, "{}", run.state());
         Ok(())
     })
     .await?;
@@ -74,7 +74,7 @@ const RESETS: &str = "SELECT partition, from_offset, to_offset, from_topic_id = 
 pub(crate) async fn with_deleted_records() -> Result<Shop> {
     let shop = Shop::open(2).await?;
     shop.send_numbers(0, 0..50).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     shop.send_numbers(0, 50..80).await?;
     shop.send_numbers(1, 100..130).await?;
     shop.bed.kafka.delete_records(&shop.topic, 0, 70).await?;
@@ -87,7 +87,7 @@ async fn a_halted_partition_continues_after_offsets_reset() -> Result<()> {
     let run = shop.vendas(&["run"]).start()?;
     until_count(&shop.database, "sales", 80, &run).await?;
     eventually("a log line with the missing span", DEADLINE, async || {
-        let halts = lines(&run.stderr()?, "[50, 70) was deleted unread");
+        let halts = count_lines(&run.stderr()?, "[50, 70) was deleted unread");
         ensure!(halts == 1, "{}", run.state());
         Ok(())
     })
@@ -155,7 +155,7 @@ async fn reset_on_a_terminal(shop: &Shop, answer: &str) -> Result<String> {
 async fn offsets_reset_asks_for_confirmation_on_a_terminal() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.send_numbers(0, 0..5).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     let next = "SELECT next_offset FROM partitions";
     for (answer, then) in [("", "5"), ("no", "5"), ("y", "3")] {
         let said = reset_on_a_terminal(&shop, answer).await?;

@@ -64,7 +64,7 @@ async fn a_discarded_dead_letter_is_kept_with_its_reason_and_not_replayed() -> R
     let shop = Shop::open(1).await?;
     shop.send(0, &[&numbered(1, "amount", 5), "rubbish", "more", &numbered(2, "amount", 6)])
         .await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     let refused = dead_letters(&shop, &["discard", "--all"]).await?.expect_code(2)?;
     ensure!(refused.stderr.contains("--because"), "{}", refused.stderr);
     dead_letters(&shop, &["discard", "--because", "x"]).await?.expect_code(2)?;
@@ -119,7 +119,7 @@ async fn after_a_reset_dead_letters_reopen_unless_they_were_discarded_for_the_sa
         &numbered(2, "amount", 6),
     ];
     shop.send(0, &records).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     replay(&shop, &["--all"]).await?.expect_code(1)?;
     for offset in [2, 4] {
         printed(&shop, &["discard", &id(&shop, offset).await?, "--because", "no"]).await?;
@@ -140,7 +140,7 @@ async fn after_a_reset_dead_letters_reopen_unless_they_were_discarded_for_the_sa
         .run(DEADLINE)
         .await?
         .expect_code(0)?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     let after = shop.rows(states).await?;
     let expected = [
         "0|missing_quantity||f||",
@@ -165,7 +165,7 @@ async fn after_a_reset_dead_letters_reopen_unless_they_were_discarded_for_the_sa
 async fn purge_deletes_old_dead_letters_and_reports_how_many_are_open() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.send(0, &["a", "b", "c", &numbered(1, "amount", 5)]).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     replay(&shop, &["--reason", "missing_quantity"]).await?.expect_code(0)?;
     printed(&shop, &["discard", &id(&shop, 0).await?, "--because", "no"]).await?;
     let age = "UPDATE dead_letters SET failed_at = now() - INTERVAL '90 days 1 minute' \

@@ -11,7 +11,7 @@ use testbed::{
 
 use crate::{
     shop::{Shop, VENDAS, numbered},
-    stage::{DEADLINE, Stage, lines, terminate},
+    stage::{DEADLINE, Scenario, count_lines, terminate},
 };
 
 /// The testbed's broker removes a member after 6 seconds without a heartbeat.
@@ -49,14 +49,14 @@ async fn until_assigned(show: &VendasCommand, expected: &[usize], watched: &[&Ve
 
 #[tokio::test]
 async fn instances_join_and_leave_and_each_record_counts_once() -> Result<()> {
-    let stage = Stage::wide(Testbed::shared().await?.database().await?, 6, 21, 260).await?;
+    let stage = Scenario::with_partitions(Testbed::shared().await?.database().await?, 6, 21, 260).await?;
     join_and_leave(stage, |command| command).await
 }
 
 #[tokio::test]
 async fn instances_join_and_leave_on_kafka_2_8() -> Result<()> {
     let bed = Testbed::shared_with(KafkaRelease::V2_8).await?;
-    let stage = Stage::wide_on(&bed.kafka, bed.database().await?, 6, 24, 260).await?;
+    let stage = Scenario::with_partitions_on(&bed.kafka, bed.database().await?, 6, 24, 260).await?;
     join_and_leave(stage, |command| command).await
 }
 
@@ -64,14 +64,14 @@ async fn instances_join_and_leave_on_kafka_2_8() -> Result<()> {
 #[tokio::test]
 async fn instances_join_and_leave_with_range_assignment_on_kafka_3_9() -> Result<()> {
     let bed = Testbed::shared_with(KafkaRelease::V3_9).await?;
-    let stage = Stage::wide_on(&bed.kafka, bed.database().await?, 6, 25, 260).await?;
+    let stage = Scenario::with_partitions_on(&bed.kafka, bed.database().await?, 6, 25, 260).await?;
     let ranges = |command: VendasCommand| command.env("VENDAS_KAFKA__GROUP_ASSIGNORS", "range");
     join_and_leave(stage, ranges).await
 }
 
 #[tokio::test]
 async fn instances_join_and_leave_behind_pgbouncer() -> Result<()> {
-    let stage = Stage::wide(Testbed::shared().await?.database().await?, 6, 23, 260).await?;
+    let stage = Scenario::with_partitions(Testbed::shared().await?.database().await?, 6, 23, 260).await?;
     let bouncer = Pgbouncer::start(&stage.database, 4).await?;
     let behind = |command: VendasCommand| {
         let command = command.database(bouncer.database());
@@ -81,7 +81,7 @@ async fn instances_join_and_leave_behind_pgbouncer() -> Result<()> {
 }
 
 async fn join_and_leave(
-    stage: Stage<'_>,
+    stage: Scenario<'_>,
     reaching: impl Fn(VendasCommand) -> VendasCommand,
 ) -> Result<()> {
     let group = format!("group-{}", stage.database.name());
@@ -112,7 +112,7 @@ async fn join_and_leave(
     two.signal(Signal::CONT)?;
     stage.send(20).await?;
     eventually("a log line about fencing", DEADLINE, async || {
-        ensure!(lines(&two.stderr()?, "fenced: ") > 0, "{}", two.state());
+        ensure!(count_lines(&two.stderr()?, "fenced: ") > 0, "{}", two.state());
         Ok(())
     })
     .await?;
@@ -141,7 +141,7 @@ async fn join_and_leave(
     .await?;
 
     let left = terminate(two).await?;
-    ensure!(lines(&left.stderr, "left the group") == 1, "{}", left.state());
+    ensure!(count_lines(&left.stderr, "left the group") == 1, "{}", left.state());
     until_assigned(&show, &[12], &[&three]).await?;
     terminate(three).await?;
     stage.expect_all().await
@@ -159,7 +159,7 @@ async fn revoked_partitions_are_released_on_kafka_3_9() -> Result<()> {
 
 async fn revokes_without_postgresql(kafka: &'static Kafka) -> Result<()> {
     let postgres = PostgresOptions::default().start().await?;
-    let stage = Stage::wide_on(kafka, postgres.database().await?, 3, 22, 120).await?;
+    let stage = Scenario::with_partitions_on(kafka, postgres.database().await?, 3, 22, 120).await?;
     let group = format!("group-{}-revoked", std::process::id());
     let run = in_group(stage.vendas(["run"]), &group)
         .env("VENDAS_PIPELINE__SHUTDOWN_TIMEOUT", "3s")
@@ -295,7 +295,7 @@ async fn without_groups_instances_have_fixed_partitions() -> Result<()> {
     ensure!(rows[0][2] == rows[1][2] && rows[2][2] == rows[3][2], "{rows:?}");
     ensure!(rows[0][2] != rows[2][2], "one instance processed everything: {rows:?}");
     for ended in [terminate(low).await?, terminate(high).await?] {
-        ensure!(lines(&ended.stderr, "fenced") == 0, "{}", ended.state());
+        ensure!(count_lines(&ended.stderr, "fenced") == 0, "{}", ended.state());
     }
     ensure!(database.count("sales").await? == 200, "orders are missing");
     Ok(())

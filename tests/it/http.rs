@@ -225,7 +225,7 @@ async fn an_address_in_use_is_reported_at_once_and_by_default_there_is_no_server
     ensure!(unset.stderr.contains("http.listen is not set"), "{}", unset.stderr);
 
     let shop = Shop::open(1).await?;
-    let silent = shop.work().await?;
+    let silent = shop.process_backlog().await?;
     ensure!(!silent.stderr.contains("HTTP"), "{}", silent.stderr);
     Ok(())
 }

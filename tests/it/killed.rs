@@ -5,15 +5,15 @@ use std::time::Duration;
 use testbed::{PostgresOptions, Result, ensure, eventually};
 use tokio::try_join;
 
-use crate::stage::{LANES, Stage, field, lines, tally, terminate, that_puts_off_what_it_may};
+use crate::stage::{LANES, Scenario, field, count_lines, committed_records, terminate, postgres_with_delayed_wal};
 
 /// Records of each partition.
 const SHARE: usize = 50;
 
 #[tokio::test]
 async fn records_processed_by_until_end_survive_a_crash_of_postgresql() -> Result<()> {
-    let postgres = that_puts_off_what_it_may().await?;
-    let stage = Stage::with(postgres.database().await?, 8, SHARE).await?;
+    let postgres = postgres_with_delayed_wal().await?;
+    let stage = Scenario::with(postgres.database().await?, 8, SHARE).await?;
     stage.send_rest().await?;
     stage.run_until_end().await?;
     postgres.kill()?;
@@ -24,7 +24,7 @@ async fn records_processed_by_until_end_survive_a_crash_of_postgresql() -> Resul
 #[tokio::test]
 async fn sigterm_stops_it_cleanly_and_a_restart_continues_at_the_same_offsets() -> Result<()>
 {
-    let stage = Stage::shared(4, 200).await?;
+    let stage = Scenario::shared(4, 200).await?;
     let progress = stage.progress().await?;
     let vendas = stage.vendas(["run"]).start()?;
     let ((), first) = try_join!(stage.send_rest(), async {
@@ -33,7 +33,7 @@ async fn sigterm_stops_it_cleanly_and_a_restart_continues_at_the_same_offsets() 
     })?;
     let committed = progress.records().await?;
     ensure!(committed < stage.sent(), "everything was processed before the signal");
-    ensure!(tally(&first)? == committed, "{committed} committed: {}", first.state());
+    ensure!(committed_records(&first)? == committed, "{committed} committed: {}", first.state());
     let rows = stage
         .database
         .table("SELECT topic, partition, next_offset FROM partitions ORDER BY 1, 2")
@@ -51,20 +51,20 @@ async fn sigterm_stops_it_cleanly_and_a_restart_continues_at_the_same_offsets() 
         });
         ensure!(goes_on, "no log line about continuing at {row:?}: {}", second.stderr);
     }
-    ensure!(tally(&second)? == stage.sent() - committed, "{}", second.state());
+    ensure!(committed_records(&second)? == stage.sent() - committed, "{}", second.state());
     stage.expect_all().await
 }
 
 #[tokio::test]
 async fn sigterm_while_postgresql_is_away_stops_it_without_losses() -> Result<()> {
     let postgres = PostgresOptions::default().start().await?;
-    let stage = Stage::with(postgres.database().await?, 5, SHARE).await?;
+    let stage = Scenario::with(postgres.database().await?, 5, SHARE).await?;
     stage.send_rest().await?;
     let vendas = stage.vendas(["run"]).start()?;
     stage.progress().await?.reach(1, &vendas).await?;
     postgres.kill()?;
     eventually("a log line about the outage", Duration::from_secs(30), async || {
-        ensure!(lines(&vendas.stderr()?, "paused") == 1, "{}", vendas.state());
+        ensure!(count_lines(&vendas.stderr()?, "paused") == 1, "{}", vendas.state());
         Ok(())
     })
     .await?;

@@ -10,7 +10,7 @@ use crate::{
 async fn offsets_show_prints_next_offset_log_end_and_lag_of_each_partition() -> Result<()> {
     let shop = Shop::open(2).await?;
     shop.send_numbers(0, 0..250).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     shop.send_numbers(0, 250..257).await?;
     shop.send_numbers(1, 300..303).await?;
 
@@ -54,10 +54,10 @@ async fn before_the_first_run_there_are_no_offsets_and_the_lag_is_the_whole_log(
 async fn a_restart_continues_at_the_stored_offsets() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.send_numbers(0, 0..150).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     let first = shop.rows("SELECT * FROM sales ORDER BY order_number").await?;
     shop.send_numbers(0, 150..160).await?;
-    let second = shop.work().await?;
+    let second = shop.process_backlog().await?;
     ensure!(second.stderr.contains("records=10 "), "{}", second.state());
     let all = shop.rows("SELECT * FROM sales ORDER BY order_number").await?;
     ensure!(all.len() == 160 && all.starts_with(&first), "the first 150 were written again");
@@ -118,7 +118,7 @@ async fn a_stored_offset_beyond_the_end_of_the_log_is_data_loss_and_an_error() -
     let shop = Shop::open(1).await?;
     shop.send_numbers(0, 0..5).await?;
     let beyond = ["offsets", "reset", "--to", "6", "--because", "a test", "--yes"];
-    shop.work().await?;
+    shop.process_backlog().await?;
     let refused = shop.vendas(&beyond).run(DEADLINE).await?.expect_code(1)?;
     ensure!(refused.stderr.contains("beyond the end"), "{}", refused.stderr);
     shop.database.execute("UPDATE partitions SET next_offset = 6").await?;
@@ -152,7 +152,7 @@ async fn a_deleted_offset_halts_its_partition() -> Result<()> {
 async fn a_recreated_topic_halts_until_offsets_reset() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.send_numbers(0, 0..5).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     shop.bed.kafka.delete_topic(&shop.topic).await?;
     eventually("the topic again", DEADLINE, async || {
         shop.bed.kafka.create_topic(&shop.topic, 1, &[]).await
@@ -169,7 +169,7 @@ async fn a_recreated_topic_halts_until_offsets_reset() -> Result<()> {
     ensure!(shown.stdout.contains("next offset 5 -> 0"), "{}", shown.stdout);
     shop.vendas(&["run", "--until-end"]).run(DEADLINE).await?.expect_code(1)?;
     shop.vendas(&reset).args(["--yes"]).run(DEADLINE).await?.expect_code(0)?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     ensure!(shop.database.count("sales").await? == 25, "the new topic's orders are missing");
     Ok(())
 }
@@ -190,12 +190,12 @@ async fn records_deleted_unread_halt_their_partition_only() -> Result<()> {
 async fn a_reset_waits_for_commits_in_progress() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.send_numbers(0, 0..2).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     let other = shop.database.connect().await?;
     other.batch_execute("BEGIN; SELECT FROM partitions FOR UPDATE").await?;
     shop.send_numbers(0, 2..3).await?;
     let run = shop.vendas(&["run", "--until-end"]).start()?;
-    shop.until_it_waits_for_a_lock(&run).await?;
+    shop.until_lock_wait(&run).await?;
     let reset = ["offsets", "reset", "--to", "earliest", "--because", "a test", "--yes"];
     let reset = shop.vendas(&reset).start()?;
     eventually("a reset that waits for the commit", DEADLINE, async || {
@@ -210,7 +210,7 @@ async fn a_reset_waits_for_commits_in_progress() -> Result<()> {
     other.batch_execute("COMMIT").await?;
     reset.wait_exit(DEADLINE).await?.expect_code(0)?;
     run.wait_exit(DEADLINE).await?.expect_code(0)?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     let sales = shop.rows("SELECT count(*)::text, sum(total)::text FROM sales").await?;
     ensure!(sales == ["3|3.30"], "{sales:?}");
     Ok(())

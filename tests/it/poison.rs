@@ -12,7 +12,7 @@ async fn reasons_of(poison: Vec<Record>) -> Result<Vec<String>> {
         records.push(Record::new(numbered(number)));
     }
     shop.bed.kafka.produce(&shop.topic, 0, &records).await?;
-    let ended = shop.work().await?;
+    let ended = shop.process_backlog().await?;
     let sales = shop.database.count("sales").await?;
     ensure!(sales == expected, "{sales} of {expected} neighbours, {}", ended.state());
     let next = shop.rows("SELECT next_offset FROM partitions").await?;
@@ -143,7 +143,7 @@ async fn orders_that_the_database_rejects_become_dead_letters_and_others_are_sto
     let mut records: Vec<_> = (0..300).map(|number| Record::new(numbered(number))).collect();
     records.insert(250, Record::new(twin));
     shop.bed.kafka.produce(&shop.topic, 0, &records).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     let sales = shop.database.count("sales").await?;
     ensure!(sales == 297, "{sales} of 297");
     let letters =
@@ -161,7 +161,7 @@ async fn the_earliest_and_latest_times_are_stored() -> Result<()> {
     };
     let (first, last) = (sold("a", "01/01/0001 00:00:00"), sold("b", "9999-12-31T23:59:59.999999"));
     shop.send(0, &[&first, &last]).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     let rows = shop
         .rows("SELECT to_char(sold_at, 'YYYY-MM-DD HH24:MI:SS.US') FROM orders ORDER BY 1")
         .await?;
@@ -174,7 +174,7 @@ async fn a_hundred_records_of_a_megabyte_are_processed() -> Result<()> {
     let shop = Shop::open(1).await?;
     let records = vec![Record::new(vec![b'x'; 1_000_000]); 100];
     shop.bed.kafka.produce(&shop.topic, 0, &records).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     let rows = shop.rows("SELECT count(*), sum(length(payload)) FROM dead_letters").await?;
     ensure!(rows == ["100|100000000"], "{rows:?}");
     Ok(())
@@ -192,7 +192,7 @@ async fn the_last_version_of_an_order_wins_within_and_across_batches() -> Result
     ];
     for (records, total, orders) in steps {
         shop.send(0, &records.iter().map(String::as_str).collect::<Vec<_>>()).await?;
-        shop.work().await?;
+        shop.process_backlog().await?;
         let found = shop.rows("SELECT total FROM sales").await?;
         ensure!(found == [total], "{found:?}, not {total}");
         let found = shop.rows("SELECT order_id, numbered FROM orders").await?;

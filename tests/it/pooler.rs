@@ -2,12 +2,12 @@
 
 use testbed::{Pgbouncer, Result, Testbed, ensure, eventually};
 
-use crate::stage::{DEADLINE, Stage, lines, tally, terminate};
+use crate::stage::{DEADLINE, Scenario, count_lines, committed_records, terminate};
 
 #[tokio::test]
 async fn behind_pgbouncer_each_record_counts_once_despite_kills() -> Result<()> {
     let bed = Testbed::shared().await?;
-    let stage = Stage::with(bed.database().await?, 31, 300).await?;
+    let stage = Scenario::with(bed.database().await?, 31, 300).await?;
     let bouncer = Pgbouncer::start(&stage.database, 3).await?;
     let run = stage
         .vendas(["run"])
@@ -49,7 +49,7 @@ async fn behind_pgbouncer_a_rejected_order_is_isolated() -> Result<()> {
         .env("VENDAS_DATABASE__PREPARED_STATEMENTS", "false")
         .args(["run", "--until-end"]);
     let ended = run.run(DEADLINE).await?.expect_code(0)?;
-    ensure!(tally(&ended)? == 100, "{}", ended.state());
+    ensure!(committed_records(&ended)? == 100, "{}", ended.state());
     ensure!(shop.database.count("sales").await? == 99, "{}", ended.state());
     let letters = shop.rows("SELECT record_offset, reason FROM dead_letters").await?;
     ensure!(letters == ["54|rejected_by_database"], "{letters:?}");
@@ -59,7 +59,7 @@ async fn behind_pgbouncer_a_rejected_order_is_isolated() -> Result<()> {
 #[tokio::test]
 async fn lost_prepared_statements_are_reported_with_the_remedy() -> Result<()> {
     let bed = Testbed::shared().await?;
-    let stage = Stage::with(bed.database().await?, 32, 60).await?;
+    let stage = Scenario::with(bed.database().await?, 32, 60).await?;
     let bouncer = Pgbouncer::start(&stage.database, 1).await?;
     let with_them =
         stage.vendas([]).database(bouncer.database()).env("VENDAS_DATABASE__POOL_SIZE", "1");
@@ -69,7 +69,7 @@ async fn lost_prepared_statements_are_reported_with_the_remedy() -> Result<()> {
     stage.send_rest().await?;
     let run = with_them.args(["run"]).start()?;
     eventually("a log line with the remedy", DEADLINE, async || {
-        let said = lines(&run.stderr()?, "database.prepared_statements = false");
+        let said = count_lines(&run.stderr()?, "database.prepared_statements = false");
         ensure!(said > 0, "{}", run.state());
         Ok(())
     })

@@ -192,7 +192,7 @@ async fn an_order_that_arrives_again_after_its_purge_is_a_dead_letter() -> Resul
     ensure!(replayed.stdout.contains("before 2024-06-01"), "{}", replayed.stdout);
     let reset = ["offsets", "reset", "--to", "earliest", "--because", "a test", "--yes"];
     shop.vendas(&reset).run(DEADLINE).await?.expect_code(0)?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     let found = shop.rows(reasons).await?;
     ensure!(found == ["not_json|2", "purged|8"], "{found:?}");
     ensure!(shop.rows(OLD_SUMS).await? == sums, "{:?}", shop.rows(OLD_SUMS).await?);
@@ -226,7 +226,7 @@ async fn an_order_that_arrives_again_after_its_purge_is_a_dead_letter() -> Resul
 async fn a_purge_waits_for_commits_in_progress_and_deletes_their_orders() -> Result<()> {
     let shop = with_old_orders(1).await?;
     shop.send_numbers(0, 500_000..500_001).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     let batch = shop.database.connect().await?;
     let old = "BEGIN; UPDATE partitions SET moved_at = now(); \
                INSERT INTO sales (order_number, total, counted_at) VALUES (-1, 3, '2024-01-01 10:00')";

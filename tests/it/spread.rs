@@ -1,4 +1,4 @@
-//! A topic's partitions are spread over two PostgreSQL servers, with one view over both.
+//! The partitions of a topic are distributed over two PostgreSQL servers, with one view of both.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use testbed::{Context, Postgres, Result, Testbed, ensure};
 
 use crate::shop::{DEADLINE, Shop};
 
-/// An e-commerce order of one product, which is worth 2 × 10.
+/// An e-commerce order of one product, with a total of 2 × 10.
 fn order(id: i32) -> String {
     format!(
         r#"{{"order_id": "order {id}", "items": [{{"product": "P{}", "qty": 2, "unit_price": 10}}]}}"#,
@@ -33,7 +33,7 @@ fn statements(second: &testbed::Database) -> Result<String> {
 }
 
 #[tokio::test]
-async fn two_databases_share_a_topic_and_one_view_shows_both() -> Result<()> {
+async fn two_databases_share_a_topic_and_one_view_includes_both() -> Result<()> {
     let bed = Testbed::shared().await?;
     let (first, second) = tokio::try_join!(Postgres::start(), Postgres::start())?;
     let shop = Shop { bed, topic: bed.topic(2).await?, database: first.database().await? };

@@ -1,5 +1,5 @@
-//! Triggers that note every write, since the tables alone cannot tell an effect that came twice
-//! from one that came once: an upsert repeats itself in silence.
+//! Triggers that record every write. The tables alone cannot show whether an effect was written
+//! twice, since an upsert replaces a row with the same contents.
 
 use std::collections::BTreeMap;
 
@@ -50,19 +50,19 @@ const TRIGGERS: &str = "
         EXECUTE FUNCTION witness.note_dead_letter();
 ";
 
-/// Begins to watch a database that has its tables and no rows yet.
+/// Installs the triggers in a database that has its tables and no rows yet.
 ///
 /// # Errors
-/// Where the database refuses.
+/// If the database refuses.
 pub(crate) async fn watch(database: &Database) -> Result<()> {
     database.execute(TRIGGERS).await
 }
 
-/// Checks that every partition went forward from 0 without a gap or a step back, and that every
-/// effect was written at most once and in the order of the records.
+/// Checks that the offset of every partition moved forward from 0 without a gap or a step back, and
+/// that every effect was written at most once and in the order of the records.
 ///
 /// # Errors
-/// Where something came twice, too early or too late.
+/// If an effect was written twice, too early or too late.
 pub(crate) async fn expect<'a>(
     database: &Database,
     partitions: impl IntoIterator<Item = (&'a str, i32, &'a [Generated])>,
@@ -77,11 +77,11 @@ pub(crate) async fn expect<'a>(
         let stood = stands.insert(place.clone(), to).unwrap_or(0);
         ensure!(
             stood == from && from < to,
-            "{place} stood at {stood} and moved from {from} to {to}"
+            "{place} was at {stood} and moved from {from} to {to}"
         );
     }
 
-    // What may be written of each order and dead letter, in this order.
+    // The values that may be written for each order and dead letter, in this order.
     let mut versions: BTreeMap<String, Vec<Exact>> = BTreeMap::new();
     for (topic, partition, records) in partitions {
         for (offset, generated) in records.iter().enumerate() {
@@ -99,7 +99,7 @@ pub(crate) async fn expect<'a>(
     }
     let writes =
         database.table("SELECT what, coalesce(total, 0) FROM witness.writes ORDER BY n").await?;
-    // The versions that are not yet written, and what was written last.
+    // The values that are not yet written, and the last written one.
     let mut state: BTreeMap<_, _> =
         versions.iter().map(|(what, totals)| (what.as_str(), (totals.iter(), None))).collect();
     for row in &writes.rows {
@@ -115,7 +115,7 @@ pub(crate) async fn expect<'a>(
         );
     }
     for (what, (_, last)) in state {
-        // The same may stand twice in a batch, which then writes it once.
+        // A batch may contain several versions of an order, of which it writes the last.
         let newest = versions.get(what).and_then(|totals| totals.last().copied());
         ensure!(last == newest, "{what}: {last:?} was written last, and the newest is {newest:?}");
     }

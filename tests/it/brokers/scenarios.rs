@@ -7,7 +7,7 @@ use testbed::{
 
 use crate::{
     shop::{DEADLINE, Shop},
-    stage::{LANES, Stage, terminate},
+    stage::{LANES, Scenario, terminate},
     topics,
     wait::{recreate_topic, until_count},
 };
@@ -77,7 +77,7 @@ pub(super) async fn retention(bed: &'static Testbed) -> Result<()> {
     let shop = Shop::on(bed, 2, &[]).await?;
     shop.send_numbers(0, 0..50).await?;
     bed.kafka.delete_records(&shop.topic, 0, 20).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     ensure!(shop.database.count("sales").await? == 30, "orders are missing");
 
     shop.send_numbers(0, 50..80).await?;
@@ -88,7 +88,7 @@ pub(super) async fn retention(bed: &'static Testbed) -> Result<()> {
     ensure!(shop.database.count("sales").await? == 60, "the other partition is not read");
     let reset = ["offsets", "reset", "--partition", "0", "--to", "70", "--because", "x", "--yes"];
     shop.vendas(&reset).run(DEADLINE).await?.expect_code(0)?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     ensure!(shop.database.count("sales").await? == 70, "orders are missing");
     shop.vendas(&["verify"]).run(DEADLINE).await?.expect_code(0).map(drop)
 }
@@ -106,7 +106,7 @@ pub(super) async fn simulate(bed: &'static Testbed) -> Result<()> {
         records += bed.kafka.log_end(&shop.topic, partition).await?;
     }
     ensure!(records == 2_000, "{records} records");
-    let ran = shop.work().await?;
+    let ran = shop.process_backlog().await?;
     ensure!(ran.stderr.contains("records=2000 "), "{}", ran.stderr);
     shop.vendas(&["verify"]).run(DEADLINE).await?.expect_code(0).map(drop)
 }
@@ -116,7 +116,7 @@ pub(super) async fn produce(bed: &'static Testbed) -> Result<()> {
     let shop = Shop::on(bed, 2, &[]).await?;
     let produce = shop.vendas(&["produce", "-"]).input(Sample::Hard.file());
     produce.run(DEADLINE).await?.expect_code(0)?;
-    let ran = shop.work().await?;
+    let ran = shop.process_backlog().await?;
     let told = format!("records={} ", Sample::Hard.orders().len());
     ensure!(ran.stderr.contains(&told), "no {told:?}: {}", ran.stderr);
     shop.vendas(&["verify"]).run(DEADLINE).await?.expect_code(0).map(drop)
@@ -130,7 +130,7 @@ pub(super) async fn check(bed: &'static Testbed) -> Result<()> {
     let line = format!("ok    topic {}: 3 partitions can be read", shop.topic);
     ensure!(checked.stdout.contains(&line), "no {line:?} in {}", checked.stdout);
     shop.send_numbers(0, 0..5).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     ensure!(shop.database.count("sales").await? == 5, "orders are missing");
     Ok(())
 }
@@ -199,7 +199,7 @@ pub(super) async fn ids_later(bed: &'static Testbed) -> Result<()> {
     for partition in [0, 1] {
         shop.send_numbers(partition, partition * 100..partition * 100 + 10).await?;
     }
-    shop.work().await?;
+    shop.process_backlog().await?;
     // Made from the name, by version 5.
     ensure!(shop.rows(IDS).await? == ["1|10|5"], "{:?}", shop.rows(IDS).await?);
     for partition in [0, 1] {
@@ -223,7 +223,7 @@ pub(super) async fn ids_later(bed: &'static Testbed) -> Result<()> {
 /// The broker is killed and restarted, and stopped and restarted, while orders come in.
 pub(super) async fn restarts(bed: &'static Testbed) -> Result<()> {
     const ROUND: usize = 40;
-    let stage = Stage::on(&bed.kafka, bed.database().await?, 23, 3 * ROUND).await?;
+    let stage = Scenario::on(&bed.kafka, bed.database().await?, 23, 3 * ROUND).await?;
     let vendas = stage.vendas(["run"]).start()?;
     let progress = stage.progress().await?;
     stage.send(ROUND).await?;

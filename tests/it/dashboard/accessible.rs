@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 use serde_json::json;
 use testbed::{Browser, Result, ensure, eventually};
 
-use super::{PICTURES, Served, shows, sold};
+use super::{PICTURES, Dashboard, shows, sold};
 use crate::shop::{DEADLINE, Shop};
 
 /// Of one load among many: the machine may be busy.
@@ -24,7 +24,7 @@ async fn ensure_accessible(browser: &Browser, state: &str) -> Result<()> {
 #[tokio::test]
 async fn axe_finds_no_violation_in_any_state() -> Result<()> {
     let shop = Shop::open(1).await?;
-    let served = Served::start(&shop)?;
+    let served = Dashboard::start(&shop)?;
     let browser = Browser::start("en-US").await?;
     served.open(&browser, "7d").await?;
     shows(&browser, "#empty .lead", "No orders yet.").await?;
@@ -47,7 +47,7 @@ async fn axe_finds_no_violation_in_any_state() -> Result<()> {
     shows(&browser, "#state", "Reconectando").await?;
     ensure_accessible(&browser, "gone").await?;
     // Kafka is away at this one.
-    let paused = Served::of(shop.vendas(&["run"]).env("VENDAS_KAFKA__BROKERS", "127.0.0.1:1"))?;
+    let paused = Dashboard::of(shop.vendas(&["run"]).env("VENDAS_KAFKA__BROKERS", "127.0.0.1:1"))?;
     paused.open(&browser, "7d").await?;
     shows(&browser, "#orders", "14").await?;
     eventually("pause", DEADLINE, async || {
@@ -58,7 +58,7 @@ async fn axe_finds_no_violation_in_any_state() -> Result<()> {
     .await?;
     ensure_accessible(&browser, "paused").await?;
     // PostgreSQL, from the beginning, at this one.
-    let unread = Served::of(shop.vendas(&["run"]).env("VENDAS_DATABASE__PORT", "1"))?;
+    let unread = Dashboard::of(shop.vendas(&["run"]).env("VENDAS_DATABASE__PORT", "1"))?;
     unread.open(&browser, "7d").await?;
     eventually("notice", DEADLINE, async || {
         let notices = browser.text("#notices").await?;
@@ -76,7 +76,7 @@ async fn axe_finds_no_violation_in_any_state() -> Result<()> {
 async fn a_keyboard_reaches_everything() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.send_numbers(0, 1..9).await?;
-    let served = Served::start(&shop)?;
+    let served = Dashboard::start(&shop)?;
     let browser = Browser::start("en-US").await?;
     served.open(&browser, "7d").await?;
     shows(&browser, "#orders", "8").await?;
@@ -132,7 +132,7 @@ async fn a_keyboard_reaches_everything() -> Result<()> {
 async fn print_has_the_figures_and_no_controls() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.send_numbers(0, 1..9).await?;
-    let served = Served::start(&shop)?;
+    let served = Dashboard::start(&shop)?;
     let browser = Browser::start("en-US").await?;
     browser.prefer(&[("prefers-color-scheme", "dark")]).await?;
     served.open(&browser, "7d").await?;
@@ -157,7 +157,7 @@ async fn print_has_the_figures_and_no_controls() -> Result<()> {
 #[tokio::test]
 async fn the_page_is_small_and_painted_at_once() -> Result<()> {
     let shop = Shop::open(1).await?;
-    let served = Served::start(&shop)?;
+    let served = Dashboard::start(&shop)?;
     let browser = Browser::start("pt-BR").await?;
     eventually("first paint", DEADLINE, async || {
         served.open(&browser, "today").await?;
@@ -187,7 +187,7 @@ async fn the_page_is_small_and_painted_at_once() -> Result<()> {
 #[tokio::test]
 async fn the_page_computes_with_decimals_exactly() -> Result<()> {
     let shop = Shop::open(1).await?;
-    let served = Served::start(&shop)?;
+    let served = Dashboard::start(&shop)?;
     let browser = Browser::start("en-US").await?;
     served.open(&browser, "7d").await?;
     let computed = browser

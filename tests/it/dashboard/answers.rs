@@ -7,7 +7,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Served, sold};
+use super::{Dashboard, sold};
 use crate::shop::{DEADLINE, Shop};
 
 /// An answer's head, with names of headers in lower case, and the connection that the rest comes by.
@@ -34,8 +34,8 @@ async fn until(stream: &mut TcpStream, end: &str) -> Result<String> {
     Ok(text)
 }
 
-pub(super) async fn served(shop: &Shop) -> Result<Served> {
-    let served = Served::start(shop)?;
+pub(super) async fn served(shop: &Shop) -> Result<Dashboard> {
+    let served = Dashboard::start(shop)?;
     eventually("server", DEADLINE, async || ask(served.port, "GET", "/").await).await?;
     Ok(served)
 }

@@ -5,7 +5,7 @@ use testbed::{
     Browser, Kafka, Postgres, Record, Result, Testbed, VendasCommand, ensure, eventually,
 };
 
-use super::{Served, shows};
+use super::{Dashboard, shows};
 use crate::shop::{DEADLINE, Shop, VENDAS, numbered};
 
 /// The first line of the notices, as far as it says what is away since when.
@@ -22,7 +22,7 @@ async fn without_kafka_the_lag_is_unknown_and_the_outage_has_one_beginning() -> 
     kafka.create_topic("t", 1, &[]).await?;
     kafka.produce("t", 0, &[Record::new(numbered(17))]).await?;
     let command = VendasCommand::new(VENDAS).args(["run"]);
-    let served = Served::of(command.kafka(&kafka, &["t"]).database(&database))?;
+    let served = Dashboard::of(command.kafka(&kafka, &["t"]).database(&database))?;
     let browser = Browser::start("en-US").await?;
     served.open(&browser, "7d").await?;
     shows(&browser, "#sold", "R$17.10").await?;
@@ -63,7 +63,7 @@ async fn a_period_that_was_never_read_has_no_figures_and_no_time() -> Result<()>
     let postgres = Postgres::start().await?;
     let shop = Shop { bed, topic: bed.topic(1).await?, database: postgres.database().await? };
     shop.send_numbers(0, [17]).await?;
-    let served = Served::start(&shop)?;
+    let served = Dashboard::start(&shop)?;
     let browser = Browser::start("en-US").await?;
     served.open(&browser, "7d").await?;
     shows(&browser, "#sold", "R$17.10").await?;

@@ -3,7 +3,7 @@
 use serde_json::json;
 use testbed::{Browser, Result, ensure, eventually};
 
-use super::{Served, lines, shows};
+use super::{Dashboard, lines, shows};
 use crate::shop::{DEADLINE, Shop};
 
 /// Orders of a year and some, up to the current hour: two products each, with amounts that differ; and
@@ -91,7 +91,7 @@ async fn each_period_is_exact_and_has_an_address() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.apply_schema().await?;
     shop.database.execute(YEAR).await?;
-    let served = Served::start(&shop)?;
+    let served = Dashboard::start(&shop)?;
     let browser = Browser::start("en-US").await?;
     // Without a period it is today's.
     let root = format!("http://127.0.0.1:{}/", served.port);
@@ -158,7 +158,7 @@ async fn days_and_products_are_exact() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.apply_schema().await?;
     shop.database.execute(YEAR).await?;
-    let served = Served::start(&shop)?;
+    let served = Dashboard::start(&shop)?;
     let browser = Browser::start("en-US").await?;
     served.open(&browser, "7d").await?;
     eventually("days and products", DEADLINE, async || {
@@ -197,7 +197,7 @@ async fn amounts_have_the_decimals_of_their_currency() -> Result<()> {
             VALUES ('a', false, 1234.5675, '{}', now() AT TIME ZONE 'America/Sao_Paulo', now())";
         shop.database.execute(order).await?;
         let served =
-            Served::of(shop.vendas(&["run", "--set", &format!("orders.currency={currency}")]))?;
+            Dashboard::of(shop.vendas(&["run", "--set", &format!("orders.currency={currency}")]))?;
         let browser = Browser::start(language).await?;
         served.open(&browser, "7d").await?;
         shows(&browser, "#sold", total).await?;
@@ -217,7 +217,7 @@ async fn amounts_have_the_decimals_of_their_currency() -> Result<()> {
 #[tokio::test]
 async fn a_shop_begins_and_has_its_first_minute() -> Result<()> {
     let shop = Shop::open(1).await?;
-    let served = Served::start(&shop)?;
+    let served = Dashboard::start(&shop)?;
     let browser = Browser::start("en-US").await?;
     served.open(&browser, "7d").await?;
     shows(&browser, "#empty .lead", "No orders yet.").await?;

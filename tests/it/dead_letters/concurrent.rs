@@ -31,7 +31,7 @@ async fn waiting(shop: &Shop, sessions: i64, last: &Vendas) -> Result<()> {
 async fn a_batch_that_cancels_the_order_waits_for_the_replay_and_sees_it() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.send(0, &[&numbered(1, "amount", 5)]).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     shop.database.execute(SLOW).await?;
     let holder = shop.database.connect().await?;
     holder.execute(HOLD, &[]).await?;
@@ -55,7 +55,7 @@ async fn a_batch_that_cancels_the_order_waits_for_the_replay_and_sees_it() -> Re
 async fn a_replay_waits_for_the_batch_that_cancels_its_order_and_is_superseded() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.send(0, &[&numbered(1, "amount", 5)]).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     let slow = "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
                 PERFORM pg_advisory_xact_lock(4711); RETURN NEW; END $$; \
                 CREATE TRIGGER wait BEFORE INSERT ON orders \
@@ -92,7 +92,7 @@ async fn replays_at_once_take_turns_and_each_letter_is_replayed_by_one() -> Resu
     let shop = Shop::open(1).await?;
     let records = [numbered(1, "amount", 5), numbered(1, "amount", 6), numbered(2, "amount", 7)];
     shop.send(0, &records.each_ref().map(String::as_str)).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     shop.database.execute(SLOW).await?;
     let holder = shop.database.connect().await?;
     holder.execute(HOLD, &[]).await?;
@@ -121,7 +121,7 @@ async fn killed_between_the_order_and_the_mark_it_has_done_neither() -> Result<(
     let shop = Shop::open(1).await?;
     let listed = r#"{"order_id": "a", "items": [{"amount": 1, "unit_price": 6, "product": "q"}]}"#;
     shop.send(0, &[&numbered(1, "amount", 5), listed]).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     shop.database.execute(SLOW).await?;
     let holder = shop.database.connect().await?;
     holder.execute(HOLD, &[]).await?;

@@ -59,7 +59,7 @@ async fn besieged() -> Result<Shop> {
             ],
         )
         .await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     Ok(shop)
 }
 
@@ -131,7 +131,7 @@ async fn raw_writes_the_bytes_as_they_came() -> Result<()> {
     let payload: Vec<u8> = (0..=255).cycle().take(100_000).collect();
     let records = [Record::new(payload.clone()), Record::tombstone("k")];
     shop.bed.kafka.produce(&shop.topic, 0, &records).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     let raw = |id: String| {
         Command::new(VENDAS)
             .args(["dead-letters", "show", &id, "--raw"])

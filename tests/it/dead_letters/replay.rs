@@ -24,7 +24,7 @@ async fn after_the_vocabulary_was_corrected_letters_become_orders_once() -> Resu
         {"amount": 1, "nome_produto": "tea"}, {"amount": 2, "nome_produto": "cup"}]}"#;
     shop.send(0, &[&numbered(1, "amount", 5), listed, "rubbish"]).await?;
     shop.send(1, &[split]).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     // Not corrected yet.
     let early = dead_letters(&shop, &["replay", "--all"]).await?.expect_code(1)?;
     ensure!(
@@ -83,9 +83,9 @@ async fn a_version_that_came_later_stays_unless_force_says_otherwise() -> Result
     let with_id = r#"{"order_id": "2", "items": [{"amount": 1, "unit_price": 6, "product": "q"}]}"#;
     let later = r#"{"order_id": "2", "items": [{"qty": 1, "unit_price": 60, "product": "q"}]}"#;
     shop.send(0, &[listed, with_id, &numbered(2, "amount", 7)]).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     shop.send(0, &[&numbered(1, "qty", 50), later]).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     let stored = "SELECT order_number::text, total FROM sales \
                   UNION ALL SELECT order_id || numbered, total FROM orders ORDER BY 1";
     // In vain, which makes none of them younger.
@@ -116,7 +116,7 @@ async fn what_the_database_rejects_stays_a_letter_and_its_neighbours_are_replaye
     let shop = Shop::open(1).await?;
     let records: Vec<_> = (0..30).map(|number| numbered(number, "amount", 1)).collect();
     shop.send(0, &records.iter().map(String::as_str).collect::<Vec<_>>()).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     shop.database
         .execute("ALTER TABLE sales ADD CONSTRAINT lucky CHECK (order_number NOT IN (7, 13))")
         .await?;
@@ -146,7 +146,7 @@ async fn within_a_batch_of_which_the_database_rejects_an_order_the_later_version
     let versions = [(1, 500), (2, 6), (1, 5), (2, 600)];
     let records = versions.map(|(number, price)| numbered(number, "qty", price));
     shop.send(0, &records.each_ref().map(String::as_str)).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     let letters = "SELECT record_offset, reason FROM dead_letters ORDER BY 1";
     let letters = shop.rows(letters).await?;
     ensure!(letters == ["0|rejected_by_database", "3|rejected_by_database"], "{letters:?}");
@@ -180,7 +180,7 @@ async fn a_run_and_a_replay_write_the_tables_in_the_same_order_and_so_cannot_dea
     };
     let written = "SELECT string_agg(written, ' ' ORDER BY n) FROM notes";
     shop.send(0, &[&listed(1, "qty"), &listed(2, "amount"), &listed(3, "qty")]).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     let run = shop.rows(written).await?;
     ensure!(run == ["dead_letters sales sales orders orders"], "{run:?}");
     shop.database.execute("TRUNCATE notes").await?;

@@ -36,7 +36,7 @@ async fn a_record_of_several_orders_is_one_dead_letter_and_is_replayed_as_a_whol
         order("order_number", "1", "amount", 4),
     ];
     shop.send(0, &records.each_ref().map(String::as_str)).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     ensure!(shop.rows(STORED).await?.is_empty(), "{:?}", shop.rows(STORED).await?);
     ensure!(shop.database.count("dead_letters").await? == 3, "not one for each record");
 
@@ -69,7 +69,7 @@ async fn newer_versions_of_some_of_its_orders_stay_and_those_of_all_supersede_it
         order("order_number", "2", "amount", 1),
     ]);
     shop.send(0, &[&record]).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     let newer = r#"{"order_number": 1, "state": "gone"}"#;
     shop.send(0, &[newer, &order("order_id", "a", "qty", 9)]).await?;
     let run = || shop.vendas(&["run", "--until-end"]).args(super::CANCELLED);
@@ -114,7 +114,7 @@ async fn of_a_record_of_several_orders_the_database_takes_all_or_none() -> Resul
         list(&[number("3")]),
     ];
     shop.send(0, &records.each_ref().map(String::as_str)).await?;
-    let ended = shop.work().await?;
+    let ended = shop.process_backlog().await?;
     let line = "records=3 orders=3 cancelled=0 ignored=0 dead_letters=1";
     ensure!(ended.stderr.contains(line), "{}", ended.state());
     let sold = shop.rows("SELECT order_number FROM sales ORDER BY 1").await?;
@@ -135,7 +135,7 @@ async fn a_record_that_is_ignored_by_now_is_discarded() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.send(0, &[r#"{"type": "ping"}"#, r#"{"type": "order", "order_id": "a", "total": 1}"#])
         .await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     let only = ["--set", "mapping.only.at=type", "--set", "mapping.only.is=order"];
     let ended = dead_letters(&shop, &[&["replay", "--all"], &only[..]].concat()).await?;
     let ended = ended.expect_code(0)?;

@@ -3,7 +3,7 @@
 use testbed::{Database, Ended, Result, Vendas, ensure, eventually};
 
 use super::{load::Load, seed, times};
-use crate::stage::{DEADLINE, lines, terminate};
+use crate::stage::{DEADLINE, count_lines, terminate};
 
 const BY_ITSELF: &str = "paused, will go on by itself";
 const BY_A_PERSON: &str = "paused until this is put right";
@@ -64,7 +64,7 @@ async fn goes_on_after(trouble: Trouble) -> Result<()> {
             load.round();
             // What is held is held by this session.
             let session = database.connect().await?;
-            let told = lines(&vendas.stderr()?, trouble.says[0]);
+            let told = count_lines(&vendas.stderr()?, trouble.says[0]);
             session.batch_execute(trouble.begins).await?;
             load.says(vendas, trouble.says[0], told + 1).await?;
             session.batch_execute(trouble.ends).await?;
@@ -169,7 +169,7 @@ async fn with_too_few_connections_the_work_goes_on_over_those_that_there_are() -
         Ok(())
     };
     let ended = load.outlast(vendas, rounds_of_records).await?;
-    let told = [BY_ITSELF, "53300"].map(|text| lines(&ended.stderr, text));
+    let told = [BY_ITSELF, "53300"].map(|text| count_lines(&ended.stderr, text));
     ensure!(told[1] > 0 && told[0] < 30 * rounds, "{told:?}: {}", ended.stderr);
     load.settle().await?;
     leave(&load, &role).await
@@ -207,7 +207,7 @@ async fn deadlocks_with_other_sessions_are_overcome() -> Result<()> {
         Ok(())
     };
     let ended = load.outlast(vendas, deadlocks).await?;
-    let victim = lines(&ended.stderr, "40P01");
+    let victim = count_lines(&ended.stderr, "40P01");
     ensure!(victim > 0, "it was never the victim: {}", ended.stderr);
     load.settle().await?;
     leave(&load, &role).await

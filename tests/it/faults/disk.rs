@@ -3,7 +3,7 @@
 use testbed::{PostgresOptions, Result, SmallDisk, Vendas, ensure};
 
 use super::{load::Load, seed, times};
-use crate::stage::lines;
+use crate::stage::count_lines;
 
 const PAUSED: &str = "paused, will go on by itself";
 
@@ -31,7 +31,7 @@ async fn a_full_disk_is_waited_out() -> Result<()> {
         load.round();
         load.stage.progress().await?.reach(1, vendas).await?;
         for _ in 0..rounds {
-            let told = lines(&vendas.stderr()?, PAUSED);
+            let told = count_lines(&vendas.stderr()?, PAUSED);
             disk.fill()?;
             load.round();
             load.says(vendas, PAUSED, told + 1).await?;

@@ -7,7 +7,7 @@ use testbed::{Database, Replicas, Result, Testbed, Vendas, ensure, eventually};
 use super::{load::Load, seed, times};
 use crate::{
     shop::Shop,
-    stage::{DEADLINE, LANES, Progress, Stage, lines},
+    stage::{DEADLINE, LANES, Progress, Scenario, count_lines},
 };
 
 /// What becomes of the old primary.
@@ -108,7 +108,7 @@ async fn fail_over(
     let progress = load.stage.progress().await?;
     let before = progress.reach(progress.records().await? + LANES, vendas).await?;
     let asynchronous = !replicas.is_synchronous();
-    let told = lines(&vendas.stderr()?, ELSEWHERE);
+    let told = count_lines(&vendas.stderr()?, ELSEWHERE);
     if asynchronous && old != Old::LeftAlive {
         replicas.cut_off().await?;
     }
@@ -214,7 +214,7 @@ async fn a_partition_whose_offset_the_standby_has_never_got_begins_again() -> Re
 }
 
 /// The totals are those of the orders, by the program's own word.
-async fn verify(stage: &Stage<'_>) -> Result<()> {
+async fn verify(stage: &Scenario<'_>) -> Result<()> {
     stage.vendas(["verify"]).run(DEADLINE).await?.expect_code(0).map(drop)
 }
 

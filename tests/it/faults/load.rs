@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use super::Figures;
-use crate::stage::{DEADLINE, LANES, Stage, lines, terminate};
+use crate::stage::{DEADLINE, LANES, Scenario, count_lines, terminate};
 
 /// Records that each of the partitions gets in a round, in which something fails once.
 pub(super) const SHARE: usize = 40;
@@ -23,7 +23,7 @@ const STEP: usize = 4;
 
 /// A stage on which something fails while records come in.
 pub(super) struct Load<'k> {
-    pub(super) stage: Stage<'k>,
+    pub(super) stage: Scenario<'k>,
     what: &'static str,
     rounds: Cell<usize>,
     mended: RefCell<Vec<SystemTime>>,
@@ -45,7 +45,7 @@ impl Load<'static> {
         seed: u64,
         rounds: usize,
     ) -> Result<Self> {
-        Ok(Self::of(what, Stage::with(database, seed, SHARE * rounds).await?))
+        Ok(Self::of(what, Scenario::with(database, seed, SHARE * rounds).await?))
     }
 }
 
@@ -59,10 +59,10 @@ impl<'k> Load<'k> {
         rounds: usize,
     ) -> Result<Self> {
         let database = Testbed::shared().await?.database().await?;
-        Ok(Self::of(what, Stage::on(kafka, database, seed, SHARE * rounds).await?))
+        Ok(Self::of(what, Scenario::on(kafka, database, seed, SHARE * rounds).await?))
     }
 
-    fn of(what: &'static str, stage: Stage<'k>) -> Self {
+    fn of(what: &'static str, stage: Scenario<'k>) -> Self {
         let (rounds, mended) = (Cell::default(), RefCell::default());
         let (longest, after) = (Cell::default(), Cell::default());
         Self { stage, what, rounds, mended, longest, after }
@@ -107,7 +107,7 @@ impl<'k> Load<'k> {
             pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
             while !over.get() {
                 pace.tick().await;
-                if self.stage.sent_of_each() < self.rounds.get() * SHARE {
+                if self.stage.sent_per_partition() < self.rounds.get() * SHARE {
                     self.stage.send(STEP).await?;
                 }
             }
@@ -136,7 +136,7 @@ impl<'k> Load<'k> {
     /// Waits until the log has said this so many times.
     pub(super) async fn says(&self, vendas: &Vendas, text: &str, times: usize) -> Result<()> {
         eventually(&format!("{text:?}, {times} times"), DEADLINE, async || {
-            let said = lines(&vendas.stderr()?, text);
+            let said = count_lines(&vendas.stderr()?, text);
             ensure!(said >= times, "{said} times: {}", vendas.state());
             Ok(())
         })

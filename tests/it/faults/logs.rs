@@ -5,7 +5,7 @@ use testbed::{Result, Signal, Vendas, ensure, eventually};
 use super::{Figures, times};
 use crate::{
     shop::{DEADLINE, Shop},
-    stage::lines,
+    stage::count_lines,
     wait::{recreate_topic, until_count},
 };
 
@@ -53,7 +53,7 @@ impl Pair {
         .await?;
         self.spared.send_numbers(0, 10_050..10_100).await?;
         self.sales("order_number >= 10000", 100).await?;
-        ensure!(lines(&self.vendas.stderr()?, "partition halted") == 1, "{}", self.vendas.state());
+        ensure!(count_lines(&self.vendas.stderr()?, "partition halted") == 1, "{}", self.vendas.state());
         let offset =
             format!("SELECT next_offset FROM partitions WHERE topic = '{}'", self.hit.topic);
         let next: i64 = self.hit.rows(&offset).await?.concat().parse()?;

@@ -10,7 +10,7 @@ use testbed::{
 use super::{load::Load, seed, times};
 use crate::{
     shop::Shop,
-    stage::{DEADLINE, lines},
+    stage::{DEADLINE, count_lines},
 };
 
 /// The deadlines that this program is given here.
@@ -66,7 +66,7 @@ async fn loses_connections_amid_a_commit(
         Ok(())
     };
     let ended = load.outlast(vendas, faults).await?;
-    ensure!(lines(&ended.stderr, LOST) > 0, "it has not noticed: {}", ended.state());
+    ensure!(count_lines(&ended.stderr, LOST) > 0, "it has not noticed: {}", ended.state());
     load.settle().await
 }
 
@@ -141,7 +141,7 @@ async fn outlasts(
             load.round();
             let before = load.stage.progress().await?.records().await?;
             load.stage.progress().await?.reach(before + 1, vendas).await?;
-            let told = lines(&vendas.stderr()?, LOST);
+            let told = count_lines(&vendas.stderr()?, LOST);
             let began = Instant::now();
             match trouble {
                 Trouble::Severed => proxy.sever(),

@@ -4,7 +4,7 @@ use testbed::{Postgres, Result, Vendas, ensure};
 
 use super::{load::Load, seed, times};
 use crate::{
-    stage::{LANES, Stage, lines, that_puts_off_what_it_may},
+    stage::{LANES, Scenario, count_lines, postgres_with_delayed_wal},
     stream::Dice,
 };
 
@@ -33,7 +33,7 @@ impl End {
 #[tokio::test]
 async fn it_outlives_postgresql_going_down_with_promised_commits_in_flight() -> Result<()> {
     let mut crashes_that_took_back = 0;
-    let postgres = that_puts_off_what_it_may().await?;
+    let postgres = postgres_with_delayed_wal().await?;
     for (end, what) in [
         (End::Fast, "PostgreSQL stopped fast, `synchronous_commit = off`"),
         (End::Immediate, "PostgreSQL stopped immediately, `synchronous_commit = off`"),
@@ -53,7 +53,7 @@ async fn it_outlives_postgresql_going_down_with_promised_commits_in_flight() -> 
 
 #[tokio::test]
 async fn it_outlives_postgresql_going_down_with_durable_commits_in_flight() -> Result<()> {
-    let postgres = that_puts_off_what_it_may().await?;
+    let postgres = postgres_with_delayed_wal().await?;
     for (end, what) in [
         (End::Fast, "PostgreSQL stopped fast, `synchronous_commit = on`"),
         (End::Immediate, "PostgreSQL stopped immediately, `synchronous_commit = on`"),
@@ -68,8 +68,8 @@ async fn it_outlives_postgresql_going_down_with_durable_commits_in_flight() -> R
 
 #[tokio::test]
 async fn what_a_crash_took_back_is_done_again_where_nothing_more_comes() -> Result<()> {
-    let postgres = that_puts_off_what_it_may().await?;
-    let stage = Stage::with(postgres.database().await?, seed(9)?, 20).await?;
+    let postgres = postgres_with_delayed_wal().await?;
+    let stage = Scenario::with(postgres.database().await?, seed(9)?, 20).await?;
     let vendas = stage.vendas(["run"]).start()?;
     let mut taken_back = 0;
     for _ in 0..2 {
@@ -107,7 +107,7 @@ async fn outlives(
             let progress = load.stage.progress().await?;
             let target = progress.records().await? + 1 + dice.below(10 * LANES);
             let seen = progress.reach(target, vendas).await?;
-            let before = lines(&vendas.stderr()?, "paused");
+            let before = count_lines(&vendas.stderr()?, "paused");
             end.of(postgres).await?;
             load.says(vendas, "paused", before + 1).await?;
             postgres.restart().await?;
@@ -118,7 +118,7 @@ async fn outlives(
         Ok(())
     };
     let ended = load.outlast(vendas, faults).await?;
-    for (text, said) in ["paused", "going on"].map(|text| (text, lines(&ended.stderr, text))) {
+    for (text, said) in ["paused", "going on"].map(|text| (text, count_lines(&ended.stderr, text))) {
         // Without a postmaster some connections still serve, and it goes on for a moment.
         let once_each = said == outages || matches!(end, End::KilledPostmaster);
         ensure!(once_each, "{outages} outages, {said} times {text:?}:\n{}", ended.stderr);

@@ -8,7 +8,7 @@ use testbed::{
 use super::{in_group, shared_out};
 use crate::{
     shop::VENDAS,
-    stage::{DEADLINE, Stage, lines, terminate},
+    stage::{DEADLINE, Scenario, count_lines, terminate},
 };
 
 #[tokio::test]
@@ -30,7 +30,7 @@ async fn beside_java(
     seed: u64,
 ) -> Result<()> {
     let bed = Testbed::shared_with(release).await?;
-    let stage = Stage::wide_on(&bed.kafka, bed.database().await?, 3, seed, 120).await?;
+    let stage = Scenario::with_partitions_on(&bed.kafka, bed.database().await?, 3, seed, 120).await?;
     let group = format!("group-{}", stage.database.name());
     let run = in_group(stage.vendas(["run"]), &group)
         .env("VENDAS_LOG__LEVEL", "info,vendas::kafka=debug");
@@ -54,13 +54,13 @@ async fn beside_java(
     shared_out(&show, &[6], &[]).await?;
     let one = run.start()?;
     shared_out(&show, &shares, &[&one]).await?;
-    ensure!(lines(&one.stderr()?, "leader=true") == 0, "{}", one.state());
+    ensure!(count_lines(&one.stderr()?, "leader=true") == 0, "{}", one.state());
     reads(&java).await?;
     java.leave().await?;
     shared_out(&show, &[6], &[&one]).await?;
     // Kafka knows of the assignment before its leader says that it has it.
     eventually("word of the leader", DEADLINE, async || {
-        ensure!(lines(&one.stderr()?, "leader=true") > 0, "{}", one.state());
+        ensure!(count_lines(&one.stderr()?, "leader=true") > 0, "{}", one.state());
         Ok(())
     })
     .await?;
@@ -75,14 +75,14 @@ async fn beside_java(
     shared_out(&show, &[6], &[&one]).await?;
     progress.reach(stage.sent(), &one).await?;
     let left = terminate(one).await?;
-    ensure!(lines(&left.stderr, "fenced") == 0, "{}", left.state());
+    ensure!(count_lines(&left.stderr, "fenced") == 0, "{}", left.state());
     stage.expect_all().await
 }
 
 /// As when the brokers are new and one instance after the other is restarted; and back again.
 #[tokio::test]
 async fn a_group_changes_its_protocol_instance_by_instance() -> Result<()> {
-    let stage = Stage::wide(Testbed::shared().await?.database().await?, 3, 26, 200).await?;
+    let stage = Scenario::with_partitions(Testbed::shared().await?.database().await?, 3, 26, 200).await?;
     let group = format!("group-{}", stage.database.name());
     let run = |protocol: &str| {
         in_group(stage.vendas(["run"]), &group).env("VENDAS_KAFKA__GROUP_PROTOCOL", protocol)
@@ -124,7 +124,7 @@ async fn a_group_goes_on_while_its_brokers_are_upgraded() -> Result<()> {
     let cluster = KafkaCluster::start_of(KafkaRelease::V3_9).await?;
     let cluster: &'static _ = Box::leak(Box::new(cluster));
     let database = Testbed::shared().await?.database().await?;
-    let stage = Stage::wide_on(cluster.kafka(), database, 3, 27, 260).await?;
+    let stage = Scenario::with_partitions_on(cluster.kafka(), database, 3, 27, 260).await?;
     let run = in_group(stage.vendas(["run"]), "upgraded");
     let show = in_group(stage.vendas(["offsets", "show", "--format", "json"]), "upgraded");
     let progress = stage.progress().await?;
@@ -212,7 +212,7 @@ async fn match_later(bed: &Testbed) -> Result<()> {
 }
 
 fn ensure_protocol(log: &str, protocol: &str) -> Result<()> {
-    let joined = lines(log, &format!("protocol=\"{protocol}\""));
+    let joined = count_lines(log, &format!("protocol=\"{protocol}\""));
     ensure!(joined == 1, "not joined by the {protocol} protocol: {log}");
     Ok(())
 }

@@ -85,7 +85,7 @@ async fn killed_at_random_moments_together_with_run_nothing_is_counted_twice() -
         verified(&shop).await?;
     }
     purged(&shop).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     ensure!(shop.rows(OLD_ROWS).await? == ["0|0"], "{:?}", shop.rows(OLD_ROWS).await?);
     ensure!(shop.rows(OLD_SUMS).await? == sums, "other sums");
     verified(&shop).await

@@ -11,7 +11,7 @@ use super::{avro_orders, avro_schema, of_topics, send_avro, serializers, with_re
 use crate::{
     http::{client::get, listen, scrape, until_ready},
     shop::{DEADLINE, Shop},
-    stage::lines,
+    stage::count_lines,
     wait::until_count,
 };
 
@@ -126,7 +126,7 @@ async fn a_schema_is_fetched_once_for_all_partitions_and_the_first_url_may_be_de
     let run = ["run", "--until-end"];
     let ended = with_registry(&shop, &urls, &run).run(DEADLINE).await?.expect_code(0)?;
     ensure!(shop.database.count("sales").await? == 3_000, "{}", ended.state());
-    ensure!(lines(&ended.stderr, "paused") == 0, "{}", ended.state());
+    ensure!(count_lines(&ended.stderr, "paused") == 0, "{}", ended.state());
     let requests = faulty.requests();
     let asked = requests.get(&format!("GET /schemas/ids/{id}"));
     ensure!(asked == Some(&1), "{requests:?}");

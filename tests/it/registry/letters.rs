@@ -146,7 +146,7 @@ async fn a_format_that_is_set_holds_for_every_record() -> Result<()> {
     let other = Shop::open(1).await?;
     super::send_avro(by, &other.topic, 1, [1]).await?;
     other.send_numbers(0, [2]).await?;
-    let ended = other.work().await?;
+    let ended = other.process_backlog().await?;
     let found = reasons(&other).await?;
     ensure!(found.len() == 1 && found[0].starts_with("0 "), "{found:?}\n{}", ended.state());
     ensure!(other.database.count("sales").await? == 1, "{}", ended.state());

@@ -15,7 +15,7 @@ fn order(id: u32, day: u32, reais: u32) -> String {
 
 async fn sell(shop: &Shop, order: &str) -> Result<()> {
     shop.send(0, &[order]).await?;
-    shop.work().await.map(drop)
+    shop.process_backlog().await.map(drop)
 }
 
 const NOVEMBER: [&str; 4] = ["--from", "2026-11-01", "--to", "2026-11-30"];
