@@ -1,4 +1,5 @@
-//! The same on every release of Kafka, and behind what other services offer of its protocol.
+//! The same scenarios on every supported release of Kafka, and with the protocol versions that
+//! other services offer.
 
 mod rights;
 mod scenarios;
@@ -8,7 +9,7 @@ use testbed::{KafkaCaps, KafkaOptions, KafkaRelease, Result, Testbed, ensure};
 
 type Scenario = fn(&'static Testbed) -> LocalBoxFuture<'static, Result<()>>;
 
-/// The last one restarts the broker, and so comes last.
+/// The last one restarts the broker, so its place is at the end.
 const SCENARIOS: &[(&str, Scenario)] = &[
     ("codecs", |bed| Box::pin(scenarios::codecs(bed))),
     ("transactions", |bed| Box::pin(scenarios::transactions(bed))),
@@ -16,19 +17,19 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("retention", |bed| Box::pin(scenarios::retention(bed))),
     ("simulate and verify", |bed| Box::pin(scenarios::simulate(bed))),
     ("produce", |bed| Box::pin(scenarios::produce(bed))),
-    ("a topic created anew", |bed| Box::pin(scenarios::created_anew(bed))),
-    ("ids that come later", |bed| Box::pin(scenarios::ids_later(bed))),
+    ("a recreated topic", |bed| Box::pin(scenarios::recreated(bed))),
+    ("topic ids after an upgrade", |bed| Box::pin(scenarios::ids_after_upgrade(bed))),
     ("check", |bed| Box::pin(scenarios::check(bed))),
-    ("rights", |bed| Box::pin(rights::found_by_check(bed))),
+    ("rights", |bed| Box::pin(rights::check_finds_missing_acls(bed))),
     ("a group", |bed| Box::pin(scenarios::group(bed))),
     ("restarts", |bed| Box::pin(scenarios::restarts(bed))),
 ];
 
-/// All scenarios on one broker, one after the other; a failure names each that failed.
-async fn works(release: KafkaRelease, caps: Option<&'static KafkaCaps>) -> Result<()> {
+/// Runs all scenarios on one broker in sequence; a failure names all that failed.
+async fn run_scenarios(release: KafkaRelease, caps: Option<&'static KafkaCaps>) -> Result<()> {
     let options = rights::authorizing(KafkaOptions::default().release(release), release);
     let kafka = caps.into_iter().fold(options, KafkaOptions::capped).start().await?;
-    // What the scenarios make is `'static`; the broker itself ends below, or with this process.
+    // The scenarios need a `'static` reference; the broker itself ends below, or with this process.
     let bed: &'static Testbed = Box::leak(Box::new(Testbed::with(kafka).await?));
     let mut failures = Vec::new();
     for (name, scenario) in SCENARIOS {
@@ -44,30 +45,30 @@ async fn works(release: KafkaRelease, caps: Option<&'static KafkaCaps>) -> Resul
 
 #[tokio::test]
 async fn kafka_2_8() -> Result<()> {
-    works(KafkaRelease::V2_8, None).await
+    run_scenarios(KafkaRelease::V2_8, None).await
 }
 
 #[tokio::test]
 async fn kafka_3_0() -> Result<()> {
-    works(KafkaRelease::V3_0, None).await
+    run_scenarios(KafkaRelease::V3_0, None).await
 }
 
 #[tokio::test]
 async fn kafka_3_9() -> Result<()> {
-    works(KafkaRelease::V3_9, None).await
+    run_scenarios(KafkaRelease::V3_9, None).await
 }
 
 #[tokio::test]
 async fn kafka_4_3() -> Result<()> {
-    works(KafkaRelease::V4_3, None).await
+    run_scenarios(KafkaRelease::V4_3, None).await
 }
 
 #[tokio::test]
-async fn what_redpanda_offers() -> Result<()> {
-    works(KafkaRelease::V3_9, Some(&KafkaCaps::REDPANDA)).await
+async fn protocol_versions_of_redpanda() -> Result<()> {
+    run_scenarios(KafkaRelease::V3_9, Some(&KafkaCaps::REDPANDA)).await
 }
 
 #[tokio::test]
-async fn what_event_hubs_offers() -> Result<()> {
-    works(KafkaRelease::V3_9, Some(&KafkaCaps::EVENT_HUBS)).await
+async fn protocol_versions_of_event_hubs() -> Result<()> {
+    run_scenarios(KafkaRelease::V3_9, Some(&KafkaCaps::EVENT_HUBS)).await
 }

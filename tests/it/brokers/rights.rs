@@ -1,4 +1,4 @@
-//! What ACLs give and refuse: whatever `check` calls ok, `run` can do.
+//! ACLs: if `check` reports ok, `run` has the privileges it needs.
 
 use testbed::{
     KafkaOptions, KafkaRelease, Result, Signal, Testbed, VendasCommand, ensure, eventually,
@@ -6,11 +6,11 @@ use testbed::{
 
 use crate::shop::{DEADLINE, Shop};
 
-/// With an authorizer, for which whoever has no ACL may do everything.
-pub(super) fn authorizing(options: KafkaOptions, release: KafkaRelease) -> KafkaOptions {
+/// With an authorizer that allows everything to users without ACLs.
+pub(super) fn with_authorizer(options: KafkaOptions, release: KafkaRelease) -> KafkaOptions {
     let class = match release {
         KafkaRelease::V2_8 => "kafka.security.authorizer.AclAuthorizer",
-        // It came to KRaft with Kafka 3.3 (KIP-801).
+        // Available in KRaft since Kafka 3.3 (KIP-801).
         KafkaRelease::V3_0 => return options,
         KafkaRelease::V3_9 | KafkaRelease::V4_3 => {
             "org.apache.kafka.metadata.authorizer.StandardAuthorizer"
@@ -21,8 +21,8 @@ pub(super) fn authorizing(options: KafkaOptions, release: KafkaRelease) -> Kafka
         .property("allow.everyone.if.no.acl.found", "true")
 }
 
-/// On a topic and a group that nobody may use, then one right is given after the other.
-pub(super) async fn found_by_check(bed: &'static Testbed) -> Result<()> {
+/// A topic and a group without privileges, to which one privilege after the other is granted.
+pub(super) async fn check_finds_missing_acls(bed: &'static Testbed) -> Result<()> {
     if bed.kafka.release() == KafkaRelease::V3_0 {
         return Ok(());
     }
@@ -33,20 +33,20 @@ pub(super) async fn found_by_check(bed: &'static Testbed) -> Result<()> {
     let member = || shop.vendas(&[]).env("VENDAS_KAFKA__GROUP", &shop.topic);
     let (topic, group) = (["--topic", &shop.topic], ["--group", &shop.topic]);
 
-    both_can(alone()).await?;
+    both_succeed(alone()).await?;
     allow(bed, "User:nobody", "Read", topic).await?;
-    both_tell(alone, "grant READ and DESCRIBE", Run::Ends).await?;
-    both_tell(member, "grant READ and DESCRIBE", Run::Ends).await?;
+    both_report(alone, "grant READ and DESCRIBE", Run::Ends).await?;
+    both_report(member, "grant READ and DESCRIBE", Run::Ends).await?;
     allow(bed, "User:ANONYMOUS", "Describe", topic).await?;
-    both_tell(alone, "grant READ", Run::Waits).await?;
+    both_report(alone, "grant READ", Run::Waits).await?;
     allow(bed, "User:ANONYMOUS", "Read", topic).await?;
-    both_can(alone()).await?;
+    both_succeed(alone()).await?;
 
-    both_can(member()).await?;
+    both_succeed(member()).await?;
     allow(bed, "User:nobody", "Read", group).await?;
-    both_tell(member, "grant READ on the group", Run::Ends).await?;
+    both_report(member, "grant READ on the group", Run::Ends).await?;
     allow(bed, "User:ANONYMOUS", "Read", group).await?;
-    both_can(member()).await
+    both_succeed(member()).await
 }
 
 /// Adds an ACL.
@@ -55,16 +55,16 @@ async fn allow(bed: &Testbed, user: &str, operation: &str, [kind, name]: [&str; 
     bed.kafka.tool("org.apache.kafka.tools.AclCommand", &args, b"").await.map(drop)
 }
 
-/// What `run` does without a right.
+/// What `run` does without a privilege.
 #[derive(Clone, Copy)]
 enum Run {
     Ends,
-    /// Until it has the right.
+    /// Waits for the privilege.
     Waits,
 }
 
-async fn both_tell(vendas: impl Fn() -> VendasCommand, told: &str, run: Run) -> Result<()> {
-    // Brokers learn of an ACL a moment after it was added.
+async fn both_report(vendas: impl Fn() -> VendasCommand, told: &str, run: Run) -> Result<()> {
+    // An ACL takes effect a moment after it was added.
     eventually(told, DEADLINE, async || {
         let checked = vendas().args(["check"]).run(DEADLINE).await?.expect_code(1)?;
         ensure!(checked.stdout.contains(told), "{}", checked.stdout);
@@ -78,7 +78,7 @@ async fn both_tell(vendas: impl Fn() -> VendasCommand, told: &str, run: Run) -> 
         }
         Run::Waits => {
             let waiting = vendas().args(["run"]).start()?;
-            eventually("a word about it", DEADLINE, async || {
+            eventually("a log line about it", DEADLINE, async || {
                 let log = waiting.stderr()?;
                 let line = log.lines().find(|line| line.contains("paused until this is put right"));
                 ensure!(line.is_some_and(|line| line.contains(told)), "{log}");
@@ -92,13 +92,13 @@ async fn both_tell(vendas: impl Fn() -> VendasCommand, told: &str, run: Run) -> 
     Ok(())
 }
 
-async fn both_can(vendas: VendasCommand) -> Result<()> {
-    eventually("check to find no fault", DEADLINE, async || {
+async fn both_succeed(vendas: VendasCommand) -> Result<()> {
+    eventually("check to report no problem", DEADLINE, async || {
         vendas.clone().args(["check"]).run(DEADLINE).await?.expect_code(0).map(drop)
     })
     .await?;
     let work = vendas.clone().args(["run"]).start()?;
-    eventually("all of the topic", DEADLINE, async || {
+    eventually("all records of the topic", DEADLINE, async || {
         let shown = vendas.clone().args(["offsets", "show", "--format", "json"]);
         let shown = shown.run(DEADLINE).await?.expect_code(0)?;
         ensure!(shown.stdout.contains("\"lag\": 0"), "{}\n{}", shown.stdout, work.state());

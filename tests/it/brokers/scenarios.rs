@@ -1,4 +1,4 @@
-//! What has to work on every broker.
+//! Scenarios for every broker.
 
 use testbed::{
     KafkaCaps, Librdkafka, Record, RecordBatch, Result, Step, Testbed, ensure, eventually,
@@ -12,13 +12,13 @@ use crate::{
     wait::{recreate_topic, until_count},
 };
 
-/// Every codec is read, record for record.
+/// Records with every codec are read exactly.
 pub(super) async fn codecs(bed: &'static Testbed) -> Result<()> {
     let shop = Shop::on(bed, 3, &[]).await?;
     let librdkafka = Librdkafka::start(&bed.kafka).await?;
     let batches = topics::batches(&mut Random(21));
     for codec in ["none", "gzip", "snappy", "lz4", "zstd"] {
-        // Below Fetch 10 (KIP-110) brokers send no zstd.
+        // Brokers send no zstd below Fetch 10 (KIP-110).
         let refused = codec == "zstd" && bed.kafka.caps().is_some_and(has_no_zstd);
         if !refused {
             librdkafka.produce(&shop.topic, codec, &batches).await?;
@@ -32,7 +32,7 @@ fn has_no_zstd(caps: &KafkaCaps) -> bool {
     caps.highest.iter().any(|(key, highest)| *key == FETCH && *highest < 10)
 }
 
-/// Committed transactions count, aborted ones don't, and an open one ends what can be read.
+/// Committed transactions are read, aborted ones are not, and an open one ends the readable part.
 pub(super) async fn transactions(bed: &'static Testbed) -> Result<()> {
     let shop = Shop::on(bed, 2, &[]).await?;
     let librdkafka = Librdkafka::start(&bed.kafka).await?;
@@ -61,7 +61,7 @@ pub(super) async fn transactions(bed: &'static Testbed) -> Result<()> {
     let logs = topics::read_by_both(&shop, &librdkafka).await?;
     let read: usize = logs.values().map(|log| log.records.len()).sum();
     ensure!(read == 3 * 2 * 2 * 20, "{read} records are readable");
-    // Others of this broker shall not have to wait for it.
+    // Later scenarios on this broker must not wait for it.
     librdkafka.transactions(&shop.topic, &[Step::Commit("eva")]).await?;
     topics::read_by_both(&shop, &librdkafka).await.map(drop)
 }
@@ -71,8 +71,8 @@ pub(super) async fn compaction(bed: &'static Testbed) -> Result<()> {
     topics::compacted(bed).await
 }
 
-/// Where the log starts behind 0 it is read from there; records that were deleted unread are told,
-/// and passed over only when the operator says so.
+/// A log is read from its start offset, even above 0. Records that were deleted unread are
+/// reported, and skipped only on the operator's request.
 pub(super) async fn retention(bed: &'static Testbed) -> Result<()> {
     let shop = Shop::on(bed, 2, &[]).await?;
     shop.send_numbers(0, 0..50).await?;
@@ -93,7 +93,7 @@ pub(super) async fn retention(bed: &'static Testbed) -> Result<()> {
     shop.vendas(&["verify"]).run(DEADLINE).await?.expect_code(0).map(drop)
 }
 
-/// Generated orders, to a topic that is made for them, come to what `verify` says they do.
+/// `verify` finds simulated orders of a new topic correct.
 pub(super) async fn simulate(bed: &'static Testbed) -> Result<()> {
     let shop = Shop::on(bed, 1, &[]).await?;
     let topic = format!("{}-simulated", shop.topic);
@@ -111,7 +111,7 @@ pub(super) async fn simulate(bed: &'static Testbed) -> Result<()> {
     shop.vendas(&["verify"]).run(DEADLINE).await?.expect_code(0).map(drop)
 }
 
-/// Orders of a file.
+/// Sends the orders of a file.
 pub(super) async fn produce(bed: &'static Testbed) -> Result<()> {
     let shop = Shop::on(bed, 2, &[]).await?;
     let produce = shop.vendas(&["produce", "-"]).input(Sample::Hard.file());
@@ -122,7 +122,7 @@ pub(super) async fn produce(bed: &'static Testbed) -> Result<()> {
     shop.vendas(&["verify"]).run(DEADLINE).await?.expect_code(0).map(drop)
 }
 
-/// What `check` calls ok, `run` can do.
+/// If `check` reports ok, `run` works.
 pub(super) async fn check(bed: &'static Testbed) -> Result<()> {
     let shop = Shop::on(bed, 3, &[]).await?;
     shop.apply_schema().await?;
@@ -135,7 +135,7 @@ pub(super) async fn check(bed: &'static Testbed) -> Result<()> {
     Ok(())
 }
 
-/// Two instances share a topic out, and each order counts once.
+/// Two instances share a topic, and each order counts once.
 pub(super) async fn group(bed: &'static Testbed) -> Result<()> {
     let shop = Shop::on(bed, 4, &[]).await?;
     let in_group = |args: &[&str]| shop.vendas(args).env("VENDAS_KAFKA__GROUP", &shop.topic);
@@ -167,9 +167,9 @@ pub(super) async fn group(bed: &'static Testbed) -> Result<()> {
     shop.vendas(&["verify"]).run(DEADLINE).await?.expect_code(0).map(drop)
 }
 
-/// A topic that is created anew while it is processed does not pass for the one before, even where it
-/// is fetched by its name and has become longer. Without topic ids nobody could tell.
-pub(super) async fn created_anew(bed: &'static Testbed) -> Result<()> {
+/// A topic that is recreated while it is processed is recognized, even if it is fetched by name and
+/// its log has become longer. Without topic ids this is impossible.
+pub(super) async fn recreated(bed: &'static Testbed) -> Result<()> {
     if bed.kafka.caps().is_some() {
         return Ok(());
     }
@@ -179,7 +179,7 @@ pub(super) async fn created_anew(bed: &'static Testbed) -> Result<()> {
     until_count(&shop.database, "sales", 20, &vendas).await?;
     recreate_topic(&bed.kafka, &shop.topic, 1).await?;
     shop.send_numbers(0, 100..150).await?;
-    eventually("word of the topic that was created anew", DEADLINE, async || {
+    eventually("a log line about the recreated topic", DEADLINE, async || {
         ensure!(vendas.stderr()?.contains("was recreated"), "{}", vendas.state());
         Ok(())
     })
@@ -188,8 +188,9 @@ pub(super) async fn created_anew(bed: &'static Testbed) -> Result<()> {
     terminate(vendas).await.map(drop)
 }
 
-/// Brokers that give topic ids after an upgrade: the offsets that were stored without go on.
-pub(super) async fn ids_later(bed: &'static Testbed) -> Result<()> {
+/// Brokers with topic ids after an upgrade: processing continues at offsets that were stored
+/// without ids.
+pub(super) async fn ids_after_upgrade(bed: &'static Testbed) -> Result<()> {
     if bed.kafka.caps().is_none() {
         return Ok(());
     }
@@ -200,12 +201,13 @@ pub(super) async fn ids_later(bed: &'static Testbed) -> Result<()> {
         shop.send_numbers(partition, partition * 100..partition * 100 + 10).await?;
     }
     shop.process_backlog().await?;
-    // Made from the name, by version 5.
+    // A name-based UUID (version 5).
     ensure!(shop.rows(IDS).await? == ["1|10|5"], "{:?}", shop.rows(IDS).await?);
     for partition in [0, 1] {
         shop.send_numbers(partition, partition * 100 + 10..partition * 100 + 15).await?;
     }
-    // The broker itself, asked first, gives ids; the leader that it names is still the proxy.
+    // The broker is asked directly first, and has topic ids; the leader that it names is still the
+    // proxy.
     let upgraded = shop.vendas(&["run", "--until-end"]);
     let ran = upgraded
         .env("VENDAS_KAFKA__BROKERS", bed.kafka.address())
@@ -220,7 +222,7 @@ pub(super) async fn ids_later(bed: &'static Testbed) -> Result<()> {
     Ok(())
 }
 
-/// The broker is killed and restarted, and stopped and restarted, while orders come in.
+/// The broker is killed and restarted, then stopped and restarted, during processing.
 pub(super) async fn restarts(bed: &'static Testbed) -> Result<()> {
     const ROUND: usize = 40;
     let stage = Scenario::on(&bed.kafka, bed.database().await?, 23, 3 * ROUND).await?;

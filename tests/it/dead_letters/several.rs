@@ -1,5 +1,5 @@
-//! Dead letters whose records hold several orders, or are to be ignored, or rely on more than the
-//! value.
+//! Dead letters of records with several orders, of ignored records, and of records with keys,
+//! headers and timestamps.
 
 use testbed::{Record, Result, ensure};
 
@@ -25,7 +25,8 @@ async fn a_record_of_several_orders_is_one_dead_letter_and_is_replayed_as_a_whol
     let shop = Shop::open(1).await?;
     let good = order("order_id", "a", "qty", 1);
     let records = [
-        // Older than the one that holds both of its orders; the same order twice, the last one wins.
+        // Older than the record with both of its orders; of two versions in a record the last one
+        // wins.
         list(&[order("order_id", "x", "amount", 1)]),
         list(&[
             good.clone(),
@@ -52,7 +53,7 @@ async fn a_record_of_several_orders_is_one_dead_letter_and_is_replayed_as_a_whol
     let nothing = letters.iter().all(|letter| letter["order_id"].is_null());
     ensure!(nothing && letters.len() == 3, "{letters:?}");
 
-    // What came from it is as old as it: newer than the first, older than the last.
+    // Its orders have its age: newer than the first record, older than the last.
     let ended = replay(&shop, &["--all"]).await?.expect_code(1)?;
     ensure!(ended.stdout.contains("1 dead letter replayed, 1 superseded ("), "{}", ended.stdout);
     let found = shop.rows(STORED).await?;
@@ -101,7 +102,7 @@ async fn newer_versions_of_some_of_its_orders_stay_and_those_of_all_supersede_it
 }
 
 #[tokio::test]
-async fn of_a_record_of_several_orders_the_database_takes_all_or_none() -> Result<()> {
+async fn a_record_of_several_orders_is_stored_completely_or_not_at_all() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.apply_schema().await?;
     shop.database
@@ -151,7 +152,7 @@ async fn a_record_that_is_ignored_by_now_is_discarded() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_replay_knows_the_record_s_headers_and_timestamp() -> Result<()> {
+async fn a_replay_uses_the_headers_and_the_timestamp_of_the_record() -> Result<()> {
     let shop = Shop::open(1).await?;
     let record = Record::new(r#"{"items": [{"amount": 1, "unit_price": 5, "product": "p"}]}"#)
         .with_header("id", "first")

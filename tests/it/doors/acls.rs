@@ -1,4 +1,4 @@
-//! What a user may do in Kafka: ACLs that refuse, over TLS and SASL, with a group and without.
+//! ACLs of Kafka, over TLS and SASL, with and without a group.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -12,7 +12,7 @@ type Settings = Vec<(&'static str, String)>;
 
 const TOPICS: [&str; 3] = ["acl-none", "acl-describe", "acl-read"];
 
-/// `erin` at the door that asks for a password over TLS.
+/// The user `erin` on the listener with SASL over TLS.
 fn erin(doors: &SecureServers, topic: &str, group: Option<&str>) -> Settings {
     let mut settings = vec![
         ("kafka.brokers", doors.kafka_at("SECURED")),
@@ -37,7 +37,7 @@ async fn grant(doors: &SecureServers, user: &str, operation: &str, on: &[(&str, 
     doors.kafka.tool("org.apache.kafka.tools.AclCommand", &args, b"").await.map(drop)
 }
 
-/// Who has an ACL has what it says; the others have nothing there.
+/// A user with an ACL on a resource has these privileges there, and other users have none.
 async fn granted() -> Result<&'static SecureServers> {
     static GRANTED: OnceCell<()> = OnceCell::const_new();
     let doors = SecureServers::shared().await?;
@@ -67,7 +67,7 @@ async fn granted() -> Result<&'static SecureServers> {
 }
 
 #[tokio::test]
-async fn whatever_an_acl_refuses_is_found_by_check_and_told_by_run() -> Result<()> {
+async fn missing_acls_are_found_by_check_and_reported_by_run() -> Result<()> {
     let doors = granted().await?;
     let topic = "check its name and grant READ and DESCRIBE";
     let group = "GroupAuthorizationFailed: grant READ on the group";
@@ -84,10 +84,10 @@ async fn whatever_an_acl_refuses_is_found_by_check_and_told_by_run() -> Result<(
         let vendas = with_settings(&doors.vendas(topic).await?, &erin(doors, topic, of_group));
         let checked = run_traced(&vendas, &["check"], 1).await?;
         ensure!(checked.stdout.contains(told), "{topic} {of_group:?}: {}", checked.stdout);
-        // Without the right to fetch, everything but that is there at the start.
+        // Without the privilege to read records the start succeeds.
         if topic == "acl-describe" {
             let waiting = vendas.args(["run"]).start()?;
-            eventually("a word about it", DEADLINE, async || {
+            eventually("a log line about it", DEADLINE, async || {
                 let log = waiting.stderr()?;
                 let line = log.lines().find(|line| line.contains("paused until this is put right"));
                 let told = "TopicAuthorizationFailed: grant READ on the topic";

@@ -37,7 +37,7 @@ fn sasl(mechanism: &str, user: &str, password: &str) -> Settings {
 }
 
 #[tokio::test]
-async fn whoever_has_the_key_to_kafka_reads_and_sends() -> Result<()> {
+async fn valid_credentials_for_kafka_can_read_and_produce() -> Result<()> {
     let doors = SecureServers::shared().await?;
     doors.kafka.create_topic("keys", 2, &[]).await?;
     let vendas = doors.vendas("keys").await?;
@@ -86,7 +86,7 @@ async fn whoever_has_the_key_to_kafka_reads_and_sends() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_wrong_key_to_kafka_ends_the_start_with_its_cause_and_the_remedy() -> Result<()> {
+async fn wrong_credentials_for_kafka_end_the_start_with_cause_and_remedy() -> Result<()> {
     let doors = SecureServers::shared().await?;
     doors.kafka.create_topic("no-keys", 1, &[]).await?;
     let vendas = doors.vendas("no-keys").await?;
@@ -158,7 +158,7 @@ async fn a_wrong_key_to_kafka_ends_the_start_with_its_cause_and_the_remedy() -> 
 }
 
 #[tokio::test]
-async fn the_wrong_port_of_kafka_is_named_as_what_it_may_be() -> Result<()> {
+async fn a_wrong_port_of_kafka_is_reported_with_possible_causes() -> Result<()> {
     let doors = SecureServers::shared().await?;
     doors.kafka.create_topic("no-doors", 1, &[]).await?;
     let vendas = doors.vendas("no-doors").await?;
@@ -177,9 +177,9 @@ async fn the_wrong_port_of_kafka_is_named_as_what_it_may_be() -> Result<()> {
         let vendas = with_settings(&vendas, &settings);
         let checked = run_traced(&vendas, &["check"], 1).await?;
         ensure!(checked.stdout.contains(told), "no {told:?} in {}", checked.stdout);
-        // A broker that is just starting may do the same, so that it is waited for.
+        // A starting broker may answer in the same way, so it is waited for.
         let waiting = vendas.args(["run"]).start()?;
-        eventually("a word about it", DEADLINE, async || {
+        eventually("a log line about it", DEADLINE, async || {
             let log = waiting.stderr()?;
             let line = log.lines().find(|line| line.contains("paused, will go on by itself"));
             ensure!(line.is_some_and(|line| line.contains(told)), "{log}");
@@ -193,7 +193,7 @@ async fn the_wrong_port_of_kafka_is_named_as_what_it_may_be() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_password_that_is_changed_amid_the_work_is_waited_for() -> Result<()> {
+async fn a_password_changed_while_running_is_waited_for() -> Result<()> {
     let doors = SecureServers::shared().await?;
     doors.kafka.create_topic("changed", 1, &[]).await?;
     let set =
@@ -206,7 +206,7 @@ async fn a_password_that_is_changed_amid_the_work_is_waited_for() -> Result<()> 
     let sent = |number| sell(doors, ("changed", 0), number, &database, &work);
     let started = Instant::now();
     let mut number = 0;
-    // The door forgets us twice meanwhile, and nobody has to hear of it.
+    // The listener forces reauthentication twice during that, without a log line.
     while started.elapsed() < Duration::from_millis(2500) {
         number += 1;
         sent(number).await?;
@@ -214,7 +214,7 @@ async fn a_password_that_is_changed_amid_the_work_is_waited_for() -> Result<()> 
     let log = work.stderr()?;
     ensure!(!log.contains("paused"), "{log}");
     set(WRONG_PASSWORD).await?;
-    eventually("a word about it", DEADLINE, async || {
+    eventually("a log line about it", DEADLINE, async || {
         let log = work.stderr()?;
         let line = log.lines().find(|line| line.contains("paused until this is put right"));
         ensure!(line.is_some_and(|line| line.contains("kafka.sasl.password")), "{log}");

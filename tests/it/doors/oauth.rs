@@ -1,5 +1,5 @@
-//! OAUTHBEARER: brokers that validate signed tokens by the issuer's key, and Kafka's own validator of
-//! tokens that nobody signed.
+//! OAUTHBEARER: brokers that validate signed tokens by the issuer's key, and Kafka's validator for
+//! unsigned tokens.
 
 use std::{fs, path::Path, time::Duration};
 
@@ -11,11 +11,11 @@ use crate::shop::DEADLINE;
 type Settings = Vec<(&'static str, String)>;
 
 const SCOPE: &str = "kafka read";
-/// Long enough for a busy machine to connect, short enough to be renewed several times.
+/// Long enough to connect on a busy machine, short enough to be renewed several times.
 const SHORT: Duration = Duration::from_secs(4);
 const LONG: Duration = Duration::from_secs(600);
 
-/// Settings for the door that validates signed tokens.
+/// Settings for the listener that validates signed tokens.
 fn signed(doors: &SecureServers, client: &str) -> Settings {
     vec![
         ("kafka.brokers", doors.kafka_at("SIGNED")),
@@ -29,7 +29,7 @@ fn signed(doors: &SecureServers, client: &str) -> Settings {
     ]
 }
 
-/// Settings for the door that takes tokens of nobody's.
+/// Settings for the listener that accepts unsigned tokens.
 fn unsigned(doors: &SecureServers, file: &Path) -> Settings {
     vec![
         ("kafka.brokers", doors.kafka_at("UNSIGNED")),
@@ -49,7 +49,7 @@ async fn logged(work: &Vendas, after: usize, words: &[&str]) -> Result<()> {
 }
 
 #[tokio::test]
-async fn tokens_are_renewed_while_a_group_works_and_no_order_is_lost() -> Result<()> {
+async fn tokens_are_renewed_while_a_group_processes_and_no_order_is_lost() -> Result<()> {
     let doors = SecureServers::shared().await?;
     let (topic, client) = ("tokens", "renewed");
     doors.issuer.register(client, PASSWORD, SCOPE, SHORT);
@@ -64,7 +64,7 @@ async fn tokens_are_renewed_while_a_group_works_and_no_order_is_lost() -> Result
         sell(doors, (topic, number % 2), number, &database, &work).await
     };
     sent().await?;
-    // The first use of groups takes its time.
+    // Kafka needs some time for the first group.
     let started = work.stderr()?.len();
     while doors.issuer.granted(client) < 4 {
         sent().await?;
@@ -73,7 +73,7 @@ async fn tokens_are_renewed_while_a_group_works_and_no_order_is_lost() -> Result
     let news = &log[started..];
     ensure!(!news.contains("paused") && !news.contains("fenced"), "{log}");
 
-    // The endpoint is away for longer than a token holds.
+    // The endpoint is unavailable for longer than a token is valid.
     doors.issuer.fail(client, TokenFault::Unavailable);
     logged(&work, log.len(), &["cannot renew the token", "503"]).await?;
     logged(&work, log.len(), &["paused, will go on by itself", "answers 503"]).await?;
@@ -97,7 +97,7 @@ async fn tokens_are_renewed_while_a_group_works_and_no_order_is_lost() -> Result
 }
 
 #[tokio::test]
-async fn whoever_gets_no_token_or_a_wrong_one_is_told_why() -> Result<()> {
+async fn a_missing_or_wrong_token_is_reported_with_its_cause() -> Result<()> {
     let doors = SecureServers::shared().await?;
     doors.kafka.create_topic("no-tokens", 1, &[]).await?;
     let vendas = doors.vendas("no-tokens").await?;
@@ -149,7 +149,7 @@ async fn whoever_gets_no_token_or_a_wrong_one_is_told_why() -> Result<()> {
         ensure!(ended.stderr.contains(&told), "no {told:?} in {}", ended.stderr);
     }
 
-    // What may pass is waited for.
+    // Temporary errors are waited for.
     let (silent, _) = silent_server().await?;
     for (url, told) in [
         ("http://localhost:1/token".to_owned(), "http://localhost:1/token is out of reach"),
@@ -170,13 +170,13 @@ async fn whoever_gets_no_token_or_a_wrong_one_is_told_why() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_token_file_that_is_written_again_is_read_again() -> Result<()> {
+async fn a_replaced_token_file_is_read_again() -> Result<()> {
     let doors = SecureServers::shared().await?;
     doors.kafka.create_topic("token-file", 1, &[]).await?;
     let database = doors.postgres.database().await?;
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("token");
-    // As Kubernetes does it: never half of one.
+    // Replaced atomically, as Kubernetes does.
     let write = |life| -> Result<()> {
         let next = folder.path().join("next");
         fs::write(&next, unsigned_token("gina", life) + "\n")?;

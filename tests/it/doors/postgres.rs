@@ -7,8 +7,8 @@ use crate::shop::{DEADLINE, numbered};
 
 type Settings = Vec<(&'static str, String)>;
 
-/// As `user`, with this sslmode.
-fn door(user: &str, sslmode: &str) -> Settings {
+/// Settings for `user` with this sslmode.
+fn settings_for(user: &str, sslmode: &str) -> Settings {
     vec![
         ("database.host", "localhost".to_owned()),
         ("database.user", user.to_owned()),
@@ -33,23 +33,23 @@ fn by_address() -> Settings {
 }
 
 #[tokio::test]
-async fn each_sslmode_lets_in_as_libpq_has_it() -> Result<()> {
+async fn each_sslmode_behaves_as_in_libpq() -> Result<()> {
     let doors = SecureServers::shared().await?;
     doors.kafka.create_topic("sslmodes", 1, &[]).await?;
     let vendas = doors.vendas("sslmodes").await?;
     let (ours, theirs) = (|| trusting(&doors.authority), || trusting(&doors.stranger));
     let (sealed, plain) = ("over TLSv1.3\n", "without TLS\n");
     let cases = [
-        (door("plain", "disable"), plain),
-        (door("plain", "allow"), plain),
-        (door("sealed", "allow"), sealed),
-        (door("sealed", "prefer"), sealed),
-        (door("plain", "prefer"), plain),
-        (door("sealed", "require"), sealed),
-        ([door("sealed", "require"), by_address(), ours()].concat(), sealed),
-        ([door("sealed", "verify-ca"), by_address(), ours()].concat(), sealed),
-        ([door("sealed", "verify-full"), ours()].concat(), sealed),
-        ([door("certified", "verify-full"), ours(), certificate(&doors.client)].concat(), sealed),
+        (settings_for("plain", "disable"), plain),
+        (settings_for("plain", "allow"), plain),
+        (settings_for("sealed", "allow"), sealed),
+        (settings_for("sealed", "prefer"), sealed),
+        (settings_for("plain", "prefer"), plain),
+        (settings_for("sealed", "require"), sealed),
+        ([settings_for("sealed", "require"), by_address(), ours()].concat(), sealed),
+        ([settings_for("sealed", "verify-ca"), by_address(), ours()].concat(), sealed),
+        ([settings_for("sealed", "verify-full"), ours()].concat(), sealed),
+        ([settings_for("certified", "verify-full"), ours(), certificate(&doors.client)].concat(), sealed),
     ];
     run_traced(&vendas, &["schema", "--apply"], 0).await?;
     for (number, (settings, told)) in (1..).zip(cases) {
@@ -65,34 +65,34 @@ async fn each_sslmode_lets_in_as_libpq_has_it() -> Result<()> {
     }
     let wrong = [
         (
-            [door("sealed", "verify-full"), by_address(), ours()].concat(),
+            [settings_for("sealed", "verify-full"), by_address(), ours()].concat(),
             "has a certificate for localhost and not for 127.0.0.1: set database.host",
         ),
         (
-            [door("sealed", "verify-full"), theirs()].concat(),
+            [settings_for("sealed", "verify-full"), theirs()].concat(),
             "has a certificate from an authority that is not trusted here: set database.sslrootcert",
         ),
         (
-            door("sealed", "verify-full"),
+            settings_for("sealed", "verify-full"),
             "has a certificate from an authority that is not trusted here: set database.sslrootcert",
         ),
         (
-            [door("sealed", "verify-ca"), theirs()].concat(),
+            [settings_for("sealed", "verify-ca"), theirs()].concat(),
             "has a certificate from an authority that is not trusted here: set database.sslrootcert",
         ),
         (
-            [door("sealed", "require"), theirs()].concat(),
+            [settings_for("sealed", "require"), theirs()].concat(),
             "has a certificate from an authority that is not trusted here: set database.sslrootcert",
         ),
-        (door("sealed", "disable"), "no encryption: check database.user, database.sslmode"),
-        (door("plain", "require"), "check database.user, database.sslmode"),
-        (door("certified", "require"), "connection requires a valid client certificate"),
+        (settings_for("sealed", "disable"), "no encryption: check database.user, database.sslmode"),
+        (settings_for("plain", "require"), "check database.user, database.sslmode"),
+        (settings_for("certified", "require"), "connection requires a valid client certificate"),
         (
-            [door("certified", "require"), certificate(&doors.strangers_client)].concat(),
+            [settings_for("certified", "require"), certificate(&doors.strangers_client)].concat(),
             "refuses our client certificate",
         ),
         (
-            [door("sealed", "prefer"), vec![("database.password", WRONG_PASSWORD.to_owned())]]
+            [settings_for("sealed", "prefer"), vec![("database.password", WRONG_PASSWORD.to_owned())]]
                 .concat(),
             "check database.user and database.password",
         ),
@@ -109,7 +109,7 @@ async fn each_sslmode_lets_in_as_libpq_has_it() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_postgresql_without_tls_with_an_expired_certificate_or_without_a_word() -> Result<()> {
+async fn no_tls_expired_certificates_and_silence_of_postgresql_are_reported() -> Result<()> {
     let doors = SecureServers::shared().await?;
     doors.kafka.create_topic("other", 1, &[]).await?;
     let vendas = doors.vendas("other").await?;
@@ -123,7 +123,7 @@ async fn a_postgresql_without_tls_with_an_expired_certificate_or_without_a_word(
     let (expired, bare) = tokio::try_join!(expired.start(), testbed::Postgres::start())?;
     let (_, silent) = silent_server().await?;
     let at = |port: u16, sslmode: &str| {
-        let mut settings = door("postgres", sslmode);
+        let mut settings = settings_for("postgres", sslmode);
         settings.push(("database.port", port.to_string()));
         settings.push(("database.connect_timeout", "500ms".to_owned()));
         settings
@@ -151,7 +151,7 @@ async fn a_postgresql_without_tls_with_an_expired_certificate_or_without_a_word(
 }
 
 #[tokio::test]
-async fn a_statement_that_is_given_up_is_cancelled_behind_a_locked_door_too() -> Result<()> {
+async fn a_timed_out_statement_is_cancelled_over_tls_too() -> Result<()> {
     let doors = SecureServers::shared().await?;
     doors.kafka.create_topic("cancelled", 1, &[]).await?;
     let database = doors.postgres.database().await?;
@@ -159,7 +159,7 @@ async fn a_statement_that_is_given_up_is_cancelled_behind_a_locked_door_too() ->
     let vendas = with_settings(
         &vendas,
         &[
-            door("sealed", "verify-full"),
+            settings_for("sealed", "verify-full"),
             trusting(&doors.authority),
             vec![("database.statement_timeout", "300ms".to_owned())],
         ]
@@ -183,8 +183,8 @@ async fn a_statement_that_is_given_up_is_cancelled_behind_a_locked_door_too() ->
         })
         .await
     };
-    pauses("a statement that waits", true).await?;
-    // Given up: without a cancel request it would wait for as long as the lock is held.
+    pauses("a waiting statement", true).await?;
+    // Without a cancel request the statement would wait until the lock is released.
     pauses("none", false).await?;
     lock.batch_execute("COMMIT").await?;
     eventually("the sale", DEADLINE, async || {

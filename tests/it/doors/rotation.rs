@@ -7,7 +7,7 @@ use testbed::{Certificate, Result, Signal, ensure, eventually};
 use super::{SecureServers, PASSWORD, WRONG_PASSWORD, run_traced, sell, set_password, with_settings};
 use crate::shop::DEADLINE;
 
-/// What frank's password becomes.
+/// The new password of frank.
 const NEW_PASSWORD: &str = "0pen-barley";
 
 #[tokio::test]
@@ -18,7 +18,8 @@ async fn certificates_and_passwords_of_kafka_are_replaced_under_load() -> Result
     let folder = tempfile::tempdir()?;
     let path = |name: &str| folder.path().join(name);
     let put = |certificate: &Certificate| -> Result<()> {
-        // First a part of the certificate, then all of it with another one's key, then the key.
+        // First a part of the certificate, then the whole certificate with the old key, then the
+        // key.
         let text = &certificate.certificate;
         fs::write(path("cert.pem"), &text[..text.len() / 2])?;
         fs::write(path("cert.pem"), text)?;
@@ -49,7 +50,7 @@ async fn certificates_and_passwords_of_kafka_are_replaced_under_load() -> Result
     };
     sent().await?;
 
-    // A file that does not serve leaves the last one in use.
+    // With an invalid file, the last valid contents stay in use.
     fs::write(path("ca.pem"), "-----BEGIN CERTIFICATE-----\nMII")?;
     fs::write(path("password"), "")?;
     while !(work.stderr()?.contains("the certificates read before stay in use")
@@ -60,7 +61,7 @@ async fn certificates_and_passwords_of_kafka_are_replaced_under_load() -> Result
     fs::write(path("ca.pem"), &both)?;
     fs::write(path("password"), PASSWORD)?;
 
-    // The broker trusts the next authority alone, and has its own certificate from there.
+    // The broker then trusts only the next authority, and has a certificate of that authority.
     let server = doors.next.server("localhost")?;
     let key = |key: &str| format!("listener.name.rotating.ssl.{key}.location");
     let config = format!(
@@ -73,7 +74,7 @@ async fn certificates_and_passwords_of_kafka_are_replaced_under_load() -> Result
     let args =
         ["--alter", "--add-config", &config, "--entity-type", "brokers", "--entity-name", "1"];
     doors.kafka.tool("kafka.admin.ConfigCommand", &args, b"").await?;
-    eventually("a refusal of the old certificate", DEADLINE, async || {
+    eventually("a rejection of the old certificate", DEADLINE, async || {
         let log = work.stderr()?;
         ensure!(log.contains("refuses our client certificate"), "{log}");
         Ok(())
@@ -84,7 +85,7 @@ async fn certificates_and_passwords_of_kafka_are_replaced_under_load() -> Result
     fs::write(path("ca.pem"), doors.next.pem())?;
 
     set_password(&doors.kafka, "SCRAM-SHA-512", "frank", NEW_PASSWORD).await?;
-    eventually("a refusal of the old password", DEADLINE, async || {
+    eventually("a rejection of the old password", DEADLINE, async || {
         let log = work.stderr()?;
         ensure!(log.contains("refuses kafka.sasl.user \"frank\""), "{log}");
         Ok(())
@@ -95,7 +96,7 @@ async fn certificates_and_passwords_of_kafka_are_replaced_under_load() -> Result
     work.signal(Signal::TERM)?;
     let ended = work.wait_exit(DEADLINE).await?.expect_code(0)?;
     for secret in [PASSWORD, NEW_PASSWORD, "PRIVATE KEY"] {
-        ensure!(!ended.stderr.contains(secret), "a secret is told: {}", ended.stderr);
+        ensure!(!ended.stderr.contains(secret), "the output contains a secret: {}", ended.stderr);
     }
     run_traced(&vendas, &["verify"], 0).await?;
     Ok(())
@@ -129,10 +130,10 @@ async fn the_password_of_postgresql_is_replaced_under_load() -> Result<()> {
     ensure!(log.contains("using the new content of the file"), "{log}");
     ensure!(!log.contains("paused until this is put right"), "{log}");
 
-    // One that is wrong is waited for until the file has the right one.
+    // A wrong password is waited for until the file contains the right one.
     fs::write(&file, WRONG_PASSWORD)?;
     postgres.execute(ended).await?;
-    eventually("a word about it", DEADLINE, async || {
+    eventually("a log line about it", DEADLINE, async || {
         let log = work.stderr()?;
         ensure!(log.contains("check database.user and database.password"), "{log}");
         Ok(())

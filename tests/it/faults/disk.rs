@@ -7,11 +7,11 @@ use crate::stage::count_lines;
 
 const PAUSED: &str = "paused, will go on by itself";
 
-/// What fits besides the tables at their start, and is soon used up.
+/// Enough for the tables at the start, and soon used up.
 const MEBIBYTES: u32 = 24;
 
 #[tokio::test]
-async fn a_full_disk_is_waited_out() -> Result<()> {
+async fn a_full_disk_is_waited_for() -> Result<()> {
     let (rounds, seed) = (times(2)?, seed(30)?);
     let Some(disk) = SmallDisk::mount(MEBIBYTES)? else {
         println!("NOT TESTED: a full disk, since only root may mount a small one");
@@ -34,17 +34,17 @@ async fn a_full_disk_is_waited_out() -> Result<()> {
             let told = count_lines(&vendas.stderr()?, PAUSED);
             disk.fill()?;
             load.round();
-            load.says(vendas, PAUSED, told + 1).await?;
+            load.until_logged(vendas, PAUSED, told + 1).await?;
             disk.free()?;
-            load.recovers(vendas).await?;
+            load.repaired_and_caught_up(vendas).await?;
         }
         Ok(())
     };
-    let ended = load.outlast(vendas, faults).await?;
+    let ended = load.run_faults(vendas, faults).await?;
     ensure!(
         ended.stderr.contains("53100"),
-        "it does not say that the disk is full: {}",
+        "the log does not report the full disk: {}",
         ended.stderr
     );
-    load.settle().await
+    load.check_and_print().await
 }

@@ -1,4 +1,4 @@
-//! Brokers die, and logs lose records.
+//! Brokers are killed and restarted.
 
 use testbed::{Kafka, KafkaCluster, Librdkafka, Result, Vendas, ensure, eventually};
 
@@ -12,7 +12,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn a_broker_that_is_killed_and_comes_back_is_waited_for() -> Result<()> {
+async fn a_broker_that_is_killed_and_restarted_is_waited_for() -> Result<()> {
     let (rounds, seed) = (times(2)?, seed(40)?);
     let kafka = Kafka::start().await?;
     let what = "`kill -9` of the only broker, restarted";
@@ -27,16 +27,16 @@ async fn a_broker_that_is_killed_and_comes_back_is_waited_for() -> Result<()> {
             progress.reach(before + 1 + dice.below(SHARE * LANES / 3), vendas).await?;
             kafka.kill()?;
             kafka.restart().await?;
-            load.recovers(vendas).await?;
+            load.repaired_and_caught_up(vendas).await?;
         }
         Ok(())
     };
-    load.outlast(vendas, faults).await?;
-    load.settle().await
+    load.run_faults(vendas, faults).await?;
+    load.check_and_print().await
 }
 
 #[tokio::test]
-async fn leaders_killed_in_turn_lose_nothing_of_what_all_replicas_were_to_have() -> Result<()> {
+async fn killing_leaders_in_turn_loses_no_record_acknowledged_by_all_replicas() -> Result<()> {
     let (rounds, seed) = (times(2)?, seed(41)?);
     let cluster = KafkaCluster::start().await?;
     let what = "`kill -9` of the leader among three brokers, in turn";
@@ -49,12 +49,12 @@ async fn leaders_killed_in_turn_lose_nothing_of_what_all_replicas_were_to_have()
             load.round();
             let progress = load.stage.progress().await?;
             progress.reach(progress.records().await? + 1, vendas).await?;
-            // Of another partition each time.
+            // The leader of another partition each time.
             let partition = i32::try_from(round % 3)?;
             let (leader, _) = observer.replicas(topic).await?[&partition].clone();
             cluster.broker(leader)?.kill()?;
-            // The two others go on without it.
-            load.recovers(vendas).await?;
+            // The two other brokers continue without it.
+            load.repaired_and_caught_up(vendas).await?;
             cluster.broker(leader)?.restart().await?;
             eventually("three replicas in sync", DEADLINE, async || {
                 for topic in &load.stage.topics {
@@ -70,6 +70,6 @@ async fn leaders_killed_in_turn_lose_nothing_of_what_all_replicas_were_to_have()
         }
         Ok(())
     };
-    load.outlast(vendas, faults).await?;
-    load.settle().await
+    load.run_faults(vendas, faults).await?;
+    load.check_and_print().await
 }

@@ -1,4 +1,4 @@
-//! Orders that come in at a steady pace, and how long they had to wait.
+//! Records that are sent at a steady rate, and how long they wait.
 
 use std::{
     cell::{Cell, RefCell},
@@ -15,20 +15,20 @@ use tokio::{
 use super::Figures;
 use crate::stage::{DEADLINE, LANES, Scenario, count_lines, terminate};
 
-/// Records that each of the partitions gets in a round, in which something fails once.
+/// Records per partition in a round, in which the fault occurs once.
 pub(super) const SHARE: usize = 40;
-/// Every so often each partition gets this many: 100 a second.
+/// Each partition gets [`STEP`] records in each interval: 100 a second.
 const PACE: Duration = Duration::from_millis(40);
 const STEP: usize = 4;
 
-/// A stage on which something fails while records come in.
+/// A scenario with faults while records are sent.
 pub(super) struct Load<'k> {
     pub(super) stage: Scenario<'k>,
     what: &'static str,
     rounds: Cell<usize>,
     mended: RefCell<Vec<SystemTime>>,
     longest: Cell<Duration>,
-    /// Where it was measured.
+    /// The longest wait after a repair, where it was measured.
     after: Cell<Option<Duration>>,
 }
 
@@ -38,7 +38,7 @@ impl Load<'static> {
         Self::with(what, Testbed::shared().await?.database().await?, seed, rounds).await
     }
 
-    /// On the shared Kafka; there are at most so many rounds.
+    /// On the shared Kafka, for at most this number of rounds.
     pub(super) async fn with(
         what: &'static str,
         database: Database,
@@ -68,36 +68,36 @@ impl<'k> Load<'k> {
         Self { stage, what, rounds, mended, longest, after }
     }
 
-    /// From now on the records of one more round come in.
+    /// Starts sending the records of another round.
     pub(super) fn round(&self) {
         self.rounds.set(self.rounds.get() + 1);
     }
 
-    /// What had failed works again.
-    pub(super) fn mended(&self) {
+    /// The fault is repaired.
+    pub(super) fn repaired(&self) {
         self.mended.borrow_mut().push(SystemTime::now());
     }
 
-    /// What had failed works again; waits until all records of the rounds so far are accounted for.
-    pub(super) async fn recovers(&self, vendas: &Vendas) -> Result<()> {
-        self.mended();
+    /// The fault is repaired; waits until all records of the rounds so far are accounted for.
+    pub(super) async fn repaired_and_caught_up(&self, vendas: &Vendas) -> Result<()> {
+        self.repaired();
         self.caught_up(vendas).await
     }
 
-    /// Runs `faults` while records come in, then sends the remaining records, waits until all are
+    /// Runs `faults` while records are sent, then sends the remaining records, waits until all are
     /// accounted for, and stops the program.
-    pub(super) async fn outlast(
+    pub(super) async fn run_faults(
         &self,
         vendas: Vendas,
         faults: impl AsyncFnOnce(&Vendas) -> Result<()>,
     ) -> Result<Ended> {
-        self.while_it_lasts(faults(&vendas)).await?;
+        self.while_sending(faults(&vendas)).await?;
         self.caught_up(&vendas).await?;
         terminate(vendas).await
     }
 
-    /// Plays while records come in, and sends what is then left.
-    pub(super) async fn while_it_lasts<T>(
+    /// Runs `faults` while records are sent, then sends the remaining records.
+    pub(super) async fn while_sending<T>(
         &self,
         play: impl Future<Output = Result<T>>,
     ) -> Result<T> {
@@ -121,8 +121,8 @@ impl<'k> Load<'k> {
         try_join!(sending, playing).map(|((), played)| played)
     }
 
-    /// Waits until all records of the rounds so far have come in and are accounted for. What it
-    /// took is measured here, since a later crash may take it back.
+    /// Waits until all records of the rounds so far are sent and accounted for. The waits are
+    /// measured here, since a later crash may undo commits.
     pub(super) async fn caught_up(&self, vendas: &Vendas) -> Result<()> {
         let records = self.rounds.get() * SHARE * LANES;
         self.stage.progress().await?.reach(records, vendas).await?;
@@ -133,8 +133,8 @@ impl<'k> Load<'k> {
         Ok(())
     }
 
-    /// Waits until the log has said this so many times.
-    pub(super) async fn says(&self, vendas: &Vendas, text: &str, times: usize) -> Result<()> {
+    /// Waits until the log contains `text` this many times.
+    pub(super) async fn until_logged(&self, vendas: &Vendas, text: &str, times: usize) -> Result<()> {
         eventually(&format!("{text:?}, {times} times"), DEADLINE, async || {
             let said = count_lines(&vendas.stderr()?, text);
             ensure!(said >= times, "{said} times: {}", vendas.state());
@@ -143,8 +143,8 @@ impl<'k> Load<'k> {
         .await
     }
 
-    /// Checks that nothing was lost and nothing came twice, and prints the figures.
-    pub(super) async fn settle(&self) -> Result<()> {
+    /// Checks that nothing was lost or written twice, and prints the figures.
+    pub(super) async fn check_and_print(&self) -> Result<()> {
         self.stage.expect_all().await?;
         self.measure().await?;
         Figures {
@@ -183,7 +183,7 @@ impl<'k> Load<'k> {
     }
 }
 
-/// A time during which a record waited for its partition to move on.
+/// A time during which a record waited for its partition to progress.
 struct Wait {
     place: String,
     began: SystemTime,
@@ -196,7 +196,7 @@ impl Wait {
     }
 }
 
-/// How long after `mended` the last of the partitions that had records waiting moved on.
+/// The time from `repaired` until the last of the partitions with waiting records progressed.
 fn after(mended: SystemTime, waits: &[Wait]) -> Duration {
     let mut first: BTreeMap<&str, &Wait> = BTreeMap::new();
     for wait in waits.iter().filter(|wait| wait.ended > mended) {

@@ -1,4 +1,4 @@
-//! An election that loses records (KIP-320): the log that was read is not the log there now.
+//! An unclean leader election (KIP-320): the log no longer contains the records that were read.
 
 use testbed::{
     KafkaCluster, Librdkafka, Record, Result, Testbed, VendasCommand, ensure, eventually,
@@ -50,18 +50,18 @@ async fn an_unclean_election_that_replaces_records_already_read_halts_the_partit
     cluster.broker(1)?.kill()?;
     cluster.broker(2)?.restart().await?;
     until((2, &[2])).await?;
-    // From offset 100 on, and beyond what was read.
+    // From offset 100 on, and beyond the offsets that were read.
     let offsets = send(1_000..1_100).await?;
     ensure!(offsets.first() == Some(&100), "the election lost nothing: {offsets:?}");
     cluster.broker(1)?.restart().await?;
 
-    eventually("word of the truncation", DEADLINE, async || {
+    eventually("a log line about the truncation", DEADLINE, async || {
         let span = "truncated at 100: what was read in [100, 150)";
         ensure!(vendas.stderr()?.contains(span), "{}", vendas.state());
         Ok(())
     })
     .await?;
-    ensure!(database.count("sales").await? == 150, "what came after the gap was taken");
+    ensure!(database.count("sales").await? == 150, "records after the truncation were processed");
     Figures { what: "an unclean election", times: 1, records: 250, longest: None, after: None }
         .print();
     Ok(())

@@ -1,4 +1,4 @@
-//! Groups whose members are not all of one kind: of both protocols, and Java's consumers.
+//! Groups with members of both protocols, and with Java consumers.
 
 use testbed::{
     JavaConsumer, KafkaCluster, KafkaOptions, KafkaRelease, Result, Testbed, VendasCommand, ensure,
@@ -13,17 +13,17 @@ use crate::{
 
 #[tokio::test]
 async fn a_group_with_java_of_kafka_2_8_is_cooperative() -> Result<()> {
-    beside_java(KafkaRelease::V2_8, "CooperativeStickyAssignor", [3, 3], 27).await
+    with_java_consumer(KafkaRelease::V2_8, "CooperativeStickyAssignor", [3, 3], 27).await
 }
 
-/// Of each topic's three partitions one member has two.
+/// Of the three partitions of each topic one member has two.
 #[tokio::test]
-async fn a_group_with_java_of_kafka_3_9_has_ranges() -> Result<()> {
-    beside_java(KafkaRelease::V3_9, "RangeAssignor", [2, 4], 28).await
+async fn a_group_with_java_of_kafka_3_9_uses_range_assignment() -> Result<()> {
+    with_java_consumer(KafkaRelease::V3_9, "RangeAssignor", [2, 4], 28).await
 }
 
-/// Java's consumer leads the group, leaves it, and comes back to be led.
-async fn beside_java(
+/// The Java consumer leads the group, leaves it, and joins again as a follower.
+async fn with_java_consumer(
     release: KafkaRelease,
     assignor: &str,
     shares: [usize; 2],
@@ -38,7 +38,7 @@ async fn beside_java(
     let progress = stage.progress().await?;
     let topics: Vec<_> = stage.topics.iter().map(String::as_str).collect();
     let join = async || JavaConsumer::join(&bed.kafka, &group, "java", &topics, assignor).await;
-    // It gets what is sent to its partitions.
+    // It receives the records of its partitions.
     let reads = async |java: &JavaConsumer| {
         let before = java.count()?;
         stage.send(40).await?;
@@ -58,13 +58,13 @@ async fn beside_java(
     reads(&java).await?;
     java.leave().await?;
     shared_out(&show, &[6], &[&one]).await?;
-    // Kafka knows of the assignment before its leader says that it has it.
-    eventually("word of the leader", DEADLINE, async || {
+    // Kafka knows the assignment before the leader logs it.
+    eventually("a log line of the leader", DEADLINE, async || {
         ensure!(count_lines(&one.stderr()?, "leader=true") > 0, "{}", one.state());
         Ok(())
     })
     .await?;
-    // What Java has read is none of PostgreSQL's business.
+    // Records that Java has read do not reach PostgreSQL.
     progress.reach(stage.sent(), &one).await?;
 
     let java = join().await?;
@@ -79,9 +79,9 @@ async fn beside_java(
     stage.expect_all().await
 }
 
-/// As when the brokers are new and one instance after the other is restarted; and back again.
+/// As after an upgrade of the brokers, when the instances are restarted one by one; and back again.
 #[tokio::test]
-async fn a_group_changes_its_protocol_instance_by_instance() -> Result<()> {
+async fn a_group_changes_its_protocol_one_instance_at_a_time() -> Result<()> {
     let stage = Scenario::with_partitions(Testbed::shared().await?.database().await?, 3, 26, 200).await?;
     let group = format!("group-{}", stage.database.name());
     let run = |protocol: &str| {
@@ -117,10 +117,10 @@ async fn a_group_changes_its_protocol_instance_by_instance() -> Result<()> {
     stage.expect_all().await
 }
 
-/// A cluster that is upgraded broker by broker, and then gets the new release's features: a group goes on,
-/// and its instances change the protocol when they are restarted.
+/// A rolling upgrade of a cluster, followed by the new release's features: the group continues, and
+/// its instances change the protocol when they are restarted.
 #[tokio::test]
-async fn a_group_goes_on_while_its_brokers_are_upgraded() -> Result<()> {
+async fn a_group_continues_during_a_rolling_upgrade_of_its_brokers() -> Result<()> {
     let cluster = KafkaCluster::start_of(KafkaRelease::V3_9).await?;
     let cluster: &'static _ = Box::leak(Box::new(cluster));
     let database = Testbed::shared().await?.database().await?;
@@ -139,7 +139,7 @@ async fn a_group_goes_on_while_its_brokers_are_upgraded() -> Result<()> {
     progress.reach(stage.sent(), &one).await?;
     shared_out(&show, &[3, 3], &[&one, &two]).await?;
 
-    // As long as the cluster's features are the old release's, so are its groups.
+    // As long as the cluster has the features of the old release, its groups have the old protocol.
     let left = terminate(one).await?;
     ensure_protocol(&left.stderr, "classic")?;
     let one = run.start()?;
@@ -161,9 +161,9 @@ async fn a_group_goes_on_while_its_brokers_are_upgraded() -> Result<()> {
     stage.expect_all().await
 }
 
-/// Where the brokers do not let a group change its protocol while it has members.
+/// If the brokers do not allow a group with members to change its protocol.
 #[tokio::test]
-async fn a_group_that_may_not_change_its_protocol_is_joined_by_it() -> Result<()> {
+async fn a_group_that_cannot_change_its_protocol_is_joined_with_its_own() -> Result<()> {
     let kafka = KafkaOptions::default()
         .property("group.consumer.migration.policy", "disabled")
         .start()
@@ -185,16 +185,16 @@ async fn a_group_that_may_not_change_its_protocol_is_joined_by_it() -> Result<()
     Ok(())
 }
 
-/// A topic that comes later and matches is shared out too, by both protocols.
+/// A topic that is created later and matches is assigned too, with both protocols.
 #[tokio::test]
-async fn topics_that_match_later_are_shared_out() -> Result<()> {
+async fn topics_that_match_later_are_assigned() -> Result<()> {
     let bed = Testbed::shared_with(KafkaRelease::V3_9).await?;
     let newest = Testbed::shared().await?;
-    tokio::try_join!(match_later(bed), match_later(newest))?;
+    tokio::try_join!(matches_later(bed), matches_later(newest))?;
     Ok(())
 }
 
-async fn match_later(bed: &Testbed) -> Result<()> {
+async fn matches_later(bed: &Testbed) -> Result<()> {
     let database = bed.database().await?;
     let name = format!("matched-{}", database.name());
     bed.kafka.create_topic(&format!("{name}.a"), 2, &[]).await?;

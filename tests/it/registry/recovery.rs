@@ -1,5 +1,5 @@
 //! A real registry that is killed and frozen, and a run that is killed while it waits and while it
-//! goes on.
+//! processes.
 
 use serde_json::json;
 use testbed::{Registry, Result, Vendas, ensure, eventually};
@@ -10,12 +10,12 @@ use crate::{
     wait::until_at_least,
 };
 
-/// Orders that are sent each time.
+/// Orders in each step.
 const COUNT: i32 = 3_000;
 const PARTITIONS: u16 = 3;
 
 async fn until_paused(run: &Vendas) -> Result<()> {
-    eventually("word of the outage", DEADLINE, async || {
+    eventually("a log line about the outage", DEADLINE, async || {
         let log = run.stderr()?;
         let said = log.lines().any(|line| line.contains("paused") && line.contains("registry"));
         ensure!(said, "{}", run.state());
@@ -24,8 +24,8 @@ async fn until_paused(run: &Vendas) -> Result<()> {
     .await
 }
 
-/// Each write of an order leaves a row in `writes`, unless it is rolled back.
-const WITNESS: &str = "
+/// Each write of an order adds a row to `writes`, unless it is rolled back.
+const WRITE_LOG: &str = "
     CREATE TABLE writes (order_number INT);
     CREATE FUNCTION witness() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN INSERT INTO writes VALUES (NEW.order_number); RETURN NULL; END $$;
@@ -33,10 +33,10 @@ const WITNESS: &str = "
     FOR EACH ROW EXECUTE FUNCTION witness()";
 
 #[tokio::test]
-async fn away_at_the_start_and_killed_in_the_middle_all_is_counted_once() -> Result<()> {
+async fn with_registry_and_run_killed_repeatedly_each_order_counts_once() -> Result<()> {
     let (shop, registry) = (Shop::open(PARTITIONS).await?, Registry::start().await?);
     shop.apply_schema().await?;
-    shop.database.execute(WITNESS).await?;
+    shop.database.execute(WRITE_LOG).await?;
     let by = serializers_of(&shop.bed.kafka, &registry).await?;
     send_avro(&by, &shop.topic, PARTITIONS, 0..COUNT).await?;
     registry.kill()?;
@@ -45,7 +45,7 @@ async fn away_at_the_start_and_killed_in_the_middle_all_is_counted_once() -> Res
         .env("VENDAS_PIPELINE__BATCH_SIZE", "10");
     let waiting = vendas.start()?;
     until_paused(&waiting).await?;
-    ensure!(shop.database.count("sales").await? == 0, "an order without its schema");
+    ensure!(shop.database.count("sales").await? == 0, "an order was stored without its schema");
     waiting.kill()?;
 
     let first = vendas.start()?;
@@ -54,9 +54,9 @@ async fn away_at_the_start_and_killed_in_the_middle_all_is_counted_once() -> Res
     until_at_least(&shop.database, "sales", 300, &first).await?;
     first.kill()?;
     let killed_at = shop.database.count("sales").await?;
-    ensure!(killed_at < i64::from(COUNT), "all was done before it was killed");
+    ensure!(killed_at < i64::from(COUNT), "everything was processed before it was killed");
 
-    // Its schema is at hand: a registry that goes away now is not missed.
+    // The schema is cached: an outage of the registry has no effect.
     let second = vendas.start()?;
     until_at_least(&shop.database, "sales", killed_at + 100, &second).await?;
     registry.kill()?;
@@ -84,7 +84,7 @@ async fn away_at_the_start_and_killed_in_the_middle_all_is_counted_once() -> Res
     ensure!(sums == [format!("{}|{}.00", 2 * COUNT, COUNT / 5)], "{sums:?}");
     let twice = "SELECT order_number FROM writes GROUP BY 1 HAVING count(*) > 1";
     ensure!(shop.rows(twice).await?.is_empty(), "{:?}", shop.rows(twice).await);
-    ensure!(shop.database.count("dead_letters").await? == 0, "a record was blamed");
+    ensure!(shop.database.count("dead_letters").await? == 0, "a record became a dead letter");
     with_registry(&shop, registry.url(), &["verify"]).run(DEADLINE).await?.expect_code(0)?;
     Ok(())
 }

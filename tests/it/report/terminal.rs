@@ -1,4 +1,4 @@
-//! `vendas report --watch` in a pseudo-terminal, and what a terminal makes of its output.
+//! `vendas report --watch` in a pseudo-terminal.
 
 use testbed::{Context, Database, Postgres, Result, ensure};
 use unicode_width::UnicodeWidthStr;
@@ -8,7 +8,7 @@ use crate::{
     terminal::Terminal,
 };
 
-/// A shell runs it, so that what it leaves behind can be seen.
+/// Run in a shell, so that the state of the terminal after the exit can be checked.
 const SCRIPT: &str = r#"trap : INT; before=$(stty -g); echo "the first screen"
 "$0" report --locale plain --watch --interval 100ms "$@"; echo "exit code $?"
 test "$before" = "$(stty -g)" && echo "as it was""#;
@@ -53,7 +53,7 @@ async fn apply_schema(database: &Database) -> Result<()> {
     schema.run(DEADLINE).await?.expect_code(0).map(drop)
 }
 
-/// Heading, header, and last the total, each within the terminal.
+/// A heading, a header and the total in the last line, all within the terminal.
 fn ensure_table(lines: &[String], rows: usize, columns: usize) -> Result<()> {
     let all = lines.join("\n");
     ensure!(lines.len() <= rows && lines.len() >= 3, "{all}");
@@ -67,7 +67,7 @@ fn ensure_table(lines: &[String], rows: usize, columns: usize) -> Result<()> {
 }
 
 #[tokio::test]
-async fn on_a_terminal_it_redraws_in_place_fits_any_size_and_leaves_all_as_it_was() -> Result<()> {
+async fn on_a_terminal_it_redraws_in_place_fits_any_size_and_restores_the_terminal() -> Result<()> {
     let database = testbed::Testbed::shared().await?.database().await?;
     apply_schema(&database).await?;
     sell(&database, 1..31).await?;
@@ -86,7 +86,7 @@ async fn on_a_terminal_it_redraws_in_place_fits_any_size_and_leaves_all_as_it_wa
 
     for (rows, columns) in [(10, 40), (50, 120), (3, 30), (24, 45)] {
         terminal.resize(rows, columns)?;
-        // What is seen at first is the old picture, cut by the terminal.
+        // At first the terminal shows the old picture, cut.
         terminal
             .eventually_lines("table of that size", |lines| {
                 ensure_table(lines, rows.into(), columns.into())?;
@@ -96,7 +96,7 @@ async fn on_a_terminal_it_redraws_in_place_fits_any_size_and_leaves_all_as_it_wa
             .await?;
     }
 
-    // One screen was opened, and each picture came as one, over the one before.
+    // One alternate screen was opened, and each picture was written as a whole over the one before.
     let bytes = String::from_utf8(terminal.output())?;
     ensure!(
         bytes.matches("\u{1b}[?1049h").count() == 1 && !bytes.contains("\u{1b}[2J"),
@@ -113,7 +113,7 @@ async fn on_a_terminal_it_redraws_in_place_fits_any_size_and_leaves_all_as_it_wa
 }
 
 #[tokio::test]
-async fn on_a_terminal_it_says_that_postgresql_is_away_and_goes_on() -> Result<()> {
+async fn on_a_terminal_it_reports_an_outage_of_postgresql_and_recovers() -> Result<()> {
     let postgres = Postgres::start().await?;
     let database = postgres.database().await?;
     apply_schema(&database).await?;
@@ -130,7 +130,7 @@ async fn on_a_terminal_it_says_that_postgresql_is_away_and_goes_on() -> Result<(
 }
 
 #[tokio::test]
-async fn on_a_terminal_the_newest_days_are_seen_and_the_note_below() -> Result<()> {
+async fn on_a_terminal_the_newest_days_and_the_note_below_are_visible() -> Result<()> {
     let database = testbed::Testbed::shared().await?.database().await?;
     apply_schema(&database).await?;
     database
