@@ -4,7 +4,7 @@ use std::{fs, process::Command};
 
 use testbed::{Result, ensure};
 
-use crate::place::{DEADLINE, Place, dist};
+use crate::root_folder::{DEADLINE, RootFolder, dist};
 
 #[test]
 #[ignore = "checks what `./dev dist` built"]
@@ -54,7 +54,7 @@ fn the_bill_of_materials_names_what_is_in_the_program_and_nothing_of_the_tests()
 #[tokio::test]
 #[ignore = "checks what `./dev dist` built"]
 async fn it_runs_where_there_is_nothing_else() -> Result<()> {
-    let ended = Place::new()?.vendas(&["--version"]).run(DEADLINE).await?.expect_code(0)?;
+    let ended = RootFolder::new()?.vendas(&["--version"]).run(DEADLINE).await?.expect_code(0)?;
     ensure!(ended.stdout == concat!("vendas ", env!("CARGO_PKG_VERSION"), "\n"), "{ended:?}");
     Ok(())
 }

@@ -5,7 +5,7 @@
 //! meant; a plain `cargo test` passes them over, since there is nothing to check yet.
 
 mod files;
-mod names;
-mod place;
+mod host_names;
+mod root_folder;
 mod tls;
-mod work;
+mod panics;

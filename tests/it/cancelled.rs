@@ -108,9 +108,9 @@ async fn a_tombstone_cancels_the_order_of_its_key() -> Result<()> {
     let order = Record::new(r#"{"total": 5}"#).with_key("a");
     let mapping = ["--set", "mapping.order_id=key", "--set", "mapping.tombstones=cancel"];
     let run = shop.vendas(&["run", "--until-end"]).args(mapping);
-    shop.bed.kafka.produce(&shop.topic, 0, &[order]).await?;
+    shop.servers.kafka.produce(&shop.topic, 0, &[order]).await?;
     run.run(DEADLINE).await?.expect_code(0)?;
-    shop.bed.kafka.produce(&shop.topic, 0, &[Record::tombstone("a")]).await?;
+    shop.servers.kafka.produce(&shop.topic, 0, &[Record::tombstone("a")]).await?;
     let ended = run.run(DEADLINE).await?.expect_code(0)?;
     let line = "records=1 orders=0 cancelled=1 ignored=0 dead_letters=0";
     ensure!(ended.stderr.contains(line), "{}", ended.state());
@@ -154,7 +154,7 @@ async fn a_statement_writes_at_most_ten_thousand_orders_however_many_a_record_co
     };
     let sizes = [4_000, 6_000, 9_999, 1, 2, 9_999];
     let records: Vec<_> = (0..).zip(sizes).map(|(index, size)| record(index, size)).collect();
-    shop.bed.kafka.produce(&shop.topic, 0, &records).await?;
+    shop.servers.kafka.produce(&shop.topic, 0, &records).await?;
     let ended = shop.process_backlog().await?;
     ensure!(ended.stderr.contains("records=6 orders=30001 "), "{}", ended.state());
     let statements = shop.rows("SELECT max(orders), sum(orders) FROM statements").await?;

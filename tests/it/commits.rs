@@ -6,7 +6,7 @@ use testbed::{Result, ensure, eventually};
 use crate::{
     http::{listen, scrape},
     shop::{DEADLINE, Shop, numbered},
-    stage::terminate,
+    scenario::terminate,
     totals::expect_equal,
 };
 

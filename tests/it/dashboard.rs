@@ -147,9 +147,9 @@ async fn totals_update_without_a_reload_are_exact_and_names_are_not_interpreted_
 
 #[tokio::test]
 async fn a_page_survives_restarts_of_vendas_and_postgresql() -> Result<()> {
-    let bed = Testbed::shared().await?;
+    let servers = Testbed::shared().await?;
     let postgres = Postgres::start().await?;
-    let shop = Shop { bed, topic: bed.topic(1).await?, database: postgres.database().await? };
+    let shop = Shop { servers, topic: servers.topic(1).await?, database: postgres.database().await? };
     shop.send(0, &[&sold("a", "café", "1", "1.00")]).await?;
     let served = Dashboard::start(&shop)?;
     let browser = Browser::start("en-US").await?;

@@ -6,7 +6,7 @@ use testbed::{Kafka, Result, Testbed, VendasCommand, ensure, eventually};
 
 use crate::{
     shop::{Shop, VENDAS, numbered},
-    stage::{DEADLINE, count_lines, terminate},
+    scenario::{DEADLINE, count_lines, terminate},
     terminal::Terminal,
     wait::{recreate_topic, until_count},
 };
@@ -77,7 +77,7 @@ pub(crate) async fn with_deleted_records() -> Result<Shop> {
     shop.process_backlog().await?;
     shop.send_numbers(0, 50..80).await?;
     shop.send_numbers(1, 100..130).await?;
-    shop.bed.kafka.delete_records(&shop.topic, 0, 70).await?;
+    shop.servers.kafka.delete_records(&shop.topic, 0, 70).await?;
     Ok(shop)
 }
 
@@ -124,7 +124,7 @@ async fn on_data_loss_continue_skips_the_loss_and_records_it() -> Result<()> {
     let run = vendas(&["run"]).start()?;
     shop.send_numbers(1, 130..140).await?;
     until_count(&shop.database, "sales", 100, &run).await?;
-    recreate_topic(&shop.bed.kafka, &shop.topic, 2).await?;
+    recreate_topic(&shop.servers.kafka, &shop.topic, 2).await?;
     shop.send_numbers(0, 200..210).await?;
     shop.send_numbers(1, 300..310).await?;
     until_count(&shop.database, "sales", 120, &run).await?;
@@ -143,7 +143,7 @@ async fn reset_on_a_terminal(shop: &Shop, answer: &str) -> Result<String> {
     let command = pty_process::Command::new(VENDAS)
         .args(["offsets", "reset", "--partition", "0", "--to", "3", "--because", "a look back"])
         .envs(shop.database.settings())
-        .env("VENDAS_KAFKA__BROKERS", shop.bed.kafka.address())
+        .env("VENDAS_KAFKA__BROKERS", shop.servers.kafka.address())
         .env("VENDAS_KAFKA__TOPICS", &shop.topic);
     let mut terminal = Terminal::start(command, 24, 120)?;
     terminal.shows_text("[y/N]").await?;

@@ -2,9 +2,9 @@
 
 mod concurrent;
 mod halt;
-mod looks;
+mod display;
 mod replay;
-mod several;
+mod several_orders;
 mod versions;
 
 use serde_json::Value;

@@ -4,8 +4,8 @@ use testbed::{Result, ensure, eventually};
 
 use crate::{
     shop::{DEADLINE, Shop},
-    stage::count_lines,
-    witness,
+    scenario::count_lines,
+    audit,
 };
 
 #[tokio::test]
@@ -14,7 +14,7 @@ async fn every_partition_progresses_before_the_first_is_done() -> Result<()> {
     const RECORDS: i32 = 3_000;
     let shop = Shop::open(PARTITIONS).await?;
     shop.apply_schema().await?;
-    witness::watch(&shop.database).await?;
+    audit::install(&shop.database).await?;
     for partition in 0..i32::from(PARTITIONS) {
         let numbers = partition * RECORDS..(partition + 1) * RECORDS;
         shop.send_numbers(partition, numbers).await?;
@@ -35,7 +35,7 @@ async fn every_partition_progresses_before_the_first_is_done() -> Result<()> {
     .await?;
     gate.batch_execute("COMMIT").await?;
     run.wait_exit(DEADLINE).await?.expect_code(0)?;
-    let sql = "WITH moves AS (SELECT min(n) AS first, max(n) AS last FROM witness.moves GROUP BY place) \
+    let sql = "WITH moves AS (SELECT min(n) AS first, max(n) AS last FROM audit.moves GROUP BY place) \
                SELECT count(*), max(first) < min(last) FROM moves";
     let rows = shop.rows(sql).await?;
     let all_before_one_ended = format!("{PARTITIONS}|t");

@@ -11,7 +11,7 @@ use testbed::{
 
 use crate::{
     shop::{Shop, VENDAS, numbered},
-    stage::{DEADLINE, Scenario, count_lines, terminate},
+    scenario::{DEADLINE, Scenario, count_lines, terminate},
 };
 
 /// The testbed's broker removes a member after 6 seconds without a heartbeat.
@@ -26,22 +26,22 @@ fn in_group(command: VendasCommand, group: &str) -> VendasCommand {
 async fn assigned_counts(show: &VendasCommand) -> Result<Vec<usize>> {
     let shown = show.run(DEADLINE).await?.expect_code(0)?;
     let lines: serde_json::Value = serde_json::from_str(&shown.stdout)?;
-    let mut assigned_counts = BTreeMap::new();
+    let mut counts = BTreeMap::new();
     for line in lines.as_array().context("no list")? {
         if let Some(member) = line["member"].as_str() {
-            *assigned_counts.entry(member.to_owned()).or_default() += 1;
+            *counts.entry(member.to_owned()).or_default() += 1;
         }
     }
-    let mut assigned_counts: Vec<_> = assigned_counts.into_values().collect();
-    assigned_counts.sort_unstable();
-    Ok(assigned_counts)
+    let mut counts: Vec<_> = counts.into_values().collect();
+    counts.sort_unstable();
+    Ok(counts)
 }
 
 async fn until_assigned(show: &VendasCommand, expected: &[usize], watched: &[&Vendas]) -> Result<()> {
     eventually(&format!("{expected:?} partitions"), DEADLINE, async || {
-        let assigned_counts = assigned_counts(show).await?;
+        let counts = assigned_counts(show).await?;
         let states: Vec<_> = watched.iter().map(|vendas| vendas.state()).collect();
-        ensure!(assigned_counts == expected, "{assigned_counts:?}: {}", states.join("\n"));
+        ensure!(counts == expected, "{counts:?}: {}", states.join("\n"));
         Ok(())
     })
     .await
@@ -49,86 +49,86 @@ async fn until_assigned(show: &VendasCommand, expected: &[usize], watched: &[&Ve
 
 #[tokio::test]
 async fn instances_join_and_leave_and_each_record_counts_once() -> Result<()> {
-    let stage = Scenario::with_partitions(Testbed::shared().await?.database().await?, 6, 21, 260).await?;
-    join_and_leave(stage, |command| command).await
+    let scenario = Scenario::with_partitions(Testbed::shared().await?.database().await?, 6, 21, 260).await?;
+    join_and_leave(scenario, |command| command).await
 }
 
 #[tokio::test]
 async fn instances_join_and_leave_on_kafka_2_8() -> Result<()> {
-    let bed = Testbed::shared_with(KafkaRelease::V2_8).await?;
-    let stage = Scenario::with_partitions_on(&bed.kafka, bed.database().await?, 6, 24, 260).await?;
-    join_and_leave(stage, |command| command).await
+    let servers = Testbed::shared_with(KafkaRelease::V2_8).await?;
+    let scenario = Scenario::with_partitions_on(&servers.kafka, servers.database().await?, 6, 24, 260).await?;
+    join_and_leave(scenario, |command| command).await
 }
 
 /// Every change of the group is an eager rebalance.
 #[tokio::test]
 async fn instances_join_and_leave_with_range_assignment_on_kafka_3_9() -> Result<()> {
-    let bed = Testbed::shared_with(KafkaRelease::V3_9).await?;
-    let stage = Scenario::with_partitions_on(&bed.kafka, bed.database().await?, 6, 25, 260).await?;
+    let servers = Testbed::shared_with(KafkaRelease::V3_9).await?;
+    let scenario = Scenario::with_partitions_on(&servers.kafka, servers.database().await?, 6, 25, 260).await?;
     let ranges = |command: VendasCommand| command.env("VENDAS_KAFKA__GROUP_ASSIGNORS", "range");
-    join_and_leave(stage, ranges).await
+    join_and_leave(scenario, ranges).await
 }
 
 #[tokio::test]
 async fn instances_join_and_leave_behind_pgbouncer() -> Result<()> {
-    let stage = Scenario::with_partitions(Testbed::shared().await?.database().await?, 6, 23, 260).await?;
-    let bouncer = Pgbouncer::start(&stage.database, 4).await?;
+    let scenario = Scenario::with_partitions(Testbed::shared().await?.database().await?, 6, 23, 260).await?;
+    let bouncer = Pgbouncer::start(&scenario.database, 4).await?;
     let behind = |command: VendasCommand| {
         let command = command.database(bouncer.database());
         command.env("VENDAS_DATABASE__PREPARED_STATEMENTS", "false")
     };
-    join_and_leave(stage, behind).await
+    join_and_leave(scenario, behind).await
 }
 
 async fn join_and_leave(
-    stage: Scenario<'_>,
+    scenario: Scenario<'_>,
     reaching: impl Fn(VendasCommand) -> VendasCommand,
 ) -> Result<()> {
-    let group = format!("group-{}", stage.database.name());
-    let run = in_group(reaching(stage.vendas(["run"])), &group);
-    let show = in_group(reaching(stage.vendas(["offsets", "show", "--format", "json"])), &group);
-    let progress = stage.progress().await?;
+    let group = format!("group-{}", scenario.database.name());
+    let run = in_group(reaching(scenario.vendas(["run"])), &group);
+    let show = in_group(reaching(scenario.vendas(["offsets", "show", "--format", "json"])), &group);
+    let progress = scenario.progress().await?;
 
     let one = run.start()?;
     until_assigned(&show, &[12], &[&one]).await?;
-    stage.send(40).await?;
+    scenario.send(40).await?;
     let two = run.start()?;
     until_assigned(&show, &[6, 6], &[&one, &two]).await?;
-    stage.send(40).await?;
+    scenario.send(40).await?;
     let three = run.start()?;
     until_assigned(&show, &[4, 4, 4], &[&one, &two, &three]).await?;
-    stage.send(40).await?;
+    scenario.send(40).await?;
 
     one.kill()?;
-    stage.send(40).await?;
+    scenario.send(40).await?;
     until_assigned(&show, &[6, 6], &[&two, &three]).await?;
-    progress.reach(stage.sent(), &two).await?;
+    progress.reach(scenario.sent(), &two).await?;
 
     // Frozen with records in progress, for longer than the session timeout.
     two.signal(Signal::STOP)?;
-    stage.send(40).await?;
+    scenario.send(40).await?;
     until_assigned(&show, &[12], &[&three]).await?;
-    progress.reach(stage.sent(), &three).await?;
+    progress.reach(scenario.sent(), &three).await?;
     two.signal(Signal::CONT)?;
-    stage.send(20).await?;
+    scenario.send(20).await?;
     eventually("a log line about fencing", DEADLINE, async || {
         ensure!(count_lines(&two.stderr()?, "fenced: ") > 0, "{}", two.state());
         Ok(())
     })
     .await?;
     until_assigned(&show, &[6, 6], &[&two, &three]).await?;
-    stage.send_rest().await?;
-    progress.reach(stage.sent(), &three).await?;
+    scenario.send_rest().await?;
+    progress.reach(scenario.sent(), &three).await?;
 
     // Kafka's own tool shows the assignment and the committed offsets.
     let args = ["--describe", "--group", &group];
     let class = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
     eventually("no lag in kafka-consumer-groups", DEADLINE, async || {
-        let text = stage.kafka().tool(class, &args, b"").await?;
+        let text = scenario.kafka().tool(class, &args, b"").await?;
         let columns = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
         let rows: Vec<_> = columns.filter(|row| row.first() == Some(&group.as_str())).collect();
         ensure!(rows.len() == 12, "{text}");
-        let sent = stage.sent() / 12;
+        let sent = scenario.sent() / 12;
         for row in &rows {
             // GROUP TOPIC PARTITION CURRENT-OFFSET LOG-END-OFFSET LAG CONSUMER-ID HOST CLIENT-ID
             let is_done = row[3] == sent.to_string() && row[3] == row[4] && row[5] == "0";
@@ -144,7 +144,7 @@ async fn join_and_leave(
     ensure!(count_lines(&left.stderr, "left the group") == 1, "{}", left.state());
     until_assigned(&show, &[12], &[&three]).await?;
     terminate(three).await?;
-    stage.expect_all().await
+    scenario.expect_all().await
 }
 
 #[tokio::test]
@@ -159,9 +159,9 @@ async fn revoked_partitions_are_released_on_kafka_3_9() -> Result<()> {
 
 async fn revokes_without_postgresql(kafka: &'static Kafka) -> Result<()> {
     let postgres = PostgresOptions::default().start().await?;
-    let stage = Scenario::with_partitions_on(kafka, postgres.database().await?, 3, 22, 120).await?;
+    let scenario = Scenario::with_partitions_on(kafka, postgres.database().await?, 3, 22, 120).await?;
     let group = format!("group-{}-revoked", std::process::id());
-    let run = in_group(stage.vendas(["run"]), &group)
+    let run = in_group(scenario.vendas(["run"]), &group)
         .env("VENDAS_PIPELINE__SHUTDOWN_TIMEOUT", "3s")
         .env("VENDAS_DATABASE__STATEMENT_TIMEOUT", "60s");
     let members = async || {
@@ -170,37 +170,37 @@ async fn revokes_without_postgresql(kafka: &'static Kafka) -> Result<()> {
         let text = kafka.tool(class, &args, b"").await?;
         let columns = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
         let rows = columns.filter(|row| row.first() == Some(&group.as_str()));
-        let mut assigned_counts: Vec<String> = rows.filter_map(|row| Some((*row.get(4)?).into())).collect();
-        assigned_counts.sort_unstable();
-        Ok::<_, testbed::Error>(assigned_counts)
+        let mut counts: Vec<String> = rows.filter_map(|row| Some((*row.get(4)?).into())).collect();
+        counts.sort_unstable();
+        Ok::<_, testbed::Error>(counts)
     };
     let until_assigned = async |expected: &[&str], watched: &[&Vendas]| {
         eventually(&format!("{expected:?} partitions"), DEADLINE, async || {
-            let assigned_counts = members().await?;
+            let counts = members().await?;
             let states: Vec<_> = watched.iter().map(|vendas| vendas.state()).collect();
-            ensure!(assigned_counts == expected, "{assigned_counts:?}: {}", states.join("\n"));
+            ensure!(counts == expected, "{counts:?}: {}", states.join("\n"));
             Ok(())
         })
         .await
     };
-    let progress = stage.progress().await?;
+    let progress = scenario.progress().await?;
     let (one, two) = (run.start()?, run.start()?);
     until_assigned(&["3", "3"], &[&one, &two]).await?;
     two.signal(Signal::STOP)?;
     until_assigned(&["6"], &[&one]).await?;
-    stage.send(40).await?;
-    progress.reach(stage.sent(), &one).await?;
+    scenario.send(40).await?;
+    progress.reach(scenario.sent(), &one).await?;
     // A frozen server does not answer, so that statements stay in flight.
     postgres.pause()?;
-    stage.send(40).await?;
+    scenario.send(40).await?;
     two.signal(Signal::CONT)?;
     until_assigned(&["3", "3"], &[&one, &two]).await?;
     postgres.resume()?;
-    stage.send_rest().await?;
-    progress.reach(stage.sent(), &one).await?;
+    scenario.send_rest().await?;
+    progress.reach(scenario.sent(), &one).await?;
     terminate(one).await?;
     terminate(two).await?;
-    stage.expect_all().await
+    scenario.expect_all().await
 }
 
 #[tokio::test]
@@ -215,8 +215,8 @@ async fn it_starts_at_the_offsets_of_another_group_on_kafka_2_8_and_3_9() -> Res
     starts_at_offsets_of_group(Testbed::shared_with(newer).await?).await
 }
 
-async fn starts_at_offsets_of_group(bed: &'static Testbed) -> Result<()> {
-    let shop = Shop::on(bed, 2, &[]).await?;
+async fn starts_at_offsets_of_group(servers: &'static Testbed) -> Result<()> {
+    let shop = Shop::on(servers, 2, &[]).await?;
     shop.send_numbers(0, 1..=10).await?;
     shop.send_numbers(1, 11..=20).await?;
     let group = format!("{}-before", shop.topic);
@@ -243,7 +243,7 @@ async fn starts_at_offsets_of_group(bed: &'static Testbed) -> Result<()> {
         "--timeout-ms",
         "30000",
     ];
-    bed.kafka.tool(class, &args, b"").await?;
+    servers.kafka.tool(class, &args, b"").await?;
     shop.send_numbers(0, 21..=25).await?;
     shop.send_numbers(1, 26..=27).await?;
     run.run(DEADLINE).await?.expect_code(0)?;
@@ -257,10 +257,10 @@ async fn starts_at_offsets_of_group(bed: &'static Testbed) -> Result<()> {
 
 #[tokio::test]
 async fn without_groups_instances_have_fixed_partitions() -> Result<()> {
-    let bed = Testbed::shared_with(KafkaRelease::V3_9).await?;
-    let database = bed.database().await?;
-    let topic = bed.topic(4).await?;
-    let command = bed.vendas(VENDAS, &[&topic], &database);
+    let servers = Testbed::shared_with(KafkaRelease::V3_9).await?;
+    let database = servers.database().await?;
+    let topic = servers.topic(4).await?;
+    let command = servers.vendas(VENDAS, &[&topic], &database);
     let refused = command
         .clone()
         .args(["run"])
@@ -277,7 +277,7 @@ async fn without_groups_instances_have_fixed_partitions() -> Result<()> {
     for partition in 0..4 {
         let records: Vec<_> =
             (1..=50).map(|n| Record::new(numbered(partition * 100 + n))).collect();
-        bed.kafka.produce(&topic, partition, &records).await?;
+        servers.kafka.produce(&topic, partition, &records).await?;
     }
     let run = |partitions: &str| {
         command.clone().args(["run"]).env("VENDAS_KAFKA__PARTITIONS", partitions).start()

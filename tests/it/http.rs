@@ -14,7 +14,7 @@ use testbed::{
 };
 
 use crate::{
-    data_loss::robbed,
+    data_loss::with_deleted_records,
     shop::{DEADLINE, Shop, VENDAS, numbered},
 };
 use client::{Answer, get};
@@ -43,12 +43,12 @@ pub(crate) async fn until_ready(listen: &str, code: u16, says: &str) -> Result<S
 
 #[tokio::test]
 async fn metrics_and_health_show_processed_records_and_unavailable_servers() -> Result<()> {
-    let bed = Testbed::private().await?;
-    let (topic, database, listen) = (bed.topic(1).await?, bed.database().await?, listen()?);
-    let vendas = bed.vendas(VENDAS, &[&topic], &database).env("VENDAS_HTTP__LISTEN", &listen);
+    let servers = Testbed::private().await?;
+    let (topic, database, listen) = (servers.topic(1).await?, servers.database().await?, listen()?);
+    let vendas = servers.vendas(VENDAS, &[&topic], &database).env("VENDAS_HTTP__LISTEN", &listen);
     let send = async |payloads: Vec<String>| -> Result<()> {
         let records: Vec<_> = payloads.into_iter().map(Record::new).collect();
-        bed.kafka.produce(&topic, 0, &records).await?;
+        servers.kafka.produce(&topic, 0, &records).await?;
         Ok(())
     };
     send((0..300).map(numbered).collect()).await?;
@@ -89,7 +89,7 @@ async fn metrics_and_health_show_processed_records_and_unavailable_servers() -> 
     .await?;
 
     // No records arrive, so that only a query can show that the server is back.
-    bed.postgres.stop().await?;
+    servers.postgres.stop().await?;
     let body = until_ready(&listen, 503, r#""what":"postgresql","since":"20"#).await?;
     ensure!(body.contains(r#""ready":false"#), "{body}");
     until_ready(&listen, 503, r#""error":"PostgreSQL at "#).await?;
@@ -106,7 +106,7 @@ async fn metrics_and_health_show_processed_records_and_unavailable_servers() -> 
     ensure!(unready.stdout.contains(r#""what":"postgresql""#), "{}", unready.stdout);
     check.clone().args(["--alive"]).run(DEADLINE).await?.expect_code(0)?;
 
-    bed.postgres.restart().await?;
+    servers.postgres.restart().await?;
     until_ready(&listen, 200, r#""working":1"#).await?;
     check.run(DEADLINE).await?.expect_code(0)?;
     eventually("the rest", DEADLINE, async || {
@@ -117,10 +117,10 @@ async fn metrics_and_health_show_processed_records_and_unavailable_servers() -> 
     })
     .await?;
 
-    bed.kafka.stop().await?;
+    servers.kafka.stop().await?;
     let body = until_ready(&listen, 503, r#""what":"kafka""#).await?;
     ensure!(!body.contains("postgresql"), "{body}");
-    bed.kafka.restart().await?;
+    servers.kafka.restart().await?;
     until_ready(&listen, 200, r#""reasons":[]"#).await?;
 
     run.signal(Signal::TERM)?;
@@ -131,19 +131,19 @@ async fn metrics_and_health_show_processed_records_and_unavailable_servers() -> 
 
 #[tokio::test]
 async fn the_end_of_an_outage_is_noticed_without_new_records() -> Result<()> {
-    let bed = Testbed::private().await?;
-    let (topic, database, listen) = (bed.topic(1).await?, bed.database().await?, listen()?);
-    let vendas = bed.vendas(VENDAS, &[&topic], &database).env("VENDAS_HTTP__LISTEN", &listen);
+    let servers = Testbed::private().await?;
+    let (topic, database, listen) = (servers.topic(1).await?, servers.database().await?, listen()?);
+    let vendas = servers.vendas(VENDAS, &[&topic], &database).env("VENDAS_HTTP__LISTEN", &listen);
     let run = vendas.args(["run"]).start()?;
     until_ready(&listen, 200, r#""working":1"#).await?;
-    bed.postgres.stop().await?;
+    servers.postgres.stop().await?;
     // Idle partitions query once a minute.
     eventually("a worker that has noticed the outage", DEADLINE * 2, async || {
         ensure!(run.stderr()?.contains("paused, will go on by itself"), "{}", run.state());
         Ok(())
     })
     .await?;
-    bed.postgres.restart().await?;
+    servers.postgres.restart().await?;
     until_ready(&listen, 200, r#""reasons":[]"#).await?;
     run.signal(Signal::TERM)?;
     run.wait_exit(DEADLINE).await?.expect_code(0)?;
@@ -152,7 +152,7 @@ async fn the_end_of_an_outage_is_noticed_without_new_records() -> Result<()> {
 
 #[tokio::test]
 async fn a_halted_partition_is_reported_and_another_one_keeps_the_run_ready() -> Result<()> {
-    let (shop, listen) = (robbed().await?, listen()?);
+    let (shop, listen) = (with_deleted_records().await?, listen()?);
     let vendas = shop.vendas(&["run"]).env("VENDAS_HTTP__LISTEN", &listen);
     let run = vendas.clone().start()?;
     until_ready(&listen, 200, r#""working":1,"paused":0,"halted":1"#).await?;

@@ -26,11 +26,11 @@ async fn two_hundred_partitions_that_cannot_commit_stay_within_the_memory_bounds
     const BUFFER: usize = 16 * MIB;
     // As the README says.
     const MOST: usize = 64 * MIB + 32 * MIB + 3 * BUFFER;
-    let bed = Testbed::shared().await?;
+    let servers = Testbed::shared().await?;
     let postgres = Postgres::start().await?;
     let database = postgres.database().await?;
-    let topic = bed.topic(PARTITIONS).await?;
-    let run = bed
+    let topic = servers.topic(PARTITIONS).await?;
+    let run = servers
         .vendas(VENDAS, &[&topic], &database)
         .args(["run"])
         .env("VENDAS_KAFKA__BUFFER_BYTES", BUFFER.to_string())
@@ -54,7 +54,7 @@ async fn two_hundred_partitions_that_cannot_commit_stay_within_the_memory_bounds
         let numbers: Vec<i32> = (partition * RECORDS..(partition + 1) * RECORDS).collect();
         for few in numbers.chunks(4) {
             let records: Vec<_> = few.iter().copied().map(order).collect();
-            bed.kafka.produce(topic, partition, &records).await?;
+            servers.kafka.produce(topic, partition, &records).await?;
         }
         Ok::<_, testbed::Error>(())
     });

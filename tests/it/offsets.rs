@@ -1,7 +1,7 @@
 use testbed::{Result, ensure, eventually};
 
 use crate::{
-    data_loss::robbed,
+    data_loss::with_deleted_records,
     shop::{DEADLINE, Shop},
     wait::until_count,
 };
@@ -82,7 +82,7 @@ async fn latest_is_resolved_once_and_new_partitions_start_at_their_first_record(
     shop.send_numbers(0, [10]).await?;
     let run = shop.vendas(&["run"]).args(latest).start()?;
     let alter = ["--alter", "--topic", &shop.topic, "--partitions", "2"];
-    shop.bed.kafka.tool("org.apache.kafka.tools.TopicCommand", &alter, b"").await?;
+    shop.servers.kafka.tool("org.apache.kafka.tools.TopicCommand", &alter, b"").await?;
     shop.send_numbers(1, [11]).await?;
     eventually("both orders after the start", DEADLINE, async || {
         let rows = shop.rows("SELECT order_number FROM sales ORDER BY 1").await?;
@@ -107,9 +107,9 @@ async fn a_topic_created_while_running_starts_at_its_first_record() -> Result<()
         Ok(())
     })
     .await?;
-    shop.bed.kafka.create_topic(&later, 1, &[]).await?;
+    shop.servers.kafka.create_topic(&later, 1, &[]).await?;
     let records = [1, 2].map(|number| testbed::Record::new(crate::shop::numbered(number)));
-    shop.bed.kafka.produce(&later, 0, &records).await?;
+    shop.servers.kafka.produce(&later, 0, &records).await?;
     until_count(&shop.database, "sales", 2, &run).await
 }
 
@@ -153,9 +153,9 @@ async fn a_recreated_topic_halts_until_offsets_reset() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.send_numbers(0, 0..5).await?;
     shop.process_backlog().await?;
-    shop.bed.kafka.delete_topic(&shop.topic).await?;
+    shop.servers.kafka.delete_topic(&shop.topic).await?;
     eventually("the topic again", DEADLINE, async || {
-        shop.bed.kafka.create_topic(&shop.topic, 1, &[]).await
+        shop.servers.kafka.create_topic(&shop.topic, 1, &[]).await
     })
     .await?;
     shop.send_numbers(0, 100..120).await?;
@@ -176,7 +176,7 @@ async fn a_recreated_topic_halts_until_offsets_reset() -> Result<()> {
 
 #[tokio::test]
 async fn records_deleted_unread_halt_their_partition_only() -> Result<()> {
-    let shop = robbed().await?;
+    let shop = with_deleted_records().await?;
     let halted = shop.vendas(&["run", "--until-end"]).run(DEADLINE).await?.expect_code(1)?;
     ensure!(halted.stderr.contains("next offset 50"), "{}", halted.stderr);
     let counts = "SELECT count(*) FILTER (WHERE order_number < 100), count(*) FROM sales";

@@ -122,7 +122,7 @@ async fn a_table_that_rejects_all_orders_causes_a_pause_and_no_dead_letters() ->
     shop.send_numbers(0, 0..250).await?;
     let run = shop.vendas(&["run"]).start()?;
     let mut sent = 250;
-    for (wrong, mended) in [
+    for (wrong, repair) in [
         ("ADD CHECK (total < 0) NOT VALID", "DROP CONSTRAINT sales_total_check"),
         (
             "DISABLE TRIGGER ALL; CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ \
@@ -141,7 +141,7 @@ async fn a_table_that_rejects_all_orders_causes_a_pause_and_no_dead_letters() ->
         shop.send_numbers(0, sent..sent + 250).await?;
         sent += 250;
         until_logged(&run, "", "paused until this is put right", before + 1).await?;
-        shop.database.execute(&format!("ALTER TABLE sales {mended}")).await?;
+        shop.database.execute(&format!("ALTER TABLE sales {repair}")).await?;
     }
     until_at_least(&shop.database, "sales", i64::from(sent), &run).await?;
     ensure!(shop.database.count("dead_letters").await? == 0, "an order became a dead letter");

@@ -11,7 +11,7 @@ async fn reasons_of(poison: Vec<Record>) -> Result<Vec<String>> {
         records.push(record);
         records.push(Record::new(numbered(number)));
     }
-    shop.bed.kafka.produce(&shop.topic, 0, &records).await?;
+    shop.servers.kafka.produce(&shop.topic, 0, &records).await?;
     let ended = shop.process_backlog().await?;
     let sales = shop.database.count("sales").await?;
     ensure!(sales == expected, "{sales} of {expected} neighbours, {}", ended.state());
@@ -86,7 +86,7 @@ async fn no_byte_of_a_record_is_logged() -> Result<()> {
     .map(Record::new)
     .to_vec();
     records.push(Record::new(numbered(7)));
-    shop.bed.kafka.produce(&shop.topic, 0, &records).await?;
+    shop.servers.kafka.produce(&shop.topic, 0, &records).await?;
     let ended = shop
         .vendas(&["run", "--until-end"])
         .env("VENDAS_LOG__LEVEL", "trace")
@@ -142,7 +142,7 @@ async fn orders_that_the_database_rejects_become_dead_letters_and_others_are_sto
     let twin = r#"{"order_number": 9007, "order_items": [{"qty": 1, "value_unit": 7.10}]}"#;
     let mut records: Vec<_> = (0..300).map(|number| Record::new(numbered(number))).collect();
     records.insert(250, Record::new(twin));
-    shop.bed.kafka.produce(&shop.topic, 0, &records).await?;
+    shop.servers.kafka.produce(&shop.topic, 0, &records).await?;
     shop.process_backlog().await?;
     let sales = shop.database.count("sales").await?;
     ensure!(sales == 297, "{sales} of 297");
@@ -173,7 +173,7 @@ async fn the_earliest_and_latest_times_are_stored() -> Result<()> {
 async fn a_hundred_records_of_a_megabyte_are_processed() -> Result<()> {
     let shop = Shop::open(1).await?;
     let records = vec![Record::new(vec![b'x'; 1_000_000]); 100];
-    shop.bed.kafka.produce(&shop.topic, 0, &records).await?;
+    shop.servers.kafka.produce(&shop.topic, 0, &records).await?;
     shop.process_backlog().await?;
     let rows = shop.rows("SELECT count(*), sum(length(payload)) FROM dead_letters").await?;
     ensure!(rows == ["100|100000000"], "{rows:?}");

@@ -2,34 +2,34 @@
 
 use testbed::{Pgbouncer, Result, Testbed, ensure, eventually};
 
-use crate::stage::{DEADLINE, Scenario, count_lines, committed_records, terminate};
+use crate::scenario::{DEADLINE, Scenario, count_lines, committed_records, terminate};
 
 #[tokio::test]
 async fn behind_pgbouncer_each_record_counts_once_despite_kills() -> Result<()> {
-    let bed = Testbed::shared().await?;
-    let stage = Scenario::with(bed.database().await?, 31, 300).await?;
-    let bouncer = Pgbouncer::start(&stage.database, 3).await?;
-    let run = stage
+    let servers = Testbed::shared().await?;
+    let scenario = Scenario::with(servers.database().await?, 31, 300).await?;
+    let bouncer = Pgbouncer::start(&scenario.database, 3).await?;
+    let run = scenario
         .vendas(["run"])
         .database(bouncer.database())
         .env("VENDAS_DATABASE__PREPARED_STATEMENTS", "false");
-    let progress = stage.progress().await?;
+    let progress = scenario.progress().await?;
     // Two instances that fence each other, on fewer connections than they request.
     let (one, other) = (run.start()?, run.start()?);
-    stage.send(100).await?;
-    progress.reach(stage.sent() / 3, &one).await?;
+    scenario.send(100).await?;
+    progress.reach(scenario.sent() / 3, &one).await?;
     bouncer.restart().await?;
-    progress.reach(stage.sent(), &one).await?;
-    stage.send(100).await?;
-    progress.reach(stage.sent() * 3 / 4, &one).await?;
+    progress.reach(scenario.sent(), &one).await?;
+    scenario.send(100).await?;
+    progress.reach(scenario.sent() * 3 / 4, &one).await?;
     other.kill()?;
-    stage.send_rest().await?;
-    progress.reach(stage.sent(), &one).await?;
+    scenario.send_rest().await?;
+    progress.reach(scenario.sent(), &one).await?;
     terminate(one).await?;
-    stage.expect_all().await?;
+    scenario.expect_all().await?;
     // All commands work there.
     for args in [vec!["verify"], vec!["report"], vec!["offsets", "show"], vec!["check"]] {
-        let command = stage.vendas([]).args(args).database(bouncer.database());
+        let command = scenario.vendas([]).args(args).database(bouncer.database());
         let command = command.env("VENDAS_DATABASE__PREPARED_STATEMENTS", "false");
         command.run(DEADLINE).await?.expect_code(0)?;
     }
@@ -38,13 +38,13 @@ async fn behind_pgbouncer_each_record_counts_once_despite_kills() -> Result<()> 
 
 #[tokio::test]
 async fn behind_pgbouncer_a_rejected_order_is_isolated() -> Result<()> {
-    let bed = Testbed::shared().await?;
+    let servers = Testbed::shared().await?;
     let shop = crate::shop::Shop::open(1).await?;
     shop.apply_schema().await?;
     shop.database.execute("ALTER TABLE sales ADD CHECK (order_number <> 55)").await?;
     shop.send_numbers(0, 1..=100).await?;
     let bouncer = Pgbouncer::start(&shop.database, 2).await?;
-    let run = bed
+    let run = servers
         .vendas(crate::shop::VENDAS, &[&shop.topic], bouncer.database())
         .env("VENDAS_DATABASE__PREPARED_STATEMENTS", "false")
         .args(["run", "--until-end"]);
@@ -58,15 +58,15 @@ async fn behind_pgbouncer_a_rejected_order_is_isolated() -> Result<()> {
 
 #[tokio::test]
 async fn lost_prepared_statements_are_reported_with_the_remedy() -> Result<()> {
-    let bed = Testbed::shared().await?;
-    let stage = Scenario::with(bed.database().await?, 32, 60).await?;
-    let bouncer = Pgbouncer::start(&stage.database, 1).await?;
+    let servers = Testbed::shared().await?;
+    let scenario = Scenario::with(servers.database().await?, 32, 60).await?;
+    let bouncer = Pgbouncer::start(&scenario.database, 1).await?;
     let with_them =
-        stage.vendas([]).database(bouncer.database()).env("VENDAS_DATABASE__POOL_SIZE", "1");
-    stage.send(20).await?;
+        scenario.vendas([]).database(bouncer.database()).env("VENDAS_DATABASE__POOL_SIZE", "1");
+    scenario.send(20).await?;
     // Its statements stay on the only connection.
     with_them.clone().args(["run", "--until-end"]).run(DEADLINE).await?.expect_code(0)?;
-    stage.send_rest().await?;
+    scenario.send_rest().await?;
     let run = with_them.args(["run"]).start()?;
     eventually("a log line with the remedy", DEADLINE, async || {
         let said = count_lines(&run.stderr()?, "database.prepared_statements = false");
@@ -75,8 +75,8 @@ async fn lost_prepared_statements_are_reported_with_the_remedy() -> Result<()> {
     })
     .await?;
     run.kill()?;
-    let without = stage.vendas(["run", "--until-end"]).database(bouncer.database());
+    let without = scenario.vendas(["run", "--until-end"]).database(bouncer.database());
     let without = without.env("VENDAS_DATABASE__PREPARED_STATEMENTS", "false");
     without.run(DEADLINE).await?.expect_code(0)?;
-    stage.expect_all().await
+    scenario.expect_all().await
 }

@@ -19,14 +19,14 @@ async fn under_a_quota_records_are_processed_slowly_and_nothing_is_reported() ->
     let config = format!("consumer_byte_rate={rate}");
     let alter = ["--alter", "--add-config", &config, "--entity-type", "clients"];
     let args = [&alter[..], &["--entity-name", &client]].concat();
-    shop.bed.kafka.tool(CONFIG_COMMAND, &args, b"").await?;
+    shop.servers.kafka.tool(CONFIG_COMMAND, &args, b"").await?;
     let padding = "x".repeat(BYTES);
     let order = |number| {
         Record::new(format!(r#"{{"order_number": {number}, "total": 1, "padding": "{padding}"}}"#))
     };
     let records: Vec<_> = (0..RECORDS).map(order).collect();
     for few in records.chunks(4) {
-        shop.bed.kafka.produce(&shop.topic, 0, few).await?;
+        shop.servers.kafka.produce(&shop.topic, 0, few).await?;
     }
     let started = Instant::now();
     let ended = shop

@@ -90,7 +90,7 @@ impl Shape {
                          processed_at TIMESTAMP)";
             shop.database.execute(sales).await?;
         }
-        shop.bed.kafka.produce(&shop.topic, 0, &self.records).await?;
+        shop.servers.kafka.produce(&shop.topic, 0, &self.records).await?;
         self.process(&shop).await.context("the first time")?;
 
         let reset = ["offsets", "reset", "--to", "earliest", "--because", "a test", "--yes"];

@@ -13,7 +13,7 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 pub(crate) const VENDAS: &str = env!("CARGO_BIN_EXE_vendas");
 
 pub(crate) struct Shop {
-    pub(crate) bed: &'static Testbed,
+    pub(crate) servers: &'static Testbed,
     pub(crate) topic: String,
     pub(crate) database: Database,
 }
@@ -30,17 +30,17 @@ impl Shop {
 
     /// On servers other than the shared ones.
     pub(crate) async fn on(
-        bed: &'static Testbed,
+        servers: &'static Testbed,
         partitions: u16,
         configs: &[(&str, &str)],
     ) -> Result<Self> {
-        let topic = bed.configured_topic(partitions, configs).await?;
-        Ok(Self { bed, topic, database: bed.database().await? })
+        let topic = servers.configured_topic(partitions, configs).await?;
+        Ok(Self { servers, topic, database: servers.database().await? })
     }
 
     /// The program with this shop's settings.
     pub(crate) fn vendas(&self, args: &[&str]) -> VendasCommand {
-        self.bed.vendas(VENDAS, &[&self.topic], &self.database).args(args.iter().copied())
+        self.servers.vendas(VENDAS, &[&self.topic], &self.database).args(args.iter().copied())
     }
 
     /// Creates the tables, as their owner.
@@ -55,7 +55,7 @@ impl Shop {
 
     pub(crate) async fn send(&self, partition: i32, payloads: &[&str]) -> Result<()> {
         let records: Vec<_> = payloads.iter().map(|payload| Record::new(*payload)).collect();
-        self.bed.kafka.produce(&self.topic, partition, &records).await?;
+        self.servers.kafka.produce(&self.topic, partition, &records).await?;
         Ok(())
     }
 

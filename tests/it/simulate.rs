@@ -10,7 +10,7 @@ use crate::shop::{DEADLINE, Shop};
 
 /// All records of a partition, read with another client.
 async fn partition(shop: &Shop, topic: &str, partition: i32) -> Result<Vec<Record>> {
-    let kafka = &shop.bed.kafka;
+    let kafka = &shop.servers.kafka;
     let end = kafka.log_end(topic, partition).await?;
     let client = kafka.client().await?;
     let client = client.partition_client(topic, partition, UnknownTopicHandling::Retry).await?;
@@ -29,7 +29,7 @@ async fn partition(shop: &Shop, topic: &str, partition: i32) -> Result<Vec<Recor
 
 async fn partitions(shop: &Shop, topic: &str) -> Result<Vec<Vec<Record>>> {
     let mut all = Vec::new();
-    for number in shop.bed.kafka.partitions(topic).await? {
+    for number in shop.servers.kafka.partitions(topic).await? {
         all.push(partition(shop, topic, number).await?);
     }
     Ok(all)
@@ -69,7 +69,7 @@ async fn a_rate_is_kept_within_two_percent_over_ten_seconds() -> Result<()> {
     let count = async || {
         let mut sum = 0;
         for number in 0..4 {
-            sum += shop.bed.kafka.log_end(&shop.topic, number).await?;
+            sum += shop.servers.kafka.log_end(&shop.topic, number).await?;
         }
         Ok::<_, testbed::Error>(sum)
     };
@@ -187,7 +187,7 @@ async fn after_past_orders_it_continues_at_its_rate() -> Result<()> {
     let shop = Shop::open(1).await?;
     let simulate = shop.vendas(&["simulate", "--past", "1d", "--rate", "5/s"]).start()?;
     eventually("the past and some more records", DEADLINE, async || {
-        let end = shop.bed.kafka.log_end(&shop.topic, 0).await?;
+        let end = shop.servers.kafka.log_end(&shop.topic, 0).await?;
         ensure!(end > 2_003, "{end}: {}", simulate.state());
         Ok(())
     })
@@ -231,14 +231,14 @@ async fn a_signal_stops_it_and_it_reports_the_acknowledged_records() -> Result<(
     let shop = Shop::open(2).await?;
     let simulate = shop.vendas(&["simulate"]).start()?;
     eventually("records", DEADLINE, async || {
-        ensure!(shop.bed.kafka.log_end(&shop.topic, 1).await? > 2_000, "{}", simulate.state());
+        ensure!(shop.servers.kafka.log_end(&shop.topic, 1).await? > 2_000, "{}", simulate.state());
         Ok(())
     })
     .await?;
     simulate.signal(Signal::INT)?;
     let ended = simulate.wait_exit(DEADLINE).await?.expect_code(0)?;
     for number in 0..2 {
-        let end = shop.bed.kafka.log_end(&shop.topic, number).await?;
+        let end = shop.servers.kafka.log_end(&shop.topic, number).await?;
         let line = format!("partition {number}: {end}\n");
         ensure!(ended.stdout.contains(&line), "{line:?} is not in {}", ended.stdout);
     }
@@ -279,7 +279,7 @@ async fn an_invalid_file_is_refused_with_the_position_and_nothing_is_sent() -> R
         ensure!(ended.stderr.contains(place), "{place} is not in {}", ended.stderr);
         ensure!(ended.stderr.contains("nothing was sent"), "{}", ended.stderr);
     }
-    ensure!(shop.bed.kafka.log_end(&shop.topic, 0).await? == 0, "something was sent");
+    ensure!(shop.servers.kafka.log_end(&shop.topic, 0).await? == 0, "something was sent");
 
     let as_is = shop.vendas(&["produce", "--as-is", "-"]).input(lines.as_str());
     as_is.run(DEADLINE).await?.expect_code(0)?;

@@ -4,11 +4,11 @@
 //! Every record is generated together with its meaning, so that no parser is needed to know it.
 
 mod malformed;
-mod spelling;
+mod json;
 
 use testbed::{Record, samples::Random};
 
-use spelling::{Fields, white};
+use json::{Fields, white};
 
 /// The customer's document number, in every record with additional fields: it must never be logged.
 pub(crate) const DOCUMENT: &str = "123.456.789-09";
@@ -335,7 +335,7 @@ fn write(order: &Stated, dice: &mut Dice) -> String {
     let other = match &order.key {
         Key::Number(number) => {
             let digits = number.to_string();
-            let json = if dice.one_in(5) { spelling::text(&digits, dice) } else { digits };
+            let json = if dice.one_in(5) { json::text(&digits, dice) } else { digits };
             fields.add(dice.pick(ORDER_NUMBER), json, dice);
             ORDER_ID
         }
@@ -343,20 +343,20 @@ fn write(order: &Stated, dice: &mut Dice) -> String {
             let digits = id.strip_prefix('-').unwrap_or(id);
             let integer = digits.bytes().all(|byte| byte.is_ascii_digit());
             let json =
-                if integer && dice.one_in(2) { id.clone() } else { spelling::text(id, dice) };
+                if integer && dice.one_in(2) { id.clone() } else { json::text(id, dice) };
             fields.add(dice.pick(ORDER_ID), json, dice);
             ORDER_NUMBER
         }
     };
     fields.maybe_null(other, dice);
     match order.total {
-        Some(total) => fields.add(dice.pick(TOTAL), spelling::decimal(total, dice), dice),
+        Some(total) => fields.add(dice.pick(TOTAL), json::decimal(total, dice), dice),
         None => fields.maybe_null(TOTAL, dice),
     }
     match order.sold_at {
         Some(moment) => {
-            let date = spelling::date(moment, dice);
-            fields.add(dice.pick(SOLD_AT), spelling::text(&date, dice), dice);
+            let date = json::date(moment, dice);
+            fields.add(dice.pick(SOLD_AT), json::text(&date, dice), dice);
         }
         None => fields.maybe_null(SOLD_AT, dice),
     }
@@ -391,12 +391,12 @@ fn write(order: &Stated, dice: &mut Dice) -> String {
 fn write_item(item: &StatedItem, dice: &mut Dice) -> String {
     let mut fields = Fields::default();
     match &item.product {
-        Some(product) => fields.add(dice.pick(PRODUCT), spelling::text(product, dice), dice),
+        Some(product) => fields.add(dice.pick(PRODUCT), json::text(product, dice), dice),
         None => fields.maybe_null(PRODUCT, dice),
     }
-    fields.add(dice.pick(QUANTITY), spelling::decimal(item.quantity, dice), dice);
+    fields.add(dice.pick(QUANTITY), json::decimal(item.quantity, dice), dice);
     match item.unit_price {
-        Some(price) => fields.add(dice.pick(UNIT_PRICE), spelling::decimal(price, dice), dice),
+        Some(price) => fields.add(dice.pick(UNIT_PRICE), json::decimal(price, dice), dice),
         None => fields.maybe_null(UNIT_PRICE, dice),
     }
     if dice.one_in(8) {

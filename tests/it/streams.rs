@@ -6,7 +6,7 @@ use testbed::{Result, ensure};
 
 use crate::{
     oracle::{Effect, effect},
-    stage::{LANES, Scenario, expect_no_payload, committed_records},
+    scenario::{LANES, Scenario, expect_no_payload, committed_records},
     stream::{Key, Stream},
 };
 
@@ -44,7 +44,7 @@ fn the_stream_contains_every_reason_and_every_transition_of_an_order() {
     for reason in vendas::order::Reason::ALL {
         use vendas::order::Reason::*;
         // Some reasons do not depend on the record, and some need a mapping: see `order::tests`.
-        // Others need a schema: see `registry::letters`.
+        // Others need a schema: see `registry::dead_letters`.
         let elsewhere = matches!(
             reason,
             Panicked
@@ -71,29 +71,29 @@ fn the_stream_contains_every_reason_and_every_transition_of_an_order() {
 
 #[tokio::test]
 async fn a_mixed_stream_is_stored_correctly_and_a_second_run_changes_nothing() -> Result<()> {
-    let stage = Scenario::shared(1, RECORDS).await?;
-    stage.send_rest().await?;
-    let [sales, orders, dead_letters] = stage.expected().counts();
+    let scenario = Scenario::shared(1, RECORDS).await?;
+    scenario.send_rest().await?;
+    let [sales, orders, dead_letters] = scenario.expected().counts();
     ensure!(sales > 500 && orders > 1_000 && dead_letters > 500, "a poor stream");
 
-    let ended = stage.run_until_end().await?;
-    stage.expect_all().await?;
+    let ended = scenario.run_until_end().await?;
+    scenario.expect_all().await?;
     expect_no_payload(&ended)?;
-    ensure!(committed_records(&ended)? == stage.sent(), "{}", ended.state());
-    let before = all_rows(&stage).await?;
+    ensure!(committed_records(&ended)? == scenario.sent(), "{}", ended.state());
+    let before = all_rows(&scenario).await?;
 
-    let ended = stage.run_until_end().await?;
+    let ended = scenario.run_until_end().await?;
     ensure!(committed_records(&ended)? == 0, "{}", ended.state());
-    stage.expect_all().await?;
-    ensure!(before == all_rows(&stage).await?, "a second run changed a time");
+    scenario.expect_all().await?;
+    ensure!(before == all_rows(&scenario).await?, "a second run changed a time");
     Ok(())
 }
 
 /// All rows with all their columns.
-async fn all_rows(stage: &Scenario<'_>) -> Result<Vec<testbed::Table>> {
+async fn all_rows(scenario: &Scenario<'_>) -> Result<Vec<testbed::Table>> {
     let mut tables = Vec::new();
     for table in ["sales", "orders", "dead_letters"] {
-        tables.push(stage.database.table(&format!("SELECT * FROM {table} ORDER BY 1, 2")).await?);
+        tables.push(scenario.database.table(&format!("SELECT * FROM {table} ORDER BY 1, 2")).await?);
     }
     Ok(tables)
 }

@@ -5,7 +5,7 @@ use testbed::{Record, Result, Vendas, ensure, eventually, samples::Random};
 
 use crate::{
     shop::{DEADLINE, Shop},
-    stage::terminate,
+    scenario::terminate,
     totals::expect_equal,
 };
 
@@ -123,7 +123,7 @@ impl Session {
                 let count = 1 + self.random.below(60);
                 let records: Vec<_> = (0..count).map(|_| record(&mut self.random)).collect();
                 let partition = i32::try_from(self.random.below(2))?;
-                self.shop.bed.kafka.produce(&self.shop.topic, partition, &records).await?;
+                self.shop.servers.kafka.produce(&self.shop.topic, partition, &records).await?;
                 self.sent += count;
                 if self.random.below(2) == 0 {
                     self.catch_up().await?;

@@ -67,7 +67,7 @@ pub(crate) async fn read_by_both(shop: &Shop, librdkafka: &Librdkafka) -> Result
     let expected = librdkafka.consume(&shop.topic).await?;
     let total: usize = expected.values().map(|log| log.records.len()).sum();
     for bytes in FETCH_MAX_BYTES {
-        let database = shop.bed.database().await?;
+        let database = shop.servers.database().await?;
         let ended = shop
             .vendas(&["run", "--until-end"])
             .database(&database)
@@ -116,7 +116,7 @@ pub(crate) fn batches(random: &mut Random) -> Vec<RecordBatch> {
 
 async fn reads_the_same_in(codec: &str) -> Result<()> {
     let shop = Shop::open(3).await?;
-    let librdkafka = Librdkafka::start(&shop.bed.kafka).await?;
+    let librdkafka = Librdkafka::start(&shop.servers.kafka).await?;
     let batches = batches(&mut Random(11));
     let sent = librdkafka.produce(&shop.topic, codec, &batches).await?;
     let records = batches.iter().flat_map(|batch| &batch.records);
@@ -158,7 +158,7 @@ async fn zstd_topics_are_read_as_librdkafka_reads_them() -> Result<()> {
 #[tokio::test]
 async fn topics_of_the_java_client_are_read_as_librdkafka_reads_them() -> Result<()> {
     let shop = Shop::open(1).await?;
-    let librdkafka = Librdkafka::start(&shop.bed.kafka).await?;
+    let librdkafka = Librdkafka::start(&shop.servers.kafka).await?;
     let mut random = Random(12);
     let mut sent = Vec::new();
     for codec in ["gzip", "snappy", "lz4", "zstd"] {
@@ -172,7 +172,7 @@ async fn topics_of_the_java_client_are_read_as_librdkafka_reads_them() -> Result
             ["--topic", &shop.topic, "--compression-codec", codec, "--batch-size", "1000000"];
         let args = [&args[..], &["--reader-property", "parse.key=true"]].concat();
         let class = "org.apache.kafka.tools.ConsoleProducer";
-        shop.bed.kafka.tool(class, &args, lines.as_bytes()).await?;
+        shop.servers.kafka.tool(class, &args, lines.as_bytes()).await?;
         sent.extend(payloads.into_iter().map(|payload| Record::new(payload).with_key(codec)));
     }
     let logs = read_by_both(&shop, &librdkafka).await?;
@@ -197,7 +197,7 @@ fn payloads(log: &Log) -> Vec<String> {
 async fn committed_records_are_read_aborted_ones_are_not_and_markers_are_skipped() -> Result<()> {
     const PARTITIONS: i32 = 2;
     let shop = Shop::open(2).await?;
-    let librdkafka = Librdkafka::start(&shop.bed.kafka).await?;
+    let librdkafka = Librdkafka::start(&shop.servers.kafka).await?;
     let mut random = Random(13);
     let mut steps = Vec::new();
     // Whether its transaction is to be committed.
@@ -263,7 +263,7 @@ async fn committed_records_are_read_aborted_ones_are_not_and_markers_are_skipped
 async fn starting_within_a_batch_or_an_aborted_transaction_reads_the_same_as_librdkafka()
 -> Result<()> {
     let shop = Shop::open(1).await?;
-    let librdkafka = Librdkafka::start(&shop.bed.kafka).await?;
+    let librdkafka = Librdkafka::start(&shop.servers.kafka).await?;
     let records = |text: &str| RecordBatch {
         records: (0..4).map(|number| Record::new(format!("{text} {number}"))).collect(),
         ..RecordBatch::default()
@@ -304,7 +304,7 @@ async fn starting_within_a_batch_or_an_aborted_transaction_reads_the_same_as_lib
 async fn until_end_stops_before_an_open_transaction_and_reads_the_rest_after_its_end()
 -> Result<()> {
     let shop = Shop::open(2).await?;
-    let librdkafka = Librdkafka::start(&shop.bed.kafka).await?;
+    let librdkafka = Librdkafka::start(&shop.servers.kafka).await?;
     let mut steps = vec![Step::Begin("kept"), Step::Begin("gone")];
     for (partition, who) in [(0, "kept"), (1, "gone")] {
         steps.extend(["1", "2", "3"].map(|text| Step::SendPlainly(record_of(partition, text))));
@@ -349,9 +349,9 @@ async fn compacted_topics_with_gaps_and_empty_batches_are_read_as_librdkafka_rea
 }
 
 /// On any servers.
-pub(crate) async fn compacted(bed: &'static Testbed) -> Result<()> {
+pub(crate) async fn compacted(servers: &'static Testbed) -> Result<()> {
     let shop = Shop::on(
-        bed,
+        servers,
         1,
         &[
             ("cleanup.policy", "compact"),
@@ -363,7 +363,7 @@ pub(crate) async fn compacted(bed: &'static Testbed) -> Result<()> {
     )
     .await?;
     let topic = &shop.topic;
-    let librdkafka = Librdkafka::start(&shop.bed.kafka).await?;
+    let librdkafka = Librdkafka::start(&shop.servers.kafka).await?;
     let mut random = Random(14);
     let mut keyed = |keys: &mut dyn Iterator<Item = String>| RecordBatch {
         records: keys.map(|key| Record::new(random_words(&mut random, 9)).with_key(key)).collect(),
@@ -416,7 +416,7 @@ fn record_of_with_key(key: &str) -> RecordBatch {
 async fn headers_tombstones_and_log_append_times_do_not_change_the_result() -> Result<()>
 {
     let shop = Shop::open_with(1, &[("message.timestamp.type", "LogAppendTime")]).await?;
-    let librdkafka = Librdkafka::start(&shop.bed.kafka).await?;
+    let librdkafka = Librdkafka::start(&shop.servers.kafka).await?;
     let records = vec![
         Record::tombstone("k"),
         Record::new(""),
@@ -448,10 +448,10 @@ async fn headers_tombstones_and_log_append_times_do_not_change_the_result() -> R
 #[tokio::test]
 async fn until_end_exits_at_once_for_a_topic_without_records() -> Result<()> {
     let shop = Shop::open(3).await?;
-    let librdkafka = Librdkafka::start(&shop.bed.kafka).await?;
+    let librdkafka = Librdkafka::start(&shop.servers.kafka).await?;
     // One partition was never written to, one has lost all records, one has only an aborted record.
     shop.send(1, &["gone", "gone"]).await?;
-    shop.bed.kafka.delete_records(&shop.topic, 1, 2).await?;
+    shop.servers.kafka.delete_records(&shop.topic, 1, 2).await?;
     let aborted = [Step::Begin("ana"), Step::Send("ana", record_of(2, "gone")), Step::Abort("ana")];
     librdkafka.transactions(&shop.topic, &aborted).await?;
     let begun = std::time::Instant::now();
@@ -468,7 +468,7 @@ async fn until_end_exits_at_once_for_a_topic_without_records() -> Result<()> {
 async fn a_record_larger_than_a_fetch_is_read_completely() -> Result<()> {
     const BYTES: usize = 3 << 20;
     let shop = Shop::open_with(1, &[("max.message.bytes", "4194304")]).await?;
-    let librdkafka = Librdkafka::start(&shop.bed.kafka).await?;
+    let librdkafka = Librdkafka::start(&shop.servers.kafka).await?;
     let mut random = Random(15);
     let mut dense: Vec<u8> = (0..BYTES / 8).flat_map(|_| random.bits().to_be_bytes()).collect();
     dense[0] = b'x';

@@ -19,7 +19,7 @@ use vendas::{
 };
 
 use crate::{
-    bed::Bed,
+    environment::Environment,
     compare::{run_until_end, sum},
     load::{Load, Shape, batches, config, partitions},
     results::{Cpu, Run, groups},
@@ -34,12 +34,12 @@ const RUN: &str = "run --until-end";
 const BOUND: &str = "bound";
 
 /// The parts, the whole, and the bound, `runs` times in turn.
-pub(crate) async fn bound(bed: &Bed, shape: Shape, orders: u64, runs: usize) -> Result<Vec<Run>> {
-    let load = Load::send(bed, shape, orders, 4).await?;
+pub(crate) async fn bound(environment: &Environment, shape: Shape, orders: u64, runs: usize) -> Result<Vec<Run>> {
+    let load = Load::send(environment, shape, orders, 4).await?;
     let mut all = Vec::new();
     for _ in 0..runs {
-        all.push(Run { candidate: RUN.to_owned(), ..run_until_end(bed, &load, &[]).await? });
-        all.extend(parts(bed, &load).await?);
+        all.push(Run { candidate: RUN.to_owned(), ..run_until_end(environment, &load, &[]).await? });
+        all.extend(parts(environment, &load).await?);
     }
     all.push(together(&all, orders)?);
     for run in &mut all {
@@ -48,10 +48,10 @@ pub(crate) async fn bound(bed: &Bed, shape: Shape, orders: u64, runs: usize) -> 
     Ok(all)
 }
 
-async fn parts(bed: &Bed, load: &Load) -> Result<Vec<Run>> {
-    let database = bed.prepared_database().await?;
-    let config = config(bed, &load.topic, Some(&database))?;
-    let measure = Measure { bed, orders: load.orders };
+async fn parts(environment: &Environment, load: &Load) -> Result<Vec<Run>> {
+    let database = environment.prepared_database().await?;
+    let config = config(environment, &load.topic, Some(&database))?;
+    let measure = Measure { environment, orders: load.orders };
 
     let (fetched, ()) = measure.part(FETCH, fetch(&config)).await?;
     let read = batches(&config).await?;
@@ -64,7 +64,7 @@ async fn parts(bed: &Bed, load: &Load) -> Result<Vec<Run>> {
     let mut parts = vec![fetched, understood, committed];
     if load.shape == Shape::Numbered {
         let rows = rows(&processed);
-        let other = bed.prepared_database().await?;
+        let other = environment.prepared_database().await?;
         let (copied, ()) = measure.part(COPY, copy(&other, &rows)).await?;
         load.check_sales(&other).await?;
         parts.push(copied);
@@ -73,15 +73,15 @@ async fn parts(bed: &Bed, load: &Load) -> Result<Vec<Run>> {
 }
 
 struct Measure<'b> {
-    bed: &'b Bed,
+    environment: &'b Environment,
     orders: u64,
 }
 
 impl Measure<'_> {
     async fn part<T>(&self, name: &str, work: impl Future<Output = Result<T>>) -> Result<(Run, T)> {
-        let (own, since) = (usage::own_cpu_seconds(), self.bed.meter());
+        let (own, since) = (usage::own_cpu_seconds(), self.environment.meter());
         let result = work.await?;
-        let run = self.bed.cost(&since, self.orders, usage::own_cpu_seconds() - own);
+        let run = self.environment.cost(&since, self.orders, usage::own_cpu_seconds() - own);
         Ok((Run { candidate: name.to_owned(), ..run }, result))
     }
 }

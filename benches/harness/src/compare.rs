@@ -12,7 +12,7 @@ use tokio::time::sleep;
 use tokio_postgres::Client;
 
 use crate::{
-    bed::{Bed, DEADLINE},
+    environment::{Environment, DEADLINE},
     load::{Load, Shape},
     results::{Cpu, Run},
     usage,
@@ -53,7 +53,7 @@ impl Peer {
 
     pub(crate) fn command(
         &self,
-        bed: &Bed,
+        environment: &Environment,
         topic: &str,
         shape: Shape,
         database: &Database,
@@ -61,7 +61,7 @@ impl Peer {
     ) -> VendasCommand {
         VendasCommand::new(Path::new(PEERS).join(self.name).join("start"))
             .args([&self.folder])
-            .env("BENCH_BROKERS", bed.servers.kafka.address())
+            .env("BENCH_BROKERS", environment.servers.kafka.address())
             .env("BENCH_TOPIC", topic)
             .env("BENCH_SHAPE", shape.name())
             .env("BENCH_DATABASE_HOST", database.host())
@@ -74,22 +74,22 @@ impl Peer {
 
     /// Works the load: from the first row seen to the last, so that nobody is charged for the start
     /// of a Java machine. What is there at the first look was done before it and does not count.
-    async fn run(&self, bed: &Bed, load: &Load) -> Result<Run> {
-        let database = bed.database().await?;
+    async fn run(&self, environment: &Environment, load: &Load) -> Result<Run> {
+        let database = environment.database().await?;
         database.execute(tables(load.shape)).await?;
         let scratch = Folder::new("peer")?;
         let client = database.connect().await?;
-        let process = self.command(bed, &load.topic, load.shape, &database, &scratch).start()?;
+        let process = self.command(environment, &load.topic, load.shape, &database, &scratch).start()?;
         let started = Instant::now();
         let failed = || format!("{}: {}", self.name, process.state());
         until(|| has_rows(&client, load.shape)).await.with_context(failed)?;
         let first_row_seconds = started.elapsed().as_secs_f64();
         let own = usage::cpu_seconds(process.process_id());
-        let since = bed.meter();
+        let since = environment.meter();
         let before = done(&client, load).await?;
         until(|| has_all(&client, load)).await.with_context(failed)?;
         let own = usage::cpu_seconds(process.process_id()) - own;
-        let run = bed.cost(&since, load.orders.saturating_sub(before), own);
+        let run = environment.cost(&since, load.orders.saturating_sub(before), own);
         let peak_rss_bytes = usage::peak_rss_bytes_of_all(process.process_id());
         // Whether it closes well is its own affair.
         process.signal(Signal::TERM)?;
@@ -168,25 +168,25 @@ async fn has_all(client: &Client, load: &Load) -> Result<bool> {
 
 /// `run --until-end` over a load: from the start of the process to its end, all of it durable.
 pub(crate) async fn run_until_end(
-    bed: &Bed,
+    environment: &Environment,
     load: &Load,
     settings: &[(&str, String)],
 ) -> Result<Run> {
-    let database = bed.prepared_database().await?;
+    let database = environment.prepared_database().await?;
     let command = settings
         .iter()
-        .fold(bed.vendas(&[&load.topic], &database), |command, (name, value)| {
+        .fold(environment.vendas(&[&load.topic], &database), |command, (name, value)| {
             command.env(name, value)
         })
         .args(["run", "--until-end"]);
-    let run = bed.time(&command, load.orders).await?;
+    let run = environment.time(&command, load.orders).await?;
     load.check(&database).await?;
     Ok(run)
 }
 
 /// All of them, in turn, `runs` times. Slow peers get a shorter topic of the same shape.
-pub(crate) async fn compare(bed: &Bed, shape: Shape, orders: u64, runs: usize) -> Result<Vec<Run>> {
-    let load = Load::send(bed, shape, orders, 4).await?;
+pub(crate) async fn compare(environment: &Environment, shape: Shape, orders: u64, runs: usize) -> Result<Vec<Run>> {
+    let load = Load::send(environment, shape, orders, 4).await?;
     let fast: &[&str] = match shape {
         Shape::Numbered => &["psycopg", "spark", "connect"],
         Shape::Ecommerce => &["spark"],
@@ -194,19 +194,19 @@ pub(crate) async fn compare(bed: &Bed, shape: Shape, orders: u64, runs: usize) -
     let fast = fast.iter().map(|name| Peer::set_up(name)).collect::<Result<Vec<_>>>()?;
     let slow = match shape {
         Shape::Numbered => {
-            let load = Load::send(bed, shape, orders.min(SLOW_ORDERS), 4).await?;
+            let load = Load::send(environment, shape, orders.min(SLOW_ORDERS), 4).await?;
             Some((Peer::set_up("kafka-python")?, load))
         }
         Shape::Ecommerce => None,
     };
     let mut all = Vec::new();
     for _ in 0..runs {
-        all.push(run_until_end(bed, &load, &[]).await?);
+        all.push(run_until_end(environment, &load, &[]).await?);
         for peer in &fast {
-            all.push(peer.run(bed, &load).await?);
+            all.push(peer.run(environment, &load).await?);
         }
         if let Some((peer, load)) = &slow {
-            all.push(peer.run(bed, load).await?);
+            all.push(peer.run(environment, load).await?);
         }
     }
     for run in &mut all {

@@ -6,7 +6,7 @@ use testbed::{Database, Result};
 use tokio_postgres::Client;
 
 use crate::{
-    bed::{Bed, DEADLINE},
+    environment::{Environment, DEADLINE},
     load::{Load, Shape},
     results::Run,
 };
@@ -16,15 +16,15 @@ const MILLION: u64 = 1_000_000;
 const CHUNK: u64 = MILLION;
 
 /// The tables with more and more rows in them: new orders, the same orders once more, report, verify.
-pub(crate) async fn growth(bed: &Bed, orders: u64, millions: &[u64]) -> Result<Vec<Run>> {
+pub(crate) async fn growth(environment: &Environment, orders: u64, millions: &[u64]) -> Result<Vec<Run>> {
     let mut all = Vec::new();
     for shape in [Shape::Numbered, Shape::Ecommerce] {
-        let load = Load::send(bed, shape, orders, 4).await?;
+        let load = Load::send(environment, shape, orders, 4).await?;
         for count in millions {
             let rows = count * MILLION;
-            let database = bed.prepared_database().await?;
+            let database = environment.prepared_database().await?;
             fill(&database, shape, rows).await?;
-            let runs = on_filled(bed, &load, &database).await?;
+            let runs = on_filled(environment, &load, &database).await?;
             all.extend(runs.into_iter().map(|run| {
                 Run { part: format!("growth {}", shape.name()), ..run }.with("rows before", rows)
             }));
@@ -33,12 +33,12 @@ pub(crate) async fn growth(bed: &Bed, orders: u64, millions: &[u64]) -> Result<V
     Ok(all)
 }
 
-async fn on_filled(bed: &Bed, load: &Load, database: &Database) -> Result<Vec<Run>> {
-    let vendas = |args: &[&str]| bed.vendas(&[&load.topic], database).args(args);
+async fn on_filled(environment: &Environment, load: &Load, database: &Database) -> Result<Vec<Run>> {
+    let vendas = |args: &[&str]| environment.vendas(&[&load.topic], database).args(args);
     let before = sums(database, load.shape).await?;
     let mut all = Vec::new();
     for candidate in ["new orders", "the same orders again"] {
-        let run = bed.time(&vendas(&["run", "--until-end"]), load.orders).await?;
+        let run = environment.time(&vendas(&["run", "--until-end"]), load.orders).await?;
         all.push(Run { candidate: candidate.to_owned(), ..run });
         let because = ["offsets", "reset", "--to", "earliest", "--because", "benchmark", "--yes"];
         vendas(&because).run(DEADLINE).await?.expect_code(0)?;
@@ -47,7 +47,7 @@ async fn on_filled(bed: &Bed, load: &Load, database: &Database) -> Result<Vec<Ru
         for (candidate, args) in
             [("report", vec!["report", "--format", "json"]), ("verify", vec!["verify"])]
         {
-            let run = bed.time(&vendas(&args), load.orders).await?;
+            let run = environment.time(&vendas(&args), load.orders).await?;
             all.push(Run { candidate: candidate.to_owned(), ..run });
         }
     }

@@ -15,7 +15,7 @@ use testbed::{Database, Folder, Result, Signal, VendasCommand, bail, ensure, eve
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::{
-    bed::Bed,
+    environment::Environment,
     compare::{Peer, tables},
     load::Shape,
     results::{Latency, Run},
@@ -30,39 +30,39 @@ const MEASURED: Duration = Duration::from_secs(20);
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// vendas and those that promise to be quick, at each rate, in turn.
-pub(crate) async fn latency(bed: &Bed, runs: usize) -> Result<Vec<Run>> {
+pub(crate) async fn latency(environment: &Environment, runs: usize) -> Result<Vec<Run>> {
     let peers = [Peer::set_up("kafka-python")?, Peer::set_up("psycopg")?];
     let mut all = Vec::new();
     for _ in 0..runs {
         for rate in [200, 1000] {
-            all.push(of_vendas(bed, rate).await?);
+            all.push(of_vendas(environment, rate).await?);
             for peer in &peers {
-                all.push(of_peer(bed, peer, rate).await?);
+                all.push(of_peer(environment, peer, rate).await?);
             }
         }
     }
     Ok(all)
 }
 
-async fn of_vendas(bed: &Bed, rate: u64) -> Result<Run> {
-    let (topic, database) = (bed.servers.topic(PARTITIONS).await?, bed.prepared_database().await?);
-    let command = bed.vendas(&[&topic], &database).args(["run"]);
-    measure(bed, "vendas", &topic, &database, &command, rate).await
+async fn of_vendas(environment: &Environment, rate: u64) -> Result<Run> {
+    let (topic, database) = (environment.servers.topic(PARTITIONS).await?, environment.prepared_database().await?);
+    let command = environment.vendas(&[&topic], &database).args(["run"]);
+    measure(environment, "vendas", &topic, &database, &command, rate).await
 }
 
-async fn of_peer(bed: &Bed, peer: &Peer, rate: u64) -> Result<Run> {
-    let (topic, database) = (bed.servers.topic(PARTITIONS).await?, bed.database().await?);
+async fn of_peer(environment: &Environment, peer: &Peer, rate: u64) -> Result<Run> {
+    let (topic, database) = (environment.servers.topic(PARTITIONS).await?, environment.database().await?);
     database.execute(tables(Shape::Numbered)).await?;
     let scratch = Folder::new("peer")?;
-    let command = peer.command(bed, &topic, Shape::Numbered, &database, &scratch);
-    measure(bed, peer.name(), &topic, &database, &command, rate).await
+    let command = peer.command(environment, &topic, Shape::Numbered, &database, &scratch);
+    measure(environment, peer.name(), &topic, &database, &command, rate).await
 }
 
 /// When each order was acknowledged, and when it was seen.
 type Moments = Arc<Mutex<HashMap<i32, Instant>>>;
 
 async fn measure(
-    bed: &Bed,
+    environment: &Environment,
     name: &str,
     topic: &str,
     database: &Database,
@@ -72,7 +72,7 @@ async fn measure(
     let process = command.start()?;
     let acknowledged = Moments::default();
     // One order first, which says when the program is up.
-    let lanes = Arc::new(lanes(bed, topic).await?);
+    let lanes = Arc::new(lanes(environment, topic).await?);
     send(&lanes, 1, &acknowledged).await?;
     eventually("first order", PATIENCE, async || {
         ensure!(database.count("sales").await? == 1, "no order");
@@ -82,7 +82,7 @@ async fn measure(
     let warm_up = number_of(WARM_UP, rate)?;
     let last = warm_up + number_of(MEASURED, rate)?;
     let looking = tokio::spawn(look(database.connect().await?, last));
-    let (own, since) = (usage::cpu_seconds(process.process_id()), bed.meter());
+    let (own, since) = (usage::cpu_seconds(process.process_id()), environment.meter());
     let mut tick = interval(Duration::from_secs(1) / u32::try_from(rate)?);
     tick.set_missed_tick_behavior(MissedTickBehavior::Burst);
     let mut sending = Vec::new();
@@ -96,7 +96,7 @@ async fn measure(
     }
     let seen = looking.await??;
     let own = usage::cpu_seconds(process.process_id()) - own;
-    let run = bed.cost(&since, u64::try_from(last)?, own);
+    let run = environment.cost(&since, u64::try_from(last)?, own);
     let peak_rss_bytes = Some(usage::peak_rss_bytes_of_all(process.process_id()));
     process.signal(Signal::TERM)?;
     drop(process.wait_exit(PATIENCE).await);
@@ -133,8 +133,8 @@ fn percentile(sorted: &[f64], percent: usize) -> f64 {
     sorted.get(index).copied().unwrap_or(f64::NAN)
 }
 
-async fn lanes(bed: &Bed, topic: &str) -> Result<Vec<PartitionClient>> {
-    let client = bed.servers.kafka.client().await?;
+async fn lanes(environment: &Environment, topic: &str) -> Result<Vec<PartitionClient>> {
+    let client = environment.servers.kafka.client().await?;
     let mut lanes = Vec::new();
     for partition in 0..i32::from(PARTITIONS) {
         lanes.push(client.partition_client(topic, partition, UnknownTopicHandling::Retry).await?);

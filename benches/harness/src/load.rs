@@ -13,7 +13,7 @@ use vendas::{
     process::understand_all,
 };
 
-use crate::bed::{Bed, DEADLINE, value};
+use crate::environment::{Environment, DEADLINE, value};
 
 /// How the orders of a topic look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,33 +57,33 @@ impl Load {
     /// Sends the orders of the simulated shop to a new topic, and reads them once to know what the
     /// tables have to hold afterwards.
     pub(crate) async fn send(
-        bed: &Bed,
+        environment: &Environment,
         shape: Shape,
         orders: u64,
         partitions: u16,
     ) -> Result<Self> {
-        let topic = bed.servers.topic(partitions).await?;
+        let topic = environment.servers.topic(partitions).await?;
         let count = orders.to_string();
         let sent =
-            bed.program().args(["simulate", "--seed", "1", "--topic", &topic, "--count", &count]);
+            environment.program().args(["simulate", "--seed", "1", "--topic", &topic, "--count", &count]);
         sent.args(["--shape", shape.name()]).run(DEADLINE).await?.expect_code(0)?;
-        Self::read(bed, topic, shape, orders).await
+        Self::read(environment, topic, shape, orders).await
     }
 
     /// The same records in another topic of as many partitions, `records` of them in a record batch.
-    pub(crate) async fn in_batches_of(&self, bed: &Bed, records: usize) -> Result<Self> {
+    pub(crate) async fn in_batches_of(&self, environment: &Environment, records: usize) -> Result<Self> {
         /// Partitions that are copied at once.
         const AT_ONCE: usize = 16;
-        let config = config(bed, &self.topic, None)?;
+        let config = config(environment, &self.topic, None)?;
         let sources = partitions(&config).await?;
-        let topic = bed.servers.topic(u16::try_from(sources.len())?).await?;
-        let copies = sources.into_iter().map(|source| copy(bed, source, &topic, records));
+        let topic = environment.servers.topic(u16::try_from(sources.len())?).await?;
+        let copies = sources.into_iter().map(|source| copy(environment, source, &topic, records));
         stream::iter(copies).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
         Ok(Self { topic, ..self.clone() })
     }
 
     /// A topic that is full already.
-    pub(crate) async fn read(bed: &Bed, topic: String, shape: Shape, orders: u64) -> Result<Self> {
+    pub(crate) async fn read(environment: &Environment, topic: String, shape: Shape, orders: u64) -> Result<Self> {
         let mut load = Self {
             topic,
             shape,
@@ -92,7 +92,7 @@ impl Load {
             products: BTreeMap::new(),
             last_numbers: Vec::new(),
         };
-        let config = config(bed, &load.topic, None)?;
+        let config = config(environment, &load.topic, None)?;
         let mut found = 0;
         for mut partition in partitions(&config).await? {
             let (id, mut last) = (partition.id.clone(), None);
@@ -186,20 +186,20 @@ impl Load {
 }
 
 /// Sends what is in a partition to the same partition of `topic`, `records` in a record batch.
-async fn copy(bed: &Bed, mut from: Partition, topic: &str, records: usize) -> Result<()> {
+async fn copy(environment: &Environment, mut from: Partition, topic: &str, records: usize) -> Result<()> {
     let number = from.id.partition;
     while let Some(batch) = from.next_batch(records).await? {
         let payloads = batch.into_records().into_iter().filter_map(|record| record.payload);
         let batch: Vec<_> = payloads.map(Record::new).collect();
-        bed.servers.kafka.produce(topic, number, &batch).await?;
+        environment.servers.kafka.produce(topic, number, &batch).await?;
     }
     Ok(())
 }
 
 /// vendas' configuration for a topic, as its command line would find it.
-pub(crate) fn config(bed: &Bed, topic: &str, database: Option<&Database>) -> Result<Config> {
+pub(crate) fn config(environment: &Environment, topic: &str, database: Option<&Database>) -> Result<Config> {
     let mut environment = vec![
-        ("VENDAS_KAFKA__BROKERS".to_owned(), bed.servers.kafka.address().to_owned()),
+        ("VENDAS_KAFKA__BROKERS".to_owned(), environment.servers.kafka.address().to_owned()),
         ("VENDAS_KAFKA__TOPICS".to_owned(), topic.to_owned()),
         // What is held in memory here is the benchmark's business.
         ("VENDAS_KAFKA__BUFFER_BYTES".to_owned(), (16_u64 << 30).to_string()),

@@ -1,14 +1,14 @@
 //! `./dev bench`: measures vendas on private servers, against what is used in its place, and against
 //! what the machine allows.
 //!
-//! [`bed`] has the servers, [`load`] fills topics, [`compare`], [`bound`], [`latency`], [`start`],
+//! [`environment`] has the servers, [`load`] fills topics, [`compare`], [`bound`], [`latency`], [`start`],
 //! [`partitions`], [`sweep`] and [`growth`] are the parts, [`results`] what comes of them, and
 //! [`usage`] what processes use.
 //!
 //! **Invariant:** a run after which a table is wrong has no rate.
 #![allow(clippy::float_arithmetic, reason = "seconds and rates; no money passes through here")]
 
-mod bed;
+mod environment;
 mod bound;
 mod compare;
 mod growth;
@@ -29,7 +29,7 @@ use std::{
 use clap::{Parser, ValueEnum};
 use testbed::{Result, end_everything};
 
-use bed::Bed;
+use environment::Environment;
 use load::Shape;
 use results::{Results, Run};
 
@@ -81,24 +81,24 @@ enum Part {
 }
 
 impl Part {
-    async fn measure(self, bed: &Bed, cli: &Cli) -> Result<Vec<Run>> {
+    async fn measure(self, environment: &Environment, cli: &Cli) -> Result<Vec<Run>> {
         let (orders, runs) = (cli.orders, cli.runs);
         match self {
-            Self::Numbered => compare::compare(bed, Shape::Numbered, orders, runs).await,
-            Self::Ecommerce => compare::compare(bed, Shape::Ecommerce, orders, runs).await,
+            Self::Numbered => compare::compare(environment, Shape::Numbered, orders, runs).await,
+            Self::Ecommerce => compare::compare(environment, Shape::Ecommerce, orders, runs).await,
             Self::Bound => {
-                let mut all = bound::bound(bed, Shape::Numbered, orders, runs).await?;
-                all.extend(bound::bound(bed, Shape::Ecommerce, orders, runs).await?);
+                let mut all = bound::bound(environment, Shape::Numbered, orders, runs).await?;
+                all.extend(bound::bound(environment, Shape::Ecommerce, orders, runs).await?);
                 Ok(all)
             }
-            Self::Latency => latency::latency(bed, runs).await,
-            Self::Start => start::start(bed, runs.max(5)).await,
-            Self::Partitions => partitions::partitions(bed, orders, runs).await,
-            Self::Fairness => partitions::fairness(bed, orders, runs).await,
-            Self::BatchSize => sweep::batch_sizes(bed, orders, runs).await,
-            Self::Depth => sweep::depths(bed, orders, runs).await,
-            Self::RecordSize => sweep::record_sizes(bed, orders, runs).await,
-            Self::Growth => growth::growth(bed, orders, &cli.millions).await,
+            Self::Latency => latency::latency(environment, runs).await,
+            Self::Start => start::start(environment, runs.max(5)).await,
+            Self::Partitions => partitions::partitions(environment, orders, runs).await,
+            Self::Fairness => partitions::fairness(environment, orders, runs).await,
+            Self::BatchSize => sweep::batch_sizes(environment, orders, runs).await,
+            Self::Depth => sweep::depths(environment, orders, runs).await,
+            Self::RecordSize => sweep::record_sizes(environment, orders, runs).await,
+            Self::Growth => growth::growth(environment, orders, &cli.millions).await,
         }
     }
 }
@@ -129,9 +129,9 @@ async fn run(cli: &Cli) -> Result<()> {
             part.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
         say(&format!("\n== {name}"));
         // Servers of its own, so that no part inherits another's files and caches.
-        let bed = Bed::start().await?;
-        results.versions = bed.versions().await?;
-        let runs = part.measure(&bed, cli).await?;
+        let environment = Environment::start().await?;
+        results.versions = environment.versions().await?;
+        let runs = part.measure(&environment, cli).await?;
         for name in names(&runs) {
             let of_part: Vec<_> = runs.iter().filter(|run| run.part == name).cloned().collect();
             let verdict = bound::verdict(&of_part).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! The same scenarios on every supported release of Kafka, and with the protocol versions that
 //! other services offer.
 
-mod rights;
+mod acls;
 mod scenarios;
 
 use futures::future::LocalBoxFuture;
@@ -11,34 +11,34 @@ type Scenario = fn(&'static Testbed) -> LocalBoxFuture<'static, Result<()>>;
 
 /// The last one restarts the broker, so its place is at the end.
 const SCENARIOS: &[(&str, Scenario)] = &[
-    ("codecs", |bed| Box::pin(scenarios::codecs(bed))),
-    ("transactions", |bed| Box::pin(scenarios::transactions(bed))),
-    ("compaction", |bed| Box::pin(scenarios::compaction(bed))),
-    ("retention", |bed| Box::pin(scenarios::retention(bed))),
-    ("simulate and verify", |bed| Box::pin(scenarios::simulate(bed))),
-    ("produce", |bed| Box::pin(scenarios::produce(bed))),
-    ("a recreated topic", |bed| Box::pin(scenarios::recreated(bed))),
-    ("topic ids after an upgrade", |bed| Box::pin(scenarios::ids_after_upgrade(bed))),
-    ("check", |bed| Box::pin(scenarios::check(bed))),
-    ("rights", |bed| Box::pin(rights::check_finds_missing_acls(bed))),
-    ("a group", |bed| Box::pin(scenarios::group(bed))),
-    ("restarts", |bed| Box::pin(scenarios::restarts(bed))),
+    ("codecs", |servers| Box::pin(scenarios::codecs(servers))),
+    ("transactions", |servers| Box::pin(scenarios::transactions(servers))),
+    ("compaction", |servers| Box::pin(scenarios::compaction(servers))),
+    ("retention", |servers| Box::pin(scenarios::retention(servers))),
+    ("simulate and verify", |servers| Box::pin(scenarios::simulate(servers))),
+    ("produce", |servers| Box::pin(scenarios::produce(servers))),
+    ("a recreated topic", |servers| Box::pin(scenarios::recreated(servers))),
+    ("topic ids after an upgrade", |servers| Box::pin(scenarios::ids_after_upgrade(servers))),
+    ("check", |servers| Box::pin(scenarios::check(servers))),
+    ("ACLs", |servers| Box::pin(acls::check_finds_missing_acls(servers))),
+    ("a group", |servers| Box::pin(scenarios::group(servers))),
+    ("restarts", |servers| Box::pin(scenarios::restarts(servers))),
 ];
 
 /// Runs all scenarios on one broker in sequence; a failure names all that failed.
 async fn run_scenarios(release: KafkaRelease, caps: Option<&'static KafkaCaps>) -> Result<()> {
-    let options = rights::authorizing(KafkaOptions::default().release(release), release);
+    let options = acls::with_authorizer(KafkaOptions::default().release(release), release);
     let kafka = caps.into_iter().fold(options, KafkaOptions::capped).start().await?;
     // The scenarios need a `'static` reference; the broker itself ends below, or with this process.
-    let bed: &'static Testbed = Box::leak(Box::new(Testbed::with(kafka).await?));
+    let servers: &'static Testbed = Box::leak(Box::new(Testbed::with(kafka).await?));
     let mut failures = Vec::new();
     for (name, scenario) in SCENARIOS {
-        if let Err(error) = scenario(bed).await {
+        if let Err(error) = scenario(servers).await {
             failures.push(format!("{name}: {error:#}"));
         }
     }
-    failures.extend(bed.kafka.above_caps());
-    bed.kafka.kill()?;
+    failures.extend(servers.kafka.above_caps());
+    servers.kafka.kill()?;
     ensure!(failures.is_empty(), "{} failed:\n{}", failures.len(), failures.join("\n\n"));
     Ok(())
 }

@@ -7,19 +7,19 @@ use testbed::{
 
 use crate::{
     shop::{DEADLINE, Shop},
-    stage::{LANES, Scenario, terminate},
+    scenario::{LANES, Scenario, terminate},
     topics,
     wait::{recreate_topic, until_count},
 };
 
 /// Records with every codec are read exactly.
-pub(super) async fn codecs(bed: &'static Testbed) -> Result<()> {
-    let shop = Shop::on(bed, 3, &[]).await?;
-    let librdkafka = Librdkafka::start(&bed.kafka).await?;
+pub(super) async fn codecs(servers: &'static Testbed) -> Result<()> {
+    let shop = Shop::on(servers, 3, &[]).await?;
+    let librdkafka = Librdkafka::start(&servers.kafka).await?;
     let batches = topics::batches(&mut Random(21));
     for codec in ["none", "gzip", "snappy", "lz4", "zstd"] {
         // Brokers send no zstd below Fetch 10 (KIP-110).
-        let refused = codec == "zstd" && bed.kafka.caps().is_some_and(has_no_zstd);
+        let refused = codec == "zstd" && servers.kafka.caps().is_some_and(has_no_zstd);
         if !refused {
             librdkafka.produce(&shop.topic, codec, &batches).await?;
         }
@@ -33,9 +33,9 @@ fn has_no_zstd(caps: &KafkaCaps) -> bool {
 }
 
 /// Committed transactions are read, aborted ones are not, and an open one ends the readable part.
-pub(super) async fn transactions(bed: &'static Testbed) -> Result<()> {
-    let shop = Shop::on(bed, 2, &[]).await?;
-    let librdkafka = Librdkafka::start(&bed.kafka).await?;
+pub(super) async fn transactions(servers: &'static Testbed) -> Result<()> {
+    let shop = Shop::on(servers, 2, &[]).await?;
+    let librdkafka = Librdkafka::start(&servers.kafka).await?;
     let batch = |partition: i32, fate: &str| RecordBatch {
         partition,
         records: (0..20).map(|number| Record::new(format!("{fate} {number}"))).collect(),
@@ -67,22 +67,22 @@ pub(super) async fn transactions(bed: &'static Testbed) -> Result<()> {
 }
 
 /// Offsets with gaps, and batches without records.
-pub(super) async fn compaction(bed: &'static Testbed) -> Result<()> {
-    topics::compacted(bed).await
+pub(super) async fn compaction(servers: &'static Testbed) -> Result<()> {
+    topics::compacted(servers).await
 }
 
 /// A log is read from its start offset, even above 0. Records that were deleted unread are
 /// reported, and skipped only on the operator's request.
-pub(super) async fn retention(bed: &'static Testbed) -> Result<()> {
-    let shop = Shop::on(bed, 2, &[]).await?;
+pub(super) async fn retention(servers: &'static Testbed) -> Result<()> {
+    let shop = Shop::on(servers, 2, &[]).await?;
     shop.send_numbers(0, 0..50).await?;
-    bed.kafka.delete_records(&shop.topic, 0, 20).await?;
+    servers.kafka.delete_records(&shop.topic, 0, 20).await?;
     shop.process_backlog().await?;
     ensure!(shop.database.count("sales").await? == 30, "orders are missing");
 
     shop.send_numbers(0, 50..80).await?;
     shop.send_numbers(1, 100..130).await?;
-    bed.kafka.delete_records(&shop.topic, 0, 70).await?;
+    servers.kafka.delete_records(&shop.topic, 0, 70).await?;
     let halted = shop.vendas(&["run", "--until-end"]).run(DEADLINE).await?.expect_code(1)?;
     ensure!(halted.stderr.contains("[50, 70) was deleted unread"), "{}", halted.stderr);
     ensure!(shop.database.count("sales").await? == 60, "the other partition is not read");
@@ -94,8 +94,8 @@ pub(super) async fn retention(bed: &'static Testbed) -> Result<()> {
 }
 
 /// `verify` finds simulated orders of a new topic correct.
-pub(super) async fn simulate(bed: &'static Testbed) -> Result<()> {
-    let shop = Shop::on(bed, 1, &[]).await?;
+pub(super) async fn simulate(servers: &'static Testbed) -> Result<()> {
+    let shop = Shop::on(servers, 1, &[]).await?;
     let topic = format!("{}-simulated", shop.topic);
     let args = ["simulate", "--topic", &topic, "--seed", "7", "--count", "2000"];
     let more = ["--partitions", "3", "--invalid", "5%", "--corrections", "5%", "--hard"];
@@ -103,7 +103,7 @@ pub(super) async fn simulate(bed: &'static Testbed) -> Result<()> {
     let shop = Shop { topic, ..shop };
     let mut records = 0;
     for partition in 0..3 {
-        records += bed.kafka.log_end(&shop.topic, partition).await?;
+        records += servers.kafka.log_end(&shop.topic, partition).await?;
     }
     ensure!(records == 2_000, "{records} records");
     let ran = shop.process_backlog().await?;
@@ -112,8 +112,8 @@ pub(super) async fn simulate(bed: &'static Testbed) -> Result<()> {
 }
 
 /// Sends the orders of a file.
-pub(super) async fn produce(bed: &'static Testbed) -> Result<()> {
-    let shop = Shop::on(bed, 2, &[]).await?;
+pub(super) async fn produce(servers: &'static Testbed) -> Result<()> {
+    let shop = Shop::on(servers, 2, &[]).await?;
     let produce = shop.vendas(&["produce", "-"]).input(Sample::Hard.file());
     produce.run(DEADLINE).await?.expect_code(0)?;
     let ran = shop.process_backlog().await?;
@@ -123,8 +123,8 @@ pub(super) async fn produce(bed: &'static Testbed) -> Result<()> {
 }
 
 /// If `check` reports ok, `run` works.
-pub(super) async fn check(bed: &'static Testbed) -> Result<()> {
-    let shop = Shop::on(bed, 3, &[]).await?;
+pub(super) async fn check(servers: &'static Testbed) -> Result<()> {
+    let shop = Shop::on(servers, 3, &[]).await?;
     shop.apply_schema().await?;
     let checked = shop.vendas(&["check"]).run(DEADLINE).await?.expect_code(0)?;
     let line = format!("ok    topic {}: 3 partitions can be read", shop.topic);
@@ -136,8 +136,8 @@ pub(super) async fn check(bed: &'static Testbed) -> Result<()> {
 }
 
 /// Two instances share a topic, and each order counts once.
-pub(super) async fn group(bed: &'static Testbed) -> Result<()> {
-    let shop = Shop::on(bed, 4, &[]).await?;
+pub(super) async fn group(servers: &'static Testbed) -> Result<()> {
+    let shop = Shop::on(servers, 4, &[]).await?;
     let in_group = |args: &[&str]| shop.vendas(args).env("VENDAS_KAFKA__GROUP", &shop.topic);
     shop.apply_schema().await?;
     in_group(&["check"]).run(DEADLINE).await?.expect_code(0)?;
@@ -169,15 +169,15 @@ pub(super) async fn group(bed: &'static Testbed) -> Result<()> {
 
 /// A topic that is recreated while it is processed is recognized, even if it is fetched by name and
 /// its log has become longer. Without topic ids this is impossible.
-pub(super) async fn recreated(bed: &'static Testbed) -> Result<()> {
-    if bed.kafka.caps().is_some() {
+pub(super) async fn recreated(servers: &'static Testbed) -> Result<()> {
+    if servers.kafka.caps().is_some() {
         return Ok(());
     }
-    let shop = Shop::on(bed, 1, &[]).await?;
+    let shop = Shop::on(servers, 1, &[]).await?;
     shop.send_numbers(0, 0..20).await?;
     let vendas = shop.vendas(&["run"]).start()?;
     until_count(&shop.database, "sales", 20, &vendas).await?;
-    recreate_topic(&bed.kafka, &shop.topic, 1).await?;
+    recreate_topic(&servers.kafka, &shop.topic, 1).await?;
     shop.send_numbers(0, 100..150).await?;
     eventually("a log line about the recreated topic", DEADLINE, async || {
         ensure!(vendas.stderr()?.contains("was recreated"), "{}", vendas.state());
@@ -190,13 +190,13 @@ pub(super) async fn recreated(bed: &'static Testbed) -> Result<()> {
 
 /// Brokers with topic ids after an upgrade: processing continues at offsets that were stored
 /// without ids.
-pub(super) async fn ids_after_upgrade(bed: &'static Testbed) -> Result<()> {
-    if bed.kafka.caps().is_none() {
+pub(super) async fn ids_after_upgrade(servers: &'static Testbed) -> Result<()> {
+    if servers.kafka.caps().is_none() {
         return Ok(());
     }
     const IDS: &str = "SELECT count(DISTINCT topic_id)::text, min(next_offset)::text, \
                        max(substr(topic_id::text, 15, 1)) FROM partitions";
-    let shop = Shop::on(bed, 2, &[]).await?;
+    let shop = Shop::on(servers, 2, &[]).await?;
     for partition in [0, 1] {
         shop.send_numbers(partition, partition * 100..partition * 100 + 10).await?;
     }
@@ -210,7 +210,7 @@ pub(super) async fn ids_after_upgrade(bed: &'static Testbed) -> Result<()> {
     // proxy.
     let upgraded = shop.vendas(&["run", "--until-end"]);
     let ran = upgraded
-        .env("VENDAS_KAFKA__BROKERS", bed.kafka.address())
+        .env("VENDAS_KAFKA__BROKERS", servers.kafka.address())
         .run(DEADLINE)
         .await?
         .expect_code(0)?;
@@ -223,20 +223,20 @@ pub(super) async fn ids_after_upgrade(bed: &'static Testbed) -> Result<()> {
 }
 
 /// The broker is killed and restarted, then stopped and restarted, during processing.
-pub(super) async fn restarts(bed: &'static Testbed) -> Result<()> {
+pub(super) async fn restarts(servers: &'static Testbed) -> Result<()> {
     const ROUND: usize = 40;
-    let stage = Scenario::on(&bed.kafka, bed.database().await?, 23, 3 * ROUND).await?;
-    let vendas = stage.vendas(["run"]).start()?;
-    let progress = stage.progress().await?;
-    stage.send(ROUND).await?;
+    let scenario = Scenario::on(&servers.kafka, servers.database().await?, 23, 3 * ROUND).await?;
+    let vendas = scenario.vendas(["run"]).start()?;
+    let progress = scenario.progress().await?;
+    scenario.send(ROUND).await?;
     progress.reach(ROUND * LANES / 2, &vendas).await?;
-    bed.kafka.kill()?;
-    bed.kafka.restart().await?;
-    stage.send(ROUND).await?;
+    servers.kafka.kill()?;
+    servers.kafka.restart().await?;
+    scenario.send(ROUND).await?;
     progress.reach(ROUND * LANES * 3 / 2, &vendas).await?;
-    bed.kafka.restart().await?;
-    stage.send_rest().await?;
+    servers.kafka.restart().await?;
+    scenario.send_rest().await?;
     progress.reach(3 * ROUND * LANES, &vendas).await?;
     terminate(vendas).await?;
-    stage.expect_all().await
+    scenario.expect_all().await
 }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     shop::{DEADLINE, Shop},
-    stage::terminate,
+    scenario::terminate,
     stream::Dice,
 };
 
@@ -214,11 +214,11 @@ async fn two_concurrent_replays_and_a_run_give_the_sequential_result() -> Result
         model.run(versions);
         // Some for both replays, the others while they run.
         let (before, meanwhile) = records.split_at(BEFORE);
-        shop.bed.kafka.produce(&shop.topic, 0, before).await?;
+        shop.servers.kafka.produce(&shop.topic, 0, before).await?;
         ran(&shop, &run, first + BEFORE).await?;
         let send = async {
             for records in meanwhile.chunks(20) {
-                shop.bed.kafka.produce(&shop.topic, 0, records).await?;
+                shop.servers.kafka.produce(&shop.topic, 0, records).await?;
             }
             Ok(())
         };

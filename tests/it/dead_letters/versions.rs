@@ -203,7 +203,7 @@ async fn after_any_sequence_of_replays_the_newest_version_is_stored() -> Result<
         let first = model.versions.len();
         let records: Vec<_> =
             (first..).zip(&versions).map(|(offset, version)| version.record(offset)).collect();
-        shop.bed.kafka.produce(&shop.topic, 0, &records).await?;
+        shop.servers.kafka.produce(&shop.topic, 0, &records).await?;
         model.run(versions);
         let batch_size = format!("pipeline.batch_size={}", [1000, 7, 1][round]);
         let run = ["run", "--until-end", "--set", &batch_size];
@@ -277,7 +277,7 @@ async fn killed_repeatedly_each_order_has_its_last_version() -> Result<()> {
         let first = model.versions.len();
         let records: Vec<_> =
             (first..).zip(&versions).map(|(offset, version)| version.record(offset)).collect();
-        shop.bed.kafka.produce(&shop.topic, 0, &records).await?;
+        shop.servers.kafka.produce(&shop.topic, 0, &records).await?;
         model.run(versions);
         let running = run().start()?;
         eventually("some of the records", DEADLINE, async || {

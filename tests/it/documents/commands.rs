@@ -29,7 +29,7 @@ const RUBBISH: usize = 30;
 
 /// A folder with the files that the documents' commands name.
 struct Scene {
-    bed: Testbed,
+    servers: Testbed,
     registry: String,
     database: Database,
     folder: TempDir,
@@ -45,11 +45,11 @@ enum Endless {
 
 impl Scene {
     async fn open() -> Result<Self> {
-        let bed = Testbed::private().await?;
+        let servers = Testbed::private().await?;
         for topic in TOPICS {
-            bed.kafka.create_topic(topic, 4, &[]).await?;
+            servers.kafka.create_topic(topic, 4, &[]).await?;
         }
-        let database = bed.postgres.named_database("salesdb").await?;
+        let database = servers.postgres.named_database("salesdb").await?;
         let folder = tempfile::tempdir()?;
         let path = folder.path();
         fs::create_dir(path.join("bin"))?;
@@ -58,14 +58,14 @@ impl Scene {
         fs::write(path.join("orders.json"), format!("[{}, {}]", numbered(1), numbered(2)))?;
         let registry = Registry::shared().await?;
         let schema = fs::read_to_string(root().join("samples/schemas/order.avsc"))?;
-        let serializers = Serializers::start(&bed.kafka, registry, &[]).await?;
+        let serializers = Serializers::start(&servers.kafka, registry, &[]).await?;
         serializers.register("sales-value", SchemaKind::Avro, &schema).await?;
-        let scene = Self { bed, registry: registry.url().to_owned(), database, folder };
+        let scene = Self { servers, registry: registry.url().to_owned(), database, folder };
         let mut letters = vec!["rubbish"; RUBBISH];
         letters.push(r#"{"id_ordem": "a", "itens": [{"produto": "p", "amount": 1, "valor": 2}], "total": 2}"#);
         letters.push(r#"{"id_ordem": "b", "itens": [{"produto": "p", "qty": 3}], "total": 2}"#);
         let records: Vec<_> = letters.into_iter().map(Record::new).collect();
-        scene.bed.kafka.produce("sales", 0, &records).await?;
+        scene.servers.kafka.produce("sales", 0, &records).await?;
         scene.run("vendas run --until-end").await?;
         Ok(scene)
     }
@@ -78,7 +78,7 @@ impl Scene {
             .args(["-c", &format!("cd \"$SCENE\" || exit; {line}")])
             .env("SCENE", self.folder.path())
             .env("PATH", format!("{}:{path}", bin.display()))
-            .kafka(&self.bed.kafka, &["sales"])
+            .kafka(&self.servers.kafka, &["sales"])
             .database(&self.database)
             .env("VENDAS_REGISTRY__URL", &self.registry)
     }
@@ -126,7 +126,7 @@ impl Scene {
     async fn end(&self) -> Result<i64> {
         let mut end = 0;
         for partition in 0..4 {
-            end += self.bed.kafka.log_end("sales", partition).await?;
+            end += self.servers.kafka.log_end("sales", partition).await?;
         }
         Ok(end)
     }

@@ -3,7 +3,7 @@
 use testbed::{Database, Ended, Result, Vendas, ensure, eventually};
 
 use super::{load::Load, seed, times};
-use crate::stage::{DEADLINE, count_lines, terminate};
+use crate::scenario::{DEADLINE, count_lines, terminate};
 
 const BY_ITSELF: &str = "paused, will go on by itself";
 const BY_A_PERSON: &str = "paused until this is put right";
@@ -28,9 +28,9 @@ async fn create_role(database: &Database) -> Result<String> {
         "CREATE ROLE {role} LOGIN PASSWORD 'secret';
          GRANT USAGE ON SCHEMA public TO {role};
          GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role};
-         GRANT USAGE ON SCHEMA witness TO {role};
-         GRANT INSERT ON ALL TABLES IN SCHEMA witness TO {role};
-         GRANT USAGE ON ALL SEQUENCES IN SCHEMA witness TO {role}"
+         GRANT USAGE ON SCHEMA audit TO {role};
+         GRANT INSERT ON ALL TABLES IN SCHEMA audit TO {role};
+         GRANT USAGE ON ALL SEQUENCES IN SCHEMA audit TO {role}"
     );
     database.execute(&sql).await?;
     Ok(role)
@@ -38,12 +38,12 @@ async fn create_role(database: &Database) -> Result<String> {
 
 /// Roles are not dropped together with the database.
 async fn drop_role(load: &Load<'_>, role: &str) -> Result<()> {
-    load.stage.database.execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await
+    load.scenario.database.execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await
 }
 
 async fn start(load: &Load<'_>, role: &str) -> Result<Vendas> {
-    let database = load.stage.database.as_user(role, "secret");
-    load.stage
+    let database = load.scenario.database.as_user(role, "secret");
+    load.scenario
         .vendas(["run"])
         .database(&database)
         .env("VENDAS_DATABASE__STATEMENT_TIMEOUT", STATEMENT_TIMEOUT)
@@ -54,12 +54,12 @@ async fn start(load: &Load<'_>, role: &str) -> Result<Vendas> {
 async fn recovers_from(fault: Fault) -> Result<()> {
     let (rounds, seed) = (times(2)?, seed(20)?);
     let load = Load::shared(fault.what, seed, rounds + 1).await?;
-    let database = &load.stage.database;
+    let database = &load.scenario.database;
     let role = create_role(database).await?;
     let vendas = start(&load, &role).await?;
     let faults = async |vendas: &Vendas| {
         load.round();
-        load.stage.progress().await?.reach(1, vendas).await?;
+        load.scenario.progress().await?.reach(1, vendas).await?;
         for _ in 0..rounds {
             load.round();
             // This session holds the lock.
@@ -81,7 +81,7 @@ async fn recovers_from(fault: Fault) -> Result<()> {
 async fn starts_during(fault: Fault) -> Result<()> {
     let (rounds, seed) = (times(2)?, seed(21)?);
     let load = Load::shared(fault.what, seed, rounds).await?;
-    let database = &load.stage.database;
+    let database = &load.scenario.database;
     let role = create_role(database).await?;
     load.while_sending(async {
         for _ in 0..rounds {
@@ -96,7 +96,7 @@ async fn starts_during(fault: Fault) -> Result<()> {
         Ok(())
     })
     .await?;
-    load.stage.run_until_end().await?;
+    load.scenario.run_until_end().await?;
     load.check_and_print().await?;
     drop_role(&load, &role).await
 }
@@ -158,8 +158,8 @@ async fn with_too_few_connections_processing_continues_over_the_available_ones()
     let (rounds, seed) = (times(3)?, seed(23)?);
     let what = "one connection allowed instead of four";
     let load = Load::shared(what, seed, rounds).await?;
-    let role = create_role(&load.stage.database).await?;
-    load.stage.database.execute(&format!("ALTER ROLE {role} CONNECTION LIMIT 1")).await?;
+    let role = create_role(&load.scenario.database).await?;
+    load.scenario.database.execute(&format!("ALTER ROLE {role} CONNECTION LIMIT 1")).await?;
     let vendas = start(&load, &role).await?;
     let rounds_of_records = async |vendas: &Vendas| {
         for _ in 0..rounds {
@@ -180,7 +180,7 @@ async fn deadlocks_with_other_sessions_are_resolved() -> Result<()> {
     let (rounds, seed) = (times(5)?, seed(22)?);
     let what = "deadlocks with a session that locks in the opposite order";
     let load = Load::shared(what, seed, rounds + 1).await?;
-    let database = &load.stage.database;
+    let database = &load.scenario.database;
     let role = create_role(database).await?;
     // A session checks for a deadlock after waiting this long, and is its victim.
     database.execute(&format!("ALTER ROLE {role} SET deadlock_timeout = 300")).await?;

@@ -3,7 +3,7 @@
 use testbed::{PostgresOptions, Result, SmallDisk, Vendas, ensure};
 
 use super::{load::Load, seed, times};
-use crate::stage::count_lines;
+use crate::scenario::count_lines;
 
 const PAUSED: &str = "paused, will go on by itself";
 
@@ -22,14 +22,14 @@ async fn a_full_disk_is_waited_for() -> Result<()> {
     postgres.postgres().execute(&tablespace).await?;
     let database = postgres.database().await?;
     let load = Load::with("the disk of the tables full", database, seed, rounds + 1).await?;
-    let database = &load.stage.database;
+    let database = &load.scenario.database;
     for table in ["sales", "orders", "dead_letters", "orders_ledger"] {
         database.execute(&format!("ALTER TABLE {table} SET TABLESPACE small")).await?;
     }
-    let vendas = load.stage.vendas(["run"]).start()?;
+    let vendas = load.scenario.vendas(["run"]).start()?;
     let faults = async |vendas: &Vendas| {
         load.round();
-        load.stage.progress().await?.reach(1, vendas).await?;
+        load.scenario.progress().await?.reach(1, vendas).await?;
         for _ in 0..rounds {
             let told = count_lines(&vendas.stderr()?, PAUSED);
             disk.fill()?;

@@ -7,7 +7,7 @@ use testbed::{Database, Replicas, Result, Testbed, Vendas, ensure, eventually};
 use super::{load::Load, seed, times};
 use crate::{
     shop::Shop,
-    stage::{DEADLINE, LANES, Progress, Scenario, count_lines},
+    scenario::{DEADLINE, LANES, Progress, Scenario, count_lines},
 };
 
 /// The state of the old primary.
@@ -73,7 +73,7 @@ async fn survives(
     let load = Load::with(what, replicas.primary.database().await?, seed, failovers + 1).await?;
     replicas.caught_up().await?;
     let command = load
-        .stage
+        .scenario
         .vendas(["run"])
         .env("VENDAS_DATABASE__HOST", replicas.hosts())
         .env("VENDAS_DATABASE__SYNCHRONOUS_COMMIT", synchronous_commit)
@@ -105,7 +105,7 @@ async fn fail_over(
     load: &Load<'_>,
     vendas: &Vendas,
 ) -> Result<bool> {
-    let progress = load.stage.progress().await?;
+    let progress = load.scenario.progress().await?;
     let before = progress.reach(progress.records().await? + LANES, vendas).await?;
     let asynchronous = !replicas.is_synchronous();
     let told = count_lines(&vendas.stderr()?, ELSEWHERE);
@@ -122,7 +122,7 @@ async fn fail_over(
         OldPrimary::LeftAlive => {}
     }
     replicas.promote().await?;
-    let promoted = load.stage.database.at(replicas.primary.postgres());
+    let promoted = load.scenario.database.at(replicas.primary.postgres());
     let there = async || Progress::of(&promoted).await?.records().await;
     let taken_back = match old {
         OldPrimary::Killed | OldPrimary::Frozen => there().await? < seen,
@@ -143,9 +143,9 @@ async fn fail_over(
         }
     };
     load.repaired();
-    load.stage.database.move_to(&promoted);
+    load.scenario.database.move_to(&promoted);
     if old == OldPrimary::Frozen {
-        let progress = load.stage.progress().await?;
+        let progress = load.scenario.progress().await?;
         progress.reach(progress.records().await? + 1, vendas).await?;
         until_no_connection(vendas, replicas.standby.postgres().port()).await?;
         replicas.standby.resume()?;
@@ -195,35 +195,35 @@ async fn until_no_client(database: &Database) -> Result<()> {
 async fn a_partition_whose_offset_never_reached_the_standby_starts_again() -> Result<()> {
     let mut replicas = Replicas::start(false).await?;
     let load = Load::with("", replicas.primary.database().await?, seed(31)?, 1).await?;
-    let stage = &load.stage;
+    let scenario = &load.scenario;
     replicas.caught_up().await?;
     replicas.cut_off().await?;
-    let vendas = stage.vendas(["run"]).env("VENDAS_DATABASE__HOST", replicas.hosts()).start()?;
-    stage.send_rest().await?;
-    stage.progress().await?.reach(stage.sent(), &vendas).await?;
+    let vendas = scenario.vendas(["run"]).env("VENDAS_DATABASE__HOST", replicas.hosts()).start()?;
+    scenario.send_rest().await?;
+    scenario.progress().await?.reach(scenario.sent(), &vendas).await?;
     replicas.primary.kill()?;
     replicas.promote().await?;
-    stage.database.move_to(replicas.primary.postgres());
+    scenario.database.move_to(replicas.primary.postgres());
     // No further records: the failover itself is noticed.
-    stage.progress().await?.reach(stage.sent(), &vendas).await?;
+    scenario.progress().await?.reach(scenario.sent(), &vendas).await?;
     let log = vendas.stderr()?;
     ensure!(log.contains("PostgreSQL has lost the partition's offset"), "{log}");
     ensure!(!log.contains("partition halted"), "{log}");
-    stage.expect_all().await?;
-    verify(stage).await
+    scenario.expect_all().await?;
+    verify(scenario).await
 }
 
 /// Checks the totals with the program's own command.
-async fn verify(stage: &Scenario<'_>) -> Result<()> {
-    stage.vendas(["verify"]).run(DEADLINE).await?.expect_code(0).map(drop)
+async fn verify(scenario: &Scenario<'_>) -> Result<()> {
+    scenario.vendas(["verify"]).run(DEADLINE).await?.expect_code(0).map(drop)
 }
 
 #[tokio::test]
 async fn records_to_be_repeated_that_kafka_no_longer_has_halt_the_partition() -> Result<()> {
     let mut replicas = Replicas::start(false).await?;
-    let bed = Testbed::shared().await?;
-    let (topic, database) = (bed.topic(1).await?, replicas.primary.database().await?);
-    let shop = Shop { bed, topic, database };
+    let servers = Testbed::shared().await?;
+    let (topic, database) = (servers.topic(1).await?, replicas.primary.database().await?);
+    let shop = Shop { servers, topic, database };
     let work = shop.vendas(&["run", "--until-end"]).env("VENDAS_DATABASE__HOST", replicas.hosts());
     shop.send_numbers(0, 0..20).await?;
     work.run(DEADLINE).await?.expect_code(0)?;
@@ -233,7 +233,7 @@ async fn records_to_be_repeated_that_kafka_no_longer_has_halt_the_partition() ->
     work.run(DEADLINE).await?.expect_code(0)?;
     replicas.primary.kill()?;
     replicas.promote().await?;
-    bed.kafka.delete_records(&shop.topic, 0, 40).await?;
+    servers.kafka.delete_records(&shop.topic, 0, 40).await?;
     let halted = work.run(DEADLINE).await?.expect_code(1)?;
     for says in ["[20, 40)", "was deleted unread", "offsets reset"] {
         ensure!(halted.stderr.contains(says), "no {says:?}: {}", halted.stderr);

@@ -7,7 +7,7 @@ use super::{
     seed, times,
 };
 use crate::{
-    stage::{DEADLINE, LANES},
+    scenario::{DEADLINE, LANES},
     stream::Dice,
 };
 
@@ -17,12 +17,12 @@ async fn a_broker_that_is_killed_and_restarted_is_waited_for() -> Result<()> {
     let kafka = Kafka::start().await?;
     let what = "`kill -9` of the only broker, restarted";
     let load = Load::on(what, &kafka, seed, rounds).await?;
-    let vendas = load.stage.vendas(["run"]).start()?;
+    let vendas = load.scenario.vendas(["run"]).start()?;
     let mut dice = Dice::new(seed);
     let faults = async |vendas: &Vendas| {
         for _ in 0..rounds {
             load.round();
-            let progress = load.stage.progress().await?;
+            let progress = load.scenario.progress().await?;
             let before = progress.records().await?;
             progress.reach(before + 1 + dice.below(SHARE * LANES / 3), vendas).await?;
             kafka.kill()?;
@@ -41,13 +41,13 @@ async fn killing_leaders_in_turn_loses_no_record_acknowledged_by_all_replicas() 
     let cluster = KafkaCluster::start().await?;
     let what = "`kill -9` of the leader among three brokers, in turn";
     let load = Load::on(what, cluster.kafka(), seed, rounds).await?;
-    let topic = &load.stage.topics[0];
+    let topic = &load.scenario.topics[0];
     let observer = Librdkafka::start(cluster.kafka()).await?;
-    let vendas = load.stage.vendas(["run"]).start()?;
+    let vendas = load.scenario.vendas(["run"]).start()?;
     let faults = async |vendas: &Vendas| {
         for round in 0..rounds {
             load.round();
-            let progress = load.stage.progress().await?;
+            let progress = load.scenario.progress().await?;
             progress.reach(progress.records().await? + 1, vendas).await?;
             // The leader of another partition each time.
             let partition = i32::try_from(round % 3)?;
@@ -57,7 +57,7 @@ async fn killing_leaders_in_turn_loses_no_record_acknowledged_by_all_replicas() 
             load.repaired_and_caught_up(vendas).await?;
             cluster.broker(leader)?.restart().await?;
             eventually("three replicas in sync", DEADLINE, async || {
-                for topic in &load.stage.topics {
+                for topic in &load.scenario.topics {
                     let replicas = observer.replicas(topic).await?;
                     ensure!(
                         replicas.values().all(|(_, in_sync)| in_sync.len() == 3),

@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use super::Figures;
-use crate::stage::{DEADLINE, LANES, Scenario, count_lines, terminate};
+use crate::scenario::{DEADLINE, LANES, Scenario, count_lines, terminate};
 
 /// Records per partition in a round, in which the fault occurs once.
 pub(super) const SHARE: usize = 40;
@@ -23,10 +23,10 @@ const STEP: usize = 4;
 
 /// A scenario with faults while records are sent.
 pub(super) struct Load<'k> {
-    pub(super) stage: Scenario<'k>,
+    pub(super) scenario: Scenario<'k>,
     what: &'static str,
     rounds: Cell<usize>,
-    mended: RefCell<Vec<SystemTime>>,
+    repaired: RefCell<Vec<SystemTime>>,
     longest: Cell<Duration>,
     /// The longest wait after a repair, where it was measured.
     after: Cell<Option<Duration>>,
@@ -62,10 +62,10 @@ impl<'k> Load<'k> {
         Ok(Self::of(what, Scenario::on(kafka, database, seed, SHARE * rounds).await?))
     }
 
-    fn of(what: &'static str, stage: Scenario<'k>) -> Self {
-        let (rounds, mended) = (Cell::default(), RefCell::default());
+    fn of(what: &'static str, scenario: Scenario<'k>) -> Self {
+        let (rounds, repaired) = (Cell::default(), RefCell::default());
         let (longest, after) = (Cell::default(), Cell::default());
-        Self { stage, what, rounds, mended, longest, after }
+        Self { scenario, what, rounds, repaired, longest, after }
     }
 
     /// Starts sending the records of another round.
@@ -75,7 +75,7 @@ impl<'k> Load<'k> {
 
     /// The fault is repaired.
     pub(super) fn repaired(&self) {
-        self.mended.borrow_mut().push(SystemTime::now());
+        self.repaired.borrow_mut().push(SystemTime::now());
     }
 
     /// The fault is repaired; waits until all records of the rounds so far are accounted for.
@@ -107,11 +107,11 @@ impl<'k> Load<'k> {
             pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
             while !over.get() {
                 pace.tick().await;
-                if self.stage.sent_per_partition() < self.rounds.get() * SHARE {
-                    self.stage.send(STEP).await?;
+                if self.scenario.sent_per_partition() < self.rounds.get() * SHARE {
+                    self.scenario.send(STEP).await?;
                 }
             }
-            self.stage.send_rest().await
+            self.scenario.send_rest().await
         };
         let playing = async {
             let played = play.await;
@@ -125,10 +125,10 @@ impl<'k> Load<'k> {
     /// measured here, since a later crash may undo commits.
     pub(super) async fn caught_up(&self, vendas: &Vendas) -> Result<()> {
         let records = self.rounds.get() * SHARE * LANES;
-        self.stage.progress().await?.reach(records, vendas).await?;
-        let last = self.mended.borrow().last().copied();
+        self.scenario.progress().await?.reach(records, vendas).await?;
+        let last = self.repaired.borrow().last().copied();
         let waits = self.measure().await?;
-        let after = last.map(|mended| after(mended, &waits));
+        let after = last.map(|repaired| after(repaired, &waits));
         self.after.set(self.after.get().max(after));
         Ok(())
     }
@@ -145,12 +145,12 @@ impl<'k> Load<'k> {
 
     /// Checks that nothing was lost or written twice, and prints the figures.
     pub(super) async fn check_and_print(&self) -> Result<()> {
-        self.stage.expect_all().await?;
+        self.scenario.expect_all().await?;
         self.measure().await?;
         Figures {
             what: self.what,
-            times: self.mended.borrow().len(),
-            records: self.stage.sent(),
+            times: self.repaired.borrow().len(),
+            records: self.scenario.sent(),
             longest: Some(self.longest.get()),
             after: self.after.get(),
         }
@@ -167,14 +167,14 @@ impl<'k> Load<'k> {
 
     async fn waits(&self) -> Result<Vec<Wait>> {
         let sql = "SELECT place, from_offset, (extract(epoch FROM at) * 1000000)::BIGINT
-                   FROM witness.moves ORDER BY n";
+                   FROM audit.moves ORDER BY n";
         let mut moved: BTreeMap<String, SystemTime> = BTreeMap::new();
         let mut waits = Vec::new();
-        for row in self.stage.database.query(sql, &[]).await? {
+        for row in self.scenario.database.query(sql, &[]).await? {
             let (place, from, micros): (String, i64, i64) =
                 (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
             let ended = SystemTime::UNIX_EPOCH + Duration::from_micros(u64::try_from(micros)?);
-            let sent = self.stage.sent_at(usize::try_from(from)?).unwrap_or(ended);
+            let sent = self.scenario.sent_at(usize::try_from(from)?).unwrap_or(ended);
             let before = moved.insert(place.clone(), ended);
             let began = before.map_or(sent, |before| before.max(sent));
             waits.push(Wait { place, began, ended });
@@ -197,12 +197,12 @@ impl Wait {
 }
 
 /// The time from `repaired` until the last of the partitions with waiting records progressed.
-fn after(mended: SystemTime, waits: &[Wait]) -> Duration {
+fn after(repaired: SystemTime, waits: &[Wait]) -> Duration {
     let mut first: BTreeMap<&str, &Wait> = BTreeMap::new();
-    for wait in waits.iter().filter(|wait| wait.ended > mended) {
+    for wait in waits.iter().filter(|wait| wait.ended > repaired) {
         first.entry(&wait.place).or_insert(wait);
     }
-    let waited = first.into_values().filter(|wait| wait.began < mended);
-    let after = waited.map(|wait| wait.ended.duration_since(mended).unwrap_or_default());
+    let waited = first.into_values().filter(|wait| wait.began < repaired);
+    let after = waited.map(|wait| wait.ended.duration_since(repaired).unwrap_or_default());
     after.max().unwrap_or_default()
 }

@@ -5,7 +5,7 @@ use testbed::{Result, Signal, Vendas, ensure, eventually};
 use super::{Figures, times};
 use crate::{
     shop::{DEADLINE, Shop},
-    stage::count_lines,
+    scenario::count_lines,
     wait::{recreate_topic, until_count},
 };
 
@@ -73,7 +73,7 @@ async fn records_deleted_unread_while_running_halt_their_partition_only() -> Res
         // A fetch that is waiting at the broker returns these, and no more.
         pair.hit.send_numbers(0, 50..60).await?;
         pair.hit.send_numbers(0, 60..90).await?;
-        pair.hit.bed.kafka.delete_records(&pair.hit.topic, 0, 80).await?;
+        pair.hit.servers.kafka.delete_records(&pair.hit.topic, 0, 80).await?;
         pair.vendas.signal(Signal::CONT)?;
         pair.only_affected_halts(&["[80, 90)"], &[50, 60]).await?;
     }
@@ -94,7 +94,7 @@ async fn a_topic_recreated_while_running_halts_and_its_records_are_not_processed
     let rounds = times(3)?;
     for round in 0..rounds {
         let pair = Pair::start().await?;
-        let (kafka, topic) = (&pair.hit.bed.kafka, &pair.hit.topic);
+        let (kafka, topic) = (&pair.hit.servers.kafka, &pair.hit.topic);
         // In every second round vendas is frozen until the topic is recreated.
         let frozen = round % 2 == 1;
         if frozen {

@@ -3,14 +3,14 @@
 use std::time::{Duration, Instant};
 
 use testbed::{
-    After, Cut, Database, KafkaOptions, Proxy, Result, Vendas, VendasCommand, Way, ensure,
+    After, Cut, Database, KafkaOptions, Proxy, Result, Vendas, VendasCommand, Direction, ensure,
     eventually,
 };
 
 use super::{load::Load, seed, times};
 use crate::{
     shop::Shop,
-    stage::{DEADLINE, count_lines},
+    scenario::{DEADLINE, count_lines},
 };
 
 /// The deadlines in these tests.
@@ -49,8 +49,8 @@ async fn loses_connections_during_a_commit(
 ) -> Result<()> {
     let (rounds, seed) = (times(3)?, seed(10)?);
     let load = Load::shared(what, seed, rounds * cuts.len()).await?;
-    let proxy = proxy_of(&load.stage.database).await?;
-    let vendas = through(load.stage.vendas(["run"]), &proxy).start()?;
+    let proxy = proxy_of(&load.scenario.database).await?;
+    let vendas = through(load.scenario.vendas(["run"]), &proxy).start()?;
     let faults = async |vendas: &Vendas| {
         for cut in cuts.repeat(rounds) {
             let before = proxy.cuts();
@@ -125,7 +125,7 @@ enum Fault {
     /// Existing connections become silent; new ones work.
     Forgotten,
     /// Nothing passes in this direction until the end of the fault, then all of it.
-    Blocked(Way),
+    Blocked(Direction),
 }
 
 /// Breaks and repairs the network `rounds` times; each fault must be noticed `within` this time.
@@ -139,14 +139,14 @@ async fn survives(
     let faults = async |vendas: &Vendas| {
         for _ in 0..rounds {
             load.round();
-            let before = load.stage.progress().await?.records().await?;
-            load.stage.progress().await?.reach(before + 1, vendas).await?;
+            let before = load.scenario.progress().await?.records().await?;
+            load.scenario.progress().await?.reach(before + 1, vendas).await?;
             let told = count_lines(&vendas.stderr()?, LOST);
             let began = Instant::now();
             match fault {
                 Fault::Severed => proxy.sever(),
                 Fault::Forgotten => proxy.forget(),
-                Fault::Blocked(way) => proxy.block(way),
+                Fault::Blocked(direction) => proxy.block(direction),
             }
             if !matches!(fault, Fault::Severed) {
                 load.until_logged(vendas, LOST, told + 1).await?;
@@ -168,13 +168,13 @@ async fn silent_connections_to_postgresql_are_noticed_in_time() -> Result<()> {
     for (fault, what) in [
         (Fault::Severed, "connections to PostgreSQL severed"),
         (Fault::Forgotten, "connections to PostgreSQL silent permanently"),
-        (Fault::Blocked(Way::Both), "network to PostgreSQL silent in both directions, then late"),
-        (Fault::Blocked(Way::There), "network to PostgreSQL silent towards the server, then late"),
-        (Fault::Blocked(Way::Back), "network to PostgreSQL silent towards the client, then late"),
+        (Fault::Blocked(Direction::Both), "network to PostgreSQL silent in both directions, then late"),
+        (Fault::Blocked(Direction::ToServer), "network to PostgreSQL silent towards the server, then late"),
+        (Fault::Blocked(Direction::ToClient), "network to PostgreSQL silent towards the client, then late"),
     ] {
         let load = Load::shared(what, seed, rounds).await?;
-        let proxy = proxy_of(&load.stage.database).await?;
-        let vendas = through(load.stage.vendas(["run"]), &proxy).start()?;
+        let proxy = proxy_of(&load.scenario.database).await?;
+        let vendas = through(load.scenario.vendas(["run"]), &proxy).start()?;
         let within = STATEMENT_TIMEOUT + CONNECT_TIMEOUT + SLACK;
         survives(&load, (&proxy, vendas), fault, rounds, within).await?;
     }
@@ -190,13 +190,13 @@ async fn silent_connections_to_kafka_are_noticed_in_time() -> Result<()> {
     for (fault, what) in [
         (Fault::Severed, "connections to Kafka severed"),
         (Fault::Forgotten, "connections to Kafka silent permanently"),
-        (Fault::Blocked(Way::Both), "network to Kafka silent in both directions, then late"),
-        (Fault::Blocked(Way::There), "network to Kafka silent towards the server, then late"),
-        (Fault::Blocked(Way::Back), "network to Kafka silent towards the client, then late"),
+        (Fault::Blocked(Direction::Both), "network to Kafka silent in both directions, then late"),
+        (Fault::Blocked(Direction::ToServer), "network to Kafka silent towards the server, then late"),
+        (Fault::Blocked(Direction::ToClient), "network to Kafka silent towards the client, then late"),
     ] {
         let load = Load::on(what, &kafka, seed, rounds).await?;
         let vendas = load
-            .stage
+            .scenario
             .vendas(["run"])
             .env("VENDAS_KAFKA__BROKERS", proxy.address())
             .env("VENDAS_KAFKA__TIMEOUT", millis(KAFKA_TIMEOUT))

@@ -4,7 +4,7 @@ use testbed::{Postgres, Result, Vendas, ensure};
 
 use super::{load::Load, seed, times};
 use crate::{
-    stage::{LANES, Scenario, count_lines, postgres_with_delayed_wal},
+    scenario::{LANES, Scenario, count_lines, postgres_with_delayed_wal},
     stream::Dice,
 };
 
@@ -69,20 +69,20 @@ async fn it_survives_outages_of_postgresql_with_synchronous_commits() -> Result<
 #[tokio::test]
 async fn commits_lost_by_a_crash_are_repeated_without_new_records() -> Result<()> {
     let postgres = postgres_with_delayed_wal().await?;
-    let stage = Scenario::with(postgres.database().await?, seed(9)?, 20).await?;
-    let vendas = stage.vendas(["run"]).start()?;
+    let scenario = Scenario::with(postgres.database().await?, seed(9)?, 20).await?;
+    let vendas = scenario.vendas(["run"]).start()?;
     let mut taken_back = 0;
     for _ in 0..2 {
-        stage.send(10).await?;
-        stage.progress().await?.reach(stage.sent(), &vendas).await?;
+        scenario.send(10).await?;
+        scenario.progress().await?.reach(scenario.sent(), &vendas).await?;
         postgres.kill()?;
         postgres.restart().await?;
-        let progress = stage.progress().await?;
-        taken_back += stage.sent() - progress.records().await?;
-        progress.reach(stage.sent(), &vendas).await?;
+        let progress = scenario.progress().await?;
+        taken_back += scenario.sent() - progress.records().await?;
+        progress.reach(scenario.sent(), &vendas).await?;
     }
     ensure!(taken_back > 0, "the crash lost no commits");
-    stage.expect_all().await
+    scenario.expect_all().await
 }
 
 /// Returns how many outages lost commits.
@@ -97,14 +97,14 @@ async fn survives(
     let mut dice = Dice::new(seed);
     let mut taken_back = 0;
     let vendas = load
-        .stage
+        .scenario
         .vendas(["run"])
         .env("VENDAS_DATABASE__SYNCHRONOUS_COMMIT", synchronous_commit)
         .start()?;
     let faults = async |vendas: &Vendas| {
         for _ in 0..outages {
             load.round();
-            let progress = load.stage.progress().await?;
+            let progress = load.scenario.progress().await?;
             let target = progress.records().await? + 1 + dice.below(10 * LANES);
             let seen = progress.reach(target, vendas).await?;
             let before = count_lines(&vendas.stderr()?, "paused");
@@ -112,7 +112,7 @@ async fn survives(
             load.until_logged(vendas, "paused", before + 1).await?;
             postgres.restart().await?;
             load.repaired();
-            taken_back += usize::from(load.stage.progress().await?.records().await? < seen);
+            taken_back += usize::from(load.scenario.progress().await?.records().await? < seen);
             load.caught_up(vendas).await?;
         }
         Ok(())

@@ -9,20 +9,20 @@ use super::{
     load::{Load, SHARE},
     seed, times,
 };
-use crate::{stage::LANES, stream::Dice};
+use crate::{scenario::LANES, stream::Dice};
 
 #[tokio::test]
 async fn killed_at_random_moments_it_loses_and_repeats_nothing() -> Result<()> {
     let (kills, seed) = (times(60)?, seed(2)?);
     let load = Load::shared("`kill -9` of vendas", seed, kills).await?;
-    let progress = load.stage.progress().await?;
+    let progress = load.scenario.progress().await?;
     let mut dice = Dice::new(seed);
     let mut in_the_middle = 0;
     load.while_sending(async {
         for _ in 0..kills {
             load.round();
             let before = progress.records().await?;
-            let vendas = load.stage.vendas(["run"]).start()?;
+            let vendas = load.scenario.vendas(["run"]).start()?;
             load.repaired();
             if dice.one_in(2) {
                 // At any moment, for example during its start.
@@ -37,7 +37,7 @@ async fn killed_at_random_moments_it_loses_and_repeats_nothing() -> Result<()> {
         Ok(())
     })
     .await?;
-    load.stage.run_until_end().await?;
+    load.scenario.run_until_end().await?;
     ensure!(in_the_middle >= kills / 3, "only {in_the_middle} of {kills} runs committed anything");
     load.check_and_print().await
 }

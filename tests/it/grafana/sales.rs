@@ -88,7 +88,7 @@ impl ShopAtNoon {
         let milliseconds = "SELECT (extract(epoch FROM now()) * 1000)::bigint - 3 * 3600000";
         let then = self.shop.rows(milliseconds).await?[0].parse()?;
         records.push(Record::new(numbered(3)).with_timestamp(then));
-        self.shop.bed.kafka.produce(&self.shop.topic, 0, &records).await?;
+        self.shop.servers.kafka.produce(&self.shop.topic, 0, &records).await?;
         self.run(&["run", "--until-end"]).await
     }
 

@@ -190,7 +190,7 @@ async fn produce_writes_avro_that_fastavro_reads_and_run_processes() -> Result<(
     fs::write(&file, json!([{"pedidoId": "c", "valorTotal": 1}]).to_string())?;
     let refused = with_registry(&shop, url, &produce).run(DEADLINE).await?.expect_code(1)?;
     ensure_parts(&refused.stderr, &["order 1", "nothing was sent"])?;
-    ensure!(shop.bed.kafka.log_end(&shop.topic, 0).await? == 2, "something was sent");
+    ensure!(shop.servers.kafka.log_end(&shop.topic, 0).await? == 2, "something was sent");
     Ok(())
 }
 
@@ -224,7 +224,7 @@ async fn avro_and_protobuf_are_read_with_a_schema_file_without_a_registry() -> R
         });
         let mut records: Vec<_> = records.collect::<Result<_>>()?;
         records.push(Record::new(*b"\xff"));
-        shop.bed.kafka.produce(&shop.topic, 0, &records).await?;
+        shop.servers.kafka.produce(&shop.topic, 0, &records).await?;
         let (_folder, config) = configuration(&format!("[mapping]\n{settings}"))?;
         let run = ["run", "--until-end", "--config", &config.to_string_lossy()];
         let ended = shop.vendas(&run).run(DEADLINE).await?.expect_code(0)?;

@@ -11,7 +11,7 @@ use super::{avro_orders, avro_schema, of_topics, send_avro, serializers, with_re
 use crate::{
     http::{client::get, listen, scrape, until_ready},
     shop::{DEADLINE, Shop},
-    stage::count_lines,
+    scenario::count_lines,
     wait::until_count,
 };
 
@@ -63,7 +63,7 @@ async fn with_any_registry_fault_the_partition_waits_and_another_topic_continues
     const COUNT: i32 = 40;
     let faulty = FaultyRegistry::before(Registry::shared().await?).await?;
     let (shop, listen) = (Shop::open(1).await?, listen()?);
-    let plain = shop.bed.topic(1).await?;
+    let plain = shop.servers.topic(1).await?;
     let run = of_topics(&shop, faulty.url(), &[&shop.topic, &plain], &["run"])
         .env("VENDAS_HTTP__LISTEN", &listen)
         .env("VENDAS_REGISTRY__TIMEOUT", "500ms")
@@ -96,7 +96,7 @@ async fn with_any_registry_fault_the_partition_waits_and_another_topic_continues
         ensure!(logged(&run, says)? > 0, "{fault:?}: {}", run.state());
         let plainly = (sent + 2 * COUNT..sent + 3 * COUNT).map(crate::shop::numbered);
         let records: Vec<_> = plainly.map(testbed::Record::new).collect();
-        shop.bed.kafka.produce(&plain, 0, &records).await?;
+        shop.servers.kafka.produce(&plain, 0, &records).await?;
         until_count(&shop.database, "sales", i64::from(sent + COUNT), &run).await.map_err(context)?;
         get(&listen, "/readyz", "*/*").await.and_then(|it| {
             ensure!(it.status == 503, "{fault:?}: {}", it.body);
@@ -190,7 +190,7 @@ async fn json_schema_needs_no_schema_if_the_format_is_set() -> Result<()> {
     let subject = format!("{}-value", shop.topic);
     let id = serializers().await?.register(&subject, SchemaKind::Json, text).await?;
     let payload = [&[0][..], &id.to_be_bytes(), crate::shop::numbered(1).as_bytes()].concat();
-    shop.bed.kafka.produce(&shop.topic, 0, &[testbed::Record::new(payload)]).await?;
+    shop.servers.kafka.produce(&shop.topic, 0, &[testbed::Record::new(payload)]).await?;
     let run = ["run", "--until-end", "--set", "mapping.format=json_schema"];
     let ended = with_registry(&shop, faulty.url(), &run).run(DEADLINE).await?.expect_code(0)?;
     ensure!(shop.database.count("sales").await? == 1, "{}", ended.state());

@@ -3,7 +3,7 @@
 mod commands;
 mod faults;
 mod formats;
-mod letters;
+mod dead_letters;
 mod recovery;
 
 use std::{fs, path::PathBuf};
@@ -50,7 +50,7 @@ fn with_registry(shop: &Shop, url: &str, args: &[&str]) -> VendasCommand {
 
 /// The same for several topics.
 fn of_topics(shop: &Shop, url: &str, topics: &[&str], args: &[&str]) -> VendasCommand {
-    shop.bed
+    shop.servers
         .vendas(VENDAS, topics, &shop.database)
         .env("VENDAS_REGISTRY__URL", url)
         .args(args.iter().copied())

@@ -27,17 +27,17 @@ async fn until_paused(run: &Vendas) -> Result<()> {
 /// Each write of an order adds a row to `writes`, unless it is rolled back.
 const WRITE_LOG: &str = "
     CREATE TABLE writes (order_number INT);
-    CREATE FUNCTION witness() RETURNS trigger LANGUAGE plpgsql AS $$
+    CREATE FUNCTION write_log() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN INSERT INTO writes VALUES (NEW.order_number); RETURN NULL; END $$;
-    CREATE TRIGGER witness AFTER INSERT OR UPDATE ON sales
-    FOR EACH ROW EXECUTE FUNCTION witness()";
+    CREATE TRIGGER write_log AFTER INSERT OR UPDATE ON sales
+    FOR EACH ROW EXECUTE FUNCTION write_log()";
 
 #[tokio::test]
 async fn with_registry_and_run_killed_repeatedly_each_order_counts_once() -> Result<()> {
     let (shop, registry) = (Shop::open(PARTITIONS).await?, Registry::start().await?);
     shop.apply_schema().await?;
     shop.database.execute(WRITE_LOG).await?;
-    let by = serializers_of(&shop.bed.kafka, &registry).await?;
+    let by = serializers_of(&shop.servers.kafka, &registry).await?;
     send_avro(&by, &shop.topic, PARTITIONS, 0..COUNT).await?;
     registry.kill()?;
     let vendas = with_registry(&shop, registry.url(), &["run"])

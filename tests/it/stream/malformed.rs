@@ -1,6 +1,6 @@
 //! Records that are not valid orders, each for one reason, and some large ones.
 
-use super::{Dice, Generated, Key, Meaning, Shop, Stated, StatedItem, keyed, spelling, write};
+use super::{Dice, Generated, Key, Meaning, Generator, Stated, StatedItem, keyed, json, write};
 
 /// Reasons, and texts that are rejected for them. `‹key›` is the identity of an existing order,
 /// `‹items›` are items worth 666.66: if one of these were accepted, the difference would show.
@@ -321,7 +321,7 @@ fn dead(reason: &'static str, payload: Option<Vec<u8>>, dice: &mut Dice) -> Gene
 fn fill(text: &str, key: &Key, dice: &mut Dice) -> String {
     let key = match key {
         Key::Number(number) => format!("\"order_number\": {number}"),
-        Key::Id(id) => format!("\"order_id\": {}", spelling::text(id, dice)),
+        Key::Id(id) => format!("\"order_id\": {}", json::text(id, dice)),
     };
     let items = r#""documento_cliente": "123.456.789-09", "order_items": [{"qty": 2, "value_unit": 333.33, "product": "never sold"}]"#;
     text.replace("‹key›", &key).replace("‹items›", items).replace("‹201›", &"ç".repeat(201))
@@ -345,7 +345,7 @@ fn not_utf8(key: &Key, dice: &mut Dice) -> Vec<u8> {
 }
 
 /// A few records larger than a shop would send, up to Kafka's limit of a megabyte.
-pub(super) fn outsized(shop: &mut Shop) -> Vec<Generated> {
+pub(super) fn outsized(shop: &mut Generator) -> Vec<Generated> {
     const MEGABYTE: usize = 1_000_000;
     let key = shop.new_key();
     let dice = &mut shop.dice;

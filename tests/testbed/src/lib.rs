@@ -13,7 +13,7 @@
 //!
 //! **Invariant:** nothing waits for a time; everything waits for a condition, with a deadline.
 
-mod bed;
+mod servers;
 mod browser;
 mod certificates;
 mod database;
@@ -38,7 +38,7 @@ mod token_issuer;
 mod vendas;
 
 pub use anyhow::{Context, Error, Result, bail, ensure};
-pub use bed::Testbed;
+pub use servers::Testbed;
 pub use browser::Browser;
 pub use certificates::{Authority, Certificate};
 pub use database::{Database, Table};
@@ -51,7 +51,7 @@ pub use pgbouncer::Pgbouncer;
 pub use port::free as free_port;
 pub use postgres::{Postgres, PostgresOptions, Replicas};
 pub use prometheus::{Prometheus, promtool};
-pub use proxy::{After, Cut, KafkaCaps, Proxy, Way};
+pub use proxy::{After, Cut, KafkaCaps, Proxy, Direction};
 pub use python::Python;
 pub use registry::{Fault, FaultyRegistry, Registry, SchemaKind, Serializers};
 pub use token_issuer::{TokenFault, TokenIssuer, unsigned_token};

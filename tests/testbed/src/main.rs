@@ -200,9 +200,9 @@ async fn up(until_signal: bool, database: &str) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hangup = signal(SignalKind::hangup())?;
     let serve = async {
-        let bed = Testbed::private().await?;
-        let database = bed.postgres.named_database(database).await?;
-        let mut lines = format!("export VENDAS_KAFKA__BROKERS={}\n", bed.kafka.address());
+        let servers = Testbed::private().await?;
+        let database = servers.postgres.named_database(database).await?;
+        let mut lines = format!("export VENDAS_KAFKA__BROKERS={}\n", servers.kafka.address());
         for (name, value) in database.settings() {
             lines.push_str(&format!("export {name}={value}\n"));
         }

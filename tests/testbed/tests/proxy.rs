@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use testbed::{Proxy, Result, Way};
+use testbed::{Proxy, Result, Direction};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -69,13 +69,13 @@ async fn a_forgotten_connection_stays_silent_and_a_new_one_does_not() -> Result<
 #[tokio::test]
 async fn what_is_held_back_arrives_late() -> Result<()> {
     let proxy = proxy().await?;
-    for way in [Way::There, Way::Back, Way::Both] {
+    for direction in [Direction::ToServer, Direction::ToClient, Direction::Both] {
         let mut client = TcpStream::connect(proxy.address()).await?;
         assert!(says_twice(&mut client, 1).await?);
-        proxy.block(way);
-        assert!(!says_twice(&mut client, 2).await?, "{way:?}");
+        proxy.block(direction);
+        assert!(!says_twice(&mut client, 2).await?, "{direction:?}");
         proxy.unblock();
-        assert!(is_answered(&mut client, 2).await?, "{way:?}");
+        assert!(is_answered(&mut client, 2).await?, "{direction:?}");
     }
     Ok(())
 }

@@ -39,23 +39,23 @@ async fn kafka_keeps_its_records_when_it_is_killed_and_restarted() -> Result<()>
 
 #[tokio::test]
 async fn kafka_takes_configurations_and_deletes_records_and_topics() -> Result<()> {
-    let bed = Testbed::shared().await?;
-    let topic = bed.configured_topic(1, &[("cleanup.policy", "compact")]).await?;
-    bed.kafka
+    let servers = Testbed::shared().await?;
+    let topic = servers.configured_topic(1, &[("cleanup.policy", "compact")]).await?;
+    servers.kafka
         .produce(&topic, 0, &vec![Record::new("x".repeat(1_000)).with_key("k"); 1_500])
         .await?;
-    assert_eq!(bed.kafka.log_end(&topic, 0).await?, 1_500);
+    assert_eq!(servers.kafka.log_end(&topic, 0).await?, 1_500);
 
     let args = ["--describe", "--topic", &topic];
-    let said = bed.kafka.tool("org.apache.kafka.tools.TopicCommand", &args, b"").await?;
+    let said = servers.kafka.tool("org.apache.kafka.tools.TopicCommand", &args, b"").await?;
     assert!(said.contains("cleanup.policy=compact"), "{said}");
 
-    let plain = bed.topic(1).await?;
-    bed.kafka.produce(&plain, 0, &vec![Record::new("x"); 10]).await?;
-    bed.kafka.delete_records(&plain, 0, 7).await?;
-    bed.kafka.delete_topic(&topic).await?;
+    let plain = servers.topic(1).await?;
+    servers.kafka.produce(&plain, 0, &vec![Record::new("x"); 10]).await?;
+    servers.kafka.delete_records(&plain, 0, 7).await?;
+    servers.kafka.delete_topic(&topic).await?;
     eventually("disappearance of the topic", DEADLINE, async || {
-        let partitions = bed.kafka.partitions(&topic).await?;
+        let partitions = servers.kafka.partitions(&topic).await?;
         ensure!(partitions.is_empty(), "partitions {partitions:?}");
         Ok(())
     })
@@ -103,9 +103,9 @@ async fn a_frozen_server_neither_answers_nor_ends() -> Result<()> {
 
 #[tokio::test]
 async fn a_program_sees_only_the_environment_it_is_given() -> Result<()> {
-    let bed = Testbed::shared().await?;
-    let database = bed.database().await?;
-    let ended = bed
+    let servers = Testbed::shared().await?;
+    let database = servers.database().await?;
+    let ended = servers
         .vendas("/bin/sh", &["sales", "more"], &database)
         .args(["-c", "env | grep VENDAS_; ls; cat; echo said >&2; exit 3"])
         .input("from standard input")

@@ -46,7 +46,7 @@ pub struct KafkaOptions {
     properties: BTreeMap<String, String>,
     jvm: Vec<String>,
     system_properties: Vec<String>,
-    doors: Vec<(String, String, u16)>,
+    listeners: Vec<(String, String, u16)>,
     /// The port of the proxy that is led to a second listener.
     proxied: Option<u16>,
     caps: Option<&'static KafkaCaps>,
@@ -113,8 +113,8 @@ impl KafkaOptions {
     /// A further listener: its name, its security protocol (`SSL`, `SASL_SSL`, `SASL_PLAINTEXT`) and
     /// the port of 127.0.0.1 that it is to have. It is advertised as `localhost`.
     #[must_use]
-    pub fn door(mut self, name: &str, protocol: &str, port: u16) -> Self {
-        self.doors.push((name.to_owned(), protocol.to_owned(), port));
+    pub fn listener(mut self, name: &str, protocol: &str, port: u16) -> Self {
+        self.listeners.push((name.to_owned(), protocol.to_owned(), port));
         self
     }
 
@@ -220,7 +220,7 @@ impl KafkaOptions {
             protocols.push("PROXIED:PLAINTEXT".to_owned());
             behind_proxy = Some(own);
         }
-        for (name, protocol, port) in &self.doors {
+        for (name, protocol, port) in &self.listeners {
             listeners.push(format!("{name}://127.0.0.1:{port}"));
             advertised.push(format!("{name}://localhost:{port}"));
             protocols.push(format!("{name}:{protocol}"));

@@ -2,7 +2,7 @@
 //! PostgreSQL's protocol; and one that offers less of Kafka's protocol than a broker does.
 
 mod kafka;
-mod lane;
+mod connection;
 mod postgres;
 
 use std::sync::{
@@ -19,15 +19,15 @@ use tokio::{
 
 use crate::port;
 pub use kafka::KafkaCaps;
-use lane::serve;
+use connection::serve;
 
-/// A way through the proxy.
+/// A direction through the proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum Direction {
     /// From the client to the server.
-    There,
+    ToServer,
     /// From the server to the client.
-    Back,
+    ToClient,
     /// Either.
     Both,
 }
@@ -76,7 +76,7 @@ enum Protocol {
 struct Shared {
     target: Mutex<Option<String>>,
     protocol: Protocol,
-    blocked: watch::Sender<Option<Way>>,
+    blocked: watch::Sender<Option<Direction>>,
     /// What becomes of the connections that there are; new ones get a new one.
     fate: Mutex<watch::Sender<Option<After>>>,
     armed: Mutex<Option<(Cut, After)>>,
@@ -176,10 +176,10 @@ impl Proxy {
         self.decide(After::Silent);
     }
 
-    /// Holds back what is sent this way, on new connections too, until it is told to
+    /// Holds back what is sent this direction, on new connections too, until it is told to
     /// [let it through](Self::unblock). Nothing is closed meanwhile.
-    pub fn block(&self, way: Way) {
-        self.shared.blocked.send_replace(Some(way));
+    pub fn block(&self, direction: Direction) {
+        self.shared.blocked.send_replace(Some(direction));
     }
 
     /// Lets through what was held back, late as it is, and all that follows.

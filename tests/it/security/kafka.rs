@@ -10,8 +10,8 @@ use crate::shop::{DEADLINE, VENDAS, numbered};
 
 type Settings = Vec<(&'static str, String)>;
 
-fn at(doors: &SecureServers, door: &str) -> Settings {
-    vec![("kafka.brokers", doors.kafka_at(door)), ("kafka.timeout", "20s".to_owned())]
+fn at(servers: &SecureServers, listener: &str) -> Settings {
+    vec![("kafka.brokers", servers.kafka_at(listener)), ("kafka.timeout", "20s".to_owned())]
 }
 
 fn tls(authorities: &Path) -> Settings {
@@ -38,15 +38,15 @@ fn sasl(mechanism: &str, user: &str, password: &str) -> Settings {
 
 #[tokio::test]
 async fn valid_credentials_for_kafka_can_read_and_produce() -> Result<()> {
-    let doors = SecureServers::shared().await?;
-    doors.kafka.create_topic("keys", 2, &[]).await?;
-    let vendas = doors.vendas("keys").await?;
-    let ours = || tls(&doors.authority.file());
+    let servers = SecureServers::shared().await?;
+    servers.kafka.create_topic("keys", 2, &[]).await?;
+    let vendas = servers.vendas("keys").await?;
+    let ours = || tls(&servers.authority.file());
     let cases = [
         ("SEALED", ours(), "over TLS\n"),
         (
             "MUTUAL",
-            [ours(), certificate(&doors.client)].concat(),
+            [ours(), certificate(&servers.client)].concat(),
             "over TLS with a client certificate\n",
         ),
         (
@@ -70,35 +70,35 @@ async fn valid_credentials_for_kafka_can_read_and_produce() -> Result<()> {
             "without TLS, as \"alice\" by SCRAM-SHA-512\n",
         ),
     ];
-    for (number, (door, settings, told)) in (1..).zip(cases) {
-        let vendas = with_settings(&vendas, &[at(doors, door), settings].concat());
+    for (number, (listener, settings, told)) in (1..).zip(cases) {
+        let vendas = with_settings(&vendas, &[at(servers, listener), settings].concat());
         let order = vendas.clone().input(numbered(number));
         run_traced(&order, &["produce", "-"], 0).await?;
         run_traced(&vendas, &["run", "--until-end"], 0).await?;
         let checked = run_traced(&vendas, &["check"], 0).await?;
-        let line = format!("kafka: {} answers {told}", doors.kafka_at(door));
+        let line = format!("kafka: {} answers {told}", servers.kafka_at(listener));
         ensure!(checked.stdout.contains(&line), "no {line:?} in {}", checked.stdout);
         let shown = run_traced(&vendas, &["offsets", "show", "--format", "json"], 0).await?;
         let lag = shown.stdout.matches("\"lag\": 0").count();
-        ensure!(lag == 2, "{door}: {}", shown.stdout);
+        ensure!(lag == 2, "{listener}: {}", shown.stdout);
     }
     Ok(())
 }
 
 #[tokio::test]
 async fn wrong_credentials_for_kafka_end_the_start_with_cause_and_remedy() -> Result<()> {
-    let doors = SecureServers::shared().await?;
-    doors.kafka.create_topic("no-keys", 1, &[]).await?;
-    let vendas = doors.vendas("no-keys").await?;
-    let ours = || tls(&doors.authority.file());
+    let servers = SecureServers::shared().await?;
+    servers.kafka.create_topic("no-keys", 1, &[]).await?;
+    let vendas = servers.vendas("no-keys").await?;
+    let ours = || tls(&servers.authority.file());
     let by_address =
-        vec![("kafka.brokers", doors.kafka_at("SEALED").replace("localhost", "127.0.0.1"))];
+        vec![("kafka.brokers", servers.kafka_at("SEALED").replace("localhost", "127.0.0.1"))];
     let untrusted =
         "has a certificate from an authority that is not trusted here: set kafka.tls.ca_file";
     let refused =
         |user: &str| format!("refuses kafka.sasl.user \"{user}\": check it, kafka.sasl.password");
     let cases: [(&str, Settings, String); 14] = [
-        ("SEALED", tls(&doors.stranger.file()), untrusted.to_owned()),
+        ("SEALED", tls(&servers.stranger.file()), untrusted.to_owned()),
         ("SEALED", vec![("kafka.tls.enabled", "true".to_owned())], untrusted.to_owned()),
         ("EXPIRED", ours(), "has a certificate that has expired: renew it there".to_owned()),
         (
@@ -115,7 +115,7 @@ async fn wrong_credentials_for_kafka_end_the_start_with_cause_and_remedy() -> Re
         ("MUTUAL", ours(), "asks for a client certificate: set kafka.tls.cert_file".to_owned()),
         (
             "MUTUAL",
-            [ours(), certificate(&doors.strangers_client)].concat(),
+            [ours(), certificate(&servers.strangers_client)].concat(),
             "refuses our client certificate".to_owned(),
         ),
         (
@@ -146,30 +146,30 @@ async fn wrong_credentials_for_kafka_end_the_start_with_cause_and_remedy() -> Re
             "wants no SASL at this port".to_owned(),
         ),
     ];
-    for (door, settings, told) in cases {
-        let vendas = with_settings(&vendas, &[at(doors, door), settings].concat());
+    for (listener, settings, told) in cases {
+        let vendas = with_settings(&vendas, &[at(servers, listener), settings].concat());
         let checked = run_traced(&vendas, &["check"], 1).await?;
         ensure!(checked.stdout.contains("FAIL  kafka: kafka broker "), "{}", checked.stdout);
-        ensure!(checked.stdout.contains(&told), "{door}: no {told:?} in {}", checked.stdout);
+        ensure!(checked.stdout.contains(&told), "{listener}: no {told:?} in {}", checked.stdout);
         let ended = run_traced(&vendas, &["run"], 1).await?;
-        ensure!(ended.stderr.contains(&told), "{door}: no {told:?} in {}", ended.stderr);
+        ensure!(ended.stderr.contains(&told), "{listener}: no {told:?} in {}", ended.stderr);
     }
     Ok(())
 }
 
 #[tokio::test]
 async fn a_wrong_port_of_kafka_is_reported_with_possible_causes() -> Result<()> {
-    let doors = SecureServers::shared().await?;
-    doors.kafka.create_topic("no-doors", 1, &[]).await?;
-    let vendas = doors.vendas("no-doors").await?;
-    let ours = || tls(&doors.authority.file());
-    let plain = vec![("kafka.brokers", doors.kafka.address().replace("127.0.0.1", "localhost"))];
+    let servers = SecureServers::shared().await?;
+    servers.kafka.create_topic("no-servers", 1, &[]).await?;
+    let vendas = servers.vendas("no-servers").await?;
+    let ours = || tls(&servers.authority.file());
+    let plain = vec![("kafka.brokers", servers.kafka.address().replace("127.0.0.1", "localhost"))];
     let (silent, _) = silent_server().await?;
     let silent = || vec![("kafka.brokers", silent.clone()), ("kafka.timeout", "500ms".to_owned())];
     let cases: [(Settings, &str); 5] = [
         ([ours(), plain].concat(), "if that port has no TLS, set kafka.tls.enabled = false"),
-        (at(doors, "SEALED"), "if that port expects TLS, set kafka.tls.enabled = true"),
-        (at(doors, "GUARDED"), "if it expects SASL, set kafka.sasl.mechanism"),
+        (at(servers, "SEALED"), "if that port expects TLS, set kafka.tls.enabled = true"),
+        (at(servers, "GUARDED"), "if it expects SASL, set kafka.sasl.mechanism"),
         ([ours(), silent()].concat(), "no answer in time (connecting)"),
         (silent(), "no answer in time (connecting)"),
     ];
@@ -194,16 +194,16 @@ async fn a_wrong_port_of_kafka_is_reported_with_possible_causes() -> Result<()> 
 
 #[tokio::test]
 async fn a_password_changed_while_running_is_waited_for() -> Result<()> {
-    let doors = SecureServers::shared().await?;
-    doors.kafka.create_topic("changed", 1, &[]).await?;
+    let servers = SecureServers::shared().await?;
+    servers.kafka.create_topic("changed", 1, &[]).await?;
     let set =
-        async |password: &str| set_password(&doors.kafka, "SCRAM-SHA-512", "dora", password).await;
+        async |password: &str| set_password(&servers.kafka, "SCRAM-SHA-512", "dora", password).await;
     set(PASSWORD).await?;
-    let database = doors.postgres.database().await?;
-    let settings = [at(doors, "FORGETFUL"), sasl("SCRAM-SHA-512", "dora", PASSWORD)].concat();
-    let vendas = VendasCommand::new(VENDAS).kafka(&doors.kafka, &["changed"]).database(&database);
+    let database = servers.postgres.database().await?;
+    let settings = [at(servers, "FORGETFUL"), sasl("SCRAM-SHA-512", "dora", PASSWORD)].concat();
+    let vendas = VendasCommand::new(VENDAS).kafka(&servers.kafka, &["changed"]).database(&database);
     let work = with_settings(&vendas, &settings).args(["run"]).start()?;
-    let sent = |number| sell(doors, ("changed", 0), number, &database, &work);
+    let sent = |number| sell(servers, ("changed", 0), number, &database, &work);
     let started = Instant::now();
     let mut number = 0;
     // The listener forces reauthentication twice during that, without a log line.

@@ -4,7 +4,7 @@ use std::net::UdpSocket;
 
 use testbed::{Result, Testbed, ensure};
 
-use crate::place::{DEADLINE, Place, at, renamed, rows};
+use crate::root_folder::{DEADLINE, RootFolder, at, renamed, rows};
 
 const BROKER: &str = "broker.shop.example";
 const DATABASE: &str = "database.shop.example";
@@ -12,8 +12,8 @@ const DATABASE: &str = "database.shop.example";
 #[tokio::test]
 #[ignore = "checks what `./dev dist` built"]
 async fn a_name_is_what_the_file_of_hosts_says() -> Result<()> {
-    works(&Place::new()?.hosts(&[BROKER, DATABASE])?).await?;
-    works(&Place::new()?.hosts(&["localhost", BROKER, "elsewhere.example", DATABASE])?).await
+    works(&RootFolder::new()?.hosts(&[BROKER, DATABASE])?).await?;
+    works(&RootFolder::new()?.hosts(&["localhost", BROKER, "elsewhere.example", DATABASE])?).await
 }
 
 /// Takes an address at the port for name servers, so it takes root.
@@ -26,17 +26,17 @@ async fn a_name_is_what_the_name_server_says() -> Result<()> {
     }
     let server = UdpSocket::bind("127.83.47.3:53")?;
     std::thread::spawn(move || answer(&server));
-    works(&Place::new()?.file("etc/resolv.conf", "nameserver 127.83.47.3\n")?).await
+    works(&RootFolder::new()?.file("etc/resolv.conf", "nameserver 127.83.47.3\n")?).await
 }
 
 #[tokio::test]
 #[ignore = "checks what `./dev dist` built"]
 async fn a_name_that_nobody_knows_is_told() -> Result<()> {
-    let bed = Testbed::shared().await?;
-    let database = bed.database().await?;
-    let command = Place::new()?.hosts(&[BROKER])?;
+    let servers = Testbed::shared().await?;
+    let database = servers.database().await?;
+    let command = RootFolder::new()?.hosts(&[BROKER])?;
     let command = command.vendas(&["check", "--set", "database.connect_timeout=2s"]);
-    let brokers = renamed(bed.kafka.address(), BROKER)?;
+    let brokers = renamed(servers.kafka.address(), BROKER)?;
     let ended = at(command, &brokers, "none", &database, DATABASE).run(DEADLINE).await?;
     let ended = ended.expect_code(1)?;
     ensure!(ended.stdout.contains("FAIL  database "), "{}", ended.stdout);
@@ -46,12 +46,12 @@ async fn a_name_that_nobody_knows_is_told() -> Result<()> {
 
 /// Works a topic, both servers by their names. The order's time is told in UTC and kept as the
 /// shop's wall clock, so time zones are there too.
-async fn works(place: &Place) -> Result<()> {
-    let bed = Testbed::shared().await?;
-    let (topic, database) = (bed.topic(2).await?, bed.database().await?);
-    let brokers = renamed(bed.kafka.address(), BROKER)?;
+async fn works(root: &RootFolder) -> Result<()> {
+    let servers = Testbed::shared().await?;
+    let (topic, database) = (servers.topic(2).await?, servers.database().await?);
+    let brokers = renamed(servers.kafka.address(), BROKER)?;
     let run = async |args: &[&str], input: &str| {
-        let command = at(place.vendas(args), &brokers, &topic, &database, DATABASE);
+        let command = at(root.vendas(args), &brokers, &topic, &database, DATABASE);
         command.input(input).run(DEADLINE).await?.expect_code(0)
     };
     let order =

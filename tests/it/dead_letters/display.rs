@@ -44,7 +44,7 @@ async fn with_hostile_dead_letters() -> Result<Shop> {
         .await?;
     let rejected = json!({"order_id": HOSTILE, "total": 1}).to_string();
     let field = json!({HOSTILE: 1, "order_number": HOSTILE}).to_string();
-    shop.bed
+    shop.servers
         .kafka
         .produce(
             &shop.topic,
@@ -130,7 +130,7 @@ async fn raw_writes_the_exact_bytes() -> Result<()> {
     let shop = Shop::open(1).await?;
     let payload: Vec<u8> = (0..=255).cycle().take(100_000).collect();
     let records = [Record::new(payload.clone()), Record::tombstone("k")];
-    shop.bed.kafka.produce(&shop.topic, 0, &records).await?;
+    shop.servers.kafka.produce(&shop.topic, 0, &records).await?;
     shop.process_backlog().await?;
     let raw = |id: String| {
         Command::new(VENDAS)
@@ -154,10 +154,10 @@ async fn raw_writes_the_exact_bytes() -> Result<()> {
 #[tokio::test]
 async fn dead_letters_are_found_by_topic_reason_and_time_and_counted() -> Result<()> {
     let shop = Shop::open(1).await?;
-    let other = shop.bed.topic(1).await?;
+    let other = shop.servers.topic(1).await?;
     let topics = format!("{},{other}", shop.topic);
     shop.send(0, &["rubbish", &numbered(1, "amount", 5), "=cmd|' /C calc'!A0"]).await?;
-    shop.bed.kafka.produce(&other, 0, &[Record::new("rubbish"), Record::tombstone("k")]).await?;
+    shop.servers.kafka.produce(&other, 0, &[Record::new("rubbish"), Record::tombstone("k")]).await?;
     shop.vendas(&["run", "--until-end", "--topics", &topics])
         .run(crate::shop::DEADLINE)
         .await?

@@ -11,50 +11,50 @@ use crate::{
 };
 
 const TRIGGERS: &str = "
-    CREATE SCHEMA witness;
-    CREATE TABLE witness.moves (
+    CREATE SCHEMA audit;
+    CREATE TABLE audit.moves (
         n BIGSERIAL PRIMARY KEY, place TEXT, from_offset BIGINT, to_offset BIGINT,
         at TIMESTAMPTZ DEFAULT clock_timestamp()
     );
-    CREATE TABLE witness.writes (n BIGSERIAL PRIMARY KEY, what TEXT, total NUMERIC);
+    CREATE TABLE audit.writes (n BIGSERIAL PRIMARY KEY, what TEXT, total NUMERIC);
 
-    CREATE FUNCTION witness.note_move() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-        INSERT INTO witness.moves (place, from_offset, to_offset)
+    CREATE FUNCTION audit.note_move() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        INSERT INTO audit.moves (place, from_offset, to_offset)
         VALUES (NEW.topic || '-' || NEW.partition, OLD.next_offset, NEW.next_offset);
         RETURN NULL;
     END $$;
-    CREATE TRIGGER witness AFTER UPDATE ON partitions FOR EACH ROW
-        WHEN (OLD.next_offset <> NEW.next_offset) EXECUTE FUNCTION witness.note_move();
+    CREATE TRIGGER write_audit AFTER UPDATE ON partitions FOR EACH ROW
+        WHEN (OLD.next_offset <> NEW.next_offset) EXECUTE FUNCTION audit.note_move();
 
-    CREATE FUNCTION witness.note_sale() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-        INSERT INTO witness.writes (what, total)
+    CREATE FUNCTION audit.note_sale() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        INSERT INTO audit.writes (what, total)
         VALUES ('number ' || NEW.order_number, NEW.total);
         RETURN NULL;
     END $$;
-    CREATE TRIGGER witness AFTER INSERT OR UPDATE ON sales FOR EACH ROW
-        EXECUTE FUNCTION witness.note_sale();
+    CREATE TRIGGER write_audit AFTER INSERT OR UPDATE ON sales FOR EACH ROW
+        EXECUTE FUNCTION audit.note_sale();
 
-    CREATE FUNCTION witness.note_order() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-        INSERT INTO witness.writes (what, total) VALUES ('id ' || NEW.order_id, NEW.total);
+    CREATE FUNCTION audit.note_order() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        INSERT INTO audit.writes (what, total) VALUES ('id ' || NEW.order_id, NEW.total);
         RETURN NULL;
     END $$;
-    CREATE TRIGGER witness AFTER INSERT OR UPDATE ON orders FOR EACH ROW
-        WHEN (NOT NEW.numbered) EXECUTE FUNCTION witness.note_order();
+    CREATE TRIGGER write_audit AFTER INSERT OR UPDATE ON orders FOR EACH ROW
+        WHEN (NOT NEW.numbered) EXECUTE FUNCTION audit.note_order();
 
-    CREATE FUNCTION witness.note_dead_letter() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-        INSERT INTO witness.writes (what)
+    CREATE FUNCTION audit.note_dead_letter() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        INSERT INTO audit.writes (what)
         VALUES ('dead letter ' || NEW.topic || '-' || NEW.partition || '@' || NEW.record_offset);
         RETURN NULL;
     END $$;
-    CREATE TRIGGER witness AFTER INSERT OR UPDATE ON dead_letters FOR EACH ROW
-        EXECUTE FUNCTION witness.note_dead_letter();
+    CREATE TRIGGER write_audit AFTER INSERT OR UPDATE ON dead_letters FOR EACH ROW
+        EXECUTE FUNCTION audit.note_dead_letter();
 ";
 
 /// Installs the triggers in a database that has its tables and no rows yet.
 ///
 /// # Errors
 /// If the database refuses.
-pub(crate) async fn watch(database: &Database) -> Result<()> {
+pub(crate) async fn install(database: &Database) -> Result<()> {
     database.execute(TRIGGERS).await
 }
 
@@ -68,7 +68,7 @@ pub(crate) async fn expect<'a>(
     partitions: impl IntoIterator<Item = (&'a str, i32, &'a [Generated])>,
 ) -> Result<()> {
     let moves = database
-        .query("SELECT place, from_offset, to_offset FROM witness.moves ORDER BY n", &[])
+        .query("SELECT place, from_offset, to_offset FROM audit.moves ORDER BY n", &[])
         .await?;
     let mut stands: BTreeMap<String, i64> = BTreeMap::new();
     for row in moves {
@@ -98,7 +98,7 @@ pub(crate) async fn expect<'a>(
         }
     }
     let writes =
-        database.table("SELECT what, coalesce(total, 0) FROM witness.writes ORDER BY n").await?;
+        database.table("SELECT what, coalesce(total, 0) FROM audit.writes ORDER BY n").await?;
     // The values that are not yet written, and the last written one.
     let mut state: BTreeMap<_, _> =
         versions.iter().map(|(what, totals)| (what.as_str(), (totals.iter(), None))).collect();

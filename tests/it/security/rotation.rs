@@ -12,9 +12,9 @@ const NEW_PASSWORD: &str = "0pen-barley";
 
 #[tokio::test]
 async fn certificates_and_passwords_of_kafka_are_replaced_under_load() -> Result<()> {
-    let doors = SecureServers::shared().await?;
-    doors.kafka.create_topic("rotated", 1, &[]).await?;
-    let database = doors.postgres.database().await?;
+    let servers = SecureServers::shared().await?;
+    servers.kafka.create_topic("rotated", 1, &[]).await?;
+    let database = servers.postgres.database().await?;
     let folder = tempfile::tempdir()?;
     let path = |name: &str| folder.path().join(name);
     let put = |certificate: &Certificate| -> Result<()> {
@@ -25,13 +25,13 @@ async fn certificates_and_passwords_of_kafka_are_replaced_under_load() -> Result
         fs::write(path("cert.pem"), text)?;
         Ok(fs::write(path("key.pem"), &certificate.key)?)
     };
-    let both = [doors.authority.pem(), doors.next.pem()].concat();
-    fs::write(path("ca.pem"), doors.authority.pem())?;
+    let both = [servers.authority.pem(), servers.next.pem()].concat();
+    fs::write(path("ca.pem"), servers.authority.pem())?;
     fs::write(path("password"), PASSWORD)?;
-    put(&doors.client)?;
+    put(&servers.client)?;
     let file = |name: &str| path(name).display().to_string();
     let settings = [
-        ("kafka.brokers", doors.kafka_at("ROTATING")),
+        ("kafka.brokers", servers.kafka_at("ROTATING")),
         ("kafka.tls.enabled", "true".to_owned()),
         ("kafka.tls.ca_file", file("ca.pem")),
         ("kafka.tls.cert_file", file("cert.pem")),
@@ -41,12 +41,12 @@ async fn certificates_and_passwords_of_kafka_are_replaced_under_load() -> Result
         ("kafka.sasl.password_file", file("password")),
         ("kafka.group", "rotated".to_owned()),
     ];
-    let vendas = with_settings(&doors.vendas_with(&database, "rotated"), &settings);
+    let vendas = with_settings(&servers.vendas_with(&database, "rotated"), &settings);
     let work = vendas.clone().args(["run"]).start()?;
     let mut number = 0;
     let mut sent = async || -> Result<()> {
         number += 1;
-        sell(doors, ("rotated", 0), number, &database, &work).await
+        sell(servers, ("rotated", 0), number, &database, &work).await
     };
     sent().await?;
 
@@ -62,29 +62,29 @@ async fn certificates_and_passwords_of_kafka_are_replaced_under_load() -> Result
     fs::write(path("password"), PASSWORD)?;
 
     // The broker then trusts only the next authority, and has a certificate of that authority.
-    let server = doors.next.server("localhost")?;
+    let server = servers.next.server("localhost")?;
     let key = |key: &str| format!("listener.name.rotating.ssl.{key}.location");
     let config = format!(
         "{}={},{}={}",
         key("truststore"),
-        doors.next.file().display(),
+        servers.next.file().display(),
         key("keystore"),
         server.both_file.display(),
     );
     let args =
         ["--alter", "--add-config", &config, "--entity-type", "brokers", "--entity-name", "1"];
-    doors.kafka.tool("kafka.admin.ConfigCommand", &args, b"").await?;
+    servers.kafka.tool("kafka.admin.ConfigCommand", &args, b"").await?;
     eventually("a rejection of the old certificate", DEADLINE, async || {
         let log = work.stderr()?;
         ensure!(log.contains("refuses our client certificate"), "{log}");
         Ok(())
     })
     .await?;
-    put(&doors.next.client("certified")?)?;
+    put(&servers.next.client("certified")?)?;
     sent().await?;
-    fs::write(path("ca.pem"), doors.next.pem())?;
+    fs::write(path("ca.pem"), servers.next.pem())?;
 
-    set_password(&doors.kafka, "SCRAM-SHA-512", "frank", NEW_PASSWORD).await?;
+    set_password(&servers.kafka, "SCRAM-SHA-512", "frank", NEW_PASSWORD).await?;
     eventually("a rejection of the old password", DEADLINE, async || {
         let log = work.stderr()?;
         ensure!(log.contains("refuses kafka.sasl.user \"frank\""), "{log}");
@@ -104,10 +104,10 @@ async fn certificates_and_passwords_of_kafka_are_replaced_under_load() -> Result
 
 #[tokio::test]
 async fn the_password_of_postgresql_is_replaced_under_load() -> Result<()> {
-    let doors = SecureServers::shared().await?;
-    doors.kafka.create_topic("rotated-role", 1, &[]).await?;
-    let database = doors.postgres.database().await?;
-    let postgres = doors.postgres.postgres();
+    let servers = SecureServers::shared().await?;
+    servers.kafka.create_topic("rotated-role", 1, &[]).await?;
+    let database = servers.postgres.database().await?;
+    let postgres = servers.postgres.postgres();
     postgres.execute(&format!("CREATE ROLE rotated SUPERUSER LOGIN PASSWORD '{PASSWORD}'")).await?;
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("password");
@@ -116,10 +116,10 @@ async fn the_password_of_postgresql_is_replaced_under_load() -> Result<()> {
         ("database.user", "rotated".to_owned()),
         ("database.password_file", file.display().to_string()),
     ];
-    let vendas = doors.vendas_with(&database, "rotated-role");
+    let vendas = servers.vendas_with(&database, "rotated-role");
     let vendas = with_settings(&vendas.env_remove("VENDAS_DATABASE__PASSWORD"), &settings);
     let work = vendas.clone().args(["run"]).start()?;
-    let sent = |number| sell(doors, ("rotated-role", 0), number, &database, &work);
+    let sent = |number| sell(servers, ("rotated-role", 0), number, &database, &work);
     sent(1).await?;
     fs::write(&file, NEW_PASSWORD)?;
     let ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'rotated'";

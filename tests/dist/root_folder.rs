@@ -19,11 +19,11 @@ pub(crate) fn failpoints() -> Result<PathBuf> {
 }
 
 /// The root folder. It goes when this is dropped.
-pub(crate) struct Place {
+pub(crate) struct RootFolder {
     folder: Folder,
 }
 
-impl Place {
+impl RootFolder {
     /// With the program that is handed out.
     pub(crate) fn new() -> Result<Self> {
         Self::with(dist()?.join("vendas"))
@@ -31,10 +31,10 @@ impl Place {
 
     /// With another program.
     pub(crate) fn with(program: PathBuf) -> Result<Self> {
-        let place = Self { folder: Folder::new("root")? };
-        fs::copy(&program, place.folder.path().join("vendas"))
+        let root = Self { folder: Folder::new("root")? };
+        fs::copy(&program, root.folder.path().join("vendas"))
             .with_context(|| format!("cannot copy {}", program.display()))?;
-        Ok(place)
+        Ok(root)
     }
 
     /// With one more file, such as `etc/hosts`.
@@ -52,7 +52,7 @@ impl Place {
         self.file("etc/hosts", &format!("127.0.0.1 {}\n", names.join(" ")))
     }
 
-    /// The program's command line, in this place.
+    /// The program's command line, in this root.
     pub(crate) fn vendas(&self, args: &[&str]) -> VendasCommand {
         let root = format!("--root={}", self.folder.path().display());
         // Whoever is not root may have a root folder of his own as root of a namespace.

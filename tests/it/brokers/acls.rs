@@ -22,11 +22,11 @@ pub(super) fn with_authorizer(options: KafkaOptions, release: KafkaRelease) -> K
 }
 
 /// A topic and a group without privileges, to which one privilege after the other is granted.
-pub(super) async fn check_finds_missing_acls(bed: &'static Testbed) -> Result<()> {
-    if bed.kafka.release() == KafkaRelease::V3_0 {
+pub(super) async fn check_finds_missing_acls(servers: &'static Testbed) -> Result<()> {
+    if servers.kafka.release() == KafkaRelease::V3_0 {
         return Ok(());
     }
-    let shop = Shop::on(bed, 1, &[]).await?;
+    let shop = Shop::on(servers, 1, &[]).await?;
     shop.apply_schema().await?;
     shop.send_numbers(0, 0..5).await?;
     let alone = || shop.vendas(&[]);
@@ -34,25 +34,25 @@ pub(super) async fn check_finds_missing_acls(bed: &'static Testbed) -> Result<()
     let (topic, group) = (["--topic", &shop.topic], ["--group", &shop.topic]);
 
     both_succeed(alone()).await?;
-    allow(bed, "User:nobody", "Read", topic).await?;
+    allow(servers, "User:nobody", "Read", topic).await?;
     both_report(alone, "grant READ and DESCRIBE", Run::Ends).await?;
     both_report(member, "grant READ and DESCRIBE", Run::Ends).await?;
-    allow(bed, "User:ANONYMOUS", "Describe", topic).await?;
+    allow(servers, "User:ANONYMOUS", "Describe", topic).await?;
     both_report(alone, "grant READ", Run::Waits).await?;
-    allow(bed, "User:ANONYMOUS", "Read", topic).await?;
+    allow(servers, "User:ANONYMOUS", "Read", topic).await?;
     both_succeed(alone()).await?;
 
     both_succeed(member()).await?;
-    allow(bed, "User:nobody", "Read", group).await?;
+    allow(servers, "User:nobody", "Read", group).await?;
     both_report(member, "grant READ on the group", Run::Ends).await?;
-    allow(bed, "User:ANONYMOUS", "Read", group).await?;
+    allow(servers, "User:ANONYMOUS", "Read", group).await?;
     both_succeed(member()).await
 }
 
 /// Adds an ACL.
-async fn allow(bed: &Testbed, user: &str, operation: &str, [kind, name]: [&str; 2]) -> Result<()> {
+async fn allow(servers: &Testbed, user: &str, operation: &str, [kind, name]: [&str; 2]) -> Result<()> {
     let args = ["--add", "--allow-principal", user, "--operation", operation, kind, name];
-    bed.kafka.tool("org.apache.kafka.tools.AclCommand", &args, b"").await.map(drop)
+    servers.kafka.tool("org.apache.kafka.tools.AclCommand", &args, b"").await.map(drop)
 }
 
 /// What `run` does without a privilege.

@@ -6,7 +6,7 @@ use testbed::{Context, Record, Result, ensure};
 
 use crate::{
     shop::{DEADLINE, Shop},
-    stage::field,
+    scenario::field,
 };
 
 const PARTITIONS: u16 = 4;
@@ -27,7 +27,7 @@ async fn invalid_records_are_processed_and_the_log_counts_those_it_does_not_show
     let records: Vec<_> =
         kinds.iter().map(|(_, record)| record.clone()).cycle().take(each).collect();
     for partition in 0..i32::from(PARTITIONS) {
-        shop.bed.kafka.produce(&shop.topic, partition, &records).await?;
+        shop.servers.kafka.produce(&shop.topic, partition, &records).await?;
     }
     let ended = shop.vendas(&["run", "--until-end"]).run(2 * DEADLINE).await?.expect_code(0)?;
 

@@ -34,12 +34,12 @@ fn statements(second: &testbed::Database) -> Result<String> {
 
 #[tokio::test]
 async fn two_databases_share_a_topic_and_one_view_includes_both() -> Result<()> {
-    let bed = Testbed::shared().await?;
+    let servers = Testbed::shared().await?;
     let (first, second) = tokio::try_join!(Postgres::start(), Postgres::start())?;
-    let shop = Shop { bed, topic: bed.topic(2).await?, database: first.database().await? };
+    let shop = Shop { servers, topic: servers.topic(2).await?, database: first.database().await? };
     let other = second.database().await?;
     let share = |database, partition: &str| {
-        bed.vendas(crate::shop::VENDAS, &[&shop.topic], database)
+        servers.vendas(crate::shop::VENDAS, &[&shop.topic], database)
             .env("VENDAS_KAFKA__PARTITIONS", format!("{}:{partition}", shop.topic))
             .args(["run", "--until-end"])
     };
@@ -79,7 +79,7 @@ async fn two_databases_share_a_topic_and_one_view_includes_both() -> Result<()> 
         ensure!(number(&found.concat()) == number(expected), "{sql}: {found:?}, not {expected}");
     }
     for database in [&shop.database, &other] {
-        let verify = bed.vendas(crate::shop::VENDAS, &[&shop.topic], database).args(["verify"]);
+        let verify = servers.vendas(crate::shop::VENDAS, &[&shop.topic], database).args(["verify"]);
         verify.run(DEADLINE).await?.expect_code(0)?;
     }
     Ok(())

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use crate::{
     oracle::Tables,
     stream::{DOCUMENT, Generated, Stream},
-    totals, witness,
+    totals, audit,
 };
 
 /// For operations that take well below a second on an idle machine.
@@ -49,8 +49,8 @@ pub(crate) struct Scenario<'k> {
 impl Scenario<'static> {
     /// With a new database of the shared PostgreSQL.
     pub(crate) async fn shared(seed: u64, records: usize) -> Result<Self> {
-        let bed = Testbed::shared().await?;
-        Self::with(bed.database().await?, seed, records).await
+        let servers = Testbed::shared().await?;
+        Self::with(servers.database().await?, seed, records).await
     }
 
     /// `records` per partition on the shared Kafka, with this new database.
@@ -90,8 +90,8 @@ impl<'k> Scenario<'k> {
         records: usize,
     ) -> Result<Self> {
         let producer = Some(Librdkafka::start(kafka).await?);
-        let stage = Self::of(kafka, database, PARTITIONS, seed, records).await?;
-        Ok(Self { producer, ..stage })
+        let scenario = Self::of(kafka, database, PARTITIONS, seed, records).await?;
+        Ok(Self { producer, ..scenario })
     }
 
     async fn of(
@@ -105,7 +105,7 @@ impl<'k> Scenario<'k> {
         for _ in 0..TOPICS {
             topics.push(kafka.new_topic(u16::try_from(partitions)?, &[]).await?);
         }
-        let stage = Self {
+        let scenario = Self {
             kafka,
             producer: None,
             database,
@@ -115,9 +115,9 @@ impl<'k> Scenario<'k> {
             sent: Cell::new(0),
             sends: RefCell::default(),
         };
-        stage.vendas(["schema", "--apply"]).run(DEADLINE).await?.expect_code(0)?;
-        witness::watch(&stage.database).await?;
-        Ok(stage)
+        scenario.vendas(["schema", "--apply"]).run(DEADLINE).await?.expect_code(0)?;
+        audit::install(&scenario.database).await?;
+        Ok(scenario)
     }
 
     pub(crate) const fn kafka(&self) -> &'k Kafka {
@@ -246,7 +246,7 @@ impl<'k> Scenario<'k> {
     /// Checks every row, and every write.
     pub(crate) async fn expect_all(&self) -> Result<()> {
         self.expected().expect(&self.database).await?;
-        witness::expect(&self.database, self.partitions()).await?;
+        audit::expect(&self.database, self.partitions()).await?;
         // The orders are correct; the sums must match them.
         totals::expect_equal(&self.database).await
     }

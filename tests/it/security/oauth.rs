@@ -16,13 +16,13 @@ const SHORT: Duration = Duration::from_secs(4);
 const LONG: Duration = Duration::from_secs(600);
 
 /// Settings for the listener that validates signed tokens.
-fn signed(doors: &SecureServers, client: &str) -> Settings {
+fn signed(servers: &SecureServers, client: &str) -> Settings {
     vec![
-        ("kafka.brokers", doors.kafka_at("SIGNED")),
+        ("kafka.brokers", servers.kafka_at("SIGNED")),
         ("kafka.tls.enabled", "true".to_owned()),
-        ("kafka.tls.ca_file", doors.authority.file().display().to_string()),
+        ("kafka.tls.ca_file", servers.authority.file().display().to_string()),
         ("kafka.sasl.mechanism", "OAUTHBEARER".to_owned()),
-        ("kafka.sasl.oauth.token_url", doors.issuer.token_url()),
+        ("kafka.sasl.oauth.token_url", servers.issuer.token_url()),
         ("kafka.sasl.oauth.client_id", client.to_owned()),
         ("kafka.sasl.oauth.client_secret", PASSWORD.to_owned()),
         ("kafka.sasl.oauth.scope", SCOPE.to_owned()),
@@ -30,9 +30,9 @@ fn signed(doors: &SecureServers, client: &str) -> Settings {
 }
 
 /// Settings for the listener that accepts unsigned tokens.
-fn unsigned(doors: &SecureServers, file: &Path) -> Settings {
+fn unsigned(servers: &SecureServers, file: &Path) -> Settings {
     vec![
-        ("kafka.brokers", doors.kafka_at("UNSIGNED")),
+        ("kafka.brokers", servers.kafka_at("UNSIGNED")),
         ("kafka.sasl.mechanism", "OAUTHBEARER".to_owned()),
         ("kafka.sasl.oauth.token_file", file.display().to_string()),
     ]
@@ -50,23 +50,23 @@ async fn logged(work: &Vendas, after: usize, words: &[&str]) -> Result<()> {
 
 #[tokio::test]
 async fn tokens_are_renewed_while_a_group_processes_and_no_order_is_lost() -> Result<()> {
-    let doors = SecureServers::shared().await?;
+    let servers = SecureServers::shared().await?;
     let (topic, client) = ("tokens", "renewed");
-    doors.issuer.register(client, PASSWORD, SCOPE, SHORT);
-    doors.kafka.create_topic(topic, 2, &[]).await?;
-    let database = doors.postgres.database().await?;
-    let settings = [signed(doors, client), vec![("kafka.group", "tokens".to_owned())]].concat();
-    let vendas = with_settings(&doors.vendas_with(&database, topic), &settings);
+    servers.issuer.register(client, PASSWORD, SCOPE, SHORT);
+    servers.kafka.create_topic(topic, 2, &[]).await?;
+    let database = servers.postgres.database().await?;
+    let settings = [signed(servers, client), vec![("kafka.group", "tokens".to_owned())]].concat();
+    let vendas = with_settings(&servers.vendas_with(&database, topic), &settings);
     let work = vendas.clone().args(["run"]).start()?;
     let mut number = 0;
     let mut sent = async || -> Result<()> {
         number += 1;
-        sell(doors, (topic, number % 2), number, &database, &work).await
+        sell(servers, (topic, number % 2), number, &database, &work).await
     };
     sent().await?;
     // Kafka needs some time for the first group.
     let started = work.stderr()?.len();
-    while doors.issuer.granted(client) < 4 {
+    while servers.issuer.granted(client) < 4 {
         sent().await?;
     }
     let log = work.stderr()?;
@@ -74,19 +74,19 @@ async fn tokens_are_renewed_while_a_group_processes_and_no_order_is_lost() -> Re
     ensure!(!news.contains("paused") && !news.contains("fenced"), "{log}");
 
     // The endpoint is unavailable for longer than a token is valid.
-    doors.issuer.fail(client, TokenFault::Unavailable);
+    servers.issuer.fail(client, TokenFault::Unavailable);
     logged(&work, log.len(), &["cannot renew the token", "503"]).await?;
     logged(&work, log.len(), &["paused, will go on by itself", "answers 503"]).await?;
-    doors.issuer.fail(client, TokenFault::None);
+    servers.issuer.fail(client, TokenFault::None);
     sent().await?;
     for (fault, words) in [
         (TokenFault::Audience, "refuses the token for kafka.sasl.oauth.client_id"),
         (TokenFault::Silent, "has no answer in time"),
     ] {
         let before = work.stderr()?.len();
-        doors.issuer.fail(client, fault);
+        servers.issuer.fail(client, fault);
         logged(&work, before, &["paused", words]).await?;
-        doors.issuer.fail(client, TokenFault::None);
+        servers.issuer.fail(client, TokenFault::None);
         sent().await?;
     }
     work.signal(Signal::TERM)?;
@@ -98,24 +98,24 @@ async fn tokens_are_renewed_while_a_group_processes_and_no_order_is_lost() -> Re
 
 #[tokio::test]
 async fn a_missing_or_wrong_token_is_reported_with_its_cause() -> Result<()> {
-    let doors = SecureServers::shared().await?;
-    doors.kafka.create_topic("no-tokens", 1, &[]).await?;
-    let vendas = doors.vendas("no-tokens").await?;
+    let servers = SecureServers::shared().await?;
+    servers.kafka.create_topic("no-tokens", 1, &[]).await?;
+    let vendas = servers.vendas("no-tokens").await?;
     for (client, fault) in [
         ("known", TokenFault::None),
         ("for-others", TokenFault::Audience),
         ("forged", TokenFault::Signature),
     ] {
-        doors.issuer.register(client, PASSWORD, SCOPE, LONG);
-        doors.issuer.fail(client, fault);
+        servers.issuer.register(client, PASSWORD, SCOPE, LONG);
+        servers.issuer.fail(client, fault);
     }
-    let known = |more: Settings| [signed(doors, "known"), more].concat();
+    let known = |more: Settings| [signed(servers, "known"), more].concat();
     let one = |key, value: &str| known(vec![(key, value.to_owned())]);
     let folder = tempfile::tempdir()?;
     let [expired, valid] = ["expired", "valid"].map(|name| folder.path().join(name));
     fs::write(&expired, unsigned_token("gina", Duration::ZERO))?;
     fs::write(&valid, unsigned_token("gina", LONG))?;
-    let endpoint = doors.issuer.token_url();
+    let endpoint = servers.issuer.token_url();
     let refused = "refuses the token for kafka.sasl.oauth.client_id: check kafka.sasl.oauth.scope";
     let cases: Vec<(Settings, String)> = vec![
         (
@@ -125,19 +125,19 @@ async fn a_missing_or_wrong_token_is_reported_with_its_cause() -> Result<()> {
                  kafka.sasl.oauth.client_id \"known\" (invalid_client): check it"
             ),
         ),
-        (signed(doors, "nobody"), "\"nobody\" (invalid_client)".to_owned()),
+        (signed(servers, "nobody"), "\"nobody\" (invalid_client)".to_owned()),
         (
             one("kafka.sasl.oauth.scope", "other"),
             "(invalid_scope): check kafka.sasl.oauth.scope".to_owned(),
         ),
-        (signed(doors, "for-others"), refused.to_owned()),
-        (signed(doors, "forged"), refused.to_owned()),
+        (signed(servers, "for-others"), refused.to_owned()),
+        (signed(servers, "forged"), refused.to_owned()),
         (
-            unsigned(doors, &expired),
+            unsigned(servers, &expired),
             "refuses the token in kafka.sasl.oauth.token_file: it has expired".to_owned(),
         ),
         (
-            [unsigned(doors, &valid), vec![("kafka.brokers", doors.kafka_at("GUARDED"))]].concat(),
+            [unsigned(servers, &valid), vec![("kafka.brokers", servers.kafka_at("GUARDED"))]].concat(),
             "takes SASL SCRAM-SHA-512 and not OAUTHBEARER: set kafka.sasl.mechanism".to_owned(),
         ),
     ];
@@ -171,9 +171,9 @@ async fn a_missing_or_wrong_token_is_reported_with_its_cause() -> Result<()> {
 
 #[tokio::test]
 async fn a_replaced_token_file_is_read_again() -> Result<()> {
-    let doors = SecureServers::shared().await?;
-    doors.kafka.create_topic("token-file", 1, &[]).await?;
-    let database = doors.postgres.database().await?;
+    let servers = SecureServers::shared().await?;
+    servers.kafka.create_topic("token-file", 1, &[]).await?;
+    let database = servers.postgres.database().await?;
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("token");
     // Replaced atomically, as Kubernetes does.
@@ -185,10 +185,10 @@ async fn a_replaced_token_file_is_read_again() -> Result<()> {
     write(LONG)?;
     let extensions =
         vec![("kafka.sasl.oauth.extensions", "logicalCluster=lkc-1,pool=p".to_owned())];
-    let settings = [unsigned(doors, &file), extensions].concat();
-    let vendas = with_settings(&doors.vendas_with(&database, "token-file"), &settings);
+    let settings = [unsigned(servers, &file), extensions].concat();
+    let vendas = with_settings(&servers.vendas_with(&database, "token-file"), &settings);
     let work = vendas.clone().args(["run"]).start()?;
-    let sent = |number| sell(doors, ("token-file", 0), number, &database, &work);
+    let sent = |number| sell(servers, ("token-file", 0), number, &database, &work);
     sent(1).await?;
     let checked = run_traced(&vendas, &["check"], 0).await?;
     let told = "answers without TLS, with the token in kafka.sasl.oauth.token_file by OAUTHBEARER, \

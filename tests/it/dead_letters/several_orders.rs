@@ -159,7 +159,7 @@ async fn a_replay_uses_the_headers_and_the_timestamp_of_the_record() -> Result<(
         .with_header("other", "x")
         .with_timestamp(1_767_323_045_006);
     let bare = Record::new("rubbish").with_timestamp(1_767_323_045_007);
-    shop.bed.kafka.produce(&shop.topic, 0, &[record, bare]).await?;
+    shop.servers.kafka.produce(&shop.topic, 0, &[record, bare]).await?;
     let mapping = [
         "--set",
         "mapping.order_id=header:id",

@@ -34,10 +34,10 @@ fn by_address() -> Settings {
 
 #[tokio::test]
 async fn each_sslmode_behaves_as_in_libpq() -> Result<()> {
-    let doors = SecureServers::shared().await?;
-    doors.kafka.create_topic("sslmodes", 1, &[]).await?;
-    let vendas = doors.vendas("sslmodes").await?;
-    let (ours, theirs) = (|| trusting(&doors.authority), || trusting(&doors.stranger));
+    let servers = SecureServers::shared().await?;
+    servers.kafka.create_topic("sslmodes", 1, &[]).await?;
+    let vendas = servers.vendas("sslmodes").await?;
+    let (ours, theirs) = (|| trusting(&servers.authority), || trusting(&servers.stranger));
     let (sealed, plain) = ("over TLSv1.3\n", "without TLS\n");
     let cases = [
         (settings_for("plain", "disable"), plain),
@@ -49,7 +49,7 @@ async fn each_sslmode_behaves_as_in_libpq() -> Result<()> {
         ([settings_for("sealed", "require"), by_address(), ours()].concat(), sealed),
         ([settings_for("sealed", "verify-ca"), by_address(), ours()].concat(), sealed),
         ([settings_for("sealed", "verify-full"), ours()].concat(), sealed),
-        ([settings_for("certified", "verify-full"), ours(), certificate(&doors.client)].concat(), sealed),
+        ([settings_for("certified", "verify-full"), ours(), certificate(&servers.client)].concat(), sealed),
     ];
     run_traced(&vendas, &["schema", "--apply"], 0).await?;
     for (number, (settings, told)) in (1..).zip(cases) {
@@ -88,7 +88,7 @@ async fn each_sslmode_behaves_as_in_libpq() -> Result<()> {
         (settings_for("plain", "require"), "check database.user, database.sslmode"),
         (settings_for("certified", "require"), "connection requires a valid client certificate"),
         (
-            [settings_for("certified", "require"), certificate(&doors.strangers_client)].concat(),
+            [settings_for("certified", "require"), certificate(&servers.strangers_client)].concat(),
             "refuses our client certificate",
         ),
         (
@@ -110,10 +110,10 @@ async fn each_sslmode_behaves_as_in_libpq() -> Result<()> {
 
 #[tokio::test]
 async fn no_tls_expired_certificates_and_silence_of_postgresql_are_reported() -> Result<()> {
-    let doors = SecureServers::shared().await?;
-    doors.kafka.create_topic("other", 1, &[]).await?;
-    let vendas = doors.vendas("other").await?;
-    let certificate = doors.authority.expired_server("localhost")?;
+    let servers = SecureServers::shared().await?;
+    servers.kafka.create_topic("other", 1, &[]).await?;
+    let vendas = servers.vendas("other").await?;
+    let certificate = servers.authority.expired_server("localhost")?;
     let expired = PostgresOptions::default()
         .file("server.pem", &certificate.certificate)
         .file("server.key", &certificate.key)
@@ -129,7 +129,7 @@ async fn no_tls_expired_certificates_and_silence_of_postgresql_are_reported() ->
         settings
     };
     let expired = expired.postgres().port();
-    let ours = || trusting(&doors.authority);
+    let ours = || trusting(&servers.authority);
     let cases = [
         (
             [at(expired, "verify-full"), ours()].concat(),
@@ -152,15 +152,15 @@ async fn no_tls_expired_certificates_and_silence_of_postgresql_are_reported() ->
 
 #[tokio::test]
 async fn a_timed_out_statement_is_cancelled_over_tls_too() -> Result<()> {
-    let doors = SecureServers::shared().await?;
-    doors.kafka.create_topic("cancelled", 1, &[]).await?;
-    let database = doors.postgres.database().await?;
-    let vendas = doors.vendas("cancelled").await?.database(&database);
+    let servers = SecureServers::shared().await?;
+    servers.kafka.create_topic("cancelled", 1, &[]).await?;
+    let database = servers.postgres.database().await?;
+    let vendas = servers.vendas("cancelled").await?.database(&database);
     let vendas = with_settings(
         &vendas,
         &[
             settings_for("sealed", "verify-full"),
-            trusting(&doors.authority),
+            trusting(&servers.authority),
             vec![("database.statement_timeout", "300ms".to_owned())],
         ]
         .concat(),

@@ -91,7 +91,7 @@ async fn on_terminal(shop: &Shop, args: &[&str], environment: &[(&str, &str)]) -
     let command = pty_process::Command::new(VENDAS)
         .args(args)
         .envs(shop.database.settings())
-        .env("VENDAS_KAFKA__BROKERS", shop.bed.kafka.address())
+        .env("VENDAS_KAFKA__BROKERS", shop.servers.kafka.address())
         .env("VENDAS_KAFKA__TOPICS", &shop.topic)
         .env("TERM", "xterm")
         .env_remove("NO_COLOR")

@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use super::{
-    After, KafkaCaps, Protocol, Shared, Way, kafka, lock,
+    After, KafkaCaps, Protocol, Shared, Direction, kafka, lock,
     postgres::{Conversation, Messages, Side, Step},
 };
 
@@ -93,7 +93,7 @@ impl<'a> Lane<'a> {
         loop {
             self.open_way().await;
             let length = self.from.read(&mut buffer).await?;
-            // What came in at the moment when the way was blocked is held back too.
+            // What came in at the moment when the direction was blocked is held back too.
             self.open_way().await;
             if length == 0 {
                 return Err(Ended::Closed);
@@ -108,12 +108,12 @@ impl<'a> Lane<'a> {
     }
 
     async fn open_way(&self) {
-        let way = match self.side {
-            Side::Client => Way::There,
-            Side::Server => Way::Back,
+        let direction = match self.side {
+            Side::Client => Direction::ToServer,
+            Side::Server => Direction::ToClient,
         };
         let mut blocked = self.shared.blocked.subscribe();
-        let open = |blocked: &Option<Way>| *blocked != Some(way) && *blocked != Some(Way::Both);
+        let open = |blocked: &Option<Direction>| *blocked != Some(direction) && *blocked != Some(Direction::Both);
         // The sender lives as long as `shared`.
         let _ = blocked.wait_for(open).await;
     }

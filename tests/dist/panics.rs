@@ -2,16 +2,16 @@
 
 use testbed::{Result, Testbed, ensure};
 
-use crate::place::{DEADLINE, Place, at, failpoints, rows};
+use crate::root_folder::{DEADLINE, RootFolder, at, failpoints, rows};
 
 #[tokio::test]
 #[ignore = "checks what `./dev dist` built"]
 async fn an_order_that_panics_the_code_is_a_dead_letter_there_too() -> Result<()> {
-    let bed = Testbed::shared().await?;
-    let (topic, database) = (bed.topic(1).await?, bed.database().await?);
-    let place = Place::with(failpoints()?)?;
+    let servers = Testbed::shared().await?;
+    let (topic, database) = (servers.topic(1).await?, servers.database().await?);
+    let root = RootFolder::with(failpoints()?)?;
     let run = async |args: &[&str], input: String| {
-        at(place.vendas(args), bed.kafka.address(), &topic, &database, database.host())
+        at(root.vendas(args), servers.kafka.address(), &topic, &database, database.host())
             .env("FAILPOINTS", "understand=150*off->1*panic->off")
             .input(input)
             .run(DEADLINE)

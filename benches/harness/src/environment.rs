@@ -26,7 +26,7 @@ const POSTGRES: [(&str, &str); 3] =
     [("shared_buffers", "2GB"), ("max_wal_size", "8GB"), ("checkpoint_timeout", "15min")];
 
 /// A Kafka and a PostgreSQL of one's own, and the programs of this build.
-pub(crate) struct Bed {
+pub(crate) struct Environment {
     pub(crate) servers: Testbed,
     program: PathBuf,
 }
@@ -38,7 +38,7 @@ pub(crate) struct Meter {
     started: Instant,
 }
 
-impl Bed {
+impl Environment {
     pub(crate) async fn start() -> Result<Self> {
         let postgres =
             POSTGRES.iter().fold(PostgresOptions::default(), |options, (name, value)| {

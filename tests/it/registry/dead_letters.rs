@@ -35,7 +35,7 @@ async fn reasons(shop: &Shop) -> Result<Vec<String>> {
 #[tokio::test]
 async fn each_has_its_reason_and_is_replayed_when_its_schema_is_available() -> Result<()> {
     let (shop, registry) = (Shop::open(1).await?, Registry::start().await?);
-    let by = Serializers::start(&shop.bed.kafka, &registry, MODULES).await?;
+    let by = Serializers::start(&shop.servers.kafka, &registry, MODULES).await?;
     let schema = avro_schema();
     let avro = by.register("orders-avro", SchemaKind::Avro, &schema.to_string()).await?;
     let proto = by.register("orders-proto", SchemaKind::Protobuf, PROTO).await?;
@@ -71,7 +71,7 @@ async fn each_has_its_reason_and_is_replayed_when_its_schema_is_available() -> R
         Record::new(*b"\0\0\0\0"),
         framed(proto, &first(&messages[1])),
     ];
-    shop.bed.kafka.produce(&shop.topic, 0, &records).await?;
+    shop.servers.kafka.produce(&shop.topic, 0, &records).await?;
     let run = ["run", "--until-end"];
     let ended = with_registry(&shop, registry.url(), &run).run(DEADLINE).await?.expect_code(0)?;
     let expected = [
@@ -133,7 +133,7 @@ async fn a_configured_format_applies_to_every_record() -> Result<()> {
     let id = super::send_avro(by, &shop.topic, 1, 1..=2).await?;
     // The bytes of another record after the header of Protocol Buffers.
     let records = [Record::new(numbered(3)), framed(proto, b"\0"), framed(id, b"")];
-    shop.bed.kafka.produce(&shop.topic, 0, &records).await?;
+    shop.servers.kafka.produce(&shop.topic, 0, &records).await?;
     let run = |format: &str| {
         let args = ["run", "--until-end", "--set", &format!("mapping.format={format}")];
         of_topics(&shop, registry.url(), &[&shop.topic], &args)

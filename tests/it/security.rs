@@ -85,7 +85,7 @@ impl SecureServers {
                  user_carol=\"{PASSWORD}\";"
             );
             options = options
-                .door(name, protocol, port)
+                .listener(name, protocol, port)
                 .property(&key("ssl.keystore.type"), "PEM")
                 .property(&key("ssl.keystore.location"), &certificate.both_file.to_string_lossy())
                 .property(&key("ssl.truststore.type"), "PEM")
@@ -161,20 +161,20 @@ impl SecureServers {
     }
 
     fn kafka_at(&self, name: &str) -> String {
-        let port = self.ports.iter().find(|(door, _)| *door == name).map(|(_, port)| *port);
+        let port = self.ports.iter().find(|(listener, _)| *listener == name).map(|(_, port)| *port);
         format!("localhost:{}", port.unwrap_or_default())
     }
 }
 
 /// Sends the order with the next number, and waits until it is in `sales`.
 async fn sell(
-    doors: &SecureServers,
+    servers: &SecureServers,
     (topic, partition): (&str, i32),
     number: i32,
     database: &Database,
     work: &Vendas,
 ) -> Result<()> {
-    doors.kafka.produce(topic, partition, &[Record::new(numbered(number))]).await?;
+    servers.kafka.produce(topic, partition, &[Record::new(numbered(number))]).await?;
     eventually("its sale", DEADLINE, async || {
         let sales = database.count("sales").await?;
         ensure!(sales == i64::from(number), "{sales}, {}", work.state());

@@ -5,55 +5,55 @@ use tokio::try_join;
 
 use crate::{
     shop::Shop,
-    stage::{DEADLINE, Scenario, count_lines, committed_records, terminate},
+    scenario::{DEADLINE, Scenario, count_lines, committed_records, terminate},
 };
 
 const FENCED: &str = "fenced: another instance has moved this partition";
 
 #[tokio::test]
 async fn two_instances_on_the_same_partitions_fence_each_other() -> Result<()> {
-    let stage = Scenario::shared(6, 300).await?;
-    let progress = stage.progress().await?;
-    let (one, other) = (stage.vendas(["run"]).start()?, stage.vendas(["run"]).start()?);
-    stage.send_rest().await?;
-    progress.reach(stage.sent(), &one).await?;
+    let scenario = Scenario::shared(6, 300).await?;
+    let progress = scenario.progress().await?;
+    let (one, other) = (scenario.vendas(["run"]).start()?, scenario.vendas(["run"]).start()?);
+    scenario.send_rest().await?;
+    progress.reach(scenario.sent(), &one).await?;
     let (one, other) = try_join!(terminate(one), terminate(other))?;
-    stage.expect_all().await?;
+    scenario.expect_all().await?;
     let fenced = count_lines(&one.stderr, FENCED) + count_lines(&other.stderr, FENCED);
     ensure!(fenced > 0, "neither was fenced:\n{}\n{}", one.state(), other.state());
     // Each record was committed by one of them.
     let (one, other) = (committed_records(&one)?, committed_records(&other)?);
-    ensure!(one + other == stage.sent(), "{one} and {other} make {}", stage.sent());
+    ensure!(one + other == scenario.sent(), "{one} and {other} make {}", scenario.sent());
     Ok(())
 }
 
 #[tokio::test]
 async fn an_instance_frozen_while_another_one_commits_writes_no_old_records() -> Result<()> {
-    let stage = Scenario::shared(7, 300).await?;
-    let progress = stage.progress().await?;
-    let frozen = stage.vendas(["run"]).start()?;
-    try_join!(stage.send(150), async {
+    let scenario = Scenario::shared(7, 300).await?;
+    let progress = scenario.progress().await?;
+    let frozen = scenario.vendas(["run"]).start()?;
+    try_join!(scenario.send(150), async {
         progress.reach(100, &frozen).await?;
         frozen.signal(Signal::STOP)
     })?;
     let at = progress.records().await?;
-    ensure!(at < stage.sent(), "everything was processed before it froze");
-    let other = stage.vendas(["run"]).start()?;
-    stage.send(50).await?;
-    progress.reach(stage.sent(), &other).await?;
+    ensure!(at < scenario.sent(), "everything was processed before it froze");
+    let other = scenario.vendas(["run"]).start()?;
+    scenario.send(50).await?;
+    progress.reach(scenario.sent(), &other).await?;
 
     frozen.signal(Signal::CONT)?;
-    stage.send_rest().await?;
+    scenario.send_rest().await?;
     eventually("a log line about fencing of the frozen instance", DEADLINE, async || {
         ensure!(count_lines(&frozen.stderr()?, FENCED) > 0, "{}", frozen.state());
         Ok(())
     })
     .await?;
-    progress.reach(stage.sent(), &other).await?;
+    progress.reach(scenario.sent(), &other).await?;
     let (frozen, other) = try_join!(terminate(frozen), terminate(other))?;
-    stage.expect_all().await?;
+    scenario.expect_all().await?;
     let (frozen, other) = (committed_records(&frozen)?, committed_records(&other)?);
-    ensure!(frozen + other == stage.sent(), "{frozen} and {other} make {}", stage.sent());
+    ensure!(frozen + other == scenario.sent(), "{frozen} and {other} make {}", scenario.sent());
     Ok(())
 }
 
