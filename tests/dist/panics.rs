@@ -1,4 +1,4 @@
-//! Work in which an order makes the program panic.
+//! A panic caused by a record.
 
 use testbed::{Result, Testbed, ensure};
 
@@ -6,7 +6,7 @@ use crate::root_folder::{DEADLINE, RootFolder, at, failpoints, rows};
 
 #[tokio::test]
 #[ignore = "checks what `./dev dist` built"]
-async fn an_order_that_panics_the_code_is_a_dead_letter_there_too() -> Result<()> {
+async fn a_panic_makes_its_record_a_dead_letter() -> Result<()> {
     let servers = Testbed::shared().await?;
     let (topic, database) = (servers.topic(1).await?, servers.database().await?);
     let root = RootFolder::with(failpoints()?)?;

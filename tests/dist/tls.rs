@@ -1,4 +1,4 @@
-//! Connections that nobody else can read.
+//! TLS connections.
 
 use testbed::{Authority, KafkaOptions, PostgresOptions, Result, ensure, free_port};
 
@@ -6,7 +6,7 @@ use crate::root_folder::{DEADLINE, RootFolder, at, rows};
 
 #[tokio::test]
 #[ignore = "checks what `./dev dist` built"]
-async fn it_speaks_tls_with_both_servers_and_checks_their_names() -> Result<()> {
+async fn it_uses_tls_with_both_servers_and_verifies_their_names() -> Result<()> {
     let authority = Authority::new("shop")?;
     let port = free_port()?;
     let broker = authority.server("localhost")?;

@@ -144,7 +144,7 @@ async fn registry_passwords_and_private_authorities_are_used_and_waited_for() ->
     let authority = Authority::new("registry")?;
     let certificate = authority.server("localhost")?;
     let faulty = FaultyRegistry::before_over_tls(Registry::shared().await?, &certificate).await?;
-    faulty.ask_for("alice", "the old one");
+    faulty.require_password("alice", "the old one");
     let (shop, listen) = (Shop::open(1).await?, listen()?);
     shop.apply_schema().await?;
     send_by_new_schema(&shop.topic, 0, 50).await?;
@@ -168,7 +168,7 @@ async fn registry_passwords_and_private_authorities_are_used_and_waited_for() ->
     let body = until_paused(&run, &listen, 0).await?;
     ensure!(body.contains("401"), "{body}");
     ensure!(logged(&run, "paused until this is put right")? == 1, "{}", run.state());
-    faulty.ask_for("alice", "the new one");
+    faulty.require_password("alice", "the new one");
     until_count(&shop.database, "sales", 50, &run).await?;
     until_going_on(&run, &listen).await?;
     for secret in ["the new one", "the old one", "YWxpY2U6"] {

@@ -66,7 +66,7 @@ async fn tokens_are_renewed_while_a_group_processes_and_no_order_is_lost() -> Re
     sent().await?;
     // Kafka needs some time for the first group.
     let started = work.stderr()?.len();
-    while servers.issuer.granted(client) < 4 {
+    while servers.issuer.issued(client) < 4 {
         sent().await?;
     }
     let log = work.stderr()?;

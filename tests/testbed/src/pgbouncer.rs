@@ -21,10 +21,10 @@ use crate::{
 
 const START_DEADLINE: Duration = Duration::from_secs(20);
 
-/// Where Debian's package has it; it is on no user's PATH.
+/// The path in Debian's package, which is not on the PATH.
 const PROGRAM: &str = "/usr/sbin/pgbouncer";
 
-/// PgBouncer in transaction mode before one database. Ends when dropped.
+/// PgBouncer in transaction mode in front of one database. Dropping it ends it.
 #[derive(Debug)]
 pub struct Pgbouncer {
     folder: Folder,
@@ -34,10 +34,10 @@ pub struct Pgbouncer {
 }
 
 impl Pgbouncer {
-    /// Starts one before `database`, to which it keeps at most `connections`.
+    /// Starts a PgBouncer in front of `database`, with at most `connections` to it.
     ///
     /// # Errors
-    /// Where it is not installed, or does not come up.
+    /// If it is not installed or does not start.
     pub async fn start(database: &Database, connections: u16) -> Result<Self> {
         let folder = Folder::new("pgbouncer")?;
         let (user, port) = (unprivileged()?, port::free()?);
@@ -67,16 +67,16 @@ impl Pgbouncer {
         Ok(bouncer)
     }
 
-    /// The database as it is reached through it.
+    /// The database through PgBouncer.
     #[must_use]
     pub const fn database(&self) -> &Database {
         &self.behind
     }
 
-    /// Kills it where it runs, with all that is in flight, and starts it again at the same place.
+    /// Kills it if it runs, with everything in flight, and starts it again at the same address.
     ///
     /// # Errors
-    /// Where it does not come up.
+    /// If it does not start.
     pub async fn restart(&self) -> Result<()> {
         let before = self.lock().take();
         if let Some(mut process) = before {
@@ -98,7 +98,7 @@ impl Pgbouncer {
             if process.exit_status()?.is_some() || Instant::now() > until {
                 let state = process.state();
                 return Err(error).with_context(|| {
-                    format!("PgBouncer did not come up (apt-get install pgbouncer): {state}")
+                    format!("PgBouncer did not start (apt-get install pgbouncer): {state}")
                 });
             }
             sleep(Duration::from_millis(20)).await;

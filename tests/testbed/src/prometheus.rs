@@ -14,7 +14,7 @@ use crate::{
 
 const START_DEADLINE: Duration = Duration::from_secs(60);
 
-/// A server that scrapes one target four times a second. Ends when dropped.
+/// A server that scrapes one target four times a second. Dropping it ends it.
 #[derive(Debug)]
 pub struct Prometheus {
     address: String,
@@ -24,11 +24,11 @@ pub struct Prometheus {
 }
 
 impl Prometheus {
-    /// Starts one that scrapes `/metrics` of `target`, a host and a port, as the job `vendas`, and
-    /// evaluates the rules of the file `rules`.
+    /// Starts a server that scrapes `/metrics` of `target`, a host and a port, as the job `vendas`,
+    /// and evaluates the rules of the file `rules`.
     ///
     /// # Errors
-    /// Where it is not there and cannot be installed (the text says what to do), or refuses the rules.
+    /// If it is missing and cannot be installed (the error names the remedy), or rejects the rules.
     pub async fn start(target: &str, rules: &Path) -> Result<Self> {
         let programs = spawn_blocking(install::prometheus).await??;
         let folder = Folder::new("prometheus")?;
@@ -69,16 +69,16 @@ impl Prometheus {
         Ok(prometheus)
     }
 
-    /// Where its HTTP API is.
+    /// The address of its HTTP API.
     #[must_use]
     pub fn address(&self) -> &str {
         &self.address
     }
 
-    /// What it has logged.
+    /// Its log.
     ///
     /// # Errors
-    /// Where that cannot be read.
+    /// If it cannot be read.
     pub fn log(&self) -> Result<String> {
         Ok(fs::read_to_string(self.folder.path().join("log"))?)
     }
@@ -88,10 +88,10 @@ impl Prometheus {
     }
 }
 
-/// What promtool prints, run in `folder`.
+/// The output of promtool, run in `folder`.
 ///
 /// # Errors
-/// Where it fails, with what it printed, or is not there and cannot be installed.
+/// If it fails, with its output, or is missing and cannot be installed.
 pub async fn promtool(folder: &Path, args: &[&str]) -> Result<String> {
     let programs = spawn_blocking(install::prometheus).await??;
     let mut command = Command::new(programs.join("promtool"));

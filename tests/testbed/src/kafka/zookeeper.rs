@@ -17,13 +17,13 @@ use crate::{
     process::{Launch, Process, tail},
 };
 
-/// From the start to the first connection; some 1 s on two idle cores.
+/// From the start to the first connection; about 1 s on two idle cores.
 const START_DEADLINE: Duration = Duration::from_secs(60);
-/// How long a broker that was killed counts as alive, in milliseconds: its next start has to wait
-/// for it.
+/// How long a killed broker counts as alive, in milliseconds: its next start must wait for it.
 pub(super) const SESSION_TIMEOUT: &str = "6000";
 
-/// The running process, which ends when this is dropped. It is never stopped, killed or frozen.
+/// The running process, which is killed when this is dropped. It is never stopped, killed or
+/// frozen.
 #[derive(Debug)]
 pub(super) struct ZooKeeper {
     // Before the folder, so that the process is killed first.
@@ -33,15 +33,15 @@ pub(super) struct ZooKeeper {
 }
 
 impl ZooKeeper {
-    /// Starts an empty one, of the version that a release of Kafka comes with.
+    /// Starts an empty one, of the version that a release of Kafka includes.
     pub(super) async fn start(release: KafkaRelease, class_path: &Path) -> Result<Arc<Self>> {
-        // Another program may take the port between the look and the start.
+        // Another program may take the port before the start.
         for _ in 0..4 {
             if let Some(zookeeper) = Self::start_at(port::free()?, release, class_path).await? {
                 return Ok(Arc::new(zookeeper));
             }
         }
-        bail!("ZooKeeper found its port taken, four times")
+        bail!("ZooKeeper's port was in use, four times")
     }
 
     /// `host:port`, for the broker's `zookeeper.connect`.
@@ -61,7 +61,7 @@ impl ZooKeeper {
         let mut args =
             ["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"].map(str::to_owned).to_vec();
         args.extend(release.logging(""));
-        // A machine that loses power here takes the whole folder with it.
+        // After a power loss the whole folder is gone.
         args.push("-Dzookeeper.forceSync=no".to_owned());
         args.extend(["-cp".to_owned(), class_path.display().to_string()]);
         args.extend(
@@ -85,7 +85,7 @@ impl ZooKeeper {
                 return Ok(None);
             }
             if ended || Instant::now() > until {
-                bail!("ZooKeeper did not come up: {}", process.state());
+                bail!("ZooKeeper did not start: {}", process.state());
             }
             sleep(Duration::from_millis(20)).await;
         }
