@@ -1,4 +1,4 @@
-//! vendas against what is used in its place: the same topic, in turn, each into tables of its own.
+//! vendas compared with alternatives: the same topic, in turn, each with its own tables.
 
 use std::{
     env, fs,
@@ -18,21 +18,21 @@ use crate::{
     usage,
 };
 
-/// Where the peers lie, each with a `setup` and a `start`.
+/// The folder of the peers, each with a `setup` and a `start`.
 const PEERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../peers");
 
-/// How often it is looked for the first row, and how often for the last.
+/// The polling interval for the first and the last row.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// What is used in vendas' place.
+/// An alternative to vendas.
 pub(crate) struct Peer {
     name: &'static str,
-    /// Where it was set up.
+    /// The folder of its installation.
     folder: PathBuf,
 }
 
 impl Peer {
-    /// Brings everything that it needs.
+    /// Installs everything that it needs.
     pub(crate) fn set_up(name: &'static str) -> Result<Self> {
         let folder = env::current_exe()?
             .ancestors()
@@ -72,8 +72,9 @@ impl Peer {
             .env("BENCH_SCRATCH", scratch.path())
     }
 
-    /// Works the load: from the first row seen to the last, so that nobody is charged for the start
-    /// of a Java machine. What is there at the first look was done before it and does not count.
+    /// Processes the load, and measures from the first visible row to the last, so that the start
+    /// of a JVM does not count. Rows that are there at the first query were written before and do
+    /// not count.
     async fn run(&self, environment: &Environment, load: &Load) -> Result<Run> {
         let database = environment.database().await?;
         database.execute(tables(load.shape)).await?;
@@ -91,7 +92,7 @@ impl Peer {
         let own = usage::cpu_seconds(process.process_id()) - own;
         let run = environment.cost(&since, load.orders.saturating_sub(before), own);
         let peak_rss_bytes = usage::peak_rss_bytes_of_all(process.process_id());
-        // Whether it closes well is its own affair.
+        // Its exit code does not matter.
         process.signal(Signal::TERM)?;
         drop(process.wait_exit(Duration::from_secs(60)).await);
         match load.shape {
@@ -108,7 +109,7 @@ impl Peer {
     }
 }
 
-/// What a peer writes to.
+/// The tables of a peer.
 pub(crate) const fn tables(shape: Shape) -> &'static str {
     match shape {
         Shape::Numbered => {
@@ -124,7 +125,7 @@ async fn until<F: Future<Output = Result<bool>>>(mut condition: impl FnMut() -> 
     let until = Instant::now() + DEADLINE;
     while !condition().await? {
         if Instant::now() > until {
-            bail!("it did not do its work within {DEADLINE:?}");
+            bail!("it did not finish within {DEADLINE:?}");
         }
         sleep(LOOK).await;
     }
@@ -139,7 +140,7 @@ async fn has_rows(client: &Client, shape: Shape) -> Result<bool> {
     Ok(client.query_one(sql, &[]).await?.try_get(0)?)
 }
 
-/// How many orders are done: counted, or by their share in all that was sold.
+/// The number of processed orders: counted, or estimated from the sum of the totals.
 async fn done(client: &Client, load: &Load) -> Result<u64> {
     let row = match load.shape {
         Shape::Numbered => client.query_one("SELECT count(*) FROM sales", &[]).await?,
@@ -151,7 +152,7 @@ async fn done(client: &Client, load: &Load) -> Result<u64> {
     Ok(u64::try_from(row.try_get::<_, i64>(0)?)?)
 }
 
-/// Counts only once the last order of every partition is there: that is cheap to see.
+/// Counts only once the last order of every partition is stored, which is cheap to query.
 async fn has_all(client: &Client, load: &Load) -> Result<bool> {
     if load.shape == Shape::Ecommerce {
         let sql = "SELECT coalesce(sum(quantity), 0) >= $1 FROM product_totals";
@@ -166,7 +167,8 @@ async fn has_all(client: &Client, load: &Load) -> Result<bool> {
     Ok(u64::try_from(all)? >= load.orders)
 }
 
-/// `run --until-end` over a load: from the start of the process to its end, all of it durable.
+/// `run --until-end` for a load: from the start of the process to its exit, with everything
+/// durable.
 pub(crate) async fn run_until_end(
     environment: &Environment,
     load: &Load,
@@ -184,7 +186,7 @@ pub(crate) async fn run_until_end(
     Ok(run)
 }
 
-/// All of them, in turn, `runs` times. Slow peers get a shorter topic of the same shape.
+/// All of them in turn, `runs` times. Slow peers get a shorter topic of the same shape.
 pub(crate) async fn compare(environment: &Environment, shape: Shape, orders: u64, runs: usize) -> Result<Vec<Run>> {
     let load = Load::send(environment, shape, orders, 4).await?;
     let fast: &[&str] = match shape {

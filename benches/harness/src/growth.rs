@@ -1,4 +1,4 @@
-//! What rows that are there already do to the next ones, and to those who read them.
+//! The effect of existing rows on new orders and on reports.
 
 use std::time::Instant;
 
@@ -12,10 +12,10 @@ use crate::{
 };
 
 const MILLION: u64 = 1_000_000;
-/// Rows that are made in one statement.
+/// Rows that are created in one statement.
 const CHUNK: u64 = MILLION;
 
-/// The tables with more and more rows in them: new orders, the same orders once more, report, verify.
+/// The tables with increasing numbers of rows: new orders, the same orders again, report, verify.
 pub(crate) async fn growth(environment: &Environment, orders: u64, millions: &[u64]) -> Result<Vec<Run>> {
     let mut all = Vec::new();
     for shape in [Shape::Numbered, Shape::Ecommerce] {
@@ -54,7 +54,7 @@ async fn on_filled(environment: &Environment, load: &Load, database: &Database) 
     let after = sums(database, load.shape).await?;
     testbed::ensure!(
         after.0 - before.0 == i64::try_from(load.orders)?,
-        "{} rows came, and should have been {}",
+        "{} rows were added instead of {}",
         after.0 - before.0,
         load.orders
     );
@@ -69,14 +69,14 @@ async fn sums(database: &Database, shape: Shape) -> Result<(i64, rust_decimal::D
     Ok((row.try_get(0)?, row.try_get(1)?))
 }
 
-/// Rows as vendas writes them, of orders that the load does not have: numbers behind all of its own,
-/// and random ids, which lie between its own everywhere.
+/// Rows in vendas' format, of orders that the load does not contain: order numbers after all of its
+/// own, and random ids, which are spread between its own.
 async fn fill(database: &Database, shape: Shape, rows: u64) -> Result<()> {
     let client = database.connect().await?;
     let started = Instant::now();
     if shape == Shape::Ecommerce {
-        // The key's index is made at the end, which is quicker, and the totals are put in there, as
-        // the triggers would have left them.
+        // The index of the key is created at the end, which is faster, and the totals are inserted
+        // there as the triggers would have left them.
         client
             .batch_execute(
                 "ALTER TABLE orders DISABLE TRIGGER USER; ALTER TABLE orders DROP CONSTRAINT orders_pkey",
@@ -119,7 +119,7 @@ async fn fill_sales(client: &Client, from: u64, to: u64) -> Result<()> {
 }
 
 async fn fill_orders(client: &Client, from: u64, to: u64) -> Result<()> {
-    // Two or three items, as the simulated shop's orders have.
+    // Two or three items, as in the orders of the simulated shop.
     let sql = format!(
         "INSERT INTO orders (order_id, numbered, total, items, sold_at, processed_at) \
          SELECT gen_random_uuid()::text, false, 349.90 * (2 + number % 2), \

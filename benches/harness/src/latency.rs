@@ -1,4 +1,4 @@
-//! How long an order takes from the producer's acknowledgement to a row that others see.
+//! The time of an order from the producer's acknowledgement until another session sees the row.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -23,13 +23,13 @@ use crate::{
 };
 
 const PARTITIONS: u16 = 4;
-/// Of each run; what the first orders take is not the latency of a program that runs.
+/// Per run; the first orders are not representative of a running program.
 const WARM_UP: Duration = Duration::from_secs(5);
 const MEASURED: Duration = Duration::from_secs(20);
-/// How long the last order may take to come.
+/// The deadline for the last order.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// vendas and those that promise to be quick, at each rate, in turn.
+/// vendas and the peers with low latency, at each rate, in turn.
 pub(crate) async fn latency(environment: &Environment, runs: usize) -> Result<Vec<Run>> {
     let peers = [Peer::set_up("kafka-python")?, Peer::set_up("psycopg")?];
     let mut all = Vec::new();
@@ -58,7 +58,7 @@ async fn of_peer(environment: &Environment, peer: &Peer, rate: u64) -> Result<Ru
     measure(environment, peer.name(), &topic, &database, &command, rate).await
 }
 
-/// When each order was acknowledged, and when it was seen.
+/// When each order was acknowledged, and when it was visible.
 type Moments = Arc<Mutex<HashMap<i32, Instant>>>;
 
 async fn measure(
@@ -71,7 +71,7 @@ async fn measure(
 ) -> Result<Run> {
     let process = command.start()?;
     let acknowledged = Moments::default();
-    // One order first, which says when the program is up.
+    // One order first, which shows when the program has started.
     let lanes = Arc::new(lanes(environment, topic).await?);
     send(&lanes, 1, &acknowledged).await?;
     eventually("first order", PATIENCE, async || {
@@ -103,8 +103,8 @@ async fn measure(
     let acknowledged = acknowledged.lock().unwrap_or_else(PoisonError::into_inner);
     let mut waits = Vec::new();
     for (number, moment) in acknowledged.iter().filter(|(number, _)| **number > warm_up) {
-        let Some(seen) = seen.get(number) else { bail!("order {number} was never seen") };
-        // Some are seen before their acknowledgement comes: these took no time.
+        let Some(seen) = seen.get(number) else { bail!("order {number} was never visible") };
+        // Some are visible before their acknowledgement arrives: their latency is zero.
         waits.push(seen.saturating_duration_since(*moment).as_secs_f64() * 1e3);
     }
     waits.sort_by(f64::total_cmp);
@@ -127,7 +127,7 @@ fn number_of(time: Duration, rate: u64) -> Result<i32> {
     Ok(i32::try_from(time.as_secs() * rate)?)
 }
 
-/// The value that so many in a hundred do not exceed.
+/// The value that this percentage of the values does not exceed.
 fn percentile(sorted: &[f64], percent: usize) -> f64 {
     let index = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
     sorted.get(index).copied().unwrap_or(f64::NAN)
@@ -142,7 +142,7 @@ async fn lanes(environment: &Environment, topic: &str) -> Result<Vec<PartitionCl
     Ok(lanes)
 }
 
-/// Sends one order by itself, as a shop does that has just sold something.
+/// Sends one order by itself, as a shop does after a sale.
 async fn send(lanes: &[PartitionClient], number: i32, acknowledged: &Moments) -> Result<()> {
     let order = format!(
         r#"{{"order_number": {number}, "order_items": [{{"qty": 3, "value_unit": 12.34}}, {{"qty": 1, "value_unit": 99.90}}]}}"#
@@ -160,7 +160,7 @@ async fn send(lanes: &[PartitionClient], number: i32, acknowledged: &Moments) ->
     Ok(())
 }
 
-/// Looks for new rows all the time, and notes when each was seen first.
+/// Polls for new rows, and records when each was first visible.
 async fn look(client: tokio_postgres::Client, last: i32) -> Result<HashMap<i32, Instant>> {
     let statement =
         client.prepare("SELECT order_number FROM sales WHERE order_number > $1").await?;
@@ -179,8 +179,9 @@ async fn look(client: tokio_postgres::Client, last: i32) -> Result<HashMap<i32, 
         while seen.contains_key(&(all_up_to + 1)) {
             all_up_to += 1;
         }
-        ensure!(changed.elapsed() < PATIENCE, "{} of {last} orders came", seen.len());
-        // Once a fifth of a millisecond, so that looking leaves the machine to those looked at.
+        ensure!(changed.elapsed() < PATIENCE, "{} of {last} orders were stored", seen.len());
+        // Every fifth of a millisecond, so that polling does not use the CPU of the measured
+        // processes.
         tokio::time::sleep(Duration::from_micros(200)).await;
     }
     Ok(seen)

@@ -1,9 +1,9 @@
-//! `./dev bench`: measures vendas on private servers, against what is used in its place, and against
-//! what the machine allows.
+//! `./dev bench`: measures vendas on private servers, compared with alternatives and with the
+//! limits of the machine.
 //!
-//! [`environment`] has the servers, [`load`] fills topics, [`compare`], [`bound`], [`latency`], [`start`],
-//! [`partitions`], [`sweep`] and [`growth`] are the parts, [`results`] what comes of them, and
-//! [`usage`] what processes use.
+//! [`environment`] has the servers, [`load`] fills topics, [`compare`], [`bound`], [`latency`],
+//! [`start`], [`partitions`], [`sweep`] and [`growth`] are the parts, [`results`] are their
+//! results, and [`usage`] reads the CPU time and memory of processes.
 //!
 //! **Invariant:** a run after which a table is wrong has no rate.
 #![allow(clippy::float_arithmetic, reason = "seconds and rates; no money passes through here")]
@@ -37,19 +37,19 @@ use results::{Results, Run};
 #[derive(Parser)]
 #[command(name = "bench")]
 struct Cli {
-    /// What to measure; all of it, where nothing is named
+    /// Parts to measure; by default all
     #[arg(value_enum)]
     parts: Vec<Part>,
-    /// Orders of a topic
+    /// Orders in a topic
     #[arg(long, default_value_t = 1_000_000)]
     orders: u64,
-    /// Runs of each candidate, of which the median counts
+    /// Runs of each candidate; the median is reported
     #[arg(long, default_value_t = 3)]
     runs: usize,
-    /// Rows that are in the tables already, in millions, for `growth`
+    /// Existing rows in the tables, in millions, for `growth`
     #[arg(long, value_delimiter = ',', default_value = "0,10,50")]
     millions: Vec<u64>,
-    /// A file for every single run; runs of other parts that it holds already stay
+    /// A JSON file for every single run; runs of other parts in it are kept
     #[arg(long)]
     json: Option<PathBuf>,
 }
@@ -60,7 +60,7 @@ enum Part {
     Numbered,
     /// E-commerce orders with product totals: vendas and Spark
     Ecommerce,
-    /// Each part of the work alone, and what the whole reaches of their sum
+    /// Each part of the work alone, and the ratio of the whole to their sum
     Bound,
     /// From the producer's acknowledgement to the visible row
     Latency,
@@ -76,7 +76,7 @@ enum Part {
     Depth,
     /// Records of 100 B to 100 KB
     RecordSize,
-    /// Tables that hold millions of rows already
+    /// Tables with millions of existing rows
     Growth,
 }
 
@@ -128,7 +128,7 @@ async fn run(cli: &Cli) -> Result<()> {
         let name =
             part.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
         say(&format!("\n== {name}"));
-        // Servers of its own, so that no part inherits another's files and caches.
+        // New servers, so that no part inherits another's files and caches.
         let environment = Environment::start().await?;
         results.versions = environment.versions().await?;
         let runs = part.measure(&environment, cli).await?;
@@ -149,7 +149,7 @@ async fn run(cli: &Cli) -> Result<()> {
     Ok(())
 }
 
-/// The parts that runs belong to, each once.
+/// The parts of these runs, each once.
 fn names(runs: &[Run]) -> Vec<String> {
     let mut names: Vec<_> = runs.iter().map(|run| run.part.clone()).collect();
     names.dedup();
@@ -162,8 +162,8 @@ fn print(text: &str) -> Result<()> {
     Ok(out.flush()?)
 }
 
-/// Says how far it is.
+/// Reports the progress.
 fn say(text: &str) {
-    // A closed standard error is no reason to fail.
+    // A closed standard error is not a failure.
     let _told = writeln!(io::stderr(), "{text}").is_ok();
 }

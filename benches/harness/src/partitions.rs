@@ -1,4 +1,5 @@
-//! What the number of partitions does to the rate, and whether a thousand of them are served alike.
+//! The effect of the number of partitions on the rate, and whether a thousand of them progress
+//! equally.
 
 use std::{
     collections::HashMap,
@@ -19,10 +20,10 @@ const COUNTS: [u16; 5] = [1, 2, 4, 8, 16];
 const MANY: u16 = 1000;
 /// `kafka.buffer_bytes` in MiB by default.
 const BUFFER: u64 = 128;
-/// As much as all of a thousand partitions need to hold record batches of 256 KiB at once.
+/// Enough for all of a thousand partitions to hold record batches of 256 KiB at once.
 const LARGE_BUFFER: u64 = 512;
-/// So many of these orders are in 16 KiB, where Kafka's own producers end a record batch by default
-/// (`batch.size`).
+/// The number of these orders in 16 KiB, the default size of a record batch of Kafka's own
+/// producers (`batch.size`).
 const RECORDS_OF_16_KIB: usize = 120;
 
 /// The rate at each number of partitions, in turn.
@@ -43,8 +44,8 @@ pub(crate) async fn partitions(environment: &Environment, orders: u64, runs: usi
     Ok(all)
 }
 
-/// How long any of a thousand partitions with a backlog waits until it moves on, the first time
-/// counted from the first commit of all.
+/// The longest wait of any of a thousand partitions with a backlog until it progresses. The first
+/// wait counts from the first commit of all.
 pub(crate) async fn fairness(environment: &Environment, orders: u64, runs: usize) -> Result<Vec<Run>> {
     let large = Load::send(environment, Shape::Numbered, orders, MANY).await?;
     let small = large.in_batches_of(environment, RECORDS_OF_16_KIB).await?;
@@ -82,7 +83,7 @@ async fn fairness_with(environment: &Environment, load: &Load, buffer: u64) -> R
     })
 }
 
-/// The longest that an offset stood still before it moved again, and the most memory.
+/// The longest time without progress of an offset, and the peak memory.
 async fn watch(database: &Database, process: &Vendas) -> Result<(Duration, u64)> {
     let client = database.connect().await?;
     let statement = client.prepare("SELECT partition, next_offset FROM partitions").await?;

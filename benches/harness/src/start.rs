@@ -1,4 +1,4 @@
-//! How long it takes from the start of the process to the first row.
+//! The time from the start of the process to the first row.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use crate::{
 const ORDERS: u64 = 10_000;
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// With the tables there already, and where it has to make them.
+/// With existing tables, and with a new database.
 pub(crate) async fn start(environment: &Environment, runs: usize) -> Result<Vec<Run>> {
     let load = Load::send(environment, Shape::Numbered, ORDERS, 4).await?;
     let mut all = Vec::new();
@@ -33,7 +33,7 @@ async fn first_row(environment: &Environment, load: &Load, prepared: bool) -> Re
     let started = Instant::now();
     let process = environment.vendas(&[&load.topic], &database).args(["run"]).start()?;
     loop {
-        // Until it has made its tables there are none to look into.
+        // The tables cannot be queried until it has created them.
         let found = client.query_one("SELECT EXISTS (SELECT FROM sales)", &[]).await;
         if found.and_then(|row| row.try_get(0)).unwrap_or(false) {
             break;

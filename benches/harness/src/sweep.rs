@@ -1,4 +1,4 @@
-//! What each setting, and the size of the records, does to rate and cost.
+//! The effect of each setting, and of the size of the records, on rate and cost.
 
 use testbed::{Record, Result};
 
@@ -46,7 +46,7 @@ async fn settings(
     Ok(all)
 }
 
-/// Records of 100 B to 100 KB, most of it a field that no order has.
+/// Records of 100 B to 100 KB, mostly a field that is not used.
 pub(crate) async fn record_sizes(environment: &Environment, orders: u64, runs: usize) -> Result<Vec<Run>> {
     /// Of each topic.
     const MOST_BYTES: usize = 1 << 30;
@@ -72,7 +72,7 @@ async fn padded(environment: &Environment, count: usize, bytes: usize) -> Result
     let topic = environment.servers.topic(PARTITIONS).await?;
     let lanes = usize::from(PARTITIONS);
     for lane in 0..lanes {
-        // In parts, since all of them would be much to hold.
+        // In parts, since all of them would need much memory.
         let numbers: Vec<_> = (1..=count).filter(|number| number % lanes == lane).collect();
         for part in numbers.chunks((64 << 20) / bytes) {
             let records: Vec<_> =

@@ -67,7 +67,7 @@ pub(crate) fn all() -> Vec<Property<World>> {
         Property::sometimes("commits can be taken back", |world: &World, state: &State| {
             world.faults.crashes == 0 || state.durable.next < state.now.next
         }),
-        Property::sometimes("an abandoned statement is executed", |world: &World, state: &State| {
+        Property::sometimes("statements are abandoned", |world: &World, state: &State| {
             world.faults.lost + world.faults.killed == 0 || !state.strays.is_empty()
         }),
     ]
