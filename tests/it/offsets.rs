@@ -18,12 +18,12 @@ async fn offsets_show_prints_next_offset_log_end_and_lag_of_each_partition() -> 
     let json: serde_json::Value = serde_json::from_str(&json.expect_code(0)?.stdout)?;
     let topic = shop.topic.as_str();
     let by = &shop.rows("SELECT moved_by FROM partitions WHERE partition = 0").await?[0];
-    let nobody = serde_json::Value::Null;
+    let null = serde_json::Value::Null;
     let expected = serde_json::json!([
         {"topic": topic, "partition": 0, "next_offset": 250, "log_end": 257, "lag": 7,
-         "moved_by": by, "member": nobody, "host": nobody},
+         "moved_by": by, "member": null, "host": null},
         {"topic": topic, "partition": 1, "next_offset": 0, "log_end": 3, "lag": 3,
-         "moved_by": by, "member": nobody, "host": nobody},
+         "moved_by": by, "member": null, "host": null},
     ]);
     ensure!(json == expected, "{json:#}");
 

@@ -6,7 +6,7 @@
 //! results, and [`usage`] reads the CPU time and memory of processes.
 //!
 //! **Invariant:** a run after which a table is wrong has no rate.
-#![allow(clippy::float_arithmetic, reason = "seconds and rates; no money passes through here")]
+#![allow(clippy::float_arithmetic, reason = "seconds and rates, no money")]
 
 mod environment;
 mod bound;

@@ -5,8 +5,8 @@
 //!
 //! Each benchmark runs in its own process under callgrind, once with few rounds and once with more.
 //! Only the difference counts, since start and preparation are in both.
-#![expect(clippy::expect_used, reason = "a benchmark has nobody to hand an error to")]
-#![expect(clippy::print_stdout, reason = "its table is what it is for")]
+#![expect(clippy::expect_used, reason = "a benchmark cannot return an error")]
+#![expect(clippy::print_stdout, reason = "the table is the result")]
 
 use std::{collections::BTreeMap, env, fs, path::Path, process::Command, process::ExitCode};
 
@@ -79,8 +79,8 @@ fn check(record: bool) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     println!(
-        "\nmore than {TOLERANCE} % from what is recorded in {}:\n{}\n\nIf that is as it should be \
-         (less is welcome, and then what is recorded guards it), record it anew:\n\
+        "\nmore than {TOLERANCE} % from the counts recorded in {}:\n{}\n\nIf the change is intended \
+         (including an improvement), record the new counts:\n\
          cargo bench -p micro --bench instructions -- --record",
         Path::new(RECORDED).file_name().unwrap_or_default().display(),
         failures.join("\n"),

@@ -1,7 +1,7 @@
 //! Measures the time and the allocations of what vendas does with every record: `cargo bench -p
 //! micro --bench time`, with `-- NAME` for some of them. The counts of allocations divided by the
 //! items of a line, its records, are those of one record.
-#![expect(clippy::expect_used, reason = "a benchmark has nobody to hand an error to")]
+#![expect(clippy::expect_used, reason = "a benchmark cannot return an error")]
 
 use divan::{AllocProfiler, Bencher, counter::ItemsCount};
 

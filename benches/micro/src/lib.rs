@@ -1,6 +1,6 @@
 //! The benchmarks: one function for each step that vendas performs for every record, and the
 //! records.
-#![expect(clippy::expect_used, reason = "a benchmark has nobody to hand an error to")]
+#![expect(clippy::expect_used, reason = "a benchmark cannot return an error")]
 
 use std::{collections::BTreeMap, hint::black_box, io::Write, sync::Arc};
 

@@ -133,7 +133,7 @@ async fn killed_between_the_order_and_the_mark_a_replay_has_written_neither() ->
     eventually("the end of its session", DEADLINE, async || {
         let sessions = "pg_stat_activity WHERE application_name = 'vendas' \
                         AND datname = current_database()";
-        ensure!(shop.database.count(sessions).await? == 0, "the order was stored");
+        ensure!(shop.database.count(sessions).await? == 0, "its session still exists");
         Ok(())
     })
     .await?;

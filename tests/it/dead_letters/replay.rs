@@ -89,7 +89,7 @@ async fn a_later_version_stays_unless_force_is_given() -> Result<()> {
     shop.process_backlog().await?;
     let stored = "SELECT order_number::text, total FROM sales \
                   UNION ALL SELECT order_id || numbered, total FROM orders ORDER BY 1";
-    // These replays change nothing and do not update `failed_at`.
+    // A failed replay does not change the age of a dead letter.
     dead_letters(&shop, &["replay", "--all"]).await?.expect_code(1)?;
     let ended = replay(&shop, &["--all"]).await?.expect_code(1)?;
     for offset in [0, 1] {

@@ -84,7 +84,7 @@ impl Scene {
     }
 
     async fn run(&self, line: &str) -> Result<()> {
-        // Paths of the system are replaced by paths in a temporary folder.
+        // Redirections to system paths write to the temporary folder instead.
         let line = match line.split_once("> /") {
             Some((command, _)) => format!("{command}> printed"),
             None => line.to_owned(),

@@ -5,8 +5,8 @@ use testbed::{Database, Ended, Result, Vendas, ensure, eventually};
 use super::{load::Load, seed, times};
 use crate::scenario::{DEADLINE, count_lines, terminate};
 
-const BY_ITSELF: &str = "paused, will go on by itself";
-const BY_A_PERSON: &str = "paused until this is put right";
+const TRANSIENT: &str = "paused, will go on by itself";
+const NEEDS_ATTENTION: &str = "paused until this is put right";
 
 /// A fault, and its repair.
 struct Fault {
@@ -113,7 +113,7 @@ async fn a_lock_on_sales_is_waited_for() -> Result<()> {
         what: "`sales` locked by another session",
         begins: "BEGIN; LOCK TABLE sales IN ACCESS EXCLUSIVE MODE",
         ends: "COMMIT",
-        says: [BY_ITSELF, "did not answer a statement within database.statement_timeout"],
+        says: [TRANSIENT, "did not answer a statement within database.statement_timeout"],
     })
     .await
 }
@@ -126,7 +126,7 @@ async fn a_column_that_no_order_can_fill_is_waited_for_and_causes_no_dead_letter
                  BEGIN; ALTER TABLE sales ADD seller TEXT NOT NULL DEFAULT '';
                  ALTER TABLE sales ALTER seller DROP DEFAULT; COMMIT",
         ends: "ALTER TABLE sales DROP seller",
-        says: [BY_A_PERSON, "23502"],
+        says: [NEEDS_ATTENTION, "23502"],
     })
     .await
 }
@@ -137,7 +137,7 @@ async fn a_statement_timeout_of_the_server_is_waited_for() -> Result<()> {
         what: "the role's own `statement_timeout` at 1 ms",
         begins: "ALTER ROLE {role} SET statement_timeout = 1",
         ends: "ALTER ROLE {role} RESET statement_timeout",
-        says: [BY_ITSELF, "57014"],
+        says: [TRANSIENT, "57014"],
     })
     .await
 }
@@ -148,7 +148,7 @@ async fn a_read_only_server_is_waited_for() -> Result<()> {
         what: "read-only (`default_transaction_read_only`)",
         begins: "ALTER ROLE {role} SET default_transaction_read_only = on",
         ends: "ALTER ROLE {role} RESET default_transaction_read_only",
-        says: [BY_ITSELF, "25006"],
+        says: [TRANSIENT, "25006"],
     })
     .await
 }
@@ -169,7 +169,7 @@ async fn with_too_few_connections_processing_continues_over_the_available_ones()
         Ok(())
     };
     let ended = load.run_faults(vendas, rounds_of_records).await?;
-    let told = [BY_ITSELF, "53300"].map(|text| count_lines(&ended.stderr, text));
+    let told = [TRANSIENT, "53300"].map(|text| count_lines(&ended.stderr, text));
     ensure!(told[1] > 0 && told[0] < 30 * rounds, "{told:?}: {}", ended.stderr);
     load.check_and_print().await?;
     drop_role(&load, &role).await

@@ -33,7 +33,7 @@ struct Figures {
 
 impl Figures {
     /// Prints a row of the table in docs/reliability.md.
-    #[expect(clippy::print_stdout, reason = "the harness shows it when it is asked for")]
+    #[expect(clippy::print_stdout, reason = "shown with --show-output")]
     fn print(&self) {
         let Self { what, times, records, longest, after } = self;
         let seconds = |time: Duration| format!("{:.1} s", time.as_secs_f64());

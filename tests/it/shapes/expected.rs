@@ -12,10 +12,10 @@ use testbed::{Context, Result};
 #[serde(deny_unknown_fields)]
 pub(super) struct Expected {
     /// A description of the shape and of the choices made, for readers.
-    #[expect(dead_code, reason = "named so that no other field is unknown")]
+    #[expect(dead_code, reason = "declared, so that other unknown fields are errors")]
     #[serde(default)]
     about: String,
-    #[expect(dead_code, reason = "named so that no other field is unknown")]
+    #[expect(dead_code, reason = "declared, so that other unknown fields are errors")]
     #[serde(default)]
     notes: String,
     pub(super) orders: Vec<Order>,

@@ -113,7 +113,7 @@ impl Replicas {
         let postgres = self.primary.postgres();
         let streams = "pg_stat_replication WHERE state = 'streaming'";
         eventually("the standby to follow", DEADLINE, async || {
-            ensure!(postgres.count(streams).await? == 1, "nobody follows");
+            ensure!(postgres.count(streams).await? == 1, "no standby follows");
             Ok(())
         })
         .await?;
