@@ -8,12 +8,14 @@ mod rotation;
 
 use testbed::{
     Authority, Certificate, Context, Database, Ended, Kafka, KafkaOptions, Postgres,
-    PostgresOptions, Record, Result, TokenIssuer, Vendas, VendasCommand, ensure, eventually,
-    free_port,
+    PostgresOptions, Record, Result, TokenIssuer, Vendas, VendasCommand, ensure, free_port,
 };
 use tokio::{net::TcpListener, sync::OnceCell};
 
-use crate::shop::{DEADLINE, VENDAS, numbered};
+use crate::{
+    shop::{DEADLINE, VENDAS, numbered},
+    wait::until_count,
+};
 
 /// The password of every user.
 const PASSWORD: &str = "0pen-sesame";
@@ -175,12 +177,7 @@ async fn sell(
     work: &Vendas,
 ) -> Result<()> {
     servers.kafka.produce(topic, partition, &[Record::new(numbered(number))]).await?;
-    eventually("its sale", DEADLINE, async || {
-        let sales = database.count("sales").await?;
-        ensure!(sales == i64::from(number), "{sales}, {}", work.state());
-        Ok(())
-    })
-    .await
+    until_count(database, "sales", number.into(), work).await
 }
 
 /// A listener that validates signed tokens by the issuer's key. The other listener accepts unsigned
