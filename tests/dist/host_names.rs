@@ -4,7 +4,7 @@ use std::net::UdpSocket;
 
 use testbed::{Result, Testbed, ensure};
 
-use crate::root_folder::{DEADLINE, RootFolder, at, renamed, rows};
+use crate::root_folder::{DEADLINE, RootFolder, at, renamed};
 
 const BROKER: &str = "broker.shop.example";
 const DATABASE: &str = "database.shop.example";
@@ -58,7 +58,7 @@ async fn processes_orders(root: &RootFolder) -> Result<()> {
         r#"{"id_ordem": "a", "valor_total": 12.30, "data_hora_venda": "2026-11-22T10:11:12Z"}"#;
     run(&["produce", "-"], order).await?;
     run(&["run", "--until-end"], "").await?;
-    let kept = rows(&database, "SELECT order_id, total, sold_at FROM orders").await?;
+    let kept = database.rows("SELECT order_id, total, sold_at FROM orders").await?;
     ensure!(kept == ["a|12.30|2026-11-22 07:11:12"], "{kept:?}");
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use testbed::{Result, Testbed, ensure};
 
-use crate::root_folder::{DEADLINE, RootFolder, at, failpoints, rows};
+use crate::root_folder::{DEADLINE, RootFolder, at, failpoints};
 
 #[tokio::test]
 #[ignore = "checks what `./dev dist` built"]
@@ -23,7 +23,7 @@ async fn a_panic_makes_its_record_a_dead_letter() -> Result<()> {
     let ended = run(&["run", "--until-end"], String::new()).await?;
     let counts = "SELECT (SELECT count(*) FROM sales), (SELECT count(*) FROM dead_letters), \
                   (SELECT min(reason) FROM dead_letters)";
-    let counts = rows(&database, counts).await?;
+    let counts = database.rows(counts).await?;
     ensure!(counts == ["299|1|panicked"], "{counts:?} {}", ended.state());
     Ok(())
 }

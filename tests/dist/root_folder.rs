@@ -87,12 +87,3 @@ pub(crate) fn renamed(address: &str, host: &str) -> Result<String> {
     let Some((_, port)) = address.rsplit_once(':') else { bail!("no port in {address}") };
     Ok(format!("{host}:{port}"))
 }
-
-/// The rows of a query, each with its columns joined by `|`.
-pub(crate) async fn rows(database: &Database, sql: &str) -> Result<Vec<String>> {
-    let rows = database.table(sql).await?.rows.into_iter();
-    let text = |row: Vec<Option<String>>| {
-        row.into_iter().map(Option::unwrap_or_default).collect::<Vec<_>>().join("|")
-    };
-    Ok(rows.map(text).collect())
-}

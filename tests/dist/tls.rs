@@ -2,7 +2,7 @@
 
 use testbed::{Authority, KafkaOptions, PostgresOptions, Result, ensure, free_port};
 
-use crate::root_folder::{DEADLINE, RootFolder, at, rows};
+use crate::root_folder::{DEADLINE, RootFolder, at};
 
 #[tokio::test]
 #[ignore = "checks what `./dev dist` built"]
@@ -40,7 +40,7 @@ async fn it_uses_tls_with_both_servers_and_verifies_their_names() -> Result<()> 
     };
     run(&["produce", "-"], r#"{"order_number": 7, "total": 12.30}"#, host, 0).await?;
     run(&["run", "--until-end"], "", host, 0).await?;
-    let kept = rows(&database, "SELECT order_number, total FROM sales").await?;
+    let kept = database.rows("SELECT order_number, total FROM sales").await?;
     ensure!(kept == ["7|12.30"], "{kept:?}");
     let checked = run(&["check"], "", host, 0).await?.stdout;
     ensure!(checked.contains(&format!("kafka: {brokers} answers over TLS\n")), "{checked}");

@@ -19,8 +19,7 @@ use crate::{
     totals, audit,
 };
 
-/// For operations that take well below a second on an idle machine.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+pub(crate) use crate::shop::DEADLINE;
 
 const TOPICS: usize = 2;
 const PARTITIONS: usize = 3;

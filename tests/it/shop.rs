@@ -83,11 +83,7 @@ impl Shop {
 
     /// The rows of a query, each with its columns joined by `|`, and NULL as an empty string.
     pub(crate) async fn rows(&self, sql: &str) -> Result<Vec<String>> {
-        let rows = self.database.table(sql).await?.rows.into_iter();
-        let text = |row: Vec<Option<String>>| {
-            row.into_iter().map(Option::unwrap_or_default).collect::<Vec<_>>().join("|")
-        };
-        Ok(rows.map(text).collect())
+        self.database.rows(sql).await
     }
 }
 

@@ -178,6 +178,17 @@ impl Database {
         Ok(table)
     }
 
+    /// The rows of a query, each with its columns joined by `|`, and NULL as an empty string.
+    ///
+    /// # Errors
+    /// If the server refuses or does not answer.
+    pub async fn rows(&self, sql: &str) -> Result<Vec<String>> {
+        let text = |row: Vec<Option<String>>| {
+            row.into_iter().map(Option::unwrap_or_default).collect::<Vec<_>>().join("|")
+        };
+        Ok(self.table(sql).await?.rows.into_iter().map(text).collect())
+    }
+
     /// Runs one statement with parameters, and returns its rows with types.
     ///
     /// # Errors

@@ -40,6 +40,21 @@ pub fn free() -> Result<u16> {
     bail!("no free port from {FIRST} to {ephemeral}")
 }
 
+/// Starts a server on free ports. `start` returns `None` if another program has taken a port before
+/// the start; it is called again then, and chooses other ports.
+pub(crate) async fn start_on_free<T>(
+    server: &str,
+    mut start: impl AsyncFnMut() -> Result<Option<T>>,
+) -> Result<T> {
+    const ATTEMPTS: usize = 4;
+    for _ in 0..ATTEMPTS {
+        if let Some(started) = start().await? {
+            return Ok(started);
+        }
+    }
+    bail!("ports of {server} were in use, {ATTEMPTS} times")
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;

@@ -66,13 +66,8 @@ impl PostgresOptions {
     /// If it does not start, with the end of its log.
     pub async fn start(self) -> Result<Postgres> {
         let programs = spawn_blocking(install::postgres).await??;
-        // Another program may take the port before the start.
-        for _ in 0..4 {
-            if let Some(postgres) = self.start_at(&programs, port::free()?).await? {
-                return Ok(postgres);
-            }
-        }
-        bail!("PostgreSQL's port was in use, four times")
+        let start = async || self.start_at(&programs, port::free()?).await;
+        port::start_on_free("PostgreSQL", start).await
     }
 
     /// `None` if the port is in use.

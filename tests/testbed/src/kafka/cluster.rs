@@ -1,9 +1,10 @@
 //! Three brokers that are also the controllers: one of them may fail at any time.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use futures::future::try_join_all;
 
 use super::{Kafka, KafkaOptions, KafkaRelease, options::Seat};
+use crate::port;
 
 const BROKERS: u16 = 3;
 
@@ -39,21 +40,18 @@ impl KafkaCluster {
             .property("broker.session.timeout.ms", "3000")
             .property("broker.heartbeat.interval.ms", "500");
         let installed = options.installed().await?;
-        // Another program may take the port before the start.
-        for _ in 0..4 {
+        let brokers = port::start_on_free("Kafka", async || {
             let seats: Vec<_> = (1..=BROKERS).map(Seat::free).collect::<Result<_>>()?;
             let voters = seats.iter().map(Seat::voter).collect::<Vec<_>>().join(",");
             let metadata = options.metadata(&installed, voters).await?;
             let starting =
                 seats.into_iter().map(|seat| options.start_at(&installed, seat, &metadata));
-            let started: Option<Vec<Kafka>> = try_join_all(starting).await?.into_iter().collect();
-            if let Some(brokers) = started {
-                let addresses: Vec<_> = brokers.iter().map(Kafka::address).collect();
-                let whole = Kafka { release, ..Kafka::external(&addresses.join(",")) };
-                return Ok(Self { brokers, whole });
-            }
-        }
-        bail!("ports of Kafka were in use, four times")
+            Ok(try_join_all(starting).await?.into_iter().collect::<Option<Vec<Kafka>>>())
+        })
+        .await?;
+        let addresses: Vec<_> = brokers.iter().map(Kafka::address).collect();
+        let whole = Kafka { release, ..Kafka::external(&addresses.join(",")) };
+        Ok(Self { brokers, whole })
     }
 
     /// The cluster for its clients: any of its brokers may answer.

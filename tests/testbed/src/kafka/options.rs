@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use tokio::task::spawn_blocking;
 
 use super::{
@@ -148,15 +148,12 @@ impl KafkaOptions {
 
     async fn start_uncapped(self) -> Result<Kafka> {
         let installed = self.installed().await?;
-        // Another program may take a port before the start.
-        for _ in 0..4 {
+        port::start_on_free("Kafka", async || {
             let seat = Seat::free(1)?;
             let metadata = self.metadata(&installed, seat.voter()).await?;
-            if let Some(kafka) = self.start_at(&installed, seat, &metadata).await? {
-                return Ok(kafka);
-            }
-        }
-        bail!("ports of Kafka were in use, four times")
+            self.start_at(&installed, seat, &metadata).await
+        })
+        .await
     }
 
     pub(super) async fn installed(&self) -> Result<Installed> {

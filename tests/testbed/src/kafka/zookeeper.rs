@@ -35,13 +35,8 @@ pub(super) struct ZooKeeper {
 impl ZooKeeper {
     /// Starts an empty one, of the version that a release of Kafka includes.
     pub(super) async fn start(release: KafkaRelease, class_path: &Path) -> Result<Arc<Self>> {
-        // Another program may take the port before the start.
-        for _ in 0..4 {
-            if let Some(zookeeper) = Self::start_at(port::free()?, release, class_path).await? {
-                return Ok(Arc::new(zookeeper));
-            }
-        }
-        bail!("ZooKeeper's port was in use, four times")
+        let start = async || Self::start_at(port::free()?, release, class_path).await;
+        port::start_on_free("ZooKeeper", start).await.map(Arc::new)
     }
 
     /// `host:port`, for the broker's `zookeeper.connect`.

@@ -6,9 +6,10 @@ mod server;
 
 use std::env;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use tokio::sync::OnceCell;
 
+use crate::port;
 use server::Server;
 
 pub use faults::{Fault, FaultyRegistry};
@@ -27,13 +28,8 @@ impl Registry {
     /// # Errors
     /// If it does not start, with the end of its log.
     pub async fn start() -> Result<Self> {
-        // Another program may take the port before the start.
-        for _ in 0..4 {
-            if let Some(server) = Server::start().await? {
-                return Ok(Self { url: server.url(), server: Some(server) });
-            }
-        }
-        bail!("the registry's port was in use, four times")
+        let server = port::start_on_free("the registry", Server::start).await?;
+        Ok(Self { url: server.url(), server: Some(server) })
     }
 
     /// The registry that all tests of this process share, started by the first one: a private one,
