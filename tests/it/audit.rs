@@ -110,8 +110,8 @@ pub(crate) async fn expect<'a>(
         *last = Some(written);
         ensure!(
             ahead.any(|total| *total == written),
-            "{what} was written as {total}, which no record says that was not yet written: \
-             an effect came twice or late"
+            "{what} was written with the total {total}, which no unwritten record has: \
+             an effect was written twice or late"
         );
     }
     for (what, (_, last)) in state {

@@ -140,7 +140,7 @@ pub(crate) fn prometheus() -> Result<PathBuf> {
     })
     .context(
         "the tests need Prometheus: put prometheus and promtool on the PATH, or on Debian and Ubuntu \
-         let `apt-get update` fetch the lists of packages",
+         run `apt-get update`",
     )?;
     Ok(folder.join("usr/bin"))
 }

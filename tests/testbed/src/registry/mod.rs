@@ -91,7 +91,7 @@ impl Registry {
     fn server(&self) -> Result<&Server> {
         self.server.as_ref().with_context(|| {
             format!(
-                "the registry at {} is not ours to stop: this test needs a private one \
+                "the registry at {} is external and cannot be stopped: use a private one \
                  (`Registry::start`)",
                 self.url
             )
