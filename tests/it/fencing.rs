@@ -1,11 +1,12 @@
 //! Several instances on the same partitions without a consumer group.
 
-use testbed::{Result, Signal, ensure, eventually};
+use testbed::{Result, Signal, ensure};
 use tokio::try_join;
 
 use crate::{
     shop::Shop,
     scenario::{DEADLINE, Scenario, count_lines, committed_records, terminate},
+    wait::until_line,
 };
 
 const FENCED: &str = "fenced: another instance has moved this partition";
@@ -44,11 +45,7 @@ async fn an_instance_frozen_while_another_one_commits_writes_no_old_records() ->
 
     frozen.signal(Signal::CONT)?;
     scenario.send_rest().await?;
-    eventually("a log line about fencing of the frozen instance", DEADLINE, async || {
-        ensure!(count_lines(&frozen.stderr()?, FENCED) > 0, "{}", frozen.state());
-        Ok(())
-    })
-    .await?;
+    until_line(&frozen, &[FENCED]).await?;
     progress.reach(scenario.sent(), &other).await?;
     let (frozen, other) = try_join!(terminate(frozen), terminate(other))?;
     scenario.expect_all().await?;

@@ -12,6 +12,7 @@ use testbed::{
 use crate::{
     shop::{Shop, VENDAS, numbered},
     scenario::{DEADLINE, Scenario, count_lines, terminate},
+    wait::until_line,
 };
 
 /// The testbed's broker removes a member after 6 seconds without a heartbeat.
@@ -111,11 +112,7 @@ async fn join_and_leave(
     progress.reach(scenario.sent(), &three).await?;
     two.signal(Signal::CONT)?;
     scenario.send(20).await?;
-    eventually("a log line about fencing", DEADLINE, async || {
-        ensure!(count_lines(&two.stderr()?, "fenced: ") > 0, "{}", two.state());
-        Ok(())
-    })
-    .await?;
+    until_line(&two, &["fenced: "]).await?;
     until_assigned(&show, &[6, 6], &[&two, &three]).await?;
     scenario.send_rest().await?;
     progress.reach(scenario.sent(), &three).await?;

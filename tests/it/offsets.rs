@@ -3,7 +3,7 @@ use testbed::{Result, ensure, eventually};
 use crate::{
     data_loss::with_deleted_records,
     shop::{DEADLINE, Shop},
-    wait::until_count,
+    wait::{until_count, until_line},
 };
 
 #[tokio::test]
@@ -135,15 +135,7 @@ async fn a_deleted_offset_halts_its_partition() -> Result<()> {
     until_count(&shop.database, "sales", 5, &run).await?;
     shop.database.execute("DELETE FROM partitions").await?;
     shop.send_numbers(0, 5..8).await?;
-    eventually("a log line about it", DEADLINE, async || {
-        ensure!(
-            run.stderr()?.contains("is no longer in PostgreSQL, where it was 5"),
-            "{}",
-            run.state()
-        );
-        Ok(())
-    })
-    .await?;
+    until_line(&run, &["is no longer in PostgreSQL, where it was 5"]).await?;
     ensure!(shop.database.count("partitions").await? == 0, "the offset was replaced");
     Ok(())
 }

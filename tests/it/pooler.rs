@@ -1,8 +1,11 @@
 //! Behind PgBouncer in transaction mode, which gives each transaction another connection.
 
-use testbed::{Pgbouncer, Result, Testbed, ensure, eventually};
+use testbed::{Pgbouncer, Result, Testbed, ensure};
 
-use crate::scenario::{DEADLINE, Scenario, count_lines, committed_records, terminate};
+use crate::{
+    scenario::{DEADLINE, Scenario, committed_records, terminate},
+    wait::until_line,
+};
 
 #[tokio::test]
 async fn behind_pgbouncer_each_record_counts_once_despite_kills() -> Result<()> {
@@ -68,12 +71,7 @@ async fn lost_prepared_statements_are_reported_with_the_remedy() -> Result<()> {
     with_them.clone().args(["run", "--until-end"]).run(DEADLINE).await?.expect_code(0)?;
     scenario.send_rest().await?;
     let run = with_them.args(["run"]).start()?;
-    eventually("a log line with the remedy", DEADLINE, async || {
-        let said = count_lines(&run.stderr()?, "database.prepared_statements = false");
-        ensure!(said > 0, "{}", run.state());
-        Ok(())
-    })
-    .await?;
+    until_line(&run, &["database.prepared_statements = false"]).await?;
     run.kill()?;
     let without = scenario.vendas(["run", "--until-end"]).database(bouncer.database());
     let without = without.env("VENDAS_DATABASE__PREPARED_STATEMENTS", "false");

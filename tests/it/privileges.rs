@@ -2,7 +2,10 @@
 
 use testbed::{Context, Database, Ended, Result, Signal, VendasCommand, ensure, eventually};
 
-use crate::shop::{DEADLINE, Shop, numbered};
+use crate::{
+    shop::{DEADLINE, Shop, numbered},
+    wait::until_line,
+};
 
 const ROLES: &str = include_str!("../../packaging/roles.sql");
 const GRANTS: &str = include_str!("../../packaging/grants.sql");
@@ -186,12 +189,7 @@ async fn a_privilege_revoked_while_running_is_waited_for() -> Result<()> {
     roles.vendas(&roles.owner, &["schema", "--apply"]).run(DEADLINE).await?.expect_code(0)?;
     roles.owner.execute(&roles.named(&statements(GRANTS))).await?;
     let work = roles.vendas(&roles.app, &["run"]).start()?;
-    eventually("a log line that it processes", DEADLINE, async || {
-        let log = work.stderr()?;
-        ensure!(log.contains("working"), "{log}");
-        Ok(())
-    })
-    .await?;
+    until_line(&work, &["working"]).await?;
     // Stored orders are upserted, for which every privilege is needed; new orders are inserted.
     let (number, stated) = (numbered(0), r#"{"id_ordem": "a", "valor_total": 2}"#);
     let send = async || roles.shop.send(0, &[&number, stated, "rubbish"]).await;

@@ -1,4 +1,4 @@
-//! Waiting for what a running vendas writes.
+//! Waiting for rows and log lines of a running vendas.
 
 use testbed::{Database, Kafka, Result, Vendas, ensure, eventually};
 
@@ -29,6 +29,28 @@ pub(crate) async fn until_at_least(
     eventually(&format!("at least {expected} rows of {table}"), DEADLINE, async || {
         let count = database.count(table).await?;
         ensure!(count >= expected, "{count} rows: {}", run.state());
+        Ok(())
+    })
+    .await
+}
+
+/// Waits until the log contains a line with all of `words`.
+pub(crate) async fn until_line(run: &Vendas, words: &[&str]) -> Result<()> {
+    eventually(&format!("log line with {words:?}"), DEADLINE, async || {
+        let log = run.stderr()?;
+        let found = log.lines().any(|line| words.iter().all(|word| line.contains(word)));
+        ensure!(found, "{}", run.state());
+        Ok(())
+    })
+    .await
+}
+
+/// Waits until the log contains `pause`. The first line with it must contain `cause`.
+pub(crate) async fn until_paused(run: &Vendas, pause: &str, cause: &str) -> Result<()> {
+    eventually(&format!("{pause:?} because of {cause:?}"), DEADLINE, async || {
+        let log = run.stderr()?;
+        let line = log.lines().find(|line| line.contains(pause));
+        ensure!(line.is_some_and(|line| line.contains(cause)), "{log}");
         Ok(())
     })
     .await

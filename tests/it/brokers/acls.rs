@@ -4,7 +4,10 @@ use testbed::{
     KafkaOptions, KafkaRelease, Result, Signal, Testbed, VendasCommand, ensure, eventually,
 };
 
-use crate::shop::{DEADLINE, Shop};
+use crate::{
+    shop::{DEADLINE, Shop},
+    wait::until_paused,
+};
 
 /// With an authorizer that allows everything to users without ACLs.
 pub(super) fn with_authorizer(options: KafkaOptions, release: KafkaRelease) -> KafkaOptions {
@@ -78,13 +81,7 @@ async fn both_report(vendas: impl Fn() -> VendasCommand, told: &str, run: Run) -
         }
         Run::Waits => {
             let waiting = vendas().args(["run"]).start()?;
-            eventually("a log line about it", DEADLINE, async || {
-                let log = waiting.stderr()?;
-                let line = log.lines().find(|line| line.contains("paused until this is put right"));
-                ensure!(line.is_some_and(|line| line.contains(told)), "{log}");
-                Ok(())
-            })
-            .await?;
+            until_paused(&waiting, "paused until this is put right", told).await?;
             waiting.signal(Signal::TERM)?;
             waiting.wait_exit(DEADLINE).await?.expect_code(0)?;
         }

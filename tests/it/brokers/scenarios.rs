@@ -9,7 +9,7 @@ use crate::{
     shop::{DEADLINE, Shop},
     scenario::{LANES, Scenario, terminate},
     topics,
-    wait::{recreate_topic, until_count},
+    wait::{recreate_topic, until_count, until_line},
 };
 
 /// Records with every codec are read exactly.
@@ -179,11 +179,7 @@ pub(super) async fn recreated(servers: &'static Testbed) -> Result<()> {
     until_count(&shop.database, "sales", 20, &vendas).await?;
     recreate_topic(&servers.kafka, &shop.topic, 1).await?;
     shop.send_numbers(0, 100..150).await?;
-    eventually("a log line about the recreated topic", DEADLINE, async || {
-        ensure!(vendas.stderr()?.contains("was recreated"), "{}", vendas.state());
-        Ok(())
-    })
-    .await?;
+    until_line(&vendas, &["was recreated"]).await?;
     ensure!(shop.database.count("sales").await? == 20, "orders of the new topic");
     terminate(vendas).await.map(drop)
 }

@@ -1,6 +1,7 @@
 //! Replays concurrent with other replays and with batches, and killed ones, at chosen moments.
 
 use testbed::{Result, Vendas, ensure, eventually};
+use tokio_postgres::Client;
 
 use super::{CANCELLED, CORRECTED, id, numbered, replay, verify};
 use crate::shop::{DEADLINE, Shop};
@@ -27,17 +28,29 @@ async fn until_waiting(shop: &Shop, sessions: i64, last: &Vendas) -> Result<()> 
     .await
 }
 
+/// Blocks the marking of dead letters until the returned session is closed.
+async fn hold_marks(shop: &Shop) -> Result<Client> {
+    shop.database.execute(SLOW).await?;
+    let holder = shop.database.connect().await?;
+    holder.execute(HOLD, &[]).await?;
+    Ok(holder)
+}
+
+/// Starts a replay that has written its orders and waits to mark its dead letters.
+async fn start_blocked_replay(shop: &Shop) -> Result<(Client, Vendas)> {
+    let holder = hold_marks(shop).await?;
+    let replaying =
+        shop.vendas(&["dead-letters", "replay", "--all", "--set", CORRECTED]).start()?;
+    until_waiting(shop, 1, &replaying).await?;
+    Ok((holder, replaying))
+}
+
 #[tokio::test]
 async fn a_batch_that_cancels_the_order_waits_for_the_replay_and_sees_its_row() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.send(0, &[&numbered(1, "amount", 5)]).await?;
     shop.process_backlog().await?;
-    shop.database.execute(SLOW).await?;
-    let holder = shop.database.connect().await?;
-    holder.execute(HOLD, &[]).await?;
-    let replaying =
-        shop.vendas(&["dead-letters", "replay", "--all", "--set", CORRECTED]).start()?;
-    until_waiting(&shop, 1, &replaying).await?;
+    let (holder, replaying) = start_blocked_replay(&shop).await?;
     // The new row of `sales` is written and not committed, so that the batch cannot see it yet.
     shop.send(0, &[r#"{"order_number": 1, "state": "gone"}"#]).await?;
     let run = shop.vendas(&["run", "--until-end"]).args(CANCELLED).start()?;
@@ -93,9 +106,7 @@ async fn concurrent_replays_take_turns_and_each_dead_letter_is_replayed_by_one()
     let records = [numbered(1, "amount", 5), numbered(1, "amount", 6), numbered(2, "amount", 7)];
     shop.send(0, &records.each_ref().map(String::as_str)).await?;
     shop.process_backlog().await?;
-    shop.database.execute(SLOW).await?;
-    let holder = shop.database.connect().await?;
-    holder.execute(HOLD, &[]).await?;
+    let holder = hold_marks(&shop).await?;
     let mut replays = Vec::new();
     // The first one has written its order when the others begin; the second has a later version.
     for (sessions, which) in
@@ -122,12 +133,7 @@ async fn killed_between_the_order_and_the_mark_a_replay_has_written_neither() ->
     let listed = r#"{"order_id": "a", "items": [{"amount": 1, "unit_price": 6, "product": "q"}]}"#;
     shop.send(0, &[&numbered(1, "amount", 5), listed]).await?;
     shop.process_backlog().await?;
-    shop.database.execute(SLOW).await?;
-    let holder = shop.database.connect().await?;
-    holder.execute(HOLD, &[]).await?;
-    let replaying =
-        shop.vendas(&["dead-letters", "replay", "--all", "--set", CORRECTED]).start()?;
-    until_waiting(&shop, 1, &replaying).await?;
+    let (holder, replaying) = start_blocked_replay(&shop).await?;
     replaying.kill()?;
     drop(holder);
     eventually("the end of its session", DEADLINE, async || {

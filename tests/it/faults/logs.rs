@@ -1,12 +1,12 @@
 //! Logs lose unread records, or are replaced.
 
-use testbed::{Result, Signal, Vendas, ensure, eventually};
+use testbed::{Result, Signal, Vendas, ensure};
 
 use super::{Figures, times};
 use crate::{
-    shop::{DEADLINE, Shop},
+    shop::Shop,
     scenario::count_lines,
-    wait::{recreate_topic, until_count},
+    wait::{recreate_topic, until_count, until_line},
 };
 
 /// A run on two topics of one partition each: one is affected by the fault, the other keeps
@@ -39,18 +39,8 @@ impl Pair {
     /// Waits until the affected partition has halted with a log line that contains all of `words`;
     /// the other one must continue, and nothing else may be written.
     async fn only_affected_halts(&self, words: &[&str], at: &[i64]) -> Result<()> {
-        eventually("a log line about the halt", DEADLINE, async || {
-            let log = self.vendas.stderr()?;
-            let told = log.lines().any(|line| {
-                line.contains("partition halted")
-                    && line.contains(&self.hit.topic)
-                    && line.contains("offsets reset")
-                    && words.iter().all(|word| line.contains(word))
-            });
-            ensure!(told, "{}", self.vendas.state());
-            Ok(())
-        })
-        .await?;
+        let halt = ["partition halted", &self.hit.topic, "offsets reset"];
+        until_line(&self.vendas, &[&halt[..], words].concat()).await?;
         self.spared.send_numbers(0, 10_050..10_100).await?;
         self.sales("order_number >= 10000", 100).await?;
         ensure!(count_lines(&self.vendas.stderr()?, "partition halted") == 1, "{}", self.vendas.state());

@@ -9,6 +9,7 @@ use super::{in_group, until_assigned};
 use crate::{
     shop::VENDAS,
     scenario::{DEADLINE, Scenario, count_lines, terminate},
+    wait::until_line,
 };
 
 #[tokio::test]
@@ -59,11 +60,7 @@ async fn with_java_consumer(
     java.leave().await?;
     until_assigned(&show, &[6], &[&one]).await?;
     // Kafka knows the assignment before the leader logs it.
-    eventually("a log line of the leader", DEADLINE, async || {
-        ensure!(count_lines(&one.stderr()?, "leader=true") > 0, "{}", one.state());
-        Ok(())
-    })
-    .await?;
+    until_line(&one, &["leader=true"]).await?;
     // Records that Java has read do not reach PostgreSQL.
     progress.reach(scenario.sent(), &one).await?;
 

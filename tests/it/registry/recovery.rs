@@ -2,27 +2,17 @@
 //! processes.
 
 use serde_json::json;
-use testbed::{Registry, Result, Vendas, ensure, eventually};
+use testbed::{Registry, Result, ensure};
 
 use super::{avro_orders, avro_schema, send_avro, serializers_of, with_registry};
 use crate::{
     shop::{DEADLINE, Shop},
-    wait::until_at_least,
+    wait::{until_at_least, until_line},
 };
 
 /// Orders in each step.
 const COUNT: i32 = 3_000;
 const PARTITIONS: u16 = 3;
-
-async fn until_paused(run: &Vendas) -> Result<()> {
-    eventually("a log line about the outage", DEADLINE, async || {
-        let log = run.stderr()?;
-        let said = log.lines().any(|line| line.contains("paused") && line.contains("registry"));
-        ensure!(said, "{}", run.state());
-        Ok(())
-    })
-    .await
-}
 
 /// Each write of an order adds a row to `writes`, unless it is rolled back.
 const WRITE_LOG: &str = "
@@ -44,12 +34,12 @@ async fn with_registry_and_run_killed_repeatedly_each_order_counts_once() -> Res
         .env("VENDAS_REGISTRY__TIMEOUT", "500ms")
         .env("VENDAS_PIPELINE__BATCH_SIZE", "10");
     let waiting = vendas.start()?;
-    until_paused(&waiting).await?;
+    until_line(&waiting, &["paused", "registry"]).await?;
     ensure!(shop.database.count("sales").await? == 0, "an order was stored without its schema");
     waiting.kill()?;
 
     let first = vendas.start()?;
-    until_paused(&first).await?;
+    until_line(&first, &["paused", "registry"]).await?;
     registry.restart().await?;
     until_at_least(&shop.database, "sales", 300, &first).await?;
     first.kill()?;
@@ -73,7 +63,7 @@ async fn with_registry_and_run_killed_repeatedly_each_order_counts_once() -> Res
     by.run("plain.avro", other).await?;
     registry.pause()?;
     let third = vendas.start()?;
-    until_paused(&third).await?;
+    until_line(&third, &["paused", "registry"]).await?;
     registry.resume()?;
     until_at_least(&shop.database, "sales", i64::from(COUNT) + 300, &third).await?;
     third.kill()?;

@@ -6,7 +6,10 @@ use testbed::{Record, Result, Signal, ensure, eventually};
 use tokio::sync::OnceCell;
 
 use super::{SecureServers, PASSWORD, run_traced, set_password, with_settings};
-use crate::shop::{DEADLINE, numbered};
+use crate::{
+    shop::{DEADLINE, numbered},
+    wait::until_paused,
+};
 
 type Settings = Vec<(&'static str, String)>;
 
@@ -87,14 +90,7 @@ async fn missing_acls_are_found_by_check_and_reported_by_run() -> Result<()> {
         // Without the privilege to read records the start succeeds.
         if topic == "acl-describe" {
             let waiting = vendas.args(["run"]).start()?;
-            eventually("a log line about it", DEADLINE, async || {
-                let log = waiting.stderr()?;
-                let line = log.lines().find(|line| line.contains("paused until this is put right"));
-                let told = "TopicAuthorizationFailed: grant READ on the topic";
-                ensure!(line.is_some_and(|line| line.contains(told)), "{log}");
-                Ok(())
-            })
-            .await?;
+            until_paused(&waiting, "paused until this is put right", "TopicAuthorizationFailed: grant READ on the topic").await?;
             waiting.signal(Signal::TERM)?;
             waiting.wait_exit(DEADLINE).await?.expect_code(0)?;
         } else {

@@ -3,10 +3,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use testbed::{Certificate, Result, Signal, VendasCommand, ensure, eventually};
+use testbed::{Certificate, Result, Signal, VendasCommand, ensure};
 
 use super::{SecureServers, PASSWORD, WRONG_PASSWORD, run_traced, sell, set_password, silent_server, with_settings};
-use crate::shop::{DEADLINE, VENDAS, numbered};
+use crate::{
+    shop::{DEADLINE, VENDAS, numbered},
+    wait::until_paused,
+};
 
 type Settings = Vec<(&'static str, String)>;
 
@@ -179,13 +182,7 @@ async fn a_wrong_port_of_kafka_is_reported_with_possible_causes() -> Result<()> 
         ensure!(checked.stdout.contains(told), "no {told:?} in {}", checked.stdout);
         // A starting broker may answer in the same way, so it is waited for.
         let waiting = vendas.args(["run"]).start()?;
-        eventually("a log line about it", DEADLINE, async || {
-            let log = waiting.stderr()?;
-            let line = log.lines().find(|line| line.contains("paused, will go on by itself"));
-            ensure!(line.is_some_and(|line| line.contains(told)), "{log}");
-            Ok(())
-        })
-        .await?;
+        until_paused(&waiting, "paused, will go on by itself", told).await?;
         waiting.signal(Signal::TERM)?;
         waiting.wait_exit(DEADLINE).await?.expect_code(0)?;
     }
@@ -214,13 +211,7 @@ async fn a_password_changed_while_running_is_waited_for() -> Result<()> {
     let log = work.stderr()?;
     ensure!(!log.contains("paused"), "{log}");
     set(WRONG_PASSWORD).await?;
-    eventually("a log line about it", DEADLINE, async || {
-        let log = work.stderr()?;
-        let line = log.lines().find(|line| line.contains("paused until this is put right"));
-        ensure!(line.is_some_and(|line| line.contains("kafka.sasl.password")), "{log}");
-        Ok(())
-    })
-    .await?;
+    until_paused(&work, "paused until this is put right", "kafka.sasl.password").await?;
     set(PASSWORD).await?;
     sent(number + 1).await
 }

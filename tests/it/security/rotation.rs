@@ -5,7 +5,10 @@ use std::fs;
 use testbed::{Certificate, Result, Signal, ensure, eventually};
 
 use super::{SecureServers, PASSWORD, WRONG_PASSWORD, run_traced, sell, set_password, with_settings};
-use crate::shop::DEADLINE;
+use crate::{
+    shop::DEADLINE,
+    wait::until_line,
+};
 
 /// The new password of frank.
 const NEW_PASSWORD: &str = "0pen-barley";
@@ -74,12 +77,7 @@ async fn certificates_and_passwords_of_kafka_are_replaced_under_load() -> Result
     let args =
         ["--alter", "--add-config", &config, "--entity-type", "brokers", "--entity-name", "1"];
     servers.kafka.tool("kafka.admin.ConfigCommand", &args, b"").await?;
-    eventually("a rejection of the old certificate", DEADLINE, async || {
-        let log = work.stderr()?;
-        ensure!(log.contains("refuses our client certificate"), "{log}");
-        Ok(())
-    })
-    .await?;
+    until_line(&work, &["refuses our client certificate"]).await?;
     put(&servers.next.client("certified")?)?;
     sent().await?;
     fs::write(path("ca.pem"), servers.next.pem())?;
@@ -133,12 +131,7 @@ async fn the_password_of_postgresql_is_replaced_under_load() -> Result<()> {
     // A wrong password is waited for until the file contains the right one.
     fs::write(&file, WRONG_PASSWORD)?;
     postgres.execute(ended).await?;
-    eventually("a log line about it", DEADLINE, async || {
-        let log = work.stderr()?;
-        ensure!(log.contains("check database.user and database.password"), "{log}");
-        Ok(())
-    })
-    .await?;
+    until_line(&work, &["check database.user and database.password"]).await?;
     fs::write(&file, NEW_PASSWORD)?;
     sent(3).await?;
     work.signal(Signal::TERM)?;

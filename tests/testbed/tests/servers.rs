@@ -169,13 +169,7 @@ async fn no_process_outlives_a_killed_owner() -> Result<()> {
         // The whole process group, as a terminal does.
         rustix::process::kill_process_group(id, signal)?;
         owner.wait()?;
-        eventually("the end of all processes", DEADLINE, async || {
-            let processes = processes_in(folder.path());
-            let files: Vec<_> = fs::read_dir(folder.path())?.collect();
-            ensure!(processes.is_empty() && files.is_empty(), "{processes:?} and {files:?}");
-            Ok(())
-        })
-        .await?;
+        until_clean(folder.path()).await?;
     }
     Ok(())
 }
@@ -195,15 +189,20 @@ async fn no_process_outlives_an_owner_killed_during_the_start() -> Result<()> {
         tokio::time::sleep(Duration::from_millis(millis)).await;
         owner.kill()?;
         owner.wait()?;
-        eventually("the end of all processes", DEADLINE, async || {
-            let processes = processes_in(folder.path());
-            let files: Vec<_> = fs::read_dir(folder.path())?.collect();
-            ensure!(processes.is_empty() && files.is_empty(), "{processes:?} and {files:?}");
-            Ok(())
-        })
-        .await?;
+        until_clean(folder.path()).await?;
     }
     Ok(())
+}
+
+/// Waits until no process uses the folder and all files in it are deleted.
+async fn until_clean(folder: &Path) -> Result<()> {
+    eventually("the end of all processes", DEADLINE, async || {
+        let processes = processes_in(folder);
+        let files: Vec<_> = fs::read_dir(folder)?.collect();
+        ensure!(processes.is_empty() && files.is_empty(), "{processes:?} and {files:?}");
+        Ok(())
+    })
+    .await
 }
 
 /// Processes with the folder on their command line or as their working folder; zombies have
