@@ -124,14 +124,14 @@ async fn colours_are_used_on_terminals_only_and_respect_no_color() -> Result<()>
 struct ServiceManager {
     socket: UnixDatagram,
     folder: tempfile::TempDir,
-    told: Vec<String>,
+    notifications: Vec<String>,
 }
 
 impl ServiceManager {
     fn listen() -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let socket = UnixDatagram::bind(folder.path().join("notify"))?;
-        Ok(Self { socket, folder, told: Vec::new() })
+        Ok(Self { socket, folder, notifications: Vec::new() })
     }
 
     fn supervise(&self, command: VendasCommand) -> VendasCommand {
@@ -143,11 +143,11 @@ impl ServiceManager {
     /// Waits for a notification that begins with `line`.
     async fn receives(&mut self, line: &str) -> Result<()> {
         let mut buffer = [0; 4096];
-        while !self.told.iter().any(|told| told.starts_with(line)) {
+        while !self.notifications.iter().any(|told| told.starts_with(line)) {
             let received = tokio::time::timeout(DEADLINE, self.socket.recv(&mut buffer)).await;
-            let count = received.with_context(|| format!("no {line}: {:?}", self.told))??;
+            let count = received.with_context(|| format!("no {line}: {:?}", self.notifications))??;
             let text = String::from_utf8_lossy(&buffer[..count]);
-            self.told.extend(text.lines().map(str::to_owned));
+            self.notifications.extend(text.lines().map(str::to_owned));
         }
         Ok(())
     }
@@ -161,7 +161,7 @@ async fn a_service_manager_is_notified_of_start_status_watchdog_and_stop() -> Re
     let running = manager.supervise(shop.vendas(&["run"])).start()?;
     manager.receives("READY=1").await?;
     manager.receives("STATUS=working 2 partitions").await?;
-    manager.told.clear();
+    manager.notifications.clear();
     manager.receives("WATCHDOG=1").await?;
     running.signal(Signal::TERM)?;
     manager.receives("STOPPING=1").await?;
@@ -174,7 +174,7 @@ async fn a_service_manager_is_notified_of_start_status_watchdog_and_stop() -> Re
     let waiting = manager.supervise(waiting).start()?;
     manager.receives("STATUS=kafka: ").await?;
     manager.receives("WATCHDOG=1").await?;
-    ensure!(!manager.told.iter().any(|told| told == "READY=1"), "{:?}", manager.told);
+    ensure!(!manager.notifications.iter().any(|told| told == "READY=1"), "{:?}", manager.notifications);
     waiting.signal(Signal::TERM)?;
     waiting.wait_exit(DEADLINE).await?.expect_code(0)?;
     Ok(())

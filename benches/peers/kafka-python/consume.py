@@ -36,7 +36,7 @@ worker = threading.local()
 
 
 def connect():
-    """Returns the cursor of the calling thread."""
+    """Opens the connection and the cursor of the calling thread."""
     connection = psycopg2.connect(
         host=os.environ["BENCH_DATABASE_HOST"],
         port=os.environ["BENCH_DATABASE_PORT"],

@@ -48,15 +48,10 @@ impl Browser {
         }
         let folder = Folder::new("browser")?;
         let port = port::free()?;
+        let (args, log) = (vec![format!("--port={port}").into()], folder.path().join("log"));
         let driver = Process::start(&Launch {
-            program: DRIVER.as_ref(),
-            args: vec![format!("--port={port}").into()],
             env: vec![("HOME".into(), Some(folder.path().into()))],
-            folder: folder.path(),
-            user: None,
-            input: &[],
-            stdout: &folder.path().join("log"),
-            stderr: None,
+            ..Launch::new(DRIVER.as_ref(), args, folder.path(), &log)
         })?;
         let driver = Mutex::new(driver);
         let data = folder.path().join("data");

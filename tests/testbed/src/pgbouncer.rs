@@ -3,7 +3,6 @@
 use std::{
     fs,
     os::unix::fs::chown,
-    path::Path,
     sync::Mutex,
     time::{Duration, Instant},
 };
@@ -83,15 +82,10 @@ impl Pgbouncer {
             process.kill()?;
         }
         let log = self.folder.path().join("log");
+        let args = vec!["settings".into()];
         let mut process = Process::start(&Launch {
-            program: Path::new(PROGRAM).as_os_str(),
-            args: vec!["settings".into()],
-            env: Vec::new(),
-            folder: self.folder.path(),
             user: self.user,
-            input: &[],
-            stdout: &log,
-            stderr: None,
+            ..Launch::new(PROGRAM.as_ref(), args, self.folder.path(), &log)
         })?;
         let until = Instant::now() + START_DEADLINE;
         while let Err(error) = self.behind.execute("SELECT 1").await {

@@ -141,15 +141,11 @@ impl Server {
             let name = name.to_string_lossy();
             name.starts_with("PG") || name.starts_with("LC_") || name == "LANG"
         });
+        let program = self.programs.join(program);
         Process::start(&Launch {
-            program: self.programs.join(program).as_os_str(),
-            args,
             env: env.map(|name| (name, None)).collect(),
-            folder: self.folder.path(),
             user: self.user,
-            input: &[],
-            stdout: log,
-            stderr: None,
+            ..Launch::new(program.as_os_str(), args, self.folder.path(), log)
         })
     }
 

@@ -40,6 +40,19 @@ pub(crate) struct Launch<'a> {
     pub(crate) stderr: Option<&'a Path>,
 }
 
+impl<'a> Launch<'a> {
+    /// With an empty standard input, the current user, and both outputs in one file.
+    pub(crate) const fn new(
+        program: &'a OsStr,
+        args: Vec<OsString>,
+        folder: &'a Path,
+        output: &'a Path,
+    ) -> Self {
+        let env = Vec::new();
+        Self { program, args, env, folder, user: None, input: &[], stdout: output, stderr: None }
+    }
+}
+
 /// A running program, the leader of its own process group. Dropping it kills it.
 #[derive(Debug)]
 pub(crate) struct Process {

@@ -46,20 +46,14 @@ impl Prometheus {
         );
         fs::write(folder.path().join("prometheus.yml"), settings)?;
         let address = format!("127.0.0.1:{}", port::free()?);
-        let process = Process::start(&Launch {
-            program: programs.join("prometheus").as_os_str(),
-            args: vec![
-                "--config.file=prometheus.yml".into(),
-                "--storage.tsdb.path=data".into(),
-                format!("--web.listen-address={address}").into(),
-            ],
-            env: Vec::new(),
-            folder: folder.path(),
-            user: None,
-            input: &[],
-            stdout: &folder.path().join("log"),
-            stderr: None,
-        })?;
+        let (program, log) = (programs.join("prometheus"), folder.path().join("log"));
+        let args = vec![
+            "--config.file=prometheus.yml".into(),
+            "--storage.tsdb.path=data".into(),
+            format!("--web.listen-address={address}").into(),
+        ];
+        let launch = Launch::new(program.as_os_str(), args, folder.path(), &log);
+        let process = Process::start(&launch)?;
         let prometheus = Self { address, process: Mutex::new(process), folder };
         eventually("Prometheus", START_DEADLINE, async || {
             TcpStream::connect(&prometheus.address).await.with_context(|| prometheus.state())?;

@@ -113,16 +113,7 @@ impl Broker {
         all.extend(logging.into_iter().map(OsString::from));
         all.extend(["-cp".into(), installed.class_path.into_os_string(), class.into()]);
         all.extend(args.iter().map(OsString::from));
-        Process::start(&Launch {
-            program: install::java().as_os_str(),
-            args: all,
-            env: Vec::new(),
-            folder,
-            user: None,
-            input: &[],
-            stdout: log,
-            stderr: None,
-        })
+        Process::start(&Launch::new(install::java().as_os_str(), all, folder, log))
     }
 
     async fn format(&self) -> Result<()> {

@@ -66,15 +66,10 @@ impl JavaConsumer {
         args.extend(properties.iter().flat_map(|it| ["--consumer-property".into(), it.into()]));
         let shown = ["print.partition=true", "print.offset=true"];
         args.extend(shown.into_iter().flat_map(|it| ["--property".into(), it.into()]));
+        let (java, records) = (install::java(), folder.path().join("records"));
         let process = Process::start(&Launch {
-            program: install::java().as_os_str(),
-            args,
-            env: Vec::new(),
-            folder: folder.path(),
-            user: None,
-            input: &[],
-            stdout: &folder.path().join("records"),
             stderr: Some(&folder.path().join("consumer.log")),
+            ..Launch::new(java.as_os_str(), args, folder.path(), &records)
         })?;
         Ok(Self { process, folder })
     }

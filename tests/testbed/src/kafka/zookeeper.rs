@@ -63,16 +63,9 @@ impl ZooKeeper {
             ["org.apache.zookeeper.server.ZooKeeperServerMain", "zookeeper.properties"]
                 .map(str::to_owned),
         );
-        let mut process = Process::start(&Launch {
-            program: install::java().as_os_str(),
-            args: args.into_iter().map(Into::into).collect(),
-            env: Vec::new(),
-            folder: folder.path(),
-            user: None,
-            input: &[],
-            stdout: &log,
-            stderr: None,
-        })?;
+        let (java, args) = (install::java(), args.into_iter().map(Into::into).collect());
+        let launch = Launch::new(java.as_os_str(), args, folder.path(), &log);
+        let mut process = Process::start(&launch)?;
         let until = Instant::now() + START_DEADLINE;
         while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
             let ended = process.exit_status()?.is_some();

@@ -73,16 +73,9 @@ impl Server {
             .chain(settings.iter().map(|setting| format!("-D{setting}").into()))
             .collect();
         args.extend(["-jar".into(), self.jar.clone().into_os_string()]);
-        let mut process = Process::start(&Launch {
-            program: install::java().as_os_str(),
-            args,
-            env: Vec::new(),
-            folder: self.folder.path(),
-            user: None,
-            input: &[],
-            stdout: &self.log(),
-            stderr: None,
-        })?;
+        let (java, log) = (install::java(), self.log());
+        let launch = Launch::new(java.as_os_str(), args, self.folder.path(), &log);
+        let mut process = Process::start(&launch)?;
         let until = Instant::now() + START_DEADLINE;
         while !answers(&self.url()).await {
             if process.exit_status()?.is_some() || Instant::now() > until {
