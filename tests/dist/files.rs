@@ -36,7 +36,8 @@ fn the_checksums_match_the_program_and_its_bill_of_materials() -> Result<()> {
 
 #[test]
 #[ignore = "checks what `./dev dist` built"]
-fn the_bill_of_materials_lists_the_dependencies_of_the_program_and_none_of_the_tests() -> Result<()> {
+fn the_bill_of_materials_lists_the_dependencies_of_the_program_and_none_of_the_tests() -> Result<()>
+{
     let bill = fs::read_to_string(dist()?.join("vendas.cdx.json"))?;
     for (name, wanted) in
         [("rustls", true), ("rskafka", true), ("mimalloc", true), ("proptest", false)]
@@ -44,10 +45,7 @@ fn the_bill_of_materials_lists_the_dependencies_of_the_program_and_none_of_the_t
         let found = bill.contains(&format!("pkg:cargo/{name}@"));
         ensure!(found == wanted, "{name}: {found}");
     }
-    ensure!(
-        !bill.contains(env!("CARGO_MANIFEST_DIR")),
-        "it contains a path of the build machine"
-    );
+    ensure!(!bill.contains(env!("CARGO_MANIFEST_DIR")), "it contains a path of the build machine");
     Ok(())
 }
 

@@ -13,7 +13,13 @@ const DATABASE: &str = "database.shop.example";
 #[ignore = "checks what `./dev dist` built"]
 async fn host_names_are_resolved_with_the_hosts_file() -> Result<()> {
     processes_orders(&RootFolder::new()?.hosts(&[BROKER, DATABASE])?).await?;
-    processes_orders(&RootFolder::new()?.hosts(&["localhost", BROKER, "elsewhere.example", DATABASE])?).await
+    processes_orders(&RootFolder::new()?.hosts(&[
+        "localhost",
+        BROKER,
+        "elsewhere.example",
+        DATABASE,
+    ])?)
+    .await
 }
 
 /// Listens on the port for name servers, so it needs root.

@@ -6,6 +6,6 @@
 
 mod files;
 mod host_names;
+mod panics;
 mod root_folder;
 mod tls;
-mod panics;

@@ -75,10 +75,7 @@ pub(crate) async fn expect<'a>(
         let (place, from, to): (String, i64, i64) =
             (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
         let stood = stands.insert(place.clone(), to).unwrap_or(0);
-        ensure!(
-            stood == from && from < to,
-            "{place} was at {stood} and moved from {from} to {to}"
-        );
+        ensure!(stood == from && from < to, "{place} was at {stood} and moved from {from} to {to}");
     }
 
     // The values that may be written for each order and dead letter, in this order.

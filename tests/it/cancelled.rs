@@ -31,8 +31,7 @@ async fn send_and_run(shop: &Shop, payloads: &[&str]) -> Result<Vec<String>> {
 }
 
 #[tokio::test]
-async fn cancelling_an_order_updates_all_sums_and_a_newer_version_restores_it()
--> Result<()> {
+async fn cancelling_an_order_updates_all_sums_and_a_newer_version_restores_it() -> Result<()> {
     let shop = Shop::open(1).await?;
     let cancel = |name: &str, key: &str| format!(r#"{{"{name}": {key}, "status": "cancelled"}}"#);
     let (plain, with_id) = (numbered(1), listed("order_id", "\"a\"", 7));
@@ -136,7 +135,8 @@ async fn charges_and_kept_fields_are_stored_with_the_order() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_statement_writes_at_most_ten_thousand_orders_however_many_a_record_contains() -> Result<()> {
+async fn a_statement_writes_at_most_ten_thousand_orders_however_many_a_record_contains()
+-> Result<()> {
     let shop = Shop::open(1).await?;
     shop.apply_schema().await?;
     shop.database

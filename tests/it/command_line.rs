@@ -145,7 +145,8 @@ impl ServiceManager {
         let mut buffer = [0; 4096];
         while !self.notifications.iter().any(|told| told.starts_with(line)) {
             let received = tokio::time::timeout(DEADLINE, self.socket.recv(&mut buffer)).await;
-            let count = received.with_context(|| format!("no {line}: {:?}", self.notifications))??;
+            let count =
+                received.with_context(|| format!("no {line}: {:?}", self.notifications))??;
             let text = String::from_utf8_lossy(&buffer[..count]);
             self.notifications.extend(text.lines().map(str::to_owned));
         }
@@ -154,8 +155,7 @@ impl ServiceManager {
 }
 
 #[tokio::test]
-async fn a_service_manager_is_notified_of_start_status_watchdog_and_stop() -> Result<()>
-{
+async fn a_service_manager_is_notified_of_start_status_watchdog_and_stop() -> Result<()> {
     let shop = Shop::open(2).await?;
     let mut manager = ServiceManager::listen()?;
     let running = manager.supervise(shop.vendas(&["run"])).start()?;
@@ -174,7 +174,11 @@ async fn a_service_manager_is_notified_of_start_status_watchdog_and_stop() -> Re
     let waiting = manager.supervise(waiting).start()?;
     manager.receives("STATUS=kafka: ").await?;
     manager.receives("WATCHDOG=1").await?;
-    ensure!(!manager.notifications.iter().any(|told| told == "READY=1"), "{:?}", manager.notifications);
+    ensure!(
+        !manager.notifications.iter().any(|told| told == "READY=1"),
+        "{:?}",
+        manager.notifications
+    );
     waiting.signal(Signal::TERM)?;
     waiting.wait_exit(DEADLINE).await?.expect_code(0)?;
     Ok(())

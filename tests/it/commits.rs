@@ -5,8 +5,8 @@ use testbed::{Result, ensure, eventually};
 
 use crate::{
     http::{listen, scrape},
-    shop::{DEADLINE, Shop, numbered},
     scenario::terminate,
+    shop::{DEADLINE, Shop, numbered},
     totals::expect_equal,
 };
 

@@ -3,7 +3,8 @@ use testbed::{Result, VendasCommand};
 use crate::shop::{DEADLINE, VENDAS};
 
 #[tokio::test]
-async fn all_problems_are_reported_together_with_exit_code_2_before_any_server_is_contacted() -> Result<()> {
+async fn all_problems_are_reported_together_with_exit_code_2_before_any_server_is_contacted()
+-> Result<()> {
     let ended = VendasCommand::new(VENDAS)
         .args(["run", "--brokers", "nowhere", "--set", "database.prot=1"])
         .env("VENDAS_PIPELINE__BATCH_SIZE", "0")

@@ -74,7 +74,8 @@ async fn console_errors(browser: &Browser) -> Result<Vec<String>> {
 }
 
 #[tokio::test]
-async fn totals_update_without_a_reload_are_exact_and_names_are_not_interpreted_as_html() -> Result<()> {
+async fn totals_update_without_a_reload_are_exact_and_names_are_not_interpreted_as_html()
+-> Result<()> {
     const SCRIPT: &str = "<script>window.harmed = 1</script>";
     const IMAGE: &str = "\"><img src=x onerror=\"window.harmed = 2\">";
     let shop = Shop::open(1).await?;
@@ -149,7 +150,8 @@ async fn totals_update_without_a_reload_are_exact_and_names_are_not_interpreted_
 async fn a_page_survives_restarts_of_vendas_and_postgresql() -> Result<()> {
     let servers = Testbed::shared().await?;
     let postgres = Postgres::start().await?;
-    let shop = Shop { servers, topic: servers.topic(1).await?, database: postgres.database().await? };
+    let shop =
+        Shop { servers, topic: servers.topic(1).await?, database: postgres.database().await? };
     shop.send(0, &[&sold("a", "café", "1", "1.00")]).await?;
     let served = Dashboard::start(&shop)?;
     let browser = Browser::start("en-US").await?;

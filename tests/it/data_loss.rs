@@ -5,8 +5,8 @@ use std::fs::File;
 use testbed::{Kafka, Result, Testbed, VendasCommand, ensure, eventually};
 
 use crate::{
-    shop::{Shop, VENDAS, numbered},
     scenario::{DEADLINE, count_lines, terminate},
+    shop::{Shop, VENDAS, numbered},
     terminal::Terminal,
     wait::{recreate_topic, until_count},
 };

@@ -1,8 +1,8 @@
 //! Inspecting, replaying, discarding and purging dead letters.
 
 mod concurrent;
-mod halt;
 mod display;
+mod halt;
 mod replay;
 mod several_orders;
 mod versions;
@@ -93,7 +93,10 @@ async fn a_discarded_dead_letter_is_kept_with_its_reason_and_not_replayed() -> R
     ensure!(all.stdout == "1 dead letter replayed\n", "{}", all.stdout);
     let named = replay(&shop, &[&first]).await?.expect_code(1)?;
     ensure!(named.stdout.contains("sold elsewhere: --force replays it"), "{}", named.stdout);
-    ensure!(shop.rows("SELECT order_number FROM sales").await? == ["2"], "a discarded dead letter was replayed");
+    ensure!(
+        shop.rows("SELECT order_number FROM sales").await? == ["2"],
+        "a discarded dead letter was replayed"
+    );
     replay(&shop, &[&first, "--force"]).await?.expect_code(0)?;
     let sold = shop.rows("SELECT order_number, total FROM sales ORDER BY 1").await?;
     ensure!(sold == ["1|5.00", "2|6.00"], "{sold:?}");

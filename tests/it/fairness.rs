@@ -3,9 +3,9 @@
 use testbed::{Result, ensure, eventually};
 
 use crate::{
-    shop::{DEADLINE, Shop},
-    scenario::count_lines,
     audit,
+    scenario::count_lines,
+    shop::{DEADLINE, Shop},
 };
 
 #[tokio::test]

@@ -4,8 +4,8 @@ use testbed::{Result, Signal, ensure};
 use tokio::try_join;
 
 use crate::{
+    scenario::{DEADLINE, Scenario, committed_records, count_lines, terminate},
     shop::Shop,
-    scenario::{DEADLINE, Scenario, count_lines, committed_records, terminate},
     wait::until_line,
 };
 

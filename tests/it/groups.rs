@@ -10,8 +10,8 @@ use testbed::{
 };
 
 use crate::{
-    shop::{Shop, VENDAS, numbered},
     scenario::{DEADLINE, Scenario, count_lines, terminate},
+    shop::{Shop, VENDAS, numbered},
     wait::until_line,
 };
 
@@ -38,7 +38,11 @@ async fn assigned_counts(show: &VendasCommand) -> Result<Vec<usize>> {
     Ok(counts)
 }
 
-async fn until_assigned(show: &VendasCommand, expected: &[usize], watched: &[&Vendas]) -> Result<()> {
+async fn until_assigned(
+    show: &VendasCommand,
+    expected: &[usize],
+    watched: &[&Vendas],
+) -> Result<()> {
     eventually(&format!("{expected:?} partitions"), DEADLINE, async || {
         let counts = assigned_counts(show).await?;
         let states: Vec<_> = watched.iter().map(|vendas| vendas.state()).collect();
@@ -50,14 +54,16 @@ async fn until_assigned(show: &VendasCommand, expected: &[usize], watched: &[&Ve
 
 #[tokio::test]
 async fn instances_join_and_leave_and_each_record_counts_once() -> Result<()> {
-    let scenario = Scenario::with_partitions(Testbed::shared().await?.database().await?, 6, 21, 260).await?;
+    let scenario =
+        Scenario::with_partitions(Testbed::shared().await?.database().await?, 6, 21, 260).await?;
     join_and_leave(scenario, |command| command).await
 }
 
 #[tokio::test]
 async fn instances_join_and_leave_on_kafka_2_8() -> Result<()> {
     let servers = Testbed::shared_with(KafkaRelease::V2_8).await?;
-    let scenario = Scenario::with_partitions_on(&servers.kafka, servers.database().await?, 6, 24, 260).await?;
+    let scenario =
+        Scenario::with_partitions_on(&servers.kafka, servers.database().await?, 6, 24, 260).await?;
     join_and_leave(scenario, |command| command).await
 }
 
@@ -65,14 +71,16 @@ async fn instances_join_and_leave_on_kafka_2_8() -> Result<()> {
 #[tokio::test]
 async fn instances_join_and_leave_with_range_assignment_on_kafka_3_9() -> Result<()> {
     let servers = Testbed::shared_with(KafkaRelease::V3_9).await?;
-    let scenario = Scenario::with_partitions_on(&servers.kafka, servers.database().await?, 6, 25, 260).await?;
+    let scenario =
+        Scenario::with_partitions_on(&servers.kafka, servers.database().await?, 6, 25, 260).await?;
     let ranges = |command: VendasCommand| command.env("VENDAS_KAFKA__GROUP_ASSIGNORS", "range");
     join_and_leave(scenario, ranges).await
 }
 
 #[tokio::test]
 async fn instances_join_and_leave_behind_pgbouncer() -> Result<()> {
-    let scenario = Scenario::with_partitions(Testbed::shared().await?.database().await?, 6, 23, 260).await?;
+    let scenario =
+        Scenario::with_partitions(Testbed::shared().await?.database().await?, 6, 23, 260).await?;
     let bouncer = Pgbouncer::start(&scenario.database, 4).await?;
     let behind = |command: VendasCommand| {
         let command = command.database(bouncer.database());
@@ -156,7 +164,8 @@ async fn revoked_partitions_are_released_on_kafka_3_9() -> Result<()> {
 
 async fn revokes_without_postgresql(kafka: &'static Kafka) -> Result<()> {
     let postgres = PostgresOptions::default().start().await?;
-    let scenario = Scenario::with_partitions_on(kafka, postgres.database().await?, 3, 22, 120).await?;
+    let scenario =
+        Scenario::with_partitions_on(kafka, postgres.database().await?, 3, 22, 120).await?;
     let group = format!("group-{}-revoked", std::process::id());
     let run = in_group(scenario.vendas(["run"]), &group)
         .env("VENDAS_PIPELINE__SHUTDOWN_TIMEOUT", "3s")

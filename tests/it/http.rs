@@ -82,7 +82,10 @@ async fn metrics_and_health_show_processed_records_and_unavailable_servers() -> 
             let opened = scrape.value("vendas_connections_opened", &[("server", server)])?;
             ensure!((1.0..100.0).contains(&opened), "{opened} connections to {server}");
         }
-        ensure!(scrape.value("process_resident_memory_bytes", &[])? > 1e6, "its memory is implausibly small");
+        ensure!(
+            scrape.value("process_resident_memory_bytes", &[])? > 1e6,
+            "its memory is implausibly small"
+        );
         ensure!(scrape.value("process_cpu_seconds", &[])? > 0.0, "it has used no CPU time");
         Ok(())
     })

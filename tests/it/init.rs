@@ -147,8 +147,7 @@ async fn a_sample_of_dead_letters_only_fails_with_the_most_frequent_reason() -> 
 }
 
 #[tokio::test]
-async fn the_sample_report_lists_unused_fields_and_orders_that_replace_each_other() -> Result<()>
-{
+async fn the_sample_report_lists_unused_fields_and_orders_that_replace_each_other() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.apply_schema().await?;
     let line = |product: &str| {

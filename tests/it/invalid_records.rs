@@ -5,15 +5,14 @@ use std::collections::BTreeMap;
 use testbed::{Context, Record, Result, ensure};
 
 use crate::{
-    shop::{DEADLINE, Shop},
     scenario::field,
+    shop::{DEADLINE, Shop},
 };
 
 const PARTITIONS: u16 = 4;
 
 #[tokio::test]
-async fn invalid_records_are_processed_and_the_log_counts_those_it_does_not_show()
--> Result<()> {
+async fn invalid_records_are_processed_and_the_log_counts_those_it_does_not_show() -> Result<()> {
     const RECORDS: usize = 20_000;
     let shop = Shop::open(PARTITIONS).await?;
     let kinds = [

@@ -19,8 +19,7 @@ fn memory(run: &Vendas, field: &str) -> Result<usize> {
 }
 
 #[tokio::test]
-async fn two_hundred_partitions_that_cannot_commit_stay_within_the_memory_bounds()
--> Result<()> {
+async fn two_hundred_partitions_that_cannot_commit_stay_within_the_memory_bounds() -> Result<()> {
     const PARTITIONS: u16 = 200;
     const RECORDS: i32 = 50;
     const BUFFER: usize = 16 * MIB;

@@ -18,7 +18,6 @@ async fn offsets_show_prints_next_offset_log_end_and_lag_of_each_partition() -> 
     let json: serde_json::Value = serde_json::from_str(&json.expect_code(0)?.stdout)?;
     let topic = shop.topic.as_str();
     let by = &shop.rows("SELECT moved_by FROM partitions WHERE partition = 0").await?[0];
-    let null = serde_json::Value::Null;
     let expected = serde_json::json!([
         {"topic": topic, "partition": 0, "next_offset": 250, "log_end": 257, "lag": 7,
          "moved_by": by, "member": null, "host": null},
@@ -65,8 +64,7 @@ async fn a_restart_continues_at_the_stored_offsets() -> Result<()> {
 }
 
 #[tokio::test]
-async fn latest_is_resolved_once_and_new_partitions_start_at_their_first_record()
--> Result<()> {
+async fn latest_is_resolved_once_and_new_partitions_start_at_their_first_record() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.send_numbers(0, 0..10).await?;
     let latest = ["--set", "kafka.start_from=latest"];
@@ -154,7 +152,10 @@ async fn a_recreated_topic_halts_until_offsets_reset() -> Result<()> {
 
     let halted = shop.vendas(&["run", "--until-end"]).run(DEADLINE).await?.expect_code(1)?;
     ensure!(halted.stderr.contains("belongs to a topic that is no more"), "{}", halted.stderr);
-    ensure!(shop.database.count("sales").await? == 5, "orders of the recreated topic were processed");
+    ensure!(
+        shop.database.count("sales").await? == 5,
+        "orders of the recreated topic were processed"
+    );
 
     let reset = ["offsets", "reset", "--to", "earliest", "--because", "it is a new topic"];
     let shown = shop.vendas(&reset).run(DEADLINE).await?.expect_code(0)?;

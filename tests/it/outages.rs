@@ -115,8 +115,7 @@ async fn an_outage_of_kafka_is_waited_for_and_logged_once() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_table_that_rejects_all_orders_causes_a_pause_and_no_dead_letters() -> Result<()>
-{
+async fn a_table_that_rejects_all_orders_causes_a_pause_and_no_dead_letters() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.apply_schema().await?;
     shop.send_numbers(0, 0..250).await?;

@@ -35,7 +35,8 @@ async fn reasons_of(poison: Vec<Record>) -> Result<Vec<String>> {
 }
 
 #[tokio::test]
-async fn each_invalid_record_becomes_a_dead_letter_and_does_not_block_its_neighbours() -> Result<()> {
+async fn each_invalid_record_becomes_a_dead_letter_and_does_not_block_its_neighbours() -> Result<()>
+{
     let nested = format!(r#"{{"x": {}{}}}"#, "[".repeat(10_000), "]".repeat(10_000));
     let cases: Vec<(&str, Record)> = vec![
         ("tombstone", Record::tombstone("k")),
@@ -105,8 +106,7 @@ async fn no_byte_of_a_record_is_logged() -> Result<()> {
 
 #[cfg(feature = "failpoints")]
 #[tokio::test]
-async fn a_panic_makes_its_record_a_dead_letter_and_neighbours_are_kept() -> Result<()>
-{
+async fn a_panic_makes_its_record_a_dead_letter_and_neighbours_are_kept() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.send_numbers(0, 0..300).await?;
     let ended = shop
@@ -129,7 +129,8 @@ async fn a_panic_makes_its_record_a_dead_letter_and_neighbours_are_kept() -> Res
 }
 
 #[tokio::test]
-async fn orders_that_the_database_rejects_become_dead_letters_and_others_are_stored() -> Result<()> {
+async fn orders_that_the_database_rejects_become_dead_letters_and_others_are_stored() -> Result<()>
+{
     let shop = Shop::open(1).await?;
     shop.apply_schema().await?;
     shop.database

@@ -14,9 +14,10 @@ use testbed::{
 use tokio::time::Instant;
 
 use crate::{
+    audit,
     oracle::Tables,
     stream::{DOCUMENT, Generated, Stream},
-    totals, audit,
+    totals,
 };
 
 pub(crate) use crate::shop::DEADLINE;
@@ -171,7 +172,10 @@ impl<'k> Scenario<'k> {
             };
             let expected: Vec<_> = (first..next).map(i64::try_from).collect::<Result<_, _>>()?;
             for (lane, found) in found.iter().enumerate() {
-                ensure!(*found == expected, "expected offsets {expected:?} in partition {lane} of the stream, got {found:?}");
+                ensure!(
+                    *found == expected,
+                    "expected offsets {expected:?} in partition {lane} of the stream, got {found:?}"
+                );
             }
             self.sent.set(next);
         }
@@ -304,7 +308,8 @@ pub(crate) async fn terminate(vendas: Vendas) -> Result<Ended> {
 /// The number of records that a run reports as committed.
 pub(crate) fn committed_records(ended: &Ended) -> Result<usize> {
     let line = ended.stderr.lines().find(|line| line.contains(" done "));
-    let line = line.with_context(|| format!("no log line with the committed records: {}", ended.state()))?;
+    let line =
+        line.with_context(|| format!("no log line with the committed records: {}", ended.state()))?;
     Ok(field(line, "records").context("no records=")?.parse()?)
 }
 

@@ -262,8 +262,7 @@ async fn an_order_cancelled_manually_leaves_sales_and_the_totals() -> Result<()>
 }
 
 #[tokio::test]
-async fn a_sales_table_of_wider_types_is_filled_in_utc_for_any_server_time_zone()
--> Result<()> {
+async fn a_sales_table_of_wider_types_is_filled_in_utc_for_any_server_time_zone() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.database
         .execute(
@@ -302,8 +301,7 @@ async fn a_sales_table_of_wider_types_is_filled_in_utc_for_any_server_time_zone(
 }
 
 #[tokio::test]
-async fn a_running_instance_of_version_2_cannot_write_to_orders() -> Result<()>
-{
+async fn a_running_instance_of_version_2_cannot_write_to_orders() -> Result<()> {
     let shop = of_version_2().await?;
     let old = shop.database.connect().await?;
     let prepared = old.prepare("SELECT count(*) FROM UNNEST($1::order_row[])").await?;
@@ -312,7 +310,8 @@ async fn a_running_instance_of_version_2_cannot_write_to_orders() -> Result<()>
     let row = RowOfVersion2 { row: oids.get(0), items: oids.get(1) };
     old.query(&prepared, &[&row]).await?;
     shop.apply_schema().await?;
-    let refused = old.query(&prepared, &[&row]).await.err().context("a row of version 2 was accepted")?;
+    let refused =
+        old.query(&prepared, &[&row]).await.err().context("a row of version 2 was accepted")?;
     ensure!(refused.code() == Some(&SqlState::DATATYPE_MISMATCH), "{refused:?}");
     Ok(())
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 use testbed::{PostgresOptions, Result, ensure, eventually};
 use tokio::try_join;
 
-use crate::scenario::{LANES, Scenario, field, count_lines, committed_records, terminate, postgres_with_delayed_wal};
+use crate::scenario::{
+    LANES, Scenario, committed_records, count_lines, field, postgres_with_delayed_wal, terminate,
+};
 
 /// Records of each partition.
 const SHARE: usize = 50;
@@ -22,8 +24,7 @@ async fn records_processed_by_until_end_survive_a_crash_of_postgresql() -> Resul
 }
 
 #[tokio::test]
-async fn sigterm_stops_it_cleanly_and_a_restart_continues_at_the_same_offsets() -> Result<()>
-{
+async fn sigterm_stops_it_cleanly_and_a_restart_continues_at_the_same_offsets() -> Result<()> {
     let scenario = Scenario::shared(4, 200).await?;
     let progress = scenario.progress().await?;
     let vendas = scenario.vendas(["run"]).start()?;

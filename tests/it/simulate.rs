@@ -128,7 +128,10 @@ async fn corrections_follow_their_orders_and_the_last_version_counts() -> Result
             last.insert(key, record.payload.context("a tombstone")?);
         }
     }
-    ensure!(partitions_of.values().all(|of| of.len() == 1), "an order has records in two partitions");
+    ensure!(
+        partitions_of.values().all(|of| of.len() == 1),
+        "an order has records in two partitions"
+    );
     ensure!(last.len() == 3_000 - corrections, "{} orders", last.len());
     shop.process_backlog().await?;
     let mut expected = Vec::new();

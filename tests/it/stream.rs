@@ -3,8 +3,8 @@
 //!
 //! Every record is generated together with its meaning, so that no parser is needed to know it.
 
-mod malformed;
 mod json;
+mod malformed;
 
 use testbed::{Record, samples::Random};
 
@@ -342,8 +342,7 @@ fn write(order: &Stated, dice: &mut Dice) -> String {
         Key::Id(id) => {
             let digits = id.strip_prefix('-').unwrap_or(id);
             let integer = digits.bytes().all(|byte| byte.is_ascii_digit());
-            let json =
-                if integer && dice.one_in(2) { id.clone() } else { json::text(id, dice) };
+            let json = if integer && dice.one_in(2) { id.clone() } else { json::text(id, dice) };
             fields.add(dice.pick(ORDER_ID), json, dice);
             ORDER_NUMBER
         }

@@ -6,7 +6,7 @@ use testbed::{Result, ensure};
 
 use crate::{
     oracle::{Effect, effect},
-    scenario::{LANES, Scenario, expect_no_payload, committed_records},
+    scenario::{LANES, Scenario, committed_records, expect_no_payload},
     stream::{Key, Stream},
 };
 
@@ -93,7 +93,8 @@ async fn a_mixed_stream_is_stored_correctly_and_a_second_run_changes_nothing() -
 async fn all_rows(scenario: &Scenario<'_>) -> Result<Vec<testbed::Table>> {
     let mut tables = Vec::new();
     for table in ["sales", "orders", "dead_letters"] {
-        tables.push(scenario.database.table(&format!("SELECT * FROM {table} ORDER BY 1, 2")).await?);
+        tables
+            .push(scenario.database.table(&format!("SELECT * FROM {table} ORDER BY 1, 2")).await?);
     }
     Ok(tables)
 }

@@ -4,8 +4,8 @@
 use testbed::{Record, Result, Vendas, ensure, eventually, samples::Random};
 
 use crate::{
-    shop::{DEADLINE, Shop},
     scenario::terminate,
+    shop::{DEADLINE, Shop},
     totals::expect_equal,
 };
 

@@ -301,8 +301,8 @@ async fn starting_within_a_batch_or_an_aborted_transaction_reads_the_same_as_lib
 }
 
 #[tokio::test]
-async fn until_end_stops_before_an_open_transaction_and_reads_the_rest_after_its_end()
--> Result<()> {
+async fn until_end_stops_before_an_open_transaction_and_reads_the_rest_after_its_end() -> Result<()>
+{
     let shop = Shop::open(2).await?;
     let librdkafka = Librdkafka::start(&shop.servers.kafka).await?;
     let mut steps = vec![Step::Begin("kept"), Step::Begin("gone")];
@@ -413,8 +413,7 @@ fn record_of_with_key(key: &str) -> RecordBatch {
 }
 
 #[tokio::test]
-async fn headers_tombstones_and_log_append_times_do_not_change_the_result() -> Result<()>
-{
+async fn headers_tombstones_and_log_append_times_do_not_change_the_result() -> Result<()> {
     let shop = Shop::open_with(1, &[("message.timestamp.type", "LogAppendTime")]).await?;
     let librdkafka = Librdkafka::start(&shop.servers.kafka).await?;
     let records = vec![

@@ -39,7 +39,8 @@ async fn two_databases_share_a_topic_and_one_view_includes_both() -> Result<()> 
     let shop = Shop { servers, topic: servers.topic(2).await?, database: first.database().await? };
     let other = second.database().await?;
     let share = |database, partition: &str| {
-        servers.vendas(crate::shop::VENDAS, &[&shop.topic], database)
+        servers
+            .vendas(crate::shop::VENDAS, &[&shop.topic], database)
             .env("VENDAS_KAFKA__PARTITIONS", format!("{}:{partition}", shop.topic))
             .args(["run", "--until-end"])
     };

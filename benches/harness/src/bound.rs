@@ -20,8 +20,8 @@ use vendas::{
 };
 
 use crate::{
-    environment::Environment,
     compare::{run_until_end, sum},
+    environment::Environment,
     load::{Load, Shape, batches, config, partitions},
     results::{Cpu, Run, groups},
     usage,
@@ -35,11 +35,19 @@ const RUN: &str = "run --until-end";
 const BOUND: &str = "bound";
 
 /// The parts, the whole, and the bound, `runs` times in turn.
-pub(crate) async fn bound(environment: &Environment, shape: Shape, orders: u64, runs: usize) -> Result<Vec<Run>> {
+pub(crate) async fn bound(
+    environment: &Environment,
+    shape: Shape,
+    orders: u64,
+    runs: usize,
+) -> Result<Vec<Run>> {
     let load = Load::send(environment, shape, orders, 4).await?;
     let mut all = Vec::new();
     for _ in 0..runs {
-        all.push(Run { candidate: RUN.to_owned(), ..run_until_end(environment, &load, &[]).await? });
+        all.push(Run {
+            candidate: RUN.to_owned(),
+            ..run_until_end(environment, &load, &[]).await?
+        });
         all.extend(parts(environment, &load).await?);
     }
     all.push(together(&all, orders)?);

@@ -12,7 +12,7 @@ use tokio::time::sleep;
 use tokio_postgres::Client;
 
 use crate::{
-    environment::{Environment, DEADLINE},
+    environment::{DEADLINE, Environment},
     load::{Load, Shape},
     results::{Cpu, Run},
     usage,
@@ -80,7 +80,8 @@ impl Peer {
         database.execute(tables(load.shape)).await?;
         let scratch = Folder::new("peer")?;
         let client = database.connect().await?;
-        let process = self.command(environment, &load.topic, load.shape, &database, &scratch).start()?;
+        let process =
+            self.command(environment, &load.topic, load.shape, &database, &scratch).start()?;
         let started = Instant::now();
         let failed = || format!("{}: {}", self.name, process.state());
         until(|| has_rows(&client, load.shape)).await.with_context(failed)?;
@@ -187,7 +188,12 @@ pub(crate) async fn run_until_end(
 }
 
 /// All of them in turn, `runs` times. Slow peers get a shorter topic of the same shape.
-pub(crate) async fn compare(environment: &Environment, shape: Shape, orders: u64, runs: usize) -> Result<Vec<Run>> {
+pub(crate) async fn compare(
+    environment: &Environment,
+    shape: Shape,
+    orders: u64,
+    runs: usize,
+) -> Result<Vec<Run>> {
     let load = Load::send(environment, shape, orders, 4).await?;
     let fast: &[&str] = match shape {
         Shape::Numbered => &["psycopg", "spark", "connect"],

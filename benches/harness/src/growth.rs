@@ -6,7 +6,7 @@ use testbed::{Database, Result};
 use tokio_postgres::Client;
 
 use crate::{
-    environment::{Environment, DEADLINE},
+    environment::{DEADLINE, Environment},
     load::{Load, Shape},
     results::Run,
 };
@@ -16,7 +16,11 @@ const MILLION: u64 = 1_000_000;
 const CHUNK: u64 = MILLION;
 
 /// The tables with increasing numbers of rows: new orders, the same orders again, report, verify.
-pub(crate) async fn growth(environment: &Environment, orders: u64, millions: &[u64]) -> Result<Vec<Run>> {
+pub(crate) async fn growth(
+    environment: &Environment,
+    orders: u64,
+    millions: &[u64],
+) -> Result<Vec<Run>> {
     let mut all = Vec::new();
     for shape in [Shape::Numbered, Shape::Ecommerce] {
         let load = Load::send(environment, shape, orders, 4).await?;
@@ -33,7 +37,11 @@ pub(crate) async fn growth(environment: &Environment, orders: u64, millions: &[u
     Ok(all)
 }
 
-async fn on_filled(environment: &Environment, load: &Load, database: &Database) -> Result<Vec<Run>> {
+async fn on_filled(
+    environment: &Environment,
+    load: &Load,
+    database: &Database,
+) -> Result<Vec<Run>> {
     let vendas = |args: &[&str]| environment.vendas(&[&load.topic], database).args(args);
     let before = sums(database, load.shape).await?;
     let mut all = Vec::new();

@@ -15,8 +15,8 @@ use testbed::{Database, Folder, Result, Signal, VendasCommand, bail, ensure, eve
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::{
-    environment::Environment,
     compare::{Peer, tables},
+    environment::Environment,
     load::Shape,
     results::{Latency, Run},
     usage,
@@ -45,13 +45,15 @@ pub(crate) async fn latency(environment: &Environment, runs: usize) -> Result<Ve
 }
 
 async fn of_vendas(environment: &Environment, rate: u64) -> Result<Run> {
-    let (topic, database) = (environment.servers.topic(PARTITIONS).await?, environment.prepared_database().await?);
+    let (topic, database) =
+        (environment.servers.topic(PARTITIONS).await?, environment.prepared_database().await?);
     let command = environment.vendas(&[&topic], &database).args(["run"]);
     measure(environment, "vendas", &topic, &database, &command, rate).await
 }
 
 async fn of_peer(environment: &Environment, peer: &Peer, rate: u64) -> Result<Run> {
-    let (topic, database) = (environment.servers.topic(PARTITIONS).await?, environment.database().await?);
+    let (topic, database) =
+        (environment.servers.topic(PARTITIONS).await?, environment.database().await?);
     database.execute(tables(Shape::Numbered)).await?;
     let scratch = Folder::new("peer")?;
     let command = peer.command(environment, &topic, Shape::Numbered, &database, &scratch);

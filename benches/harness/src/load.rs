@@ -13,7 +13,7 @@ use vendas::{
     process::understand_all,
 };
 
-use crate::environment::{Environment, DEADLINE, value};
+use crate::environment::{DEADLINE, Environment, value};
 
 /// The form of the orders in a topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,15 +64,20 @@ impl Load {
     ) -> Result<Self> {
         let topic = environment.servers.topic(partitions).await?;
         let count = orders.to_string();
-        let sent =
-            environment.program().args(["simulate", "--seed", "1", "--topic", &topic, "--count", &count]);
+        let sent = environment
+            .program()
+            .args(["simulate", "--seed", "1", "--topic", &topic, "--count", &count]);
         sent.args(["--shape", shape.name()]).run(DEADLINE).await?.expect_code(0)?;
         Self::read(environment, topic, shape, orders).await
     }
 
     /// The same records in another topic with the same number of partitions, with `records` of them
     /// in each record batch.
-    pub(crate) async fn in_batches_of(&self, environment: &Environment, records: usize) -> Result<Self> {
+    pub(crate) async fn in_batches_of(
+        &self,
+        environment: &Environment,
+        records: usize,
+    ) -> Result<Self> {
         /// Partitions that are copied at the same time.
         const AT_ONCE: usize = 16;
         let config = config(environment, &self.topic, None)?;
@@ -84,7 +89,12 @@ impl Load {
     }
 
     /// A topic that already has its orders.
-    pub(crate) async fn read(environment: &Environment, topic: String, shape: Shape, orders: u64) -> Result<Self> {
+    pub(crate) async fn read(
+        environment: &Environment,
+        topic: String,
+        shape: Shape,
+        orders: u64,
+    ) -> Result<Self> {
         let mut load = Self {
             topic,
             shape,
@@ -189,7 +199,12 @@ impl Load {
 
 /// Sends the records of a partition to the same partition of `topic`, with `records` in each record
 /// batch.
-async fn copy(environment: &Environment, mut from: Partition, topic: &str, records: usize) -> Result<()> {
+async fn copy(
+    environment: &Environment,
+    mut from: Partition,
+    topic: &str,
+    records: usize,
+) -> Result<()> {
     let number = from.id.partition;
     while let Some(batch) = from.next_batch(records).await? {
         let payloads = batch.into_records().into_iter().filter_map(|record| record.payload);
@@ -200,7 +215,11 @@ async fn copy(environment: &Environment, mut from: Partition, topic: &str, recor
 }
 
 /// vendas' configuration for a topic, as from its command line.
-pub(crate) fn config(environment: &Environment, topic: &str, database: Option<&Database>) -> Result<Config> {
+pub(crate) fn config(
+    environment: &Environment,
+    topic: &str,
+    database: Option<&Database>,
+) -> Result<Config> {
     let mut environment = vec![
         ("VENDAS_KAFKA__BROKERS".to_owned(), environment.servers.kafka.address().to_owned()),
         ("VENDAS_KAFKA__TOPICS".to_owned(), topic.to_owned()),

@@ -8,9 +8,9 @@
 //! **Invariant:** a run after which a table is wrong has no rate.
 #![allow(clippy::float_arithmetic, reason = "seconds and rates, no money")]
 
-mod environment;
 mod bound;
 mod compare;
+mod environment;
 mod growth;
 mod latency;
 mod load;

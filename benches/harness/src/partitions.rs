@@ -9,8 +9,8 @@ use std::{
 use testbed::{Database, Result, Vendas, ensure};
 
 use crate::{
-    environment::{Environment, DEADLINE},
     compare::run_until_end,
+    environment::{DEADLINE, Environment},
     load::{Load, Shape},
     results::Run,
     usage,
@@ -27,7 +27,11 @@ const LARGE_BUFFER: u64 = 512;
 const RECORDS_OF_16_KIB: usize = 120;
 
 /// The rate at each number of partitions, in turn.
-pub(crate) async fn partitions(environment: &Environment, orders: u64, runs: usize) -> Result<Vec<Run>> {
+pub(crate) async fn partitions(
+    environment: &Environment,
+    orders: u64,
+    runs: usize,
+) -> Result<Vec<Run>> {
     let mut loads = Vec::new();
     for count in COUNTS {
         loads.push((count, Load::send(environment, Shape::Numbered, orders, count).await?));
@@ -46,7 +50,11 @@ pub(crate) async fn partitions(environment: &Environment, orders: u64, runs: usi
 
 /// The longest wait of any of a thousand partitions with a backlog until it progresses. The first
 /// wait counts from the first commit of all.
-pub(crate) async fn fairness(environment: &Environment, orders: u64, runs: usize) -> Result<Vec<Run>> {
+pub(crate) async fn fairness(
+    environment: &Environment,
+    orders: u64,
+    runs: usize,
+) -> Result<Vec<Run>> {
     let large = Load::send(environment, Shape::Numbered, orders, MANY).await?;
     let small = large.in_batches_of(environment, RECORDS_OF_16_KIB).await?;
     let mut all = Vec::new();
@@ -69,7 +77,8 @@ async fn fairness_with(environment: &Environment, load: &Load, buffer: u64) -> R
     let ended = usage::cpu_seconds_of_ended();
     let since = environment.meter();
     let bytes = (buffer << 20).to_string();
-    let vendas = environment.vendas(&[&load.topic], &database).env("VENDAS_KAFKA__BUFFER_BYTES", bytes);
+    let vendas =
+        environment.vendas(&[&load.topic], &database).env("VENDAS_KAFKA__BUFFER_BYTES", bytes);
     let process = vendas.args(["run", "--until-end"]).start()?;
     let (longest_wait, peak) = watch(&database, &process).await?;
     let run = environment.cost(&since, load.orders, usage::cpu_seconds_of_ended() - ended);

@@ -90,7 +90,8 @@ impl Results {
             return Ok(Self::default());
         }
         let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
-        serde_json::from_str(&text).with_context(|| format!("{} is not a result file", path.display()))
+        serde_json::from_str(&text)
+            .with_context(|| format!("{} is not a result file", path.display()))
     }
 
     /// Replaces all earlier runs of the same parts.

@@ -27,7 +27,11 @@ pub(crate) async fn start(environment: &Environment, runs: usize) -> Result<Vec<
 }
 
 async fn first_row(environment: &Environment, load: &Load, prepared: bool) -> Result<Run> {
-    let database = if prepared { environment.prepared_database().await? } else { environment.database().await? };
+    let database = if prepared {
+        environment.prepared_database().await?
+    } else {
+        environment.database().await?
+    };
     let client = database.connect().await?;
     let since = environment.meter();
     let started = Instant::now();

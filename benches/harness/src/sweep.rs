@@ -3,8 +3,8 @@
 use testbed::{Record, Result};
 
 use crate::{
-    environment::Environment,
     compare::run_until_end,
+    environment::Environment,
     load::{Load, Shape},
     results::Run,
 };
@@ -15,15 +15,32 @@ const RECORD_BYTES: [usize; 7] = [100, 300, 1_000, 3_000, 10_000, 30_000, 100_00
 const PARTITIONS: u16 = 4;
 
 /// Batches of 1 to 1,000 records, in turn.
-pub(crate) async fn batch_sizes(environment: &Environment, orders: u64, runs: usize) -> Result<Vec<Run>> {
+pub(crate) async fn batch_sizes(
+    environment: &Environment,
+    orders: u64,
+    runs: usize,
+) -> Result<Vec<Run>> {
     let variable = "VENDAS_PIPELINE__BATCH_SIZE";
-    settings(environment, orders, runs, "batch size", "records a batch", variable, &BATCH_SIZES).await
+    settings(environment, orders, runs, "batch size", "records a batch", variable, &BATCH_SIZES)
+        .await
 }
 
 /// 1 to 8 commits of a partition in flight, in turn.
-pub(crate) async fn depths(environment: &Environment, orders: u64, runs: usize) -> Result<Vec<Run>> {
-    settings(environment, orders, runs, "depth", "batches in flight", "VENDAS_PIPELINE__DEPTH", &DEPTHS)
-        .await
+pub(crate) async fn depths(
+    environment: &Environment,
+    orders: u64,
+    runs: usize,
+) -> Result<Vec<Run>> {
+    settings(
+        environment,
+        orders,
+        runs,
+        "depth",
+        "batches in flight",
+        "VENDAS_PIPELINE__DEPTH",
+        &DEPTHS,
+    )
+    .await
 }
 
 async fn settings(
@@ -47,7 +64,11 @@ async fn settings(
 }
 
 /// Records of 100 B to 100 KB, mostly a field that is not used.
-pub(crate) async fn record_sizes(environment: &Environment, orders: u64, runs: usize) -> Result<Vec<Run>> {
+pub(crate) async fn record_sizes(
+    environment: &Environment,
+    orders: u64,
+    runs: usize,
+) -> Result<Vec<Run>> {
     /// Of each topic.
     const MOST_BYTES: usize = 1 << 30;
     let mut loads = Vec::new();

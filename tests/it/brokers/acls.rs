@@ -53,7 +53,12 @@ pub(super) async fn check_finds_missing_acls(servers: &'static Testbed) -> Resul
 }
 
 /// Adds an ACL.
-async fn allow(servers: &Testbed, user: &str, operation: &str, [kind, name]: [&str; 2]) -> Result<()> {
+async fn allow(
+    servers: &Testbed,
+    user: &str,
+    operation: &str,
+    [kind, name]: [&str; 2],
+) -> Result<()> {
     let args = ["--add", "--allow-principal", user, "--operation", operation, kind, name];
     servers.kafka.tool("org.apache.kafka.tools.AclCommand", &args, b"").await.map(drop)
 }

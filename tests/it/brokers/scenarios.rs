@@ -6,8 +6,8 @@ use testbed::{
 };
 
 use crate::{
-    shop::{DEADLINE, Shop},
     scenario::{LANES, Scenario, terminate},
+    shop::{DEADLINE, Shop},
     topics,
     wait::{recreate_topic, until_count, until_line},
 };

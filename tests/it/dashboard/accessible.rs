@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 use serde_json::json;
 use testbed::{Browser, Result, ensure, eventually};
 
-use super::{PICTURES, Dashboard, shows, sold};
+use super::{Dashboard, PICTURES, shows, sold};
 use crate::shop::{DEADLINE, Shop};
 
 /// The fastest of several loads, since the machine may be busy.

@@ -61,7 +61,8 @@ async fn without_kafka_the_lag_is_unknown_and_the_start_of_the_outage_stays() ->
 async fn a_period_that_was_never_read_shows_no_figures_and_no_time() -> Result<()> {
     let servers = Testbed::shared().await?;
     let postgres = Postgres::start().await?;
-    let shop = Shop { servers, topic: servers.topic(1).await?, database: postgres.database().await? };
+    let shop =
+        Shop { servers, topic: servers.topic(1).await?, database: postgres.database().await? };
     shop.send_numbers(0, [17]).await?;
     let served = Dashboard::start(&shop)?;
     let browser = Browser::start("en-US").await?;

@@ -157,7 +157,10 @@ async fn dead_letters_are_found_by_topic_reason_and_time_and_counted() -> Result
     let other = shop.servers.topic(1).await?;
     let topics = format!("{},{other}", shop.topic);
     shop.send(0, &["rubbish", &numbered(1, "amount", 5), "=cmd|' /C calc'!A0"]).await?;
-    shop.servers.kafka.produce(&other, 0, &[Record::new("rubbish"), Record::tombstone("k")]).await?;
+    shop.servers
+        .kafka
+        .produce(&other, 0, &[Record::new("rubbish"), Record::tombstone("k")])
+        .await?;
     shop.vendas(&["run", "--until-end", "--topics", &topics])
         .run(crate::shop::DEADLINE)
         .await?

@@ -10,8 +10,8 @@ use super::{
     versions::{Model, Version, tally_of},
 };
 use crate::{
-    shop::{DEADLINE, Shop},
     scenario::terminate,
+    shop::{DEADLINE, Shop},
     stream::Dice,
 };
 
@@ -113,7 +113,8 @@ async fn a_later_version_stays_unless_force_is_given() -> Result<()> {
 }
 
 #[tokio::test]
-async fn orders_that_the_database_rejects_stay_dead_letters_and_others_are_replayed() -> Result<()> {
+async fn orders_that_the_database_rejects_stay_dead_letters_and_others_are_replayed() -> Result<()>
+{
     let shop = Shop::open(1).await?;
     let records: Vec<_> = (0..30).map(|number| numbered(number, "amount", 1)).collect();
     shop.send(0, &records.iter().map(String::as_str).collect::<Vec<_>>()).await?;
@@ -138,8 +139,7 @@ async fn orders_that_the_database_rejects_stay_dead_letters_and_others_are_repla
 }
 
 #[tokio::test]
-async fn in_a_batch_with_a_rejected_order_the_later_version_wins()
--> Result<()> {
+async fn in_a_batch_with_a_rejected_order_the_later_version_wins() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.apply_schema().await?;
     shop.database.execute("ALTER TABLE sales ADD CONSTRAINT cheap CHECK (total < 100)").await?;
@@ -169,8 +169,7 @@ const NOTES: &str = "
     CREATE TRIGGER note BEFORE INSERT ON dead_letters FOR EACH ROW EXECUTE FUNCTION note()";
 
 #[tokio::test]
-async fn run_and_replay_lock_tables_in_the_same_order_and_cannot_deadlock() -> Result<()>
-{
+async fn run_and_replay_lock_tables_in_the_same_order_and_cannot_deadlock() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.apply_schema().await?;
     shop.database.execute(NOTES).await?;
@@ -234,7 +233,8 @@ async fn two_concurrent_replays_and_a_run_give_the_sequential_result() -> Result
     ran(&shop, &run, model.versions.len()).await?;
     let ended = terminate(run).await?;
     ensure!(!ended.stderr.contains("paused"), "{}", ended.stderr);
-    told_as_replayed += tally_of(&replay(&shop, &["--all"]).await?.expect_code(1)?.stdout)?.replayed;
+    told_as_replayed +=
+        tally_of(&replay(&shop, &["--all"]).await?.expect_code(1)?.stdout)?.replayed;
     // Which replay wrote an order depends on timing; the stored rows do not.
     let replayed =
         shop.rows("SELECT record_offset FROM dead_letters WHERE replayed_at IS NOT NULL");

@@ -136,7 +136,10 @@ impl Model {
             let Version { order, kind, .. } = self.versions[*offset];
             let newest = self.stored.get(&order) == Some(offset);
             ensure!(*replayed || !newest, "the dead letter at {offset} was left out");
-            ensure!(!*replayed || kind != Kind::Rubbish, "the invalid record at {offset} is an order");
+            ensure!(
+                !*replayed || kind != Kind::Rubbish,
+                "the invalid record at {offset} is an order"
+            );
         }
         Ok(())
     }
@@ -248,10 +251,7 @@ async fn after_any_sequence_of_replays_the_newest_version_is_stored() -> Result<
             model.expect(&shop).await?;
         }
     }
-    ensure!(
-        superseded > 20 && forced > 10,
-        "only {superseded} superseded and {forced} forced"
-    );
+    ensure!(superseded > 20 && forced > 10, "only {superseded} superseded and {forced} forced");
     Ok(())
 }
 

@@ -6,8 +6,8 @@ use testbed::{Database, Replicas, Result, Testbed, Vendas, ensure, eventually};
 
 use super::{load::Load, seed, times};
 use crate::{
-    shop::Shop,
     scenario::{DEADLINE, LANES, Progress, Scenario, count_lines},
+    shop::Shop,
 };
 
 /// The state of the old primary.
@@ -35,7 +35,10 @@ async fn commits_that_an_asynchronous_standby_lacks_are_repeated_from_kafka() ->
     for (old, what) in [
         (OldPrimary::Killed, "asynchronous standby promoted, the old primary killed"),
         (OldPrimary::Frozen, "asynchronous standby promoted, the old primary frozen, then back"),
-        (OldPrimary::LeftAlive, "asynchronous standby promoted, the old primary left alive for a while"),
+        (
+            OldPrimary::LeftAlive,
+            "asynchronous standby promoted, the old primary left alive for a while",
+        ),
     ] {
         if all_cases() || old != OldPrimary::Frozen {
             taken_back += survives(&mut replicas, old, what, "off").await?;
@@ -52,11 +55,17 @@ async fn commits_survive_a_failover_to_a_synchronous_standby() -> Result<()> {
     for (old, what) in [
         (OldPrimary::Killed, "synchronous standby promoted, the old primary killed"),
         (OldPrimary::Frozen, "synchronous standby promoted, the old primary frozen, then back"),
-        (OldPrimary::LeftAlive, "synchronous standby promoted, the old primary left alive for a while"),
+        (
+            OldPrimary::LeftAlive,
+            "synchronous standby promoted, the old primary left alive for a while",
+        ),
     ] {
         if all_cases() || old != OldPrimary::Killed {
             let taken_back = survives(&mut replicas, old, what, "on").await?;
-            ensure!(taken_back == 0, "{taken_back} failovers of {old:?} lost commits that the standby had");
+            ensure!(
+                taken_back == 0,
+                "{taken_back} failovers of {old:?} lost commits that the standby had"
+            );
         }
     }
     Ok(())
@@ -244,8 +253,7 @@ async fn records_to_be_repeated_that_kafka_no_longer_has_halt_the_partition() ->
 }
 
 #[tokio::test]
-async fn a_server_that_hides_its_identity_is_used_if_it_is_writable() -> Result<()>
-{
+async fn a_server_that_hides_its_identity_is_used_if_it_is_writable() -> Result<()> {
     let shop = Shop::open(1).await?;
     let (database, role) = (&shop.database, format!("owner_of_{}", shop.database.name()));
     let sql = format!(

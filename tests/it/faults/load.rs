@@ -134,7 +134,12 @@ impl<'k> Load<'k> {
     }
 
     /// Waits until the log contains `text` this many times.
-    pub(super) async fn until_logged(&self, vendas: &Vendas, text: &str, times: usize) -> Result<()> {
+    pub(super) async fn until_logged(
+        &self,
+        vendas: &Vendas,
+        text: &str,
+        times: usize,
+    ) -> Result<()> {
         eventually(&format!("{text:?}, {times} times"), DEADLINE, async || {
             let said = count_lines(&vendas.stderr()?, text);
             ensure!(said >= times, "{said} times: {}", vendas.state());

@@ -4,8 +4,8 @@ use testbed::{Result, Signal, Vendas, ensure};
 
 use super::{Figures, times};
 use crate::{
-    shop::Shop,
     scenario::count_lines,
+    shop::Shop,
     wait::{recreate_topic, until_count, until_line},
 };
 
@@ -43,7 +43,11 @@ impl Pair {
         until_line(&self.vendas, &[&halt[..], words].concat()).await?;
         self.spared.send_numbers(0, 10_050..10_100).await?;
         self.sales("order_number >= 10000", 100).await?;
-        ensure!(count_lines(&self.vendas.stderr()?, "partition halted") == 1, "{}", self.vendas.state());
+        ensure!(
+            count_lines(&self.vendas.stderr()?, "partition halted") == 1,
+            "{}",
+            self.vendas.state()
+        );
         let offset =
             format!("SELECT next_offset FROM partitions WHERE topic = '{}'", self.hit.topic);
         let next: i64 = self.hit.rows(&offset).await?.concat().parse()?;
@@ -79,8 +83,7 @@ async fn records_deleted_unread_while_running_halt_their_partition_only() -> Res
 }
 
 #[tokio::test]
-async fn a_topic_recreated_while_running_halts_and_its_records_are_not_processed() -> Result<()>
-{
+async fn a_topic_recreated_while_running_halts_and_its_records_are_not_processed() -> Result<()> {
     let rounds = times(3)?;
     for round in 0..rounds {
         let pair = Pair::start().await?;

@@ -3,14 +3,14 @@
 use std::time::{Duration, Instant};
 
 use testbed::{
-    After, Cut, Database, KafkaOptions, Proxy, Result, Vendas, VendasCommand, Direction, ensure,
+    After, Cut, Database, Direction, KafkaOptions, Proxy, Result, Vendas, VendasCommand, ensure,
     eventually,
 };
 
 use super::{load::Load, seed, times};
 use crate::{
-    shop::Shop,
     scenario::{DEADLINE, count_lines},
+    shop::Shop,
 };
 
 /// The deadlines in these tests.
@@ -89,8 +89,7 @@ async fn a_commit_whose_answer_is_lost_is_not_repeated() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_silent_transaction_holds_its_locks_no_longer_than_a_statement()
--> Result<()> {
+async fn a_silent_transaction_holds_its_locks_no_longer_than_a_statement() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.apply_schema().await?;
     shop.database.execute("ALTER TABLE sales ADD CHECK (order_number <> 120)").await?;
@@ -168,9 +167,18 @@ async fn silent_connections_to_postgresql_are_noticed_in_time() -> Result<()> {
     for (fault, what) in [
         (Fault::Severed, "connections to PostgreSQL severed"),
         (Fault::Forgotten, "connections to PostgreSQL silent permanently"),
-        (Fault::Blocked(Direction::Both), "network to PostgreSQL silent in both directions, then late"),
-        (Fault::Blocked(Direction::ToServer), "network to PostgreSQL silent towards the server, then late"),
-        (Fault::Blocked(Direction::ToClient), "network to PostgreSQL silent towards the client, then late"),
+        (
+            Fault::Blocked(Direction::Both),
+            "network to PostgreSQL silent in both directions, then late",
+        ),
+        (
+            Fault::Blocked(Direction::ToServer),
+            "network to PostgreSQL silent towards the server, then late",
+        ),
+        (
+            Fault::Blocked(Direction::ToClient),
+            "network to PostgreSQL silent towards the client, then late",
+        ),
     ] {
         let load = Load::shared(what, seed, rounds).await?;
         let proxy = proxy_of(&load.scenario.database).await?;
@@ -191,8 +199,14 @@ async fn silent_connections_to_kafka_are_noticed_in_time() -> Result<()> {
         (Fault::Severed, "connections to Kafka severed"),
         (Fault::Forgotten, "connections to Kafka silent permanently"),
         (Fault::Blocked(Direction::Both), "network to Kafka silent in both directions, then late"),
-        (Fault::Blocked(Direction::ToServer), "network to Kafka silent towards the server, then late"),
-        (Fault::Blocked(Direction::ToClient), "network to Kafka silent towards the client, then late"),
+        (
+            Fault::Blocked(Direction::ToServer),
+            "network to Kafka silent towards the server, then late",
+        ),
+        (
+            Fault::Blocked(Direction::ToClient),
+            "network to Kafka silent towards the client, then late",
+        ),
     ] {
         let load = Load::on(what, &kafka, seed, rounds).await?;
         let vendas = load

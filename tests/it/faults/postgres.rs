@@ -42,7 +42,9 @@ async fn it_survives_outages_of_postgresql_with_asynchronous_commits() -> Result
     ] {
         let taken_back = survives(&postgres, end, what, "off").await?;
         match end {
-            End::Fast => ensure!(taken_back == 0, "an orderly shutdown lost commits {taken_back} times"),
+            End::Fast => {
+                ensure!(taken_back == 0, "an orderly shutdown lost commits {taken_back} times")
+            }
             _ => crashes_that_took_back += taken_back,
         }
     }
@@ -118,7 +120,8 @@ async fn survives(
         Ok(())
     };
     let ended = load.run_faults(vendas, faults).await?;
-    for (text, said) in ["paused", "going on"].map(|text| (text, count_lines(&ended.stderr, text))) {
+    for (text, said) in ["paused", "going on"].map(|text| (text, count_lines(&ended.stderr, text)))
+    {
         // Without a postmaster, existing connections still work, and processing continues for a
         // moment.
         let once_each = said == outages || matches!(end, End::KilledPostmaster);

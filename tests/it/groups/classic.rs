@@ -7,8 +7,8 @@ use testbed::{
 
 use super::{in_group, until_assigned};
 use crate::{
-    shop::VENDAS,
     scenario::{DEADLINE, Scenario, count_lines, terminate},
+    shop::VENDAS,
     wait::until_line,
 };
 
@@ -31,7 +31,9 @@ async fn with_java_consumer(
     seed: u64,
 ) -> Result<()> {
     let servers = Testbed::shared_with(release).await?;
-    let scenario = Scenario::with_partitions_on(&servers.kafka, servers.database().await?, 3, seed, 120).await?;
+    let scenario =
+        Scenario::with_partitions_on(&servers.kafka, servers.database().await?, 3, seed, 120)
+            .await?;
     let group = format!("group-{}", scenario.database.name());
     let run = in_group(scenario.vendas(["run"]), &group)
         .env("VENDAS_LOG__LEVEL", "info,vendas::kafka=debug");
@@ -79,7 +81,8 @@ async fn with_java_consumer(
 /// As after an upgrade of the brokers, when the instances are restarted one by one; and back again.
 #[tokio::test]
 async fn a_group_changes_its_protocol_one_instance_at_a_time() -> Result<()> {
-    let scenario = Scenario::with_partitions(Testbed::shared().await?.database().await?, 3, 26, 200).await?;
+    let scenario =
+        Scenario::with_partitions(Testbed::shared().await?.database().await?, 3, 26, 200).await?;
     let group = format!("group-{}", scenario.database.name());
     let run = |protocol: &str| {
         in_group(scenario.vendas(["run"]), &group).env("VENDAS_KAFKA__GROUP_PROTOCOL", protocol)

@@ -10,8 +10,8 @@ use testbed::{
 use super::{avro_orders, avro_schema, of_topics, send_avro, serializers, with_registry};
 use crate::{
     http::{client::get, listen, scrape, until_ready},
-    shop::{DEADLINE, Shop},
     scenario::count_lines,
+    shop::{DEADLINE, Shop},
     wait::until_count,
 };
 
@@ -97,7 +97,9 @@ async fn with_any_registry_fault_the_partition_waits_and_another_topic_continues
         let plainly = (sent + 2 * COUNT..sent + 3 * COUNT).map(crate::shop::numbered);
         let records: Vec<_> = plainly.map(testbed::Record::new).collect();
         shop.servers.kafka.produce(&plain, 0, &records).await?;
-        until_count(&shop.database, "sales", i64::from(sent + COUNT), &run).await.map_err(context)?;
+        until_count(&shop.database, "sales", i64::from(sent + COUNT), &run)
+            .await
+            .map_err(context)?;
         get(&listen, "/readyz", "*/*").await.and_then(|it| {
             ensure!(it.status == 503, "{fault:?}: {}", it.body);
             Ok(())
@@ -117,7 +119,8 @@ async fn with_any_registry_fault_the_partition_waits_and_another_topic_continues
 }
 
 #[tokio::test]
-async fn a_schema_is_fetched_once_for_all_partitions_and_the_first_url_may_be_unreachable() -> Result<()> {
+async fn a_schema_is_fetched_once_for_all_partitions_and_the_first_url_may_be_unreachable()
+-> Result<()> {
     const PARTITIONS: u16 = 12;
     let faulty = FaultyRegistry::before(Registry::shared().await?).await?;
     let shop = Shop::open(PARTITIONS).await?;

@@ -1,9 +1,9 @@
 //! Records with schemas in a registry, written by Confluent's serializers.
 
 mod commands;
+mod dead_letters;
 mod faults;
 mod formats;
-mod dead_letters;
 mod recovery;
 
 use std::{fs, path::PathBuf};

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use testbed::{Record, Result, Signal, ensure, eventually};
 use tokio::sync::OnceCell;
 
-use super::{SecureServers, PASSWORD, run_traced, set_password, with_settings};
+use super::{PASSWORD, SecureServers, run_traced, set_password, with_settings};
 use crate::{
     shop::{DEADLINE, numbered},
     wait::until_paused,
@@ -31,7 +31,12 @@ fn erin(servers: &SecureServers, topic: &str, group: Option<&str>) -> Settings {
 }
 
 /// Grants `operation` on topics and groups.
-async fn grant(servers: &SecureServers, user: &str, operation: &str, on: &[(&str, &str)]) -> Result<()> {
+async fn grant(
+    servers: &SecureServers,
+    user: &str,
+    operation: &str,
+    on: &[(&str, &str)],
+) -> Result<()> {
     let user = format!("User:{user}");
     let mut args = vec!["--add", "--allow-principal", &user, "--operation", operation];
     for (kind, name) in on {
@@ -90,7 +95,12 @@ async fn missing_acls_are_found_by_check_and_reported_by_run() -> Result<()> {
         // Without the privilege to read records the start succeeds.
         if topic == "acl-describe" {
             let waiting = vendas.args(["run"]).start()?;
-            until_paused(&waiting, "paused until this is put right", "TopicAuthorizationFailed: grant READ on the topic").await?;
+            until_paused(
+                &waiting,
+                "paused until this is put right",
+                "TopicAuthorizationFailed: grant READ on the topic",
+            )
+            .await?;
             waiting.signal(Signal::TERM)?;
             waiting.wait_exit(DEADLINE).await?.expect_code(0)?;
         } else {

@@ -5,7 +5,10 @@ use std::{
 
 use testbed::{Certificate, Result, Signal, VendasCommand, ensure};
 
-use super::{SecureServers, PASSWORD, WRONG_PASSWORD, run_traced, sell, set_password, silent_server, with_settings};
+use super::{
+    PASSWORD, SecureServers, WRONG_PASSWORD, run_traced, sell, set_password, silent_server,
+    with_settings,
+};
 use crate::{
     shop::{DEADLINE, VENDAS, numbered},
     wait::until_paused,
@@ -193,8 +196,9 @@ async fn a_wrong_port_of_kafka_is_reported_with_possible_causes() -> Result<()> 
 async fn a_password_changed_while_running_is_waited_for() -> Result<()> {
     let servers = SecureServers::shared().await?;
     servers.kafka.create_topic("changed", 1, &[]).await?;
-    let set =
-        async |password: &str| set_password(&servers.kafka, "SCRAM-SHA-512", "dora", password).await;
+    let set = async |password: &str| {
+        set_password(&servers.kafka, "SCRAM-SHA-512", "dora", password).await
+    };
     set(PASSWORD).await?;
     let database = servers.postgres.database().await?;
     let settings = [at(servers, "FORGETFUL"), sasl("SCRAM-SHA-512", "dora", PASSWORD)].concat();

@@ -5,7 +5,9 @@ use std::{fs, path::Path, time::Duration};
 
 use testbed::{Result, Signal, TokenFault, Vendas, ensure, eventually, unsigned_token};
 
-use super::{SecureServers, PASSWORD, WRONG_PASSWORD, run_traced, sell, silent_server, with_settings};
+use super::{
+    PASSWORD, SecureServers, WRONG_PASSWORD, run_traced, sell, silent_server, with_settings,
+};
 use crate::shop::DEADLINE;
 
 type Settings = Vec<(&'static str, String)>;
@@ -137,7 +139,8 @@ async fn a_missing_or_wrong_token_is_reported_with_its_cause() -> Result<()> {
             "refuses the token in kafka.sasl.oauth.token_file: it has expired".to_owned(),
         ),
         (
-            [unsigned(servers, &valid), vec![("kafka.brokers", servers.kafka_at("GUARDED"))]].concat(),
+            [unsigned(servers, &valid), vec![("kafka.brokers", servers.kafka_at("GUARDED"))]]
+                .concat(),
             "takes SASL SCRAM-SHA-512 and not OAUTHBEARER: set kafka.sasl.mechanism".to_owned(),
         ),
     ];

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use testbed::{PostgresOptions, Result, Signal, ensure, eventually};
 
-use super::{SecureServers, PASSWORD, WRONG_PASSWORD, run_traced, silent_server, with_settings};
+use super::{PASSWORD, SecureServers, WRONG_PASSWORD, run_traced, silent_server, with_settings};
 use crate::shop::{DEADLINE, numbered};
 
 type Settings = Vec<(&'static str, String)>;
@@ -49,7 +49,11 @@ async fn each_sslmode_behaves_as_in_libpq() -> Result<()> {
         ([settings_for("sealed", "require"), by_address(), ours()].concat(), sealed),
         ([settings_for("sealed", "verify-ca"), by_address(), ours()].concat(), sealed),
         ([settings_for("sealed", "verify-full"), ours()].concat(), sealed),
-        ([settings_for("certified", "verify-full"), ours(), certificate(&servers.client)].concat(), sealed),
+        (
+            [settings_for("certified", "verify-full"), ours(), certificate(&servers.client)]
+                .concat(),
+            sealed,
+        ),
     ];
     run_traced(&vendas, &["schema", "--apply"], 0).await?;
     for (number, (settings, told)) in (1..).zip(cases) {
@@ -92,8 +96,11 @@ async fn each_sslmode_behaves_as_in_libpq() -> Result<()> {
             "refuses our client certificate",
         ),
         (
-            [settings_for("sealed", "prefer"), vec![("database.password", WRONG_PASSWORD.to_owned())]]
-                .concat(),
+            [
+                settings_for("sealed", "prefer"),
+                vec![("database.password", WRONG_PASSWORD.to_owned())],
+            ]
+            .concat(),
             "check database.user and database.password",
         ),
     ];

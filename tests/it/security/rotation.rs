@@ -4,11 +4,10 @@ use std::fs;
 
 use testbed::{Certificate, Result, Signal, ensure, eventually};
 
-use super::{SecureServers, PASSWORD, WRONG_PASSWORD, run_traced, sell, set_password, with_settings};
-use crate::{
-    shop::DEADLINE,
-    wait::until_line,
+use super::{
+    PASSWORD, SecureServers, WRONG_PASSWORD, run_traced, sell, set_password, with_settings,
 };
+use crate::{shop::DEADLINE, wait::until_line};
 
 /// The new password of frank.
 const NEW_PASSWORD: &str = "0pen-barley";

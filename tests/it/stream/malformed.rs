@@ -1,6 +1,6 @@
 //! Records that are not valid orders, each for one reason, and some large ones.
 
-use super::{Dice, Generated, Key, Meaning, Generator, Stated, StatedItem, keyed, json, write};
+use super::{Dice, Generated, Generator, Key, Meaning, Stated, StatedItem, json, keyed, write};
 
 /// Reasons, and texts that are rejected for them. `‹key›` is the identity of an existing order,
 /// `‹items›` are items worth 666.66: if one of these were accepted, the difference would show.

@@ -55,7 +55,7 @@ mod worker;
 pub use actions::{Action, Connection};
 pub use ending::{Ending, ending};
 pub use model::World;
-pub use property::{DONE, DEAD_LETTERS, NEVER, PROPERTIES, ROWS, REPORTED, TWICE};
+pub use property::{DEAD_LETTERS, DONE, NEVER, PROPERTIES, REPORTED, ROWS, TWICE};
 pub use records::{Log, ORDERS, Order, Record, Rows, bit, expected, version};
 pub use rules::{AfterDoubt, Again, FirstTry, OnDuplicate, OnRejected, Rules, Transaction};
 pub use state::{

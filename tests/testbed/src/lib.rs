@@ -14,7 +14,6 @@
 //! **Invariant:** nothing waits for a fixed time; everything waits for a condition, with a
 //! deadline.
 
-mod servers;
 mod browser;
 mod certificates;
 mod database;
@@ -35,11 +34,11 @@ mod proxy;
 mod python;
 mod registry;
 pub mod samples;
+mod servers;
 mod token_issuer;
 mod vendas;
 
 pub use anyhow::{Context, Error, Result, bail, ensure};
-pub use servers::Testbed;
 pub use browser::Browser;
 pub use certificates::{Authority, Certificate};
 pub use database::{Database, Table};
@@ -52,8 +51,9 @@ pub use pgbouncer::Pgbouncer;
 pub use port::free as free_port;
 pub use postgres::{Postgres, PostgresOptions, Replicas};
 pub use prometheus::{Prometheus, promtool};
-pub use proxy::{After, Cut, KafkaCaps, Proxy, Direction};
+pub use proxy::{After, Cut, Direction, KafkaCaps, Proxy};
 pub use python::Python;
 pub use registry::{Fault, FaultyRegistry, Registry, SchemaKind, Serializers};
+pub use servers::Testbed;
 pub use token_issuer::{TokenFault, TokenIssuer, unsigned_token};
 pub use vendas::{Ended, Signal, Vendas, VendasCommand};

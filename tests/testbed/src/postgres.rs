@@ -377,9 +377,7 @@ pub(crate) fn unprivileged() -> Result<Option<User>> {
         let user = User { uid: numbers.next()??, gid: numbers.next()?? };
         (user.uid != 0).then_some(user)
     };
-    ["postgres", "nobody"]
-        .into_iter()
-        .find_map(find)
-        .map(Some)
-        .context("PostgreSQL refuses to run as root, and there is neither a user `postgres` nor `nobody`")
+    ["postgres", "nobody"].into_iter().find_map(find).map(Some).context(
+        "PostgreSQL refuses to run as root, and there is neither a user `postgres` nor `nobody`",
+    )
 }

@@ -233,7 +233,10 @@ pub(crate) fn tail(path: &Path) -> String {
 }
 
 fn pid(id: u32) -> Result<Pid> {
-    i32::try_from(id).ok().and_then(Pid::from_raw).with_context(|| format!("{id} is not a process id"))
+    i32::try_from(id)
+        .ok()
+        .and_then(Pid::from_raw)
+        .with_context(|| format!("{id} is not a process id"))
 }
 
 /// State and parent, from /proc/ID/stat. `None` if there is no such process.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use testbed::{Proxy, Result, Direction};
+use testbed::{Direction, Proxy, Result};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},

@@ -41,7 +41,8 @@ async fn kafka_keeps_its_records_when_it_is_killed_and_restarted() -> Result<()>
 async fn kafka_accepts_configurations_and_deletes_records_and_topics() -> Result<()> {
     let servers = Testbed::shared().await?;
     let topic = servers.configured_topic(1, &[("cleanup.policy", "compact")]).await?;
-    servers.kafka
+    servers
+        .kafka
         .produce(&topic, 0, &vec![Record::new("x".repeat(1_000)).with_key("k"); 1_500])
         .await?;
     assert_eq!(servers.kafka.log_end(&topic, 0).await?, 1_500);

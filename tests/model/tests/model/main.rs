@@ -70,7 +70,9 @@ fn holds(name: &str, world: World) -> usize {
     checker.assert_properties();
     let ends = ending(&world);
     let in_all = begun.elapsed();
-    println!("{name}: {states} states, depth {depth}, {took:.1?}; with the check of termination {in_all:.1?}");
+    println!(
+        "{name}: {states} states, depth {depth}, {took:.1?}; with the check of termination {in_all:.1?}"
+    );
     assert_eq!(ends, Ending::Always { states }, "{name}");
     states
 }
@@ -103,7 +105,9 @@ fn never_ends(name: &str, world: World) {
         panic!("{name}: every run terminates");
     };
     let (until, count, took) = (until.len(), round.len(), begun.elapsed());
-    println!("without {name}: does not terminate: {count} steps repeated after {until}, {took:.1?}");
+    println!(
+        "without {name}: does not terminate: {count} steps repeated after {until}, {took:.1?}"
+    );
     if std::env::var_os("STEPS").is_some() {
         println!("{round:#?}");
     }

@@ -1,7 +1,7 @@
 //! Worlds without one of the rules, and the property that then fails.
 
 use commit_model::{
-    AfterDoubt, DONE, DEAD_LETTERS, NEVER, OnDuplicate, OnRejected, ROWS, Rules, REPORTED, TWICE,
+    AfterDoubt, DEAD_LETTERS, DONE, NEVER, OnDuplicate, OnRejected, REPORTED, ROWS, Rules, TWICE,
     Transaction, World,
 };
 

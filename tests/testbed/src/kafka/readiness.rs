@@ -19,7 +19,10 @@ const VERSION: i16 = 4;
 /// it, and leads or follows all partitions that it can. Just after a start it may not be ready.
 pub(super) async fn check(address: &str, id: i32) -> Result<()> {
     let metadata = metadata(address).await?;
-    ensure!(metadata.brokers.iter().any(|broker| broker.node_id.0 == id), "broker {id} is unavailable");
+    ensure!(
+        metadata.brokers.iter().any(|broker| broker.node_id.0 == id),
+        "broker {id} is unavailable"
+    );
     for topic in &metadata.topics {
         for partition in &topic.partitions {
             let has_none = partition.leader_id.0 < 0;

@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use super::{
-    After, KafkaCaps, Protocol, Shared, Direction, kafka, lock,
+    After, Direction, KafkaCaps, Protocol, Shared, kafka, lock,
     postgres::{Conversation, Messages, Side, Step},
 };
 
@@ -113,7 +113,9 @@ impl<'a> Lane<'a> {
             Side::Server => Direction::ToClient,
         };
         let mut blocked = self.shared.blocked.subscribe();
-        let open = |blocked: &Option<Direction>| *blocked != Some(direction) && *blocked != Some(Direction::Both);
+        let open = |blocked: &Option<Direction>| {
+            *blocked != Some(direction) && *blocked != Some(Direction::Both)
+        };
         // The sender lives as long as `shared`.
         let _ = blocked.wait_for(open).await;
     }

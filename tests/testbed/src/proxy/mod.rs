@@ -2,8 +2,8 @@
 //! them, also at a chosen point of PostgreSQL's protocol. It can also offer lower versions of
 //! Kafka's protocol than a broker.
 
-mod kafka;
 mod connection;
+mod kafka;
 mod postgres;
 
 use std::sync::{
@@ -19,8 +19,8 @@ use tokio::{
 };
 
 use crate::port;
-pub use kafka::KafkaCaps;
 use connection::serve;
+pub use kafka::KafkaCaps;
 
 /// A direction through the proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
