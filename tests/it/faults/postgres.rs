@@ -43,7 +43,7 @@ async fn it_survives_outages_of_postgresql_with_asynchronous_commits() -> Result
         let taken_back = survives(&postgres, end, what, "off").await?;
         match end {
             End::Fast => {
-                ensure!(taken_back == 0, "an orderly shutdown lost commits {taken_back} times")
+                ensure!(taken_back == 0, "an orderly shutdown lost commits {taken_back} times");
             }
             _ => crashes_that_took_back += taken_back,
         }
