@@ -13,13 +13,13 @@ import matplotlib
 matplotlib.use("svg")
 import matplotlib.pyplot as plt
 
-# Read on light and on dark pages: no background, and greys that both show.
+# For light and dark pages: no background, and greys that are visible on both.
 INK = "#7a7f87"
 COLOURS = {"vendas": "#c2410c", "kafka": "#2563eb", "postgres": "#0d9488"}
 plt.rcParams.update(
     {
         "svg.fonttype": "none",
-        # The same results make the same file.
+        # The same results give the same file.
         "svg.hashsalt": "vendas",
         "font.size": 10,
         "text.color": INK,
@@ -36,7 +36,7 @@ plt.rcParams.update(
         "legend.frameon": False,
     }
 )
-PARTS = {"candidate": "vendas, or what stands in its place", "kafka": "Kafka", "postgres": "PostgreSQL"}
+PARTS = {"candidate": "vendas, or its alternative", "kafka": "Kafka", "postgres": "PostgreSQL"}
 
 
 def rate(run):
@@ -48,7 +48,7 @@ def cpu(run, part):
 
 
 def groups(runs, key):
-    """Runs by what `key` says of them, in the order of their first appearance."""
+    """Runs grouped by `key`, in the order of their first appearance."""
     found = {}
     for run in runs:
         found.setdefault(key(run), []).append(run)
@@ -74,13 +74,13 @@ def thousands(axis):
 
 
 def draw_parts(axis, positions, sets, names=None):
-    """CPU seconds a million orders, stacked by who used them."""
+    """CPU seconds per million orders, stacked by process."""
     bottoms = [0.0] * len(sets)
     for part, colour in zip(PARTS, COLOURS.values()):
         heights = [median(runs, lambda run: cpu(run, part)) for runs in sets]
         axis.bar(positions, heights, bottom=bottoms, color=colour, label=PARTS[part], width=0.6)
         bottoms = [bottom + height for bottom, height in zip(bottoms, heights)]
-    axis.set_ylabel("CPU seconds a million orders")
+    axis.set_ylabel("CPU seconds per million orders")
     axis.set_xticks(list(positions), names)
 
 
@@ -128,7 +128,7 @@ def varied(results, folder, part, title, x_label, logarithmic):
 
 
 def grown(results, folder):
-    """What the rows that are there already do to the rate, and to those who read them."""
+    """The effect of existing rows on the rate, and on reports."""
     shapes = {"numbered": "sales", "ecommerce": "orders"}
     if not any(of_part(results, f"growth {shape}") for shape in shapes):
         return
@@ -146,9 +146,9 @@ def grown(results, folder):
     thousands(left)
     right.set_ylabel("seconds")
     for axis in (left, right):
-        axis.set_xlabel("million rows already there")
+        axis.set_xlabel("million existing rows")
         axis.legend(fontsize=8)
-    figure.suptitle("Tables that hold rows already")
+    figure.suptitle("Tables with existing rows")
     save(figure, folder, "growth")
 
 
@@ -159,9 +159,9 @@ def main():
     compared(results, folder, "numbered", "Numbered orders into `sales`")
     compared(results, folder, "ecommerce", "E-commerce orders, totals by product")
     varied(results, folder, "partitions", "Partitions", "partitions", False)
-    varied(results, folder, "batch size", "Size of the batches", "most records a batch", True)
-    varied(results, folder, "depth", "Batches in flight", "commits in flight a partition", False)
-    varied(results, folder, "record size", "Size of the records", "bytes a record", True)
+    varied(results, folder, "batch size", "Size of the batches", "maximum records per batch", True)
+    varied(results, folder, "depth", "Batches in flight", "commits in flight per partition", False)
+    varied(results, folder, "record size", "Size of the records", "bytes per record", True)
     grown(results, folder)
 
 

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # Sourced by the peers' `setup`: installs what a peer needs, once for each content of its folder.
 
-# install_once FOLDER PEER INSTALL: calls INSTALL with FOLDER, emptied, unless FOLDER already holds
-# what the files in PEER and the programs of this machine ask for.
+# install_once FOLDER PEER INSTALL: calls INSTALL with the emptied FOLDER, unless FOLDER already
+# contains an installation for the files in PEER and the programs of this machine.
 install_once() {
     local folder=$1 peer=$2 install=$3 key
     key=$(
@@ -14,11 +14,11 @@ install_once() {
     rm -rf "$folder"
     mkdir -p "$folder"
     "$install" "$folder"
-    # Last, so that an installation which broke off is begun anew.
+    # Last, so that an interrupted installation is repeated.
     printf '%s\n' "$key" >"$folder/installed"
 }
 
-# A virtual environment with what requirements.txt pins.
+# A virtual environment with the packages of requirements.txt.
 install_python() {
     python3 -m venv "$1"
     "$1/bin/pip" install --quiet --disable-pip-version-check --only-binary :all: \

@@ -1,10 +1,10 @@
-//! The files themselves.
+//! The distributed files.
 
 use std::{fs, process::Command};
 
 use testbed::{Result, ensure};
 
-use crate::place::{DEADLINE, Place, dist};
+use crate::root_folder::{DEADLINE, RootFolder, dist};
 
 #[test]
 #[ignore = "checks what `./dev dist` built"]
@@ -24,7 +24,7 @@ fn the_program_is_static_and_small() -> Result<()> {
 
 #[test]
 #[ignore = "checks what `./dev dist` built"]
-fn the_checksums_are_those_of_the_program_and_its_bill_of_materials() -> Result<()> {
+fn the_checksums_match_the_program_and_its_bill_of_materials() -> Result<()> {
     let told = Command::new("sha256sum")
         .args(["--check", "--strict", "SHA256SUMS"])
         .current_dir(dist()?)
@@ -36,7 +36,8 @@ fn the_checksums_are_those_of_the_program_and_its_bill_of_materials() -> Result<
 
 #[test]
 #[ignore = "checks what `./dev dist` built"]
-fn the_bill_of_materials_names_what_is_in_the_program_and_nothing_of_the_tests() -> Result<()> {
+fn the_bill_of_materials_lists_the_dependencies_of_the_program_and_none_of_the_tests() -> Result<()>
+{
     let bill = fs::read_to_string(dist()?.join("vendas.cdx.json"))?;
     for (name, wanted) in
         [("rustls", true), ("rskafka", true), ("mimalloc", true), ("proptest", false)]
@@ -44,17 +45,14 @@ fn the_bill_of_materials_names_what_is_in_the_program_and_nothing_of_the_tests()
         let found = bill.contains(&format!("pkg:cargo/{name}@"));
         ensure!(found == wanted, "{name}: {found}");
     }
-    ensure!(
-        !bill.contains(env!("CARGO_MANIFEST_DIR")),
-        "it names a folder of the machine that it was made on"
-    );
+    ensure!(!bill.contains(env!("CARGO_MANIFEST_DIR")), "it contains a path of the build machine");
     Ok(())
 }
 
 #[tokio::test]
 #[ignore = "checks what `./dev dist` built"]
-async fn it_runs_where_there_is_nothing_else() -> Result<()> {
-    let ended = Place::new()?.vendas(&["--version"]).run(DEADLINE).await?.expect_code(0)?;
+async fn it_runs_in_an_empty_root_folder() -> Result<()> {
+    let ended = RootFolder::new()?.vendas(&["--version"]).run(DEADLINE).await?.expect_code(0)?;
     ensure!(ended.stdout == concat!("vendas ", env!("CARGO_PKG_VERSION"), "\n"), "{ended:?}");
     Ok(())
 }

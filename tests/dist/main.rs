@@ -1,11 +1,11 @@
-//! What is handed out, checked as it is: the static program that `./dev dist` built, in a root folder
-//! with nothing else in it.
+//! Tests of the distribution: the static program that `./dev dist` built, in an otherwise empty
+//! root folder.
 //!
-//! `./dev dist --check` runs these, and says by `VENDAS_DIST` and `VENDAS_DIST_FAILPOINTS` what is
-//! meant; a plain `cargo test` passes them over, since there is nothing to check yet.
+//! `./dev dist --check` runs them with `VENDAS_DIST` and `VENDAS_DIST_FAILPOINTS` set; a plain
+//! `cargo test` ignores them, since there may be no program to test.
 
 mod files;
-mod names;
-mod place;
+mod host_names;
+mod panics;
+mod root_folder;
 mod tls;
-mod work;

@@ -1,18 +1,18 @@
-//! Connections that nobody else can read.
+//! TLS connections.
 
 use testbed::{Authority, KafkaOptions, PostgresOptions, Result, ensure, free_port};
 
-use crate::place::{DEADLINE, Place, at, rows};
+use crate::root_folder::{DEADLINE, RootFolder, at};
 
 #[tokio::test]
 #[ignore = "checks what `./dev dist` built"]
-async fn it_speaks_tls_with_both_servers_and_checks_their_names() -> Result<()> {
+async fn it_uses_tls_with_both_servers_and_verifies_their_names() -> Result<()> {
     let authority = Authority::new("shop")?;
     let port = free_port()?;
     let broker = authority.server("localhost")?;
     let key = |key: &str| format!("listener.name.sealed.{key}");
     let kafka = KafkaOptions::default()
-        .door("SEALED", "SSL", port)
+        .listener("SEALED", "SSL", port)
         .property(&key("ssl.keystore.type"), "PEM")
         .property(&key("ssl.keystore.location"), &broker.both_file.to_string_lossy());
     let host = "database.shop.example";
@@ -26,12 +26,12 @@ async fn it_speaks_tls_with_both_servers_and_checks_their_names() -> Result<()> 
     let (kafka, postgres) = tokio::try_join!(kafka.start(), postgres.start())?;
     let (topic, database) = (kafka.new_topic(1, &[]).await?, postgres.database().await?);
 
-    let place = Place::new()?
+    let root = RootFolder::new()?
         .hosts(&["localhost", host, "other.example"])?
         .file("ca.pem", authority.pem())?;
     let brokers = format!("localhost:{port}");
     let run = async |args: &[&str], input: &str, host: &str, code: i32| {
-        let command = at(place.vendas(args), &brokers, &topic, &database, host)
+        let command = at(root.vendas(args), &brokers, &topic, &database, host)
             .env("VENDAS_KAFKA__TLS__ENABLED", "true")
             .env("VENDAS_KAFKA__TLS__CA_FILE", "/ca.pem")
             .env("VENDAS_DATABASE__SSLMODE", "verify-full")
@@ -40,7 +40,7 @@ async fn it_speaks_tls_with_both_servers_and_checks_their_names() -> Result<()> 
     };
     run(&["produce", "-"], r#"{"order_number": 7, "total": 12.30}"#, host, 0).await?;
     run(&["run", "--until-end"], "", host, 0).await?;
-    let kept = rows(&database, "SELECT order_number, total FROM sales").await?;
+    let kept = database.rows("SELECT order_number, total FROM sales").await?;
     ensure!(kept == ["7|12.30"], "{kept:?}");
     let checked = run(&["check"], "", host, 0).await?.stdout;
     ensure!(checked.contains(&format!("kafka: {brokers} answers over TLS\n")), "{checked}");

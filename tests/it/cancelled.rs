@@ -1,4 +1,4 @@
-//! Orders that are cancelled, and records of many orders.
+//! Cancelled orders, and records that contain several orders.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::shop::{DEADLINE, Shop, numbered};
 const STATUS: [&str; 4] =
     ["--set", "mapping.status=status", "--set", "mapping.cancelled=cancelled"];
 
-/// What counts, and which orders were cancelled.
+/// The orders that count, and the cancelled orders.
 const STORED: &str = "
     SELECT 'sales', order_number::text, total FROM sales
     UNION ALL SELECT 'orders', order_id || numbered || cancelled, total FROM orders
@@ -31,8 +31,7 @@ async fn send_and_run(shop: &Shop, payloads: &[&str]) -> Result<Vec<String>> {
 }
 
 #[tokio::test]
-async fn a_cancelled_order_leaves_every_table_of_sums_and_a_newer_version_brings_it_back()
--> Result<()> {
+async fn cancelling_an_order_updates_all_sums_and_a_newer_version_restores_it() -> Result<()> {
     let shop = Shop::open(1).await?;
     let cancel = |name: &str, key: &str| format!(r#"{{"{name}": {key}, "status": "cancelled"}}"#);
     let (plain, with_id) = (numbered(1), listed("order_id", "\"a\"", 7));
@@ -47,7 +46,7 @@ async fn a_cancelled_order_leaves_every_table_of_sums_and_a_newer_version_brings
     let found = send_and_run(&shop, &[&plain, &with_products, &with_id]).await?;
     ensure!(found == sold, "{found:?}");
 
-    // One by one, by each of the statements; 3 and b were never there.
+    // One record per batch, through each of the commit statements; 3 and b were never stored.
     let found =
         send_and_run(&shop, &[&cancel("order_number", "1"), &cancel("order_id", "\"b\"")]).await?;
     let expected = [
@@ -89,12 +88,12 @@ async fn a_cancelled_order_leaves_every_table_of_sums_and_a_newer_version_brings
         "totals|p|13.00",
     ];
     ensure!(found == expected, "{found:?}");
-    // Within one batch the last version counts.
+    // Within a batch the last version counts.
     let both = [cancel("order_number", "1"), numbered(1), numbered(4), cancel("order_number", "4")];
     let found = send_and_run(&shop, &both.each_ref().map(String::as_str)).await?;
     ensure!(found.contains(&"sales|1|1.10".to_owned()), "{found:?}");
     ensure!(found.contains(&"orders|4truetrue|0".to_owned()), "{found:?}");
-    // Read again from the start it all comes to the same.
+    // Reading the topic again from the start gives the same result.
     let reset = ["offsets", "reset", "--to", "earliest", "--because", "a test", "--yes"];
     shop.vendas(&reset).run(DEADLINE).await?.expect_code(0)?;
     let again = send_and_run(&shop, &[]).await?;
@@ -108,9 +107,9 @@ async fn a_tombstone_cancels_the_order_of_its_key() -> Result<()> {
     let order = Record::new(r#"{"total": 5}"#).with_key("a");
     let mapping = ["--set", "mapping.order_id=key", "--set", "mapping.tombstones=cancel"];
     let run = shop.vendas(&["run", "--until-end"]).args(mapping);
-    shop.bed.kafka.produce(&shop.topic, 0, &[order]).await?;
+    shop.servers.kafka.produce(&shop.topic, 0, &[order]).await?;
     run.run(DEADLINE).await?.expect_code(0)?;
-    shop.bed.kafka.produce(&shop.topic, 0, &[Record::tombstone("a")]).await?;
+    shop.servers.kafka.produce(&shop.topic, 0, &[Record::tombstone("a")]).await?;
     let ended = run.run(DEADLINE).await?.expect_code(0)?;
     let line = "records=1 orders=0 cancelled=1 ignored=0 dead_letters=0";
     ensure!(ended.stderr.contains(line), "{}", ended.state());
@@ -136,7 +135,8 @@ async fn charges_and_kept_fields_are_stored_with_the_order() -> Result<()> {
 }
 
 #[tokio::test]
-async fn statements_have_at_most_ten_thousand_orders_however_many_a_record_holds() -> Result<()> {
+async fn a_statement_writes_at_most_ten_thousand_orders_however_many_a_record_contains()
+-> Result<()> {
     let shop = Shop::open(1).await?;
     shop.apply_schema().await?;
     shop.database
@@ -154,8 +154,8 @@ async fn statements_have_at_most_ten_thousand_orders_however_many_a_record_holds
     };
     let sizes = [4_000, 6_000, 9_999, 1, 2, 9_999];
     let records: Vec<_> = (0..).zip(sizes).map(|(index, size)| record(index, size)).collect();
-    shop.bed.kafka.produce(&shop.topic, 0, &records).await?;
-    let ended = shop.work().await?;
+    shop.servers.kafka.produce(&shop.topic, 0, &records).await?;
+    let ended = shop.process_backlog().await?;
     ensure!(ended.stderr.contains("records=6 orders=30001 "), "{}", ended.state());
     let statements = shop.rows("SELECT max(orders), sum(orders) FROM statements").await?;
     ensure!(statements == ["10000|30001"], "{statements:?}");
@@ -165,7 +165,7 @@ async fn statements_have_at_most_ten_thousand_orders_however_many_a_record_holds
 }
 
 #[tokio::test]
-async fn numbers_above_those_of_int_fit_into_a_table_of_bigint() -> Result<()> {
+async fn order_numbers_beyond_int_fit_into_a_bigint_column() -> Result<()> {
     let shop = Shop::open(1).await?;
     let wide = 9_007_199_254_740_993_i64;
     let order = format!(r#"{{"order_number": {wide}, "total": 5}}"#);
@@ -182,18 +182,18 @@ async fn numbers_above_those_of_int_fit_into_a_table_of_bigint() -> Result<()> {
         &[r#"{"order_number": 1, "total": 1.005}"#, r#"{"order_number": 2, "total": 10000}"#],
     )
     .await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     ensure!(shop.database.count("dead_letters").await? == 2, "{:?}", shop.rows(STORED).await?);
     Ok(())
 }
 
-/// Records of charges, corrections, cancellations and several orders, and what has to be stored after
-/// them: each order's key, total and charges, and those of `sales`.
-fn lively(records: i32) -> (Vec<String>, Vec<String>) {
+/// Records with charges, corrections, cancellations and several orders, and the expected rows: each
+/// order's key, total and charges, and the rows of `sales`.
+fn mixed_records(records: i32) -> (Vec<String>, Vec<String>) {
     let (mut payloads, mut last) = (Vec::new(), BTreeMap::new());
     for number in 0..records {
         let mut one = |key: i32, turn: i32| {
-            // An even key is an order's number, an odd one an id.
+            // An even key is an order number, an odd key is an order id.
             let name = if key % 2 == 0 { "order_number" } else { "order_id" };
             let (price, shipping) = (1 + turn % 13, turn % 5);
             let cancelled = turn % 7 == 3;
@@ -222,17 +222,17 @@ fn lively(records: i32) -> (Vec<String>, Vec<String>) {
 }
 
 #[tokio::test]
-async fn killed_in_the_middle_of_corrections_and_cancellations_it_counts_each_once() -> Result<()> {
+async fn killed_during_corrections_and_cancellations_it_counts_each_order_once() -> Result<()> {
     const RECORDS: i32 = 3_000;
     let shop = Shop::open(1).await?;
     shop.apply_schema().await?;
-    let (payloads, expected) = lively(RECORDS);
+    let (payloads, expected) = mixed_records(RECORDS);
     shop.send(0, &payloads.iter().map(String::as_str).collect::<Vec<_>>()).await?;
     let offset = "SELECT coalesce(sum(next_offset), 0)::bigint FROM partitions";
     for kill_at in [100, 700, 1_500, 2_300] {
         let run = shop.vendas(&["run"]).args(STATUS).env("VENDAS_PIPELINE__BATCH_SIZE", "10");
         let vendas = run.start()?;
-        eventually("the run gets that far", DEADLINE, async || {
+        eventually("the run to process the first records", DEADLINE, async || {
             let at: i64 = shop.database.query(offset, &[]).await?[0].try_get(0)?;
             ensure!(at >= kill_at, "{at} records of {kill_at}");
             Ok(())

@@ -2,7 +2,7 @@ use testbed::{Ended, Result, ensure};
 
 use crate::shop::{DEADLINE, Shop};
 
-/// The shop's database as a role that was just made and may log in, and nothing more.
+/// The shop's database as a new role that may log in and has no other privilege.
 async fn role(shop: &Shop, name: &str) -> Result<testbed::Database> {
     // Roles belong to the server, which all tests share.
     let name = format!("{name} of {}", shop.database.name());
@@ -18,7 +18,7 @@ fn expect(ended: &Ended, lines: &[&str]) -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_place_where_all_is_in_order_is_told_so() -> Result<()> {
+async fn check_reports_a_working_setup() -> Result<()> {
     let shop = Shop::open(3).await?;
     shop.apply_schema().await?;
     let ended = shop.vendas(&["check"]).run(DEADLINE).await?.expect_code(0)?;
@@ -27,7 +27,7 @@ async fn a_place_where_all_is_in_order_is_told_so() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_group_to_start_from_needs_offsets_unless_there_are_stored_ones() -> Result<()> {
+async fn start_from_group_needs_committed_offsets_unless_offsets_are_stored() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.apply_schema().await?;
     let checked = async |code| {
@@ -36,12 +36,12 @@ async fn a_group_to_start_from_needs_offsets_unless_there_are_stored_ones() -> R
     };
     let told = "FAIL  start: the consumer group nobody has committed no offset of these topics";
     expect(&checked(1).await?, &[told])?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     checked(0).await.map(drop)
 }
 
 #[tokio::test]
-async fn each_thing_that_is_not_in_order_has_its_line_and_its_remedy() -> Result<()> {
+async fn each_problem_is_reported_with_its_remedy() -> Result<()> {
     let shop = Shop::open(1).await?;
     let missing = ["check", "--topics", "no-such-topic", "--set", "database.apply_schema=false"];
     let missing = shop.vendas(&missing).run(DEADLINE).await?;
@@ -83,11 +83,11 @@ async fn each_thing_that_is_not_in_order_has_its_line_and_its_remedy() -> Result
 }
 
 #[tokio::test]
-async fn an_older_schema_is_brought_up_to_date_and_what_it_holds_stays() -> Result<()> {
+async fn an_older_schema_is_upgraded_and_keeps_its_rows() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.send(0, &[r#"{"id_ordem": "a", "valor_total": 2}"#]).await?;
     shop.vendas(&["run", "--until-end"]).run(DEADLINE).await?.expect_code(0)?;
-    // As the first step left it.
+    // As the first upgrade step leaves it.
     shop.database
         .execute("DELETE FROM schema_version WHERE version > 1; DROP TYPE order_row")
         .await?;
@@ -110,7 +110,7 @@ async fn an_older_schema_is_brought_up_to_date_and_what_it_holds_stays() -> Resu
 }
 
 #[tokio::test]
-async fn settings_of_a_topic_that_is_not_worked_are_warned_of() -> Result<()> {
+async fn settings_of_a_topic_that_is_not_read_cause_a_warning() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.apply_schema().await?;
     let set = ["--set", "topics.no-such.mapping.total=t"];
@@ -123,7 +123,7 @@ async fn settings_of_a_topic_that_is_not_worked_are_warned_of() -> Result<()> {
 }
 
 #[tokio::test]
-async fn another_clock_than_that_of_the_tables_is_told_with_its_remedy() -> Result<()> {
+async fn a_time_zone_other_than_that_of_the_tables_is_reported_with_its_remedy() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.apply_schema().await?;
     shop.database.execute("INSERT INTO sales VALUES (1, 2, '2026-01-02 01:04:05')").await?;
@@ -149,7 +149,7 @@ async fn check_changes_nothing() -> Result<()> {
     let shop = Shop::open(1).await?;
     let fresh = shop.vendas(&["check"]).run(DEADLINE).await?.expect_code(0)?;
     expect(&fresh, &["ok    tables: missing, run makes them"])?;
-    // A role that may not make them, and a setting that keeps `run` from it.
+    // A role that may not create tables, and a setting that keeps `run` from creating them.
     let guest = role(&shop, "guest without tables").await?;
     let told = "missing: run `vendas schema --apply` as the role that owns the schema";
     let guest = shop.vendas(&["check"]).database(&guest).run(DEADLINE).await?.expect_code(1)?;
@@ -173,7 +173,7 @@ async fn a_wrong_password_ends_the_start_with_the_remedy_and_without_the_passwor
 }
 
 #[tokio::test]
-async fn another_schema_keeps_out_of_the_way_of_a_shop_that_has_orders_already() -> Result<()> {
+async fn with_database_schema_existing_tables_of_a_shop_stay_untouched() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.send(0, &[r#"{"id_ordem": "a", "valor_total": 2}"#]).await?;
     shop.database.execute("CREATE TABLE orders (id INT)").await?;

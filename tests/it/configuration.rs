@@ -3,7 +3,8 @@ use testbed::{Result, VendasCommand};
 use crate::shop::{DEADLINE, VENDAS};
 
 #[tokio::test]
-async fn all_problems_are_told_at_once_with_exit_code_2_before_any_server_is_asked() -> Result<()> {
+async fn all_problems_are_reported_together_with_exit_code_2_before_any_server_is_contacted()
+-> Result<()> {
     let ended = VendasCommand::new(VENDAS)
         .args(["run", "--brokers", "nowhere", "--set", "database.prot=1"])
         .env("VENDAS_PIPELINE__BATCH_SIZE", "0")
@@ -26,7 +27,7 @@ async fn all_problems_are_told_at_once_with_exit_code_2_before_any_server_is_ask
 }
 
 #[tokio::test]
-async fn what_is_no_command_has_exit_code_2_and_help_has_0() -> Result<()> {
+async fn unknown_commands_exit_with_2_and_help_with_0() -> Result<()> {
     VendasCommand::new(VENDAS).args(["rnu"]).run(DEADLINE).await?.expect_code(2)?;
     let help = VendasCommand::new(VENDAS).args(["--help"]).run(DEADLINE).await?.expect_code(0)?;
     assert!(help.stdout.contains("Usage: vendas"), "{}", help.stdout);
@@ -35,7 +36,7 @@ async fn what_is_no_command_has_exit_code_2_and_help_has_0() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_file_that_is_named_has_to_be_there() -> Result<()> {
+async fn a_named_configuration_file_must_exist() -> Result<()> {
     let ended = VendasCommand::new(VENDAS)
         .args(["run", "--config", "no-such.toml"])
         .run(DEADLINE)

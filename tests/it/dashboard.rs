@@ -1,4 +1,4 @@
-//! The dashboard, as a browser shows it and as a program sees it.
+//! The dashboard, in a browser and over HTTP.
 
 use std::path::Path;
 
@@ -14,13 +14,13 @@ mod outages;
 mod periods;
 
 /// A run that serves the dashboard.
-struct Served {
+struct Dashboard {
     command: VendasCommand,
     vendas: Vendas,
     port: u16,
 }
 
-impl Served {
+impl Dashboard {
     fn start(shop: &Shop) -> Result<Self> {
         Self::of(shop.vendas(&["run"]))
     }
@@ -32,7 +32,8 @@ impl Served {
         Ok(Self { command, vendas, port })
     }
 
-    /// Opens a period. That of the last days is the same also where a test runs at midnight.
+    /// Opens a period. The default, the last days, gives the same figures when a test runs at
+    /// midnight.
     async fn open(&self, browser: &Browser, period: &str) -> Result<()> {
         let url = format!("http://127.0.0.1:{}/?period={period}", self.port);
         eventually("page", DEADLINE, async || browser.open(&url).await).await
@@ -47,7 +48,7 @@ fn sold(id: &str, product: &str, quantity: &str, price: &str) -> String {
     .to_string()
 }
 
-/// The texts of the cells of a table's part, line by line.
+/// The texts of the cells of a table section, one string per row.
 async fn lines(browser: &Browser, part: &str) -> Result<Vec<Vec<String>>> {
     let script = format!(
         "return Array.from(document.querySelectorAll('{part} tr'), \
@@ -65,15 +66,16 @@ async fn shows(browser: &Browser, selector: &str, expected: &str) -> Result<()> 
     .await
 }
 
-/// What the browser complained of, but for servers that are away.
-async fn complaints(browser: &Browser) -> Result<Vec<String>> {
+/// Errors in the browser's console, except for unavailable servers.
+async fn console_errors(browser: &Browser) -> Result<Vec<String>> {
     let mut lines = browser.console().await?;
     lines.retain(|line| !line.contains("net::ERR_"));
     Ok(lines)
 }
 
 #[tokio::test]
-async fn totals_move_without_a_reload_are_exact_and_names_stay_text() -> Result<()> {
+async fn totals_update_without_a_reload_are_exact_and_names_are_not_interpreted_as_html()
+-> Result<()> {
     const SCRIPT: &str = "<script>window.harmed = 1</script>";
     const IMAGE: &str = "\"><img src=x onerror=\"window.harmed = 2\">";
     let shop = Shop::open(1).await?;
@@ -86,7 +88,7 @@ async fn totals_move_without_a_reload_are_exact_and_names_stay_text() -> Result<
         r#"{"order_number": 2}"#.to_owned(),
     ];
     shop.send(0, &orders.each_ref().map(String::as_str)).await?;
-    let served = Served::start(&shop)?;
+    let served = Dashboard::start(&shop)?;
     let browser = Browser::start("en-US").await?;
     served.open(&browser, "7d").await?;
     shows(&browser, "#state", "Running").await?;
@@ -116,7 +118,7 @@ async fn totals_move_without_a_reload_are_exact_and_names_stay_text() -> Result<
         ensure!(reasons.contains(told), "no {told:?} in {reasons}");
     }
 
-    // Only what a page keeps that was not loaded anew is still there afterwards.
+    // A variable of the page survives only if the page is not reloaded.
     browser.evaluate("window.kept = 'kept'").await?;
     shop.send(0, &[&sold("d", IMAGE, "0.5", "2000.00"), &sold("a", "novo", "1", "1.00")]).await?;
     eventually("new totals", DEADLINE, async || {
@@ -139,18 +141,19 @@ async fn totals_move_without_a_reload_are_exact_and_names_stay_text() -> Result<
         )
         .await?;
     ensure!(page == json!(["kept", null, 0, true]), "{page}");
-    let complaints = complaints(&browser).await?;
-    ensure!(complaints.is_empty(), "{complaints:#?}");
+    let console_errors = console_errors(&browser).await?;
+    ensure!(console_errors.is_empty(), "{console_errors:#?}");
     Ok(())
 }
 
 #[tokio::test]
-async fn a_page_outlives_the_restarts_of_vendas_and_of_postgresql() -> Result<()> {
-    let bed = Testbed::shared().await?;
+async fn a_page_survives_restarts_of_vendas_and_postgresql() -> Result<()> {
+    let servers = Testbed::shared().await?;
     let postgres = Postgres::start().await?;
-    let shop = Shop { bed, topic: bed.topic(1).await?, database: postgres.database().await? };
+    let shop =
+        Shop { servers, topic: servers.topic(1).await?, database: postgres.database().await? };
     shop.send(0, &[&sold("a", "café", "1", "1.00")]).await?;
-    let served = Served::start(&shop)?;
+    let served = Dashboard::start(&shop)?;
     let browser = Browser::start("en-US").await?;
     served.open(&browser, "7d").await?;
     shop.send_numbers(0, [17]).await?;
@@ -183,17 +186,17 @@ async fn a_page_outlives_the_restarts_of_vendas_and_of_postgresql() -> Result<()
         browser.evaluate("return [window.kept, document.querySelector('#notices').hidden]").await?
             == json!(["kept", true])
     );
-    let complaints = complaints(&browser).await?;
-    ensure!(complaints.is_empty(), "{complaints:#?}");
+    let console_errors = console_errors(&browser).await?;
+    ensure!(console_errors.is_empty(), "{console_errors:#?}");
     drop(again);
     Ok(())
 }
 
-/// Where pictures of the page are left, if anywhere: they are for people to look at.
+/// The folder for screenshots, if set: for visual inspection.
 const PICTURES: &str = "VENDAS_TEST_PICTURES";
 
 #[tokio::test]
-async fn it_fits_a_telephone_and_a_wall_in_both_languages_and_themes() -> Result<()> {
+async fn the_layout_fits_small_and_large_screens_in_both_languages_and_themes() -> Result<()> {
     let shop = Shop::open(2).await?;
     let long = "Cadeira de escritório ergonômica com apoio de cabeça ".repeat(3);
     let names = [
@@ -217,7 +220,7 @@ async fn it_fits_a_telephone_and_a_wall_in_both_languages_and_themes() -> Result
     let send = async |partition| {
         shop.send(partition, &orders.iter().map(String::as_str).collect::<Vec<_>>()).await
     };
-    let served = Served::start(&shop)?;
+    let served = Dashboard::start(&shop)?;
     let browser = Browser::start("pt-BR").await?;
     served.open(&browser, "7d").await?;
     shows(&browser, "#state", "Funcionando").await?;
@@ -262,14 +265,14 @@ async fn it_fits_a_telephone_and_a_wall_in_both_languages_and_themes() -> Result
     // The choice is remembered.
     served.open(&browser, "7d").await?;
     shows(&browser, "#state", "Running").await?;
-    ensure_reachable(&browser).await?;
-    let complaints = complaints(&browser).await?;
-    ensure!(complaints.is_empty(), "{complaints:#?}");
+    ensure_accessible_structure(&browser).await?;
+    let console_errors = console_errors(&browser).await?;
+    ensure!(console_errors.is_empty(), "{console_errors:#?}");
     Ok(())
 }
 
-/// What a screen reader and a keyboard need: names for all regions and tables, one live region.
-async fn ensure_reachable(browser: &Browser) -> Result<()> {
+/// Names for all regions and tables and one live region, as screen readers and keyboards need them.
+async fn ensure_accessible_structure(browser: &Browser) -> Result<()> {
     let page = browser
         .evaluate(
             "const named = (element) => { \

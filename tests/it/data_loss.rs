@@ -1,16 +1,14 @@
-//! Records that Kafka has lost: never passed over in silence.
+//! Lost records in Kafka are never skipped silently.
 
 use std::fs::File;
 
-use testbed::{Kafka, Result, Testbed, Vendas, VendasCommand, ensure, eventually};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    time::timeout,
-};
+use testbed::{Kafka, Result, Testbed, VendasCommand, ensure, eventually};
 
 use crate::{
+    scenario::{DEADLINE, count_lines, terminate},
     shop::{Shop, VENDAS, numbered},
-    stage::{DEADLINE, lines, terminate},
+    terminal::Terminal,
+    wait::{recreate_topic, until_count},
 };
 
 const TOPIC: &str = "orders";
@@ -21,10 +19,10 @@ async fn send(kafka: &Kafka, partition: i32, numbers: std::ops::Range<i32>) -> R
     Ok(())
 }
 
-/// A leader that lacks what was read writes other records at the same offsets. By their number
-/// alone nobody could tell (KIP-320).
+/// A leader that lacks records which were read writes other records at the same offsets. Offsets
+/// alone cannot show this (KIP-320).
 #[tokio::test]
-async fn a_log_that_was_truncated_and_written_anew_halts_its_partition() -> Result<()> {
+async fn a_log_that_was_truncated_and_has_grown_again_halts_its_partition() -> Result<()> {
     let kafka = Kafka::start().await?;
     let database = Testbed::shared().await?.database().await?;
     kafka.create_topic(TOPIC, 2, &[]).await?;
@@ -37,7 +35,7 @@ async fn a_log_that_was_truncated_and_written_anew_halts_its_partition() -> Resu
     until_end.run(DEADLINE).await?.expect_code(0)?;
     ensure!(database.count("sales").await? == 60, "orders are missing");
 
-    // The broker comes back with less than it had acknowledged, as after a loss of power.
+    // The broker returns with fewer records than it had acknowledged, as after a power loss.
     let log = kafka.log_file(TOPIC, 0)?;
     kafka.kill()?;
     let log = File::options().write(true).open(log)?;
@@ -46,21 +44,21 @@ async fn a_log_that_was_truncated_and_written_anew_halts_its_partition() -> Resu
     kafka.restart().await?;
     let truncated = kafka.log_end(TOPIC, 0).await?;
     ensure!((10..30).contains(&truncated), "{truncated}");
-    // More than was lost, so that the old next offset lies within the log again.
+    // More than was lost, so that the stored next offset lies within the log again.
     send(&kafka, 0, 500..530).await?;
     send(&kafka, 1, 1500..1505).await?;
 
     let run = vendas.clone().args(["run"]).start()?;
-    eventually("the partition that lost nothing", DEADLINE, async || {
+    eventually("the partition without losses", DEADLINE, async || {
         let sql = "SELECT next_offset FROM partitions WHERE partition = 1";
         let rows = database.table(sql).await?.rows;
         ensure!(rows[0][0].as_deref() == Some("35"), "{rows:?}: {}", run.state());
         Ok(())
     })
     .await?;
-    eventually("word of the truncation", DEADLINE, async || {
+    eventually("a log line about the truncation", DEADLINE, async || {
         let span = format!("truncated at {truncated}: what was read in [{truncated}, 30)");
-        ensure!(lines(&run.stderr()?, &span) == 1, "{}", run.state());
+        ensure!(count_lines(&run.stderr()?, &span) == 1, "{}", run.state());
         Ok(())
     })
     .await?;
@@ -73,37 +71,28 @@ const RESETS: &str = "SELECT partition, from_offset, to_offset, from_topic_id = 
                       FROM offset_resets ORDER BY id";
 
 /// A shop whose first partition loses `[50, 70)` before vendas reads it.
-pub(crate) async fn robbed() -> Result<Shop> {
+pub(crate) async fn with_deleted_records() -> Result<Shop> {
     let shop = Shop::open(2).await?;
     shop.send_numbers(0, 0..50).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     shop.send_numbers(0, 50..80).await?;
     shop.send_numbers(1, 100..130).await?;
-    shop.bed.kafka.delete_records(&shop.topic, 0, 70).await?;
+    shop.servers.kafka.delete_records(&shop.topic, 0, 70).await?;
     Ok(shop)
 }
 
-async fn eventually_sales(shop: &Shop, count: i64, by: &Vendas) -> Result<()> {
-    eventually(&format!("{count} sales"), DEADLINE, async || {
-        let sales = shop.database.count("sales").await?;
-        ensure!(sales == count, "{sales}: {}", by.state());
-        Ok(())
-    })
-    .await
-}
-
 #[tokio::test]
-async fn a_halted_partition_goes_on_when_a_person_has_decided() -> Result<()> {
-    let shop = robbed().await?;
+async fn a_halted_partition_continues_after_offsets_reset() -> Result<()> {
+    let shop = with_deleted_records().await?;
     let run = shop.vendas(&["run"]).start()?;
-    eventually_sales(&shop, 80, &run).await?;
-    eventually("the span that is missing", DEADLINE, async || {
-        let halts = lines(&run.stderr()?, "[50, 70) was deleted unread");
+    until_count(&shop.database, "sales", 80, &run).await?;
+    eventually("a log line with the missing span", DEADLINE, async || {
+        let halts = count_lines(&run.stderr()?, "[50, 70) was deleted unread");
         ensure!(halts == 1, "{}", run.state());
         Ok(())
     })
     .await?;
-    ensure!(shop.rows(RESETS).await?.is_empty(), "noted before it was decided");
+    ensure!(shop.rows(RESETS).await?.is_empty(), "recorded before the reset");
 
     let reset = ["offsets", "reset", "--partition", "0", "--to", "70"];
     let usage = shop.vendas(&reset).args(["--yes"]).run(DEADLINE).await?.expect_code(2)?;
@@ -111,19 +100,19 @@ async fn a_halted_partition_goes_on_when_a_person_has_decided() -> Result<()> {
     let because = ["--because", "retention was too short", "--yes"];
     let reset = shop.vendas(&reset).args(because).env("USER", "maria");
     reset.run(DEADLINE).await?.expect_code(0)?;
-    eventually_sales(&shop, 90, &run).await?;
+    until_count(&shop.database, "sales", 90, &run).await?;
     let noted = shop.rows(RESETS).await?;
     ensure!(noted == ["0|50|70|t|retention was too short|f|postgres"], "{noted:?}");
     let by = shop.rows("SELECT reset_by FROM offset_resets").await?;
     ensure!(by[0].starts_with("maria@"), "{by:?}");
     shop.send_numbers(0, 80..90).await?;
-    eventually_sales(&shop, 100, &run).await?;
+    until_count(&shop.database, "sales", 100, &run).await?;
     terminate(run).await.map(drop)
 }
 
 #[tokio::test]
-async fn whoever_says_so_goes_on_behind_a_loss_and_it_is_noted() -> Result<()> {
-    let shop = robbed().await?;
+async fn on_data_loss_continue_skips_the_loss_and_records_it() -> Result<()> {
+    let shop = with_deleted_records().await?;
     let vendas = |args: &[&str]| shop.vendas(args).env("VENDAS_PIPELINE__ON_DATA_LOSS", "continue");
     vendas(&["run", "--until-end"]).run(DEADLINE).await?.expect_code(0)?;
     ensure!(shop.database.count("sales").await? == 90, "orders are missing");
@@ -131,18 +120,14 @@ async fn whoever_says_so_goes_on_behind_a_loss_and_it_is_noted() -> Result<()> {
     ensure!(noted.len() == 1 && noted[0].starts_with("0|50|70|t|next offset 50 of"), "{noted:?}");
     ensure!(noted[0].ends_with("|t|postgres"), "{noted:?}");
 
-    // A topic that is created anew while it is worked.
+    // The topic is recreated while it is processed.
     let run = vendas(&["run"]).start()?;
     shop.send_numbers(1, 130..140).await?;
-    eventually_sales(&shop, 100, &run).await?;
-    shop.bed.kafka.delete_topic(&shop.topic).await?;
-    eventually("the topic again", DEADLINE, async || {
-        shop.bed.kafka.create_topic(&shop.topic, 2, &[]).await
-    })
-    .await?;
+    until_count(&shop.database, "sales", 100, &run).await?;
+    recreate_topic(&shop.servers.kafka, &shop.topic, 2).await?;
     shop.send_numbers(0, 200..210).await?;
     shop.send_numbers(1, 300..310).await?;
-    eventually_sales(&shop, 120, &run).await?;
+    until_count(&shop.database, "sales", 120, &run).await?;
     terminate(run).await?;
     let noted = shop.rows(RESETS).await?;
     let mut others: Vec<Vec<&str>> =
@@ -153,37 +138,24 @@ async fn whoever_says_so_goes_on_behind_a_loss_and_it_is_noted() -> Result<()> {
     Ok(())
 }
 
-/// What `offsets reset` says on a terminal to somebody who types `answer`.
+/// The output of `offsets reset` on a terminal if the user types `answer`.
 async fn reset_on_a_terminal(shop: &Shop, answer: &str) -> Result<String> {
-    let (mut pty, pts) = pty_process::open()?;
-    pty.resize(pty_process::Size::new(24, 120))?;
-    let mut child = pty_process::Command::new(VENDAS)
+    let command = pty_process::Command::new(VENDAS)
         .args(["offsets", "reset", "--partition", "0", "--to", "3", "--because", "a look back"])
         .envs(shop.database.settings())
-        .env("VENDAS_KAFKA__BROKERS", shop.bed.kafka.address())
-        .env("VENDAS_KAFKA__TOPICS", &shop.topic)
-        .current_dir(std::env::temp_dir())
-        .kill_on_drop(true)
-        .spawn(pts)?;
-    let (mut output, mut buffer) = (Vec::new(), [0; 4096]);
-    let mut answered = false;
-    // An error is what the end of all writers looks like.
-    while let Ok(count @ 1..) = timeout(DEADLINE, pty.read(&mut buffer)).await? {
-        output.extend(&buffer[..count]);
-        if !answered && String::from_utf8_lossy(&output).contains("[y/N]") {
-            pty.write_all(format!("{answer}\n").as_bytes()).await?;
-            answered = true;
-        }
-    }
-    child.wait().await?;
-    Ok(String::from_utf8(output)?)
+        .env("VENDAS_KAFKA__BROKERS", shop.servers.kafka.address())
+        .env("VENDAS_KAFKA__TOPICS", &shop.topic);
+    let mut terminal = Terminal::start(command, 24, 120)?;
+    terminal.shows_text("[y/N]").await?;
+    terminal.type_text(&format!("{answer}\n")).await?;
+    terminal.wait_output().await
 }
 
 #[tokio::test]
-async fn a_person_is_asked_before_an_offset_is_set() -> Result<()> {
+async fn offsets_reset_asks_for_confirmation_on_a_terminal() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.send_numbers(0, 0..5).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     let next = "SELECT next_offset FROM partitions";
     for (answer, then) in [("", "5"), ("no", "5"), ("y", "3")] {
         let said = reset_on_a_terminal(&shop, answer).await?;

@@ -1,10 +1,10 @@
-//! Dead letters as a person works with them.
+//! Inspecting, replaying, discarding and purging dead letters.
 
 mod concurrent;
+mod display;
 mod halt;
-mod looks;
 mod replay;
-mod several;
+mod several_orders;
 mod versions;
 
 use serde_json::Value;
@@ -12,16 +12,16 @@ use testbed::{Context, Ended, Result, ensure};
 
 use crate::shop::{DEADLINE, Shop};
 
-/// What was missing for records that call a quantity `amount`.
+/// Makes records valid that call a quantity `amount`.
 const CORRECTED: &str = "vocabulary.quantity=amount";
 
-/// Which orders were cancelled, as a run reads it and as a replay does: that also understands records
-/// that call their status `late_state`.
+/// Which orders are cancelled, for a run and for a replay: the latter also recognizes records that
+/// call their status `late_state`.
 const CANCELLED: [&str; 4] = ["--set", "mapping.status=state", "--set", "mapping.cancelled=gone"];
 const CANCELLED_LATE: [&str; 4] =
     ["--set", "mapping.status=state,late_state", "--set", "mapping.cancelled=gone"];
 
-/// An order of one item that calls its quantity so.
+/// An order of one item whose quantity field has this name.
 fn numbered(number: i32, quantity: &str, price: usize) -> String {
     format!(
         r#"{{"order_number": {number}, "order_items": [{{"{quantity}": 1, "value_unit": {price}}}]}}"#
@@ -32,7 +32,7 @@ async fn dead_letters(shop: &Shop, args: &[&str]) -> Result<Ended> {
     shop.vendas(&["dead-letters"]).args(args.iter().copied()).run(DEADLINE).await
 }
 
-/// What it prints, if it succeeds.
+/// The command's output; it must succeed.
 async fn printed(shop: &Shop, args: &[&str]) -> Result<String> {
     Ok(dead_letters(shop, args).await?.expect_code(0)?.stdout)
 }
@@ -48,23 +48,23 @@ async fn replay(shop: &Shop, args: &[&str]) -> Result<Ended> {
     dead_letters(shop, &[&replay, &CANCELLED_LATE[..], args].concat()).await
 }
 
-/// The totals have to be right at once, whatever was replayed.
+/// The totals must be correct after every replay.
 async fn verify(shop: &Shop) -> Result<()> {
     shop.vendas(&["verify"]).run(DEADLINE).await?.expect_code(0).map(drop)
 }
 
-/// The id of the letter of the record at that offset.
+/// The id of the dead letter of the record at this offset.
 async fn id(shop: &Shop, offset: i64) -> Result<String> {
     let sql = format!("SELECT id FROM dead_letters WHERE record_offset = {offset}");
-    shop.rows(&sql).await?.pop().with_context(|| format!("no letter at {offset}"))
+    shop.rows(&sql).await?.pop().with_context(|| format!("no dead letter at {offset}"))
 }
 
 #[tokio::test]
-async fn a_discarded_letter_is_kept_with_the_reason_and_left_alone() -> Result<()> {
+async fn a_discarded_dead_letter_is_kept_with_its_reason_and_not_replayed() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.send(0, &[&numbered(1, "amount", 5), "rubbish", "more", &numbered(2, "amount", 6)])
         .await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     let refused = dead_letters(&shop, &["discard", "--all"]).await?.expect_code(2)?;
     ensure!(refused.stderr.contains("--because"), "{}", refused.stderr);
     dead_letters(&shop, &["discard", "--because", "x"]).await?.expect_code(2)?;
@@ -93,7 +93,10 @@ async fn a_discarded_letter_is_kept_with_the_reason_and_left_alone() -> Result<(
     ensure!(all.stdout == "1 dead letter replayed\n", "{}", all.stdout);
     let named = replay(&shop, &[&first]).await?.expect_code(1)?;
     ensure!(named.stdout.contains("sold elsewhere: --force replays it"), "{}", named.stdout);
-    ensure!(shop.rows("SELECT order_number FROM sales").await? == ["2"], "it was replayed");
+    ensure!(
+        shop.rows("SELECT order_number FROM sales").await? == ["2"],
+        "a discarded dead letter was replayed"
+    );
     replay(&shop, &[&first, "--force"]).await?.expect_code(0)?;
     let sold = shop.rows("SELECT order_number, total FROM sales ORDER BY 1").await?;
     ensure!(sold == ["1|5.00", "2|6.00"], "{sold:?}");
@@ -104,10 +107,11 @@ async fn a_discarded_letter_is_kept_with_the_reason_and_left_alone() -> Result<(
 }
 
 #[tokio::test]
-async fn what_fails_again_after_a_reset_is_open_again_unless_it_was_discarded_for_that_reason()
+async fn after_a_reset_dead_letters_reopen_unless_they_were_discarded_for_the_same_reason()
 -> Result<()> {
     let shop = Shop::open(1).await?;
-    // Two that a replay makes orders of, two that are none, and one that is none in another way then.
+    // Two that a replay turns into orders, two that stay invalid, and one that then becomes invalid
+    // for another reason.
     let none = r#"{"order_number": 7, "order_items": [{"amount": 0, "value_unit": 1}]}"#;
     let records = [
         &numbered(1, "amount", 5),
@@ -118,7 +122,7 @@ async fn what_fails_again_after_a_reset_is_open_again_unless_it_was_discarded_fo
         &numbered(2, "amount", 6),
     ];
     shop.send(0, &records).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     replay(&shop, &["--all"]).await?.expect_code(1)?;
     for offset in [2, 4] {
         printed(&shop, &["discard", &id(&shop, offset).await?, "--because", "no"]).await?;
@@ -139,7 +143,7 @@ async fn what_fails_again_after_a_reset_is_open_again_unless_it_was_discarded_fo
         .run(DEADLINE)
         .await?
         .expect_code(0)?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     let after = shop.rows(states).await?;
     let expected = [
         "0|missing_quantity||f||",
@@ -149,7 +153,8 @@ async fn what_fails_again_after_a_reset_is_open_again_unless_it_was_discarded_fo
         "5|missing_quantity||f||",
     ];
     ensure!(after == expected, "{after:?}");
-    // The order of the first is older than what was read again behind it, and the last is not.
+    // The order of the first is older than the records that were read again after it, and the last
+    // is not.
     let ended = replay(&shop, &["--reason", "missing_quantity"]).await?.expect_code(1)?;
     ensure!(
         ended.stdout.ends_with("1 dead letter replayed, 1 superseded (--force replays them all the same), 1 still no order\n"),
@@ -160,10 +165,10 @@ async fn what_fails_again_after_a_reset_is_open_again_unless_it_was_discarded_fo
 }
 
 #[tokio::test]
-async fn purge_deletes_what_failed_long_ago_and_says_how_many_are_open() -> Result<()> {
+async fn purge_deletes_old_dead_letters_and_reports_how_many_are_open() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.send(0, &["a", "b", "c", &numbered(1, "amount", 5)]).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     replay(&shop, &["--reason", "missing_quantity"]).await?.expect_code(0)?;
     printed(&shop, &["discard", &id(&shop, 0).await?, "--because", "no"]).await?;
     let age = "UPDATE dead_letters SET failed_at = now() - INTERVAL '90 days 1 minute' \
@@ -177,13 +182,13 @@ async fn purge_deletes_what_failed_long_ago_and_says_how_many_are_open() -> Resu
     ensure!(shown.contains(", 1 of them open\n") && shown.contains("say --yes"), "{shown}");
     ensure!(shop.database.count("dead_letters").await? == 4, "a dry run deletes");
 
-    // The role that runs may do all but this.
+    // The role of `run` has all privileges but this one.
     let app = format!("keeper of {}", shop.database.name());
     shop.database.execute(&format!("CREATE ROLE \"{app}\" LOGIN PASSWORD 'p'")).await?;
     let packaged = include_str!("../../packaging/grants.sql");
     let grants: Vec<_> = packaged.lines().filter(|line| line.starts_with("GRANT ")).collect();
     let grants = grants.join(" ").replace(" app;", &format!(" \"{app}\";"));
-    // This shop's tables lie in `public`.
+    // The tables of this shop are in `public`.
     let grants = grants.replace("SCHEMA shop", "SCHEMA public").replace("shop.", "");
     shop.database.execute(&grants).await?;
     let database = shop.database.as_user(&app, "p");
@@ -206,7 +211,7 @@ async fn purge_deletes_what_failed_long_ago_and_says_how_many_are_open() -> Resu
     ensure!(purged.stdout.ends_with("3 dead letters deleted\n"), "{}", purged.stdout);
     let left = shop.rows("SELECT record_offset FROM dead_letters").await?;
     ensure!(left == ["2"], "{left:?}");
-    // What a letter became is no part of it.
-    ensure!(shop.rows("SELECT total FROM sales").await? == ["5.00"], "the order went too");
+    // The order of a replayed dead letter is not deleted.
+    ensure!(shop.rows("SELECT total FROM sales").await? == ["5.00"], "the order was deleted too");
     Ok(())
 }

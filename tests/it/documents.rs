@@ -1,4 +1,4 @@
-//! The documents say what is so: their commands are run, and their names looked up.
+//! The documents are correct: their commands are run, and their names are looked up.
 
 mod commands;
 mod markdown;
@@ -20,7 +20,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// All documents that people read.
+/// All documents for users.
 fn documents() -> Result<Vec<Document>> {
     let mut paths: Vec<PathBuf> = [
         "README.md",
@@ -51,7 +51,7 @@ fn both_readmes_have_the_same_commands_in_the_same_order() -> Result<()> {
     let english = commands("README.md")?;
     ensure!(english.len() > 15, "{english:?}");
     ensure!(english == commands("README.pt-BR.md")?, "they differ from {english:?}");
-    // What they quote is the same too.
+    // Quoted code is the same too.
     let blocks = |name: &str| -> Result<Vec<String>> {
         Ok(Document::read(&root().join(name))?.other_blocks)
     };
@@ -60,7 +60,7 @@ fn both_readmes_have_the_same_commands_in_the_same_order() -> Result<()> {
 }
 
 #[test]
-fn every_link_within_the_project_leads_somewhere() -> Result<()> {
+fn every_internal_link_has_a_target() -> Result<()> {
     let documents = documents()?;
     let mut links = 0;
     for document in &documents {
@@ -85,7 +85,7 @@ fn every_link_within_the_project_leads_somewhere() -> Result<()> {
 }
 
 #[test]
-fn every_file_in_docs_is_led_to() -> Result<()> {
+fn every_file_in_docs_is_linked() -> Result<()> {
     let documents = documents()?;
     let led_to: BTreeSet<_> = documents
         .iter()
@@ -99,7 +99,7 @@ fn every_file_in_docs_is_led_to() -> Result<()> {
         .collect();
     for document in &documents {
         let path = document.path.canonicalize()?;
-        ensure!(led_to.contains(&path), "nothing leads to {}", path.display());
+        ensure!(led_to.contains(&path), "no document links to {}", path.display());
     }
     Ok(())
 }

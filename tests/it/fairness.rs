@@ -1,25 +1,25 @@
-//! Partitions with a backlog get on side by side, however few connections there are.
+//! Partitions with a backlog progress together, however few connections there are.
 
 use testbed::{Result, ensure, eventually};
 
 use crate::{
+    audit,
+    scenario::count_lines,
     shop::{DEADLINE, Shop},
-    stage::lines,
-    witness,
 };
 
 #[tokio::test]
-async fn every_partition_has_its_turn_before_the_first_is_done() -> Result<()> {
+async fn every_partition_progresses_before_the_first_is_done() -> Result<()> {
     const PARTITIONS: u16 = 12;
     const RECORDS: i32 = 3_000;
     let shop = Shop::open(PARTITIONS).await?;
     shop.apply_schema().await?;
-    witness::watch(&shop.database).await?;
+    audit::install(&shop.database).await?;
     for partition in 0..i32::from(PARTITIONS) {
         let numbers = partition * RECORDS..(partition + 1) * RECORDS;
         shop.send_numbers(partition, numbers).await?;
     }
-    // Nobody commits before all stand in line.
+    // No partition commits before all of them wait.
     let gate = shop.database.connect().await?;
     gate.batch_execute("BEGIN; LOCK TABLE sales").await?;
     let run = shop
@@ -27,15 +27,15 @@ async fn every_partition_has_its_turn_before_the_first_is_done() -> Result<()> {
         .env("VENDAS_DATABASE__POOL_SIZE", "1")
         .env("VENDAS_PIPELINE__BATCH_SIZE", "10")
         .start()?;
-    eventually("work on all partitions", DEADLINE, async || {
-        let working = lines(&run.stderr()?, "working");
+    eventually("all partitions to be assigned", DEADLINE, async || {
+        let working = count_lines(&run.stderr()?, "working");
         ensure!(working == usize::from(PARTITIONS), "{working}, {}", run.state());
         Ok(())
     })
     .await?;
     gate.batch_execute("COMMIT").await?;
     run.wait_exit(DEADLINE).await?.expect_code(0)?;
-    let sql = "WITH moves AS (SELECT min(n) AS first, max(n) AS last FROM witness.moves GROUP BY place) \
+    let sql = "WITH moves AS (SELECT min(n) AS first, max(n) AS last FROM audit.moves GROUP BY place) \
                SELECT count(*), max(first) < min(last) FROM moves";
     let rows = shop.rows(sql).await?;
     let all_before_one_ended = format!("{PARTITIONS}|t");

@@ -1,4 +1,4 @@
-//! Several instances that share the partitions out by Kafka's consumer group, by both protocols.
+//! Several instances share partitions through a consumer group, with both group protocols.
 
 mod classic;
 
@@ -10,11 +10,12 @@ use testbed::{
 };
 
 use crate::{
+    scenario::{DEADLINE, Scenario, count_lines, terminate},
     shop::{Shop, VENDAS, numbered},
-    stage::{DEADLINE, Stage, lines, terminate},
+    wait::until_line,
 };
 
-/// The testbed's broker takes a member out after 6 seconds without a word.
+/// The testbed's broker removes a member after 6 seconds without a heartbeat.
 const SESSION: &str = "6s";
 
 /// In a group, with the broker's session timeout.
@@ -22,117 +23,121 @@ fn in_group(command: VendasCommand, group: &str) -> VendasCommand {
     command.env("VENDAS_KAFKA__GROUP", group).env("VENDAS_KAFKA__SESSION_TIMEOUT", SESSION)
 }
 
-/// How many partitions each instance has, as `offsets show` tells; the fewest first.
-async fn shares(show: &VendasCommand) -> Result<Vec<usize>> {
+/// How many partitions each instance has, as `offsets show` reports them, in ascending order.
+async fn assigned_counts(show: &VendasCommand) -> Result<Vec<usize>> {
     let shown = show.run(DEADLINE).await?.expect_code(0)?;
     let lines: serde_json::Value = serde_json::from_str(&shown.stdout)?;
-    let mut shares = BTreeMap::new();
+    let mut counts = BTreeMap::new();
     for line in lines.as_array().context("no list")? {
         if let Some(member) = line["member"].as_str() {
-            *shares.entry(member.to_owned()).or_default() += 1;
+            *counts.entry(member.to_owned()).or_default() += 1;
         }
     }
-    let mut shares: Vec<_> = shares.into_values().collect();
-    shares.sort_unstable();
-    Ok(shares)
+    let mut counts: Vec<_> = counts.into_values().collect();
+    counts.sort_unstable();
+    Ok(counts)
 }
 
-async fn shared_out(show: &VendasCommand, expected: &[usize], watched: &[&Vendas]) -> Result<()> {
+async fn until_assigned(
+    show: &VendasCommand,
+    expected: &[usize],
+    watched: &[&Vendas],
+) -> Result<()> {
     eventually(&format!("{expected:?} partitions"), DEADLINE, async || {
-        let shares = shares(show).await?;
+        let counts = assigned_counts(show).await?;
         let states: Vec<_> = watched.iter().map(|vendas| vendas.state()).collect();
-        ensure!(shares == expected, "{shares:?}: {}", states.join("\n"));
+        ensure!(counts == expected, "{counts:?}: {}", states.join("\n"));
         Ok(())
     })
     .await
 }
 
 #[tokio::test]
-async fn instances_come_and_go_and_each_record_counts_once() -> Result<()> {
-    let stage = Stage::wide(Testbed::shared().await?.database().await?, 6, 21, 260).await?;
-    come_and_go(stage, |command| command).await
+async fn instances_join_and_leave_and_each_record_counts_once() -> Result<()> {
+    let scenario =
+        Scenario::with_partitions(Testbed::shared().await?.database().await?, 6, 21, 260).await?;
+    join_and_leave(scenario, |command| command).await
 }
 
 #[tokio::test]
-async fn instances_come_and_go_on_kafka_2_8() -> Result<()> {
-    let bed = Testbed::shared_with(KafkaRelease::V2_8).await?;
-    let stage = Stage::wide_on(&bed.kafka, bed.database().await?, 6, 24, 260).await?;
-    come_and_go(stage, |command| command).await
+async fn instances_join_and_leave_on_kafka_2_8() -> Result<()> {
+    let servers = Testbed::shared_with(KafkaRelease::V2_8).await?;
+    let scenario =
+        Scenario::with_partitions_on(&servers.kafka, servers.database().await?, 6, 24, 260).await?;
+    join_and_leave(scenario, |command| command).await
 }
 
-/// Where a change of the group is a rebalance of all that stops everything.
+/// Every change of the group is an eager rebalance.
 #[tokio::test]
-async fn instances_come_and_go_in_ranges_on_kafka_3_9() -> Result<()> {
-    let bed = Testbed::shared_with(KafkaRelease::V3_9).await?;
-    let stage = Stage::wide_on(&bed.kafka, bed.database().await?, 6, 25, 260).await?;
+async fn instances_join_and_leave_with_range_assignment_on_kafka_3_9() -> Result<()> {
+    let servers = Testbed::shared_with(KafkaRelease::V3_9).await?;
+    let scenario =
+        Scenario::with_partitions_on(&servers.kafka, servers.database().await?, 6, 25, 260).await?;
     let ranges = |command: VendasCommand| command.env("VENDAS_KAFKA__GROUP_ASSIGNORS", "range");
-    come_and_go(stage, ranges).await
+    join_and_leave(scenario, ranges).await
 }
 
 #[tokio::test]
-async fn behind_pgbouncer_they_do_so_too() -> Result<()> {
-    let stage = Stage::wide(Testbed::shared().await?.database().await?, 6, 23, 260).await?;
-    let bouncer = Pgbouncer::start(&stage.database, 4).await?;
+async fn instances_join_and_leave_behind_pgbouncer() -> Result<()> {
+    let scenario =
+        Scenario::with_partitions(Testbed::shared().await?.database().await?, 6, 23, 260).await?;
+    let bouncer = Pgbouncer::start(&scenario.database, 4).await?;
     let behind = |command: VendasCommand| {
         let command = command.database(bouncer.database());
         command.env("VENDAS_DATABASE__PREPARED_STATEMENTS", "false")
     };
-    come_and_go(stage, behind).await
+    join_and_leave(scenario, behind).await
 }
 
-async fn come_and_go(
-    stage: Stage<'_>,
+async fn join_and_leave(
+    scenario: Scenario<'_>,
     reaching: impl Fn(VendasCommand) -> VendasCommand,
 ) -> Result<()> {
-    let group = format!("group-{}", stage.database.name());
-    let run = in_group(reaching(stage.vendas(["run"])), &group);
-    let show = in_group(reaching(stage.vendas(["offsets", "show", "--format", "json"])), &group);
-    let progress = stage.progress().await?;
+    let group = format!("group-{}", scenario.database.name());
+    let run = in_group(reaching(scenario.vendas(["run"])), &group);
+    let show = in_group(reaching(scenario.vendas(["offsets", "show", "--format", "json"])), &group);
+    let progress = scenario.progress().await?;
 
     let one = run.start()?;
-    shared_out(&show, &[12], &[&one]).await?;
-    stage.send(40).await?;
+    until_assigned(&show, &[12], &[&one]).await?;
+    scenario.send(40).await?;
     let two = run.start()?;
-    shared_out(&show, &[6, 6], &[&one, &two]).await?;
-    stage.send(40).await?;
+    until_assigned(&show, &[6, 6], &[&one, &two]).await?;
+    scenario.send(40).await?;
     let three = run.start()?;
-    shared_out(&show, &[4, 4, 4], &[&one, &two, &three]).await?;
-    stage.send(40).await?;
+    until_assigned(&show, &[4, 4, 4], &[&one, &two, &three]).await?;
+    scenario.send(40).await?;
 
     one.kill()?;
-    stage.send(40).await?;
-    shared_out(&show, &[6, 6], &[&two, &three]).await?;
-    progress.reach(stage.sent(), &two).await?;
+    scenario.send(40).await?;
+    until_assigned(&show, &[6, 6], &[&two, &three]).await?;
+    progress.reach(scenario.sent(), &two).await?;
 
-    // Frozen with work at hand, for longer than its session lasts.
+    // Frozen with records in progress, for longer than the session timeout.
     two.signal(Signal::STOP)?;
-    stage.send(40).await?;
-    shared_out(&show, &[12], &[&three]).await?;
-    progress.reach(stage.sent(), &three).await?;
+    scenario.send(40).await?;
+    until_assigned(&show, &[12], &[&three]).await?;
+    progress.reach(scenario.sent(), &three).await?;
     two.signal(Signal::CONT)?;
-    stage.send(20).await?;
-    eventually("word that it was fenced", DEADLINE, async || {
-        ensure!(lines(&two.stderr()?, "fenced: ") > 0, "{}", two.state());
-        Ok(())
-    })
-    .await?;
-    shared_out(&show, &[6, 6], &[&two, &three]).await?;
-    stage.send_rest().await?;
-    progress.reach(stage.sent(), &three).await?;
+    scenario.send(20).await?;
+    until_line(&two, &["fenced: "]).await?;
+    until_assigned(&show, &[6, 6], &[&two, &three]).await?;
+    scenario.send_rest().await?;
+    progress.reach(scenario.sent(), &three).await?;
 
-    // Kafka's own tool shows who has what, and how far it is.
+    // Kafka's own tool shows the assignment and the committed offsets.
     let args = ["--describe", "--group", &group];
     let class = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
-    eventually("no lag in Kafka's eyes", DEADLINE, async || {
-        let text = stage.kafka().tool(class, &args, b"").await?;
+    eventually("no lag in kafka-consumer-groups", DEADLINE, async || {
+        let text = scenario.kafka().tool(class, &args, b"").await?;
         let columns = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
         let rows: Vec<_> = columns.filter(|row| row.first() == Some(&group.as_str())).collect();
         ensure!(rows.len() == 12, "{text}");
-        let sent = stage.sent() / 12;
+        let sent = scenario.sent() / 12;
         for row in &rows {
             // GROUP TOPIC PARTITION CURRENT-OFFSET LOG-END-OFFSET LAG CONSUMER-ID HOST CLIENT-ID
             let is_done = row[3] == sent.to_string() && row[3] == row[4] && row[5] == "0";
-            // By the classic protocol the broker puts the client id before it.
+            // With the classic protocol the broker prefixes the client id.
             let is_member = row[6].trim_start_matches("vendas-").len() == 36;
             ensure!(is_done && is_member, "{text}");
         }
@@ -141,27 +146,28 @@ async fn come_and_go(
     .await?;
 
     let left = terminate(two).await?;
-    ensure!(lines(&left.stderr, "left the group") == 1, "{}", left.state());
-    shared_out(&show, &[12], &[&three]).await?;
+    ensure!(count_lines(&left.stderr, "left the group") == 1, "{}", left.state());
+    until_assigned(&show, &[12], &[&three]).await?;
     terminate(three).await?;
-    stage.expect_all().await
+    scenario.expect_all().await
 }
 
 #[tokio::test]
-async fn what_is_revoked_is_released_although_postgresql_is_away() -> Result<()> {
-    revoked_without_postgresql(&Testbed::shared().await?.kafka).await
+async fn revoked_partitions_are_released_while_postgresql_is_away() -> Result<()> {
+    revokes_without_postgresql(&Testbed::shared().await?.kafka).await
 }
 
 #[tokio::test]
-async fn what_is_revoked_is_released_on_kafka_3_9_too() -> Result<()> {
-    revoked_without_postgresql(&Testbed::shared_with(KafkaRelease::V3_9).await?.kafka).await
+async fn revoked_partitions_are_released_on_kafka_3_9() -> Result<()> {
+    revokes_without_postgresql(&Testbed::shared_with(KafkaRelease::V3_9).await?.kafka).await
 }
 
-async fn revoked_without_postgresql(kafka: &'static Kafka) -> Result<()> {
+async fn revokes_without_postgresql(kafka: &'static Kafka) -> Result<()> {
     let postgres = PostgresOptions::default().start().await?;
-    let stage = Stage::wide_on(kafka, postgres.database().await?, 3, 22, 120).await?;
+    let scenario =
+        Scenario::with_partitions_on(kafka, postgres.database().await?, 3, 22, 120).await?;
     let group = format!("group-{}-revoked", std::process::id());
-    let run = in_group(stage.vendas(["run"]), &group)
+    let run = in_group(scenario.vendas(["run"]), &group)
         .env("VENDAS_PIPELINE__SHUTDOWN_TIMEOUT", "3s")
         .env("VENDAS_DATABASE__STATEMENT_TIMEOUT", "60s");
     let members = async || {
@@ -170,58 +176,58 @@ async fn revoked_without_postgresql(kafka: &'static Kafka) -> Result<()> {
         let text = kafka.tool(class, &args, b"").await?;
         let columns = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
         let rows = columns.filter(|row| row.first() == Some(&group.as_str()));
-        let mut shares: Vec<String> = rows.filter_map(|row| Some((*row.get(4)?).into())).collect();
-        shares.sort_unstable();
-        Ok::<_, testbed::Error>(shares)
+        let mut counts: Vec<String> = rows.filter_map(|row| Some((*row.get(4)?).into())).collect();
+        counts.sort_unstable();
+        Ok::<_, testbed::Error>(counts)
     };
-    let shared_out = async |expected: &[&str], watched: &[&Vendas]| {
+    let until_assigned = async |expected: &[&str], watched: &[&Vendas]| {
         eventually(&format!("{expected:?} partitions"), DEADLINE, async || {
-            let shares = members().await?;
+            let counts = members().await?;
             let states: Vec<_> = watched.iter().map(|vendas| vendas.state()).collect();
-            ensure!(shares == expected, "{shares:?}: {}", states.join("\n"));
+            ensure!(counts == expected, "{counts:?}: {}", states.join("\n"));
             Ok(())
         })
         .await
     };
-    let progress = stage.progress().await?;
+    let progress = scenario.progress().await?;
     let (one, two) = (run.start()?, run.start()?);
-    shared_out(&["3", "3"], &[&one, &two]).await?;
+    until_assigned(&["3", "3"], &[&one, &two]).await?;
     two.signal(Signal::STOP)?;
-    shared_out(&["6"], &[&one]).await?;
-    stage.send(40).await?;
-    progress.reach(stage.sent(), &one).await?;
-    // It answers nothing, so that what is in flight stays there.
+    until_assigned(&["6"], &[&one]).await?;
+    scenario.send(40).await?;
+    progress.reach(scenario.sent(), &one).await?;
+    // A frozen server does not answer, so that statements stay in flight.
     postgres.pause()?;
-    stage.send(40).await?;
+    scenario.send(40).await?;
     two.signal(Signal::CONT)?;
-    shared_out(&["3", "3"], &[&one, &two]).await?;
+    until_assigned(&["3", "3"], &[&one, &two]).await?;
     postgres.resume()?;
-    stage.send_rest().await?;
-    progress.reach(stage.sent(), &one).await?;
+    scenario.send_rest().await?;
+    progress.reach(scenario.sent(), &one).await?;
     terminate(one).await?;
     terminate(two).await?;
-    stage.expect_all().await
+    scenario.expect_all().await
 }
 
 #[tokio::test]
-async fn it_starts_where_another_consumer_left_off() -> Result<()> {
-    takes_over(Testbed::shared().await?).await
+async fn it_starts_at_the_offsets_of_another_group() -> Result<()> {
+    starts_at_offsets_of_group(Testbed::shared().await?).await
 }
 
 #[tokio::test]
-async fn it_does_so_on_kafka_2_8_and_3_9() -> Result<()> {
+async fn it_starts_at_the_offsets_of_another_group_on_kafka_2_8_and_3_9() -> Result<()> {
     let (older, newer) = (KafkaRelease::V2_8, KafkaRelease::V3_9);
-    takes_over(Testbed::shared_with(older).await?).await?;
-    takes_over(Testbed::shared_with(newer).await?).await
+    starts_at_offsets_of_group(Testbed::shared_with(older).await?).await?;
+    starts_at_offsets_of_group(Testbed::shared_with(newer).await?).await
 }
 
-async fn takes_over(bed: &'static Testbed) -> Result<()> {
-    let shop = Shop::on(bed, 2, &[]).await?;
+async fn starts_at_offsets_of_group(servers: &'static Testbed) -> Result<()> {
+    let shop = Shop::on(servers, 2, &[]).await?;
     shop.send_numbers(0, 1..=10).await?;
     shop.send_numbers(1, 11..=20).await?;
     let group = format!("{}-before", shop.topic);
     let class = "org.apache.kafka.tools.consumer.ConsoleConsumer";
-    // An unknown group is no reason to begin anywhere.
+    // An unknown group is an error.
     let run = shop
         .vendas(&["run", "--until-end"])
         .env("VENDAS_KAFKA__START_FROM", format!("group:{group}"));
@@ -243,7 +249,7 @@ async fn takes_over(bed: &'static Testbed) -> Result<()> {
         "--timeout-ms",
         "30000",
     ];
-    bed.kafka.tool(class, &args, b"").await?;
+    servers.kafka.tool(class, &args, b"").await?;
     shop.send_numbers(0, 21..=25).await?;
     shop.send_numbers(1, 26..=27).await?;
     run.run(DEADLINE).await?.expect_code(0)?;
@@ -256,11 +262,11 @@ async fn takes_over(bed: &'static Testbed) -> Result<()> {
 }
 
 #[tokio::test]
-async fn without_groups_instances_have_partitions_by_name() -> Result<()> {
-    let bed = Testbed::shared_with(KafkaRelease::V3_9).await?;
-    let database = bed.database().await?;
-    let topic = bed.topic(4).await?;
-    let command = bed.vendas(VENDAS, &[&topic], &database);
+async fn without_groups_instances_have_fixed_partitions() -> Result<()> {
+    let servers = Testbed::shared_with(KafkaRelease::V3_9).await?;
+    let database = servers.database().await?;
+    let topic = servers.topic(4).await?;
+    let command = servers.vendas(VENDAS, &[&topic], &database);
     let refused = command
         .clone()
         .args(["run"])
@@ -277,7 +283,7 @@ async fn without_groups_instances_have_partitions_by_name() -> Result<()> {
     for partition in 0..4 {
         let records: Vec<_> =
             (1..=50).map(|n| Record::new(numbered(partition * 100 + n))).collect();
-        bed.kafka.produce(&topic, partition, &records).await?;
+        servers.kafka.produce(&topic, partition, &records).await?;
     }
     let run = |partitions: &str| {
         command.clone().args(["run"]).env("VENDAS_KAFKA__PARTITIONS", partitions).start()
@@ -293,17 +299,17 @@ async fn without_groups_instances_have_partitions_by_name() -> Result<()> {
     eventually("all orders", DEADLINE, async || done().await.map(drop)).await?;
     let rows = done().await?;
     ensure!(rows[0][2] == rows[1][2] && rows[2][2] == rows[3][2], "{rows:?}");
-    ensure!(rows[0][2] != rows[2][2], "one instance did it all: {rows:?}");
+    ensure!(rows[0][2] != rows[2][2], "one instance processed everything: {rows:?}");
     for ended in [terminate(low).await?, terminate(high).await?] {
-        ensure!(lines(&ended.stderr, "fenced") == 0, "{}", ended.state());
+        ensure!(count_lines(&ended.stderr, "fenced") == 0, "{}", ended.state());
     }
     ensure!(database.count("sales").await? == 200, "orders are missing");
     Ok(())
 }
 
-/// A topic that several instances see for the first time begins at the same place for all of them.
+/// A topic without stored offsets starts at the same offset for all instances.
 #[tokio::test]
-async fn latest_means_the_same_for_all_instances() -> Result<()> {
+async fn latest_is_the_same_offset_for_all_instances() -> Result<()> {
     let shop = Shop::open(6).await?;
     for partition in 0..6 {
         shop.send_numbers(partition, partition * 10..partition * 10 + 5).await?;
@@ -312,7 +318,7 @@ async fn latest_means_the_same_for_all_instances() -> Result<()> {
     let run = in_group(shop.vendas(&["run"]), &group).env("VENDAS_KAFKA__START_FROM", "latest");
     let (one, two) = (run.start()?, run.start()?);
     let show = in_group(shop.vendas(&["offsets", "show", "--format", "json"]), &group);
-    shared_out(&show, &[3, 3], &[&one, &two]).await?;
+    until_assigned(&show, &[3, 3], &[&one, &two]).await?;
     for partition in 0..6 {
         shop.send_numbers(partition, [1000 + partition]).await?;
     }

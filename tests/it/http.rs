@@ -1,4 +1,4 @@
-//! What a run tells over HTTP: metrics, and whether it lives and works.
+//! The HTTP server of a run: metrics and health.
 
 mod access;
 mod alerts;
@@ -14,13 +14,13 @@ use testbed::{
 };
 
 use crate::{
-    data_loss::robbed,
+    data_loss::with_deleted_records,
     shop::{DEADLINE, Shop, VENDAS, numbered},
 };
 use client::{Answer, get};
 use scrape::Scrape;
 
-/// Where a run of a test's own tells of itself.
+/// A free address for the HTTP server of a run.
 pub(crate) fn listen() -> Result<String> {
     Ok(format!("127.0.0.1:{}", free_port()?))
 }
@@ -42,13 +42,13 @@ pub(crate) async fn until_ready(listen: &str, code: u16, says: &str) -> Result<S
 }
 
 #[tokio::test]
-async fn it_tells_what_became_of_the_records_and_which_server_it_waits_for() -> Result<()> {
-    let bed = Testbed::private().await?;
-    let (topic, database, listen) = (bed.topic(1).await?, bed.database().await?, listen()?);
-    let vendas = bed.vendas(VENDAS, &[&topic], &database).env("VENDAS_HTTP__LISTEN", &listen);
+async fn metrics_and_health_show_processed_records_and_unavailable_servers() -> Result<()> {
+    let servers = Testbed::private().await?;
+    let (topic, database, listen) = (servers.topic(1).await?, servers.database().await?, listen()?);
+    let vendas = servers.vendas(VENDAS, &[&topic], &database).env("VENDAS_HTTP__LISTEN", &listen);
     let send = async |payloads: Vec<String>| -> Result<()> {
         let records: Vec<_> = payloads.into_iter().map(Record::new).collect();
-        bed.kafka.produce(&topic, 0, &records).await?;
+        servers.kafka.produce(&topic, 0, &records).await?;
         Ok(())
     };
     send((0..300).map(numbered).collect()).await?;
@@ -82,14 +82,17 @@ async fn it_tells_what_became_of_the_records_and_which_server_it_waits_for() -> 
             let opened = scrape.value("vendas_connections_opened", &[("server", server)])?;
             ensure!((1.0..100.0).contains(&opened), "{opened} connections to {server}");
         }
-        ensure!(scrape.value("process_resident_memory_bytes", &[])? > 1e6, "it is no such dwarf");
-        ensure!(scrape.value("process_cpu_seconds", &[])? > 0.0, "it has done nothing");
+        ensure!(
+            scrape.value("process_resident_memory_bytes", &[])? > 1e6,
+            "its memory is implausibly small"
+        );
+        ensure!(scrape.value("process_cpu_seconds", &[])? > 0.0, "it has used no CPU time");
         Ok(())
     })
     .await?;
 
-    // Nothing is to be written now, so that only asking can tell.
-    bed.postgres.stop().await?;
+    // No records arrive, so that only a query can show that the server is back.
+    servers.postgres.stop().await?;
     let body = until_ready(&listen, 503, r#""what":"postgresql","since":"20"#).await?;
     ensure!(body.contains(r#""ready":false"#), "{body}");
     until_ready(&listen, 503, r#""error":"PostgreSQL at "#).await?;
@@ -106,7 +109,7 @@ async fn it_tells_what_became_of_the_records_and_which_server_it_waits_for() -> 
     ensure!(unready.stdout.contains(r#""what":"postgresql""#), "{}", unready.stdout);
     check.clone().args(["--alive"]).run(DEADLINE).await?.expect_code(0)?;
 
-    bed.postgres.restart().await?;
+    servers.postgres.restart().await?;
     until_ready(&listen, 200, r#""working":1"#).await?;
     check.run(DEADLINE).await?.expect_code(0)?;
     eventually("the rest", DEADLINE, async || {
@@ -117,10 +120,10 @@ async fn it_tells_what_became_of_the_records_and_which_server_it_waits_for() -> 
     })
     .await?;
 
-    bed.kafka.stop().await?;
+    servers.kafka.stop().await?;
     let body = until_ready(&listen, 503, r#""what":"kafka""#).await?;
     ensure!(!body.contains("postgresql"), "{body}");
-    bed.kafka.restart().await?;
+    servers.kafka.restart().await?;
     until_ready(&listen, 200, r#""reasons":[]"#).await?;
 
     run.signal(Signal::TERM)?;
@@ -130,20 +133,20 @@ async fn it_tells_what_became_of_the_records_and_which_server_it_waits_for() -> 
 }
 
 #[tokio::test]
-async fn an_outage_ends_although_nothing_is_sent() -> Result<()> {
-    let bed = Testbed::private().await?;
-    let (topic, database, listen) = (bed.topic(1).await?, bed.database().await?, listen()?);
-    let vendas = bed.vendas(VENDAS, &[&topic], &database).env("VENDAS_HTTP__LISTEN", &listen);
+async fn the_end_of_an_outage_is_noticed_without_new_records() -> Result<()> {
+    let servers = Testbed::private().await?;
+    let (topic, database, listen) = (servers.topic(1).await?, servers.database().await?, listen()?);
+    let vendas = servers.vendas(VENDAS, &[&topic], &database).env("VENDAS_HTTP__LISTEN", &listen);
     let run = vendas.args(["run"]).start()?;
     until_ready(&listen, 200, r#""working":1"#).await?;
-    bed.postgres.stop().await?;
-    // Idle partitions look once a minute.
-    eventually("a worker that has met the outage", DEADLINE * 2, async || {
+    servers.postgres.stop().await?;
+    // Idle partitions query once a minute.
+    eventually("a worker that has noticed the outage", DEADLINE * 2, async || {
         ensure!(run.stderr()?.contains("paused, will go on by itself"), "{}", run.state());
         Ok(())
     })
     .await?;
-    bed.postgres.restart().await?;
+    servers.postgres.restart().await?;
     until_ready(&listen, 200, r#""reasons":[]"#).await?;
     run.signal(Signal::TERM)?;
     run.wait_exit(DEADLINE).await?.expect_code(0)?;
@@ -151,8 +154,8 @@ async fn an_outage_ends_although_nothing_is_sent() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_halted_partition_shows_and_another_that_is_worked_keeps_it_ready() -> Result<()> {
-    let (shop, listen) = (robbed().await?, listen()?);
+async fn a_halted_partition_is_reported_and_another_one_keeps_the_run_ready() -> Result<()> {
+    let (shop, listen) = (with_deleted_records().await?, listen()?);
     let vendas = shop.vendas(&["run"]).env("VENDAS_HTTP__LISTEN", &listen);
     let run = vendas.clone().start()?;
     until_ready(&listen, 200, r#""working":1,"paused":0,"halted":1"#).await?;
@@ -175,7 +178,7 @@ async fn a_halted_partition_shows_and_another_that_is_worked_keeps_it_ready() ->
     alone.kill()?;
 
     let _going_on = vendas.env("VENDAS_PIPELINE__ON_DATA_LOSS", "continue").start()?;
-    eventually("the loss that was passed over", DEADLINE, async || {
+    eventually("the skipped records", DEADLINE, async || {
         let scrape = scrape(&listen).await?;
         scrape.expect("vendas_data_losses", &[], 1.0)?;
         scrape.expect("vendas_partitions", &halted, 0.0)
@@ -184,7 +187,7 @@ async fn a_halted_partition_shows_and_another_that_is_worked_keeps_it_ready() ->
 }
 
 #[tokio::test]
-async fn without_servers_it_lives_and_says_that_it_is_not_ready() -> Result<()> {
+async fn without_servers_it_is_live_and_not_ready() -> Result<()> {
     let listen = listen()?;
     let nowhere = VendasCommand::new(VENDAS)
         .env("VENDAS_HTTP__LISTEN", &listen)
@@ -200,7 +203,7 @@ async fn without_servers_it_lives_and_says_that_it_is_not_ready() -> Result<()> 
     ensure!((status, &*body) == (200, "ok\n"), "{status}: {body}");
     let Answer { status, .. } = get(&listen, "/no-such-page", "*/*").await?;
     ensure!(status == 404, "{status}");
-    // Whoever accepts nothing else gets the older form, which every scraper reads.
+    // Clients that accept nothing else get the older format, which every scraper reads.
     let Answer { content_type, body, .. } = get(&listen, "/metrics", "*/*").await?;
     ensure!(content_type == "text/plain; version=0.0.4; charset=utf-8", "{content_type}");
     parse_prometheus(&body).map_err(|error| Error::msg(format!("{error:?}: {body}")))?;
@@ -211,7 +214,7 @@ async fn without_servers_it_lives_and_says_that_it_is_not_ready() -> Result<()> 
 }
 
 #[tokio::test]
-async fn an_address_that_is_taken_is_told_at_once_and_none_is_taken_unasked() -> Result<()> {
+async fn an_address_in_use_is_reported_at_once_and_by_default_there_is_no_server() -> Result<()> {
     let taken = TcpListener::bind("127.0.0.1:0")?;
     let listen = taken.local_addr()?.to_string();
     let vendas = VendasCommand::new(VENDAS).args(["run", "--brokers", "127.0.0.1:1"]);
@@ -225,16 +228,16 @@ async fn an_address_that_is_taken_is_told_at_once_and_none_is_taken_unasked() ->
     ensure!(unset.stderr.contains("http.listen is not set"), "{}", unset.stderr);
 
     let shop = Shop::open(1).await?;
-    let silent = shop.work().await?;
+    let silent = shop.process_backlog().await?;
     ensure!(!silent.stderr.contains("HTTP"), "{}", silent.stderr);
     Ok(())
 }
 
 #[tokio::test]
-async fn clients_that_say_nothing_neither_use_up_its_files_nor_keep_others_out() -> Result<()> {
+async fn silent_clients_neither_exhaust_files_nor_block_other_clients() -> Result<()> {
     // Those beyond 256 wait in the kernel's queue, which may be as short as 128.
     const CLIENTS: usize = 350;
-    // 256 for clients, as docs/monitoring.md says, and what it needs itself.
+    // 256 for clients, as docs/monitoring.md says, and those that the program needs itself.
     const FILES: RangeInclusive<usize> = 256..=320;
     let (shop, listen) = (Shop::open(1).await?, listen()?);
     let run = shop.vendas(&["run"]).env("VENDAS_HTTP__LISTEN", &listen).start()?;
@@ -244,8 +247,8 @@ async fn clients_that_say_nothing_neither_use_up_its_files_nor_keep_others_out()
         silent.push(tokio::net::TcpStream::connect(&listen).await?);
     }
     let mut most = 0;
-    // Those that it took in are let go one day, and then those that waited behind them.
-    eventually("an answer for one who asks", DEADLINE, async || {
+    // Idle clients are disconnected after a while, and then those that waited in the queue.
+    eventually("an answer for a client that sends a request", DEADLINE, async || {
         most = most.max(fs::read_dir(format!("/proc/{}/fd", run.process_id()))?.count());
         let Answer { status, body, .. } = get(&listen, "/healthz", "*/*").await?;
         ensure!(status == 200, "{status}: {body}");

@@ -1,28 +1,27 @@
-//! `vendas init` and `vendas check --sample`: what is proposed for real records, asked, and written.
+//! `vendas init` and `vendas check --sample`: the mapping that they propose for real records, the
+//! questions, and the file.
 
-use std::{fs, sync::Arc, sync::Mutex, sync::PoisonError};
+use std::fs;
 
-use pty_process::{Command, OwnedWritePty, Size};
 use testbed::{Result, ensure, eventually};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    process::Child,
+
+use crate::{
+    shop::{DEADLINE, Shop, VENDAS},
+    terminal::Terminal,
 };
 
-use crate::shop::{DEADLINE, Shop, VENDAS};
-
-/// Orders of a shop, with what nobody but the shop may read.
+/// Orders of a shop with confidential fields.
 const ORDERS: [&str; 3] = [
     r#"{"pedidoId": "p-1", "cliente": {"nome": "Maria Segredo", "cpf": "123.456.789-09", "email": "maria@segredo.example"}, "enderecoEntrega": {"rua": "Rua Secreta", "numero": "77-Fundos"}, "criadoEm": "2026-11-22T10:11:12-03:00", "linhas": [{"descricao": "Mesa", "qtde": 2, "precoUnitario": 100.5}], "valorFrete": 9.9, "valorTotal": 210.9, "situacao": "PAGO"}"#,
     r#"{"pedidoId": "p-2", "cliente": {"nome": "Maria Segredo", "cpf": "123.456.789-09", "email": "maria@segredo.example"}, "enderecoEntrega": {"rua": "Rua Secreta", "numero": "77-Fundos"}, "criadoEm": "2026-11-23T10:11:12-03:00", "linhas": [{"descricao": "Cadeira", "qtde": 1, "precoUnitario": 50}], "valorFrete": 0, "valorTotal": 50, "situacao": "CANCELADO"}"#,
     r#"{"pedidoId": "p-3", "cliente": {"nome": "Maria Segredo", "cpf": "123.456.789-09", "email": "maria@segredo.example"}, "enderecoEntrega": {"rua": "Rua Secreta", "numero": "77-Fundos"}, "criadoEm": "2026-11-24T10:11:12-03:00", "linhas": [{"descricao": "Mesa", "qtde": 1, "precoUnitario": 100.5}], "valorFrete": 9.9, "valorTotal": 110.4, "situacao": "PAGO"}"#,
 ];
 
-/// Values of those orders that are nobody's business.
+/// Confidential values of those orders.
 const SECRETS: [&str; 8] =
     ["Segredo", "123.456", "maria@", "Secreta", "77-Fundos", "p-1", "Cadeira", "100.5"];
 
-/// Lines of the mapping that is proposed.
+/// Lines of the proposed mapping.
 const CERTAIN: [&str; 8] = [
     "order_id = \"pedidoId\"",
     "items = \"linhas\"",
@@ -49,7 +48,7 @@ fn ensure_no_secrets(text: &str) -> Result<()> {
 }
 
 #[tokio::test]
-async fn without_a_terminal_it_takes_what_is_certain_says_what_is_not_and_writes_when_told()
+async fn without_a_terminal_it_reports_certain_and_doubtful_fields_and_writes_only_on_request()
 -> Result<()> {
     let shop = Shop::open(2).await?;
     shop.send(0, &ORDERS[..2]).await?;
@@ -126,7 +125,7 @@ async fn built_in_names_need_no_mapping_and_the_newest_records_are_read() -> Res
 }
 
 #[tokio::test]
-async fn a_sample_of_dead_letters_alone_fails_with_the_commonest_reason() -> Result<()> {
+async fn a_sample_of_dead_letters_only_fails_with_the_most_frequent_reason() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.apply_schema().await?;
     shop.send(0, &["no JSON", "none"]).await?;
@@ -140,7 +139,7 @@ async fn a_sample_of_dead_letters_alone_fails_with_the_commonest_reason() -> Res
     let checked = shop.vendas(&check).run(DEADLINE).await?.expect_code(1)?;
     let line = format!("FAIL  topic {}: {trouble}", shop.topic);
     ensure_lines(&checked.stdout, &[&line, remedy])?;
-    // One order is enough.
+    // One valid order is enough.
     shop.send_numbers(0, 1..=1).await?;
     let checked = shop.vendas(&check).run(DEADLINE).await?.expect_code(0)?;
     ensure!(!checked.stdout.contains("FAIL"), "{}", checked.stdout);
@@ -148,8 +147,7 @@ async fn a_sample_of_dead_letters_alone_fails_with_the_commonest_reason() -> Res
 }
 
 #[tokio::test]
-async fn the_sample_says_what_no_role_takes_up_and_which_records_replace_each_other() -> Result<()>
-{
+async fn the_sample_report_lists_unused_fields_and_orders_that_replace_each_other() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.apply_schema().await?;
     let line = |product: &str| {
@@ -169,71 +167,32 @@ async fn the_sample_says_what_no_role_takes_up_and_which_records_replace_each_ot
     )
 }
 
-struct Terminal {
-    keyboard: OwnedWritePty,
-    seen: Arc<Mutex<String>>,
-    child: Child,
-}
-
-impl Terminal {
-    fn start(args: &[&str]) -> Result<Self> {
-        let (pty, pts) = pty_process::open()?;
-        pty.resize(Size::new(50, 200))?;
-        let child = Command::new(VENDAS)
-            .args(args)
-            .current_dir(std::env::temp_dir())
-            .kill_on_drop(true)
-            .spawn(pts)?;
-        let (mut output, keyboard) = pty.into_split();
-        let seen = Arc::new(Mutex::new(String::new()));
-        let heard = Arc::clone(&seen);
-        tokio::spawn(async move {
-            let mut buffer = [0; 4096];
-            // An error is what the end of all writers looks like.
-            while let Ok(count @ 1..) = output.read(&mut buffer).await {
-                let text = String::from_utf8_lossy(&buffer[..count]);
-                heard.lock().unwrap_or_else(PoisonError::into_inner).push_str(&text);
-            }
-        });
-        Ok(Self { keyboard, seen, child })
-    }
-
-    async fn shows(&self, what: &str) -> Result<()> {
-        eventually(what, DEADLINE, async || {
-            let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            ensure!(seen.contains(what), "{seen}");
-            Ok(())
-        })
-        .await
-    }
-}
-
 #[tokio::test]
-async fn on_a_terminal_it_asks() -> Result<()> {
+async fn on_a_terminal_it_asks_questions() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let (orders, written) = (folder.path().join("orders.json"), folder.path().join("new.toml"));
     fs::write(&orders, ORDERS.join("\n"))?;
     let args = ["init", "--file", &orders.to_string_lossy(), "--write", &written.to_string_lossy()];
-    let mut terminal = Terminal::start(&args)?;
-    terminal.shows("which values mean that an order does not count?").await?;
-    terminal.shows("[1-2, Enter: 1] ").await?;
-    // What is no answer is asked again.
-    terminal.keyboard.write_all(b"9\n").await?;
+    let command = pty_process::Command::new(VENDAS).args(args);
+    let mut terminal = Terminal::start(command, 50, 200)?;
+    terminal.shows_text("which values mean that an order does not count?").await?;
+    terminal.shows_text("[1-2, Enter: 1] ").await?;
+    // An invalid answer is asked for again.
+    terminal.type_text("9\n").await?;
     eventually("the question again", DEADLINE, async || {
-        let seen = terminal.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        ensure!(seen.matches("Enter: 1] ").count() == 2, "{seen}");
+        let shown = terminal.text();
+        ensure!(shown.matches("Enter: 1] ").count() == 2, "{shown}");
         Ok(())
     })
     .await?;
-    terminal.keyboard.write_all(b"1\n").await?;
-    terminal.shows("3 records: 2 orders, 1 cancelled, 0 ignored, 0 dead letters").await?;
-    terminal.shows("written to ").await?;
-    let code = tokio::time::timeout(DEADLINE, terminal.child.wait()).await??;
-    ensure!(code.success(), "{code}");
+    terminal.type_text("1\n").await?;
+    terminal.shows_text("3 records: 2 orders, 1 cancelled, 0 ignored, 0 dead letters").await?;
+    terminal.shows_text("written to ").await?;
+    let status = terminal.wait_exit().await?;
+    ensure!(status.success(), "{status}");
     let text = fs::read_to_string(&written)?;
     ensure_lines(&text, &CERTAIN)?;
     ensure_lines(&text, &["status = \"situacao\"", "cancelled = [\"CANCELADO\"]"])?;
     ensure_no_secrets(&text)?;
-    let seen = terminal.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    ensure_no_secrets(&seen)
+    ensure_no_secrets(&terminal.text())
 }

@@ -1,52 +1,53 @@
-//! What users rely on, checked as they would: the built program, a real Apache Kafka, a real
-//! PostgreSQL.
+//! Integration tests: the built program with a real Apache Kafka and a real PostgreSQL.
 //!
-//! Whole streams are compared row by row: [`stream`] makes records that know what they mean,
-//! [`oracle`] says what they come to, [`witness`] watches every write from within the database, and
-//! [`stage`] puts the play on, for [`streams`], [`faults`], [`killed`],
-//! [`several`], [`groups`] and [`pooler`].
+//! Some tests compare whole streams row by row: [`stream`] generates records together with their
+//! meaning, [`oracle`] computes the expected tables, [`audit`] records every write with triggers, and
+//! [`scenario`] sends the stream and checks the result, for [`streams`], [`faults`], [`shutdown`],
+//! [`fencing`], [`groups`] and [`pooler`].
 
+mod audit;
 mod brokers;
 mod cancelled;
 mod check;
+mod command_line;
 mod commits;
 mod configuration;
 mod dashboard;
 mod data_loss;
 mod dead_letters;
 mod documents;
-mod doors;
 mod fairness;
 mod faults;
+mod fencing;
 mod grafana;
 mod groups;
-mod habits;
 mod http;
 mod init;
-mod killed;
+mod invalid_records;
 mod memory;
 mod offsets;
 mod oracle;
 mod outages;
 mod poison;
 mod pooler;
+mod privileges;
 mod purge;
 mod quotas;
 mod registry;
 mod report;
-mod rights;
 mod roll_up;
-mod rubbish;
+mod scenario;
 mod schema;
-mod several;
+mod security;
 mod shapes;
 mod shop;
+mod shutdown;
 mod simulate;
-mod spread;
-mod stage;
 mod stream;
 mod streams;
 mod sums;
+mod terminal;
 mod topics;
 mod totals;
-mod witness;
+mod two_databases;
+mod wait;

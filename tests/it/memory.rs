@@ -1,4 +1,4 @@
-//! Memory stays within what the settings say, whatever the backlog.
+//! Memory stays within the configured bounds, whatever the backlog.
 
 use std::fs;
 
@@ -9,7 +9,7 @@ use crate::shop::{DEADLINE, VENDAS};
 
 const MIB: usize = 1 << 20;
 
-/// Of `/proc/PID/status`, in bytes: `VmHWM` is the most that was resident at any time.
+/// A field of `/proc/PID/status`, in bytes: `VmHWM` is the peak resident size.
 fn memory(run: &Vendas, field: &str) -> Result<usize> {
     let status = fs::read_to_string(format!("/proc/{}/status", run.process_id()))?;
     let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
@@ -19,23 +19,22 @@ fn memory(run: &Vendas, field: &str) -> Result<usize> {
 }
 
 #[tokio::test]
-async fn two_hundred_partitions_that_cannot_be_committed_keep_within_the_memory_they_may_have()
--> Result<()> {
+async fn two_hundred_partitions_that_cannot_commit_stay_within_the_memory_bounds() -> Result<()> {
     const PARTITIONS: u16 = 200;
     const RECORDS: i32 = 50;
     const BUFFER: usize = 16 * MIB;
     // As the README says.
     const MOST: usize = 64 * MIB + 32 * MIB + 3 * BUFFER;
-    let bed = Testbed::shared().await?;
+    let servers = Testbed::shared().await?;
     let postgres = Postgres::start().await?;
     let database = postgres.database().await?;
-    let topic = bed.topic(PARTITIONS).await?;
-    let run = bed
+    let topic = servers.topic(PARTITIONS).await?;
+    let run = servers
         .vendas(VENDAS, &[&topic], &database)
         .args(["run"])
         .env("VENDAS_KAFKA__BUFFER_BYTES", BUFFER.to_string())
         .start()?;
-    eventually("work on all partitions", DEADLINE, async || {
+    eventually("all partitions to be assigned", DEADLINE, async || {
         let log = run.stderr()?;
         let working = log.lines().filter(|line| line.contains("working")).count();
         ensure!(working == usize::from(PARTITIONS), "{working}, {}", run.state());
@@ -44,7 +43,7 @@ async fn two_hundred_partitions_that_cannot_be_committed_keep_within_the_memory_
     .await?;
     postgres.stop().await?;
 
-    // 200 MB, all of it orders.
+    // 200 MB of orders.
     let padding = "x".repeat(20_000);
     let order = |number: i32| {
         Record::new(format!(r#"{{"order_number": {number}, "total": 1, "padding": "{padding}"}}"#))
@@ -54,13 +53,13 @@ async fn two_hundred_partitions_that_cannot_be_committed_keep_within_the_memory_
         let numbers: Vec<i32> = (partition * RECORDS..(partition + 1) * RECORDS).collect();
         for few in numbers.chunks(4) {
             let records: Vec<_> = few.iter().copied().map(order).collect();
-            bed.kafka.produce(topic, partition, &records).await?;
+            servers.kafka.produce(topic, partition, &records).await?;
         }
         Ok::<_, testbed::Error>(())
     });
     stream::iter(sending).buffer_unordered(8).try_collect::<()>().await?;
     let (mut before, mut same) = (0, 0);
-    eventually("nothing more is taken in", DEADLINE, async || {
+    eventually("no further records to be fetched", DEADLINE, async || {
         let now = memory(&run, "VmRSS")?;
         same = if now == before { same + 1 } else { 0 };
         before = now;
@@ -69,7 +68,7 @@ async fn two_hundred_partitions_that_cannot_be_committed_keep_within_the_memory_
     })
     .await?;
     let waiting = memory(&run, "VmHWM")?;
-    // What is read ahead is worth having.
+    // The buffer is used.
     ensure!(waiting > BUFFER / 2, "{waiting} bytes");
     postgres.restart().await?;
     let expected = i64::from(PARTITIONS) * i64::from(RECORDS);

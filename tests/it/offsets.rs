@@ -1,15 +1,16 @@
 use testbed::{Result, ensure, eventually};
 
 use crate::{
-    data_loss::robbed,
+    data_loss::with_deleted_records,
     shop::{DEADLINE, Shop},
+    wait::{until_count, until_line},
 };
 
 #[tokio::test]
 async fn offsets_show_prints_next_offset_log_end_and_lag_of_each_partition() -> Result<()> {
     let shop = Shop::open(2).await?;
     shop.send_numbers(0, 0..250).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     shop.send_numbers(0, 250..257).await?;
     shop.send_numbers(1, 300..303).await?;
 
@@ -17,12 +18,11 @@ async fn offsets_show_prints_next_offset_log_end_and_lag_of_each_partition() -> 
     let json: serde_json::Value = serde_json::from_str(&json.expect_code(0)?.stdout)?;
     let topic = shop.topic.as_str();
     let by = &shop.rows("SELECT moved_by FROM partitions WHERE partition = 0").await?[0];
-    let nobody = serde_json::Value::Null;
     let expected = serde_json::json!([
         {"topic": topic, "partition": 0, "next_offset": 250, "log_end": 257, "lag": 7,
-         "moved_by": by, "member": nobody, "host": nobody},
+         "moved_by": by, "member": null, "host": null},
         {"topic": topic, "partition": 1, "next_offset": 0, "log_end": 3, "lag": 3,
-         "moved_by": by, "member": nobody, "host": nobody},
+         "moved_by": by, "member": null, "host": null},
     ]);
     ensure!(json == expected, "{json:#}");
 
@@ -35,7 +35,7 @@ async fn offsets_show_prints_next_offset_log_end_and_lag_of_each_partition() -> 
 }
 
 #[tokio::test]
-async fn before_the_first_run_there_are_no_offsets_and_all_is_lag() -> Result<()> {
+async fn before_the_first_run_there_are_no_offsets_and_the_lag_is_the_whole_log() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.send_numbers(0, 0..3).await?;
     let json = shop.vendas(&["offsets", "show", "--format", "json"]).run(DEADLINE).await?;
@@ -50,13 +50,13 @@ async fn before_the_first_run_there_are_no_offsets_and_all_is_lag() -> Result<()
 }
 
 #[tokio::test]
-async fn a_restart_goes_on_where_it_left_off() -> Result<()> {
+async fn a_restart_continues_at_the_stored_offsets() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.send_numbers(0, 0..150).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     let first = shop.rows("SELECT * FROM sales ORDER BY order_number").await?;
     shop.send_numbers(0, 150..160).await?;
-    let second = shop.work().await?;
+    let second = shop.process_backlog().await?;
     ensure!(second.stderr.contains("records=10 "), "{}", second.state());
     let all = shop.rows("SELECT * FROM sales ORDER BY order_number").await?;
     ensure!(all.len() == 160 && all.starts_with(&first), "the first 150 were written again");
@@ -64,26 +64,25 @@ async fn a_restart_goes_on_where_it_left_off() -> Result<()> {
 }
 
 #[tokio::test]
-async fn latest_is_resolved_once_and_partitions_that_come_later_start_at_their_first_record()
--> Result<()> {
+async fn latest_is_resolved_once_and_new_partitions_start_at_their_first_record() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.send_numbers(0, 0..10).await?;
     let latest = ["--set", "kafka.start_from=latest"];
     let run = shop.vendas(&["run"]).args(latest).start()?;
-    eventually("the start at the end", DEADLINE, async || {
+    eventually("the start at the end of the log", DEADLINE, async || {
         let rows = shop.rows("SELECT next_offset FROM partitions").await?;
         ensure!(rows == ["10"], "{rows:?} {}", run.state());
         Ok(())
     })
     .await?;
     run.kill()?;
-    // Written while nobody looked: a second `latest` would miss it.
+    // Written while no instance runs: resolving `latest` a second time would skip it.
     shop.send_numbers(0, [10]).await?;
     let run = shop.vendas(&["run"]).args(latest).start()?;
     let alter = ["--alter", "--topic", &shop.topic, "--partitions", "2"];
-    shop.bed.kafka.tool("org.apache.kafka.tools.TopicCommand", &alter, b"").await?;
+    shop.servers.kafka.tool("org.apache.kafka.tools.TopicCommand", &alter, b"").await?;
     shop.send_numbers(1, [11]).await?;
-    eventually("both orders that came after the start", DEADLINE, async || {
+    eventually("both orders after the start", DEADLINE, async || {
         let rows = shop.rows("SELECT order_number FROM sales ORDER BY 1").await?;
         ensure!(rows == ["10", "11"], "{rows:?} {}", run.state());
         Ok(())
@@ -92,7 +91,7 @@ async fn latest_is_resolved_once_and_partitions_that_come_later_start_at_their_f
 }
 
 #[tokio::test]
-async fn a_topic_that_comes_while_running_starts_at_its_first_record() -> Result<()> {
+async fn a_topic_created_while_running_starts_at_its_first_record() -> Result<()> {
     let shop = Shop::open(1).await?;
     let later = format!("{}-later", shop.topic);
     let topics = format!("{},{later}", shop.topic);
@@ -106,23 +105,18 @@ async fn a_topic_that_comes_while_running_starts_at_its_first_record() -> Result
         Ok(())
     })
     .await?;
-    shop.bed.kafka.create_topic(&later, 1, &[]).await?;
+    shop.servers.kafka.create_topic(&later, 1, &[]).await?;
     let records = [1, 2].map(|number| testbed::Record::new(crate::shop::numbered(number)));
-    shop.bed.kafka.produce(&later, 0, &records).await?;
-    eventually("both of its orders", DEADLINE, async || {
-        let count = shop.database.count("sales").await?;
-        ensure!(count == 2, "{count} {}", run.state());
-        Ok(())
-    })
-    .await
+    shop.servers.kafka.produce(&later, 0, &records).await?;
+    until_count(&shop.database, "sales", 2, &run).await
 }
 
 #[tokio::test]
-async fn an_offset_beyond_the_end_of_its_log_is_data_loss_and_no_success() -> Result<()> {
+async fn a_stored_offset_beyond_the_end_of_the_log_is_data_loss_and_an_error() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.send_numbers(0, 0..5).await?;
     let beyond = ["offsets", "reset", "--to", "6", "--because", "a test", "--yes"];
-    shop.work().await?;
+    shop.process_backlog().await?;
     let refused = shop.vendas(&beyond).run(DEADLINE).await?.expect_code(1)?;
     ensure!(refused.stderr.contains("beyond the end"), "{}", refused.stderr);
     shop.database.execute("UPDATE partitions SET next_offset = 6").await?;
@@ -132,59 +126,50 @@ async fn an_offset_beyond_the_end_of_its_log_is_data_loss_and_no_success() -> Re
 }
 
 #[tokio::test]
-async fn an_offset_that_vanishes_halts_its_partition_instead_of_being_made_up() -> Result<()> {
+async fn a_deleted_offset_halts_its_partition() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.send_numbers(0, 0..5).await?;
     let run = shop.vendas(&["run"]).start()?;
-    eventually("5 sales", DEADLINE, async || {
-        ensure!(shop.database.count("sales").await? == 5, "{}", run.state());
-        Ok(())
-    })
-    .await?;
+    until_count(&shop.database, "sales", 5, &run).await?;
     shop.database.execute("DELETE FROM partitions").await?;
     shop.send_numbers(0, 5..8).await?;
-    eventually("a word about it", DEADLINE, async || {
-        ensure!(
-            run.stderr()?.contains("is no longer in PostgreSQL, where it was 5"),
-            "{}",
-            run.state()
-        );
-        Ok(())
-    })
-    .await?;
-    ensure!(shop.database.count("partitions").await? == 0, "the offset was made up");
+    until_line(&run, &["is no longer in PostgreSQL, where it was 5"]).await?;
+    ensure!(shop.database.count("partitions").await? == 0, "the offset was replaced");
     Ok(())
 }
 
 #[tokio::test]
-async fn a_topic_that_was_created_anew_halts_until_a_person_decides() -> Result<()> {
+async fn a_recreated_topic_halts_until_offsets_reset() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.send_numbers(0, 0..5).await?;
-    shop.work().await?;
-    shop.bed.kafka.delete_topic(&shop.topic).await?;
+    shop.process_backlog().await?;
+    shop.servers.kafka.delete_topic(&shop.topic).await?;
     eventually("the topic again", DEADLINE, async || {
-        shop.bed.kafka.create_topic(&shop.topic, 1, &[]).await
+        shop.servers.kafka.create_topic(&shop.topic, 1, &[]).await
     })
     .await?;
     shop.send_numbers(0, 100..120).await?;
 
     let halted = shop.vendas(&["run", "--until-end"]).run(DEADLINE).await?.expect_code(1)?;
     ensure!(halted.stderr.contains("belongs to a topic that is no more"), "{}", halted.stderr);
-    ensure!(shop.database.count("sales").await? == 5, "orders of the namesake were taken");
+    ensure!(
+        shop.database.count("sales").await? == 5,
+        "orders of the recreated topic were processed"
+    );
 
     let reset = ["offsets", "reset", "--to", "earliest", "--because", "it is a new topic"];
     let shown = shop.vendas(&reset).run(DEADLINE).await?.expect_code(0)?;
     ensure!(shown.stdout.contains("next offset 5 -> 0"), "{}", shown.stdout);
     shop.vendas(&["run", "--until-end"]).run(DEADLINE).await?.expect_code(1)?;
     shop.vendas(&reset).args(["--yes"]).run(DEADLINE).await?.expect_code(0)?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     ensure!(shop.database.count("sales").await? == 25, "the new topic's orders are missing");
     Ok(())
 }
 
 #[tokio::test]
-async fn records_that_were_deleted_unread_halt_their_partition_alone() -> Result<()> {
-    let shop = robbed().await?;
+async fn records_deleted_unread_halt_their_partition_only() -> Result<()> {
+    let shop = with_deleted_records().await?;
     let halted = shop.vendas(&["run", "--until-end"]).run(DEADLINE).await?.expect_code(1)?;
     ensure!(halted.stderr.contains("next offset 50"), "{}", halted.stderr);
     let counts = "SELECT count(*) FILTER (WHERE order_number < 100), count(*) FROM sales";
@@ -192,17 +177,18 @@ async fn records_that_were_deleted_unread_halt_their_partition_alone() -> Result
     Ok(())
 }
 
-/// A commit that began before a reset sees the other tables as they were then: it must not land after it.
+/// A commit that began before a reset sees the other tables as they were then, and must not
+/// complete after it.
 #[tokio::test]
-async fn a_reset_waits_for_the_commits_that_have_begun() -> Result<()> {
+async fn a_reset_waits_for_commits_in_progress() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.send_numbers(0, 0..2).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     let other = shop.database.connect().await?;
     other.batch_execute("BEGIN; SELECT FROM partitions FOR UPDATE").await?;
     shop.send_numbers(0, 2..3).await?;
     let run = shop.vendas(&["run", "--until-end"]).start()?;
-    shop.until_it_waits_for_a_lock(&run).await?;
+    shop.until_lock_wait(&run).await?;
     let reset = ["offsets", "reset", "--to", "earliest", "--because", "a test", "--yes"];
     let reset = shop.vendas(&reset).start()?;
     eventually("a reset that waits for the commit", DEADLINE, async || {
@@ -217,7 +203,7 @@ async fn a_reset_waits_for_the_commits_that_have_begun() -> Result<()> {
     other.batch_execute("COMMIT").await?;
     reset.wait_exit(DEADLINE).await?.expect_code(0)?;
     run.wait_exit(DEADLINE).await?.expect_code(0)?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     let sales = shop.rows("SELECT count(*)::text, sum(total)::text FROM sales").await?;
     ensure!(sales == ["3|3.30"], "{sales:?}");
     Ok(())

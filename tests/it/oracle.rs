@@ -1,6 +1,6 @@
-//! Says what the tables must hold after a stream, and compares.
+//! Computes what the tables must contain after a stream, and compares.
 //!
-//! The rules are put down here a second time, in whole numbers, and share no code with the program.
+//! The rules are implemented here a second time, in integers, and share no code with the program.
 
 use std::{
     collections::BTreeMap,
@@ -11,7 +11,7 @@ use testbed::{Context, Database, Result, bail, ensure};
 
 use crate::stream::{Generated, Key, Meaning, Moment, Stated};
 
-/// Everything is counted in units of 10^-8: a quantity times a price has no more decimals.
+/// All numbers are integers in units of 10^-8: a quantity times a price has no more decimals.
 const ONE: i128 = 100_000_000;
 /// From the stream's units of 10^-4.
 const FROM_STATED: i128 = 10_000;
@@ -59,7 +59,7 @@ struct DeadLetter {
     payload: Option<Bytes>,
 }
 
-/// Bytes, shown in hexadecimal and shortened.
+/// Bytes, displayed as shortened hexadecimal.
 #[derive(Clone, PartialEq, Eq)]
 struct Bytes(Vec<u8>);
 
@@ -73,7 +73,7 @@ impl Debug for Bytes {
 /// Topic, partition and offset.
 type Coordinates = (String, i32, i64);
 
-/// What the tables hold.
+/// The contents of the tables.
 #[derive(Debug, Default)]
 pub(crate) struct Tables {
     sales: BTreeMap<i32, Exact>,
@@ -82,13 +82,13 @@ pub(crate) struct Tables {
     next_offsets: BTreeMap<(String, i32), i64>,
 }
 
-/// What one record comes to.
+/// The effect of one record.
 pub(crate) enum Effect {
     Order { key: Key, row: OrderRow },
     DeadLetter(&'static str),
 }
 
-/// One record's effect by itself.
+/// The effect of a single record.
 pub(crate) fn effect(meaning: &Meaning) -> Effect {
     match meaning {
         Meaning::DeadLetter(reason) => Effect::DeadLetter(reason),
@@ -102,7 +102,7 @@ pub(crate) fn effect(meaning: &Meaning) -> Effect {
     }
 }
 
-/// Total and items; `None` where the stated total and the prices disagree.
+/// Total and items; `None` if the stated total and the prices disagree.
 fn worth(order: &Stated) -> Option<(Exact, Vec<ItemRow>)> {
     let stated = order.total.map(|total| total * FROM_STATED);
     let priced = order.items.iter().any(|item| item.unit_price.is_some());
@@ -130,7 +130,7 @@ fn worth(order: &Stated) -> Option<(Exact, Vec<ItemRow>)> {
     Some((Exact(total), items.collect()))
 }
 
-/// By quantity, by largest remainder, in cents or in what is finer if the total is.
+/// By quantity and largest remainder, in cents, or in the precision of the total if that is finer.
 fn shares(total: i128, quantities: &[i128]) -> Vec<i128> {
     let mut unit = CENT;
     while total % unit != 0 {
@@ -149,8 +149,8 @@ fn shares(total: i128, quantities: &[i128]) -> Vec<i128> {
     shares.into_iter().map(|share| share * unit).collect()
 }
 
-/// When São Paulo had daylight saving time, in the years of the stream: the days on which it began
-/// and ended. Then it was two hours behind UTC, and else three.
+/// Daylight saving time in São Paulo in the years of the stream: the days on which it began and
+/// ended. It was two hours behind UTC then, otherwise three.
 const SUMMERS: [[(i64, i64, i64); 2]; 5] = [
     [(2014, 10, 19), (2015, 2, 22)],
     [(2015, 10, 18), (2016, 2, 21)],
@@ -162,14 +162,14 @@ const SUMMERS: [[(i64, i64, i64); 2]; 5] = [
 const HOUR: i64 = 3_600;
 const DAY: i64 = 24 * HOUR;
 
-/// What the shop's clock in São Paulo showed; where no offset was stated, that is what was stated.
+/// The wall clock in São Paulo. A time without an offset is local already.
 fn wall_clock(moment: Moment) -> String {
     let Moment { year, month, day, second_of_day, microsecond, offset } = moment;
     let stated = days(year, month, day) * DAY + second_of_day;
     let shown = offset.map_or(stated, |minutes| {
         let utc = stated - minutes * 60;
         let summer = SUMMERS.iter().any(|[from, to]| {
-            // It began and ended at midnight of the clocks as they were until then.
+            // It began and ended at midnight of the clock until then.
             let from = days(from.0, from.1, from.2) * DAY + 3 * HOUR;
             let to = days(to.0, to.1, to.2) * DAY + 2 * HOUR;
             from <= utc && utc < to
@@ -194,7 +194,7 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
 }
 
 impl Tables {
-    /// After these records, which lie in each partition in this order, from offset 0 on.
+    /// The tables after these records, which have the offsets from 0 on in each partition.
     pub(crate) fn after<'a>(
         partitions: impl IntoIterator<Item = (&'a str, i32, &'a [Generated])>,
     ) -> Self {
@@ -237,16 +237,15 @@ impl Tables {
         }
     }
 
-    /// How many rows `sales`, `orders` and `dead_letters` have.
+    /// The row counts of `sales`, `orders` and `dead_letters`.
     pub(crate) fn counts(&self) -> [usize; 3] {
         [self.sales.len(), self.orders.len(), self.dead_letters.len()]
     }
 
-    /// What the database holds.
+    /// Reads the tables from the database.
     ///
     /// # Errors
-    /// Where it doesn't answer, or holds what no table of ours can: a number that isn't one, a row
-    /// twice.
+    /// If it does not answer, or contains invalid values or duplicate rows.
     pub(crate) async fn read(database: &Database) -> Result<Self> {
         let mut tables = Self::default();
         let rows = Rows::of(database, "SELECT order_number, total FROM sales").await?;
@@ -290,10 +289,10 @@ impl Tables {
         Ok(tables)
     }
 
-    /// Checks that the database holds exactly this, no more and no less.
+    /// Checks that the database contains exactly these rows.
     ///
     /// # Errors
-    /// Where it doesn't, with the first differences of each table.
+    /// If it does not, with the first differences of each table.
     pub(crate) async fn expect(&self, database: &Database) -> Result<()> {
         let actual = Self::read(database).await?;
         let mut report = String::new();
@@ -301,12 +300,12 @@ impl Tables {
         compare("sales", &self.sales, &actual.sales, &mut report);
         compare("orders", &self.orders, &actual.orders, &mut report);
         compare("dead_letters", &self.dead_letters, &actual.dead_letters, &mut report);
-        ensure!(report.is_empty(), "the tables differ from what the records say:\n{report}");
+        ensure!(report.is_empty(), "the tables differ from the records:\n{report}");
         expect_the_rest(database).await
     }
 }
 
-/// The columns that no record determines: times are now and in UTC, topics are the right ones.
+/// The columns that do not depend on records: times are recent and in UTC, topics are correct.
 async fn expect_the_rest(database: &Database) -> Result<()> {
     let recent = "BETWEEN now() - INTERVAL '15 minutes' AND now()";
     for wrong in [
@@ -371,7 +370,7 @@ fn short(value: &impl Debug) -> String {
 }
 
 fn once<V>(earlier: Option<V>, key: &impl Debug) -> Result<()> {
-    ensure!(earlier.is_none(), "{key:?} is there twice");
+    ensure!(earlier.is_none(), "duplicate row {key:?}");
     Ok(())
 }
 
@@ -393,16 +392,16 @@ impl Row {
     }
 
     fn text(&mut self) -> Result<String> {
-        self.next().context("a NULL where there must be none")
+        self.next().context("unexpected NULL")
     }
 
     fn parsed<T: std::str::FromStr>(&mut self) -> Result<T> {
         let text = self.text()?;
-        text.parse().ok().with_context(|| format!("{text:?} is no such number"))
+        text.parse().ok().with_context(|| format!("{text:?} is not a number of this type"))
     }
 }
 
-/// A NUMERIC as PostgreSQL prints it, or an error where 8 decimals would round it.
+/// A NUMERIC as PostgreSQL prints it, or an error if it has more than 8 decimals.
 pub(crate) fn decimal(text: &str) -> Result<Exact> {
     let (negative, digits) = text.strip_prefix('-').map_or((false, text), |digits| (true, digits));
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
@@ -410,7 +409,7 @@ pub(crate) fn decimal(text: &str) -> Result<Exact> {
     let all = format!("{whole}{kept:0<8}");
     let digits_only = !whole.is_empty() && all.bytes().all(|byte| byte.is_ascii_digit());
     if !digits_only || rest.bytes().any(|byte| byte != b'0') {
-        bail!("{text:?} is no decimal of up to 8 places");
+        bail!("{text:?} is not a decimal of up to 8 places");
     }
     let units: i128 = all.parse()?;
     Ok(Exact(if negative { -units } else { units }))
@@ -429,7 +428,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shares_are_as_worked_out_by_hand() {
+    fn shares_equal_manual_calculations() {
         let cents = |shares: Vec<i128>| shares.into_iter().map(|it| it / CENT).collect::<Vec<_>>();
         assert_eq!(cents(shares(100 * ONE, &[1, 1, 1])), [3_334, 3_333, 3_333]);
         assert_eq!(cents(shares(100 * ONE, &[1, 2])), [3_333, 6_667]);
@@ -438,7 +437,7 @@ mod tests {
     }
 
     #[test]
-    fn wall_clocks_are_as_the_almanac_has_them() {
+    fn wall_clocks_equal_the_official_times() {
         let at = |year, month, day, hour, offset| {
             let second_of_day = hour * HOUR;
             wall_clock(Moment { year, month, day, second_of_day, microsecond: 5, offset })
@@ -455,7 +454,7 @@ mod tests {
     }
 
     #[test]
-    fn decimals_are_read_exactly_or_not_at_all() {
+    fn decimals_are_read_exactly_or_rejected() {
         assert_eq!(decimal("12.3").ok(), Some(Exact(12 * ONE + 3 * ONE / 10)));
         assert_eq!(decimal("-0.000000010").ok(), Some(Exact(-1)));
         for text in ["NaN", "", "0.000000001", "1e3", "Infinity"] {

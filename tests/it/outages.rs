@@ -4,16 +4,19 @@ use testbed::{
     Database, Kafka, Postgres, Record, Result, Signal, Vendas, VendasCommand, ensure, eventually,
 };
 
-use crate::shop::{DEADLINE, Shop, VENDAS, numbered};
+use crate::{
+    shop::{DEADLINE, Shop, VENDAS, numbered},
+    wait::until_at_least,
+};
 
-/// Servers of a test's own, and a run that works the topic `t`.
-struct Outage {
+/// Servers of one test, and a run that processes the topic `t`.
+struct PrivateServers {
     kafka: Kafka,
     postgres: Postgres,
     database: Database,
 }
 
-impl Outage {
+impl PrivateServers {
     async fn open() -> Result<Self> {
         let (kafka, postgres) = tokio::try_join!(Kafka::start(), Postgres::start())?;
         let database = postgres.database().await?;
@@ -33,46 +36,37 @@ impl Outage {
     }
 }
 
-/// The lines of the log that speak of `server` and hold `text`.
-fn said(run: &Vendas, server: &str, text: &str) -> Result<usize> {
+/// The number of log lines that contain `server` and `text`.
+fn logged(run: &Vendas, server: &str, text: &str) -> Result<usize> {
     let log = run.stderr()?;
     Ok(log.lines().filter(|line| line.contains(server) && line.contains(text)).count())
 }
 
-async fn until_said(run: &Vendas, server: &str, text: &str, times: usize) -> Result<()> {
+async fn until_logged(run: &Vendas, server: &str, text: &str, times: usize) -> Result<()> {
     eventually(&format!("{text:?} about {server}, {times} times"), DEADLINE, async || {
-        let found = said(run, server, text)?;
+        let found = logged(run, server, text)?;
         ensure!(found >= times, "{found} times, {}", run.state());
         Ok(())
     })
     .await
 }
 
-async fn until_sales(run: &Vendas, database: &Database, at_least: i64) -> Result<()> {
-    eventually(&format!("{at_least} sales"), DEADLINE, async || {
-        let count = database.count("sales").await?;
-        ensure!(count >= at_least, "{count}, {}", run.state());
-        Ok(())
-    })
-    .await
-}
-
 #[tokio::test]
-async fn started_before_both_servers_it_waits_says_so_once_and_goes_on() -> Result<()> {
-    let outage = Outage::open().await?;
+async fn started_before_its_servers_it_waits_logs_each_outage_once_and_continues() -> Result<()> {
+    let outage = PrivateServers::open().await?;
     outage.send(0..300).await?;
     outage.kafka.stop().await?;
     outage.postgres.stop().await?;
 
     let run = outage.run()?;
-    until_said(&run, "PostgreSQL", "paused", 1).await?;
+    until_logged(&run, "PostgreSQL", "paused", 1).await?;
     outage.postgres.restart().await?;
-    until_said(&run, "PostgreSQL", "going on", 1).await?;
-    until_said(&run, "Kafka", "paused", 1).await?;
+    until_logged(&run, "PostgreSQL", "going on", 1).await?;
+    until_logged(&run, "Kafka", "paused", 1).await?;
     outage.kafka.restart().await?;
-    until_sales(&run, &outage.database, 300).await?;
+    until_at_least(&outage.database, "sales", 300, &run).await?;
     for server in ["PostgreSQL", "Kafka"] {
-        ensure!(said(&run, server, "paused")? == 1, "not once about {server}: {}", run.stderr()?);
+        ensure!(logged(&run, server, "paused")? == 1, "not once for {server}: {}", run.stderr()?);
     }
     run.signal(Signal::TERM)?;
     run.wait_exit(DEADLINE).await?.expect_code(0)?;
@@ -80,21 +74,21 @@ async fn started_before_both_servers_it_waits_says_so_once_and_goes_on() -> Resu
 }
 
 #[tokio::test]
-async fn postgres_stopped_in_the_middle_is_waited_for_and_said_once() -> Result<()> {
-    let outage = Outage::open().await?;
+async fn an_outage_of_postgresql_is_waited_for_and_logged_once() -> Result<()> {
+    let outage = PrivateServers::open().await?;
     let run = outage.run()?;
     let mut sent = 0;
     for times in 1..=2 {
         outage.send(sent..sent + 2000).await?;
-        until_sales(&run, &outage.database, i64::from(sent) + 1).await?;
+        until_at_least(&outage.database, "sales", i64::from(sent) + 1, &run).await?;
         outage.postgres.stop().await?;
         outage.send(sent + 2000..sent + 3000).await?;
         sent += 3000;
-        until_said(&run, "PostgreSQL", "paused", times).await?;
+        until_logged(&run, "PostgreSQL", "paused", times).await?;
         outage.postgres.restart().await?;
-        until_sales(&run, &outage.database, i64::from(sent)).await?;
+        until_at_least(&outage.database, "sales", i64::from(sent), &run).await?;
         for text in ["paused", "going on"] {
-            let found = said(&run, "PostgreSQL", text)?;
+            let found = logged(&run, "PostgreSQL", text)?;
             ensure!(found == times, "{text:?} {found} times: {}", run.stderr()?);
         }
     }
@@ -108,27 +102,26 @@ async fn postgres_stopped_in_the_middle_is_waited_for_and_said_once() -> Result<
 }
 
 #[tokio::test]
-async fn kafka_killed_in_the_middle_is_waited_for_and_said_once() -> Result<()> {
-    let outage = Outage::open().await?;
+async fn an_outage_of_kafka_is_waited_for_and_logged_once() -> Result<()> {
+    let outage = PrivateServers::open().await?;
     outage.send(0..500).await?;
     let run = outage.run()?;
-    until_sales(&run, &outage.database, 500).await?;
+    until_at_least(&outage.database, "sales", 500, &run).await?;
     outage.kafka.kill()?;
-    until_said(&run, "Kafka", "paused", 1).await?;
+    until_logged(&run, "Kafka", "paused", 1).await?;
     outage.kafka.restart().await?;
     outage.send(500..1000).await?;
-    until_sales(&run, &outage.database, 1000).await
+    until_at_least(&outage.database, "sales", 1000, &run).await
 }
 
 #[tokio::test]
-async fn a_table_that_rejects_every_order_alike_is_waited_for_and_no_order_is_blamed() -> Result<()>
-{
+async fn a_table_that_rejects_all_orders_causes_a_pause_and_no_dead_letters() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.apply_schema().await?;
     shop.send_numbers(0, 0..250).await?;
     let run = shop.vendas(&["run"]).start()?;
     let mut sent = 250;
-    for (wrong, mended) in [
+    for (wrong, repair) in [
         ("ADD CHECK (total < 0) NOT VALID", "DROP CONSTRAINT sales_total_check"),
         (
             "DISABLE TRIGGER ALL; CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ \
@@ -141,25 +134,25 @@ async fn a_table_that_rejects_every_order_alike_is_waited_for_and_no_order_is_bl
             "DROP seller",
         ),
     ] {
-        until_sales(&run, &shop.database, i64::from(sent)).await?;
-        let before = said(&run, "", "paused until this is put right")?;
+        until_at_least(&shop.database, "sales", i64::from(sent), &run).await?;
+        let before = logged(&run, "", "paused until this is put right")?;
         shop.database.execute(&format!("ALTER TABLE sales {wrong}")).await?;
         shop.send_numbers(0, sent..sent + 250).await?;
         sent += 250;
-        until_said(&run, "", "paused until this is put right", before + 1).await?;
-        shop.database.execute(&format!("ALTER TABLE sales {mended}")).await?;
+        until_logged(&run, "", "paused until this is put right", before + 1).await?;
+        shop.database.execute(&format!("ALTER TABLE sales {repair}")).await?;
     }
-    until_sales(&run, &shop.database, i64::from(sent)).await?;
-    ensure!(shop.database.count("dead_letters").await? == 0, "an order was blamed");
+    until_at_least(&shop.database, "sales", i64::from(sent), &run).await?;
+    ensure!(shop.database.count("dead_letters").await? == 0, "an order became a dead letter");
     Ok(())
 }
 
 #[tokio::test]
-async fn an_interrupted_run_to_the_end_is_no_success() -> Result<()> {
+async fn an_interrupted_until_end_exits_with_an_error() -> Result<()> {
     let shop = Shop::open(1).await?;
     let away = ["--brokers", "127.0.0.1:1"];
     let run = shop.vendas(&["run", "--until-end"]).args(away).start()?;
-    until_said(&run, "Kafka", "paused", 1).await?;
+    until_logged(&run, "Kafka", "paused", 1).await?;
     run.signal(Signal::INT)?;
     let ended = run.wait_exit(DEADLINE).await?.expect_code(1)?;
     ensure!(ended.stderr.contains("stopped before the end"), "{}", ended.stderr);

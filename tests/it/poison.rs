@@ -2,7 +2,7 @@ use testbed::{Record, Result, ensure};
 
 use crate::shop::{DEADLINE, Shop, numbered};
 
-/// Works `poison` between good neighbours, and returns the reasons of the dead letters.
+/// Processes `poison` between valid records, and returns the reasons of the dead letters.
 async fn reasons_of(poison: Vec<Record>) -> Result<Vec<String>> {
     let shop = Shop::open(1).await?;
     let expected = i64::try_from(poison.len() + 1)?;
@@ -11,8 +11,8 @@ async fn reasons_of(poison: Vec<Record>) -> Result<Vec<String>> {
         records.push(record);
         records.push(Record::new(numbered(number)));
     }
-    shop.bed.kafka.produce(&shop.topic, 0, &records).await?;
-    let ended = shop.work().await?;
+    shop.servers.kafka.produce(&shop.topic, 0, &records).await?;
+    let ended = shop.process_backlog().await?;
     let sales = shop.database.count("sales").await?;
     ensure!(sales == expected, "{sales} of {expected} neighbours, {}", ended.state());
     let next = shop.rows("SELECT next_offset FROM partitions").await?;
@@ -35,7 +35,8 @@ async fn reasons_of(poison: Vec<Record>) -> Result<Vec<String>> {
 }
 
 #[tokio::test]
-async fn each_poisonous_record_becomes_a_dead_letter_and_holds_up_no_neighbour() -> Result<()> {
+async fn each_invalid_record_becomes_a_dead_letter_and_does_not_block_its_neighbours() -> Result<()>
+{
     let nested = format!(r#"{{"x": {}{}}}"#, "[".repeat(10_000), "]".repeat(10_000));
     let cases: Vec<(&str, Record)> = vec![
         ("tombstone", Record::tombstone("k")),
@@ -61,7 +62,7 @@ async fn each_poisonous_record_becomes_a_dead_letter_and_holds_up_no_neighbour()
 }
 
 #[tokio::test]
-async fn no_byte_of_a_record_reaches_the_log() -> Result<()> {
+async fn no_byte_of_a_record_is_logged() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.apply_schema().await?;
     shop.database
@@ -80,13 +81,13 @@ async fn no_byte_of_a_record_reaches_the_log() -> Result<()> {
         format!(r#"{{"order_number": 1, "total": 1, "sold_at": "{cpf}"}}"#),
         format!(r#"{{"order_number": 1, "total": {{"{cpf}": "{cpf}"}}}}"#),
         format!("\"{cpf}\""),
-        // The database's own words quote this one.
+        // The database's error message quotes this one.
         format!(r#"{{"order_id": "{cpf}", "total": 1}}"#),
     ]
     .map(Record::new)
     .to_vec();
     records.push(Record::new(numbered(7)));
-    shop.bed.kafka.produce(&shop.topic, 0, &records).await?;
+    shop.servers.kafka.produce(&shop.topic, 0, &records).await?;
     let ended = shop
         .vendas(&["run", "--until-end"])
         .env("VENDAS_LOG__LEVEL", "trace")
@@ -105,8 +106,7 @@ async fn no_byte_of_a_record_reaches_the_log() -> Result<()> {
 
 #[cfg(feature = "failpoints")]
 #[tokio::test]
-async fn an_order_that_panics_the_code_is_a_dead_letter_and_its_neighbours_are_kept() -> Result<()>
-{
+async fn a_panic_makes_its_record_a_dead_letter_and_neighbours_are_kept() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.send_numbers(0, 0..300).await?;
     let ended = shop
@@ -129,7 +129,8 @@ async fn an_order_that_panics_the_code_is_a_dead_letter_and_its_neighbours_are_k
 }
 
 #[tokio::test]
-async fn orders_that_the_database_rejects_are_dead_letters_and_the_others_land() -> Result<()> {
+async fn orders_that_the_database_rejects_become_dead_letters_and_others_are_stored() -> Result<()>
+{
     let shop = Shop::open(1).await?;
     shop.apply_schema().await?;
     shop.database
@@ -138,12 +139,12 @@ async fn orders_that_the_database_rejects_are_dead_letters_and_the_others_land()
              ADD CONSTRAINT one_of_a_kind UNIQUE (total) DEFERRABLE INITIALLY DEFERRED",
         )
         .await?;
-    // Alone it would be in order, beside order 7 it is not.
+    // Valid alone, but not together with order 7.
     let twin = r#"{"order_number": 9007, "order_items": [{"qty": 1, "value_unit": 7.10}]}"#;
     let mut records: Vec<_> = (0..300).map(|number| Record::new(numbered(number))).collect();
     records.insert(250, Record::new(twin));
-    shop.bed.kafka.produce(&shop.topic, 0, &records).await?;
-    shop.work().await?;
+    shop.servers.kafka.produce(&shop.topic, 0, &records).await?;
+    shop.process_backlog().await?;
     let sales = shop.database.count("sales").await?;
     ensure!(sales == 297, "{sales} of 297");
     let letters =
@@ -154,14 +155,14 @@ async fn orders_that_the_database_rejects_are_dead_letters_and_the_others_land()
 }
 
 #[tokio::test]
-async fn times_at_both_ends_of_the_calendar_are_kept() -> Result<()> {
+async fn the_earliest_and_latest_times_are_stored() -> Result<()> {
     let shop = Shop::open(1).await?;
     let sold = |id: &str, time: &str| {
         format!(r#"{{"id": 0, "order_id": "{id}", "total": 1, "sold_at": "{time}"}}"#)
     };
     let (first, last) = (sold("a", "01/01/0001 00:00:00"), sold("b", "9999-12-31T23:59:59.999999"));
     shop.send(0, &[&first, &last]).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     let rows = shop
         .rows("SELECT to_char(sold_at, 'YYYY-MM-DD HH24:MI:SS.US') FROM orders ORDER BY 1")
         .await?;
@@ -170,18 +171,18 @@ async fn times_at_both_ends_of_the_calendar_are_kept() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_hundred_records_of_a_megabyte_pass() -> Result<()> {
+async fn a_hundred_records_of_a_megabyte_are_processed() -> Result<()> {
     let shop = Shop::open(1).await?;
     let records = vec![Record::new(vec![b'x'; 1_000_000]); 100];
-    shop.bed.kafka.produce(&shop.topic, 0, &records).await?;
-    shop.work().await?;
+    shop.servers.kafka.produce(&shop.topic, 0, &records).await?;
+    shop.process_backlog().await?;
     let rows = shop.rows("SELECT count(*), sum(length(payload)) FROM dead_letters").await?;
     ensure!(rows == ["100|100000000"], "{rows:?}");
     Ok(())
 }
 
 #[tokio::test]
-async fn the_last_of_the_same_order_wins_within_a_batch_and_across() -> Result<()> {
+async fn the_last_version_of_an_order_wins_within_and_across_batches() -> Result<()> {
     let shop = Shop::open(1).await?;
     let version = |total: i32| format!(r#"{{"order_number": 5, "total": {total}}}"#);
     let listed = r#"{"order_number": 5, "total": 3, "items": [{"product": "a", "qty": 1}]}"#;
@@ -192,7 +193,7 @@ async fn the_last_of_the_same_order_wins_within_a_batch_and_across() -> Result<(
     ];
     for (records, total, orders) in steps {
         shop.send(0, &records.iter().map(String::as_str).collect::<Vec<_>>()).await?;
-        shop.work().await?;
+        shop.process_backlog().await?;
         let found = shop.rows("SELECT total FROM sales").await?;
         ensure!(found == [total], "{found:?}, not {total}");
         let found = shop.rows("SELECT order_id, numbered FROM orders").await?;

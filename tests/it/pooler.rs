@@ -1,35 +1,38 @@
-//! Behind a pooler that gives each transaction another connection (PgBouncer, transaction mode).
+//! Behind PgBouncer in transaction mode, which gives each transaction another connection.
 
-use testbed::{Pgbouncer, Result, Testbed, ensure, eventually};
+use testbed::{Pgbouncer, Result, Testbed, ensure};
 
-use crate::stage::{DEADLINE, Stage, lines, tally, terminate};
+use crate::{
+    scenario::{DEADLINE, Scenario, committed_records, terminate},
+    wait::until_line,
+};
 
 #[tokio::test]
-async fn behind_pgbouncer_each_record_counts_once_although_it_is_killed() -> Result<()> {
-    let bed = Testbed::shared().await?;
-    let stage = Stage::with(bed.database().await?, 31, 300).await?;
-    let bouncer = Pgbouncer::start(&stage.database, 3).await?;
-    let run = stage
+async fn behind_pgbouncer_each_record_counts_once_despite_kills() -> Result<()> {
+    let servers = Testbed::shared().await?;
+    let scenario = Scenario::with(servers.database().await?, 31, 300).await?;
+    let bouncer = Pgbouncer::start(&scenario.database, 3).await?;
+    let run = scenario
         .vendas(["run"])
         .database(bouncer.database())
         .env("VENDAS_DATABASE__PREPARED_STATEMENTS", "false");
-    let progress = stage.progress().await?;
-    // Two that fence each other, on fewer connections than they think to have.
+    let progress = scenario.progress().await?;
+    // Two instances that fence each other, on fewer connections than they request.
     let (one, other) = (run.start()?, run.start()?);
-    stage.send(100).await?;
-    progress.reach(stage.sent() / 3, &one).await?;
+    scenario.send(100).await?;
+    progress.reach(scenario.sent() / 3, &one).await?;
     bouncer.restart().await?;
-    progress.reach(stage.sent(), &one).await?;
-    stage.send(100).await?;
-    progress.reach(stage.sent() * 3 / 4, &one).await?;
+    progress.reach(scenario.sent(), &one).await?;
+    scenario.send(100).await?;
+    progress.reach(scenario.sent() * 3 / 4, &one).await?;
     other.kill()?;
-    stage.send_rest().await?;
-    progress.reach(stage.sent(), &one).await?;
+    scenario.send_rest().await?;
+    progress.reach(scenario.sent(), &one).await?;
     terminate(one).await?;
-    stage.expect_all().await?;
-    // All the commands work that way.
+    scenario.expect_all().await?;
+    // All commands work there.
     for args in [vec!["verify"], vec!["report"], vec!["offsets", "show"], vec!["check"]] {
-        let command = stage.vendas([]).args(args).database(bouncer.database());
+        let command = scenario.vendas([]).args(args).database(bouncer.database());
         let command = command.env("VENDAS_DATABASE__PREPARED_STATEMENTS", "false");
         command.run(DEADLINE).await?.expect_code(0)?;
     }
@@ -37,19 +40,19 @@ async fn behind_pgbouncer_each_record_counts_once_although_it_is_killed() -> Res
 }
 
 #[tokio::test]
-async fn an_order_that_is_rejected_there_stands_alone_all_the_same() -> Result<()> {
-    let bed = Testbed::shared().await?;
+async fn behind_pgbouncer_a_rejected_order_is_isolated() -> Result<()> {
+    let servers = Testbed::shared().await?;
     let shop = crate::shop::Shop::open(1).await?;
     shop.apply_schema().await?;
     shop.database.execute("ALTER TABLE sales ADD CHECK (order_number <> 55)").await?;
     shop.send_numbers(0, 1..=100).await?;
     let bouncer = Pgbouncer::start(&shop.database, 2).await?;
-    let run = bed
+    let run = servers
         .vendas(crate::shop::VENDAS, &[&shop.topic], bouncer.database())
         .env("VENDAS_DATABASE__PREPARED_STATEMENTS", "false")
         .args(["run", "--until-end"]);
     let ended = run.run(DEADLINE).await?.expect_code(0)?;
-    ensure!(tally(&ended)? == 100, "{}", ended.state());
+    ensure!(committed_records(&ended)? == 100, "{}", ended.state());
     ensure!(shop.database.count("sales").await? == 99, "{}", ended.state());
     let letters = shop.rows("SELECT record_offset, reason FROM dead_letters").await?;
     ensure!(letters == ["54|rejected_by_database"], "{letters:?}");
@@ -57,26 +60,21 @@ async fn an_order_that_is_rejected_there_stands_alone_all_the_same() -> Result<(
 }
 
 #[tokio::test]
-async fn prepared_statements_that_get_lost_there_are_told_with_the_remedy() -> Result<()> {
-    let bed = Testbed::shared().await?;
-    let stage = Stage::with(bed.database().await?, 32, 60).await?;
-    let bouncer = Pgbouncer::start(&stage.database, 1).await?;
+async fn lost_prepared_statements_are_reported_with_the_remedy() -> Result<()> {
+    let servers = Testbed::shared().await?;
+    let scenario = Scenario::with(servers.database().await?, 32, 60).await?;
+    let bouncer = Pgbouncer::start(&scenario.database, 1).await?;
     let with_them =
-        stage.vendas([]).database(bouncer.database()).env("VENDAS_DATABASE__POOL_SIZE", "1");
-    stage.send(20).await?;
-    // It leaves its statements behind on the one connection that there is.
+        scenario.vendas([]).database(bouncer.database()).env("VENDAS_DATABASE__POOL_SIZE", "1");
+    scenario.send(20).await?;
+    // Its statements stay on the only connection.
     with_them.clone().args(["run", "--until-end"]).run(DEADLINE).await?.expect_code(0)?;
-    stage.send_rest().await?;
+    scenario.send_rest().await?;
     let run = with_them.args(["run"]).start()?;
-    eventually("word of the remedy", DEADLINE, async || {
-        let said = lines(&run.stderr()?, "database.prepared_statements = false");
-        ensure!(said > 0, "{}", run.state());
-        Ok(())
-    })
-    .await?;
+    until_line(&run, &["database.prepared_statements = false"]).await?;
     run.kill()?;
-    let without = stage.vendas(["run", "--until-end"]).database(bouncer.database());
+    let without = scenario.vendas(["run", "--until-end"]).database(bouncer.database());
     let without = without.env("VENDAS_DATABASE__PREPARED_STATEMENTS", "false");
     without.run(DEADLINE).await?.expect_code(0)?;
-    stage.expect_all().await
+    scenario.expect_all().await
 }

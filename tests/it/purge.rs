@@ -1,4 +1,4 @@
-//! `vendas orders purge`: old orders go, their sums stay, and nothing is counted twice.
+//! `vendas orders purge` deletes old orders, keeps their sums, and counts nothing twice.
 
 #[cfg(feature = "failpoints")]
 mod crashes;
@@ -10,8 +10,8 @@ use crate::{
     totals::expect_equal,
 };
 
-/// More than one batch of each table: numbered orders with products and without, orders with ids,
-/// cancelled ones, each a few minutes after the one before.
+/// More than one batch of each table: numbered orders with and without products, orders with ids
+/// and cancelled orders, a few minutes apart.
 const OLD_ORDERS: &str = "
     INSERT INTO sales (order_number, total, processed_at, counted_at)
     SELECT n, n * 1.01, now(), '2024-03-01'::timestamp + n * interval '7 min'
@@ -24,7 +24,7 @@ const OLD_ORDERS: &str = "
     FROM generate_series(1, 24000) AS n;
     SELECT fold_ledgers();";
 
-/// Sums of the days before `BOUNDARY`, and of those from it on.
+/// Sums of the days before `BOUNDARY`, and of the days from it on.
 const BOUNDARY: &str = "2024-06-01";
 const OLD_SUMS: &str = "
     SELECT 'product', day, product, orders, quantity, amount FROM product_days WHERE day < '2024-06-01'
@@ -64,7 +64,7 @@ fn sold(id: &str, day: &str) -> String {
 }
 
 #[tokio::test]
-async fn old_orders_go_while_run_works_and_the_views_stay() -> Result<()> {
+async fn old_orders_are_deleted_while_run_processes_and_the_views_stay() -> Result<()> {
     let shop = with_old_orders(2).await?;
     let sums = shop.rows(OLD_SUMS).await?;
     ensure!(sums.len() > 1_000, "only {} sums", sums.len());
@@ -103,7 +103,7 @@ async fn old_orders_go_while_run_works_and_the_views_stay() -> Result<()> {
     ensure!(noted[0].starts_with("2024-06-01 00:00:00|f|a test|t|t|18862|18925|"), "{noted:?}");
     ensure!(noted[0].ends_with("|t"), "{noted:?}");
 
-    // What is rebuilt, or left by a TRUNCATE, has the archived sums too.
+    // The sums after rebuild_sums, and after TRUNCATE, include the archived ones.
     shop.database.execute("SELECT rebuild_sums()").await?;
     ensure!(shop.rows(OLD_SUMS).await? == sums, "other sums after rebuild_sums");
     let verify = shop.vendas(&["verify"]).run(DEADLINE).await?.expect_code(0)?;
@@ -116,7 +116,7 @@ async fn old_orders_go_while_run_works_and_the_views_stay() -> Result<()> {
 }
 
 #[tokio::test]
-async fn sums_are_forgotten_with_those_that_earlier_purges_kept() -> Result<()> {
+async fn forgetting_sums_includes_those_kept_by_earlier_purges() -> Result<()> {
     let shop = with_old_orders(1).await?;
     let later = "SELECT * FROM order_hours WHERE hour >= '2024-06-01' ORDER BY 1";
     let kept = shop.rows(later).await?;
@@ -127,7 +127,7 @@ async fn sums_are_forgotten_with_those_that_earlier_purges_kept() -> Result<()> 
     ensure!(ended.stdout.contains("that were purged before"), "{}", ended.stdout);
     ensure!(shop.rows(OLD_ROWS).await? == ["0|0"], "{:?}", shop.rows(OLD_ROWS).await?);
     ensure!(shop.rows(OLD_SUMS).await?.is_empty(), "{:?}", shop.rows(OLD_SUMS).await?);
-    ensure!(shop.rows(later).await? == kept, "other sums of the days that are kept");
+    ensure!(shop.rows(later).await? == kept, "other sums of the remaining days");
     let left = "SELECT (SELECT count(*) FROM archived_product_days), \
                 (SELECT count(*) FROM product_day_sums WHERE day < '2024-06-01'), \
                 (SELECT count(*) FROM sales_hours WHERE hour < '2024-06-01')";
@@ -136,7 +136,7 @@ async fn sums_are_forgotten_with_those_that_earlier_purges_kept() -> Result<()> 
 }
 
 #[tokio::test]
-async fn an_order_that_comes_again_after_it_was_purged_is_a_dead_letter() -> Result<()> {
+async fn an_order_that_arrives_again_after_its_purge_is_a_dead_letter() -> Result<()> {
     let shop = Shop::open(1).await?;
     let numbered_at = |number: i32| {
         format!(r#"{{"order_number": {number}, "total": 7, "sold_at": "2024-01-01T10:00:00"}}"#)
@@ -165,7 +165,7 @@ async fn an_order_that_comes_again_after_it_was_purged_is_a_dead_letter() -> Res
     let sums = shop.rows(OLD_SUMS).await?;
     ensure!(sums.len() == 4, "{sums:?}");
 
-    // By each of the statements that commit batches, with what the run knew before.
+    // Through each of the commit statements, with the boundary that the run knew before.
     let reasons = "SELECT reason, count(*) FROM dead_letters GROUP BY 1 ORDER BY 1";
     let mut sent = 5;
     for (records, purged) in [
@@ -185,20 +185,20 @@ async fn an_order_that_comes_again_after_it_was_purged_is_a_dead_letter() -> Res
     run.signal(Signal::TERM)?;
     run.wait_exit(DEADLINE).await?.expect_code(0)?;
 
-    // Nor does a replay write it, even by force, nor reading the topic again.
+    // Neither a forced replay nor reading the topic again writes it.
     let replay = ["dead-letters", "replay", "--reason", "purged", "--force"];
     let replayed = shop.vendas(&replay).run(DEADLINE).await?.expect_code(1)?;
     ensure!(replayed.stdout.contains("5 still no order"), "{}", replayed.stdout);
     ensure!(replayed.stdout.contains("before 2024-06-01"), "{}", replayed.stdout);
     let reset = ["offsets", "reset", "--to", "earliest", "--because", "a test", "--yes"];
     shop.vendas(&reset).run(DEADLINE).await?.expect_code(0)?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     let found = shop.rows(reasons).await?;
     ensure!(found == ["not_json|2", "purged|8"], "{found:?}");
     ensure!(shop.rows(OLD_SUMS).await? == sums, "{:?}", shop.rows(OLD_SUMS).await?);
     verified(&shop).await?;
 
-    // A letter that failed before the purge and is an order by now.
+    // A dead letter from before the purge that is valid by now.
     shop.database.execute("DELETE FROM dead_letters WHERE reason = 'purged'").await?;
     let late = r#"{"order_id": "e", "sold_at": "2024-01-01", "frete": "much", "total": 3}"#;
     shop.send(0, &[late]).await?;
@@ -212,7 +212,7 @@ async fn an_order_that_comes_again_after_it_was_purged_is_a_dead_letter() -> Res
     let found = shop.rows(reasons).await?;
     ensure!(found == ["not_json|2", "purged|1"], "{found:?}");
 
-    // Where dead letters halt, it halts.
+    // With `on_dead_letter = "halt"` it halts.
     shop.send(0, &[&new, &old, &new]).await?;
     let halt = ["run", "--until-end", "--on-dead-letter", "halt"];
     let halted = shop.vendas(&halt).run(DEADLINE).await?.expect_code(1)?;
@@ -223,10 +223,10 @@ async fn an_order_that_comes_again_after_it_was_purged_is_a_dead_letter() -> Res
 }
 
 #[tokio::test]
-async fn what_is_being_committed_as_a_purge_begins_is_waited_for_and_purged() -> Result<()> {
+async fn a_purge_waits_for_commits_in_progress_and_deletes_their_orders() -> Result<()> {
     let shop = with_old_orders(1).await?;
     shop.send_numbers(0, 500_000..500_001).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     let batch = shop.database.connect().await?;
     let old = "BEGIN; UPDATE partitions SET moved_at = now(); \
                INSERT INTO sales (order_number, total, counted_at) VALUES (-1, 3, '2024-01-01 10:00')";
@@ -248,7 +248,7 @@ async fn what_is_being_committed_as_a_purge_begins_is_waited_for_and_purged() ->
 }
 
 #[tokio::test]
-async fn unless_somebody_says_yes_it_only_says_what_it_would_do() -> Result<()> {
+async fn without_confirmation_it_only_reports_what_it_would_delete() -> Result<()> {
     let shop = with_old_orders(1).await?;
     let state = "SELECT (SELECT count(*) FROM retention), (SELECT count(*) FROM purges)";
     let rows = shop.rows(ROWS).await?;
@@ -277,14 +277,14 @@ async fn unless_somebody_says_yes_it_only_says_what_it_would_do() -> Result<()> 
     ensure!(shop.rows(ROWS).await? == rows, "{:?}", shop.rows(ROWS).await?);
     ensure!(shop.rows(state).await? == ["0|0"], "{:?}", shop.rows(state).await?);
 
-    // An age counts back to the beginning of a day of the shop's clock.
+    // An age counts back to the beginning of a day in the shop's time zone.
     let age = ["orders", "purge", "--older-than", "30d", "--because", "a test", "--yes"];
     shop.vendas(&age).run(DEADLINE).await?.expect_code(0)?;
     let boundary = "SELECT purged_before \
                     = ((now() - interval '30 days') AT TIME ZONE 'America/Sao_Paulo')::date \
                     FROM retention";
     ensure!(shop.rows(boundary).await? == ["t"], "{:?}", shop.rows("TABLE retention").await?);
-    // A purge of less does not move it back.
+    // A purge with an earlier boundary does not move it back.
     purged(&shop).await?;
     ensure!(shop.rows(boundary).await? == ["t"], "{:?}", shop.rows("TABLE retention").await?);
     Ok(())

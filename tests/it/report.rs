@@ -9,7 +9,7 @@ mod periods;
 mod terminal;
 mod watch;
 
-/// What products may be called.
+/// Product names that are hard to format.
 fn names() -> Vec<String> {
     let names = [
         "Açaí com granola",
@@ -39,8 +39,8 @@ fn names() -> Vec<String> {
     names.iter().map(|&name| name.to_owned()).chain(["é".repeat(200)]).collect()
 }
 
-/// A shop in which each of these was sold, some more than once, and the answers are known to
-/// PostgreSQL alone.
+/// A shop with sales of each of these products, some repeated. PostgreSQL computes the expected
+/// answers.
 async fn shop() -> Result<Shop> {
     let shop = Shop::open(1).await?;
     let orders: Vec<String> = (1..)
@@ -54,11 +54,11 @@ async fn shop() -> Result<Shop> {
         })
         .collect();
     shop.send(0, &orders.iter().map(String::as_str).collect::<Vec<_>>()).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     Ok(shop)
 }
 
-/// Product, quantity, amount of each, as `orders` has them.
+/// Product, quantity and amount, as `orders` has them.
 async fn sold(shop: &Shop) -> Result<Vec<[String; 3]>> {
     let sql = "SELECT product, trim_scale(sum(quantity)), trim_scale(sum(amount)) \
                FROM order_items GROUP BY product ORDER BY sum(amount) DESC, product COLLATE \"C\"";
@@ -78,12 +78,12 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-/// An amount has at least two decimals.
+/// An amount in its shortest form, with at least two decimals.
 fn trimmed(amount: &str) -> &str {
     amount.trim_end_matches('0').trim_end_matches('.')
 }
 
-/// What another program's parser makes of it, given as the source of a program in Python.
+/// The result of parsing the output with Python, by the given source text.
 fn python(source: &str, input: &str) -> Result<Option<Value>> {
     use std::{
         io::Write,
@@ -95,7 +95,7 @@ fn python(source: &str, input: &str) -> Result<Option<Value>> {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn();
-    // Whoever has no Python has the parsers above.
+    // Without Python, the Rust parsers suffice.
     let Ok(mut child) = child else { return Ok(None) };
     child.stdin.take().context("no stdin")?.write_all(input.as_bytes())?;
     let output = child.wait_with_output()?;
@@ -104,7 +104,7 @@ fn python(source: &str, input: &str) -> Result<Option<Value>> {
 }
 
 #[tokio::test]
-async fn json_holds_exactly_what_the_orders_come_to_whatever_products_are_called() -> Result<()> {
+async fn json_contains_the_exact_totals_for_any_product_name() -> Result<()> {
     let shop = shop().await?;
     let sold = sold(&shop).await?;
     let printed = report(&shop, &["--format", "json", "--locale", "pt-BR"]).await?;
@@ -154,18 +154,18 @@ async fn csv_is_exact_and_no_cell_is_a_formula() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_table_stays_aligned_and_nothing_in_it_acts_on_a_terminal() -> Result<()> {
+async fn a_table_stays_aligned_and_contains_no_control_characters() -> Result<()> {
     let shop = shop().await?;
     let table = report(&shop, &["--locale", "pt-BR"]).await?;
     ensure!(!table.chars().any(|found| found.is_control() && found != '\n'), "{table:?}");
     ensure!(!table.contains('\u{202e}'), "{table:?}");
     ensure!(table.contains(r" \u{1b}[2J\u{1b}]0;title\u{7}vermelho\u{9b}31m "), "{table}");
     ensure!(table.contains(r" duas\nlinhas\r\ne um\ttab "), "{table}");
-    // Ends of lines are ends of the last column, and amounts end where "amount" does.
+    // Lines end with the last column, and amounts end where "amount" does.
     let lines: Vec<&str> = table.lines().collect();
     let amount_ends = lines[0].find("amount").context("no header")? + "amount".len();
     for line in &lines {
-        ensure!(line.width() == lines[0].width(), "{line:?} is as wide as {}", line.width());
+        ensure!(line.width() == lines[0].width(), "{line:?} is not as wide as {}", line.width());
         let share = line.rsplit(' ').next().context("no share")?;
         let before = line.strip_suffix(share).context("no amount")?.trim_end();
         ensure!(before.width() == amount_ends, "{line:?}:\n{table}");
@@ -178,7 +178,7 @@ async fn a_table_stays_aligned_and_nothing_in_it_acts_on_a_terminal() -> Result<
 }
 
 #[tokio::test]
-async fn top_sums_up_the_others_and_shares_are_of_the_whole() -> Result<()> {
+async fn top_sums_up_the_other_products_and_shares_refer_to_all_sales() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.apply_schema().await?;
     let none = report(&shop, &["--locale", "plain"]).await?;
@@ -219,13 +219,13 @@ async fn top_sums_up_the_others_and_shares_are_of_the_whole() -> Result<()> {
 }
 
 #[tokio::test]
-async fn watch_in_a_pipe_prints_a_block_an_interval_that_moves_with_the_orders() -> Result<()> {
+async fn watch_in_a_pipe_prints_a_block_per_interval_with_current_totals() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.apply_schema().await?;
     let args = ["--format", "json", "--watch", "--interval", "100ms"];
     let watch = shop.vendas(&["report"]).args(args).start()?;
     let last = async |wanted: &str| {
-        eventually("the last line's total", DEADLINE, async || {
+        eventually("the total of the last line", DEADLINE, async || {
             let printed = watch.stdout()?;
             let line = printed.lines().last().context("nothing")?;
             let json: Value = serde_json::from_str(line)?;
@@ -237,11 +237,11 @@ async fn watch_in_a_pipe_prints_a_block_an_interval_that_moves_with_the_orders()
     let order = r#"{"id_ordem": "A", "valor_total": 2.5, "produtos_comprados": [{"nome_produto": "chá", "quantidade": 1}]}"#;
     let first = last("0.00").await?;
     shop.send(0, &[order]).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     let second = last("2.50").await?;
     ensure!(second > first, "{second} blocks");
     shop.send(0, &[&order.replace('A', "B")]).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     last("5.00").await?;
     watch.signal(Signal::INT)?;
     watch.wait_exit(DEADLINE).await?.expect_code(0)?;
@@ -271,7 +271,7 @@ async fn verify_counts_what_it_compared_and_finds_every_difference() -> Result<(
     ensure!(right.starts_with(&expected), "{right}");
     ensure!(right.ends_with(&format!(" are exactly what {orders} orders come to\n")), "{right}");
 
-    // What triggers keep cannot be wrong; a table that nobody keeps can.
+    // Sums that triggers maintain cannot be wrong; in this table no trigger maintains them.
     shop.database
         .execute(
             "CREATE TABLE kept AS SELECT * FROM product_totals; DROP VIEW product_totals; \
@@ -305,7 +305,7 @@ async fn verify_counts_what_it_compared_and_finds_every_difference() -> Result<(
 }
 
 #[tokio::test]
-async fn without_tables_both_say_which_command_makes_them() -> Result<()> {
+async fn without_tables_report_and_verify_name_the_command_that_creates_them() -> Result<()> {
     let shop = Shop::open(1).await?;
     for args in [&["report"][..], &["verify"], &["report", "--watch"]] {
         let ended = shop.vendas(args).run(DEADLINE).await?.expect_code(1)?;

@@ -1,4 +1,4 @@
-//! `vendas orders roll-up`: sums of products by month instead of by day, exact all the same.
+//! `vendas orders roll-up`: exact sums of products by month instead of by day.
 
 #[cfg(feature = "failpoints")]
 use testbed::eventually;
@@ -9,7 +9,7 @@ use crate::{
     totals::expect_equal,
 };
 
-/// Orders with ids over two years, of which the ledger holds the last ones.
+/// Orders with ids over two years; the last ones are still in the ledger.
 const ORDERS: &str = "
     INSERT INTO orders (order_id, numbered, total, items, sold_at, processed_at, counted_at)
     SELECT n, false, 2 * n, ARRAY[ROW('p' || n % 3, 1, n)::order_item, ROW('p3', n % 4, n)::order_item],
@@ -48,7 +48,7 @@ async fn verified(shop: &Shop) -> Result<()> {
 }
 
 #[tokio::test]
-async fn days_become_months_and_all_other_sums_stay() -> Result<()> {
+async fn days_are_merged_into_months_and_all_other_sums_stay() -> Result<()> {
     let shop = shop().await?;
     let (months, others) = (shop.rows(MONTHS).await?, shop.rows(OTHERS).await?);
     let later = shop.rows(LATER_DAYS).await?;
@@ -68,7 +68,7 @@ async fn days_become_months_and_all_other_sums_stay() -> Result<()> {
     ensure!(ended.stdout.contains("sums of products before 2025-02-01: "), "{}", ended.stdout);
     ensure!(ended.stdout.contains("rolled up 13 months"), "{}", ended.stdout);
     unchanged("rolling up").await?;
-    // What was not folded then has gone to the months by now.
+    // Rows that were not folded then are merged into months by now.
     shop.database.execute("SELECT fold_ledgers()").await?;
     unchanged("folding").await?;
     let earlier = shop.rows(EARLIER_DAYS).await?;
@@ -79,7 +79,7 @@ async fn days_become_months_and_all_other_sums_stay() -> Result<()> {
     unchanged("rebuild_sums").await?;
     ensure!(shop.rows(EARLIER_DAYS).await? == earlier, "{:?}", shop.rows(EARLIER_DAYS).await?);
 
-    // Corrections go to the months.
+    // Corrections are merged into months.
     shop.database
         .execute(
             "UPDATE orders SET counted_at = counted_at - interval '40 days' WHERE order_id LIKE '%3'; \
@@ -105,7 +105,7 @@ async fn days_become_months_and_all_other_sums_stay() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_roll_up_of_more_takes_purged_sums_along() -> Result<()> {
+async fn a_later_roll_up_includes_purged_sums() -> Result<()> {
     let shop = shop().await?;
     let months = shop.rows(MONTHS).await?;
     let purge = ["orders", "purge", "--before", "2025-01-12", "--because", "a test", "--yes"];
@@ -125,7 +125,7 @@ async fn a_roll_up_of_more_takes_purged_sums_along() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_report_of_products_does_not_part_a_month_that_is_rolled_up() -> Result<()> {
+async fn a_report_of_products_does_not_split_a_rolled_up_month() -> Result<()> {
     let shop = shop().await?;
     roll_up(&shop).args(["--yes"]).run(DEADLINE).await?.expect_code(0)?;
     for (args, code) in [
@@ -151,7 +151,7 @@ async fn a_report_of_products_does_not_part_a_month_that_is_rolled_up() -> Resul
 
 #[cfg(feature = "failpoints")]
 #[tokio::test]
-async fn killed_between_two_months_it_goes_on_when_it_is_started_again() -> Result<()> {
+async fn killed_between_two_months_it_continues_when_started_again() -> Result<()> {
     let shop = shop().await?;
     let months = shop.rows(MONTHS).await?;
     let stopping = roll_up(&shop).args(["--yes"]).env("FAILPOINTS", "rolled_up_month=4*off->pause");

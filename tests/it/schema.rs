@@ -1,4 +1,4 @@
-//! The tables: made anew, taken over from an earlier version, or there before vendas.
+//! The tables: created, upgraded from an earlier version, or already there.
 
 use std::error::Error;
 
@@ -17,7 +17,7 @@ use crate::{
 /// `schema.sql` as it was in version 2.
 const VERSION_2: &str = include_str!("schema/version_2.sql");
 
-/// What version 2 had written: orders with and without numbers, sums, and a dead letter.
+/// Rows of version 2: orders with and without numbers, sums, and a dead letter.
 const ROWS: &str = "
     INSERT INTO sales VALUES (1, 5.10, '2026-01-02 03:04:05.000006'), (2, 7, '2026-01-02 03:04:05');
     INSERT INTO orders VALUES
@@ -37,7 +37,7 @@ const STORED: &str = "
     UNION ALL SELECT to_jsonb(product_totals)::text FROM product_totals
     UNION ALL SELECT to_jsonb(order_items)::text FROM order_items ORDER BY 1";
 
-/// The same rows without the columns that version 3 has added.
+/// The same rows without the columns that version 3 added.
 const STORED_IN_VERSION_2: &str = "
     SELECT (to_jsonb(sales) - 'counted_at')::text FROM sales
     UNION ALL SELECT (to_jsonb(orders) - '{charges,kept,cancelled,counted_at}'::text[])::text FROM orders
@@ -84,11 +84,17 @@ async fn tables_of_version_2_are_upgraded_with_their_rows_and_equal_new_ones() -
     ensure!(shop.rows(added).await? == ["0||f"], "{:?}", shop.rows(added).await?);
     shop.vendas(&["verify"]).run(DEADLINE).await?.expect_code(0)?;
 
-    let catalogue = shop.rows(CATALOGUE).await?;
     let stored = shop.rows(STORED).await?;
+    expect_current_schema(&shop).await?;
+    ensure!(stored == shop.rows(STORED).await?, "other rows");
+    Ok(())
+}
+
+/// Checks that applying the schema again changes nothing, and that new tables are equal.
+async fn expect_current_schema(shop: &Shop) -> Result<()> {
+    let catalogue = shop.rows(CATALOGUE).await?;
     shop.apply_schema().await?;
     ensure!(catalogue == shop.rows(CATALOGUE).await?, "another catalogue");
-    ensure!(stored == shop.rows(STORED).await?, "other rows");
     let new = Shop::open(1).await?;
     new.apply_schema().await?;
     let new = new.rows(CATALOGUE).await?;
@@ -99,7 +105,7 @@ async fn tables_of_version_2_are_upgraded_with_their_rows_and_equal_new_ones() -
 /// `schema.sql` as it was in version 3.
 const VERSION_3: &str = include_str!("schema/version_3.sql");
 
-/// What version 3 had written, and what it had not folded yet; a row of an operator's hand.
+/// Rows of version 3, folded and not; one was inserted manually.
 const ROWS_OF_VERSION_3: &str = "
     INSERT INTO sales VALUES (1, 5.10, '2026-01-02 01:04:05'), (2, 7, '2026-01-02 03:04:05'),
         (3, NULL, NULL);
@@ -113,9 +119,10 @@ const ROWS_OF_VERSION_3: &str = "
     INSERT INTO orders SELECT 'c' || n, false, 1, ARRAY[ROW('tea', 1, 1)::order_item], NULL,
         '2026-01-02 03:04:06' FROM generate_series(1, 1000) AS n;";
 
-/// While a batch is being committed, the upgrade waits for it; what is there counts by the shop's clock.
+/// The upgrade waits for a batch that is being committed; existing rows count by the shop's time
+/// zone.
 #[tokio::test]
-async fn tables_of_version_3_are_upgraded_with_their_rows_amid_commits() -> Result<()> {
+async fn tables_of_version_3_are_upgraded_with_their_rows_during_commits() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.database.execute(VERSION_3).await?;
     shop.database.execute(ROWS_OF_VERSION_3).await?;
@@ -132,7 +139,7 @@ async fn tables_of_version_3_are_upgraded_with_their_rows_amid_commits() -> Resu
         Ok(())
     })
     .await?;
-    // What the commit goes on to write was not locked before `partitions`.
+    // The remaining tables of the commit were not locked before `partitions`.
     let rest = "INSERT INTO sales VALUES (4, 1, '2026-01-02 03:30:00'); \
                 UPDATE orders SET total = 10 WHERE order_id = 'a'; COMMIT";
     old.batch_execute(rest).await?;
@@ -155,16 +162,10 @@ async fn tables_of_version_3_are_upgraded_with_their_rows_amid_commits() -> Resu
         shop.rows("SELECT to_regclass('product_ledger')").await? == [""],
         "an old table is left"
     );
-    let catalogue = shop.rows(CATALOGUE).await?;
-    shop.apply_schema().await?;
-    ensure!(catalogue == shop.rows(CATALOGUE).await?, "another catalogue");
-    let new = Shop::open(1).await?;
-    new.apply_schema().await?;
-    let new = new.rows(CATALOGUE).await?;
-    ensure!(catalogue == new, "{catalogue:#?}, new: {new:#?}");
+    expect_current_schema(&shop).await?;
 
     shop.send(0, &[&numbered(2)]).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     expect_equal(&shop.database).await?;
     shop.vendas(&["verify"]).run(DEADLINE).await?.expect_code(0).map(drop)
 }
@@ -172,7 +173,7 @@ async fn tables_of_version_3_are_upgraded_with_their_rows_amid_commits() -> Resu
 /// `schema.sql` as it was in version 4.
 const VERSION_4: &str = include_str!("schema/version_4.sql");
 
-/// What version 4 had written and folded, and what it had not folded yet.
+/// Rows of version 4, folded and not.
 const ROWS_OF_VERSION_4: &str = "
     INSERT INTO sales VALUES (1, 5.10, '2026-01-02 01:04:05', '2026-01-01 22:00:00');
     INSERT INTO sales VALUES (3, NULL, NULL);
@@ -200,13 +201,7 @@ async fn tables_of_version_4_are_upgraded_with_their_rows_and_sums_and_can_be_pu
     ensure!(hours == shop.rows("SELECT * FROM order_hours ORDER BY 1").await?, "other sums");
     expect_equal(&shop.database).await?;
 
-    let catalogue = shop.rows(CATALOGUE).await?;
-    shop.apply_schema().await?;
-    ensure!(catalogue == shop.rows(CATALOGUE).await?, "another catalogue");
-    let new = Shop::open(1).await?;
-    new.apply_schema().await?;
-    let new = new.rows(CATALOGUE).await?;
-    ensure!(catalogue == new, "{catalogue:#?}, new: {new:#?}");
+    expect_current_schema(&shop).await?;
 
     let purge = ["orders", "purge", "--before", "2026-01-02", "--because", "a test", "--yes"];
     shop.vendas(&purge).run(DEADLINE).await?.expect_code(0)?;
@@ -214,16 +209,16 @@ async fn tables_of_version_4_are_upgraded_with_their_rows_and_sums_and_can_be_pu
     let left = "SELECT (SELECT count(*) FROM sales), (SELECT count(*) FROM orders)";
     // The row without a time stays.
     ensure!(shop.rows(left).await? == ["1|1000"], "{:?}", shop.rows(left).await?);
-    shop.work().await?;
+    shop.process_backlog().await?;
     shop.vendas(&["verify"]).run(DEADLINE).await?.expect_code(0).map(drop)
 }
 
 #[tokio::test]
-async fn run_upgrades_tables_of_version_2_and_goes_on() -> Result<()> {
+async fn run_upgrades_tables_of_version_2_and_continues() -> Result<()> {
     let shop = of_version_2().await?;
     let with_id = r#"{"order_id": "a", "items": [{"qty": 3, "unit_price": 2, "product": "tea"}]}"#;
     shop.send(0, &[&numbered(2), with_id, "rubbish"]).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     let sales = shop.rows("SELECT order_number, total FROM sales ORDER BY 1").await?;
     ensure!(sales == ["1|5.10", "2|2.10"], "{sales:?}");
     let totals = shop.rows("SELECT * FROM product_totals").await?;
@@ -234,12 +229,12 @@ async fn run_upgrades_tables_of_version_2_and_goes_on() -> Result<()> {
 }
 
 #[tokio::test]
-async fn an_order_that_an_operator_cancels_leaves_sales_and_the_totals() -> Result<()> {
+async fn an_order_cancelled_manually_leaves_sales_and_the_totals() -> Result<()> {
     let shop = Shop::open(1).await?;
     let listed = r#"{"order_number": 1, "items": [{"qty": 1, "unit_price": 5, "product": "p"}]}"#;
     let with_id = r#"{"order_id": "1", "items": [{"qty": 1, "unit_price": 6, "product": "p"}]}"#;
     shop.send(0, &[listed, with_id, &numbered(2)]).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     shop.database
         .execute(
             "UPDATE orders SET cancelled = true; \
@@ -253,9 +248,9 @@ async fn an_order_that_an_operator_cancels_leaves_sales_and_the_totals() -> Resu
     }
     shop.vendas(&["verify"]).run(DEADLINE).await?.expect_code(0)?;
 
-    // Newer versions bring them back, with products and without.
+    // Newer versions restore them, with products and without.
     shop.send(0, &[listed, with_id, &numbered(2)]).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     let sales = shop.rows("SELECT order_number, total FROM sales ORDER BY 1").await?;
     ensure!(sales == ["1|5.00", "2|2.10"], "{sales:?}");
     let orders = "SELECT order_id, numbered, total FROM orders WHERE NOT cancelled ORDER BY 1, 2";
@@ -267,8 +262,7 @@ async fn an_order_that_an_operator_cancels_leaves_sales_and_the_totals() -> Resu
 }
 
 #[tokio::test]
-async fn a_table_sales_of_wider_types_is_filled_in_utc_whatever_the_server_s_time_zone()
--> Result<()> {
+async fn a_sales_table_of_wider_types_is_filled_in_utc_for_any_server_time_zone() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.database
         .execute(
@@ -280,11 +274,11 @@ async fn a_table_sales_of_wider_types_is_filled_in_utc_whatever_the_server_s_tim
     shop.database.execute(&format!("ALTER DATABASE {name} SET TimeZone = 'Asia/Kolkata'")).await?;
     let listed = r#"{"order_number": 3, "items": [{"qty": 1, "unit_price": 5, "product": "p"}]}"#;
     let late = r#"{"order_number": 3, "items": [{"amount": 1, "unit_price": 4, "product": "p"}]}"#;
-    // By each of the statements that commit batches.
+    // Through each of the commit statements.
     shop.send_numbers(0, 1..3).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     shop.send(0, &[&numbered(1), listed, late, "rubbish"]).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     let now = "SELECT count(*) FROM sales \
                WHERE processed_at BETWEEN now() - INTERVAL '10 min' AND now() + INTERVAL '1 s'";
     ensure!(shop.rows(now).await? == ["3"], "{:?}", shop.rows("TABLE sales").await?);
@@ -292,23 +286,22 @@ async fn a_table_sales_of_wider_types_is_filled_in_utc_whatever_the_server_s_tim
     let replay = shop
         .vendas(&["dead-letters", "replay", "--reason", "missing_quantity"])
         .args(["--set", "vocabulary.quantity=amount"]);
-    // Newer than the version of order 3 that was in the same batch.
+    // Newer than the version of order 3 in the same batch.
     let replayed = replay.run(DEADLINE).await?.expect_code(0)?;
     ensure!(replayed.stdout == "1 dead letter replayed\n", "{}", replayed.stdout);
     ensure!(shop.rows(now).await? == ["3"], "{:?}", shop.rows("TABLE sales").await?);
-    // What is stored now is newer than a dead letter that failed before it.
+    // The stored version is newer than a dead letter that failed before it.
     shop.send(0, &[late]).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     shop.send(0, &[listed]).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     let superseded = replay.run(DEADLINE).await?.expect_code(1)?;
     ensure!(superseded.stdout.contains("1 superseded"), "{}", superseded.stdout);
     Ok(())
 }
 
 #[tokio::test]
-async fn an_instance_of_version_2_that_is_still_running_is_refused_the_table_orders() -> Result<()>
-{
+async fn a_running_instance_of_version_2_cannot_write_to_orders() -> Result<()> {
     let shop = of_version_2().await?;
     let old = shop.database.connect().await?;
     let prepared = old.prepare("SELECT count(*) FROM UNNEST($1::order_row[])").await?;
@@ -317,12 +310,13 @@ async fn an_instance_of_version_2_that_is_still_running_is_refused_the_table_ord
     let row = RowOfVersion2 { row: oids.get(0), items: oids.get(1) };
     old.query(&prepared, &[&row]).await?;
     shop.apply_schema().await?;
-    let refused = old.query(&prepared, &[&row]).await.err().context("an old row was taken")?;
+    let refused =
+        old.query(&prepared, &[&row]).await.err().context("a row of version 2 was accepted")?;
     ensure!(refused.code() == Some(&SqlState::DATATYPE_MISMATCH), "{refused:?}");
     Ok(())
 }
 
-/// An array of one `order_row` as version 2 sends it: six fields, each null.
+/// An array of one `order_row` as version 2 sends it: six NULL fields.
 #[derive(Debug)]
 struct RowOfVersion2 {
     row: u32,

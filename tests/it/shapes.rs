@@ -1,5 +1,5 @@
-//! The shapes of orders in samples/shapes, each through a real Kafka and PostgreSQL with its own
-//! mapping: every row is compared with what the shape must come to.
+//! The record formats in samples/shapes, each processed with its own mapping on a real Kafka and
+//! PostgreSQL: every row is compared with the expected ones.
 
 mod expected;
 
@@ -16,13 +16,13 @@ use testbed::{Context, Ended, Record, Result, bail, ensure};
 use crate::shop::{DEADLINE, Shop};
 use expected::{Expected, Order, decimal};
 
-/// Differences that a failure shows.
+/// The number of differences that a failure message shows.
 const SHOWN: usize = 12;
 
-/// Shapes that one test runs at the same time.
+/// The number of shapes that one test runs at the same time.
 const AT_ONCE: usize = 3;
 
-/// Every order that counts, as JSON. A numbered order that names no product is in `sales` alone.
+/// Every order that counts, as JSON. A numbered order without products is in `sales` only.
 const ORDERS: &str = "
     SELECT json_build_object('key', order_id, 'numbered', numbered, 'total', total::text,
         'charges', charges::text, 'sold_at', sold_at, 'items', (
@@ -85,12 +85,12 @@ impl Shape {
     async fn run(&self) -> Result<()> {
         let shop = Shop::open(1).await?;
         if self.name.starts_with("16-") {
-            // As somebody had it before vendas: a table that vendas creates has INT.
+            // Created before vendas: a table that vendas creates has INT.
             let sales = "CREATE TABLE sales (order_number BIGINT PRIMARY KEY, total NUMERIC, \
                          processed_at TIMESTAMP)";
             shop.database.execute(sales).await?;
         }
-        shop.bed.kafka.produce(&shop.topic, 0, &self.records).await?;
+        shop.servers.kafka.produce(&shop.topic, 0, &self.records).await?;
         self.process(&shop).await.context("the first time")?;
 
         let reset = ["offsets", "reset", "--to", "earliest", "--because", "a test", "--yes"];
@@ -107,7 +107,7 @@ impl Shape {
         shop.vendas(args).args([Path::new("--config"), &configuration]).run(DEADLINE).await
     }
 
-    /// Processes the topic and compares everything with what is expected.
+    /// Processes the topic and compares all rows with the expected ones.
     async fn process(&self, shop: &Shop) -> Result<()> {
         let log = self.vendas(shop, &["run", "--until-end"]).await?.expect_code(0)?.stderr;
         let last = log.lines().last().unwrap_or_default();
@@ -167,7 +167,7 @@ impl Shape {
     }
 }
 
-/// Compares rows whatever their order, and names those that are on one side alone.
+/// Compares rows in any order, and names those that are on one side only.
 pub(crate) fn same_lines(table: &str, expected: Vec<String>, found: Vec<String>) -> Result<()> {
     let mut lines: BTreeMap<String, isize> = BTreeMap::new();
     for line in expected {
@@ -189,8 +189,8 @@ pub(crate) fn same_lines(table: &str, expected: Vec<String>, found: Vec<String>)
     Ok(())
 }
 
-/// Runs the shapes whose names begin so, and tells of all that fail.
-async fn all_come_to_what_is_expected(beginnings: &[&str]) -> Result<()> {
+/// Runs the shapes whose names begin so, and reports all that fail.
+async fn all_have_the_expected_rows(beginnings: &[&str]) -> Result<()> {
     let names = names()?;
     let chosen = names.iter().filter(|name| beginnings.iter().any(|part| name.starts_with(part)));
     let runs = chosen.map(async |name| {
@@ -207,22 +207,22 @@ async fn all_come_to_what_is_expected(beginnings: &[&str]) -> Result<()> {
 
 #[tokio::test]
 async fn shapes_of_names_items_money_and_times() -> Result<()> {
-    all_come_to_what_is_expected(&["0", "10"]).await
+    all_have_the_expected_rows(&["0", "10"]).await
 }
 
 #[tokio::test]
 async fn shapes_of_lists_cancellations_returns_and_keys() -> Result<()> {
-    all_come_to_what_is_expected(&["11", "12", "13", "14", "15", "16", "17", "18", "19", "2"]).await
+    all_have_the_expected_rows(&["11", "12", "13", "14", "15", "16", "17", "18", "19", "2"]).await
 }
 
 #[tokio::test]
 async fn shapes_of_public_producers_of_challenges_courses_and_shops() -> Result<()> {
-    all_come_to_what_is_expected(&["w0", "w10", "w12"]).await
+    all_have_the_expected_rows(&["w0", "w10", "w12"]).await
 }
 
 #[tokio::test]
 async fn shapes_of_public_producers_of_demos_and_frameworks() -> Result<()> {
-    all_come_to_what_is_expected(&["w14", "w16", "w18", "w2"]).await
+    all_have_the_expected_rows(&["w14", "w16", "w18", "w2"]).await
 }
 
 #[test]

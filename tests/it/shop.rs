@@ -1,4 +1,4 @@
-//! A topic and a database of a test's own, on the servers that all tests share.
+//! A topic and a database for one test, on the servers that all tests share.
 
 use std::time::Duration;
 
@@ -6,14 +6,14 @@ use testbed::{
     Database, Ended, Record, Result, Testbed, Vendas, VendasCommand, ensure, eventually,
 };
 
-/// Longer than anything that works takes, also on a busy machine.
+/// Longer than any successful operation takes, even on a busy machine.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 /// The built program.
 pub(crate) const VENDAS: &str = env!("CARGO_BIN_EXE_vendas");
 
 pub(crate) struct Shop {
-    pub(crate) bed: &'static Testbed,
+    pub(crate) servers: &'static Testbed,
     pub(crate) topic: String,
     pub(crate) database: Database,
 }
@@ -28,38 +28,38 @@ impl Shop {
         Self::on(Testbed::shared().await?, partitions, configs).await
     }
 
-    /// On other servers than the shared ones.
+    /// On servers other than the shared ones.
     pub(crate) async fn on(
-        bed: &'static Testbed,
+        servers: &'static Testbed,
         partitions: u16,
         configs: &[(&str, &str)],
     ) -> Result<Self> {
-        let topic = bed.configured_topic(partitions, configs).await?;
-        Ok(Self { bed, topic, database: bed.database().await? })
+        let topic = servers.configured_topic(partitions, configs).await?;
+        Ok(Self { servers, topic, database: servers.database().await? })
     }
 
     /// The program with this shop's settings.
     pub(crate) fn vendas(&self, args: &[&str]) -> VendasCommand {
-        self.bed.vendas(VENDAS, &[&self.topic], &self.database).args(args.iter().copied())
+        self.servers.vendas(VENDAS, &[&self.topic], &self.database).args(args.iter().copied())
     }
 
-    /// Makes the tables, as their owner.
+    /// Creates the tables, as their owner.
     pub(crate) async fn apply_schema(&self) -> Result<()> {
         self.vendas(&["schema", "--apply"]).run(DEADLINE).await?.expect_code(0).map(drop)
     }
 
-    /// Works all that is there, and has to succeed.
-    pub(crate) async fn work(&self) -> Result<Ended> {
+    /// Processes the current backlog, and must succeed.
+    pub(crate) async fn process_backlog(&self) -> Result<Ended> {
         self.vendas(&["run", "--until-end"]).run(DEADLINE).await?.expect_code(0)
     }
 
     pub(crate) async fn send(&self, partition: i32, payloads: &[&str]) -> Result<()> {
         let records: Vec<_> = payloads.iter().map(|payload| Record::new(*payload)).collect();
-        self.bed.kafka.produce(&self.topic, partition, &records).await?;
+        self.servers.kafka.produce(&self.topic, partition, &records).await?;
         Ok(())
     }
 
-    /// Orders of one item each: number `n` is worth `n` and 10 cents.
+    /// Orders of one item each: order number `n` has the total `n` and 10 cents.
     pub(crate) async fn send_numbers(
         &self,
         partition: i32,
@@ -70,7 +70,7 @@ impl Shop {
     }
 
     /// Waits until a statement of `run`, and no other of vendas, waits for a lock.
-    pub(crate) async fn until_it_waits_for_a_lock(&self, run: &Vendas) -> Result<()> {
+    pub(crate) async fn until_lock_wait(&self, run: &Vendas) -> Result<()> {
         eventually("a statement that waits for a lock", DEADLINE, async || {
             let waiting = "SELECT count(*)::text FROM pg_stat_activity \
                            WHERE application_name = 'vendas' AND wait_event_type = 'Lock'";
@@ -81,17 +81,13 @@ impl Shop {
         .await
     }
 
-    /// The rows that a query gives, each with its columns joined by `|`, NULL as nothing.
+    /// The rows of a query, each with its columns joined by `|`, and NULL as an empty string.
     pub(crate) async fn rows(&self, sql: &str) -> Result<Vec<String>> {
-        let rows = self.database.table(sql).await?.rows.into_iter();
-        let text = |row: Vec<Option<String>>| {
-            row.into_iter().map(Option::unwrap_or_default).collect::<Vec<_>>().join("|")
-        };
-        Ok(rows.map(text).collect())
+        self.database.rows(sql).await
     }
 }
 
-/// An order that is worth `number` and 10 cents.
+/// An order with a total of `number` and 10 cents.
 pub(crate) fn numbered(number: i32) -> String {
     format!(
         r#"{{"order_number": {number}, "order_items": [{{"qty": 1, "value_unit": {number}.10}}]}}"#

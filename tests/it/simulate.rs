@@ -8,9 +8,9 @@ use testbed::{Context, Record, Result, Signal, bail, ensure, eventually, samples
 
 use crate::shop::{DEADLINE, Shop};
 
-/// What a partition holds, read by a foreign client.
+/// All records of a partition, read with another client.
 async fn partition(shop: &Shop, topic: &str, partition: i32) -> Result<Vec<Record>> {
-    let kafka = &shop.bed.kafka;
+    let kafka = &shop.servers.kafka;
     let end = kafka.log_end(topic, partition).await?;
     let client = kafka.client().await?;
     let client = client.partition_client(topic, partition, UnknownTopicHandling::Retry).await?;
@@ -29,15 +29,15 @@ async fn partition(shop: &Shop, topic: &str, partition: i32) -> Result<Vec<Recor
 
 async fn partitions(shop: &Shop, topic: &str) -> Result<Vec<Vec<Record>>> {
     let mut all = Vec::new();
-    for number in shop.bed.kafka.partitions(topic).await? {
+    for number in shop.servers.kafka.partitions(topic).await? {
         all.push(partition(shop, topic, number).await?);
     }
     Ok(all)
 }
 
-/// A number that the program says, before these words.
-fn told(text: &str, words: &str) -> Result<usize> {
-    let before = text.split(words).next().context("nothing is said")?;
+/// The number before these words in the program's output.
+fn reported(text: &str, words: &str) -> Result<usize> {
+    let before = text.split(words).next().context("the output is empty")?;
     let number = before.rsplit(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
     number.parse().with_context(|| format!("no number before {words:?} in {text}"))
 }
@@ -52,24 +52,24 @@ async fn the_same_seed_sends_the_same_records_to_the_same_partitions() -> Result
         let mixed = ["--invalid", "5%", "--corrections", "5%", "--partitions", "3"];
         let ended = shop.vendas(&args).args(mixed).run(DEADLINE).await?.expect_code(0)?;
         ensure!(ended.stdout.contains("created with 3 partitions"), "{}", ended.stdout);
-        ensure!(told(&ended.stdout, " records sent")? == 3_000, "{}", ended.stdout);
+        ensure!(reported(&ended.stdout, " records sent")? == 3_000, "{}", ended.stdout);
         sent.push(partitions(&shop, &topic).await?);
     }
-    ensure!(sent[0].iter().map(Vec::len).sum::<usize>() == 3_000, "not as many as were told");
+    ensure!(sent[0].iter().map(Vec::len).sum::<usize>() == 3_000, "not as many as reported");
     ensure!(sent[0].iter().all(|partition| partition.len() > 500), "one partition has too few");
     ensure!(sent[0] == sent[1], "the same seed sent other records");
     Ok(())
 }
 
 #[tokio::test]
-async fn a_rate_is_kept_to_two_percent_over_ten_seconds() -> Result<()> {
+async fn a_rate_is_kept_within_two_percent_over_ten_seconds() -> Result<()> {
     let shop = Shop::open(4).await?;
     let args = ["simulate", "--rate", "500/s", "--shape", "numbered"];
     let simulate = shop.vendas(&args).start()?;
     let count = async || {
         let mut sum = 0;
         for number in 0..4 {
-            sum += shop.bed.kafka.log_end(&shop.topic, number).await?;
+            sum += shop.servers.kafka.log_end(&shop.topic, number).await?;
         }
         Ok::<_, testbed::Error>(sum)
     };
@@ -79,7 +79,7 @@ async fn a_rate_is_kept_to_two_percent_over_ten_seconds() -> Result<()> {
     })
     .await?;
     let (before, since) = (count().await?, Instant::now());
-    // This is about time itself.
+    // The time itself is tested here.
     tokio::time::sleep(Duration::from_secs(10)).await;
     let (sent, elapsed) = (count().await? - before, since.elapsed());
     let due = i64::try_from(elapsed.as_millis() / 2)?;
@@ -87,21 +87,21 @@ async fn a_rate_is_kept_to_two_percent_over_ten_seconds() -> Result<()> {
 
     simulate.signal(Signal::TERM)?;
     let ended = simulate.wait_exit(DEADLINE).await?.expect_code(0)?;
-    let told = told(&ended.stdout, " records sent")?;
+    let told = reported(&ended.stdout, " records sent")?;
     ensure!(i64::try_from(told)? == count().await?, "{}", ended.stdout);
     Ok(())
 }
 
 #[tokio::test]
-async fn invalid_ones_are_so_many_and_exactly_these_become_dead_letters() -> Result<()> {
+async fn invalid_records_have_the_requested_share_and_all_become_dead_letters() -> Result<()> {
     for shape in ["ecommerce", "ecommerce-stated-total", "numbered"] {
         let shop = Shop::open(2).await?;
         let args = ["simulate", "--shape", shape, "--invalid", "5%", "--count", "4000", "--hard"];
         let ended = shop.vendas(&args).run(DEADLINE).await?.expect_code(0)?;
-        let invalid = told(&ended.stdout, " invalid")?;
+        let invalid = reported(&ended.stdout, " invalid")?;
         // Four standard deviations.
         ensure!((145..=255).contains(&invalid), "{}", ended.stdout);
-        shop.work().await?;
+        shop.process_backlog().await?;
         let dead = shop.rows("SELECT count(*) FROM dead_letters").await?;
         ensure!(dead == [invalid.to_string()], "{shape}: {invalid} invalid, {dead:?} dead letters");
         let table = if shape == "numbered" { "sales" } else { "orders" };
@@ -112,11 +112,11 @@ async fn invalid_ones_are_so_many_and_exactly_these_become_dead_letters() -> Res
 }
 
 #[tokio::test]
-async fn corrections_land_behind_their_orders_and_the_last_one_holds() -> Result<()> {
+async fn corrections_follow_their_orders_and_the_last_version_counts() -> Result<()> {
     let shop = Shop::open(3).await?;
     let args = ["simulate", "--corrections", "20%", "--count", "3000", "--seed", "5", "--hard"];
     let ended = shop.vendas(&args).run(DEADLINE).await?.expect_code(0)?;
-    let corrections = told(&ended.stdout, " corrections")?;
+    let corrections = reported(&ended.stdout, " corrections")?;
     ensure!((500..=700).contains(&corrections), "{}", ended.stdout);
 
     let mut last = BTreeMap::new();
@@ -128,9 +128,12 @@ async fn corrections_land_behind_their_orders_and_the_last_one_holds() -> Result
             last.insert(key, record.payload.context("a tombstone")?);
         }
     }
-    ensure!(partitions_of.values().all(|of| of.len() == 1), "an order lies in two partitions");
+    ensure!(
+        partitions_of.values().all(|of| of.len() == 1),
+        "an order has records in two partitions"
+    );
     ensure!(last.len() == 3_000 - corrections, "{} orders", last.len());
-    shop.work().await?;
+    shop.process_backlog().await?;
     let mut expected = Vec::new();
     for payload in last.values() {
         let order: serde_json::Value = serde_json::from_slice(payload)?;
@@ -138,8 +141,8 @@ async fn corrections_land_behind_their_orders_and_the_last_one_holds() -> Result
         expected.push(format!("{}|{items}", order["id_ordem"].as_str().context("no id")?));
     }
     let sql = "SELECT order_id, cardinality(items) FROM orders ORDER BY order_id COLLATE \"C\"";
-    ensure!(shop.rows(sql).await? == expected, "another version of an order holds");
-    // Amounts with many decimals, tiny ones and huge ones are summed exactly.
+    ensure!(shop.rows(sql).await? == expected, "another version of an order is stored");
+    // Amounts with many decimals, tiny and huge ones, are summed exactly.
     let amounts =
         "SELECT max(scale(amount)) > 6, min(amount) < 0.001, max(amount) > 1e10 FROM order_items";
     ensure!(shop.rows(amounts).await? == ["t|t|t"], "{:?}", shop.rows(amounts).await?);
@@ -148,11 +151,11 @@ async fn corrections_land_behind_their_orders_and_the_last_one_holds() -> Result
 }
 
 #[tokio::test]
-async fn the_past_fills_the_days_of_a_report_with_amounts_of_whole_cents() -> Result<()> {
+async fn past_orders_fill_the_days_of_a_report_with_whole_cents() -> Result<()> {
     let shop = Shop::open(3).await?;
     let args = ["simulate", "--past", "10d", "--count", "5000", "--corrections", "2%"];
     shop.vendas(&args).run(DEADLINE).await?.expect_code(0)?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     let args = ["report", "--by", "day", "--last", "10d", "--format", "json"];
     let report = shop.vendas(&args).run(DEADLINE).await?.expect_code(0)?.stdout;
     let report: serde_json::Value = serde_json::from_str(&report)?;
@@ -169,7 +172,7 @@ async fn the_past_fills_the_days_of_a_report_with_amounts_of_whole_cents() -> Re
     ensure!(shop.rows(odd).await? == ["0"], "{:?}", shop.rows(odd).await?);
     let future =
         "SELECT count(*) FROM orders WHERE sold_at > now() AT TIME ZONE 'America/Sao_Paulo'";
-    ensure!(shop.rows(future).await? == ["0"], "sold before its time");
+    ensure!(shop.rows(future).await? == ["0"], "sold before the requested period");
     shop.vendas(&["verify"]).run(DEADLINE).await?.expect_code(0)?;
 
     for (args, says) in [
@@ -183,32 +186,32 @@ async fn the_past_fills_the_days_of_a_report_with_amounts_of_whole_cents() -> Re
 }
 
 #[tokio::test]
-async fn after_the_past_it_sells_now_at_its_rate() -> Result<()> {
+async fn after_past_orders_it_continues_at_its_rate() -> Result<()> {
     let shop = Shop::open(1).await?;
     let simulate = shop.vendas(&["simulate", "--past", "1d", "--rate", "5/s"]).start()?;
-    eventually("the past and some records more", DEADLINE, async || {
-        let end = shop.bed.kafka.log_end(&shop.topic, 0).await?;
+    eventually("the past and some more records", DEADLINE, async || {
+        let end = shop.servers.kafka.log_end(&shop.topic, 0).await?;
         ensure!(end > 2_003, "{end}: {}", simulate.state());
         Ok(())
     })
     .await?;
     simulate.signal(Signal::TERM)?;
     let ended = simulate.wait_exit(DEADLINE).await?.expect_code(0)?;
-    let sent = told(&ended.stdout, " records sent")?;
-    // The past was sent at once, and took none of the rate.
+    let sent = reported(&ended.stdout, " records sent")?;
+    // Past orders are sent at once, and do not count for the rate.
     ensure!((2_004..2_100).contains(&sent), "{}", ended.stdout);
-    shop.work().await?;
+    shop.process_backlog().await?;
     let now = "SELECT count(*) FROM orders
                WHERE now() AT TIME ZONE 'America/Sao_Paulo' - sold_at < interval '10 minutes'";
     let now: usize = shop.rows(now).await?[0].parse()?;
-    ensure!(now >= sent - 2_000, "{now} of {sent} are sold now");
+    ensure!(now >= sent - 2_000, "{now} of {sent} have current times");
     Ok(())
 }
 
 #[tokio::test]
-async fn twenty_thousand_simulated_orders_are_twenty_thousand_orders() -> Result<()> {
+async fn twenty_thousand_simulated_orders_become_twenty_thousand_orders() -> Result<()> {
     let shop = Shop::open(1).await?;
-    // A topic's first moments are where batches in flight fail one by one.
+    // In a topic's first moments, batches in flight can fail one by one.
     let topic = format!("{}-new", shop.topic);
     let simulate = shop.vendas(&["simulate", "--topic", &topic, "--count", "20000"]);
     simulate.run(DEADLINE).await?.expect_code(0)?;
@@ -222,23 +225,23 @@ async fn twenty_thousand_simulated_orders_are_twenty_thousand_orders() -> Result
     ensure!(shop.database.count("orders").await? == 20_000, "orders are missing");
     let off = "SELECT count(*) FROM orders
                WHERE abs(extract(epoch FROM now() AT TIME ZONE 'America/Sao_Paulo' - sold_at)) > 3600";
-    ensure!(shop.rows(off).await? == ["0"], "without a seed orders are sold now");
+    ensure!(shop.rows(off).await? == ["0"], "without a seed orders have current times");
     Ok(())
 }
 
 #[tokio::test]
-async fn a_signal_ends_it_in_order_and_it_says_what_arrived() -> Result<()> {
+async fn a_signal_stops_it_and_it_reports_the_acknowledged_records() -> Result<()> {
     let shop = Shop::open(2).await?;
     let simulate = shop.vendas(&["simulate"]).start()?;
     eventually("records", DEADLINE, async || {
-        ensure!(shop.bed.kafka.log_end(&shop.topic, 1).await? > 2_000, "{}", simulate.state());
+        ensure!(shop.servers.kafka.log_end(&shop.topic, 1).await? > 2_000, "{}", simulate.state());
         Ok(())
     })
     .await?;
     simulate.signal(Signal::INT)?;
     let ended = simulate.wait_exit(DEADLINE).await?.expect_code(0)?;
     for number in 0..2 {
-        let end = shop.bed.kafka.log_end(&shop.topic, number).await?;
+        let end = shop.servers.kafka.log_end(&shop.topic, number).await?;
         let line = format!("partition {number}: {end}\n");
         ensure!(ended.stdout.contains(&line), "{line:?} is not in {}", ended.stdout);
     }
@@ -246,7 +249,7 @@ async fn a_signal_ends_it_in_order_and_it_says_what_arrived() -> Result<()> {
 }
 
 #[tokio::test]
-async fn an_array_and_its_lines_are_sent_alike_and_each_order_as_it_is_written() -> Result<()> {
+async fn an_array_and_its_lines_are_sent_alike_and_each_order_unchanged() -> Result<()> {
     let shop = Shop::open(1).await?;
     let orders = Sample::Hard.orders();
     let mut sent = Vec::new();
@@ -254,19 +257,19 @@ async fn an_array_and_its_lines_are_sent_alike_and_each_order_as_it_is_written()
         let topic = format!("{}-{name}", shop.topic);
         let produce = shop.vendas(&["produce", "-", "--topic", &topic, "--partitions", "1"]);
         let ended = produce.input(content).run(DEADLINE).await?.expect_code(0)?;
-        ensure!(told(&ended.stdout, " records sent")? == orders.len(), "{}", ended.stdout);
+        ensure!(reported(&ended.stdout, " records sent")? == orders.len(), "{}", ended.stdout);
         sent.push(partition(&shop, &topic, 0).await?);
     }
     ensure!(sent[0] == sent[1], "the array and the lines differ");
     let texts: Vec<_> = sent[0].iter().filter_map(|record| record.payload.clone()).collect();
     let expected: Vec<_> = orders.iter().map(|order| order.clone().into_bytes()).collect();
-    ensure!(texts == expected, "an order isn't as it was written");
+    ensure!(texts == expected, "an order differs from the file");
     ensure!(sent[0][0].key.as_deref() == Some(b"1004"), "the key isn't the order's number");
     Ok(())
 }
 
 #[tokio::test]
-async fn a_file_that_is_not_valid_is_refused_with_its_place_and_nothing_is_sent() -> Result<()> {
+async fn an_invalid_file_is_refused_with_the_position_and_nothing_is_sent() -> Result<()> {
     let shop = Shop::open(1).await?;
     let lines =
         format!("{}\n{}", Sample::Hard.orders()[..3].join("\n"), r#"{"order_number": 12,}"#);
@@ -279,7 +282,7 @@ async fn a_file_that_is_not_valid_is_refused_with_its_place_and_nothing_is_sent(
         ensure!(ended.stderr.contains(place), "{place} is not in {}", ended.stderr);
         ensure!(ended.stderr.contains("nothing was sent"), "{}", ended.stderr);
     }
-    ensure!(shop.bed.kafka.log_end(&shop.topic, 0).await? == 0, "something was sent");
+    ensure!(shop.servers.kafka.log_end(&shop.topic, 0).await? == 0, "something was sent");
 
     let as_is = shop.vendas(&["produce", "--as-is", "-"]).input(lines.as_str());
     as_is.run(DEADLINE).await?.expect_code(0)?;
@@ -292,9 +295,10 @@ async fn a_file_that_is_not_valid_is_refused_with_its_place_and_nothing_is_sent(
     Ok(())
 }
 
-/// Bytes that wait in the kernel for the server at `address` (proc_net_tcp in the kernel's own
-/// documentation: the local address second, then the peer's, the state, and `tx_queue:rx_queue`).
-fn unread_by(address: &str) -> Result<u64> {
+/// Bytes in the kernel's queue for the server at `address` (proc_net_tcp in the kernel's
+/// documentation: the local address is the second field, then the peer's, the state, and
+/// `tx_queue:rx_queue`).
+fn queued_bytes(address: &str) -> Result<u64> {
     let port: u16 = address.rsplit(':').next().unwrap_or_default().parse()?;
     let local = format!(":{port:04X}");
     let mut unread = 0;
@@ -313,7 +317,7 @@ fn unread_by(address: &str) -> Result<u64> {
 }
 
 #[tokio::test]
-async fn a_broker_that_goes_away_meanwhile_gets_every_record_once() -> Result<()> {
+async fn a_broker_that_is_frozen_and_killed_receives_every_record_once() -> Result<()> {
     let kafka = testbed::Kafka::start().await?;
     let topic = "outage";
     kafka.create_topic(topic, 2, &[]).await?;
@@ -328,20 +332,20 @@ async fn a_broker_that_goes_away_meanwhile_gets_every_record_once() -> Result<()
     .await?;
     kafka.pause()?;
     eventually("records that the frozen broker has not read", DEADLINE, async || {
-        ensure!(unread_by(kafka.address())? > 0, "none: {}", simulate.state());
+        ensure!(queued_bytes(kafka.address())? > 0, "none: {}", simulate.state());
         Ok(())
     })
     .await?;
     kafka.resume()?;
     kafka.restart().await?;
     let ended = simulate.wait_exit(DEADLINE).await?.expect_code(0)?;
-    ensure!(told(&ended.stdout, " records sent")? == 20_000, "{}", ended.stdout);
+    ensure!(reported(&ended.stdout, " records sent")? == 20_000, "{}", ended.stdout);
     let mut sum = 0;
     for number in 0..2 {
         sum += kafka.log_end(topic, number).await?;
     }
     if sum != 20_000 {
-        bail!("{sum} records of 20000 are there: {}", ended.stdout);
+        bail!("{sum} records of 20000 are stored: {}", ended.stdout);
     }
     Ok(())
 }

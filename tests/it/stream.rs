@@ -1,15 +1,16 @@
-//! A stream of records as shops might send them, good and bad, the same for the same seed.
+//! A generated stream of valid and invalid records in the forms that shops send; the same seed
+//! gives the same stream.
 //!
-//! Every record knows from its making what it means, so that nobody has to parse it to say so.
+//! Every record is generated together with its meaning, so that no parser is needed to know it.
 
+mod json;
 mod malformed;
-mod spelling;
 
 use testbed::{Record, samples::Random};
 
-use spelling::{Fields, white};
+use json::{Fields, white};
 
-/// The customer's document, in every record that has room for it: nothing may ever log it.
+/// The customer's document number, in every record with additional fields: it must never be logged.
 pub(crate) const DOCUMENT: &str = "123.456.789-09";
 
 const ORDER_NUMBER: &[&str] = &["order_number", "numero_pedido"];
@@ -21,14 +22,14 @@ const PRODUCT: &[&str] = &["product", "nome_produto", "produto"];
 const QUANTITY: &[&str] = &["qty", "quantity", "quantidade"];
 const UNIT_PRICE: &[&str] = &["value_unit", "unit_price", "preco_unitario"];
 
-/// What identifies an order. Number 17 and id "17" are two.
+/// The identity of an order. Number 17 and id "17" are two orders.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Key {
     Number(i32),
     Id(String),
 }
 
-/// An order as its record states it. Decimals count units of 10^-4.
+/// An order as its record states it. Decimals are in units of 10^-4.
 #[derive(Clone, Debug)]
 pub(crate) struct Stated {
     pub(crate) key: Key,
@@ -44,7 +45,7 @@ pub(crate) struct StatedItem {
     pub(crate) unit_price: Option<i128>,
 }
 
-/// A date and time, and how many minutes its clock was ahead of UTC if that is stated.
+/// A date and time, with the offset from UTC in minutes if it is stated.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Moment {
     pub(crate) year: i64,
@@ -55,12 +56,12 @@ pub(crate) struct Moment {
     pub(crate) offset: Option<i64>,
 }
 
-/// What a record means.
+/// The meaning of a record.
 #[derive(Clone, Debug)]
 pub(crate) enum Meaning {
     /// An order, if its own numbers agree.
     Order(Stated),
-    /// None, for this reason.
+    /// Not a valid order, for this reason.
     DeadLetter(&'static str),
 }
 
@@ -70,20 +71,19 @@ pub(crate) struct Generated {
     pub(crate) meaning: Meaning,
 }
 
-/// The records of each lane, in their order. A lane becomes one partition: all versions of an order
-/// stand in one.
+/// The records of each partition, in order. All versions of an order are in the same partition.
 #[derive(Debug)]
 pub(crate) struct Stream {
     pub(crate) lanes: Vec<Vec<Generated>>,
 }
 
 impl Stream {
-    /// `lanes` times `records` of them.
+    /// `lanes` partitions of `records` records each.
     pub(crate) fn new(seed: u64, lanes: usize, records: usize) -> Self {
-        let mut shop = Shop { dice: Dice::new(seed), numbers: 0, ids: 0 };
+        let mut shop = Generator { dice: Dice::new(seed), numbers: 0, ids: 0 };
         let mut all: Vec<_> =
             (0..lanes).map(|lane| shop.lane(records, Again::of_lane(lane))).collect();
-        // The few that are of a size to be counted stand among the others, one in each lane in turn.
+        // The few large records are distributed over the partitions in turn.
         for (index, outsized) in malformed::outsized(&mut shop).into_iter().enumerate() {
             let at = (37 * (index + 1)) % records;
             let lane = index % lanes;
@@ -95,7 +95,7 @@ impl Stream {
     }
 }
 
-/// Chance, the same for the same seed.
+/// A random number generator: the same seed gives the same numbers.
 #[derive(Debug)]
 pub(crate) struct Dice(Random);
 
@@ -104,7 +104,7 @@ impl Dice {
         Self(Random(seed))
     }
 
-    /// From 0 to `end`, without it.
+    /// From 0 to `end`, exclusive.
     pub(crate) fn below(&mut self, end: usize) -> usize {
         self.0.below(end)
     }
@@ -113,7 +113,7 @@ impl Dice {
         self.below(times) == 0
     }
 
-    /// From `from` to `to`, both included.
+    /// From `from` to `to`, inclusive.
     pub(crate) fn between(&mut self, from: i128, to: i128) -> i128 {
         from + i128::from(self.0.bits()) % (to - from + 1)
     }
@@ -123,8 +123,8 @@ impl Dice {
     }
 }
 
-/// How often a lane repeats or corrects an order that it has had: commits insert where none comes again,
-/// and upsert after each that does.
+/// How often a lane repeats or corrects an order that it contains already. Commits insert if no order
+/// comes again, and upsert for a while after each that does.
 #[derive(Clone, Copy, Debug)]
 enum Again {
     Often,
@@ -150,20 +150,20 @@ impl Again {
     }
 }
 
-/// Who makes the records.
-struct Shop {
+/// The generator of the records.
+struct Generator {
     dice: Dice,
     numbers: i32,
     ids: u32,
 }
 
-impl Shop {
+impl Generator {
     fn lane(&mut self, records: usize, again: Again) -> Vec<Generated> {
         let mut keys = Vec::new();
         let mut lane: Vec<Generated> = Vec::with_capacity(records);
         while lane.len() < records {
             let next = match (self.dice.below(100), lane.last()) {
-                // The same once more, so close that both stand in one batch.
+                // The same record again, close enough to be in the same batch.
                 (0..8, Some(last)) if again.draw(&mut self.dice) => last.clone(),
                 (8..24, _) => {
                     let key = self.earlier(&keys).unwrap_or(Key::Number(-1));
@@ -184,7 +184,7 @@ impl Shop {
         lane
     }
 
-    /// An order of this lane that gets a correction: mostly one of the newest.
+    /// An order of this partition that gets a correction: mostly one of the newest.
     fn earlier(&mut self, keys: &[Key]) -> Option<Key> {
         let back = if self.dice.one_in(3) { keys.len() } else { keys.len().min(6) };
         (back > 0).then(|| keys[keys.len() - 1 - self.dice.below(back)].clone())
@@ -204,7 +204,7 @@ impl Shop {
         self.ids += 1;
         let n = self.ids;
         Key::Id(match self.dice.below(8) {
-            // Digits, which an order number has too.
+            // Digits, which can also be an order number.
             0 | 1 => format!("{n}"),
             2 => format!("-{n}"),
             3 => format!("340282366920938463463374607431768211456{n}"),
@@ -240,7 +240,7 @@ impl Shop {
             .collect();
         let total = match dice.below(10) {
             0..5 => None,
-            // Stated and priced: at, near or beyond what is still taken for the same.
+            // Stated and priced: within, at and beyond the accepted difference.
             5 | 6 => {
                 let sum: i128 =
                     items.iter().map(|i| i.quantity * i.unit_price.unwrap_or_default()).sum();
@@ -254,7 +254,7 @@ impl Shop {
                 };
                 Some(stated.clamp(0, 10_i128.pow(20) - 1))
             }
-            // Stated alone, over items without a price.
+            // A stated total, over items without a price.
             7 | 8 => {
                 items.iter_mut().for_each(|item| item.unit_price = None);
                 Some(stated_total(dice))
@@ -268,7 +268,7 @@ impl Shop {
     }
 }
 
-/// With one of the keys that Kafka takes for its own purposes, of which none means anything.
+/// With one of the keys that Kafka defines for its own purposes. Keys have no meaning here.
 fn keyed(payload: Option<Vec<u8>>, dice: &mut Dice) -> Record {
     let key = match dice.below(5) {
         0 => Some(Vec::new()),
@@ -285,7 +285,7 @@ fn quantity(dice: &mut Dice) -> i128 {
         1 => dice.between(1, 99_999_999),
         2 => 10_i128.pow(10) - 1,
         3 | 4 => dice.between(1, 9_999) * 10,
-        // Alike, so that remainders tie.
+        // Equal quantities, so that remainders tie.
         5..8 => 10_000,
         _ => dice.between(1, 9) * 10_000,
     }
@@ -333,7 +333,7 @@ fn product(dice: &mut Dice) -> String {
     .to_owned()
 }
 
-/// Of years in which São Paulo turned its clocks, and others.
+/// Times in years with daylight saving time in São Paulo, and in others.
 fn moment(dice: &mut Dice) -> Moment {
     let year = dice.between(2015, 2031);
     let month = dice.between(1, 12);
@@ -357,34 +357,33 @@ fn moment(dice: &mut Dice) -> Moment {
     Moment { year, month, day, second_of_day, microsecond, offset }
 }
 
-/// One of the many ways to write an order down.
+/// Writes an order in one of the many possible forms.
 fn write(order: &Stated, dice: &mut Dice) -> String {
     let mut fields = Fields::default();
     let other = match &order.key {
         Key::Number(number) => {
             let digits = number.to_string();
-            let json = if dice.one_in(5) { spelling::text(&digits, dice) } else { digits };
+            let json = if dice.one_in(5) { json::text(&digits, dice) } else { digits };
             fields.add(dice.pick(ORDER_NUMBER), json, dice);
             ORDER_ID
         }
         Key::Id(id) => {
             let digits = id.strip_prefix('-').unwrap_or(id);
             let integer = digits.bytes().all(|byte| byte.is_ascii_digit());
-            let json =
-                if integer && dice.one_in(2) { id.clone() } else { spelling::text(id, dice) };
+            let json = if integer && dice.one_in(2) { id.clone() } else { json::text(id, dice) };
             fields.add(dice.pick(ORDER_ID), json, dice);
             ORDER_NUMBER
         }
     };
     fields.maybe_null(other, dice);
     match order.total {
-        Some(total) => fields.add(dice.pick(TOTAL), spelling::decimal(total, dice), dice),
+        Some(total) => fields.add(dice.pick(TOTAL), json::decimal(total, dice), dice),
         None => fields.maybe_null(TOTAL, dice),
     }
     match order.sold_at {
         Some(moment) => {
-            let date = spelling::date(moment, dice);
-            fields.add(dice.pick(SOLD_AT), spelling::text(&date, dice), dice);
+            let date = json::date(moment, dice);
+            fields.add(dice.pick(SOLD_AT), json::text(&date, dice), dice);
         }
         None => fields.maybe_null(SOLD_AT, dice),
     }
@@ -419,12 +418,12 @@ fn write(order: &Stated, dice: &mut Dice) -> String {
 fn write_item(item: &StatedItem, dice: &mut Dice) -> String {
     let mut fields = Fields::default();
     match &item.product {
-        Some(product) => fields.add(dice.pick(PRODUCT), spelling::text(product, dice), dice),
+        Some(product) => fields.add(dice.pick(PRODUCT), json::text(product, dice), dice),
         None => fields.maybe_null(PRODUCT, dice),
     }
-    fields.add(dice.pick(QUANTITY), spelling::decimal(item.quantity, dice), dice);
+    fields.add(dice.pick(QUANTITY), json::decimal(item.quantity, dice), dice);
     match item.unit_price {
-        Some(price) => fields.add(dice.pick(UNIT_PRICE), spelling::decimal(price, dice), dice),
+        Some(price) => fields.add(dice.pick(UNIT_PRICE), json::decimal(price, dice), dice),
         None => fields.maybe_null(UNIT_PRICE, dice),
     }
     if dice.one_in(8) {

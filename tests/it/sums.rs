@@ -1,19 +1,20 @@
-//! Sums by product, day and hour equal what `sales` and `orders` come to, whatever is done to these.
+//! Sums by product, day and hour equal those computed from `sales` and `orders` after any change of
+//! these.
 
 use testbed::{Record, Result, Vendas, ensure, eventually, samples::Random};
 
 use crate::{
+    scenario::terminate,
     shop::{DEADLINE, Shop},
-    stage::terminate,
     totals::expect_equal,
 };
 
 const STEPS: usize = 60;
-/// So few that most orders come again, corrected or cancelled.
+/// Few enough that most orders are corrected or cancelled later.
 const KEYS: usize = 60;
 
-/// What an operator may do to the tables.
-const BY_HAND: &[&str] = &[
+/// Manual changes of the tables.
+const MANUAL_CHANGES: &[&str] = &[
     "DELETE FROM orders WHERE ascii(right(order_id, 1)) % 5 = 0",
     "DELETE FROM sales WHERE order_number % 7 = 3",
     "DELETE FROM sales WHERE order_number < 20; DELETE FROM orders WHERE length(order_id) = 1",
@@ -35,7 +36,7 @@ const BY_HAND: &[&str] = &[
     "SELECT rebuild_sums()",
 ];
 
-/// What the views of times say.
+/// The contents of the views by time.
 const VIEWS: &str = "
     SELECT day::text, 'product', product, orders, trim_scale(quantity), trim_scale(amount)
     FROM product_days
@@ -43,7 +44,7 @@ const VIEWS: &str = "
     SELECT hour::text, 'hour', NULL, orders, trim_scale(total), trim_scale(charges) FROM order_hours
     ORDER BY 1, 2, 3";
 
-/// How many rows count before a day.
+/// The number of rows that count before a day.
 const OLD_ROWS: &str = "
     SELECT count(*) FROM (
         SELECT coalesce(counted_at, processed_at AT TIME ZONE 'UTC' AT TIME ZONE 'America/Sao_Paulo')
@@ -54,12 +55,12 @@ const OLD_ROWS: &str = "
         FROM orders
     ) AS rows (at) WHERE at < '{day}'";
 
-/// Whether a line of [`VIEWS`] is of a day before `day`; what is of no known day is not.
+/// Whether a line of [`VIEWS`] is of a day before `day`. Lines without a known day are not.
 fn is_before(line: &str, day: &str) -> bool {
     !line.starts_with('-') && line < day
 }
 
-/// An order, or what cancels one, or nothing that is one.
+/// An order, a cancellation, or an invalid record.
 fn record(random: &mut Random) -> Record {
     let key = random.below(KEYS);
     let mut order = serde_json::json!({});
@@ -84,7 +85,7 @@ fn record(random: &mut Random) -> Record {
         2 => order["frete"] = "much".into(),
         _ => {}
     }
-    // The days on both sides of a year's end.
+    // The days around the turn of a year.
     let (day, hour) = ([30, 31, 1, 2][random.below(4)], random.below(24));
     let (year, month) = if day > 2 { (2025, 12) } else { (2026, 1) };
     if random.below(3) > 0 {
@@ -99,7 +100,7 @@ fn record(random: &mut Random) -> Record {
     }
 }
 
-struct Play {
+struct Session {
     shop: Shop,
     random: Random,
     vendas: Vendas,
@@ -107,7 +108,7 @@ struct Play {
     rolled_up: bool,
 }
 
-impl Play {
+impl Session {
     fn start(shop: &Shop, random: &mut Random) -> Result<Vendas> {
         let size = format!("pipeline.batch_size={}", [1, 3, 100][random.below(3)]);
         let cancelled = r#"mapping.cancelled=["gone"]"#;
@@ -122,16 +123,16 @@ impl Play {
                 let count = 1 + self.random.below(60);
                 let records: Vec<_> = (0..count).map(|_| record(&mut self.random)).collect();
                 let partition = i32::try_from(self.random.below(2))?;
-                self.shop.bed.kafka.produce(&self.shop.topic, partition, &records).await?;
+                self.shop.servers.kafka.produce(&self.shop.topic, partition, &records).await?;
                 self.sent += count;
                 if self.random.below(2) == 0 {
                     self.catch_up().await?;
                 }
             }
             3 | 4 => {
-                let statement = BY_HAND[self.random.below(BY_HAND.len())];
+                let statement = MANUAL_CHANGES[self.random.below(MANUAL_CHANGES.len())];
                 if let Err(error) = self.shop.database.execute(statement).await {
-                    // As an operator would, who tries again.
+                    // The operator retries.
                     ensure!(format!("{error:#}").contains("deadlock"), "{statement}: {error:#}");
                 }
             }
@@ -145,7 +146,7 @@ impl Play {
         expect_equal(&self.shop.database).await
     }
 
-    /// The views stay as they are, or lose what is older; no old row is left.
+    /// A purge changes the views only by deleting older rows; no old row remains.
     async fn purge(&mut self) -> Result<()> {
         self.catch_up().await?;
         // So that several days remain.
@@ -156,7 +157,7 @@ impl Play {
         let purge = self.shop.vendas(&purge).args(forget.then_some("--forget-sums"));
         purge.run(DEADLINE).await?.expect_code(0)?;
         let after = self.shop.rows(VIEWS).await?;
-        // By hours alone where products are kept by month.
+        // Only by hours if products are kept by month.
         let kept = |line: &String| !self.rolled_up || line.contains("|hour|");
         let (before, after) = (
             before.into_iter().filter(kept).collect::<Vec<_>>(),
@@ -176,7 +177,7 @@ impl Play {
     }
 
     async fn roll_up(&mut self) -> Result<()> {
-        // Seldom, since what is by month says less.
+        // Rarely, since sums by month show less.
         if self.random.below(4) > 0 {
             return Ok(());
         }
@@ -208,26 +209,26 @@ async fn follow(seed: u64) -> Result<()> {
     let shop = Shop::open(2).await?;
     shop.apply_schema().await?;
     let mut random = Random(seed);
-    let vendas = Play::start(&shop, &mut random)?;
-    let mut play = Play { shop, random, vendas, sent: 0, rolled_up: false };
+    let vendas = Session::start(&shop, &mut random)?;
+    let mut play = Session { shop, random, vendas, sent: 0, rolled_up: false };
     for step in 0..STEPS {
         play.step().await.map_err(|error| error.context(format!("step {step} of seed {seed}")))?;
     }
     play.catch_up().await?;
     terminate(play.vendas).await?;
     let shop = play.shop;
-    // What was wrong is right now, and an order may be older than what is stored.
+    // The mapping is corrected now, and an order may be older than the stored version.
     let replay = ["dead-letters", "replay", "--all", "--set", "mapping.shipping=shipping"];
     let replayed = shop.vendas(&replay).run(DEADLINE).await?;
     ensure!(replayed.stdout.contains("replayed"), "{}", replayed.state());
     expect_equal(&shop.database).await?;
     let counted = "SELECT count(DISTINCT hour::date) > 3 AND sum(orders) > 20 FROM order_hours";
-    ensure!(shop.rows(counted).await? == ["t"], "too little is left to say anything");
+    ensure!(shop.rows(counted).await? == ["t"], "too few rows are left");
     shop.vendas(&["verify"]).run(DEADLINE).await?.expect_code(0).map(drop)
 }
 
 #[tokio::test]
-async fn sums_follow_whatever_is_done_to_the_tables() -> Result<()> {
+async fn sums_are_correct_after_any_change_of_the_tables() -> Result<()> {
     for seed in 0..2 {
         follow(seed).await?;
     }

@@ -1,11 +1,11 @@
-//! `product_totals` equals the sum over `orders`, whatever is done to these.
+//! `product_totals` equals the sum over `orders` after any change of these.
 
 use testbed::{Database, Result, ensure, eventually};
 
 use crate::shop::{DEADLINE, Shop};
 
-/// What is kept, as texts, beside what the tables and the archived sums come to; only what differs, either
-/// way round.
+/// The stored sums next to those computed from the tables and the archived sums: all differences,
+/// in both directions.
 const DIFFERENCES: &str = "
     WITH counted AS (
         SELECT coalesce(counted_at, sold_at,
@@ -89,10 +89,10 @@ async fn send(shop: &Shop, partition: i32, orders: &[String]) -> Result<()> {
 }
 
 #[tokio::test]
-async fn totals_follow_new_repeated_and_corrected_orders_and_an_operators_hand() -> Result<()> {
+async fn totals_follow_new_repeated_corrected_and_manually_changed_orders() -> Result<()> {
     let shop = Shop::open(1).await?;
     let first: Vec<_> = (0..250).map(|id| order(id, &["a", "b", "a"], 2)).collect();
-    // Redelivered, corrected in numbers, corrected in products, without any, and a new one.
+    // Redelivered, with a corrected quantity, with corrected products, without products, and new.
     let second: Vec<_> = (0..300)
         .map(|id| match id % 4 {
             0 => order(id, &["a", "b", "a"], 2),
@@ -102,13 +102,13 @@ async fn totals_follow_new_repeated_and_corrected_orders_and_an_operators_hand()
         })
         .collect();
     send(&shop, 0, &first).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     let totals = "SELECT product, quantity, amount FROM product_totals ORDER BY product";
     let found = shop.rows(totals).await?;
     ensure!(found == ["a|1000|1100.00", "b|500|550.00"], "{found:?}");
     expect_equal(&shop.database).await?;
     send(&shop, 0, &second).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     ensure!(shop.rows(totals).await?.len() == 4, "{:?}", shop.rows(totals).await?);
 
     for statement in [
@@ -127,7 +127,7 @@ async fn totals_follow_new_repeated_and_corrected_orders_and_an_operators_hand()
             "SELECT count(*) FROM product_totals WHERE quantity IS NULL OR amount IS NULL";
         ensure!(shop.rows(unknown).await? == ["0"], "unknown totals after {statement}");
     }
-    // `verify` agrees, which knows that what nobody stated counts as nothing.
+    // `verify` counts unknown totals as zero and finds no difference.
     shop.vendas(&["verify"]).run(DEADLINE).await?.expect_code(0)?;
     shop.database.execute("DELETE FROM orders WHERE order_id = '5z'").await?;
     expect_equal(&shop.database).await?;
@@ -137,13 +137,13 @@ async fn totals_follow_new_repeated_and_corrected_orders_and_an_operators_hand()
 }
 
 #[tokio::test]
-async fn totals_are_equal_at_every_moment_while_two_instances_write_and_the_ledger_is_folded()
+async fn totals_are_exact_at_all_times_while_two_instances_write_and_the_ledger_is_folded()
 -> Result<()> {
     let shop = Shop::open(4).await?;
     for partition in 0..4 {
         let orders: Vec<_> = (0..2000)
             .map(|n| {
-                // Each order comes four times, with another count or another product.
+                // Each order is sent four times, with another quantity or another product.
                 let id = usize::try_from(partition).unwrap() * 10_000 + n % 500;
                 order(id, [&["a", "b"][..], &["b", "c"], &["c"]][n % 3], n % 7 + 1)
             })
@@ -158,7 +158,7 @@ async fn totals_are_equal_at_every_moment_while_two_instances_write_and_the_ledg
         ensure!(shop.rows("SELECT to_regclass('product_totals')").await? != [""], "no tables yet");
         for statement in ["SELECT 1", "SELECT fold_ledgers()"] {
             shop.database.execute(statement).await?;
-            // What is wrong at one moment stays so, also if it is right at the next.
+            // A difference at one moment is an error, even if it is gone at the next.
             if let Err(differences) = expect_equal(&shop.database).await {
                 violation.get_or_insert(differences);
             }
@@ -175,7 +175,7 @@ async fn totals_are_equal_at_every_moment_while_two_instances_write_and_the_ledg
         Ok(())
     })
     .await?;
-    ensure!(moments > 3, "only {moments} moments were looked at");
+    ensure!(moments > 3, "only {moments} snapshots were compared");
     violation.map_or(Ok(()), Err)?;
     expect_equal(&shop.database).await
 }

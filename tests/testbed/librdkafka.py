@@ -1,8 +1,8 @@
-"""librdkafka in a test's service: librdkafka.py BROKER.
+"""librdkafka for tests: librdkafka.py BROKER.
 
 Each line of the standard input is a plan, a JSON object whose "do" names a function below; each is
-answered with one line of JSON, {"ok": ...} or {"error": "..."}. The end of the input ends this
-program, and leaves open what transactions are open. Bytes are written in hexadecimal, null is null.
+answered with one line of JSON, {"ok": ...} or {"error": "..."}. The program ends at the end of its
+input, without ending open transactions. Bytes are in hexadecimal, null is null.
 A record is [key, payload, headers], a header [name, value].
 """
 
@@ -20,7 +20,7 @@ BROKER = sys.argv[1]
 DEADLINE = 40  # seconds, for a whole plan
 ADMIN = AdminClient({"bootstrap.servers": BROKER})
 
-# What a client gets that knows no leader, or one that led before.
+# Errors of a client that knows no leader or a former one.
 STALE = {
     KafkaError._NOENT,
     KafkaError.FENCED_LEADER_EPOCH,
@@ -29,18 +29,18 @@ STALE = {
     KafkaError._TRANSPORT,
 }
 
-# The producer of `append`, once there is one.
+# The producer of `append`, after its first use.
 lasting = []
-# What was not written of what is being sent.
+# Messages of the current plan that were not written.
 failures = []
-# The producers with a transactional id, by that id: they live on between plans.
+# The producers with a transactional id, by that id; they are kept between plans.
 transactional = {}
 # The partitions that each open transaction has written to.
 written = {}
 
 
 def produce(plan):
-    """Sends batches, each as one record batch, by a producer of its own.
+    """Sends batches, each as one record batch, with a separate producer.
 
     Returns the bytes that went over the wire, which tells whether they went compressed.
     """
@@ -54,7 +54,7 @@ def produce(plan):
     )
     for batch in plan["batches"]:
         send(producer, plan["topic"], batch)
-    # The next one may have been drawn up before the last batch went.
+    # The next message may have been queued before the last batch was sent.
     enough = len(statistics) + 2
 
     def reported():
@@ -66,15 +66,15 @@ def produce(plan):
 
 
 def produce_apart(plan):
-    """Sends each batch by an idempotent producer of its own, which sends nothing more."""
-    # All of them before the first is used: each takes half a second to get its id.
+    """Sends each batch with a separate idempotent producer, which sends nothing more."""
+    # All are created before the first is used: each needs half a second to get its id.
     producers = [make_producer({"enable.idempotence": True}) for _ in plan["batches"]]
     for producer, batch in zip(producers, plan["batches"]):
         send(producer, plan["topic"], batch)
 
 
 def append(plan):
-    """Sends batches by one idempotent producer, which lives on between plans and outlasts brokers.
+    """Sends batches with one idempotent producer, which is kept between plans and retries.
 
     Returns the offsets that each batch got.
     """
@@ -89,7 +89,7 @@ def append(plan):
 
 
 def replicas(plan):
-    """The leader of each partition, and the replicas that are in sync with it."""
+    """The leader and the in-sync replicas of each partition."""
     partitions = ADMIN.list_topics(plan["topic"], DEADLINE).topics[plan["topic"]].partitions
     return {number: [it.leader, it.isrs] for number, it in partitions.items()}
 
@@ -105,8 +105,8 @@ def members(plan):
 
 
 def transactions(plan):
-    """Carries out steps, one after the other: [id, "begin" | "commit" | "abort"], or
-    [id, "send", batch]; without an id it is no part of any transaction."""
+    """Executes steps in sequence: [id, "begin" | "commit" | "abort"], or
+    [id, "send", batch]; without an id it is not part of a transaction."""
     for who, what, *batch in plan["steps"]:
         if who is not None and who not in transactional:
             transactional[who] = make_producer(
@@ -126,7 +126,7 @@ def transactions(plan):
 
 
 def end(producer, who, commit):
-    """Ends a transaction and waits until its markers are there: the broker answers before."""
+    """Ends a transaction and waits for its markers, which the broker writes after its answer."""
     partitions = written.pop(who)
     before = {place: end_of(*place, IsolationLevel.READ_UNCOMMITTED) for place in partitions}
     (producer.commit_transaction if commit else producer.abort_transaction)(DEADLINE)
@@ -141,7 +141,7 @@ def end(producer, who, commit):
 
 
 def consume(plan):
-    """All that read_committed delivers of a topic, and where each partition ends for it."""
+    """All records that read_committed returns of a topic, and the end of each partition for it."""
     topic = plan["topic"]
     consumer = Consumer(
         {
@@ -184,7 +184,7 @@ def make_producer(settings):
     return Producer(
         {
             "bootstrap.servers": BROKER,
-            # A batch goes when it is complete, which `flush` says.
+            # A batch is sent when it is complete, by `flush`.
             "linger.ms": 20_000,
             "message.timeout.ms": 30_000,
             "batch.num.messages": 1_000_000,
@@ -227,7 +227,7 @@ def finish(producer):
 
 
 def end_of(topic, partition, isolation):
-    """The high watermark, or read committed the last stable offset."""
+    """The high watermark, or with read_committed the last stable offset."""
     place = TopicPartition(topic, partition)
     admin, ends = ADMIN, []
 
@@ -239,7 +239,7 @@ def end_of(topic, partition, isolation):
         except KafkaException as error:
             if error.args[0].code() not in STALE:
                 raise
-            # The client does not ask again by itself who leads after a broker has restarted.
+            # After a restart of a broker the client does not refresh the leaders on its own.
             admin = AdminClient({"bootstrap.servers": BROKER})
         return ends
 
@@ -274,5 +274,5 @@ for line in sys.stdin:
     except Exception:
         answer = {"error": traceback.format_exc()}
     print(json.dumps(answer), flush=True)
-# The ordinary end would abort what is open.
+# A normal exit would abort open transactions.
 os._exit(0)

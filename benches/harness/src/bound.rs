@@ -1,7 +1,8 @@
-//! vendas against the machine: each part of the work alone, and what all of them must take together.
+//! vendas compared with the machine: each part of the work alone, and the bound for all of them
+//! together.
 //!
-//! With every core busy all the time, a million orders take the sum of the CPU seconds of all parts,
-//! divided by the cores: no arrangement of the same work is quicker.
+//! If every core is always busy, a million orders take the sum of the CPU seconds of all parts
+//! divided by the number of cores: no arrangement of the same work is faster.
 
 use std::sync::Arc;
 
@@ -19,8 +20,8 @@ use vendas::{
 };
 
 use crate::{
-    bed::Bed,
     compare::{run_until_end, sum},
+    environment::Environment,
     load::{Load, Shape, batches, config, partitions},
     results::{Cpu, Run, groups},
     usage,
@@ -34,12 +35,20 @@ const RUN: &str = "run --until-end";
 const BOUND: &str = "bound";
 
 /// The parts, the whole, and the bound, `runs` times in turn.
-pub(crate) async fn bound(bed: &Bed, shape: Shape, orders: u64, runs: usize) -> Result<Vec<Run>> {
-    let load = Load::send(bed, shape, orders, 4).await?;
+pub(crate) async fn bound(
+    environment: &Environment,
+    shape: Shape,
+    orders: u64,
+    runs: usize,
+) -> Result<Vec<Run>> {
+    let load = Load::send(environment, shape, orders, 4).await?;
     let mut all = Vec::new();
     for _ in 0..runs {
-        all.push(Run { candidate: RUN.to_owned(), ..run_until_end(bed, &load, &[]).await? });
-        all.extend(parts(bed, &load).await?);
+        all.push(Run {
+            candidate: RUN.to_owned(),
+            ..run_until_end(environment, &load, &[]).await?
+        });
+        all.extend(parts(environment, &load).await?);
     }
     all.push(together(&all, orders)?);
     for run in &mut all {
@@ -48,10 +57,10 @@ pub(crate) async fn bound(bed: &Bed, shape: Shape, orders: u64, runs: usize) -> 
     Ok(all)
 }
 
-async fn parts(bed: &Bed, load: &Load) -> Result<Vec<Run>> {
-    let database = bed.prepared_database().await?;
-    let config = config(bed, &load.topic, Some(&database))?;
-    let measure = Measure { bed, orders: load.orders };
+async fn parts(environment: &Environment, load: &Load) -> Result<Vec<Run>> {
+    let database = environment.prepared_database().await?;
+    let config = config(environment, &load.topic, Some(&database))?;
+    let measure = Measure { environment, orders: load.orders };
 
     let (fetched, ()) = measure.part(FETCH, fetch(&config)).await?;
     let read = batches(&config).await?;
@@ -64,7 +73,7 @@ async fn parts(bed: &Bed, load: &Load) -> Result<Vec<Run>> {
     let mut parts = vec![fetched, understood, committed];
     if load.shape == Shape::Numbered {
         let rows = rows(&processed);
-        let other = bed.prepared_database().await?;
+        let other = environment.prepared_database().await?;
         let (copied, ()) = measure.part(COPY, copy(&other, &rows)).await?;
         load.check_sales(&other).await?;
         parts.push(copied);
@@ -73,15 +82,15 @@ async fn parts(bed: &Bed, load: &Load) -> Result<Vec<Run>> {
 }
 
 struct Measure<'b> {
-    bed: &'b Bed,
+    environment: &'b Environment,
     orders: u64,
 }
 
 impl Measure<'_> {
     async fn part<T>(&self, name: &str, work: impl Future<Output = Result<T>>) -> Result<(Run, T)> {
-        let (own, since) = (usage::own_cpu_seconds(), self.bed.meter());
+        let (own, since) = (usage::own_cpu_seconds(), self.environment.meter());
         let result = work.await?;
-        let run = self.bed.cost(&since, self.orders, usage::own_cpu_seconds() - own);
+        let run = self.environment.cost(&since, self.orders, usage::own_cpu_seconds() - own);
         Ok((Run { candidate: name.to_owned(), ..run }, result))
     }
 }
@@ -89,8 +98,8 @@ impl Measure<'_> {
 type Read = Vec<(TopicPartition, Vec<Batch>)>;
 type Processed = Vec<Vec<ProcessedBatch>>;
 
-/// Reads all partitions at once, and keeps nothing: memory that is used for the first time would be
-/// charged to the reading.
+/// Reads all partitions at once and keeps nothing: otherwise the first use of memory would be part
+/// of the measurement.
 async fn fetch(config: &Config) -> Result<()> {
     let size = config.pipeline.batch_size;
     let lanes = partitions(config).await?.into_iter().map(|mut partition| async move {
@@ -103,7 +112,7 @@ async fn fetch(config: &Config) -> Result<()> {
     try_join_all(lanes).await.map(drop)
 }
 
-/// Understands all records, each in a task of its own, and keeps nothing.
+/// Parses and validates all records, each in its own task, and keeps nothing.
 async fn understand(config: &Config, read: Read) -> Result<()> {
     let lanes = read.into_iter().map(|(partition, batches)| {
         let rules = Arc::clone(config.rules.of(&partition.topic));
@@ -127,7 +136,7 @@ async fn understood_batches(config: &Config, read: Read) -> Result<Processed> {
         let mut lane: Vec<ProcessedBatch> = Vec::new();
         for batch in batches {
             let batch = process(&partition, batch, rules, Schemas::default()).await;
-            // As `run` does where it has fallen behind.
+            // As `run` does with a backlog.
             let fits = |last: &&mut ProcessedBatch| {
                 last.outcomes().len() + batch.outcomes().len() <= config.pipeline.commit_records
             };
@@ -151,7 +160,7 @@ async fn take_partitions(store: &Store, processed: &Processed) -> Result<()> {
     Ok(())
 }
 
-/// Sends the very statements that `run` sends, as many at once, and does nothing else.
+/// Sends the same statements as `run`, with the same number in flight, and does nothing else.
 async fn commit(config: &Config, store: &Store, processed: &Processed) -> Result<()> {
     let depth = config.pipeline.depth;
     let lanes = processed.iter().map(|lane| async move {
@@ -170,7 +179,7 @@ async fn commit(config: &Config, store: &Store, processed: &Processed) -> Result
     try_join_all(lanes).await.map(drop)
 }
 
-/// The rows of `sales` as COPY takes them (PostgreSQL manual, COPY: text format).
+/// The rows of `sales` in COPY's text format (PostgreSQL manual, COPY).
 fn rows(processed: &Processed) -> Vec<String> {
     let chunk = |batch: &ProcessedBatch| {
         let meanings = batch.outcomes().iter().filter_map(|outcome| outcome.result.as_ref().ok());
@@ -195,7 +204,7 @@ async fn copy(database: &Database, rows: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// What the parts come to, each measured alone.
+/// The bound from all parts, each measured alone.
 fn together(runs: &[Run], orders: u64) -> Result<Run> {
     let mut cpu_seconds = Cpu::default();
     for group in groups(runs) {
@@ -216,7 +225,7 @@ fn together(runs: &[Run], orders: u64) -> Result<Run> {
     Ok(Run { candidate: BOUND.to_owned(), orders, seconds, cpu_seconds, ..Run::default() })
 }
 
-/// How near the whole comes to the bound, and how long the cores lay idle meanwhile.
+/// The ratio of the whole to the bound, and the idle time of the cores.
 pub(crate) fn verdict(runs: &[Run]) -> Option<String> {
     let groups = groups(runs);
     let find = |name: &str| {

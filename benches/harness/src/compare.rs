@@ -1,4 +1,4 @@
-//! vendas against what is used in its place: the same topic, in turn, each into tables of its own.
+//! vendas compared with alternatives: the same topic, in turn, each with its own tables.
 
 use std::{
     env, fs,
@@ -12,27 +12,27 @@ use tokio::time::sleep;
 use tokio_postgres::Client;
 
 use crate::{
-    bed::{Bed, DEADLINE},
+    environment::{DEADLINE, Environment},
     load::{Load, Shape},
     results::{Cpu, Run},
     usage,
 };
 
-/// Where the peers lie, each with a `setup` and a `start`.
+/// The folder of the peers, each with a `setup` and a `start`.
 const PEERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../peers");
 
-/// How often it is looked for the first row, and how often for the last.
+/// The polling interval for the first and the last row.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// What is used in vendas' place.
+/// An alternative to vendas.
 pub(crate) struct Peer {
     name: &'static str,
-    /// Where it was set up.
+    /// The folder of its installation.
     folder: PathBuf,
 }
 
 impl Peer {
-    /// Brings everything that it needs.
+    /// Installs everything that it needs.
     pub(crate) fn set_up(name: &'static str) -> Result<Self> {
         let folder = env::current_exe()?
             .ancestors()
@@ -53,7 +53,7 @@ impl Peer {
 
     pub(crate) fn command(
         &self,
-        bed: &Bed,
+        environment: &Environment,
         topic: &str,
         shape: Shape,
         database: &Database,
@@ -61,7 +61,7 @@ impl Peer {
     ) -> VendasCommand {
         VendasCommand::new(Path::new(PEERS).join(self.name).join("start"))
             .args([&self.folder])
-            .env("BENCH_BROKERS", bed.servers.kafka.address())
+            .env("BENCH_BROKERS", environment.servers.kafka.address())
             .env("BENCH_TOPIC", topic)
             .env("BENCH_SHAPE", shape.name())
             .env("BENCH_DATABASE_HOST", database.host())
@@ -72,26 +72,28 @@ impl Peer {
             .env("BENCH_SCRATCH", scratch.path())
     }
 
-    /// Works the load: from the first row seen to the last, so that nobody is charged for the start
-    /// of a Java machine. What is there at the first look was done before it and does not count.
-    async fn run(&self, bed: &Bed, load: &Load) -> Result<Run> {
-        let database = bed.database().await?;
+    /// Processes the load, and measures from the first visible row to the last, so that the start
+    /// of a JVM does not count. Rows that are there at the first query were written before and do
+    /// not count.
+    async fn run(&self, environment: &Environment, load: &Load) -> Result<Run> {
+        let database = environment.database().await?;
         database.execute(tables(load.shape)).await?;
         let scratch = Folder::new("peer")?;
         let client = database.connect().await?;
-        let process = self.command(bed, &load.topic, load.shape, &database, &scratch).start()?;
+        let process =
+            self.command(environment, &load.topic, load.shape, &database, &scratch).start()?;
         let started = Instant::now();
         let failed = || format!("{}: {}", self.name, process.state());
         until(|| has_rows(&client, load.shape)).await.with_context(failed)?;
         let first_row_seconds = started.elapsed().as_secs_f64();
         let own = usage::cpu_seconds(process.process_id());
-        let since = bed.meter();
+        let since = environment.meter();
         let before = done(&client, load).await?;
         until(|| has_all(&client, load)).await.with_context(failed)?;
         let own = usage::cpu_seconds(process.process_id()) - own;
-        let run = bed.cost(&since, load.orders.saturating_sub(before), own);
+        let run = environment.cost(&since, load.orders.saturating_sub(before), own);
         let peak_rss_bytes = usage::peak_rss_bytes_of_all(process.process_id());
-        // Whether it closes well is its own affair.
+        // Its exit code does not matter.
         process.signal(Signal::TERM)?;
         drop(process.wait_exit(Duration::from_secs(60)).await);
         match load.shape {
@@ -108,7 +110,7 @@ impl Peer {
     }
 }
 
-/// What a peer writes to.
+/// The tables of a peer.
 pub(crate) const fn tables(shape: Shape) -> &'static str {
     match shape {
         Shape::Numbered => {
@@ -124,7 +126,7 @@ async fn until<F: Future<Output = Result<bool>>>(mut condition: impl FnMut() -> 
     let until = Instant::now() + DEADLINE;
     while !condition().await? {
         if Instant::now() > until {
-            bail!("it did not do its work within {DEADLINE:?}");
+            bail!("it did not finish within {DEADLINE:?}");
         }
         sleep(LOOK).await;
     }
@@ -139,7 +141,7 @@ async fn has_rows(client: &Client, shape: Shape) -> Result<bool> {
     Ok(client.query_one(sql, &[]).await?.try_get(0)?)
 }
 
-/// How many orders are done: counted, or by their share in all that was sold.
+/// The number of processed orders: counted, or estimated from the sum of the totals.
 async fn done(client: &Client, load: &Load) -> Result<u64> {
     let row = match load.shape {
         Shape::Numbered => client.query_one("SELECT count(*) FROM sales", &[]).await?,
@@ -151,7 +153,7 @@ async fn done(client: &Client, load: &Load) -> Result<u64> {
     Ok(u64::try_from(row.try_get::<_, i64>(0)?)?)
 }
 
-/// Counts only once the last order of every partition is there: that is cheap to see.
+/// Counts only once the last order of every partition is stored, which is cheap to query.
 async fn has_all(client: &Client, load: &Load) -> Result<bool> {
     if load.shape == Shape::Ecommerce {
         let sql = "SELECT coalesce(sum(quantity), 0) >= $1 FROM product_totals";
@@ -166,27 +168,33 @@ async fn has_all(client: &Client, load: &Load) -> Result<bool> {
     Ok(u64::try_from(all)? >= load.orders)
 }
 
-/// `run --until-end` over a load: from the start of the process to its end, all of it durable.
+/// `run --until-end` for a load: from the start of the process to its exit, with everything
+/// durable.
 pub(crate) async fn run_until_end(
-    bed: &Bed,
+    environment: &Environment,
     load: &Load,
     settings: &[(&str, String)],
 ) -> Result<Run> {
-    let database = bed.prepared_database().await?;
+    let database = environment.prepared_database().await?;
     let command = settings
         .iter()
-        .fold(bed.vendas(&[&load.topic], &database), |command, (name, value)| {
+        .fold(environment.vendas(&[&load.topic], &database), |command, (name, value)| {
             command.env(name, value)
         })
         .args(["run", "--until-end"]);
-    let run = bed.time(&command, load.orders).await?;
+    let run = environment.time(&command, load.orders).await?;
     load.check(&database).await?;
     Ok(run)
 }
 
-/// All of them, in turn, `runs` times. Slow peers get a shorter topic of the same shape.
-pub(crate) async fn compare(bed: &Bed, shape: Shape, orders: u64, runs: usize) -> Result<Vec<Run>> {
-    let load = Load::send(bed, shape, orders, 4).await?;
+/// All of them in turn, `runs` times. Slow peers get a shorter topic of the same shape.
+pub(crate) async fn compare(
+    environment: &Environment,
+    shape: Shape,
+    orders: u64,
+    runs: usize,
+) -> Result<Vec<Run>> {
+    let load = Load::send(environment, shape, orders, 4).await?;
     let fast: &[&str] = match shape {
         Shape::Numbered => &["psycopg", "spark", "connect"],
         Shape::Ecommerce => &["spark"],
@@ -194,19 +202,19 @@ pub(crate) async fn compare(bed: &Bed, shape: Shape, orders: u64, runs: usize) -
     let fast = fast.iter().map(|name| Peer::set_up(name)).collect::<Result<Vec<_>>>()?;
     let slow = match shape {
         Shape::Numbered => {
-            let load = Load::send(bed, shape, orders.min(SLOW_ORDERS), 4).await?;
+            let load = Load::send(environment, shape, orders.min(SLOW_ORDERS), 4).await?;
             Some((Peer::set_up("kafka-python")?, load))
         }
         Shape::Ecommerce => None,
     };
     let mut all = Vec::new();
     for _ in 0..runs {
-        all.push(run_until_end(bed, &load, &[]).await?);
+        all.push(run_until_end(environment, &load, &[]).await?);
         for peer in &fast {
-            all.push(peer.run(bed, &load).await?);
+            all.push(peer.run(environment, &load).await?);
         }
         if let Some((peer, load)) = &slow {
-            all.push(peer.run(bed, load).await?);
+            all.push(peer.run(environment, load).await?);
         }
     }
     for run in &mut all {

@@ -1,4 +1,4 @@
-//! What rows that are there already do to the next ones, and to those who read them.
+//! The effect of existing rows on new orders and on reports.
 
 use std::time::Instant;
 
@@ -6,25 +6,29 @@ use testbed::{Database, Result};
 use tokio_postgres::Client;
 
 use crate::{
-    bed::{Bed, DEADLINE},
+    environment::{DEADLINE, Environment},
     load::{Load, Shape},
     results::Run,
 };
 
 const MILLION: u64 = 1_000_000;
-/// Rows that are made in one statement.
+/// Rows that are created in one statement.
 const CHUNK: u64 = MILLION;
 
-/// The tables with more and more rows in them: new orders, the same orders once more, report, verify.
-pub(crate) async fn growth(bed: &Bed, orders: u64, millions: &[u64]) -> Result<Vec<Run>> {
+/// The tables with increasing numbers of rows: new orders, the same orders again, report, verify.
+pub(crate) async fn growth(
+    environment: &Environment,
+    orders: u64,
+    millions: &[u64],
+) -> Result<Vec<Run>> {
     let mut all = Vec::new();
     for shape in [Shape::Numbered, Shape::Ecommerce] {
-        let load = Load::send(bed, shape, orders, 4).await?;
+        let load = Load::send(environment, shape, orders, 4).await?;
         for count in millions {
             let rows = count * MILLION;
-            let database = bed.prepared_database().await?;
+            let database = environment.prepared_database().await?;
             fill(&database, shape, rows).await?;
-            let runs = on_filled(bed, &load, &database).await?;
+            let runs = on_filled(environment, &load, &database).await?;
             all.extend(runs.into_iter().map(|run| {
                 Run { part: format!("growth {}", shape.name()), ..run }.with("rows before", rows)
             }));
@@ -33,12 +37,16 @@ pub(crate) async fn growth(bed: &Bed, orders: u64, millions: &[u64]) -> Result<V
     Ok(all)
 }
 
-async fn on_filled(bed: &Bed, load: &Load, database: &Database) -> Result<Vec<Run>> {
-    let vendas = |args: &[&str]| bed.vendas(&[&load.topic], database).args(args);
+async fn on_filled(
+    environment: &Environment,
+    load: &Load,
+    database: &Database,
+) -> Result<Vec<Run>> {
+    let vendas = |args: &[&str]| environment.vendas(&[&load.topic], database).args(args);
     let before = sums(database, load.shape).await?;
     let mut all = Vec::new();
     for candidate in ["new orders", "the same orders again"] {
-        let run = bed.time(&vendas(&["run", "--until-end"]), load.orders).await?;
+        let run = environment.time(&vendas(&["run", "--until-end"]), load.orders).await?;
         all.push(Run { candidate: candidate.to_owned(), ..run });
         let because = ["offsets", "reset", "--to", "earliest", "--because", "benchmark", "--yes"];
         vendas(&because).run(DEADLINE).await?.expect_code(0)?;
@@ -47,14 +55,14 @@ async fn on_filled(bed: &Bed, load: &Load, database: &Database) -> Result<Vec<Ru
         for (candidate, args) in
             [("report", vec!["report", "--format", "json"]), ("verify", vec!["verify"])]
         {
-            let run = bed.time(&vendas(&args), load.orders).await?;
+            let run = environment.time(&vendas(&args), load.orders).await?;
             all.push(Run { candidate: candidate.to_owned(), ..run });
         }
     }
     let after = sums(database, load.shape).await?;
     testbed::ensure!(
         after.0 - before.0 == i64::try_from(load.orders)?,
-        "{} rows came, and should have been {}",
+        "{} rows were added instead of {}",
         after.0 - before.0,
         load.orders
     );
@@ -69,14 +77,14 @@ async fn sums(database: &Database, shape: Shape) -> Result<(i64, rust_decimal::D
     Ok((row.try_get(0)?, row.try_get(1)?))
 }
 
-/// Rows as vendas writes them, of orders that the load does not have: numbers behind all of its own,
-/// and random ids, which lie between its own everywhere.
+/// Rows in vendas' format, of orders that the load does not contain: order numbers after all of its
+/// own, and random ids, which are spread between its own.
 async fn fill(database: &Database, shape: Shape, rows: u64) -> Result<()> {
     let client = database.connect().await?;
     let started = Instant::now();
     if shape == Shape::Ecommerce {
-        // The key's index is made at the end, which is quicker, and the totals are put in there, as
-        // the triggers would have left them.
+        // The index of the key is created at the end, which is faster, and the totals are inserted
+        // there as the triggers would have left them.
         client
             .batch_execute(
                 "ALTER TABLE orders DISABLE TRIGGER USER; ALTER TABLE orders DROP CONSTRAINT orders_pkey",
@@ -119,7 +127,7 @@ async fn fill_sales(client: &Client, from: u64, to: u64) -> Result<()> {
 }
 
 async fn fill_orders(client: &Client, from: u64, to: u64) -> Result<()> {
-    // Two or three items, as the simulated shop's orders have.
+    // Two or three items, as in the orders of the simulated shop.
     let sql = format!(
         "INSERT INTO orders (order_id, numbered, total, items, sold_at, processed_at) \
          SELECT gen_random_uuid()::text, false, 349.90 * (2 + number % 2), \

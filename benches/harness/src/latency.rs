@@ -1,4 +1,4 @@
-//! How long an order takes from the producer's acknowledgement to a row that others see.
+//! The time of an order from the producer's acknowledgement until another session sees the row.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -15,54 +15,56 @@ use testbed::{Database, Folder, Result, Signal, VendasCommand, bail, ensure, eve
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::{
-    bed::Bed,
     compare::{Peer, tables},
+    environment::Environment,
     load::Shape,
     results::{Latency, Run},
     usage,
 };
 
 const PARTITIONS: u16 = 4;
-/// Of each run; what the first orders take is not the latency of a program that runs.
+/// Per run; the first orders are not representative of a running program.
 const WARM_UP: Duration = Duration::from_secs(5);
 const MEASURED: Duration = Duration::from_secs(20);
-/// How long the last order may take to come.
+/// The deadline for the last order.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// vendas and those that promise to be quick, at each rate, in turn.
-pub(crate) async fn latency(bed: &Bed, runs: usize) -> Result<Vec<Run>> {
+/// vendas and the peers with low latency, at each rate, in turn.
+pub(crate) async fn latency(environment: &Environment, runs: usize) -> Result<Vec<Run>> {
     let peers = [Peer::set_up("kafka-python")?, Peer::set_up("psycopg")?];
     let mut all = Vec::new();
     for _ in 0..runs {
         for rate in [200, 1000] {
-            all.push(of_vendas(bed, rate).await?);
+            all.push(of_vendas(environment, rate).await?);
             for peer in &peers {
-                all.push(of_peer(bed, peer, rate).await?);
+                all.push(of_peer(environment, peer, rate).await?);
             }
         }
     }
     Ok(all)
 }
 
-async fn of_vendas(bed: &Bed, rate: u64) -> Result<Run> {
-    let (topic, database) = (bed.servers.topic(PARTITIONS).await?, bed.prepared_database().await?);
-    let command = bed.vendas(&[&topic], &database).args(["run"]);
-    measure(bed, "vendas", &topic, &database, &command, rate).await
+async fn of_vendas(environment: &Environment, rate: u64) -> Result<Run> {
+    let (topic, database) =
+        (environment.servers.topic(PARTITIONS).await?, environment.prepared_database().await?);
+    let command = environment.vendas(&[&topic], &database).args(["run"]);
+    measure(environment, "vendas", &topic, &database, &command, rate).await
 }
 
-async fn of_peer(bed: &Bed, peer: &Peer, rate: u64) -> Result<Run> {
-    let (topic, database) = (bed.servers.topic(PARTITIONS).await?, bed.database().await?);
+async fn of_peer(environment: &Environment, peer: &Peer, rate: u64) -> Result<Run> {
+    let (topic, database) =
+        (environment.servers.topic(PARTITIONS).await?, environment.database().await?);
     database.execute(tables(Shape::Numbered)).await?;
     let scratch = Folder::new("peer")?;
-    let command = peer.command(bed, &topic, Shape::Numbered, &database, &scratch);
-    measure(bed, peer.name(), &topic, &database, &command, rate).await
+    let command = peer.command(environment, &topic, Shape::Numbered, &database, &scratch);
+    measure(environment, peer.name(), &topic, &database, &command, rate).await
 }
 
-/// When each order was acknowledged, and when it was seen.
+/// When each order was acknowledged, and when it was visible.
 type Moments = Arc<Mutex<HashMap<i32, Instant>>>;
 
 async fn measure(
-    bed: &Bed,
+    environment: &Environment,
     name: &str,
     topic: &str,
     database: &Database,
@@ -71,8 +73,8 @@ async fn measure(
 ) -> Result<Run> {
     let process = command.start()?;
     let acknowledged = Moments::default();
-    // One order first, which says when the program is up.
-    let lanes = Arc::new(lanes(bed, topic).await?);
+    // One order first, which shows when the program has started.
+    let lanes = Arc::new(lanes(environment, topic).await?);
     send(&lanes, 1, &acknowledged).await?;
     eventually("first order", PATIENCE, async || {
         ensure!(database.count("sales").await? == 1, "no order");
@@ -82,7 +84,7 @@ async fn measure(
     let warm_up = number_of(WARM_UP, rate)?;
     let last = warm_up + number_of(MEASURED, rate)?;
     let looking = tokio::spawn(look(database.connect().await?, last));
-    let (own, since) = (usage::cpu_seconds(process.process_id()), bed.meter());
+    let (own, since) = (usage::cpu_seconds(process.process_id()), environment.meter());
     let mut tick = interval(Duration::from_secs(1) / u32::try_from(rate)?);
     tick.set_missed_tick_behavior(MissedTickBehavior::Burst);
     let mut sending = Vec::new();
@@ -96,15 +98,15 @@ async fn measure(
     }
     let seen = looking.await??;
     let own = usage::cpu_seconds(process.process_id()) - own;
-    let run = bed.cost(&since, u64::try_from(last)?, own);
+    let run = environment.cost(&since, u64::try_from(last)?, own);
     let peak_rss_bytes = Some(usage::peak_rss_bytes_of_all(process.process_id()));
     process.signal(Signal::TERM)?;
     drop(process.wait_exit(PATIENCE).await);
     let acknowledged = acknowledged.lock().unwrap_or_else(PoisonError::into_inner);
     let mut waits = Vec::new();
     for (number, moment) in acknowledged.iter().filter(|(number, _)| **number > warm_up) {
-        let Some(seen) = seen.get(number) else { bail!("order {number} was never seen") };
-        // Some are seen before their acknowledgement comes: these took no time.
+        let Some(seen) = seen.get(number) else { bail!("order {number} was never visible") };
+        // Some are visible before their acknowledgement arrives: their latency is zero.
         waits.push(seen.saturating_duration_since(*moment).as_secs_f64() * 1e3);
     }
     waits.sort_by(f64::total_cmp);
@@ -127,14 +129,14 @@ fn number_of(time: Duration, rate: u64) -> Result<i32> {
     Ok(i32::try_from(time.as_secs() * rate)?)
 }
 
-/// The value that so many in a hundred do not exceed.
+/// The value that this percentage of the values does not exceed.
 fn percentile(sorted: &[f64], percent: usize) -> f64 {
     let index = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
     sorted.get(index).copied().unwrap_or(f64::NAN)
 }
 
-async fn lanes(bed: &Bed, topic: &str) -> Result<Vec<PartitionClient>> {
-    let client = bed.servers.kafka.client().await?;
+async fn lanes(environment: &Environment, topic: &str) -> Result<Vec<PartitionClient>> {
+    let client = environment.servers.kafka.client().await?;
     let mut lanes = Vec::new();
     for partition in 0..i32::from(PARTITIONS) {
         lanes.push(client.partition_client(topic, partition, UnknownTopicHandling::Retry).await?);
@@ -142,7 +144,7 @@ async fn lanes(bed: &Bed, topic: &str) -> Result<Vec<PartitionClient>> {
     Ok(lanes)
 }
 
-/// Sends one order by itself, as a shop does that has just sold something.
+/// Sends one order by itself, as a shop does after a sale.
 async fn send(lanes: &[PartitionClient], number: i32, acknowledged: &Moments) -> Result<()> {
     let order = format!(
         r#"{{"order_number": {number}, "order_items": [{{"qty": 3, "value_unit": 12.34}}, {{"qty": 1, "value_unit": 99.90}}]}}"#
@@ -160,7 +162,7 @@ async fn send(lanes: &[PartitionClient], number: i32, acknowledged: &Moments) ->
     Ok(())
 }
 
-/// Looks for new rows all the time, and notes when each was seen first.
+/// Polls for new rows, and records when each was first visible.
 async fn look(client: tokio_postgres::Client, last: i32) -> Result<HashMap<i32, Instant>> {
     let statement =
         client.prepare("SELECT order_number FROM sales WHERE order_number > $1").await?;
@@ -179,8 +181,9 @@ async fn look(client: tokio_postgres::Client, last: i32) -> Result<HashMap<i32, 
         while seen.contains_key(&(all_up_to + 1)) {
             all_up_to += 1;
         }
-        ensure!(changed.elapsed() < PATIENCE, "{} of {last} orders came", seen.len());
-        // Once a fifth of a millisecond, so that looking leaves the machine to those looked at.
+        ensure!(changed.elapsed() < PATIENCE, "{} of {last} orders were stored", seen.len());
+        // Every fifth of a millisecond, so that polling does not use the CPU of the measured
+        // processes.
         tokio::time::sleep(Duration::from_micros(200)).await;
     }
     Ok(seen)

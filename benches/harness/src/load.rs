@@ -1,4 +1,4 @@
-//! Topics full of orders, and what these come to.
+//! Topics with orders, and the expected contents of the tables.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -13,9 +13,9 @@ use vendas::{
     process::understand_all,
 };
 
-use crate::bed::{Bed, DEADLINE, value};
+use crate::environment::{DEADLINE, Environment, value};
 
-/// How the orders of a topic look.
+/// The form of the orders in a topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
     Numbered,
@@ -30,7 +30,7 @@ impl Shape {
         }
     }
 
-    /// The table that every order of the shape has a row in.
+    /// The table with a row for every order of the shape.
     pub(crate) const fn table(self) -> &'static str {
         match self {
             Self::Numbered => "sales",
@@ -39,13 +39,13 @@ impl Shape {
     }
 }
 
-/// A topic of orders, each another one, made from a seed.
+/// A topic of different orders, generated from a seed.
 #[derive(Clone)]
 pub(crate) struct Load {
     pub(crate) topic: String,
     pub(crate) shape: Shape,
     pub(crate) orders: u64,
-    /// All their totals added up.
+    /// The sum of all totals.
     total: Decimal,
     /// Quantity and amount of each product.
     products: BTreeMap<String, (Decimal, Decimal)>,
@@ -54,36 +54,47 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// Sends the orders of the simulated shop to a new topic, and reads them once to know what the
-    /// tables have to hold afterwards.
+    /// Sends orders of the simulated shop to a new topic, and reads them once to compute the
+    /// expected tables.
     pub(crate) async fn send(
-        bed: &Bed,
+        environment: &Environment,
         shape: Shape,
         orders: u64,
         partitions: u16,
     ) -> Result<Self> {
-        let topic = bed.servers.topic(partitions).await?;
+        let topic = environment.servers.topic(partitions).await?;
         let count = orders.to_string();
-        let sent =
-            bed.program().args(["simulate", "--seed", "1", "--topic", &topic, "--count", &count]);
+        let sent = environment
+            .program()
+            .args(["simulate", "--seed", "1", "--topic", &topic, "--count", &count]);
         sent.args(["--shape", shape.name()]).run(DEADLINE).await?.expect_code(0)?;
-        Self::read(bed, topic, shape, orders).await
+        Self::read(environment, topic, shape, orders).await
     }
 
-    /// The same records in another topic of as many partitions, `records` of them in a record batch.
-    pub(crate) async fn in_batches_of(&self, bed: &Bed, records: usize) -> Result<Self> {
-        /// Partitions that are copied at once.
+    /// The same records in another topic with the same number of partitions, with `records` of them
+    /// in each record batch.
+    pub(crate) async fn in_batches_of(
+        &self,
+        environment: &Environment,
+        records: usize,
+    ) -> Result<Self> {
+        /// Partitions that are copied at the same time.
         const AT_ONCE: usize = 16;
-        let config = config(bed, &self.topic, None)?;
+        let config = config(environment, &self.topic, None)?;
         let sources = partitions(&config).await?;
-        let topic = bed.servers.topic(u16::try_from(sources.len())?).await?;
-        let copies = sources.into_iter().map(|source| copy(bed, source, &topic, records));
+        let topic = environment.servers.topic(u16::try_from(sources.len())?).await?;
+        let copies = sources.into_iter().map(|source| copy(environment, source, &topic, records));
         stream::iter(copies).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
         Ok(Self { topic, ..self.clone() })
     }
 
-    /// A topic that is full already.
-    pub(crate) async fn read(bed: &Bed, topic: String, shape: Shape, orders: u64) -> Result<Self> {
+    /// A topic that already has its orders.
+    pub(crate) async fn read(
+        environment: &Environment,
+        topic: String,
+        shape: Shape,
+        orders: u64,
+    ) -> Result<Self> {
         let mut load = Self {
             topic,
             shape,
@@ -92,7 +103,7 @@ impl Load {
             products: BTreeMap::new(),
             last_numbers: Vec::new(),
         };
-        let config = config(bed, &load.topic, None)?;
+        let config = config(environment, &load.topic, None)?;
         let mut found = 0;
         for mut partition in partitions(&config).await? {
             let (id, mut last) = (partition.id.clone(), None);
@@ -103,7 +114,7 @@ impl Load {
                         .await
                 {
                     let Ok(Meaning::Order(order)) = meaning else {
-                        bail!("a record of {} is no order", load.topic)
+                        bail!("a record of {} is not a valid order", load.topic)
                     };
                     found += 1;
                     load.total += order.total();
@@ -118,36 +129,37 @@ impl Load {
             }
             load.last_numbers.extend(last);
         }
-        ensure!(found == orders, "{} holds {found} orders and not {orders}", load.topic);
+        ensure!(found == orders, "{} contains {found} orders instead of {orders}", load.topic);
         Ok(load)
     }
 
-    /// Whether vendas' tables hold just these orders.
+    /// Whether vendas' tables contain exactly these orders.
     ///
     /// # Errors
-    /// Where they do not: such a run has no rate.
+    /// If they do not: such a run has no rate.
     pub(crate) async fn check(&self, database: &Database) -> Result<()> {
         let table = self.shape.table();
         let sql =
             format!("SELECT count(*) || ' orders of ' || trim_scale(sum(total)) FROM {table}");
         let found = value(database, &sql).await?;
         let expected = format!("{} orders of {}", self.orders, self.total.normalize());
-        ensure!(found == expected, "{table} holds {found}, and should hold {expected}");
+        ensure!(found == expected, "{table} contains {found} instead of {expected}");
         let letters = database.count("dead_letters").await?;
         ensure!(letters == 0, "there are {letters} dead letters");
         if self.shape == Shape::Ecommerce { self.check_products(database).await } else { Ok(()) }
     }
 
-    /// Whether `sales` holds just these orders: all that those have that keep no more.
+    /// Whether `sales` contains exactly these orders: all that can be checked for peers with only
+    /// this table.
     pub(crate) async fn check_sales(&self, database: &Database) -> Result<()> {
         let sql = "SELECT count(*) || ' orders of ' || trim_scale(sum(total)) FROM sales";
         let found = value(database, sql).await?;
         let expected = format!("{} orders of {}", self.orders, self.total.normalize());
-        ensure!(found == expected, "sales holds {found}, and should hold {expected}");
+        ensure!(found == expected, "sales contains {found} instead of {expected}");
         Ok(())
     }
 
-    /// Whether `product_totals` is what these orders come to.
+    /// Whether `product_totals` equals the sums of these orders.
     pub(crate) async fn check_products(&self, database: &Database) -> Result<()> {
         let sql = "SELECT product, trim_scale(quantity)::text, trim_scale(amount)::text FROM product_totals";
         let rows = database.table(sql).await?.rows;
@@ -168,40 +180,50 @@ impl Load {
                 )
             })
             .collect();
-        ensure!(found == expected, "product_totals holds {found:?}, and should hold {expected:?}");
+        ensure!(found == expected, "product_totals contains {found:?} instead of {expected:?}");
         Ok(())
     }
 
-    /// Whether all totals of a table have grown by these orders'.
+    /// Whether the totals of a table have increased by those of these orders.
     pub(crate) fn check_difference(&self, before: Decimal, after: Decimal) -> Result<()> {
         let (found, expected) = ((after - before).normalize(), self.total.normalize());
-        ensure!(found == expected, "the totals grew by {found}, and should have by {expected}");
+        ensure!(found == expected, "the totals increased by {found} instead of {expected}");
         Ok(())
     }
 
-    /// All quantities added up.
+    /// The sum of all quantities.
     pub(crate) fn quantity(&self) -> Decimal {
         self.products.values().map(|(quantity, _)| quantity).sum()
     }
 }
 
-/// Sends what is in a partition to the same partition of `topic`, `records` in a record batch.
-async fn copy(bed: &Bed, mut from: Partition, topic: &str, records: usize) -> Result<()> {
+/// Sends the records of a partition to the same partition of `topic`, with `records` in each record
+/// batch.
+async fn copy(
+    environment: &Environment,
+    mut from: Partition,
+    topic: &str,
+    records: usize,
+) -> Result<()> {
     let number = from.id.partition;
     while let Some(batch) = from.next_batch(records).await? {
         let payloads = batch.into_records().into_iter().filter_map(|record| record.payload);
         let batch: Vec<_> = payloads.map(Record::new).collect();
-        bed.servers.kafka.produce(topic, number, &batch).await?;
+        environment.servers.kafka.produce(topic, number, &batch).await?;
     }
     Ok(())
 }
 
-/// vendas' configuration for a topic, as its command line would find it.
-pub(crate) fn config(bed: &Bed, topic: &str, database: Option<&Database>) -> Result<Config> {
+/// vendas' configuration for a topic, as from its command line.
+pub(crate) fn config(
+    environment: &Environment,
+    topic: &str,
+    database: Option<&Database>,
+) -> Result<Config> {
     let mut environment = vec![
-        ("VENDAS_KAFKA__BROKERS".to_owned(), bed.servers.kafka.address().to_owned()),
+        ("VENDAS_KAFKA__BROKERS".to_owned(), environment.servers.kafka.address().to_owned()),
         ("VENDAS_KAFKA__TOPICS".to_owned(), topic.to_owned()),
-        // What is held in memory here is the benchmark's business.
+        // The benchmark decides what is kept in memory.
         ("VENDAS_KAFKA__BUFFER_BYTES".to_owned(), (16_u64 << 30).to_string()),
     ];
     for (name, value) in database.into_iter().flat_map(Database::settings) {
@@ -210,7 +232,7 @@ pub(crate) fn config(bed: &Bed, topic: &str, database: Option<&Database>) -> Res
     Ok(config::load(&Sources { environment, ..Sources::default() })?)
 }
 
-/// One partition, from its beginning to what was its end.
+/// One partition, from its beginning to its end at the start.
 pub(crate) struct Partition {
     pub(crate) id: TopicPartition,
     reader: vendas::kafka::PartitionReader,
@@ -252,7 +274,7 @@ pub(crate) async fn partitions(config: &Config) -> Result<Vec<Partition>> {
         .collect())
 }
 
-/// All batches of a topic, as `run` would cut them.
+/// All batches of a topic, cut as `run` cuts them.
 pub(crate) async fn batches(config: &Config) -> Result<Vec<(TopicPartition, Vec<Batch>)>> {
     let size = config.pipeline.batch_size;
     let reading = partitions(config).await?.into_iter().map(|mut partition| async move {

@@ -1,16 +1,16 @@
-//! `./dev bench`: measures vendas on private servers, against what is used in its place, and against
-//! what the machine allows.
+//! `./dev bench`: measures vendas on private servers, compared with alternatives and with the
+//! limits of the machine.
 //!
-//! [`bed`] has the servers, [`load`] fills topics, [`compare`], [`bound`], [`latency`], [`start`],
-//! [`partitions`], [`sweep`] and [`growth`] are the parts, [`results`] what comes of them, and
-//! [`usage`] what processes use.
+//! [`environment`] has the servers, [`load`] fills topics, [`compare`], [`bound`], [`latency`],
+//! [`start`], [`partitions`], [`sweep`] and [`growth`] are the parts, [`results`] are their
+//! results, and [`usage`] reads the CPU time and memory of processes.
 //!
 //! **Invariant:** a run after which a table is wrong has no rate.
-#![allow(clippy::float_arithmetic, reason = "seconds and rates; no money passes through here")]
+#![allow(clippy::float_arithmetic, reason = "seconds and rates, no money")]
 
-mod bed;
 mod bound;
 mod compare;
+mod environment;
 mod growth;
 mod latency;
 mod load;
@@ -29,7 +29,7 @@ use std::{
 use clap::{Parser, ValueEnum};
 use testbed::{Result, end_everything};
 
-use bed::Bed;
+use environment::Environment;
 use load::Shape;
 use results::{Results, Run};
 
@@ -37,19 +37,19 @@ use results::{Results, Run};
 #[derive(Parser)]
 #[command(name = "bench")]
 struct Cli {
-    /// What to measure; all of it, where nothing is named
+    /// Parts to measure; by default all
     #[arg(value_enum)]
     parts: Vec<Part>,
-    /// Orders of a topic
+    /// Orders in a topic
     #[arg(long, default_value_t = 1_000_000)]
     orders: u64,
-    /// Runs of each candidate, of which the median counts
+    /// Runs of each candidate; the median is reported
     #[arg(long, default_value_t = 3)]
     runs: usize,
-    /// Rows that are in the tables already, in millions, for `growth`
+    /// Existing rows in the tables, in millions, for `growth`
     #[arg(long, value_delimiter = ',', default_value = "0,10,50")]
     millions: Vec<u64>,
-    /// A file for every single run; runs of other parts that it holds already stay
+    /// A JSON file for every single run; runs of other parts in it are kept
     #[arg(long)]
     json: Option<PathBuf>,
 }
@@ -60,7 +60,7 @@ enum Part {
     Numbered,
     /// E-commerce orders with product totals: vendas and Spark
     Ecommerce,
-    /// Each part of the work alone, and what the whole reaches of their sum
+    /// Each part of the work alone, and the ratio of the whole to their sum
     Bound,
     /// From the producer's acknowledgement to the visible row
     Latency,
@@ -76,29 +76,29 @@ enum Part {
     Depth,
     /// Records of 100 B to 100 KB
     RecordSize,
-    /// Tables that hold millions of rows already
+    /// Tables with millions of existing rows
     Growth,
 }
 
 impl Part {
-    async fn measure(self, bed: &Bed, cli: &Cli) -> Result<Vec<Run>> {
+    async fn measure(self, environment: &Environment, cli: &Cli) -> Result<Vec<Run>> {
         let (orders, runs) = (cli.orders, cli.runs);
         match self {
-            Self::Numbered => compare::compare(bed, Shape::Numbered, orders, runs).await,
-            Self::Ecommerce => compare::compare(bed, Shape::Ecommerce, orders, runs).await,
+            Self::Numbered => compare::compare(environment, Shape::Numbered, orders, runs).await,
+            Self::Ecommerce => compare::compare(environment, Shape::Ecommerce, orders, runs).await,
             Self::Bound => {
-                let mut all = bound::bound(bed, Shape::Numbered, orders, runs).await?;
-                all.extend(bound::bound(bed, Shape::Ecommerce, orders, runs).await?);
+                let mut all = bound::bound(environment, Shape::Numbered, orders, runs).await?;
+                all.extend(bound::bound(environment, Shape::Ecommerce, orders, runs).await?);
                 Ok(all)
             }
-            Self::Latency => latency::latency(bed, runs).await,
-            Self::Start => start::start(bed, runs.max(5)).await,
-            Self::Partitions => partitions::partitions(bed, orders, runs).await,
-            Self::Fairness => partitions::fairness(bed, orders, runs).await,
-            Self::BatchSize => sweep::batch_sizes(bed, orders, runs).await,
-            Self::Depth => sweep::depths(bed, orders, runs).await,
-            Self::RecordSize => sweep::record_sizes(bed, orders, runs).await,
-            Self::Growth => growth::growth(bed, orders, &cli.millions).await,
+            Self::Latency => latency::latency(environment, runs).await,
+            Self::Start => start::start(environment, runs.max(5)).await,
+            Self::Partitions => partitions::partitions(environment, orders, runs).await,
+            Self::Fairness => partitions::fairness(environment, orders, runs).await,
+            Self::BatchSize => sweep::batch_sizes(environment, orders, runs).await,
+            Self::Depth => sweep::depths(environment, orders, runs).await,
+            Self::RecordSize => sweep::record_sizes(environment, orders, runs).await,
+            Self::Growth => growth::growth(environment, orders, &cli.millions).await,
         }
     }
 }
@@ -128,10 +128,10 @@ async fn run(cli: &Cli) -> Result<()> {
         let name =
             part.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
         say(&format!("\n== {name}"));
-        // Servers of its own, so that no part inherits another's files and caches.
-        let bed = Bed::start().await?;
-        results.versions = bed.versions().await?;
-        let runs = part.measure(&bed, cli).await?;
+        // New servers, so that no part inherits another's files and caches.
+        let environment = Environment::start().await?;
+        results.versions = environment.versions().await?;
+        let runs = part.measure(&environment, cli).await?;
         for name in names(&runs) {
             let of_part: Vec<_> = runs.iter().filter(|run| run.part == name).cloned().collect();
             let verdict = bound::verdict(&of_part).unwrap_or_default();
@@ -149,7 +149,7 @@ async fn run(cli: &Cli) -> Result<()> {
     Ok(())
 }
 
-/// The parts that runs belong to, each once.
+/// The parts of these runs, each once.
 fn names(runs: &[Run]) -> Vec<String> {
     let mut names: Vec<_> = runs.iter().map(|run| run.part.clone()).collect();
     names.dedup();
@@ -162,8 +162,8 @@ fn print(text: &str) -> Result<()> {
     Ok(out.flush()?)
 }
 
-/// Says how far it is.
+/// Reports the progress.
 fn say(text: &str) {
-    // A closed standard error is no reason to fail.
+    // A closed standard error is not a failure.
     let _told = writeln!(io::stderr(), "{text}").is_ok();
 }

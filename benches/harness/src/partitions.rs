@@ -1,4 +1,5 @@
-//! What the number of partitions does to the rate, and whether a thousand of them are served alike.
+//! The effect of the number of partitions on the rate, and whether a thousand of them progress
+//! equally.
 
 use std::{
     collections::HashMap,
@@ -8,8 +9,8 @@ use std::{
 use testbed::{Database, Result, Vendas, ensure};
 
 use crate::{
-    bed::{Bed, DEADLINE},
     compare::run_until_end,
+    environment::{DEADLINE, Environment},
     load::{Load, Shape},
     results::Run,
     usage,
@@ -19,22 +20,26 @@ const COUNTS: [u16; 5] = [1, 2, 4, 8, 16];
 const MANY: u16 = 1000;
 /// `kafka.buffer_bytes` in MiB by default.
 const BUFFER: u64 = 128;
-/// As much as all of a thousand partitions need to hold record batches of 256 KiB at once.
+/// Enough for all of a thousand partitions to hold record batches of 256 KiB at once.
 const LARGE_BUFFER: u64 = 512;
-/// So many of these orders are in 16 KiB, where Kafka's own producers end a record batch by default
-/// (`batch.size`).
+/// The number of these orders in 16 KiB, the default size of a record batch of Kafka's own
+/// producers (`batch.size`).
 const RECORDS_OF_16_KIB: usize = 120;
 
 /// The rate at each number of partitions, in turn.
-pub(crate) async fn partitions(bed: &Bed, orders: u64, runs: usize) -> Result<Vec<Run>> {
+pub(crate) async fn partitions(
+    environment: &Environment,
+    orders: u64,
+    runs: usize,
+) -> Result<Vec<Run>> {
     let mut loads = Vec::new();
     for count in COUNTS {
-        loads.push((count, Load::send(bed, Shape::Numbered, orders, count).await?));
+        loads.push((count, Load::send(environment, Shape::Numbered, orders, count).await?));
     }
     let mut all = Vec::new();
     for _ in 0..runs {
         for (count, load) in &loads {
-            let run = run_until_end(bed, load, &[]).await?;
+            let run = run_until_end(environment, load, &[]).await?;
             all.push(
                 Run { part: "partitions".to_owned(), ..run }.with("partitions", u64::from(*count)),
             );
@@ -43,11 +48,15 @@ pub(crate) async fn partitions(bed: &Bed, orders: u64, runs: usize) -> Result<Ve
     Ok(all)
 }
 
-/// How long any of a thousand partitions with a backlog waits until it moves on, the first time
-/// counted from the first commit of all.
-pub(crate) async fn fairness(bed: &Bed, orders: u64, runs: usize) -> Result<Vec<Run>> {
-    let large = Load::send(bed, Shape::Numbered, orders, MANY).await?;
-    let small = large.in_batches_of(bed, RECORDS_OF_16_KIB).await?;
+/// The longest wait of any of a thousand partitions with a backlog until it progresses. The first
+/// wait counts from the first commit of all.
+pub(crate) async fn fairness(
+    environment: &Environment,
+    orders: u64,
+    runs: usize,
+) -> Result<Vec<Run>> {
+    let large = Load::send(environment, Shape::Numbered, orders, MANY).await?;
+    let small = large.in_batches_of(environment, RECORDS_OF_16_KIB).await?;
     let mut all = Vec::new();
     for _ in 0..runs {
         for (load, batches, buffer) in [
@@ -55,7 +64,7 @@ pub(crate) async fn fairness(bed: &Bed, orders: u64, runs: usize) -> Result<Vec<
             (&large, "256 KiB", BUFFER),
             (&large, "256 KiB", LARGE_BUFFER),
         ] {
-            let run = fairness_with(bed, load, buffer).await?;
+            let run = fairness_with(environment, load, buffer).await?;
             let candidate = format!("vendas, record batches of {batches}");
             all.push(Run { candidate, ..run }.with("MiB of buffer", buffer));
         }
@@ -63,15 +72,16 @@ pub(crate) async fn fairness(bed: &Bed, orders: u64, runs: usize) -> Result<Vec<
     Ok(all)
 }
 
-async fn fairness_with(bed: &Bed, load: &Load, buffer: u64) -> Result<Run> {
-    let database = bed.prepared_database().await?;
+async fn fairness_with(environment: &Environment, load: &Load, buffer: u64) -> Result<Run> {
+    let database = environment.prepared_database().await?;
     let ended = usage::cpu_seconds_of_ended();
-    let since = bed.meter();
+    let since = environment.meter();
     let bytes = (buffer << 20).to_string();
-    let vendas = bed.vendas(&[&load.topic], &database).env("VENDAS_KAFKA__BUFFER_BYTES", bytes);
+    let vendas =
+        environment.vendas(&[&load.topic], &database).env("VENDAS_KAFKA__BUFFER_BYTES", bytes);
     let process = vendas.args(["run", "--until-end"]).start()?;
     let (longest_wait, peak) = watch(&database, &process).await?;
-    let run = bed.cost(&since, load.orders, usage::cpu_seconds_of_ended() - ended);
+    let run = environment.cost(&since, load.orders, usage::cpu_seconds_of_ended() - ended);
     process.wait_exit(DEADLINE).await?.expect_code(0)?;
     load.check(&database).await?;
     Ok(Run {
@@ -82,7 +92,7 @@ async fn fairness_with(bed: &Bed, load: &Load, buffer: u64) -> Result<Run> {
     })
 }
 
-/// The longest that an offset stood still before it moved again, and the most memory.
+/// The longest time without progress of an offset, and the peak memory.
 async fn watch(database: &Database, process: &Vendas) -> Result<(Duration, u64)> {
     let client = database.connect().await?;
     let statement = client.prepare("SELECT partition, next_offset FROM partitions").await?;

@@ -1,4 +1,4 @@
-//! Results: a row for each run, as JSON, and their medians as a table.
+//! Results: a row for each run as JSON, and their medians as a table.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -6,7 +6,7 @@ use comfy_table::{CellAlignment, Table, presets::ASCII_MARKDOWN};
 use serde::{Deserialize, Serialize};
 use testbed::{Context, Result};
 
-/// CPU seconds of those that took part.
+/// CPU seconds of the program and the servers.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Cpu {
     pub(crate) candidate: f64,
@@ -14,7 +14,7 @@ pub(crate) struct Cpu {
     pub(crate) postgres: f64,
 }
 
-/// From the producer's acknowledgement to the row seen by another connection.
+/// From the producer's acknowledgement until another connection sees the row.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub(crate) struct Latency {
     pub(crate) p50_ms: f64,
@@ -22,32 +22,32 @@ pub(crate) struct Latency {
     pub(crate) max_ms: f64,
 }
 
-/// What was varied.
+/// The varied setting.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub(crate) struct Setting {
     pub(crate) name: String,
     pub(crate) value: u64,
 }
 
-/// One run of one candidate, after which the tables were what they had to be.
+/// One run of one candidate, after which the tables were correct.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Run {
     pub(crate) part: String,
     pub(crate) candidate: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) setting: Option<Setting>,
-    /// Orders that the run did.
+    /// Processed orders.
     pub(crate) orders: u64,
     pub(crate) seconds: f64,
     pub(crate) cpu_seconds: Cpu,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) peak_rss_bytes: Option<u64>,
-    /// From the start of the process to the first row seen.
+    /// From the start of the process to the first visible row.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) first_row_seconds: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) latency: Option<Latency>,
-    /// The longest that a partition with a backlog waited.
+    /// The longest wait of a partition with a backlog.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) longest_wait_seconds: Option<f64>,
 }
@@ -58,7 +58,7 @@ impl Run {
         self.orders as f64 / self.seconds
     }
 
-    /// CPU seconds for each million of orders.
+    /// CPU seconds per million orders.
     pub(crate) fn cpu_per_million(&self) -> Cpu {
         let millions = self.orders as f64 / 1e6;
         let Cpu { candidate, kafka, postgres } = self.cpu_seconds;
@@ -75,7 +75,7 @@ impl Run {
     }
 }
 
-/// All that was measured, and on what.
+/// All measurements, with the machine and the versions.
 #[derive(Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Results {
     pub(crate) machine: String,
@@ -84,16 +84,17 @@ pub(crate) struct Results {
 }
 
 impl Results {
-    /// What a file holds; nothing, where there is none.
+    /// The contents of a file; empty if it does not exist.
     pub(crate) fn load(path: &Path) -> Result<Self> {
         if !path.exists() {
             return Ok(Self::default());
         }
         let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
-        serde_json::from_str(&text).with_context(|| format!("{} is no result", path.display()))
+        serde_json::from_str(&text)
+            .with_context(|| format!("{} is not a result file", path.display()))
     }
 
-    /// These runs in place of all earlier ones of their parts.
+    /// Replaces all earlier runs of the same parts.
     pub(crate) fn put(&mut self, runs: Vec<Run>) {
         self.runs.retain(|old| runs.iter().all(|new| new.part != old.part));
         self.runs.extend(runs);
@@ -118,7 +119,7 @@ pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     }
 }
 
-/// Runs of one candidate at one setting.
+/// Runs of one candidate with one setting.
 pub(crate) struct Group<'r>(pub(crate) Vec<&'r Run>);
 
 impl Group<'_> {
@@ -140,7 +141,7 @@ impl Group<'_> {
     }
 }
 
-/// Runs in the order of their first appearance, those of one kind together.
+/// Groups of equal runs, in the order of their first appearance.
 pub(crate) fn groups(runs: &[Run]) -> Vec<Group<'_>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
     for run in runs {
@@ -158,7 +159,7 @@ pub(crate) fn groups(runs: &[Run]) -> Vec<Group<'_>> {
     groups
 }
 
-/// Medians, the first candidate's rate in units of each other's.
+/// Medians, with the ratio of the first candidate's rate to each other's.
 #[expect(clippy::cast_precision_loss, reason = "bytes of memory")]
 pub(crate) fn table(runs: &[Run]) -> String {
     let mut table = Table::new();
@@ -211,7 +212,7 @@ pub(crate) fn table(runs: &[Run]) -> String {
             group.optional(|run| run.longest_wait_seconds, 2),
         ]);
     }
-    // What no run has is no column.
+    // Columns without values are omitted.
     let empty: Vec<_> = (0..titles.len())
         .filter(|&index| {
             groups.iter().enumerate().all(|(row, _)| {

@@ -1,13 +1,13 @@
-//! What processes use of the machine, as the kernel accounts for it (proc(5)).
+//! CPU time and memory of processes, from the kernel (proc(5)).
 
 use std::{collections::HashMap, fs};
 
 use testbed::{Context, Result};
 
-/// Ticks of the kernel's accounting in a second: USER_HZ, which is 100 on every Linux of today.
+/// Ticks per second in the kernel's accounting: USER_HZ, which is 100 on every current Linux.
 const TICKS: f64 = 100.0;
 
-/// What /proc/ID/stat says of a process.
+/// The contents of /proc/ID/stat.
 struct Stat {
     id: u32,
     parent: u32,
@@ -18,7 +18,7 @@ struct Stat {
 
 fn stat(id: &str) -> Option<Stat> {
     let text = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
-    // The name, in brackets, may itself hold blanks and brackets.
+    // The name, in parentheses, may itself contain spaces and parentheses.
     let fields: Vec<_> = text.get(text.rfind(')')? + 1..)?.split_whitespace().collect();
     let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
     Some(Stat {
@@ -29,7 +29,7 @@ fn stat(id: &str) -> Option<Stat> {
     })
 }
 
-/// A process and all its descendants that run now.
+/// A process and all its running descendants.
 fn family(root: u32) -> Vec<Stat> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let all: Vec<_> = entries.filter_map(|entry| stat(entry.file_name().to_str()?)).collect();
@@ -47,7 +47,7 @@ fn family(root: u32) -> Vec<Stat> {
     all.into_iter().filter(belongs).collect()
 }
 
-/// CPU seconds that a process and its descendants have used so far, those included that have ended.
+/// CPU seconds of a process and its descendants so far, including those that have ended.
 pub(crate) fn cpu_seconds(root: u32) -> f64 {
     seconds(family(root).iter().map(|stat| stat.ticks + stat.ticks_of_ended).sum())
 }
@@ -67,20 +67,19 @@ fn seconds(ticks: u64) -> f64 {
     ticks as f64 / TICKS
 }
 
-/// The most memory that a process and each of its descendants that run now have had resident, in
-/// bytes, added up.
+/// The sum of the peak resident memory of a process and its running descendants, in bytes.
 pub(crate) fn peak_rss_bytes_of_all(root: u32) -> u64 {
     family(root).iter().filter_map(|stat| peak_rss_bytes(stat.id)).sum()
 }
 
-/// The most memory that a process itself has had resident, in bytes; `None` once it is gone.
+/// The peak resident memory of a process, in bytes; `None` if it has ended.
 pub(crate) fn peak_rss_bytes(id: u32) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
 }
 
-/// What machine this is, in a line.
+/// A line that describes this machine.
 pub(crate) fn machine() -> Result<String> {
     let value = |path: &str, name: &str| -> Result<String> {
         let text = fs::read_to_string(path)?;

@@ -1,29 +1,30 @@
-//! Counts the instructions that vendas spends on a record, and compares them with what is recorded
-//! in instructions.tsv: that shows a regression without measuring time, on a machine of any speed
-//! and however busy it is. `cargo bench -p micro --bench instructions` needs valgrind; with
-//! `-- --record` it records anew.
+//! Counts the instructions that vendas executes per record, and compares them with those recorded
+//! in instructions.tsv: this shows a regression without measuring time, on a machine of any speed
+//! and load. `cargo bench -p micro --bench instructions` needs valgrind; with `-- --record` it
+//! records new counts.
 //!
-//! Each benchmark runs in a process of its own under callgrind, once with few rounds and once with
-//! more. The difference is theirs alone: what starting and preparing cost is in both.
-#![expect(clippy::expect_used, reason = "a benchmark has nobody to hand an error to")]
-#![expect(clippy::print_stdout, reason = "its table is what it is for")]
+//! Each benchmark runs in its own process under callgrind, once with few rounds and once with more.
+//! Only the difference counts, since start and preparation are in both.
+#![expect(clippy::expect_used, reason = "a benchmark cannot return an error")]
+#![expect(clippy::print_stdout, reason = "the table is the result")]
 
 use std::{collections::BTreeMap, env, fs, path::Path, process::Command, process::ExitCode};
 
 use micro::Case;
 
-/// Where the counts are recorded: a line for each benchmark, its name and a tab before them.
+/// The recorded counts: a line for each benchmark, with its name and a tab before the count.
 const RECORDED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/instructions.tsv");
 
-/// How far a count may be from the recorded one, in percent. What differs between processors
-/// (which way of copying memory the C library takes) and between versions of the compiler is less;
-/// where a new compiler makes it more, one records anew.
+/// The tolerance of a count, in percent. Differences between processors (the C library's way of
+/// copying memory) and between versions of the compiler are smaller; if a new compiler exceeds it,
+/// record new counts.
 const TOLERANCE: u64 = 4;
 
-/// Says to a process of this program which benchmark it is to run; another argument says how often.
+/// Tells a process of this program which benchmark to run; another argument is the number of
+/// rounds.
 const RUN: &str = "--run";
 
-/// Records that both processes work, and that the second one works on top.
+/// Records in both processes, and additional records in the second one.
 const WARM_UP: u64 = 1_000;
 const COUNTED: u64 = 4_000;
 
@@ -52,7 +53,7 @@ fn run(name: &str, records: u64) {
     }
 }
 
-/// Counts all of them, and records the counts or compares them.
+/// Counts all benchmarks, and records or compares the counts.
 fn check(record: bool) -> ExitCode {
     let counts: Vec<_> = cases().iter().map(|case| (case.name, count(case.name))).collect();
     if record {
@@ -78,8 +79,8 @@ fn check(record: bool) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     println!(
-        "\nmore than {TOLERANCE} % from what is recorded in {}:\n{}\n\nIf that is as it should be \
-         (less is welcome, and then what is recorded guards it), record it anew:\n\
+        "\nmore than {TOLERANCE} % from the counts recorded in {}:\n{}\n\nIf the change is intended \
+         (including an improvement), record the new counts:\n\
          cargo bench -p micro --bench instructions -- --record",
         Path::new(RECORDED).file_name().unwrap_or_default().display(),
         failures.join("\n"),
@@ -93,7 +94,7 @@ fn count(name: &str) -> u64 {
     more.saturating_sub(few) / COUNTED
 }
 
-/// The instructions of a whole process that works so many records, as callgrind says.
+/// The instructions of a whole process with this number of records, from callgrind.
 fn total(name: &str, records: u64) -> u64 {
     let me = env::current_exe().expect("the path of this program");
     let output = Command::new("valgrind")

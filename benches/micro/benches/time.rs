@@ -1,7 +1,7 @@
-//! How long the things take that vendas does with every record, and what they allocate:
-//! `cargo bench -p micro --bench time`, with `-- NAME` for some of them. Divided by the items of a line,
-//! which are records, its counts of allocations are those of one.
-#![expect(clippy::expect_used, reason = "a benchmark has nobody to hand an error to")]
+//! Measures the time and the allocations of what vendas does with every record: `cargo bench -p
+//! micro --bench time`, with `-- NAME` for some of them. The counts of allocations divided by the
+//! items of a line, its records, are those of one record.
+#![expect(clippy::expect_used, reason = "a benchmark cannot return an error")]
 
 use divan::{AllocProfiler, Bencher, counter::ItemsCount};
 
@@ -14,7 +14,7 @@ fn main() {
     divan::main();
 }
 
-/// With a runtime as `vendas run` has it.
+/// With the runtime of `vendas run`.
 fn cases() -> Vec<Case> {
     micro::all(tokio::runtime::Runtime::new().expect("a runtime"))
 }

@@ -1,6 +1,6 @@
-//! What the benchmarks do: one function for each thing that vendas does with every record, and the
-//! records to do it with.
-#![expect(clippy::expect_used, reason = "a benchmark has nobody to hand an error to")]
+//! The benchmarks: one function for each step that vendas performs for every record, and the
+//! records.
+#![expect(clippy::expect_used, reason = "a benchmark cannot return an error")]
 
 use std::{collections::BTreeMap, hint::black_box, io::Write, sync::Arc};
 
@@ -20,7 +20,7 @@ use vendas::{
     process,
 };
 
-/// How many records a batch has: as many as one statement commits at most.
+/// Records in a batch: the maximum for one commit statement.
 const BATCH: i32 = 1_000;
 
 /// An order with a number.
@@ -32,10 +32,10 @@ const PRICED: &str = r#"{"id_ordem":"8f4b1c9e-52d1-4f6a-9d3b-7a1e2c5f8b60","nome
 /// An order with an id, products without prices, and a total.
 const STATED_TOTAL: &str = r#"{"id_ordem":"8f4b1c9e-52d1-4f6a-9d3b-7a1e2c5f8b60","nome_cliente":"Conceição Araújo","documento_cliente":"123.456.789-09","produtos_comprados":[{"nome_produto":"Notebook 15 polegadas","quantidade":2},{"nome_produto":"Cabo \"HDMI\" 2 m","quantidade":1},{"nome_produto":"Café torrado","quantidade":0.750}],"valor_total":7080.20,"data_hora_venda":"22/11/2026 10:11:12"}"#;
 
-/// An order in an event around it, found by paths of three levels.
+/// An order within an event, found by paths of three levels.
 const BY_PATHS: &str = r#"{"payload":{"order":{"id":"8f4b1c9e-52d1-4f6a-9d3b-7a1e2c5f8b60","nome":"Conceição Araújo","documento_cliente":"123.456.789-09","produtos":[{"p":{"nome":"Notebook 15 polegadas"},"quantidade":2,"preco_unitario":3499.90},{"p":{"nome":"Cabo \"HDMI\" 2 m"},"quantidade":1,"preco_unitario":39.90},{"p":{"nome":"Café torrado"},"quantidade":0.750,"preco_unitario":54.00}],"quando":"22/11/2026 10:11:12"}}}"#;
 
-/// The same values under names of the order itself, in as many bytes.
+/// The same values in fields of the order itself, in the same number of bytes.
 const BY_NAMES: &str = r#"{"order_ref":"8f4b1c9e-52d1-4f6a-9d3b-7a1e2c5f8b60","nome":"Conceição Araújo","documento_cliente":"123.456.789-09","produtos":[{"pnome":"Notebook 15 polegadas","quantidade":2,"preco_unitario":3499.90},{"pnome":"Cabo \"HDMI\" 2 m","quantidade":1,"preco_unitario":39.90},{"pnome":"Café torrado","quantidade":0.750,"preco_unitario":54.00}],"quando":"22/11/2026 10:11:12","x":"-----------------------"}"#;
 
 /// The schema of an order like [`PRICED`].
@@ -79,13 +79,13 @@ fn priced_in_avro() -> Vec<u8> {
     bytes
 }
 
-/// A benchmark: what it is called, what it does once, and how many records that concerns.
+/// A benchmark: its name, its work, and the number of records per call.
 pub struct Case {
     /// Such as `understand/numbered`.
     pub name: &'static str,
     /// Records in each call of `work`.
     pub records: u64,
-    /// Does it once.
+    /// Performs the work once.
     pub work: Box<dyn Fn()>,
 }
 
@@ -168,7 +168,7 @@ pub fn all(runtime: Runtime) -> Vec<Case> {
     ]
 }
 
-/// A record batch as a broker sends it, `payload` in each of its records.
+/// A record batch as a broker sends it, with `payload` in each of its records.
 fn fetched(payload: &str, compression: Compression) -> Bytes {
     let records: Vec<_> = (0..BATCH)
         .map(|number| Record {

@@ -13,15 +13,15 @@ import org.apache.kafka.connect.errors.DataException;
 import org.apache.kafka.connect.storage.Converter;
 
 /**
- * Makes a row of the table `sales` of a numbered order's JSON.
+ * Converts the JSON of a numbered order into a row of the table `sales`.
  *
- * <p>Connect has nothing that computes a total, and the JDBC sink takes records with a schema alone.
- * So the part of Connect that reads bytes does both, in one pass over the JSON.
+ * <p>Connect cannot compute a total, and the JDBC sink accepts only records with a schema. This
+ * converter does both, in one pass over the JSON.
  */
 public final class OrderConverter implements Converter {
     private static final Schema SALE = SchemaBuilder.struct()
             .field("order_number", Schema.INT32_SCHEMA)
-            // The scale only matters to what writes decimals as bytes; a value brings its own.
+            // The scale matters only when decimals are written as bytes; each value has its own.
             .field("total", Decimal.schema(8))
             .build();
 

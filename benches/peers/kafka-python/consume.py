@@ -1,15 +1,15 @@
-"""The first challenge's way: kafka-python, ThreadPoolExecutor(10), psycopg2, an INSERT an order.
+"""The first challenge's way: kafka-python, ThreadPoolExecutor(10), psycopg2, an INSERT per order.
 
-Taken over from the challenge's description: batches of 100 messages; a pool of ten threads, to
-which `executor.map` gives each message of a batch by itself; a message that cannot be read is
-logged and passed over; psycopg2; each order is inserted, and committed, by itself. Its source is
-not at hand, so where the description is silent this takes the quicker way:
+From the challenge's description: batches of 100 messages; a pool of ten threads, to which
+`executor.map` gives each message of a batch; invalid messages are logged and skipped; psycopg2;
+each order is inserted and committed separately. Its source is not available; where the
+description is incomplete, this program uses the faster option:
 
-- the pool lives as long as the program, instead of being made anew for each batch;
-- each thread keeps one connection for good, in autocommit, so that an order is one round trip;
-- the offsets are committed by kafka-python itself, every five seconds, which is its default.
+- the pool is created once instead of for each batch;
+- each thread keeps one connection, in autocommit, so that an order is one round trip;
+- kafka-python commits the offsets every five seconds, its default.
 
-Done otherwise: totals are exact decimals, and an order that comes again replaces the one before.
+Differences: totals are exact decimals, and a repeated order replaces the earlier version.
 """
 
 import json
@@ -36,7 +36,7 @@ worker = threading.local()
 
 
 def connect():
-    """Gives the calling thread its cursor."""
+    """Opens the connection and the cursor of the calling thread."""
     connection = psycopg2.connect(
         host=os.environ["BENCH_DATABASE_HOST"],
         port=os.environ["BENCH_DATABASE_PORT"],
@@ -50,7 +50,7 @@ def connect():
 
 
 def process_message(message):
-    """Inserts the order of one message, and tells whether it was one."""
+    """Inserts the order of one message; returns whether it was valid."""
     try:
         order = json.loads(message.value, parse_float=Decimal)
         total = sum(item["qty"] * item["value_unit"] for item in order["order_items"])
@@ -68,7 +68,7 @@ def main():
     consumer = KafkaConsumer(
         os.environ["BENCH_TOPIC"],
         bootstrap_servers=os.environ["BENCH_BROKERS"],
-        # A group for each database, which has the whole topic to come.
+        # A group for each database, which reads the whole topic.
         group_id=f"{os.environ['BENCH_TOPIC']}-{os.environ['BENCH_DATABASE_NAME']}",
         auto_offset_reset="earliest",
         max_poll_records=100,

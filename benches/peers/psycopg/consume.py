@@ -1,8 +1,8 @@
-"""The best Python: confluent-kafka, msgspec, psycopg 3, one UNNEST and one commit a batch.
+"""The best Python: confluent-kafka, msgspec, psycopg 3, one UNNEST and one commit per batch.
 
-As many processes as PROCESSES, each with its share of the partitions. The offsets are committed to
-the consumer group after the database's commit: at least once. msgspec takes decimals from the
-JSON's digits themselves, so that totals are exact.
+PROCESSES processes, each with fixed partitions. The offsets are committed to the consumer group
+after the database's commit: at least once. msgspec decodes decimals from the digits of the JSON,
+so that totals are exact.
 """
 
 import os
@@ -54,15 +54,15 @@ def partitions():
 
 
 def array(values):
-    """PostgreSQL's own notation. A single text is bound quicker than an object for each element."""
+    """PostgreSQL's array syntax. A single text is bound faster than an object for each element."""
     return "{" + ",".join(map(str, values)) + "}"
 
 
 def work(share):
-    """Upserts the orders of these partitions for ever."""
+    """Upserts the orders of these partitions until it is ended."""
     decode = msgspec.json.Decoder(Order).decode
     kafka = consumer()
-    # Each process has its share from the start: no rebalance halfway.
+    # Each process has fixed partitions: no rebalance during a measurement.
     kafka.assign([TopicPartition(os.environ["BENCH_TOPIC"], p, OFFSET_BEGINNING) for p in share])
     with psycopg.connect(
         host=os.environ["BENCH_DATABASE_HOST"],
@@ -74,9 +74,9 @@ def work(share):
     ) as database:
         cursor = database.cursor()
         while True:
-            # What is there; where nothing is, the next one.
+            # All available messages, or the next one if there are none.
             messages = kafka.consume(BATCH, timeout=0) or kafka.consume(1, timeout=1)
-            # One row must not come twice in an upsert; the last one counts.
+            # An upsert must not contain a row twice; the last one counts.
             totals = {}
             for message in messages:
                 if message.error():
@@ -93,7 +93,7 @@ def work(share):
 def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     every = partitions()
-    # Processes that are daemons are ended with this one.
+    # Daemon processes end with this one.
     processes = [
         get_context("spawn").Process(target=work, args=(every[i::PROCESSES],), daemon=True)
         for i in range(min(PROCESSES, len(every)))

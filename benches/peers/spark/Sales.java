@@ -16,9 +16,9 @@ import org.apache.spark.sql.types.StructType;
 /**
  * Spark Structured Streaming from Kafka into PostgreSQL.
  *
- * <p>Numbered orders: each one's total, upserted into `sales` by the tasks that computed it, without
+ * <p>Numbered orders: their totals, upserted into `sales` by the tasks that computed it, without
  * a shuffle. E-commerce orders: the quantity and the amount of each product so far, upserted into
- * `product_totals`; the orders themselves are kept nowhere.
+ * `product_totals`; the orders themselves are not stored.
  */
 public final class Sales {
     private static final StructType NUMBERED = StructType.fromDDL(
@@ -33,7 +33,7 @@ public final class Sales {
                 .config("spark.log.level", "WARN")
                 .config("spark.ui.enabled", "false")
                 .config("spark.sql.shuffle.partitions", "2")
-                // A sum that overflows is an error, and not null.
+                // A sum that overflows is an error instead of null.
                 .config("spark.sql.ansi.enabled", "true")
                 .getOrCreate();
         Dataset<Row> values = spark.readStream()

@@ -29,11 +29,11 @@ final class Upsert {
         try (Connection connection = connect();
                 PreparedStatement statement = connection.prepareStatement(SALES)) {
             while (rows.hasNext()) {
-                // One row must not come twice in an upsert; the last one counts.
+                // An upsert must not contain a row twice; the last one counts.
                 Map<Integer, BigDecimal> totals = new LinkedHashMap<>();
                 while (rows.hasNext() && totals.size() < ROWS) {
                     Row row = rows.next();
-                    // What is no order, Spark's from_json makes null.
+                    // Spark's from_json returns null for invalid orders.
                     if (!row.isNullAt(0) && !row.isNullAt(1)) totals.put(row.getInt(0), row.getDecimal(1));
                 }
                 statement.setArray(1, connection.createArrayOf("int4", totals.keySet().toArray()));
@@ -43,7 +43,7 @@ final class Upsert {
         }
     }
 
-    /** The products of a task are few, and each comes once. */
+    /** The products of a task are few, and each occurs once. */
     static void productTotals(Iterator<Row> rows) throws SQLException {
         List<String> products = new ArrayList<>();
         List<BigDecimal> quantities = new ArrayList<>();

@@ -1,6 +1,7 @@
-//! The same on every release of Kafka, and behind what other services offer of its protocol.
+//! The same scenarios on every supported release of Kafka, and with the protocol versions that
+//! other services offer.
 
-mod rights;
+mod acls;
 mod scenarios;
 
 use futures::future::LocalBoxFuture;
@@ -8,66 +9,66 @@ use testbed::{KafkaCaps, KafkaOptions, KafkaRelease, Result, Testbed, ensure};
 
 type Scenario = fn(&'static Testbed) -> LocalBoxFuture<'static, Result<()>>;
 
-/// The last one restarts the broker, and so comes last.
+/// The last one restarts the broker, so its place is at the end.
 const SCENARIOS: &[(&str, Scenario)] = &[
-    ("codecs", |bed| Box::pin(scenarios::codecs(bed))),
-    ("transactions", |bed| Box::pin(scenarios::transactions(bed))),
-    ("compaction", |bed| Box::pin(scenarios::compaction(bed))),
-    ("retention", |bed| Box::pin(scenarios::retention(bed))),
-    ("simulate and verify", |bed| Box::pin(scenarios::simulate(bed))),
-    ("produce", |bed| Box::pin(scenarios::produce(bed))),
-    ("a topic created anew", |bed| Box::pin(scenarios::created_anew(bed))),
-    ("ids that come later", |bed| Box::pin(scenarios::ids_later(bed))),
-    ("check", |bed| Box::pin(scenarios::check(bed))),
-    ("rights", |bed| Box::pin(rights::found_by_check(bed))),
-    ("a group", |bed| Box::pin(scenarios::group(bed))),
-    ("restarts", |bed| Box::pin(scenarios::restarts(bed))),
+    ("codecs", |servers| Box::pin(scenarios::codecs(servers))),
+    ("transactions", |servers| Box::pin(scenarios::transactions(servers))),
+    ("compaction", |servers| Box::pin(scenarios::compaction(servers))),
+    ("retention", |servers| Box::pin(scenarios::retention(servers))),
+    ("simulate and verify", |servers| Box::pin(scenarios::simulate(servers))),
+    ("produce", |servers| Box::pin(scenarios::produce(servers))),
+    ("a recreated topic", |servers| Box::pin(scenarios::recreated(servers))),
+    ("topic ids after an upgrade", |servers| Box::pin(scenarios::ids_after_upgrade(servers))),
+    ("check", |servers| Box::pin(scenarios::check(servers))),
+    ("ACLs", |servers| Box::pin(acls::check_finds_missing_acls(servers))),
+    ("a group", |servers| Box::pin(scenarios::group(servers))),
+    ("restarts", |servers| Box::pin(scenarios::restarts(servers))),
 ];
 
-/// All scenarios on one broker, one after the other; a failure names each that failed.
-async fn works(release: KafkaRelease, caps: Option<&'static KafkaCaps>) -> Result<()> {
-    let options = rights::authorizing(KafkaOptions::default().release(release), release);
+/// Runs all scenarios on one broker in sequence; a failure names all that failed.
+async fn run_scenarios(release: KafkaRelease, caps: Option<&'static KafkaCaps>) -> Result<()> {
+    let options = acls::with_authorizer(KafkaOptions::default().release(release), release);
     let kafka = caps.into_iter().fold(options, KafkaOptions::capped).start().await?;
-    // What the scenarios make is `'static`; the broker itself ends below, or with this process.
-    let bed: &'static Testbed = Box::leak(Box::new(Testbed::with(kafka).await?));
+    // The scenarios need a `'static` reference; the broker itself ends below, or with this process.
+    let servers: &'static Testbed = Box::leak(Box::new(Testbed::with(kafka).await?));
     let mut failures = Vec::new();
     for (name, scenario) in SCENARIOS {
-        if let Err(error) = scenario(bed).await {
+        if let Err(error) = scenario(servers).await {
             failures.push(format!("{name}: {error:#}"));
         }
     }
-    failures.extend(bed.kafka.above_caps());
-    bed.kafka.kill()?;
+    failures.extend(servers.kafka.above_caps());
+    servers.kafka.kill()?;
     ensure!(failures.is_empty(), "{} failed:\n{}", failures.len(), failures.join("\n\n"));
     Ok(())
 }
 
 #[tokio::test]
 async fn kafka_2_8() -> Result<()> {
-    works(KafkaRelease::V2_8, None).await
+    run_scenarios(KafkaRelease::V2_8, None).await
 }
 
 #[tokio::test]
 async fn kafka_3_0() -> Result<()> {
-    works(KafkaRelease::V3_0, None).await
+    run_scenarios(KafkaRelease::V3_0, None).await
 }
 
 #[tokio::test]
 async fn kafka_3_9() -> Result<()> {
-    works(KafkaRelease::V3_9, None).await
+    run_scenarios(KafkaRelease::V3_9, None).await
 }
 
 #[tokio::test]
 async fn kafka_4_3() -> Result<()> {
-    works(KafkaRelease::V4_3, None).await
+    run_scenarios(KafkaRelease::V4_3, None).await
 }
 
 #[tokio::test]
-async fn what_redpanda_offers() -> Result<()> {
-    works(KafkaRelease::V3_9, Some(&KafkaCaps::REDPANDA)).await
+async fn protocol_versions_of_redpanda() -> Result<()> {
+    run_scenarios(KafkaRelease::V3_9, Some(&KafkaCaps::REDPANDA)).await
 }
 
 #[tokio::test]
-async fn what_event_hubs_offers() -> Result<()> {
-    works(KafkaRelease::V3_9, Some(&KafkaCaps::EVENT_HUBS)).await
+async fn protocol_versions_of_event_hubs() -> Result<()> {
+    run_scenarios(KafkaRelease::V3_9, Some(&KafkaCaps::EVENT_HUBS)).await
 }

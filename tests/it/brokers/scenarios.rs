@@ -1,4 +1,4 @@
-//! What has to work on every broker.
+//! Scenarios for every broker.
 
 use testbed::{
     KafkaCaps, Librdkafka, Record, RecordBatch, Result, Step, Testbed, ensure, eventually,
@@ -6,19 +6,20 @@ use testbed::{
 };
 
 use crate::{
+    scenario::{LANES, Scenario, terminate},
     shop::{DEADLINE, Shop},
-    stage::{LANES, Stage, terminate},
     topics,
+    wait::{recreate_topic, until_count, until_line},
 };
 
-/// Every codec is read, record for record.
-pub(super) async fn codecs(bed: &'static Testbed) -> Result<()> {
-    let shop = Shop::on(bed, 3, &[]).await?;
-    let librdkafka = Librdkafka::start(&bed.kafka).await?;
+/// Records with every codec are read exactly.
+pub(super) async fn codecs(servers: &'static Testbed) -> Result<()> {
+    let shop = Shop::on(servers, 3, &[]).await?;
+    let librdkafka = Librdkafka::start(&servers.kafka).await?;
     let batches = topics::batches(&mut Random(21));
     for codec in ["none", "gzip", "snappy", "lz4", "zstd"] {
-        // Below Fetch 10 (KIP-110) brokers send no zstd.
-        let refused = codec == "zstd" && bed.kafka.caps().is_some_and(has_no_zstd);
+        // Brokers send no zstd below Fetch 10 (KIP-110).
+        let refused = codec == "zstd" && servers.kafka.caps().is_some_and(has_no_zstd);
         if !refused {
             librdkafka.produce(&shop.topic, codec, &batches).await?;
         }
@@ -31,10 +32,10 @@ fn has_no_zstd(caps: &KafkaCaps) -> bool {
     caps.highest.iter().any(|(key, highest)| *key == FETCH && *highest < 10)
 }
 
-/// Committed transactions count, aborted ones don't, and an open one ends what can be read.
-pub(super) async fn transactions(bed: &'static Testbed) -> Result<()> {
-    let shop = Shop::on(bed, 2, &[]).await?;
-    let librdkafka = Librdkafka::start(&bed.kafka).await?;
+/// Committed transactions are read, aborted ones are not, and an open one ends the readable part.
+pub(super) async fn transactions(servers: &'static Testbed) -> Result<()> {
+    let shop = Shop::on(servers, 2, &[]).await?;
+    let librdkafka = Librdkafka::start(&servers.kafka).await?;
     let batch = |partition: i32, fate: &str| RecordBatch {
         partition,
         records: (0..20).map(|number| Record::new(format!("{fate} {number}"))).collect(),
@@ -60,41 +61,41 @@ pub(super) async fn transactions(bed: &'static Testbed) -> Result<()> {
     let logs = topics::read_by_both(&shop, &librdkafka).await?;
     let read: usize = logs.values().map(|log| log.records.len()).sum();
     ensure!(read == 3 * 2 * 2 * 20, "{read} records are readable");
-    // Others of this broker shall not have to wait for it.
+    // Later scenarios on this broker must not wait for it.
     librdkafka.transactions(&shop.topic, &[Step::Commit("eva")]).await?;
     topics::read_by_both(&shop, &librdkafka).await.map(drop)
 }
 
 /// Offsets with gaps, and batches without records.
-pub(super) async fn compaction(bed: &'static Testbed) -> Result<()> {
-    topics::compacted(bed).await
+pub(super) async fn compaction(servers: &'static Testbed) -> Result<()> {
+    topics::compacted(servers).await
 }
 
-/// Where the log starts behind 0 it is read from there; records that were deleted unread are told,
-/// and passed over only when the operator says so.
-pub(super) async fn retention(bed: &'static Testbed) -> Result<()> {
-    let shop = Shop::on(bed, 2, &[]).await?;
+/// A log is read from its start offset, even above 0. Records that were deleted unread are
+/// reported, and skipped only on the operator's request.
+pub(super) async fn retention(servers: &'static Testbed) -> Result<()> {
+    let shop = Shop::on(servers, 2, &[]).await?;
     shop.send_numbers(0, 0..50).await?;
-    bed.kafka.delete_records(&shop.topic, 0, 20).await?;
-    shop.work().await?;
+    servers.kafka.delete_records(&shop.topic, 0, 20).await?;
+    shop.process_backlog().await?;
     ensure!(shop.database.count("sales").await? == 30, "orders are missing");
 
     shop.send_numbers(0, 50..80).await?;
     shop.send_numbers(1, 100..130).await?;
-    bed.kafka.delete_records(&shop.topic, 0, 70).await?;
+    servers.kafka.delete_records(&shop.topic, 0, 70).await?;
     let halted = shop.vendas(&["run", "--until-end"]).run(DEADLINE).await?.expect_code(1)?;
     ensure!(halted.stderr.contains("[50, 70) was deleted unread"), "{}", halted.stderr);
     ensure!(shop.database.count("sales").await? == 60, "the other partition is not read");
     let reset = ["offsets", "reset", "--partition", "0", "--to", "70", "--because", "x", "--yes"];
     shop.vendas(&reset).run(DEADLINE).await?.expect_code(0)?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     ensure!(shop.database.count("sales").await? == 70, "orders are missing");
     shop.vendas(&["verify"]).run(DEADLINE).await?.expect_code(0).map(drop)
 }
 
-/// Generated orders, to a topic that is made for them, come to what `verify` says they do.
-pub(super) async fn simulate(bed: &'static Testbed) -> Result<()> {
-    let shop = Shop::on(bed, 1, &[]).await?;
+/// `verify` finds simulated orders of a new topic correct.
+pub(super) async fn simulate(servers: &'static Testbed) -> Result<()> {
+    let shop = Shop::on(servers, 1, &[]).await?;
     let topic = format!("{}-simulated", shop.topic);
     let args = ["simulate", "--topic", &topic, "--seed", "7", "--count", "2000"];
     let more = ["--partitions", "3", "--invalid", "5%", "--corrections", "5%", "--hard"];
@@ -102,41 +103,41 @@ pub(super) async fn simulate(bed: &'static Testbed) -> Result<()> {
     let shop = Shop { topic, ..shop };
     let mut records = 0;
     for partition in 0..3 {
-        records += bed.kafka.log_end(&shop.topic, partition).await?;
+        records += servers.kafka.log_end(&shop.topic, partition).await?;
     }
     ensure!(records == 2_000, "{records} records");
-    let ran = shop.work().await?;
+    let ran = shop.process_backlog().await?;
     ensure!(ran.stderr.contains("records=2000 "), "{}", ran.stderr);
     shop.vendas(&["verify"]).run(DEADLINE).await?.expect_code(0).map(drop)
 }
 
-/// Orders of a file.
-pub(super) async fn produce(bed: &'static Testbed) -> Result<()> {
-    let shop = Shop::on(bed, 2, &[]).await?;
+/// Sends the orders of a file.
+pub(super) async fn produce(servers: &'static Testbed) -> Result<()> {
+    let shop = Shop::on(servers, 2, &[]).await?;
     let produce = shop.vendas(&["produce", "-"]).input(Sample::Hard.file());
     produce.run(DEADLINE).await?.expect_code(0)?;
-    let ran = shop.work().await?;
+    let ran = shop.process_backlog().await?;
     let told = format!("records={} ", Sample::Hard.orders().len());
     ensure!(ran.stderr.contains(&told), "no {told:?}: {}", ran.stderr);
     shop.vendas(&["verify"]).run(DEADLINE).await?.expect_code(0).map(drop)
 }
 
-/// What `check` calls ok, `run` can do.
-pub(super) async fn check(bed: &'static Testbed) -> Result<()> {
-    let shop = Shop::on(bed, 3, &[]).await?;
+/// If `check` reports ok, `run` works.
+pub(super) async fn check(servers: &'static Testbed) -> Result<()> {
+    let shop = Shop::on(servers, 3, &[]).await?;
     shop.apply_schema().await?;
     let checked = shop.vendas(&["check"]).run(DEADLINE).await?.expect_code(0)?;
     let line = format!("ok    topic {}: 3 partitions can be read", shop.topic);
     ensure!(checked.stdout.contains(&line), "no {line:?} in {}", checked.stdout);
     shop.send_numbers(0, 0..5).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     ensure!(shop.database.count("sales").await? == 5, "orders are missing");
     Ok(())
 }
 
-/// Two instances share a topic out, and each order counts once.
-pub(super) async fn group(bed: &'static Testbed) -> Result<()> {
-    let shop = Shop::on(bed, 4, &[]).await?;
+/// Two instances share a topic, and each order counts once.
+pub(super) async fn group(servers: &'static Testbed) -> Result<()> {
+    let shop = Shop::on(servers, 4, &[]).await?;
     let in_group = |args: &[&str]| shop.vendas(args).env("VENDAS_KAFKA__GROUP", &shop.topic);
     shop.apply_schema().await?;
     in_group(&["check"]).run(DEADLINE).await?.expect_code(0)?;
@@ -166,56 +167,46 @@ pub(super) async fn group(bed: &'static Testbed) -> Result<()> {
     shop.vendas(&["verify"]).run(DEADLINE).await?.expect_code(0).map(drop)
 }
 
-/// A topic that is created anew while it is processed does not pass for the one before, even where it
-/// is fetched by its name and has become longer. Without topic ids nobody could tell.
-pub(super) async fn created_anew(bed: &'static Testbed) -> Result<()> {
-    if bed.kafka.caps().is_some() {
+/// A topic that is recreated while it is processed is recognized, even if it is fetched by name and
+/// its log has become longer. Without topic ids this is impossible.
+pub(super) async fn recreated(servers: &'static Testbed) -> Result<()> {
+    if servers.kafka.caps().is_some() {
         return Ok(());
     }
-    let shop = Shop::on(bed, 1, &[]).await?;
+    let shop = Shop::on(servers, 1, &[]).await?;
     shop.send_numbers(0, 0..20).await?;
     let vendas = shop.vendas(&["run"]).start()?;
-    eventually("the orders", DEADLINE, async || {
-        ensure!(shop.database.count("sales").await? == 20, "{}", vendas.state());
-        Ok(())
-    })
-    .await?;
-    bed.kafka.delete_topic(&shop.topic).await?;
-    eventually("the topic again", DEADLINE, async || {
-        bed.kafka.create_topic(&shop.topic, 1, &[]).await
-    })
-    .await?;
+    until_count(&shop.database, "sales", 20, &vendas).await?;
+    recreate_topic(&servers.kafka, &shop.topic, 1).await?;
     shop.send_numbers(0, 100..150).await?;
-    eventually("word of the topic that was created anew", DEADLINE, async || {
-        ensure!(vendas.stderr()?.contains("was recreated"), "{}", vendas.state());
-        Ok(())
-    })
-    .await?;
+    until_line(&vendas, &["was recreated"]).await?;
     ensure!(shop.database.count("sales").await? == 20, "orders of the new topic");
     terminate(vendas).await.map(drop)
 }
 
-/// Brokers that give topic ids after an upgrade: the offsets that were stored without go on.
-pub(super) async fn ids_later(bed: &'static Testbed) -> Result<()> {
-    if bed.kafka.caps().is_none() {
+/// Brokers with topic ids after an upgrade: processing continues at offsets that were stored
+/// without ids.
+pub(super) async fn ids_after_upgrade(servers: &'static Testbed) -> Result<()> {
+    if servers.kafka.caps().is_none() {
         return Ok(());
     }
     const IDS: &str = "SELECT count(DISTINCT topic_id)::text, min(next_offset)::text, \
                        max(substr(topic_id::text, 15, 1)) FROM partitions";
-    let shop = Shop::on(bed, 2, &[]).await?;
+    let shop = Shop::on(servers, 2, &[]).await?;
     for partition in [0, 1] {
         shop.send_numbers(partition, partition * 100..partition * 100 + 10).await?;
     }
-    shop.work().await?;
-    // Made from the name, by version 5.
+    shop.process_backlog().await?;
+    // A name-based UUID (version 5).
     ensure!(shop.rows(IDS).await? == ["1|10|5"], "{:?}", shop.rows(IDS).await?);
     for partition in [0, 1] {
         shop.send_numbers(partition, partition * 100 + 10..partition * 100 + 15).await?;
     }
-    // The broker itself, asked first, gives ids; the leader that it names is still the proxy.
+    // The broker is asked directly first, and has topic ids; the leader that it names is still the
+    // proxy.
     let upgraded = shop.vendas(&["run", "--until-end"]);
     let ran = upgraded
-        .env("VENDAS_KAFKA__BROKERS", bed.kafka.address())
+        .env("VENDAS_KAFKA__BROKERS", servers.kafka.address())
         .run(DEADLINE)
         .await?
         .expect_code(0)?;
@@ -227,21 +218,21 @@ pub(super) async fn ids_later(bed: &'static Testbed) -> Result<()> {
     Ok(())
 }
 
-/// The broker is killed and restarted, and stopped and restarted, while orders come in.
-pub(super) async fn restarts(bed: &'static Testbed) -> Result<()> {
+/// The broker is killed and restarted, then stopped and restarted, during processing.
+pub(super) async fn restarts(servers: &'static Testbed) -> Result<()> {
     const ROUND: usize = 40;
-    let stage = Stage::on(&bed.kafka, bed.database().await?, 23, 3 * ROUND).await?;
-    let vendas = stage.vendas(["run"]).start()?;
-    let progress = stage.progress().await?;
-    stage.send(ROUND).await?;
+    let scenario = Scenario::on(&servers.kafka, servers.database().await?, 23, 3 * ROUND).await?;
+    let vendas = scenario.vendas(["run"]).start()?;
+    let progress = scenario.progress().await?;
+    scenario.send(ROUND).await?;
     progress.reach(ROUND * LANES / 2, &vendas).await?;
-    bed.kafka.kill()?;
-    bed.kafka.restart().await?;
-    stage.send(ROUND).await?;
+    servers.kafka.kill()?;
+    servers.kafka.restart().await?;
+    scenario.send(ROUND).await?;
     progress.reach(ROUND * LANES * 3 / 2, &vendas).await?;
-    bed.kafka.restart().await?;
-    stage.send_rest().await?;
+    servers.kafka.restart().await?;
+    scenario.send_rest().await?;
     progress.reach(3 * ROUND * LANES, &vendas).await?;
     terminate(vendas).await?;
-    stage.expect_all().await
+    scenario.expect_all().await
 }

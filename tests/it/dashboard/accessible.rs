@@ -1,14 +1,14 @@
-//! Whom the dashboard can be used by: with a keyboard, a screen reader, few colours, a slow eye.
+//! Accessibility of the dashboard: keyboard, screen readers, few colours, fast display.
 
 use std::{path::Path, time::Duration};
 
 use serde_json::json;
 use testbed::{Browser, Result, ensure, eventually};
 
-use super::{PICTURES, Served, shows, sold};
+use super::{Dashboard, PICTURES, shows, sold};
 use crate::shop::{DEADLINE, Shop};
 
-/// Of one load among many: the machine may be busy.
+/// The fastest of several loads, since the machine may be busy.
 const FIRST_PAINT: Duration = Duration::from_millis(100);
 const SIZE: u64 = 150_000;
 
@@ -24,7 +24,7 @@ async fn ensure_accessible(browser: &Browser, state: &str) -> Result<()> {
 #[tokio::test]
 async fn axe_finds_no_violation_in_any_state() -> Result<()> {
     let shop = Shop::open(1).await?;
-    let served = Served::start(&shop)?;
+    let served = Dashboard::start(&shop)?;
     let browser = Browser::start("en-US").await?;
     served.open(&browser, "7d").await?;
     shows(&browser, "#empty .lead", "No orders yet.").await?;
@@ -46,8 +46,8 @@ async fn axe_finds_no_violation_in_any_state() -> Result<()> {
     served.vendas.kill()?;
     shows(&browser, "#state", "Reconectando").await?;
     ensure_accessible(&browser, "gone").await?;
-    // Kafka is away at this one.
-    let paused = Served::of(shop.vendas(&["run"]).env("VENDAS_KAFKA__BROKERS", "127.0.0.1:1"))?;
+    // Kafka is unavailable for this run.
+    let paused = Dashboard::of(shop.vendas(&["run"]).env("VENDAS_KAFKA__BROKERS", "127.0.0.1:1"))?;
     paused.open(&browser, "7d").await?;
     shows(&browser, "#orders", "14").await?;
     eventually("pause", DEADLINE, async || {
@@ -57,8 +57,8 @@ async fn axe_finds_no_violation_in_any_state() -> Result<()> {
     })
     .await?;
     ensure_accessible(&browser, "paused").await?;
-    // PostgreSQL, from the beginning, at this one.
-    let unread = Served::of(shop.vendas(&["run"]).env("VENDAS_DATABASE__PORT", "1"))?;
+    // PostgreSQL is unavailable for this run from the beginning.
+    let unread = Dashboard::of(shop.vendas(&["run"]).env("VENDAS_DATABASE__PORT", "1"))?;
     unread.open(&browser, "7d").await?;
     eventually("notice", DEADLINE, async || {
         let notices = browser.text("#notices").await?;
@@ -73,10 +73,10 @@ async fn axe_finds_no_violation_in_any_state() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_keyboard_reaches_everything() -> Result<()> {
+async fn all_controls_are_reachable_by_keyboard() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.send_numbers(0, 1..9).await?;
-    let served = Served::start(&shop)?;
+    let served = Dashboard::start(&shop)?;
     let browser = Browser::start("en-US").await?;
     served.open(&browser, "7d").await?;
     shows(&browser, "#orders", "8").await?;
@@ -95,7 +95,7 @@ async fn a_keyboard_reaches_everything() -> Result<()> {
     }
     let expected = ["today", "yesterday", "7d", "30d", "all", "pt-BR", "en", "bars", "summary"];
     ensure!(reached[..9] == expected, "{reached:?}");
-    // The chart tells its figures one by one.
+    // The keyboard reads the chart's figures one by one.
     browser.evaluate("document.querySelector('#bars').focus()").await?;
     let told = async || {
         browser
@@ -129,16 +129,16 @@ async fn a_keyboard_reaches_everything() -> Result<()> {
 }
 
 #[tokio::test]
-async fn print_has_the_figures_and_no_controls() -> Result<()> {
+async fn print_shows_the_figures_and_no_controls() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.send_numbers(0, 1..9).await?;
-    let served = Served::start(&shop)?;
+    let served = Dashboard::start(&shop)?;
     let browser = Browser::start("en-US").await?;
     browser.prefer(&[("prefers-color-scheme", "dark")]).await?;
     served.open(&browser, "7d").await?;
     shows(&browser, "#orders", "8").await?;
     browser.as_printed().await?;
-    // The chart's table is printed although it is closed on the screen.
+    // The chart's table is printed even if it is closed on the screen.
     let page = browser
         .evaluate(
             "const seen = (part) => document.querySelector(part).checkVisibility(); \
@@ -155,9 +155,9 @@ async fn print_has_the_figures_and_no_controls() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_page_is_small_and_painted_at_once() -> Result<()> {
+async fn the_page_is_small_and_displayed_at_once() -> Result<()> {
     let shop = Shop::open(1).await?;
-    let served = Served::start(&shop)?;
+    let served = Dashboard::start(&shop)?;
     let browser = Browser::start("pt-BR").await?;
     eventually("first paint", DEADLINE, async || {
         served.open(&browser, "today").await?;
@@ -185,9 +185,9 @@ async fn the_page_is_small_and_painted_at_once() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_page_computes_with_decimals_exactly() -> Result<()> {
+async fn the_page_computes_with_exact_decimals() -> Result<()> {
     let shop = Shop::open(1).await?;
-    let served = Served::start(&shop)?;
+    let served = Dashboard::start(&shop)?;
     let browser = Browser::start("en-US").await?;
     served.open(&browser, "7d").await?;
     let computed = browser

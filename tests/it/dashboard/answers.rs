@@ -1,4 +1,4 @@
-//! What the dashboard's routes answer, whoever asks.
+//! The answers of the dashboard's routes.
 
 use testbed::{Context, Result, ensure, eventually};
 use tokio::{
@@ -7,10 +7,10 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Served, sold};
+use super::{Dashboard, sold};
 use crate::shop::{DEADLINE, Shop};
 
-/// An answer's head, with names of headers in lower case, and the connection that the rest comes by.
+/// The head of an answer, with header names in lower case, and the connection for the rest.
 pub(super) async fn ask(port: u16, method: &str, path: &str) -> Result<(String, TcpStream)> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
     let request =
@@ -28,20 +28,20 @@ async fn until(stream: &mut TcpStream, end: &str) -> Result<String> {
         }
         Ok(())
     };
-    let read: Result<()> = timeout(DEADLINE, read).await.context("no end of it")?;
+    let read: Result<()> = timeout(DEADLINE, read).await.context("no end of the answer")?;
     let text = String::from_utf8_lossy(&text).into_owned();
     read.with_context(|| text.clone())?;
     Ok(text)
 }
 
-pub(super) async fn served(shop: &Shop) -> Result<Served> {
-    let served = Served::start(shop)?;
+pub(super) async fn served(shop: &Shop) -> Result<Dashboard> {
+    let served = Dashboard::start(shop)?;
     eventually("server", DEADLINE, async || ask(served.port, "GET", "/").await).await?;
     Ok(served)
 }
 
 #[tokio::test]
-async fn every_answer_is_guarded_and_nothing_can_be_changed() -> Result<()> {
+async fn every_answer_has_security_headers_and_all_methods_but_get_are_refused() -> Result<()> {
     let shop = Shop::open(1).await?;
     let served = served(&shop).await?;
     for (path, media_type) in [
@@ -79,7 +79,7 @@ async fn every_answer_is_guarded_and_nothing_can_be_changed() -> Result<()> {
 }
 
 #[tokio::test]
-async fn all_who_look_see_the_same_and_there_are_not_too_many() -> Result<()> {
+async fn all_viewers_see_the_same_and_their_number_is_limited() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.send(0, &[&sold("a", "café", "3", "1.10")]).await?;
     let served = served(&shop).await?;
@@ -104,7 +104,7 @@ async fn all_who_look_see_the_same_and_there_are_not_too_many() -> Result<()> {
         })
         .await?;
     }
-    // Whoever goes leaves a place, which shows when something is sent there in vain.
+    // A viewer that leaves frees a place, which is noticed at the next event.
     drop(viewers);
     eventually("free place", DEADLINE, async || {
         let (head, _) = ask(served.port, "GET", "/events").await?;

@@ -1,4 +1,4 @@
-//! What many viewers cost.
+//! The cost of many viewers.
 
 use std::{
     fs,
@@ -12,19 +12,19 @@ use super::answers::{ask, served};
 use crate::shop::Shop;
 
 const VIEWERS: usize = 200;
-/// How long is measured.
+/// The duration of the measurement.
 const SPAN: Duration = Duration::from_secs(20);
-/// Thousandths of a core, for all of them together, also where the program is built without optimization.
+/// Thousandths of a core for all viewers together, also in a build without optimization.
 const MOST: u128 = 50;
-/// Statements in [`SPAN`], of which each reader makes two or three a second at most.
+/// Statements in [`SPAN`]. Each reader executes at most two or three a second.
 const STATEMENTS: i64 = 200;
 /// sysconf(_SC_CLK_TCK) is 100 for programs on Linux.
 const TICK: Duration = Duration::from_millis(10);
 
-/// CPU time that a process has taken (proc_pid_stat(5): utime and stime).
+/// CPU time of a process (proc_pid_stat(5): utime and stime).
 fn cpu_time(process: u32) -> Result<Duration> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
-    // The name may hold anything but ends with the last parenthesis; utime is field 14.
+    // The name may contain any character and ends with the last parenthesis; utime is field 14.
     let (_, fields) = stat.rsplit_once(')').context("no name")?;
     let fields: Vec<_> = fields.split_whitespace().collect();
     Ok(TICK * (fields[11].parse::<u32>()? + fields[12].parse::<u32>()?))
@@ -38,7 +38,7 @@ async fn cost(process: u32) -> Result<u128> {
     Ok(taken.as_micros() * 1_000 / begun.elapsed().as_micros())
 }
 
-async fn swallow(mut stream: TcpStream) -> usize {
+async fn read_to_end(mut stream: TcpStream) -> usize {
     let mut events = 0;
     let mut buffer = vec![0; 65_536];
     while let Ok(count @ 1..) = stream.read(&mut buffer).await {
@@ -48,13 +48,13 @@ async fn swallow(mut stream: TcpStream) -> usize {
 }
 
 #[tokio::test]
-async fn two_hundred_viewers_cost_little_and_ask_postgresql_as_one() -> Result<()> {
+async fn two_hundred_viewers_cost_little_and_share_their_queries() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.send_numbers(0, 1..1_000).await?;
     let served = served(&shop).await?;
     let process = served.vendas.process_id();
     let statements = async || -> Result<i64> {
-        // It counts sessions' statements when these are idle for a second.
+        // PostgreSQL counts the statements of a session when it has been idle for a second.
         sleep(Duration::from_secs(2)).await;
         let count = "SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()";
         Ok(shop.rows(count).await?[0].parse()?)
@@ -65,7 +65,7 @@ async fn two_hundred_viewers_cost_little_and_ask_postgresql_as_one() -> Result<(
         let period = ["today", "7d"][viewer % 2];
         let (head, stream) = ask(served.port, "GET", &format!("/events?period={period}")).await?;
         ensure!(head.starts_with("http/1.1 200 "), "{head}");
-        viewers.spawn(swallow(stream));
+        viewers.spawn(read_to_end(stream));
     }
     let before = statements().await?;
     let watched = cost(process).await?;

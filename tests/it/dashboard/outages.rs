@@ -1,14 +1,14 @@
-//! What the dashboard says of figures while Kafka, PostgreSQL or vendas is away.
+//! The dashboard while Kafka, PostgreSQL or vendas is away.
 
 use serde_json::json;
 use testbed::{
     Browser, Kafka, Postgres, Record, Result, Testbed, VendasCommand, ensure, eventually,
 };
 
-use super::{Served, shows};
+use super::{Dashboard, shows};
 use crate::shop::{DEADLINE, Shop, VENDAS, numbered};
 
-/// The first line of the notices, as far as it says what is away since when.
+/// The part of the first notice with the unavailable server and the start time.
 async fn first_notice(browser: &Browser) -> Result<String> {
     let notice = browser.evaluate("return document.querySelector('#notices span').textContent");
     let notice = notice.await?;
@@ -16,13 +16,13 @@ async fn first_notice(browser: &Browser) -> Result<String> {
 }
 
 #[tokio::test]
-async fn without_kafka_the_lag_is_unknown_and_the_outage_has_one_beginning() -> Result<()> {
+async fn without_kafka_the_lag_is_unknown_and_the_start_of_the_outage_stays() -> Result<()> {
     let kafka = Kafka::start().await?;
     let database = Testbed::shared().await?.database().await?;
     kafka.create_topic("t", 1, &[]).await?;
     kafka.produce("t", 0, &[Record::new(numbered(17))]).await?;
     let command = VendasCommand::new(VENDAS).args(["run"]);
-    let served = Served::of(command.kafka(&kafka, &["t"]).database(&database))?;
+    let served = Dashboard::of(command.kafka(&kafka, &["t"]).database(&database))?;
     let browser = Browser::start("en-US").await?;
     served.open(&browser, "7d").await?;
     shows(&browser, "#sold", "R$17.10").await?;
@@ -35,7 +35,7 @@ async fn without_kafka_the_lag_is_unknown_and_the_outage_has_one_beginning() -> 
     shows(&browser, "#lag-unit", "unknown at the moment").await?;
     let began = first_notice(&browser).await?;
     ensure!(began.starts_with("Kafka has been unreachable since "), "{began}");
-    // Who asks for topics finds out later than who asks for records.
+    // Listing topics fails later than fetching records.
     eventually("the second outage", DEADLINE, async || {
         let log = served.vendas.stderr()?;
         ensure!(["\"Kafka\"", "\"kafka\""].iter().all(|name| log.contains(name)), "{log}");
@@ -49,7 +49,7 @@ async fn without_kafka_the_lag_is_unknown_and_the_outage_has_one_beginning() -> 
     })
     .await?;
     ensure!(first_notice(&browser).await? == began, "{} {began}", first_notice(&browser).await?);
-    // What PostgreSQL holds can still be read.
+    // Figures from PostgreSQL are still available.
     ensure!(browser.evaluate("return document.body.classList.contains('stale')").await? == false);
 
     kafka.restart().await?;
@@ -58,12 +58,13 @@ async fn without_kafka_the_lag_is_unknown_and_the_outage_has_one_beginning() -> 
 }
 
 #[tokio::test]
-async fn a_period_that_was_never_read_has_no_figures_and_no_time() -> Result<()> {
-    let bed = Testbed::shared().await?;
+async fn a_period_that_was_never_read_shows_no_figures_and_no_time() -> Result<()> {
+    let servers = Testbed::shared().await?;
     let postgres = Postgres::start().await?;
-    let shop = Shop { bed, topic: bed.topic(1).await?, database: postgres.database().await? };
+    let shop =
+        Shop { servers, topic: servers.topic(1).await?, database: postgres.database().await? };
     shop.send_numbers(0, [17]).await?;
-    let served = Served::start(&shop)?;
+    let served = Dashboard::start(&shop)?;
     let browser = Browser::start("en-US").await?;
     served.open(&browser, "7d").await?;
     shows(&browser, "#sold", "R$17.10").await?;
@@ -86,7 +87,7 @@ async fn a_period_that_was_never_read_has_no_figures_and_no_time() -> Result<()>
     .await?;
     all_unknown().await?;
 
-    // Nobody answers for another period, either.
+    // Another period cannot be read either.
     postgres.restart().await?;
     shows(&browser, "#sold", "R$17.10").await?;
     served.vendas.kill()?;

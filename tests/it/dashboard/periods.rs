@@ -1,13 +1,13 @@
-//! The periods of the dashboard, compared with sums over the orders themselves.
+//! The periods of the dashboard, compared with sums over the orders.
 
 use serde_json::json;
 use testbed::{Browser, Result, ensure, eventually};
 
-use super::{Served, lines, shows};
+use super::{Dashboard, lines, shows};
 use crate::shop::{DEADLINE, Shop};
 
-/// Orders of a year and some, up to the current hour: two products each, with amounts that differ; and
-/// numbered orders without products.
+/// Orders of more than a year, up to the current hour: two products each, with different amounts;
+/// and numbered orders without products.
 const YEAR: &str = "
     INSERT INTO orders (order_id, numbered, total, items, sold_at, processed_at)
     SELECT n::text, false, amount + 1.5, ARRAY[
@@ -22,8 +22,8 @@ const YEAR: &str = "
         - n * interval '5 hours'
     FROM generate_series(1, 500) AS n";
 
-/// What the figures and their changes have to be, by the clock of now: total, orders, average, and the
-/// change of each in percent; nothing where there is none.
+/// The expected figures and their changes at the current time: total, orders, average, and the
+/// change of each in percent, empty if there is none.
 fn figures(decimals: u32) -> String {
     format!(
         "WITH clock AS (
@@ -55,7 +55,7 @@ fn figures(decimals: u32) -> String {
 
 const PERIODS: [&str; 5] = ["today", "yesterday", "7d", "30d", "all"];
 
-/// A number as PostgreSQL writes it, from how a page in English does.
+/// A number in PostgreSQL's format, from the page's English format.
 fn number(text: &str) -> String {
     let kept = text.replace('\u{2212}', "-");
     kept.chars().filter(|c| c.is_ascii_digit() || matches!(c, '.' | '-')).collect()
@@ -91,9 +91,9 @@ async fn each_period_is_exact_and_has_an_address() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.apply_schema().await?;
     shop.database.execute(YEAR).await?;
-    let served = Served::start(&shop)?;
+    let served = Dashboard::start(&shop)?;
     let browser = Browser::start("en-US").await?;
-    // Without a period it is today's.
+    // The default is today.
     let root = format!("http://127.0.0.1:{}/", served.port);
     eventually("page", DEADLINE, async || browser.open(&root).await).await?;
     shows_period(&shop, &browser, 0, 2).await?;
@@ -110,7 +110,7 @@ async fn each_period_is_exact_and_has_an_address() -> Result<()> {
     let bars =
         async || browser.evaluate("return document.querySelector('#bars').dataset.bars").await;
     ensure!(bars().await? == "24");
-    // Back and forward, as the browser's buttons do.
+    // The browser's back and forward buttons.
     browser.evaluate("history.back()").await?;
     shows_period(&shop, &browser, 1, 2).await?;
     ensure!(browser.text("#compared").await? == "compared with the day before");
@@ -121,7 +121,7 @@ async fn each_period_is_exact_and_has_an_address() -> Result<()> {
     browser.evaluate("history.forward()").await?;
     shows_period(&shop, &browser, 1, 2).await?;
     ensure!(browser.evaluate("return window.kept").await? == "kept");
-    // What was loaded with a period in its address; what nobody knows is today's.
+    // Loaded with a period in the address; an unknown one means today.
     served.open(&browser, "30d").await?;
     shows_period(&shop, &browser, 3, 2).await?;
     ensure!(bars().await? == "30");
@@ -158,7 +158,7 @@ async fn days_and_products_are_exact() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.apply_schema().await?;
     shop.database.execute(YEAR).await?;
-    let served = Served::start(&shop)?;
+    let served = Dashboard::start(&shop)?;
     let browser = Browser::start("en-US").await?;
     served.open(&browser, "7d").await?;
     eventually("days and products", DEADLINE, async || {
@@ -197,12 +197,12 @@ async fn amounts_have_the_decimals_of_their_currency() -> Result<()> {
             VALUES ('a', false, 1234.5675, '{}', now() AT TIME ZONE 'America/Sao_Paulo', now())";
         shop.database.execute(order).await?;
         let served =
-            Served::of(shop.vendas(&["run", "--set", &format!("orders.currency={currency}")]))?;
+            Dashboard::of(shop.vendas(&["run", "--set", &format!("orders.currency={currency}")]))?;
         let browser = Browser::start(language).await?;
         served.open(&browser, "7d").await?;
         shows(&browser, "#sold", total).await?;
         shows(&browser, "#average", total).await?;
-        // In Portuguese a point is no decimal sign.
+        // In Portuguese a point is not a decimal separator.
         if language != "pt-BR" {
             shows_period(&shop, &browser, 2, decimals).await?;
         }
@@ -215,9 +215,9 @@ async fn amounts_have_the_decimals_of_their_currency() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_shop_begins_and_has_its_first_minute() -> Result<()> {
+async fn a_new_shop_and_its_first_orders_are_displayed() -> Result<()> {
     let shop = Shop::open(1).await?;
-    let served = Served::start(&shop)?;
+    let served = Dashboard::start(&shop)?;
     let browser = Browser::start("en-US").await?;
     served.open(&browser, "7d").await?;
     shows(&browser, "#empty .lead", "No orders yet.").await?;
@@ -226,7 +226,7 @@ async fn a_shop_begins_and_has_its_first_minute() -> Result<()> {
     let hint = browser.text("#empty .hint").await?;
     ensure!(hint.contains(&shop.topic), "{hint}");
     shows(&browser, "#no-products", "No products sold in this period.").await?;
-    // An order of long ago leaves the period empty, but the shop is no new one.
+    // An old order leaves the period empty, but the shop is not new.
     let order = "INSERT INTO orders VALUES ('a', false, 5, '{}', '2020-02-29', now())";
     shop.database.execute(order).await?;
     shows(&browser, "#empty .lead", "No orders in this period yet.").await?;

@@ -1,11 +1,12 @@
-//! Replays that meet other replays, batches, or their own end, at a moment that is chosen.
+//! Replays concurrent with other replays and with batches, and killed ones, at chosen moments.
 
 use testbed::{Result, Vendas, ensure, eventually};
+use tokio_postgres::Client;
 
 use super::{CANCELLED, CORRECTED, id, numbered, replay, verify};
 use crate::shop::{DEADLINE, Shop};
 
-/// Lets the letters' marks wait for whoever holds the lock 4711: the orders are written by then.
+/// Marking dead letters waits for the advisory lock 4711; the orders are written by then.
 const SLOW: &str = "
     CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
         PERFORM pg_advisory_xact_lock(4711); RETURN NEW;
@@ -15,9 +16,9 @@ const SLOW: &str = "
 
 const HOLD: &str = "SELECT pg_advisory_lock(4711)";
 
-/// Until so many sessions wait for a lock of that kind.
-async fn waiting(shop: &Shop, sessions: i64, last: &Vendas) -> Result<()> {
-    eventually("sessions that wait", DEADLINE, async || {
+/// Waits until this number of sessions waits for a lock of this kind.
+async fn until_waiting(shop: &Shop, sessions: i64, last: &Vendas) -> Result<()> {
+    eventually("waiting sessions", DEADLINE, async || {
         let waiting = "pg_stat_activity WHERE application_name = 'vendas' \
                        AND datname = current_database() AND wait_event = 'advisory'";
         let waiting = shop.database.count(waiting).await?;
@@ -27,21 +28,33 @@ async fn waiting(shop: &Shop, sessions: i64, last: &Vendas) -> Result<()> {
     .await
 }
 
-#[tokio::test]
-async fn a_batch_that_cancels_the_order_waits_for_the_replay_and_sees_it() -> Result<()> {
-    let shop = Shop::open(1).await?;
-    shop.send(0, &[&numbered(1, "amount", 5)]).await?;
-    shop.work().await?;
+/// Blocks the marking of dead letters until the returned session is closed.
+async fn hold_marks(shop: &Shop) -> Result<Client> {
     shop.database.execute(SLOW).await?;
     let holder = shop.database.connect().await?;
     holder.execute(HOLD, &[]).await?;
+    Ok(holder)
+}
+
+/// Starts a replay that has written its orders and waits to mark its dead letters.
+async fn start_blocked_replay(shop: &Shop) -> Result<(Client, Vendas)> {
+    let holder = hold_marks(shop).await?;
     let replaying =
         shop.vendas(&["dead-letters", "replay", "--all", "--set", CORRECTED]).start()?;
-    waiting(&shop, 1, &replaying).await?;
+    until_waiting(shop, 1, &replaying).await?;
+    Ok((holder, replaying))
+}
+
+#[tokio::test]
+async fn a_batch_that_cancels_the_order_waits_for_the_replay_and_sees_its_row() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    shop.send(0, &[&numbered(1, "amount", 5)]).await?;
+    shop.process_backlog().await?;
+    let (holder, replaying) = start_blocked_replay(&shop).await?;
     // The new row of `sales` is written and not committed, so that the batch cannot see it yet.
     shop.send(0, &[r#"{"order_number": 1, "state": "gone"}"#]).await?;
     let run = shop.vendas(&["run", "--until-end"]).args(CANCELLED).start()?;
-    waiting_for_partitions(&shop, &run).await?;
+    until_waiting_for_partitions(&shop, &run).await?;
     drop(holder);
     replaying.wait_exit(DEADLINE).await?.expect_code(0)?;
     run.wait_exit(DEADLINE).await?.expect_code(0)?;
@@ -55,7 +68,7 @@ async fn a_batch_that_cancels_the_order_waits_for_the_replay_and_sees_it() -> Re
 async fn a_replay_waits_for_the_batch_that_cancels_its_order_and_is_superseded() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.send(0, &[&numbered(1, "amount", 5)]).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     let slow = "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
                 PERFORM pg_advisory_xact_lock(4711); RETURN NEW; END $$; \
                 CREATE TRIGGER wait BEFORE INSERT ON orders \
@@ -65,10 +78,10 @@ async fn a_replay_waits_for_the_batch_that_cancels_its_order_and_is_superseded()
     holder.execute(HOLD, &[]).await?;
     shop.send(0, &[r#"{"order_number": 1, "state": "gone"}"#]).await?;
     let run = shop.vendas(&["run", "--until-end"]).args(CANCELLED).start()?;
-    waiting(&shop, 1, &run).await?;
+    until_waiting(&shop, 1, &run).await?;
     let replaying =
         shop.vendas(&["dead-letters", "replay", "--all", "--set", CORRECTED]).start()?;
-    waiting_for_partitions(&shop, &replaying).await?;
+    until_waiting_for_partitions(&shop, &replaying).await?;
     drop(holder);
     run.wait_exit(DEADLINE).await?.expect_code(0)?;
     let ended = replaying.wait_exit(DEADLINE).await?.expect_code(1)?;
@@ -77,8 +90,8 @@ async fn a_replay_waits_for_the_batch_that_cancels_its_order_and_is_superseded()
     Ok(())
 }
 
-/// Until somebody waits for a lock on the table `partitions`.
-async fn waiting_for_partitions(shop: &Shop, last: &Vendas) -> Result<()> {
+/// Waits until a session waits for a lock on the table `partitions`.
+async fn until_waiting_for_partitions(shop: &Shop, last: &Vendas) -> Result<()> {
     eventually("a session that waits for partitions", DEADLINE, async || {
         let waiting = "pg_locks WHERE relation = 'partitions'::regclass AND NOT granted";
         ensure!(shop.database.count(waiting).await? == 1, "{}", last.state());
@@ -88,14 +101,12 @@ async fn waiting_for_partitions(shop: &Shop, last: &Vendas) -> Result<()> {
 }
 
 #[tokio::test]
-async fn replays_at_once_take_turns_and_each_letter_is_replayed_by_one() -> Result<()> {
+async fn concurrent_replays_take_turns_and_each_dead_letter_is_replayed_by_one() -> Result<()> {
     let shop = Shop::open(1).await?;
     let records = [numbered(1, "amount", 5), numbered(1, "amount", 6), numbered(2, "amount", 7)];
     shop.send(0, &records.each_ref().map(String::as_str)).await?;
-    shop.work().await?;
-    shop.database.execute(SLOW).await?;
-    let holder = shop.database.connect().await?;
-    holder.execute(HOLD, &[]).await?;
+    shop.process_backlog().await?;
+    let holder = hold_marks(&shop).await?;
     let mut replays = Vec::new();
     // The first one has written its order when the others begin; the second has a later version.
     for (sessions, which) in
@@ -103,7 +114,7 @@ async fn replays_at_once_take_turns_and_each_letter_is_replayed_by_one() -> Resu
     {
         let args = ["dead-letters", "replay", &which, "--set", CORRECTED];
         let replay = shop.vendas(&args).start()?;
-        waiting(&shop, sessions, &replay).await?;
+        until_waiting(&shop, sessions, &replay).await?;
         replays.push(replay);
     }
     drop(holder);
@@ -117,23 +128,18 @@ async fn replays_at_once_take_turns_and_each_letter_is_replayed_by_one() -> Resu
 }
 
 #[tokio::test]
-async fn killed_between_the_order_and_the_mark_it_has_done_neither() -> Result<()> {
+async fn killed_between_the_order_and_the_mark_a_replay_has_written_neither() -> Result<()> {
     let shop = Shop::open(1).await?;
     let listed = r#"{"order_id": "a", "items": [{"amount": 1, "unit_price": 6, "product": "q"}]}"#;
     shop.send(0, &[&numbered(1, "amount", 5), listed]).await?;
-    shop.work().await?;
-    shop.database.execute(SLOW).await?;
-    let holder = shop.database.connect().await?;
-    holder.execute(HOLD, &[]).await?;
-    let replaying =
-        shop.vendas(&["dead-letters", "replay", "--all", "--set", CORRECTED]).start()?;
-    waiting(&shop, 1, &replaying).await?;
+    shop.process_backlog().await?;
+    let (holder, replaying) = start_blocked_replay(&shop).await?;
     replaying.kill()?;
     drop(holder);
     eventually("the end of its session", DEADLINE, async || {
         let sessions = "pg_stat_activity WHERE application_name = 'vendas' \
                         AND datname = current_database()";
-        ensure!(shop.database.count(sessions).await? == 0, "it is still there");
+        ensure!(shop.database.count(sessions).await? == 0, "its session still exists");
         Ok(())
     })
     .await?;

@@ -1,4 +1,4 @@
-//! `on_dead_letter = "halt"`: stop at a record that is no order.
+//! `on_dead_letter = "halt"`: a partition halts at a record that is not a valid order.
 
 use testbed::{Result, ensure, eventually};
 
@@ -8,7 +8,7 @@ use crate::shop::{DEADLINE, Shop, numbered as good};
 const RUN: [&str; 4] = ["run", "--until-end", "--on-dead-letter", "halt"];
 
 #[tokio::test]
-async fn a_partition_halts_before_a_record_that_is_no_order_and_the_others_go_on() -> Result<()> {
+async fn a_partition_halts_before_an_invalid_record_and_the_others_continue() -> Result<()> {
     let shop = Shop::open(2).await?;
     let mut records: Vec<_> = (0..150).map(good).collect();
     records.insert(130, numbered(900, "amount", 1));
@@ -18,7 +18,7 @@ async fn a_partition_halts_before_a_record_that_is_no_order_and_the_others_go_on
     let state = "SELECT (SELECT string_agg(next_offset::text, ',' ORDER BY partition) \
                  FROM partitions), (SELECT count(*) FROM sales), \
                  (SELECT count(*) FROM dead_letters)";
-    // Again and again: nothing moves until somebody decides.
+    // Restarts do not change this: the offset moves only after a decision.
     for _ in 0..2 {
         let halted = shop.vendas(&RUN).run(DEADLINE).await?.expect_code(1)?;
         let reset = format!(
@@ -38,7 +38,7 @@ async fn a_partition_halts_before_a_record_that_is_no_order_and_the_others_go_on
         }
         ensure!(shop.rows(state).await? == ["130,150|280|0"], "{:?}", shop.rows(state).await?);
     }
-    // One is corrected, one is skipped, as it says.
+    // One record is made valid by a setting, one is skipped by the command in the message.
     let corrected = ["--set", super::CORRECTED];
     let halted = shop.vendas(&RUN).args(corrected).run(DEADLINE).await?.expect_code(1)?;
     ensure!(halted.stderr.contains("at offset 140 is no order (not_json: "), "{}", halted.stderr);
@@ -79,7 +79,7 @@ async fn a_partition_halts_before_a_record_that_is_no_order_and_the_others_go_on
 }
 
 #[tokio::test]
-async fn an_order_that_the_database_rejects_halts_its_partition_too() -> Result<()> {
+async fn an_order_that_the_database_rejects_also_halts_its_partition() -> Result<()> {
     let shop = Shop::open(2).await?;
     shop.apply_schema().await?;
     shop.database
@@ -88,7 +88,7 @@ async fn an_order_that_the_database_rejects_halts_its_partition_too() -> Result<
     shop.send_numbers(0, 0..100).await?;
     shop.send_numbers(1, 100..200).await?;
     let run = shop.vendas(&["run", "--on-dead-letter", "halt"]).start()?;
-    eventually("what lies before it, and the other partition", DEADLINE, async || {
+    eventually("the records before it, and the other partition", DEADLINE, async || {
         let next = shop.rows("SELECT next_offset FROM partitions ORDER BY partition").await?;
         ensure!(next == ["57", "100"], "{next:?} {}", run.state());
         ensure!(run.stderr()?.contains("partition halted"), "{}", run.state());

@@ -1,4 +1,4 @@
-//! Replays that are watched closely, interrupted, or not alone.
+//! Replays: results, rejected orders, and concurrency with runs.
 
 use std::time::Duration;
 
@@ -7,16 +7,16 @@ use tokio::try_join;
 
 use super::{
     CANCELLED, dead_letters, id, numbered, printed, replay, verify,
-    versions::{Model, Version, told},
+    versions::{Model, Version, tally_of},
 };
 use crate::{
+    scenario::terminate,
     shop::{DEADLINE, Shop},
-    stage::terminate,
     stream::Dice,
 };
 
 #[tokio::test]
-async fn after_the_vocabulary_was_corrected_letters_become_orders_once() -> Result<()> {
+async fn after_the_vocabulary_was_corrected_dead_letters_become_orders_once() -> Result<()> {
     let shop = Shop::open(2).await?;
     let listed =
         r#"{"order_number": 2, "items": [{"amount": 2, "unit_price": "1.25", "product": "tea"}]}"#;
@@ -24,7 +24,7 @@ async fn after_the_vocabulary_was_corrected_letters_become_orders_once() -> Resu
         {"amount": 1, "nome_produto": "tea"}, {"amount": 2, "nome_produto": "cup"}]}"#;
     shop.send(0, &[&numbered(1, "amount", 5), listed, "rubbish"]).await?;
     shop.send(1, &[split]).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     // Not corrected yet.
     let early = dead_letters(&shop, &["replay", "--all"]).await?.expect_code(1)?;
     ensure!(
@@ -50,7 +50,7 @@ async fn after_the_vocabulary_was_corrected_letters_become_orders_once() -> Resu
         shop.rows(marks).await?
     );
 
-    // Twice is harmless, also where it is named.
+    // A second replay is harmless, also with an id.
     let everything = "SELECT to_jsonb(sales)::text FROM sales \
                       UNION ALL SELECT to_jsonb(orders)::text FROM orders \
                       UNION ALL SELECT to_jsonb(dead_letters)::text FROM dead_letters ORDER BY 1";
@@ -74,21 +74,22 @@ async fn after_the_vocabulary_was_corrected_letters_become_orders_once() -> Resu
 }
 
 #[tokio::test]
-async fn a_version_that_came_later_stays_unless_force_says_otherwise() -> Result<()> {
+async fn a_later_version_stays_unless_force_is_given() -> Result<()> {
     let shop = Shop::open(1).await?;
-    // A numbered order whose later version names no product and so has no row in `orders`; one with
-    // an id; and a number with the same digits as that id, which is another order.
+    // A numbered order whose later version names no product and therefore has no row in `orders`;
+    // an order with an id; and an order number with the same digits as that id, which is another
+    // order.
     let listed =
         r#"{"order_number": 1, "items": [{"amount": 1, "unit_price": 5, "product": "p"}]}"#;
     let with_id = r#"{"order_id": "2", "items": [{"amount": 1, "unit_price": 6, "product": "q"}]}"#;
     let later = r#"{"order_id": "2", "items": [{"qty": 1, "unit_price": 60, "product": "q"}]}"#;
     shop.send(0, &[listed, with_id, &numbered(2, "amount", 7)]).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     shop.send(0, &[&numbered(1, "qty", 50), later]).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     let stored = "SELECT order_number::text, total FROM sales \
                   UNION ALL SELECT order_id || numbered, total FROM orders ORDER BY 1";
-    // In vain, which makes none of them younger.
+    // A failed replay does not change the age of a dead letter.
     dead_letters(&shop, &["replay", "--all"]).await?.expect_code(1)?;
     let ended = replay(&shop, &["--all"]).await?.expect_code(1)?;
     for offset in [0, 1] {
@@ -102,7 +103,7 @@ async fn a_version_that_came_later_stays_unless_force_says_otherwise() -> Result
     let found = shop.rows(stored).await?;
     ensure!(found == ["1|50.00", "2|7.00", "2false|60.00"], "{found:?}");
     let open = "dead_letters WHERE replayed_at IS NULL AND reason = 'missing_quantity'";
-    ensure!(shop.database.count(open).await? == 2, "a superseded letter has a mark");
+    ensure!(shop.database.count(open).await? == 2, "a superseded dead letter is marked");
 
     let forced = replay(&shop, &["--all", "--force"]).await?.expect_code(0)?;
     ensure!(forced.stdout == "2 dead letters replayed\n", "{}", forced.stdout);
@@ -112,11 +113,12 @@ async fn a_version_that_came_later_stays_unless_force_says_otherwise() -> Result
 }
 
 #[tokio::test]
-async fn what_the_database_rejects_stays_a_letter_and_its_neighbours_are_replayed() -> Result<()> {
+async fn orders_that_the_database_rejects_stay_dead_letters_and_others_are_replayed() -> Result<()>
+{
     let shop = Shop::open(1).await?;
     let records: Vec<_> = (0..30).map(|number| numbered(number, "amount", 1)).collect();
     shop.send(0, &records.iter().map(String::as_str).collect::<Vec<_>>()).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     shop.database
         .execute("ALTER TABLE sales ADD CONSTRAINT lucky CHECK (order_number NOT IN (7, 13))")
         .await?;
@@ -137,16 +139,15 @@ async fn what_the_database_rejects_stays_a_letter_and_its_neighbours_are_replaye
 }
 
 #[tokio::test]
-async fn within_a_batch_of_which_the_database_rejects_an_order_the_later_version_is_known()
--> Result<()> {
+async fn in_a_batch_with_a_rejected_order_the_later_version_wins() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.apply_schema().await?;
     shop.database.execute("ALTER TABLE sales ADD CONSTRAINT cheap CHECK (total < 100)").await?;
-    // Each part of the batch is written by a statement of its own.
+    // Each part of the batch is written by a separate statement.
     let versions = [(1, 500), (2, 6), (1, 5), (2, 600)];
     let records = versions.map(|(number, price)| numbered(number, "qty", price));
     shop.send(0, &records.each_ref().map(String::as_str)).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     let letters = "SELECT record_offset, reason FROM dead_letters ORDER BY 1";
     let letters = shop.rows(letters).await?;
     ensure!(letters == ["0|rejected_by_database", "3|rejected_by_database"], "{letters:?}");
@@ -157,7 +158,7 @@ async fn within_a_batch_of_which_the_database_rejects_an_order_the_later_version
     Ok(())
 }
 
-/// Notes in which order the tables are written, and so their rows locked.
+/// Records the order in which the tables are written and their rows locked.
 const NOTES: &str = "
     CREATE TABLE notes (n BIGSERIAL, written TEXT);
     CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -168,8 +169,7 @@ const NOTES: &str = "
     CREATE TRIGGER note BEFORE INSERT ON dead_letters FOR EACH ROW EXECUTE FUNCTION note()";
 
 #[tokio::test]
-async fn a_run_and_a_replay_write_the_tables_in_the_same_order_and_so_cannot_deadlock() -> Result<()>
-{
+async fn run_and_replay_lock_tables_in_the_same_order_and_cannot_deadlock() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.apply_schema().await?;
     shop.database.execute(NOTES).await?;
@@ -180,7 +180,7 @@ async fn a_run_and_a_replay_write_the_tables_in_the_same_order_and_so_cannot_dea
     };
     let written = "SELECT string_agg(written, ' ' ORDER BY n) FROM notes";
     shop.send(0, &[&listed(1, "qty"), &listed(2, "amount"), &listed(3, "qty")]).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     let run = shop.rows(written).await?;
     ensure!(run == ["dead_letters sales sales orders orders"], "{run:?}");
     shop.database.execute("TRUNCATE notes").await?;
@@ -191,7 +191,7 @@ async fn a_run_and_a_replay_write_the_tables_in_the_same_order_and_so_cannot_dea
 }
 
 #[tokio::test]
-async fn two_replays_and_a_run_at_once_come_to_what_one_after_the_other_would() -> Result<()> {
+async fn two_concurrent_replays_and_a_run_give_the_sequential_result() -> Result<()> {
     const ROUNDS: usize = 4;
     const RECORDS: usize = 500;
     const BEFORE: usize = 300;
@@ -205,36 +205,37 @@ async fn two_replays_and_a_run_at_once_come_to_what_one_after_the_other_would() 
         .args(CANCELLED)
         .start()?;
     for _ in 0..ROUNDS {
-        // Few orders, so that all three want the same rows.
+        // Few orders, so that all three need the same rows.
         let versions: Vec<_> = (0..RECORDS).map(|_| Version::draw(&mut dice, 60)).collect();
         let first = model.versions.len();
         let records: Vec<Record> =
             (first..).zip(&versions).map(|(offset, version)| version.record(offset)).collect();
         model.run(versions);
-        // Some for both replays to share, the others while they are at it.
+        // Some for both replays, the others while they run.
         let (before, meanwhile) = records.split_at(BEFORE);
-        shop.bed.kafka.produce(&shop.topic, 0, before).await?;
-        worked(&shop, &run, first + BEFORE).await?;
+        shop.servers.kafka.produce(&shop.topic, 0, before).await?;
+        ran(&shop, &run, first + BEFORE).await?;
         let send = async {
             for records in meanwhile.chunks(20) {
-                shop.bed.kafka.produce(&shop.topic, 0, records).await?;
+                shop.servers.kafka.produce(&shop.topic, 0, records).await?;
             }
             Ok(())
         };
         let replay = || async {
             let ended = replay(&shop, &["--all"]).await?;
-            // 1: superseded or rubbish; but each came to its end.
+            // 1: superseded or invalid; but each was decided.
             ensure!(!ended.stderr.contains("deadlock"), "{}", ended.state());
-            Ok(told(&ended.stdout)?.replayed)
+            Ok(tally_of(&ended.stdout)?.replayed)
         };
         let ((), one, other) = try_join!(send, replay(), replay())?;
         told_as_replayed += one + other;
     }
-    worked(&shop, &run, model.versions.len()).await?;
+    ran(&shop, &run, model.versions.len()).await?;
     let ended = terminate(run).await?;
     ensure!(!ended.stderr.contains("paused"), "{}", ended.stderr);
-    told_as_replayed += told(&replay(&shop, &["--all"]).await?.expect_code(1)?.stdout)?.replayed;
-    // Who was replayed depends on who came first; what is stored does not.
+    told_as_replayed +=
+        tally_of(&replay(&shop, &["--all"]).await?.expect_code(1)?.stdout)?.replayed;
+    // Which replay wrote an order depends on timing; the stored rows do not.
     let replayed =
         shop.rows("SELECT record_offset FROM dead_letters WHERE replayed_at IS NOT NULL");
     let replayed = replayed.await?;
@@ -246,7 +247,7 @@ async fn two_replays_and_a_run_at_once_come_to_what_one_after_the_other_would() 
     model.expect(&shop).await
 }
 
-async fn worked(shop: &Shop, run: &Vendas, records: usize) -> Result<()> {
+async fn ran(shop: &Shop, run: &Vendas, records: usize) -> Result<()> {
     eventually("all records", DEADLINE, async || {
         let next = shop.rows("SELECT next_offset FROM partitions").await?;
         ensure!(next == [records.to_string()], "{next:?} {}", run.state());
@@ -256,7 +257,7 @@ async fn worked(shop: &Shop, run: &Vendas, records: usize) -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_replay_that_cannot_reach_postgresql_says_so_in_time() -> Result<()> {
+async fn a_replay_that_cannot_reach_postgresql_reports_it_in_time() -> Result<()> {
     let shop = Shop::open(1).await?;
     let away = shop
         .vendas(&["dead-letters", "replay", "--all", "--set", "database.port=1"])

@@ -1,5 +1,5 @@
-//! Versions of orders, good ones and dead letters in turn: whatever is replayed and when, the newest
-//! version is what is stored. A model of it is kept here, which counts versions by their offsets.
+//! Random versions of orders, valid and as dead letters: after any sequence of replays, the newest
+//! version is stored. The test contains a model that identifies versions by their offsets.
 
 use std::collections::BTreeMap;
 
@@ -14,11 +14,11 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Good,
-    /// It cancels the order.
+    /// Cancels the order.
     Gone,
-    /// An order once the vocabulary is corrected.
+    /// Valid after the vocabulary is corrected.
     Amount,
-    /// It cancels the order, once the mapping is corrected.
+    /// Cancels the order after the mapping is corrected.
     GoneLate,
     Rubbish,
 }
@@ -29,7 +29,7 @@ impl Kind {
     }
 }
 
-/// A version of an order; the one at offset `n` is worth `n + 1`.
+/// A version of an order; the version at offset `n` has the total `n + 1`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Version {
     order: usize,
@@ -76,7 +76,7 @@ impl Version {
     }
 }
 
-/// What is stored of each order, by the offset of its version; and what became of the letters.
+/// The stored version of each order, by its offset; and the state of the dead letters.
 #[derive(Debug, Default)]
 pub(super) struct Model {
     pub(super) versions: Vec<Version>,
@@ -124,8 +124,8 @@ impl Model {
         tally
     }
 
-    /// After everything was replayed, in whatever order: the newest version is stored of which there
-    /// can be one, and a letter is only open where there is none or where it is older.
+    /// After replaying everything in any order: the newest valid version is stored, and a dead
+    /// letter is only open if it is never valid or older.
     pub(super) fn settle(&mut self) -> Result<()> {
         for (offset, version) in self.versions.iter().enumerate() {
             if version.kind != Kind::Rubbish {
@@ -135,13 +135,16 @@ impl Model {
         for (offset, replayed) in &self.letters {
             let Version { order, kind, .. } = self.versions[*offset];
             let newest = self.stored.get(&order) == Some(offset);
-            ensure!(*replayed || !newest, "the letter at {offset} was left out");
-            ensure!(!*replayed || kind != Kind::Rubbish, "the rubbish at {offset} is an order");
+            ensure!(*replayed || !newest, "the dead letter at {offset} was left out");
+            ensure!(
+                !*replayed || kind != Kind::Rubbish,
+                "the invalid record at {offset} is an order"
+            );
         }
         Ok(())
     }
 
-    /// Every row of the order tables, and every letter's mark.
+    /// Every row of the order tables, and the mark of every dead letter.
     pub(super) async fn expect(&self, shop: &Shop) -> Result<()> {
         let (mut sales, mut orders, mut cancelled) = (Vec::new(), Vec::new(), Vec::new());
         for (order, offset) in &self.stored {
@@ -190,7 +193,7 @@ impl Model {
 }
 
 #[tokio::test]
-async fn whatever_is_replayed_and_when_the_newest_version_is_stored() -> Result<()> {
+async fn after_any_sequence_of_replays_the_newest_version_is_stored() -> Result<()> {
     const ROUNDS: usize = 3;
     const RECORDS: usize = 160;
     const REPLAYS: usize = 8;
@@ -203,7 +206,7 @@ async fn whatever_is_replayed_and_when_the_newest_version_is_stored() -> Result<
         let first = model.versions.len();
         let records: Vec<_> =
             (first..).zip(&versions).map(|(offset, version)| version.record(offset)).collect();
-        shop.bed.kafka.produce(&shop.topic, 0, &records).await?;
+        shop.servers.kafka.produce(&shop.topic, 0, &records).await?;
         model.run(versions);
         let batch_size = format!("pipeline.batch_size={}", [1000, 7, 1][round]);
         let run = ["run", "--until-end", "--set", &batch_size];
@@ -234,29 +237,26 @@ async fn whatever_is_replayed_and_when_the_newest_version_is_stored() -> Result<
             if replay == REPLAYS {
                 args.push("--all");
             } else {
-                // In whatever order they are named.
+                // In any order of ids.
                 args.extend(chosen.iter().rev().map(|offset| ids[offset].as_str()));
             }
             let expected = model.replay(&chosen, force);
             let ended = dead_letters(&shop, &args).await?;
             let code = i32::from(expected.superseded + expected.still_dead > 0);
             let ended = ended.expect_code(code)?;
-            let told = told(&ended.stdout)?;
+            let told = tally_of(&ended.stdout)?;
             ensure!(told == expected, "{told:?}, not {expected:?}: {args:?} {}", ended.stdout);
             superseded += told.superseded;
             forced += if force { told.replayed } else { 0 };
             model.expect(&shop).await?;
         }
     }
-    ensure!(
-        superseded > 20 && forced > 10,
-        "{superseded} superseded, {forced} forced: a poor stream"
-    );
+    ensure!(superseded > 20 && forced > 10, "only {superseded} superseded and {forced} forced");
     Ok(())
 }
 
 #[tokio::test]
-async fn killed_again_and_again_each_order_is_as_its_last_version_says() -> Result<()> {
+async fn killed_repeatedly_each_order_has_its_last_version() -> Result<()> {
     const KILLS: usize = 4;
     const RECORDS: usize = 400;
     let shop = Shop::open(1).await?;
@@ -277,7 +277,7 @@ async fn killed_again_and_again_each_order_is_as_its_last_version_says() -> Resu
         let first = model.versions.len();
         let records: Vec<_> =
             (first..).zip(&versions).map(|(offset, version)| version.record(offset)).collect();
-        shop.bed.kafka.produce(&shop.topic, 0, &records).await?;
+        shop.servers.kafka.produce(&shop.topic, 0, &records).await?;
         model.run(versions);
         let running = run().start()?;
         eventually("some of the records", DEADLINE, async || {
@@ -293,9 +293,9 @@ async fn killed_again_and_again_each_order_is_as_its_last_version_says() -> Resu
     model.expect(&shop).await
 }
 
-/// What the last line says.
-pub(super) fn told(stdout: &str) -> Result<Tally> {
-    let line = stdout.lines().last().context("it says nothing")?;
+/// The numbers in the last line.
+pub(super) fn tally_of(stdout: &str) -> Result<Tally> {
+    let line = stdout.lines().last().context("the output is empty")?;
     let number = |what: &str| {
         let part = line.split(", ").find(|part| part.contains(what));
         part.and_then(|part| part.split(' ').next()?.parse().ok()).unwrap_or(0)

@@ -1,5 +1,6 @@
-//! The commands of the documents: those of vendas are run, as they stand, by a shell, on servers of the
-//! test's own; of those that build, install or start other things it is looked up whether they exist.
+//! The commands in the documents: those of vendas are run as written, in a shell, on servers of
+//! this test; for other commands (build, installation, other programs) the test checks that they
+//! exist.
 
 use std::{
     fs,
@@ -20,21 +21,21 @@ use super::{
 };
 use crate::shop::{DEADLINE, VENDAS, numbered};
 
-/// The topics that the documents name.
+/// The topics in the documents.
 const TOPICS: [&str; 2] = ["sales", "vendas_ecommerce"];
 
-/// More than the greatest id of a letter that the documents name.
+/// More than the greatest id of a dead letter in the documents.
 const RUBBISH: usize = 30;
 
-/// A folder in which the documents' commands find what they name.
+/// A folder with the files that the documents' commands name.
 struct Scene {
-    bed: Testbed,
+    servers: Testbed,
     registry: String,
     database: Database,
     folder: TempDir,
 }
 
-/// What goes on until it is told to stop, and when it has shown that it works.
+/// Commands that run until they are stopped, and their sign of success.
 #[derive(Clone, Copy, Debug)]
 enum Endless {
     Run,
@@ -44,11 +45,11 @@ enum Endless {
 
 impl Scene {
     async fn open() -> Result<Self> {
-        let bed = Testbed::private().await?;
+        let servers = Testbed::private().await?;
         for topic in TOPICS {
-            bed.kafka.create_topic(topic, 4, &[]).await?;
+            servers.kafka.create_topic(topic, 4, &[]).await?;
         }
-        let database = bed.postgres.named_database("salesdb").await?;
+        let database = servers.postgres.named_database("salesdb").await?;
         let folder = tempfile::tempdir()?;
         let path = folder.path();
         fs::create_dir(path.join("bin"))?;
@@ -57,19 +58,19 @@ impl Scene {
         fs::write(path.join("orders.json"), format!("[{}, {}]", numbered(1), numbered(2)))?;
         let registry = Registry::shared().await?;
         let schema = fs::read_to_string(root().join("samples/schemas/order.avsc"))?;
-        let serializers = Serializers::start(&bed.kafka, registry, &[]).await?;
+        let serializers = Serializers::start(&servers.kafka, registry, &[]).await?;
         serializers.register("sales-value", SchemaKind::Avro, &schema).await?;
-        let scene = Self { bed, registry: registry.url().to_owned(), database, folder };
+        let scene = Self { servers, registry: registry.url().to_owned(), database, folder };
         let mut letters = vec!["rubbish"; RUBBISH];
         letters.push(r#"{"id_ordem": "a", "itens": [{"produto": "p", "amount": 1, "valor": 2}], "total": 2}"#);
         letters.push(r#"{"id_ordem": "b", "itens": [{"produto": "p", "qty": 3}], "total": 2}"#);
         let records: Vec<_> = letters.into_iter().map(Record::new).collect();
-        scene.bed.kafka.produce("sales", 0, &records).await?;
+        scene.servers.kafka.produce("sales", 0, &records).await?;
         scene.run("vendas run --until-end").await?;
         Ok(scene)
     }
 
-    /// A line as a shell takes it.
+    /// Runs a line in a shell.
     fn shell(&self, line: &str) -> VendasCommand {
         let path = std::env::var("PATH").unwrap_or_default();
         let bin = self.folder.path().join("bin");
@@ -77,18 +78,18 @@ impl Scene {
             .args(["-c", &format!("cd \"$SCENE\" || exit; {line}")])
             .env("SCENE", self.folder.path())
             .env("PATH", format!("{}:{path}", bin.display()))
-            .kafka(&self.bed.kafka, &["sales"])
+            .kafka(&self.servers.kafka, &["sales"])
             .database(&self.database)
             .env("VENDAS_REGISTRY__URL", &self.registry)
     }
 
     async fn run(&self, line: &str) -> Result<()> {
-        // What a document puts into a place of the machine's goes elsewhere here.
+        // Redirections to system paths write to the temporary folder instead.
         let line = match line.split_once("> /") {
             Some((command, _)) => format!("{command}> printed"),
             None => line.to_owned(),
         };
-        // That port may be somebody's.
+        // This port may be in use.
         let line = line.replace(":8080", &format!(":{}", free_port()?));
         let line = line.replace("http://localhost:8081", Registry::shared().await?.url());
         match endless(&line) {
@@ -97,10 +98,10 @@ impl Scene {
             }
             Some(kind) => {
                 let end = self.end().await?;
-                // In the shell's place, so that the signal reaches it.
+                // Replaces the shell, so that the signal reaches the program.
                 let line = line.replacen("vendas ", "exec vendas ", 1);
                 let running = self.shell(&line).start()?;
-                self.has_shown_that_it_works(kind, &running, end).await?;
+                self.until_working(kind, &running, end).await?;
                 running.signal(Signal::TERM)?;
                 running.wait_exit(DEADLINE).await?.expect_code(0)?;
             }
@@ -108,8 +109,8 @@ impl Scene {
         Ok(())
     }
 
-    async fn has_shown_that_it_works(&self, kind: Endless, it: &Vendas, end: i64) -> Result<()> {
-        eventually("that it works", DEADLINE, async || {
+    async fn until_working(&self, kind: Endless, it: &Vendas, end: i64) -> Result<()> {
+        eventually("a sign of success", DEADLINE, async || {
             let works = match kind {
                 Endless::Run => it.stderr()?.contains("working"),
                 Endless::Watch => !it.stdout()?.is_empty(),
@@ -121,11 +122,11 @@ impl Scene {
         .await
     }
 
-    /// How many records the topic `sales` has had.
+    /// The number of records in the topic `sales`.
     async fn end(&self) -> Result<i64> {
         let mut end = 0;
         for partition in 0..4 {
-            end += self.bed.kafka.log_end("sales", partition).await?;
+            end += self.servers.kafka.log_end("sales", partition).await?;
         }
         Ok(end)
     }
@@ -142,7 +143,7 @@ fn endless(line: &str) -> Option<Endless> {
     }
 }
 
-/// What a program that is no part of this project prints.
+/// The output of a program outside this project.
 fn ask(program: &str, args: &[&str]) -> Result<String> {
     let asked = Command::new(program).args(args).current_dir(root()).output();
     let asked = asked.with_context(|| format!("cannot start {program}"))?;
@@ -150,7 +151,7 @@ fn ask(program: &str, args: &[&str]) -> Result<String> {
     Ok(String::from_utf8(asked.stdout)?)
 }
 
-/// Looks up what is not run.
+/// Checks that a command exists without running it.
 fn look_up(words: &[&str]) -> Result<()> {
     match words {
         [variable, rest @ ..] if is_variable(variable) => return look_up(rest),
@@ -178,19 +179,19 @@ fn look_up(words: &[&str]) -> Result<()> {
             }
         }
         ["install" | "systemctl" | "journalctl" | "psql" | "curl", rest @ ..] => {
-            // What the build makes, and the name of the service, are not here.
+            // The results of a build and the name of the service do not exist here.
             for file in rest.iter().filter(|word| word.contains('/') && !word.starts_with('/')) {
                 let is_made = file.starts_with("target/") || file.contains("://");
                 ensure!(is_made || root().join(file).exists(), "there is no {file}");
             }
         }
-        _ => bail!("nobody knows how to check it: take it up here"),
+        _ => bail!("unknown command: add a check for it here"),
     }
     Ok(())
 }
 
-/// Whether it is one of ours, with or without variables in front.
-fn is_ours(words: &[&str]) -> bool {
+/// Whether it runs vendas, with or without variables in front.
+fn is_vendas(words: &[&str]) -> bool {
     matches!(words.iter().find(|word| !is_variable(word)), Some(&"vendas" | &"cp"))
 }
 
@@ -203,7 +204,7 @@ async fn every_command_of_the_documents_works() -> Result<()> {
     let scene = Scene::open().await?;
     let (mut run, mut looked_up) = (0, 0);
     for Document { path, commands, sql, .. } in documents()? {
-        // It has the same commands as the other one.
+        // The translation has the same commands.
         if path.ends_with("README.pt-BR.md") {
             continue;
         }
@@ -211,7 +212,7 @@ async fn every_command_of_the_documents_works() -> Result<()> {
             let line = without_comment(line);
             let words: Vec<_> = line.split_whitespace().collect();
             let place = || format!("{}: {line}", path.display());
-            if is_ours(&words) {
+            if is_vendas(&words) {
                 run += 1;
                 scene.run(line).await.with_context(place)?;
             } else {

@@ -1,4 +1,4 @@
-//! What a document holds: commands, links, names.
+//! The parts of a document: commands, links, names.
 
 use std::{
     fs,
@@ -8,23 +8,23 @@ use std::{
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 use testbed::{Context, Result};
 
-/// A document, taken apart.
+/// A parsed document.
 pub(super) struct Document {
     pub(super) path: PathBuf,
-    /// The lines of its `sh` blocks, without those that are empty or a comment.
+    /// The lines of its `sh` blocks, without empty lines and comments.
     pub(super) commands: Vec<String>,
     /// Its `sql` blocks.
     pub(super) sql: Vec<String>,
     /// Its `toml` blocks.
     pub(super) toml: Vec<String>,
-    /// Its blocks of other languages than `sh` and `sql`.
+    /// Its blocks in other languages than `sh` and `sql`.
     pub(super) other_blocks: Vec<String>,
-    /// What is quoted as code within its text.
+    /// Code spans in its text.
     pub(super) code: Vec<String>,
-    /// The first cells of its tables' rows, each with the code in it.
+    /// The first cells of its tables' rows, each with its code spans.
     pub(super) first_cells: Vec<Vec<String>>,
     pub(super) links: Vec<String>,
-    /// What its headings are called in links.
+    /// The anchors of its headings.
     pub(super) anchors: Vec<String>,
 }
 
@@ -43,11 +43,11 @@ impl Document {
             links: Vec::new(),
             anchors: Vec::new(),
         };
-        document.take_apart(&text);
+        document.parse(&text);
         Ok(document)
     }
 
-    fn take_apart(&mut self, text: &str) {
+    fn parse(&mut self, text: &str) {
         let (mut block, mut heading) = (None, None);
         let mut cell: Option<usize> = None;
         for event in Parser::new_ext(text, Options::ENABLE_TABLES) {
@@ -114,7 +114,7 @@ impl Document {
     }
 }
 
-/// A line without what a shell would pass over.
+/// A line without comments.
 pub(super) fn without_comment(line: &str) -> &str {
     if line.starts_with('#') {
         return "";
@@ -122,7 +122,7 @@ pub(super) fn without_comment(line: &str) -> &str {
     line.split_once(" #").map_or(line, |(command, _)| command).trim()
 }
 
-/// As forges make it from a heading: lower case, no punctuation, hyphens.
+/// The anchor of a heading on code hosts: lower case, no punctuation, hyphens.
 fn anchor(heading: &str) -> String {
     let kept = heading.to_lowercase();
     let kept = kept.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));

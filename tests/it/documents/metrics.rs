@@ -1,4 +1,4 @@
-//! Metrics that the documents name are those of a run.
+//! Metrics in the documents exist.
 
 use std::collections::BTreeSet;
 
@@ -20,18 +20,18 @@ async fn scrape(address: &str) -> Result<String> {
 }
 
 #[tokio::test]
-async fn every_metric_that_is_named_exists() -> Result<()> {
+async fn every_documented_metric_exists() -> Result<()> {
     let mut named = BTreeSet::new();
     for document in documents()? {
         let code = document.code.into_iter().filter(|code| code.starts_with("vendas_"));
-        // That one is a topic.
+        // This is a topic.
         named.extend(code.filter(|name| name != "vendas_ecommerce"));
     }
     ensure!(named.len() > 5, "{named:?}");
     let shop = Shop::open(1).await?;
     shop.send(0, &["rubbish"]).await?;
     let address = format!("127.0.0.1:{}", free_port()?);
-    // It is not asked for JSON, and so need not be there.
+    // JSON records do not need the registry, so that it need not be available.
     let run = shop.vendas(&["run", "--set", &format!("http.listen={address}")]);
     let running = run.env("VENDAS_REGISTRY__URL", "http://127.0.0.1:1").start()?;
     eventually("all metrics", DEADLINE, async || {

@@ -7,7 +7,7 @@ use vendas::{config, order::Reason};
 
 use super::{documents, markdown::Document, root};
 
-/// The first parts of settings' keys.
+/// The first parts of the settings' keys.
 const SECTIONS: [&str; 9] =
     ["kafka", "database", "pipeline", "registry", "orders", "mapping", "vocabulary", "http", "log"];
 
@@ -16,7 +16,7 @@ fn is_word(c: char) -> bool {
 }
 
 #[test]
-fn every_setting_that_is_named_exists() -> Result<()> {
+fn every_documented_setting_exists() -> Result<()> {
     let keys: BTreeSet<String> = config::keys().into_iter().collect();
     let mut named = 0;
     for document in documents()? {
@@ -30,7 +30,7 @@ fn every_setting_that_is_named_exists() -> Result<()> {
                     continue;
                 }
                 named += 1;
-                // A table of settings stands for all in it.
+                // A table of settings stands for all settings in it.
                 let table = format!("{word}.");
                 let exists = keys.contains(word) || keys.iter().any(|key| key.starts_with(&table));
                 ensure!(exists, "{path}: there is no setting {word}");
@@ -52,10 +52,10 @@ fn every_setting_that_is_named_exists() -> Result<()> {
 }
 
 #[test]
-fn every_reason_is_explained_and_no_other() -> Result<()> {
+fn exactly_the_existing_reasons_are_documented() -> Result<()> {
     let letters = Document::read(&root().join("docs/dead-letters.md"))?;
     let reasons: BTreeSet<_> = Reason::ALL.iter().map(|reason| reason.code()).collect();
-    // The rows of the table of reasons are those that name one.
+    // The rows of the table of reasons are those that name a reason.
     let rows = letters.first_cells.iter();
     let rows: Vec<_> =
         rows.filter(|row| row.iter().any(|code| reasons.contains(code.as_str()))).collect();
@@ -67,7 +67,7 @@ fn every_reason_is_explained_and_no_other() -> Result<()> {
 }
 
 #[test]
-fn the_exit_codes_are_those_of_the_help() -> Result<()> {
+fn the_documented_exit_codes_are_those_of_the_help() -> Result<()> {
     let help = fs::read_to_string(root().join("src/cli/examples.rs"))?;
     let readme = fs::read_to_string(root().join("README.md"))?;
     for text in [help, readme] {
@@ -78,7 +78,7 @@ fn the_exit_codes_are_those_of_the_help() -> Result<()> {
     Ok(())
 }
 
-/// The program's source as one text: a message that is broken over lines is one line again.
+/// The program's source as one text, with broken string literals joined.
 fn source(folder: &Path, all: &mut String) -> Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
@@ -101,13 +101,13 @@ fn source(folder: &Path, all: &mut String) -> Result<()> {
     Ok(())
 }
 
-/// Text between two holes: what is filled in differs from message to message.
+/// The texts between placeholders.
 fn between<'t>(text: &'t str, holes: &[char]) -> Vec<&'t str> {
     text.split(holes).map(str::trim).filter(|part| part.len() >= 4).collect()
 }
 
 #[test]
-fn every_message_that_is_explained_exists() -> Result<()> {
+fn every_documented_message_exists() -> Result<()> {
     let mut program = String::new();
     source(&root().join("src"), &mut program)?;
     let program = program.replace("\\\"", "\"");
@@ -124,7 +124,7 @@ fn every_message_that_is_explained_exists() -> Result<()> {
 }
 
 #[test]
-fn every_error_is_explained() -> Result<()> {
+fn every_error_is_documented() -> Result<()> {
     let messages = fs::read_to_string(root().join("docs/troubleshooting.md"))?;
     let mut program = String::new();
     source(&root().join("src"), &mut program)?;
@@ -133,7 +133,7 @@ fn every_error_is_explained() -> Result<()> {
         let rest = rest.replace("\\\"", "'");
         let Some(message) = rest.trim_start().strip_prefix('"') else { continue };
         let message = message.split('"').next().unwrap_or_default();
-        // Some part of it that is not filled in has to stand in the tables.
+        // At least one fixed part of the message must be in the tables.
         let holes = ['{', '}', ';', ',', ':', '\'', '`', '(', ')', '['];
         let parts: Vec<_> =
             between(message, &holes).into_iter().filter(|part| part.len() >= 12).collect();

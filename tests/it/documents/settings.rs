@@ -1,4 +1,5 @@
-//! Blocks of configuration in the documents are valid, and those that name a sample are from there.
+//! Configuration blocks in the documents are valid, and blocks that name a sample are taken from
+//! it.
 
 use std::fs;
 
@@ -7,13 +8,13 @@ use vendas::config::{self, Sources};
 
 use super::{documents, root};
 
-/// The lines that set something.
+/// The lines with settings.
 fn settings(toml: &str) -> impl Iterator<Item = &str> {
     toml.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
 #[test]
-fn every_block_of_configuration_is_valid_and_from_the_sample_that_it_names() -> Result<()> {
+fn every_configuration_block_is_valid_and_from_the_sample_that_it_names() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("vendas.toml");
     let (mut blocks, mut from_samples) = (0, 0);

@@ -1,211 +1,200 @@
-//! PostgreSQL is there, and does not let the work go on.
+//! PostgreSQL is available and prevents commits.
 
-use testbed::{Database, Ended, Result, Testbed, Vendas, ensure, eventually};
+use testbed::{Database, Ended, Result, Vendas, ensure, eventually};
 
 use super::{load::Load, seed, times};
-use crate::stage::{DEADLINE, lines, terminate};
+use crate::scenario::{DEADLINE, count_lines, terminate};
 
-const BY_ITSELF: &str = "paused, will go on by itself";
-const BY_A_PERSON: &str = "paused until this is put right";
+const TRANSIENT: &str = "paused, will go on by itself";
+const NEEDS_ATTENTION: &str = "paused until this is put right";
 
-/// What stands in the way, and what takes it away.
-struct Trouble {
+/// A fault, and its repair.
+struct Fault {
     what: &'static str,
-    /// Statements with `{role}` for the role that the program works as.
+    /// Statements, with `{role}` for the role of the program.
     begins: &'static str,
     ends: &'static str,
-    /// Which pause the log tells of, and the cause.
+    /// The kind of pause in the log, and the cause.
     says: [&'static str; 2],
 }
 
-/// How long a statement may take here.
+/// The statement timeout of these tests.
 const STATEMENT_TIMEOUT: &str = "700ms";
 
-/// A role that may do what the program does.
-async fn role(database: &Database) -> Result<String> {
+/// A role with the privileges of the program.
+async fn create_role(database: &Database) -> Result<String> {
     let role = format!("works_in_{}", database.name());
     let sql = format!(
         "CREATE ROLE {role} LOGIN PASSWORD 'secret';
          GRANT USAGE ON SCHEMA public TO {role};
          GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role};
-         GRANT USAGE ON SCHEMA witness TO {role};
-         GRANT INSERT ON ALL TABLES IN SCHEMA witness TO {role};
-         GRANT USAGE ON ALL SEQUENCES IN SCHEMA witness TO {role}"
+         GRANT USAGE ON SCHEMA audit TO {role};
+         GRANT INSERT ON ALL TABLES IN SCHEMA audit TO {role};
+         GRANT USAGE ON ALL SEQUENCES IN SCHEMA audit TO {role}"
     );
     database.execute(&sql).await?;
     Ok(role)
 }
 
-/// The role would outlive its database.
-async fn leave(load: &Load<'_>, role: &str) -> Result<()> {
-    load.stage.database.execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await
+/// Roles are not dropped together with the database.
+async fn drop_role(load: &Load<'_>, role: &str) -> Result<()> {
+    load.scenario.database.execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await
 }
 
 async fn start(load: &Load<'_>, role: &str) -> Result<Vendas> {
-    let database = load.stage.database.as_user(role, "secret");
-    load.stage
+    let database = load.scenario.database.as_user(role, "secret");
+    load.scenario
         .vendas(["run"])
         .database(&database)
         .env("VENDAS_DATABASE__STATEMENT_TIMEOUT", STATEMENT_TIMEOUT)
         .start()
 }
 
-/// The trouble comes while it works.
-async fn goes_on_after(trouble: Trouble) -> Result<()> {
+/// The fault occurs during processing.
+async fn recovers_from(fault: Fault) -> Result<()> {
     let (rounds, seed) = (times(2)?, seed(20)?);
-    let database = Testbed::shared().await?.database().await?;
-    let load = Load::with(trouble.what, database, seed, rounds + 1).await?;
-    let database = &load.stage.database;
-    let role = role(database).await?;
+    let load = Load::shared(fault.what, seed, rounds + 1).await?;
+    let database = &load.scenario.database;
+    let role = create_role(database).await?;
     let vendas = start(&load, &role).await?;
-    load.while_it_lasts(async {
+    let faults = async |vendas: &Vendas| {
         load.round();
-        load.stage.progress().await?.reach(1, &vendas).await?;
+        load.scenario.progress().await?.reach(1, vendas).await?;
         for _ in 0..rounds {
             load.round();
-            // What is held is held by this session.
+            // This session holds the lock.
             let session = database.connect().await?;
-            let told = lines(&vendas.stderr()?, trouble.says[0]);
-            session.batch_execute(trouble.begins).await?;
-            load.says(&vendas, trouble.says[0], told + 1).await?;
-            session.batch_execute(trouble.ends).await?;
-            load.mended();
-            load.caught_up(&vendas).await?;
+            let told = count_lines(&vendas.stderr()?, fault.says[0]);
+            session.batch_execute(fault.begins).await?;
+            load.until_logged(vendas, fault.says[0], told + 1).await?;
+            session.batch_execute(fault.ends).await?;
+            load.repaired_and_caught_up(vendas).await?;
         }
         Ok(())
-    })
-    .await?;
-    load.caught_up(&vendas).await?;
-    says(&terminate(vendas).await?, &trouble)?;
-    load.settle().await?;
-    leave(&load, &role).await
+    };
+    expect_logged(&load.run_faults(vendas, faults).await?, &fault)?;
+    load.check_and_print().await?;
+    drop_role(&load, &role).await
 }
 
-/// The trouble is there when it starts, since it concerns new connections only.
-async fn starts_amid(trouble: Trouble) -> Result<()> {
+/// The fault exists at the start, since it affects new connections only.
+async fn starts_during(fault: Fault) -> Result<()> {
     let (rounds, seed) = (times(2)?, seed(21)?);
-    let database = Testbed::shared().await?.database().await?;
-    let load = Load::with(trouble.what, database, seed, rounds).await?;
-    let database = &load.stage.database;
-    let role = role(database).await?;
-    load.while_it_lasts(async {
+    let load = Load::shared(fault.what, seed, rounds).await?;
+    let database = &load.scenario.database;
+    let role = create_role(database).await?;
+    load.while_sending(async {
         for _ in 0..rounds {
             load.round();
-            database.execute(&trouble.begins.replace("{role}", &role)).await?;
+            database.execute(&fault.begins.replace("{role}", &role)).await?;
             let vendas = start(&load, &role).await?;
-            load.says(&vendas, trouble.says[0], 1).await?;
-            database.execute(&trouble.ends.replace("{role}", &role)).await?;
-            load.mended();
-            load.caught_up(&vendas).await?;
-            says(&terminate(vendas).await?, &trouble)?;
+            load.until_logged(&vendas, fault.says[0], 1).await?;
+            database.execute(&fault.ends.replace("{role}", &role)).await?;
+            load.repaired_and_caught_up(&vendas).await?;
+            expect_logged(&terminate(vendas).await?, &fault)?;
         }
         Ok(())
     })
     .await?;
-    load.stage.run_until_end().await?;
-    load.settle().await?;
-    leave(&load, &role).await
+    load.scenario.run_until_end().await?;
+    load.check_and_print().await?;
+    drop_role(&load, &role).await
 }
 
-fn says(ended: &Ended, trouble: &Trouble) -> Result<()> {
-    let said = ended.stderr.lines().any(|line| trouble.says.iter().all(|text| line.contains(text)));
-    ensure!(said, "it does not say {:?}: {}", trouble.says, ended.stderr);
+fn expect_logged(ended: &Ended, fault: &Fault) -> Result<()> {
+    let said = ended.stderr.lines().any(|line| fault.says.iter().all(|text| line.contains(text)));
+    ensure!(said, "the log does not contain {:?}: {}", fault.says, ended.stderr);
     Ok(())
 }
 
 #[tokio::test]
-async fn a_lock_on_sales_is_waited_out() -> Result<()> {
-    goes_on_after(Trouble {
+async fn a_lock_on_sales_is_waited_for() -> Result<()> {
+    recovers_from(Fault {
         what: "`sales` locked by another session",
         begins: "BEGIN; LOCK TABLE sales IN ACCESS EXCLUSIVE MODE",
         ends: "COMMIT",
-        says: [BY_ITSELF, "did not answer a statement within database.statement_timeout"],
+        says: [TRANSIENT, "did not answer a statement within database.statement_timeout"],
     })
     .await
 }
 
 #[tokio::test]
-async fn a_column_that_no_order_can_fill_is_waited_for_and_no_order_is_blamed() -> Result<()> {
-    goes_on_after(Trouble {
+async fn a_column_that_no_order_can_fill_is_waited_for_and_causes_no_dead_letters() -> Result<()> {
+    recovers_from(Fault {
         what: "a NOT NULL column added to `sales`",
         begins: "SET lock_timeout = '30s';
                  BEGIN; ALTER TABLE sales ADD seller TEXT NOT NULL DEFAULT '';
                  ALTER TABLE sales ALTER seller DROP DEFAULT; COMMIT",
         ends: "ALTER TABLE sales DROP seller",
-        says: [BY_A_PERSON, "23502"],
+        says: [NEEDS_ATTENTION, "23502"],
     })
     .await
 }
 
 #[tokio::test]
-async fn a_statement_timeout_of_the_servers_own_is_waited_out() -> Result<()> {
-    starts_amid(Trouble {
+async fn a_statement_timeout_of_the_server_is_waited_for() -> Result<()> {
+    starts_during(Fault {
         what: "the role's own `statement_timeout` at 1 ms",
         begins: "ALTER ROLE {role} SET statement_timeout = 1",
         ends: "ALTER ROLE {role} RESET statement_timeout",
-        says: [BY_ITSELF, "57014"],
+        says: [TRANSIENT, "57014"],
     })
     .await
 }
 
 #[tokio::test]
-async fn a_server_that_only_reads_as_a_standby_does_is_waited_out() -> Result<()> {
-    starts_amid(Trouble {
+async fn a_read_only_server_is_waited_for() -> Result<()> {
+    starts_during(Fault {
         what: "read-only (`default_transaction_read_only`)",
         begins: "ALTER ROLE {role} SET default_transaction_read_only = on",
         ends: "ALTER ROLE {role} RESET default_transaction_read_only",
-        says: [BY_ITSELF, "25006"],
+        says: [TRANSIENT, "25006"],
     })
     .await
 }
 
 #[tokio::test]
-async fn with_too_few_connections_the_work_goes_on_over_those_that_there_are() -> Result<()> {
+async fn with_too_few_connections_processing_continues_over_the_available_ones() -> Result<()> {
     let (rounds, seed) = (times(3)?, seed(23)?);
-    let database = Testbed::shared().await?.database().await?;
-    let what = "one connection allowed where it wants four";
-    let load = Load::with(what, database, seed, rounds).await?;
-    let role = role(&load.stage.database).await?;
-    load.stage.database.execute(&format!("ALTER ROLE {role} CONNECTION LIMIT 1")).await?;
+    let what = "one connection allowed instead of four";
+    let load = Load::shared(what, seed, rounds).await?;
+    let role = create_role(&load.scenario.database).await?;
+    load.scenario.database.execute(&format!("ALTER ROLE {role} CONNECTION LIMIT 1")).await?;
     let vendas = start(&load, &role).await?;
-    load.while_it_lasts(async {
+    let rounds_of_records = async |vendas: &Vendas| {
         for _ in 0..rounds {
             load.round();
-            load.mended();
-            load.caught_up(&vendas).await?;
+            load.repaired_and_caught_up(vendas).await?;
         }
         Ok(())
-    })
-    .await?;
-    let ended = terminate(vendas).await?;
-    let told = [BY_ITSELF, "53300"].map(|text| lines(&ended.stderr, text));
+    };
+    let ended = load.run_faults(vendas, rounds_of_records).await?;
+    let told = [TRANSIENT, "53300"].map(|text| count_lines(&ended.stderr, text));
     ensure!(told[1] > 0 && told[0] < 30 * rounds, "{told:?}: {}", ended.stderr);
-    load.settle().await?;
-    leave(&load, &role).await
+    load.check_and_print().await?;
+    drop_role(&load, &role).await
 }
 
 #[tokio::test]
-async fn deadlocks_with_other_sessions_are_overcome() -> Result<()> {
+async fn deadlocks_with_other_sessions_are_resolved() -> Result<()> {
     let (rounds, seed) = (times(5)?, seed(22)?);
-    let database = Testbed::shared().await?.database().await?;
-    let load =
-        Load::with("deadlocks with a session that locks backwards", database, seed, rounds + 1)
-            .await?;
-    let database = &load.stage.database;
-    let role = role(database).await?;
-    // Who waits for this long looks whether it is a deadlock, and is then its victim.
+    let what = "deadlocks with a session that locks in the opposite order";
+    let load = Load::shared(what, seed, rounds + 1).await?;
+    let database = &load.scenario.database;
+    let role = create_role(database).await?;
+    // A session checks for a deadlock after waiting this long, and is its victim.
     database.execute(&format!("ALTER ROLE {role} SET deadlock_timeout = 300")).await?;
     let vendas = start(&load, &role).await?;
-    load.while_it_lasts(async {
+    let deadlocks = async |vendas: &Vendas| {
         let backwards = database.connect().await?;
         backwards.batch_execute("SET deadlock_timeout = '10s'").await?;
         load.round();
-        load.caught_up(&vendas).await?;
+        load.caught_up(vendas).await?;
         for _ in 0..rounds {
-            // A batch takes its row of `partitions` first.
+            // A batch locks its row of `partitions` first.
             backwards.batch_execute("BEGIN; SELECT FROM sales FOR UPDATE").await?;
             load.round();
-            eventually("a batch that waits", DEADLINE, async || {
+            eventually("a waiting batch", DEADLINE, async || {
                 let waiting = "pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0
                                AND datname = current_database()";
                 ensure!(database.count(waiting).await? > 0, "{}", vendas.state());
@@ -213,16 +202,13 @@ async fn deadlocks_with_other_sessions_are_overcome() -> Result<()> {
             })
             .await?;
             backwards.batch_execute("SELECT FROM partitions FOR UPDATE; COMMIT").await?;
-            load.mended();
-            load.caught_up(&vendas).await?;
+            load.repaired_and_caught_up(vendas).await?;
         }
         Ok(())
-    })
-    .await?;
-    load.caught_up(&vendas).await?;
-    let ended = terminate(vendas).await?;
-    let victim = lines(&ended.stderr, "40P01");
-    ensure!(victim > 0, "it was never the victim: {}", ended.stderr);
-    load.settle().await?;
-    leave(&load, &role).await
+    };
+    let ended = load.run_faults(vendas, deadlocks).await?;
+    let victim = count_lines(&ended.stderr, "40P01");
+    ensure!(victim > 0, "it was never the victim of a deadlock: {}", ended.stderr);
+    load.check_and_print().await?;
+    drop_role(&load, &role).await
 }

@@ -1,17 +1,17 @@
 //! The disk is full.
 
-use testbed::{PostgresOptions, Result, SmallDisk, ensure};
+use testbed::{PostgresOptions, Result, SmallDisk, Vendas, ensure};
 
 use super::{load::Load, seed, times};
-use crate::stage::{lines, terminate};
+use crate::scenario::count_lines;
 
 const PAUSED: &str = "paused, will go on by itself";
 
-/// What fits besides the tables at their start, and is soon used up.
+/// Enough for the tables at the start, and soon used up.
 const MEBIBYTES: u32 = 24;
 
 #[tokio::test]
-async fn a_full_disk_is_waited_out() -> Result<()> {
+async fn a_full_disk_is_waited_for() -> Result<()> {
     let (rounds, seed) = (times(2)?, seed(30)?);
     let Some(disk) = SmallDisk::mount(MEBIBYTES)? else {
         println!("NOT TESTED: a full disk, since only root may mount a small one");
@@ -22,32 +22,29 @@ async fn a_full_disk_is_waited_out() -> Result<()> {
     postgres.postgres().execute(&tablespace).await?;
     let database = postgres.database().await?;
     let load = Load::with("the disk of the tables full", database, seed, rounds + 1).await?;
-    let database = &load.stage.database;
+    let database = &load.scenario.database;
     for table in ["sales", "orders", "dead_letters", "orders_ledger"] {
         database.execute(&format!("ALTER TABLE {table} SET TABLESPACE small")).await?;
     }
-    let vendas = load.stage.vendas(["run"]).start()?;
-    load.while_it_lasts(async {
+    let vendas = load.scenario.vendas(["run"]).start()?;
+    let faults = async |vendas: &Vendas| {
         load.round();
-        load.stage.progress().await?.reach(1, &vendas).await?;
+        load.scenario.progress().await?.reach(1, vendas).await?;
         for _ in 0..rounds {
-            let told = lines(&vendas.stderr()?, PAUSED);
+            let told = count_lines(&vendas.stderr()?, PAUSED);
             disk.fill()?;
             load.round();
-            load.says(&vendas, PAUSED, told + 1).await?;
+            load.until_logged(vendas, PAUSED, told + 1).await?;
             disk.free()?;
-            load.mended();
-            load.caught_up(&vendas).await?;
+            load.repaired_and_caught_up(vendas).await?;
         }
         Ok(())
-    })
-    .await?;
-    load.caught_up(&vendas).await?;
-    let ended = terminate(vendas).await?;
+    };
+    let ended = load.run_faults(vendas, faults).await?;
     ensure!(
         ended.stderr.contains("53100"),
-        "it does not say that the disk is full: {}",
+        "the log does not report the full disk: {}",
         ended.stderr
     );
-    load.settle().await
+    load.check_and_print().await
 }

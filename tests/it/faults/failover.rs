@@ -1,4 +1,4 @@
-//! A standby is promoted, and the old primary is dead, frozen, or goes on as a second one.
+//! A standby is promoted, and the old primary is dead, frozen, or continues as a second primary.
 
 use std::{env, fs};
 
@@ -6,66 +6,75 @@ use testbed::{Database, Replicas, Result, Testbed, Vendas, ensure, eventually};
 
 use super::{load::Load, seed, times};
 use crate::{
+    scenario::{DEADLINE, LANES, Progress, Scenario, count_lines},
     shop::Shop,
-    stage::{DEADLINE, LANES, Progress, Stage, lines, terminate},
 };
 
-/// What becomes of the old primary.
+/// The state of the old primary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Old {
+enum OldPrimary {
     /// All its processes are killed.
     Killed,
-    /// It is frozen, and comes back when the other one is the primary.
+    /// It is frozen, and resumes after the failover.
     Frozen,
-    /// It takes writes on, for a while.
+    /// It accepts writes for a while.
     LeftAlive,
 }
 
 const ELSEWHERE: &str = "connected to another PostgreSQL server";
 
-/// The short run in which all the tests run leaves out what another case of it shows too.
-fn in_full() -> bool {
+/// The short run as part of all tests leaves out cases that another case covers.
+fn all_cases() -> bool {
     env::var_os("VENDAS_TEST_FAULTS").is_some()
 }
 
 #[tokio::test]
-async fn what_an_asynchronous_standby_has_not_got_is_made_again_from_kafka() -> Result<()> {
+async fn commits_that_an_asynchronous_standby_lacks_are_repeated_from_kafka() -> Result<()> {
     let mut replicas = Replicas::start(false).await?;
     let mut taken_back = 0;
     for (old, what) in [
-        (Old::Killed, "asynchronous standby promoted, the old primary killed"),
-        (Old::Frozen, "asynchronous standby promoted, the old primary frozen, then back"),
-        (Old::LeftAlive, "asynchronous standby promoted, the old primary left alive for a while"),
+        (OldPrimary::Killed, "asynchronous standby promoted, the old primary killed"),
+        (OldPrimary::Frozen, "asynchronous standby promoted, the old primary frozen, then back"),
+        (
+            OldPrimary::LeftAlive,
+            "asynchronous standby promoted, the old primary left alive for a while",
+        ),
     ] {
-        if in_full() || old != Old::Frozen {
-            taken_back += outlives(&mut replicas, old, what, "off").await?;
+        if all_cases() || old != OldPrimary::Frozen {
+            taken_back += survives(&mut replicas, old, what, "off").await?;
         }
     }
-    // Otherwise this was no different from the other test.
-    ensure!(taken_back > 0, "no failover took anything back");
+    // Otherwise this would be no different from the other test.
+    ensure!(taken_back > 0, "no failover lost commits");
     Ok(())
 }
 
 #[tokio::test]
-async fn what_a_synchronous_standby_has_got_is_there_after_a_failover() -> Result<()> {
+async fn commits_survive_a_failover_to_a_synchronous_standby() -> Result<()> {
     let mut replicas = Replicas::start(true).await?;
     for (old, what) in [
-        (Old::Killed, "synchronous standby promoted, the old primary killed"),
-        (Old::Frozen, "synchronous standby promoted, the old primary frozen, then back"),
-        (Old::LeftAlive, "synchronous standby promoted, the old primary left alive for a while"),
+        (OldPrimary::Killed, "synchronous standby promoted, the old primary killed"),
+        (OldPrimary::Frozen, "synchronous standby promoted, the old primary frozen, then back"),
+        (
+            OldPrimary::LeftAlive,
+            "synchronous standby promoted, the old primary left alive for a while",
+        ),
     ] {
-        if in_full() || old != Old::Killed {
-            let taken_back = outlives(&mut replicas, old, what, "on").await?;
-            ensure!(taken_back == 0, "{taken_back} times {old:?} took back what the standby had");
+        if all_cases() || old != OldPrimary::Killed {
+            let taken_back = survives(&mut replicas, old, what, "on").await?;
+            ensure!(
+                taken_back == 0,
+                "{taken_back} failovers of {old:?} lost commits that the standby had"
+            );
         }
     }
     Ok(())
 }
 
-/// Returns how often what had been committed was taken back.
-async fn outlives(
+/// Returns how many failovers lost commits.
+async fn survives(
     replicas: &mut Replicas,
-    old: Old,
+    old: OldPrimary,
     what: &'static str,
     synchronous_commit: &str,
 ) -> Result<usize> {
@@ -73,7 +82,7 @@ async fn outlives(
     let load = Load::with(what, replicas.primary.database().await?, seed, failovers + 1).await?;
     replicas.caught_up().await?;
     let command = load
-        .stage
+        .scenario
         .vendas(["run"])
         .env("VENDAS_DATABASE__HOST", replicas.hosts())
         .env("VENDAS_DATABASE__SYNCHRONOUS_COMMIT", synchronous_commit)
@@ -81,37 +90,35 @@ async fn outlives(
         .env("VENDAS_DATABASE__STATEMENT_TIMEOUT", "1s");
     let vendas = command.start()?;
     let mut taken_back = 0;
-    load.while_it_lasts(async {
+    let faults = async |vendas: &Vendas| {
         load.round();
-        load.caught_up(&vendas).await?;
+        load.caught_up(vendas).await?;
         for _ in 0..failovers {
             replicas.caught_up().await?;
             load.round();
-            taken_back += usize::from(fail_over(replicas, old, &load, &vendas).await?);
-            load.caught_up(&vendas).await?;
+            taken_back += usize::from(fail_over(replicas, old, &load, vendas).await?);
+            load.caught_up(vendas).await?;
             replicas.rebuild().await?;
         }
         Ok(())
-    })
-    .await?;
-    load.caught_up(&vendas).await?;
-    terminate(vendas).await?;
-    load.settle().await?;
+    };
+    load.run_faults(vendas, faults).await?;
+    load.check_and_print().await?;
     Ok(taken_back)
 }
 
-/// Fails over in the middle of the work; says whether that took anything back.
+/// Fails over during processing; returns whether commits were lost.
 async fn fail_over(
     replicas: &mut Replicas,
-    old: Old,
+    old: OldPrimary,
     load: &Load<'_>,
     vendas: &Vendas,
 ) -> Result<bool> {
-    let progress = load.stage.progress().await?;
+    let progress = load.scenario.progress().await?;
     let before = progress.reach(progress.records().await? + LANES, vendas).await?;
     let asynchronous = !replicas.is_synchronous();
-    let told = lines(&vendas.stderr()?, ELSEWHERE);
-    if asynchronous && old != Old::LeftAlive {
+    let told = count_lines(&vendas.stderr()?, ELSEWHERE);
+    if asynchronous && old != OldPrimary::LeftAlive {
         replicas.cut_off().await?;
     }
     let seen = match asynchronous {
@@ -119,18 +126,18 @@ async fn fail_over(
         false => progress.records().await?,
     };
     match old {
-        Old::Killed => replicas.primary.kill()?,
-        Old::Frozen => replicas.primary.pause()?,
-        Old::LeftAlive => {}
+        OldPrimary::Killed => replicas.primary.kill()?,
+        OldPrimary::Frozen => replicas.primary.pause()?,
+        OldPrimary::LeftAlive => {}
     }
     replicas.promote().await?;
-    let promoted = load.stage.database.at(replicas.primary.postgres());
+    let promoted = load.scenario.database.at(replicas.primary.postgres());
     let there = async || Progress::of(&promoted).await?.records().await;
     let taken_back = match old {
-        Old::Killed | Old::Frozen => there().await? < seen,
-        Old::LeftAlive => {
-            // Its clients notice nothing, and the promoted one gets nothing of what they write. Where it
-            // waits for the standby that it had, it takes only what is no longer waited for.
+        OldPrimary::Killed | OldPrimary::Frozen => there().await? < seen,
+        OldPrimary::LeftAlive => {
+            // Its clients notice nothing, and the promoted server does not receive their writes.
+            // With a synchronous standby it accepts only commits that do not wait for the standby.
             let seen = match asynchronous {
                 true => progress.reach(seen + LANES, vendas).await?,
                 false => seen,
@@ -138,27 +145,27 @@ async fn fail_over(
             let taken_back = there().await? < seen;
             ensure!(taken_back == asynchronous, "{seen} were seen on the old primary");
             if !asynchronous {
-                load.says(vendas, "PostgreSQL did not answer a statement", 1).await?;
+                load.until_logged(vendas, "PostgreSQL did not answer a statement", 1).await?;
             }
             replicas.standby.kill()?;
             taken_back
         }
     };
-    load.mended();
-    load.stage.database.move_to(&promoted);
-    if old == Old::Frozen {
-        let progress = load.stage.progress().await?;
+    load.repaired();
+    load.scenario.database.move_to(&promoted);
+    if old == OldPrimary::Frozen {
+        let progress = load.scenario.progress().await?;
         progress.reach(progress.records().await? + 1, vendas).await?;
-        no_connection_is_left(vendas, replicas.standby.postgres().port()).await?;
+        until_no_connection(vendas, replicas.standby.postgres().port()).await?;
         replicas.standby.resume()?;
-        no_client_is_left(&promoted.at(replicas.standby.postgres())).await?;
+        until_no_client(&promoted.at(replicas.standby.postgres())).await?;
     }
-    load.says(vendas, ELSEWHERE, told + 1).await?;
+    load.until_logged(vendas, ELSEWHERE, told + 1).await?;
     Ok(taken_back)
 }
 
-/// Connections that were given up are closed, although the frozen server does not answer on them.
-async fn no_connection_is_left(vendas: &Vendas, port: u16) -> Result<()> {
+/// Abandoned connections are closed, although the frozen server does not answer.
+async fn until_no_connection(vendas: &Vendas, port: u16) -> Result<()> {
     let folder = format!("/proc/{}/fd", vendas.process_id());
     eventually("an end of the connections to the frozen server", DEADLINE, async || {
         let own: Vec<_> = fs::read_dir(&folder)?
@@ -166,7 +173,7 @@ async fn no_connection_is_left(vendas: &Vendas, port: u16) -> Result<()> {
             .map(|link| link.to_string_lossy().into_owned())
             .collect();
         let table = fs::read_to_string("/proc/net/tcp")?;
-        // "sl local_address rem_address …" and the socket's number in the tenth place.
+        // "sl local_address rem_address …", with the socket's number in field 10.
         let there = format!(":{port:04X}");
         let open = table.lines().filter(|line| {
             let fields: Vec<_> = line.split_whitespace().collect();
@@ -181,8 +188,8 @@ async fn no_connection_is_left(vendas: &Vendas, port: u16) -> Result<()> {
     .await
 }
 
-/// All have gone to the other server.
-async fn no_client_is_left(database: &Database) -> Result<()> {
+/// All clients have connected to the other server.
+async fn until_no_client(database: &Database) -> Result<()> {
     let clients = "pg_stat_activity WHERE application_name = 'vendas'
                    AND datname = current_database()";
     eventually("no more clients of the former primary", DEADLINE, async || {
@@ -194,38 +201,38 @@ async fn no_client_is_left(database: &Database) -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_partition_whose_offset_the_standby_has_never_got_begins_again() -> Result<()> {
+async fn a_partition_whose_offset_never_reached_the_standby_starts_again() -> Result<()> {
     let mut replicas = Replicas::start(false).await?;
     let load = Load::with("", replicas.primary.database().await?, seed(31)?, 1).await?;
-    let stage = &load.stage;
+    let scenario = &load.scenario;
     replicas.caught_up().await?;
     replicas.cut_off().await?;
-    let vendas = stage.vendas(["run"]).env("VENDAS_DATABASE__HOST", replicas.hosts()).start()?;
-    stage.send_rest().await?;
-    stage.progress().await?.reach(stage.sent(), &vendas).await?;
+    let vendas = scenario.vendas(["run"]).env("VENDAS_DATABASE__HOST", replicas.hosts()).start()?;
+    scenario.send_rest().await?;
+    scenario.progress().await?.reach(scenario.sent(), &vendas).await?;
     replicas.primary.kill()?;
     replicas.promote().await?;
-    stage.database.move_to(replicas.primary.postgres());
-    // Nothing more comes: that PostgreSQL has failed over is news enough.
-    stage.progress().await?.reach(stage.sent(), &vendas).await?;
+    scenario.database.move_to(replicas.primary.postgres());
+    // No further records: the failover itself is noticed.
+    scenario.progress().await?.reach(scenario.sent(), &vendas).await?;
     let log = vendas.stderr()?;
     ensure!(log.contains("PostgreSQL has lost the partition's offset"), "{log}");
     ensure!(!log.contains("partition halted"), "{log}");
-    stage.expect_all().await?;
-    verify(stage).await
+    scenario.expect_all().await?;
+    verify(scenario).await
 }
 
-/// The totals are those of the orders, by the program's own word.
-async fn verify(stage: &Stage<'_>) -> Result<()> {
-    stage.vendas(["verify"]).run(DEADLINE).await?.expect_code(0).map(drop)
+/// Checks the totals with the program's own command.
+async fn verify(scenario: &Scenario<'_>) -> Result<()> {
+    scenario.vendas(["verify"]).run(DEADLINE).await?.expect_code(0).map(drop)
 }
 
 #[tokio::test]
-async fn what_is_to_be_made_again_and_no_longer_in_kafka_halts_its_partition() -> Result<()> {
+async fn records_to_be_repeated_that_kafka_no_longer_has_halt_the_partition() -> Result<()> {
     let mut replicas = Replicas::start(false).await?;
-    let bed = Testbed::shared().await?;
-    let (topic, database) = (bed.topic(1).await?, replicas.primary.database().await?);
-    let shop = Shop { bed, topic, database };
+    let servers = Testbed::shared().await?;
+    let (topic, database) = (servers.topic(1).await?, replicas.primary.database().await?);
+    let shop = Shop { servers, topic, database };
     let work = shop.vendas(&["run", "--until-end"]).env("VENDAS_DATABASE__HOST", replicas.hosts());
     shop.send_numbers(0, 0..20).await?;
     work.run(DEADLINE).await?.expect_code(0)?;
@@ -235,19 +242,18 @@ async fn what_is_to_be_made_again_and_no_longer_in_kafka_halts_its_partition() -
     work.run(DEADLINE).await?.expect_code(0)?;
     replicas.primary.kill()?;
     replicas.promote().await?;
-    bed.kafka.delete_records(&shop.topic, 0, 40).await?;
+    servers.kafka.delete_records(&shop.topic, 0, 40).await?;
     let halted = work.run(DEADLINE).await?.expect_code(1)?;
     for says in ["[20, 40)", "was deleted unread", "offsets reset"] {
         ensure!(halted.stderr.contains(says), "no {says:?}: {}", halted.stderr);
     }
     shop.database.move_to(replicas.primary.postgres());
-    ensure!(shop.database.count("sales").await? == 20, "a partition that halts writes nothing");
+    ensure!(shop.database.count("sales").await? == 20, "a halted partition writes nothing");
     Ok(())
 }
 
 #[tokio::test]
-async fn a_server_that_does_not_tell_everything_of_itself_is_used_if_it_takes_writes() -> Result<()>
-{
+async fn a_server_that_hides_its_identity_is_used_if_it_is_writable() -> Result<()> {
     let shop = Shop::open(1).await?;
     let (database, role) = (&shop.database, format!("owner_of_{}", shop.database.name()));
     let sql = format!(

@@ -1,69 +1,63 @@
-//! Brokers die, and logs lose records.
+//! Brokers are killed and restarted.
 
-use testbed::{Kafka, KafkaCluster, Librdkafka, Result, Testbed, ensure, eventually};
+use testbed::{Kafka, KafkaCluster, Librdkafka, Result, Vendas, ensure, eventually};
 
 use super::{
     load::{Load, SHARE},
     seed, times,
 };
 use crate::{
-    stage::{DEADLINE, LANES, terminate},
+    scenario::{DEADLINE, LANES},
     stream::Dice,
 };
 
 #[tokio::test]
-async fn a_broker_that_is_killed_and_comes_back_is_waited_for() -> Result<()> {
+async fn a_broker_that_is_killed_and_restarted_is_waited_for() -> Result<()> {
     let (rounds, seed) = (times(2)?, seed(40)?);
     let kafka = Kafka::start().await?;
-    let database = Testbed::shared().await?.database().await?;
     let what = "`kill -9` of the only broker, restarted";
-    let load = Load::on(what, &kafka, database, seed, rounds).await?;
-    let vendas = load.stage.vendas(["run"]).start()?;
+    let load = Load::on(what, &kafka, seed, rounds).await?;
+    let vendas = load.scenario.vendas(["run"]).start()?;
     let mut dice = Dice::new(seed);
-    load.while_it_lasts(async {
+    let faults = async |vendas: &Vendas| {
         for _ in 0..rounds {
             load.round();
-            let progress = load.stage.progress().await?;
+            let progress = load.scenario.progress().await?;
             let before = progress.records().await?;
-            progress.reach(before + 1 + dice.below(SHARE * LANES / 3), &vendas).await?;
+            progress.reach(before + 1 + dice.below(SHARE * LANES / 3), vendas).await?;
             kafka.kill()?;
             kafka.restart().await?;
-            load.mended();
-            load.caught_up(&vendas).await?;
+            load.repaired_and_caught_up(vendas).await?;
         }
         Ok(())
-    })
-    .await?;
-    load.caught_up(&vendas).await?;
-    terminate(vendas).await?;
-    load.settle().await
+    };
+    load.run_faults(vendas, faults).await?;
+    load.check_and_print().await
 }
 
 #[tokio::test]
-async fn leaders_killed_in_turn_lose_nothing_of_what_all_replicas_were_to_have() -> Result<()> {
+async fn killing_leaders_in_turn_loses_no_record_acknowledged_by_all_replicas() -> Result<()> {
     let (rounds, seed) = (times(2)?, seed(41)?);
     let cluster = KafkaCluster::start().await?;
-    let database = Testbed::shared().await?.database().await?;
     let what = "`kill -9` of the leader among three brokers, in turn";
-    let load = Load::on(what, cluster.kafka(), database, seed, rounds).await?;
-    let topic = &load.stage.topics[0];
+    let load = Load::on(what, cluster.kafka(), seed, rounds).await?;
+    let topic = &load.scenario.topics[0];
     let observer = Librdkafka::start(cluster.kafka()).await?;
-    let vendas = load.stage.vendas(["run"]).start()?;
-    load.while_it_lasts(async {
+    let vendas = load.scenario.vendas(["run"]).start()?;
+    let faults = async |vendas: &Vendas| {
         for round in 0..rounds {
             load.round();
-            let progress = load.stage.progress().await?;
-            progress.reach(progress.records().await? + 1, &vendas).await?;
-            // Of another partition each time.
+            let progress = load.scenario.progress().await?;
+            progress.reach(progress.records().await? + 1, vendas).await?;
+            // The leader of another partition each time.
             let partition = i32::try_from(round % 3)?;
             let (leader, _) = observer.replicas(topic).await?[&partition].clone();
             cluster.broker(leader)?.kill()?;
-            // The two others go on without it.
-            load.mended();
-            load.caught_up(&vendas).await?;
+            // The two other brokers continue without it.
+            load.repaired_and_caught_up(vendas).await?;
             cluster.broker(leader)?.restart().await?;
             eventually("three replicas in sync", DEADLINE, async || {
-                for topic in &load.stage.topics {
+                for topic in &load.scenario.topics {
                     let replicas = observer.replicas(topic).await?;
                     ensure!(
                         replicas.values().all(|(_, in_sync)| in_sync.len() == 3),
@@ -75,9 +69,7 @@ async fn leaders_killed_in_turn_lose_nothing_of_what_all_replicas_were_to_have()
             .await?;
         }
         Ok(())
-    })
-    .await?;
-    load.caught_up(&vendas).await?;
-    terminate(vendas).await?;
-    load.settle().await
+    };
+    load.run_faults(vendas, faults).await?;
+    load.check_and_print().await
 }

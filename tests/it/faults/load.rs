@@ -1,4 +1,4 @@
-//! Orders that come in at a steady pace, and how long they had to wait.
+//! Records that are sent at a steady rate, and how long they wait.
 
 use std::{
     cell::{Cell, RefCell},
@@ -6,74 +6,98 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use testbed::{Database, Kafka, Result, Vendas, ensure, eventually};
+use testbed::{Database, Ended, Kafka, Result, Testbed, Vendas, ensure, eventually};
 use tokio::{
     time::{MissedTickBehavior, interval},
     try_join,
 };
 
 use super::Figures;
-use crate::stage::{DEADLINE, LANES, Stage, lines};
+use crate::scenario::{DEADLINE, LANES, Scenario, count_lines, terminate};
 
-/// Records that each of the partitions gets in a round, in which something fails once.
+/// Records per partition in a round, in which the fault occurs once.
 pub(super) const SHARE: usize = 40;
-/// Every so often each partition gets this many: 100 a second.
+/// Each partition gets [`STEP`] records in each interval: 100 a second.
 const PACE: Duration = Duration::from_millis(40);
 const STEP: usize = 4;
 
-/// A stage on which something fails while records come in.
+/// A scenario with faults while records are sent.
 pub(super) struct Load<'k> {
-    pub(super) stage: Stage<'k>,
+    pub(super) scenario: Scenario<'k>,
     what: &'static str,
     rounds: Cell<usize>,
-    mended: RefCell<Vec<SystemTime>>,
+    repaired: RefCell<Vec<SystemTime>>,
     longest: Cell<Duration>,
-    /// Where it was measured.
+    /// The longest wait after a repair, where it was measured.
     after: Cell<Option<Duration>>,
 }
 
 impl Load<'static> {
-    /// On the shared Kafka; there are at most so many rounds.
+    /// With a new database of the shared PostgreSQL.
+    pub(super) async fn shared(what: &'static str, seed: u64, rounds: usize) -> Result<Self> {
+        Self::with(what, Testbed::shared().await?.database().await?, seed, rounds).await
+    }
+
+    /// On the shared Kafka, for at most this number of rounds.
     pub(super) async fn with(
         what: &'static str,
         database: Database,
         seed: u64,
         rounds: usize,
     ) -> Result<Self> {
-        Ok(Self::of(what, Stage::with(database, seed, SHARE * rounds).await?))
+        Ok(Self::of(what, Scenario::with(database, seed, SHARE * rounds).await?))
     }
 }
 
 impl<'k> Load<'k> {
-    /// With a producer that outlasts what happens to this Kafka.
+    /// On this Kafka, with a producer that retries while it fails, and with a new database of the
+    /// shared PostgreSQL.
     pub(super) async fn on(
         what: &'static str,
         kafka: &'k Kafka,
-        database: Database,
         seed: u64,
         rounds: usize,
     ) -> Result<Self> {
-        Ok(Self::of(what, Stage::on(kafka, database, seed, SHARE * rounds).await?))
+        let database = Testbed::shared().await?.database().await?;
+        Ok(Self::of(what, Scenario::on(kafka, database, seed, SHARE * rounds).await?))
     }
 
-    fn of(what: &'static str, stage: Stage<'k>) -> Self {
-        let (rounds, mended) = (Cell::default(), RefCell::default());
+    fn of(what: &'static str, scenario: Scenario<'k>) -> Self {
+        let (rounds, repaired) = (Cell::default(), RefCell::default());
         let (longest, after) = (Cell::default(), Cell::default());
-        Self { stage, what, rounds, mended, longest, after }
+        Self { scenario, what, rounds, repaired, longest, after }
     }
 
-    /// From now on the records of one more round come in.
+    /// Starts sending the records of another round.
     pub(super) fn round(&self) {
         self.rounds.set(self.rounds.get() + 1);
     }
 
-    /// What had failed works again.
-    pub(super) fn mended(&self) {
-        self.mended.borrow_mut().push(SystemTime::now());
+    /// The fault is repaired.
+    pub(super) fn repaired(&self) {
+        self.repaired.borrow_mut().push(SystemTime::now());
     }
 
-    /// Plays while records come in, and sends what is then left.
-    pub(super) async fn while_it_lasts<T>(
+    /// The fault is repaired; waits until all records of the rounds so far are accounted for.
+    pub(super) async fn repaired_and_caught_up(&self, vendas: &Vendas) -> Result<()> {
+        self.repaired();
+        self.caught_up(vendas).await
+    }
+
+    /// Runs `faults` while records are sent, then sends the remaining records, waits until all are
+    /// accounted for, and stops the program.
+    pub(super) async fn run_faults(
+        &self,
+        vendas: Vendas,
+        faults: impl AsyncFnOnce(&Vendas) -> Result<()>,
+    ) -> Result<Ended> {
+        self.while_sending(faults(&vendas)).await?;
+        self.caught_up(&vendas).await?;
+        terminate(vendas).await
+    }
+
+    /// Runs `faults` while records are sent, then sends the remaining records.
+    pub(super) async fn while_sending<T>(
         &self,
         play: impl Future<Output = Result<T>>,
     ) -> Result<T> {
@@ -83,11 +107,11 @@ impl<'k> Load<'k> {
             pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
             while !over.get() {
                 pace.tick().await;
-                if self.stage.sent_of_each() < self.rounds.get() * SHARE {
-                    self.stage.send(STEP).await?;
+                if self.scenario.sent_per_partition() < self.rounds.get() * SHARE {
+                    self.scenario.send(STEP).await?;
                 }
             }
-            self.stage.send_rest().await
+            self.scenario.send_rest().await
         };
         let playing = async {
             let played = play.await;
@@ -97,36 +121,41 @@ impl<'k> Load<'k> {
         try_join!(sending, playing).map(|((), played)| played)
     }
 
-    /// Waits until all records of the rounds so far have come in and are accounted for. What it
-    /// took is measured here, since a later crash may take it back.
+    /// Waits until all records of the rounds so far are sent and accounted for. The waits are
+    /// measured here, since a later crash may undo commits.
     pub(super) async fn caught_up(&self, vendas: &Vendas) -> Result<()> {
         let records = self.rounds.get() * SHARE * LANES;
-        self.stage.progress().await?.reach(records, vendas).await?;
-        let last = self.mended.borrow().last().copied();
+        self.scenario.progress().await?.reach(records, vendas).await?;
+        let last = self.repaired.borrow().last().copied();
         let waits = self.measure().await?;
-        let after = last.map(|mended| after(mended, &waits));
+        let after = last.map(|repaired| after(repaired, &waits));
         self.after.set(self.after.get().max(after));
         Ok(())
     }
 
-    /// Waits until the log has said this so many times.
-    pub(super) async fn says(&self, vendas: &Vendas, text: &str, times: usize) -> Result<()> {
+    /// Waits until the log contains `text` this many times.
+    pub(super) async fn until_logged(
+        &self,
+        vendas: &Vendas,
+        text: &str,
+        times: usize,
+    ) -> Result<()> {
         eventually(&format!("{text:?}, {times} times"), DEADLINE, async || {
-            let said = lines(&vendas.stderr()?, text);
+            let said = count_lines(&vendas.stderr()?, text);
             ensure!(said >= times, "{said} times: {}", vendas.state());
             Ok(())
         })
         .await
     }
 
-    /// Checks that nothing was lost and nothing came twice, and prints the figures.
-    pub(super) async fn settle(&self) -> Result<()> {
-        self.stage.expect_all().await?;
+    /// Checks that nothing was lost or written twice, and prints the figures.
+    pub(super) async fn check_and_print(&self) -> Result<()> {
+        self.scenario.expect_all().await?;
         self.measure().await?;
         Figures {
             what: self.what,
-            times: self.mended.borrow().len(),
-            records: self.stage.sent(),
+            times: self.repaired.borrow().len(),
+            records: self.scenario.sent(),
             longest: Some(self.longest.get()),
             after: self.after.get(),
         }
@@ -143,14 +172,14 @@ impl<'k> Load<'k> {
 
     async fn waits(&self) -> Result<Vec<Wait>> {
         let sql = "SELECT place, from_offset, (extract(epoch FROM at) * 1000000)::BIGINT
-                   FROM witness.moves ORDER BY n";
+                   FROM audit.moves ORDER BY n";
         let mut moved: BTreeMap<String, SystemTime> = BTreeMap::new();
         let mut waits = Vec::new();
-        for row in self.stage.database.query(sql, &[]).await? {
+        for row in self.scenario.database.query(sql, &[]).await? {
             let (place, from, micros): (String, i64, i64) =
                 (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
             let ended = SystemTime::UNIX_EPOCH + Duration::from_micros(u64::try_from(micros)?);
-            let sent = self.stage.sent_at(usize::try_from(from)?).unwrap_or(ended);
+            let sent = self.scenario.sent_at(usize::try_from(from)?).unwrap_or(ended);
             let before = moved.insert(place.clone(), ended);
             let began = before.map_or(sent, |before| before.max(sent));
             waits.push(Wait { place, began, ended });
@@ -159,7 +188,7 @@ impl<'k> Load<'k> {
     }
 }
 
-/// A time during which a record waited for its partition to move on.
+/// A time during which a record waited for its partition to progress.
 struct Wait {
     place: String,
     began: SystemTime,
@@ -172,13 +201,13 @@ impl Wait {
     }
 }
 
-/// How long after `mended` the last of the partitions that had records waiting moved on.
-fn after(mended: SystemTime, waits: &[Wait]) -> Duration {
+/// The time from `repaired` until the last of the partitions with waiting records progressed.
+fn after(repaired: SystemTime, waits: &[Wait]) -> Duration {
     let mut first: BTreeMap<&str, &Wait> = BTreeMap::new();
-    for wait in waits.iter().filter(|wait| wait.ended > mended) {
+    for wait in waits.iter().filter(|wait| wait.ended > repaired) {
         first.entry(&wait.place).or_insert(wait);
     }
-    let waited = first.into_values().filter(|wait| wait.began < mended);
-    let after = waited.map(|wait| wait.ended.duration_since(mended).unwrap_or_default());
+    let waited = first.into_values().filter(|wait| wait.began < repaired);
+    let after = waited.map(|wait| wait.ended.duration_since(repaired).unwrap_or_default());
     after.max().unwrap_or_default()
 }

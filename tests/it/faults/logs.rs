@@ -1,15 +1,16 @@
-//! Logs lose records that nobody has read, or become others.
+//! Logs lose unread records, or are replaced.
 
-use testbed::{Result, Signal, Vendas, ensure, eventually};
+use testbed::{Result, Signal, Vendas, ensure};
 
 use super::{Figures, times};
 use crate::{
-    shop::{DEADLINE, Shop},
-    stage::lines,
+    scenario::count_lines,
+    shop::Shop,
+    wait::{recreate_topic, until_count, until_line},
 };
 
-/// A run on two topics of one partition each: one that something happens to, and one that orders
-/// keep coming in from.
+/// A run on two topics of one partition each: one is affected by the fault, the other keeps
+/// receiving orders.
 struct Pair {
     hit: Shop,
     spared: Shop,
@@ -17,7 +18,7 @@ struct Pair {
 }
 
 impl Pair {
-    /// Both have had 50 orders, which are worked.
+    /// Both have 50 processed orders.
     async fn start() -> Result<Self> {
         let (hit, spared) = (Shop::open(1).await?, Shop::open(1).await?);
         hit.send_numbers(0, 0..50).await?;
@@ -29,56 +30,46 @@ impl Pair {
         Ok(pair)
     }
 
-    /// Waits for so many sales.
+    /// Waits for this number of sales.
     async fn sales(&self, which: &str, count: i64) -> Result<()> {
-        eventually(&format!("{count} sales"), DEADLINE, async || {
-            let found = self.hit.database.count(&format!("sales WHERE {which}")).await?;
-            ensure!(found == count, "{found} {}", self.vendas.state());
-            Ok(())
-        })
-        .await
+        let table = format!("sales WHERE {which}");
+        until_count(&self.hit.database, &table, count, &self.vendas).await
     }
 
-    /// The one that was hit has halted and says so, with all of `words`; the other one goes on, and
-    /// nothing was written but its orders.
-    async fn halts_alone(&self, words: &[&str], at: &[i64]) -> Result<()> {
-        eventually("word of a halt", DEADLINE, async || {
-            let log = self.vendas.stderr()?;
-            let told = log.lines().any(|line| {
-                line.contains("partition halted")
-                    && line.contains(&self.hit.topic)
-                    && line.contains("offsets reset")
-                    && words.iter().all(|word| line.contains(word))
-            });
-            ensure!(told, "{}", self.vendas.state());
-            Ok(())
-        })
-        .await?;
+    /// Waits until the affected partition has halted with a log line that contains all of `words`;
+    /// the other one must continue, and nothing else may be written.
+    async fn only_affected_halts(&self, words: &[&str], at: &[i64]) -> Result<()> {
+        let halt = ["partition halted", &self.hit.topic, "offsets reset"];
+        until_line(&self.vendas, &[&halt[..], words].concat()).await?;
         self.spared.send_numbers(0, 10_050..10_100).await?;
         self.sales("order_number >= 10000", 100).await?;
-        ensure!(lines(&self.vendas.stderr()?, "partition halted") == 1, "{}", self.vendas.state());
+        ensure!(
+            count_lines(&self.vendas.stderr()?, "partition halted") == 1,
+            "{}",
+            self.vendas.state()
+        );
         let offset =
             format!("SELECT next_offset FROM partitions WHERE topic = '{}'", self.hit.topic);
         let next: i64 = self.hit.rows(&offset).await?.concat().parse()?;
         ensure!(at.contains(&next), "it halted at {next}");
-        // An order's number is its offset here.
+        // The number of an order is its offset here.
         self.sales(&format!("order_number < {next}"), next).await?;
         self.sales("order_number < 10000", next).await
     }
 }
 
 #[tokio::test]
-async fn records_deleted_unread_while_it_runs_halt_their_partition_alone() -> Result<()> {
+async fn records_deleted_unread_while_running_halt_their_partition_only() -> Result<()> {
     let rounds = times(3)?;
     for _ in 0..rounds {
         let pair = Pair::start().await?;
         pair.vendas.signal(Signal::STOP)?;
-        // The fetch that waits at the broker takes these, and no more.
+        // A fetch that is waiting at the broker returns these, and no more.
         pair.hit.send_numbers(0, 50..60).await?;
         pair.hit.send_numbers(0, 60..90).await?;
-        pair.hit.bed.kafka.delete_records(&pair.hit.topic, 0, 80).await?;
+        pair.hit.servers.kafka.delete_records(&pair.hit.topic, 0, 80).await?;
         pair.vendas.signal(Signal::CONT)?;
-        pair.halts_alone(&["[80, 90)"], &[50, 60]).await?;
+        pair.only_affected_halts(&["[80, 90)"], &[50, 60]).await?;
     }
     Figures {
         what: "unread records deleted while vendas was frozen",
@@ -92,29 +83,26 @@ async fn records_deleted_unread_while_it_runs_halt_their_partition_alone() -> Re
 }
 
 #[tokio::test]
-async fn a_topic_recreated_while_it_runs_halts_and_nothing_of_its_namesake_is_taken() -> Result<()>
-{
+async fn a_topic_recreated_while_running_halts_and_its_records_are_not_processed() -> Result<()> {
     let rounds = times(3)?;
     for round in 0..rounds {
         let pair = Pair::start().await?;
-        let (kafka, topic) = (&pair.hit.bed.kafka, &pair.hit.topic);
-        // In every other round it only notices when all is over.
+        let (kafka, topic) = (&pair.hit.servers.kafka, &pair.hit.topic);
+        // In every second round vendas is frozen until the topic is recreated.
         let frozen = round % 2 == 1;
         if frozen {
             pair.vendas.signal(Signal::STOP)?;
         }
-        kafka.delete_topic(topic).await?;
-        eventually("the topic again", DEADLINE, async || kafka.create_topic(topic, 1, &[]).await)
-            .await?;
+        recreate_topic(kafka, topic, 1).await?;
         // A longer log than the one that was read.
         pair.hit.send_numbers(0, 5_000..5_090).await?;
         if frozen {
             pair.vendas.signal(Signal::CONT)?;
         }
-        pair.halts_alone(&["recreated"], &[50]).await?;
+        pair.only_affected_halts(&["recreated"], &[50]).await?;
     }
     Figures {
-        what: "topic deleted and created anew under a running vendas",
+        what: "topic deleted and recreated while vendas was running",
         times: rounds,
         records: rounds * 240,
         longest: None,

@@ -1,8 +1,8 @@
-//! The fault matrix: what can fail fails, again and again, while orders come in at a steady pace,
-//! and afterwards every row, total, dead letter and offset is as the records say.
+//! The fault tests: every possible fault occurs repeatedly while records are sent at a steady rate,
+//! and afterwards every row, total, dead letter and offset must match the records.
 //!
-//! Each test prints a line of figures, which docs/reliability.md keeps. `VENDAS_TEST_FAULTS=10`
-//! has everything fail ten times as often, `VENDAS_TEST_SEED` chooses other moments for it.
+//! Each test prints a line of figures for the table in docs/reliability.md. `VENDAS_TEST_FAULTS=10`
+//! repeats every fault ten times as often, `VENDAS_TEST_SEED` chooses other moments.
 
 mod database;
 mod disk;
@@ -19,21 +19,21 @@ use std::{env, time::Duration};
 
 use testbed::{Context, Result};
 
-/// What came of it, after the check that nothing was lost and nothing came twice.
+/// The results, after the check that nothing was lost or written twice.
 struct Figures {
     what: &'static str,
     times: usize,
     records: usize,
-    /// The longest that a partition stood still while records were waiting for it; `None` where it
-    /// halts and waits for a person.
+    /// The longest time without progress of a partition with waiting records; `None` if it halts
+    /// until a decision.
     longest: Option<Duration>,
-    /// The longest that it stood still after what had failed worked again, where that can be said.
+    /// The longest time without progress after the repair, where there is one.
     after: Option<Duration>,
 }
 
 impl Figures {
-    /// As a row of the table in docs/reliability.md.
-    #[expect(clippy::print_stdout, reason = "the harness shows it when it is asked for")]
+    /// Prints a row of the table in docs/reliability.md.
+    #[expect(clippy::print_stdout, reason = "shown with --show-output")]
     fn print(&self) {
         let Self { what, times, records, longest, after } = self;
         let seconds = |time: Duration| format!("{:.1} s", time.as_secs_f64());
@@ -43,7 +43,7 @@ impl Figures {
     }
 }
 
-/// How often something fails, where `usual` is what a test run has time for.
+/// The number of repetitions, where `usual` fits into a run of all tests.
 fn times(usual: usize) -> Result<usize> {
     match env::var("VENDAS_TEST_FAULTS") {
         Ok(factor) => Ok(usual * factor.parse::<usize>().context("VENDAS_TEST_FAULTS")?),
@@ -51,7 +51,7 @@ fn times(usual: usize) -> Result<usize> {
     }
 }
 
-/// What the moments are drawn from.
+/// The seed of the random moments.
 fn seed(usual: u64) -> Result<u64> {
     match env::var("VENDAS_TEST_SEED") {
         Ok(seed) => seed.parse().context("VENDAS_TEST_SEED"),

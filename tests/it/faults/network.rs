@@ -1,36 +1,36 @@
-//! Connections break, or fall silent, at the worst of moments.
+//! Connections break or become silent during commits and fetches.
 
 use std::time::{Duration, Instant};
 
 use testbed::{
-    After, Cut, Database, KafkaOptions, Proxy, Result, Testbed, Vendas, VendasCommand, Way, ensure,
+    After, Cut, Database, Direction, KafkaOptions, Proxy, Result, Vendas, VendasCommand, ensure,
     eventually,
 };
 
 use super::{load::Load, seed, times};
 use crate::{
+    scenario::{DEADLINE, count_lines},
     shop::Shop,
-    stage::{DEADLINE, lines, terminate},
 };
 
-/// The deadlines that this program is given here.
+/// The deadlines in these tests.
 const STATEMENT_TIMEOUT: Duration = Duration::from_millis(1000);
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(1000);
 const KAFKA_TIMEOUT: Duration = Duration::from_millis(1000);
-/// The longest that a broker lets a fetch wait, which is added to its deadline.
+/// The longest time that a broker delays a fetch, which is added to its deadline.
 const LONG_POLL: Duration = Duration::from_millis(500);
-/// A busy machine may run late.
+/// A busy machine may be slow.
 const SLACK: Duration = Duration::from_secs(5);
 
 const LOST: &str = "paused, will go on by itself";
 
-/// A proxy before the shared PostgreSQL.
-async fn before(database: &Database) -> Result<Proxy> {
+/// A proxy in front of the shared PostgreSQL.
+async fn proxy_of(database: &Database) -> Result<Proxy> {
     Proxy::to_postgres(&format!("{}:{}", database.host(), database.port())).await
 }
 
-/// The program, led through the proxy.
-fn led_through(vendas: VendasCommand, proxy: &Proxy) -> VendasCommand {
+/// The program with connections through the proxy.
+fn through(vendas: VendasCommand, proxy: &Proxy) -> VendasCommand {
     vendas
         .env("VENDAS_DATABASE__HOST", "127.0.0.1")
         .env("VENDAS_DATABASE__PORT", proxy.port().to_string())
@@ -42,17 +42,16 @@ fn millis(duration: Duration) -> String {
     format!("{}ms", duration.as_millis())
 }
 
-async fn loses_connections_amid_a_commit(
+async fn loses_connections_during_a_commit(
     what: &'static str,
     cuts: [Cut; 2],
     after: After,
 ) -> Result<()> {
     let (rounds, seed) = (times(3)?, seed(10)?);
-    let database = Testbed::shared().await?.database().await?;
-    let proxy = before(&database).await?;
-    let load = Load::with(what, database, seed, rounds * cuts.len()).await?;
-    let vendas = led_through(load.stage.vendas(["run"]), &proxy).start()?;
-    load.while_it_lasts(async {
+    let load = Load::shared(what, seed, rounds * cuts.len()).await?;
+    let proxy = proxy_of(&load.scenario.database).await?;
+    let vendas = through(load.scenario.vendas(["run"]), &proxy).start()?;
+    let faults = async |vendas: &Vendas| {
         for cut in cuts.repeat(rounds) {
             let before = proxy.cuts();
             proxy.cut(cut, after);
@@ -62,50 +61,46 @@ async fn loses_connections_amid_a_commit(
                 Ok(())
             })
             .await?;
-            load.mended();
-            load.caught_up(&vendas).await?;
+            load.repaired_and_caught_up(vendas).await?;
         }
         Ok(())
-    })
-    .await?;
-    load.caught_up(&vendas).await?;
-    let ended = terminate(vendas).await?;
-    ensure!(lines(&ended.stderr, LOST) > 0, "it has not noticed: {}", ended.state());
-    load.settle().await
+    };
+    let ended = load.run_faults(vendas, faults).await?;
+    ensure!(count_lines(&ended.stderr, LOST) > 0, "no outage is logged: {}", ended.state());
+    load.check_and_print().await
 }
 
 #[tokio::test]
-async fn a_commit_whose_request_is_lost_is_made_again() -> Result<()> {
+async fn a_commit_whose_request_is_lost_is_repeated() -> Result<()> {
     let cuts = [Cut::BeforeRequest, Cut::WithinRequest];
     let what = "a commit's request lost, the connection closed";
-    loses_connections_amid_a_commit(what, cuts, After::Closed).await?;
+    loses_connections_during_a_commit(what, cuts, After::Closed).await?;
     let what = "a commit's request lost, the connection silent";
-    loses_connections_amid_a_commit(what, cuts, After::Silent).await
+    loses_connections_during_a_commit(what, cuts, After::Silent).await
 }
 
 #[tokio::test]
-async fn a_commit_whose_answer_is_lost_is_not_made_again() -> Result<()> {
+async fn a_commit_whose_answer_is_lost_is_not_repeated() -> Result<()> {
     let cuts = [Cut::BeforeAnswer, Cut::WithinAnswer];
     let what = "a commit's answer lost, the connection closed";
-    loses_connections_amid_a_commit(what, cuts, After::Closed).await?;
+    loses_connections_during_a_commit(what, cuts, After::Closed).await?;
     let what = "a commit's answer lost, the connection silent";
-    loses_connections_amid_a_commit(what, cuts, After::Silent).await
+    loses_connections_during_a_commit(what, cuts, After::Silent).await
 }
 
 #[tokio::test]
-async fn a_transaction_that_falls_silent_before_its_end_holds_its_locks_no_longer_than_a_statement()
--> Result<()> {
+async fn a_silent_transaction_holds_its_locks_no_longer_than_a_statement() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.apply_schema().await?;
     shop.database.execute("ALTER TABLE sales ADD CHECK (order_number <> 120)").await?;
-    let proxy = before(&shop.database).await?;
-    let vendas = led_through(shop.vendas(&["run"]), &proxy).start()?;
+    let proxy = proxy_of(&shop.database).await?;
+    let vendas = through(shop.vendas(&["run"]), &proxy).start()?;
     eventually("a start", DEADLINE, async || {
         ensure!(shop.database.count("partitions").await? == 1, "{}", vendas.state());
         Ok(())
     })
     .await?;
-    // Batches of which the database rejects a row are committed in parts, in one transaction.
+    // A batch with a row that the database rejects is committed in parts, in one transaction.
     proxy.cut(Cut::BeforeEnd, After::Silent);
     let began = Instant::now();
     shop.send_numbers(0, 0..300).await?;
@@ -121,99 +116,107 @@ async fn a_transaction_that_falls_silent_before_its_end_holds_its_locks_no_longe
     Ok(())
 }
 
-/// What becomes of the network.
+/// A fault of the network.
 #[derive(Clone, Copy, Debug)]
-enum Trouble {
+enum Fault {
     /// All connections are closed.
     Severed,
-    /// The connections that there are fall silent; new ones work.
+    /// Existing connections become silent; new ones work.
     Forgotten,
-    /// Nothing gets through that way until it is over, and then all of it does.
-    Blocked(Way),
+    /// Nothing passes in this direction until the end of the fault, then all of it.
+    Blocked(Direction),
 }
 
-/// Breaks and mends the network `rounds` times; it has to be noticed `within` that time.
-async fn outlasts(
+/// Breaks and repairs the network `rounds` times; each fault must be noticed `within` this time.
+async fn survives(
     load: &Load<'_>,
-    (proxy, vendas): (&Proxy, &Vendas),
-    trouble: Trouble,
+    (proxy, vendas): (&Proxy, Vendas),
+    fault: Fault,
     rounds: usize,
     within: Duration,
 ) -> Result<()> {
-    load.while_it_lasts(async {
+    let faults = async |vendas: &Vendas| {
         for _ in 0..rounds {
             load.round();
-            let before = load.stage.progress().await?.records().await?;
-            load.stage.progress().await?.reach(before + 1, vendas).await?;
-            let told = lines(&vendas.stderr()?, LOST);
+            let before = load.scenario.progress().await?.records().await?;
+            load.scenario.progress().await?.reach(before + 1, vendas).await?;
+            let told = count_lines(&vendas.stderr()?, LOST);
             let began = Instant::now();
-            match trouble {
-                Trouble::Severed => proxy.sever(),
-                Trouble::Forgotten => proxy.forget(),
-                Trouble::Blocked(way) => proxy.block(way),
+            match fault {
+                Fault::Severed => proxy.sever(),
+                Fault::Forgotten => proxy.forget(),
+                Fault::Blocked(direction) => proxy.block(direction),
             }
-            if !matches!(trouble, Trouble::Severed) {
-                load.says(vendas, LOST, told + 1).await?;
+            if !matches!(fault, Fault::Severed) {
+                load.until_logged(vendas, LOST, told + 1).await?;
                 let noticed = began.elapsed();
-                ensure!(noticed < within, "{trouble:?} was noticed after {noticed:?}");
+                ensure!(noticed < within, "{fault:?} was noticed after {noticed:?}");
             }
             proxy.unblock();
-            load.mended();
-            load.caught_up(vendas).await?;
+            load.repaired_and_caught_up(vendas).await?;
         }
         Ok(())
-    })
-    .await?;
-    load.caught_up(vendas).await?;
-    load.settle().await
+    };
+    load.run_faults(vendas, faults).await?;
+    load.check_and_print().await
 }
 
 #[tokio::test]
-async fn silent_connections_to_postgresql_are_noticed_in_time_and_work_goes_on() -> Result<()> {
+async fn silent_connections_to_postgresql_are_noticed_in_time() -> Result<()> {
     let (rounds, seed) = (times(2)?, seed(11)?);
-    let bed = Testbed::shared().await?;
-    for (trouble, what) in [
-        (Trouble::Severed, "connections to PostgreSQL severed"),
-        (Trouble::Forgotten, "connections to PostgreSQL silent for good"),
-        (Trouble::Blocked(Way::Both), "network to PostgreSQL silent, then all of it late"),
-        (Trouble::Blocked(Way::There), "network to PostgreSQL silent on the way there, then late"),
-        (Trouble::Blocked(Way::Back), "network to PostgreSQL silent on the way back, then late"),
+    for (fault, what) in [
+        (Fault::Severed, "connections to PostgreSQL severed"),
+        (Fault::Forgotten, "connections to PostgreSQL silent permanently"),
+        (
+            Fault::Blocked(Direction::Both),
+            "network to PostgreSQL silent in both directions, then late",
+        ),
+        (
+            Fault::Blocked(Direction::ToServer),
+            "network to PostgreSQL silent towards the server, then late",
+        ),
+        (
+            Fault::Blocked(Direction::ToClient),
+            "network to PostgreSQL silent towards the client, then late",
+        ),
     ] {
-        let database = bed.database().await?;
-        let proxy = before(&database).await?;
-        let load = Load::with(what, database, seed, rounds).await?;
-        let vendas = led_through(load.stage.vendas(["run"]), &proxy).start()?;
+        let load = Load::shared(what, seed, rounds).await?;
+        let proxy = proxy_of(&load.scenario.database).await?;
+        let vendas = through(load.scenario.vendas(["run"]), &proxy).start()?;
         let within = STATEMENT_TIMEOUT + CONNECT_TIMEOUT + SLACK;
-        outlasts(&load, (&proxy, &vendas), trouble, rounds, within).await?;
-        terminate(vendas).await?;
+        survives(&load, (&proxy, vendas), fault, rounds, within).await?;
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn silent_connections_to_kafka_are_noticed_in_time_and_work_goes_on() -> Result<()> {
+async fn silent_connections_to_kafka_are_noticed_in_time() -> Result<()> {
     let (rounds, seed) = (times(2)?, seed(12)?);
     let proxy = Proxy::start().await?;
     let kafka = KafkaOptions::default().behind(&proxy).start().await?;
     proxy.lead_to(kafka.behind_proxy()?);
-    for (trouble, what) in [
-        (Trouble::Severed, "connections to Kafka severed"),
-        (Trouble::Forgotten, "connections to Kafka silent for good"),
-        (Trouble::Blocked(Way::Both), "network to Kafka silent, then all of it late"),
-        (Trouble::Blocked(Way::There), "network to Kafka silent on the way there, then late"),
-        (Trouble::Blocked(Way::Back), "network to Kafka silent on the way back, then late"),
+    for (fault, what) in [
+        (Fault::Severed, "connections to Kafka severed"),
+        (Fault::Forgotten, "connections to Kafka silent permanently"),
+        (Fault::Blocked(Direction::Both), "network to Kafka silent in both directions, then late"),
+        (
+            Fault::Blocked(Direction::ToServer),
+            "network to Kafka silent towards the server, then late",
+        ),
+        (
+            Fault::Blocked(Direction::ToClient),
+            "network to Kafka silent towards the client, then late",
+        ),
     ] {
-        let database = Testbed::shared().await?.database().await?;
-        let load = Load::on(what, &kafka, database, seed, rounds).await?;
+        let load = Load::on(what, &kafka, seed, rounds).await?;
         let vendas = load
-            .stage
+            .scenario
             .vendas(["run"])
             .env("VENDAS_KAFKA__BROKERS", proxy.address())
             .env("VENDAS_KAFKA__TIMEOUT", millis(KAFKA_TIMEOUT))
             .start()?;
         let within = LONG_POLL + KAFKA_TIMEOUT * 2 + SLACK;
-        outlasts(&load, (&proxy, &vendas), trouble, rounds, within).await?;
-        terminate(vendas).await?;
+        survives(&load, (&proxy, vendas), fault, rounds, within).await?;
     }
     Ok(())
 }

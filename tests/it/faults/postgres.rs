@@ -1,19 +1,19 @@
-//! PostgreSQL goes down and comes back.
+//! PostgreSQL is stopped or killed, and restarted.
 
-use testbed::{Postgres, Result, ensure};
+use testbed::{Postgres, Result, Vendas, ensure};
 
 use super::{load::Load, seed, times};
 use crate::{
-    stage::{LANES, Stage, lines, terminate, that_puts_off_what_it_may},
+    scenario::{LANES, Scenario, count_lines, postgres_with_delayed_wal},
     stream::Dice,
 };
 
-/// How it goes down.
+/// How it is stopped.
 #[derive(Clone, Copy, Debug)]
 enum End {
     Fast,
     Immediate,
-    /// The first process alone: the others serve on until they notice.
+    /// Only the postmaster: the other processes serve their clients until they notice.
     KilledPostmaster,
     /// All processes at once.
     Killed,
@@ -31,62 +31,64 @@ impl End {
 }
 
 #[tokio::test]
-async fn it_outlives_postgresql_going_down_with_promised_commits_in_flight() -> Result<()> {
+async fn it_survives_outages_of_postgresql_with_asynchronous_commits() -> Result<()> {
     let mut crashes_that_took_back = 0;
-    let postgres = that_puts_off_what_it_may().await?;
+    let postgres = postgres_with_delayed_wal().await?;
     for (end, what) in [
         (End::Fast, "PostgreSQL stopped fast, `synchronous_commit = off`"),
         (End::Immediate, "PostgreSQL stopped immediately, `synchronous_commit = off`"),
         (End::KilledPostmaster, "`kill -9` of the postmaster, `synchronous_commit = off`"),
         (End::Killed, "`kill -9` of all of PostgreSQL, `synchronous_commit = off`"),
     ] {
-        let taken_back = outlives(&postgres, end, what, "off").await?;
+        let taken_back = survives(&postgres, end, what, "off").await?;
         match end {
-            End::Fast => ensure!(taken_back == 0, "an orderly end took {taken_back} times back"),
+            End::Fast => {
+                ensure!(taken_back == 0, "an orderly shutdown lost commits {taken_back} times");
+            }
             _ => crashes_that_took_back += taken_back,
         }
     }
-    // Otherwise this was no different from the other test.
-    ensure!(crashes_that_took_back > 0, "no crash took anything back");
+    // Otherwise this would be no different from the other test.
+    ensure!(crashes_that_took_back > 0, "no crash lost commits");
     Ok(())
 }
 
 #[tokio::test]
-async fn it_outlives_postgresql_going_down_with_durable_commits_in_flight() -> Result<()> {
-    let postgres = that_puts_off_what_it_may().await?;
+async fn it_survives_outages_of_postgresql_with_synchronous_commits() -> Result<()> {
+    let postgres = postgres_with_delayed_wal().await?;
     for (end, what) in [
         (End::Fast, "PostgreSQL stopped fast, `synchronous_commit = on`"),
         (End::Immediate, "PostgreSQL stopped immediately, `synchronous_commit = on`"),
         (End::KilledPostmaster, "`kill -9` of the postmaster, `synchronous_commit = on`"),
         (End::Killed, "`kill -9` of all of PostgreSQL, `synchronous_commit = on`"),
     ] {
-        let taken_back = outlives(&postgres, end, what, "on").await?;
-        ensure!(taken_back == 0, "{taken_back} times {end:?} took back what was durable");
+        let taken_back = survives(&postgres, end, what, "on").await?;
+        ensure!(taken_back == 0, "{end:?} lost synchronous commits {taken_back} times");
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn what_a_crash_took_back_is_done_again_where_nothing_more_comes() -> Result<()> {
-    let postgres = that_puts_off_what_it_may().await?;
-    let stage = Stage::with(postgres.database().await?, seed(9)?, 20).await?;
-    let vendas = stage.vendas(["run"]).start()?;
+async fn commits_lost_by_a_crash_are_repeated_without_new_records() -> Result<()> {
+    let postgres = postgres_with_delayed_wal().await?;
+    let scenario = Scenario::with(postgres.database().await?, seed(9)?, 20).await?;
+    let vendas = scenario.vendas(["run"]).start()?;
     let mut taken_back = 0;
     for _ in 0..2 {
-        stage.send(10).await?;
-        stage.progress().await?.reach(stage.sent(), &vendas).await?;
+        scenario.send(10).await?;
+        scenario.progress().await?.reach(scenario.sent(), &vendas).await?;
         postgres.kill()?;
         postgres.restart().await?;
-        let progress = stage.progress().await?;
-        taken_back += stage.sent() - progress.records().await?;
-        progress.reach(stage.sent(), &vendas).await?;
+        let progress = scenario.progress().await?;
+        taken_back += scenario.sent() - progress.records().await?;
+        progress.reach(scenario.sent(), &vendas).await?;
     }
-    ensure!(taken_back > 0, "the crash took nothing back");
-    stage.expect_all().await
+    ensure!(taken_back > 0, "the crash lost no commits");
+    scenario.expect_all().await
 }
 
-/// Returns how often what had been committed was taken back.
-async fn outlives(
+/// Returns how many outages lost commits.
+async fn survives(
     postgres: &Postgres,
     end: End,
     what: &'static str,
@@ -97,34 +99,34 @@ async fn outlives(
     let mut dice = Dice::new(seed);
     let mut taken_back = 0;
     let vendas = load
-        .stage
+        .scenario
         .vendas(["run"])
         .env("VENDAS_DATABASE__SYNCHRONOUS_COMMIT", synchronous_commit)
         .start()?;
-    load.while_it_lasts(async {
+    let faults = async |vendas: &Vendas| {
         for _ in 0..outages {
             load.round();
-            let progress = load.stage.progress().await?;
+            let progress = load.scenario.progress().await?;
             let target = progress.records().await? + 1 + dice.below(10 * LANES);
-            let seen = progress.reach(target, &vendas).await?;
-            let before = lines(&vendas.stderr()?, "paused");
+            let seen = progress.reach(target, vendas).await?;
+            let before = count_lines(&vendas.stderr()?, "paused");
             end.of(postgres).await?;
-            load.says(&vendas, "paused", before + 1).await?;
+            load.until_logged(vendas, "paused", before + 1).await?;
             postgres.restart().await?;
-            load.mended();
-            taken_back += usize::from(load.stage.progress().await?.records().await? < seen);
-            load.caught_up(&vendas).await?;
+            load.repaired();
+            taken_back += usize::from(load.scenario.progress().await?.records().await? < seen);
+            load.caught_up(vendas).await?;
         }
         Ok(())
-    })
-    .await?;
-    load.caught_up(&vendas).await?;
-    let ended = terminate(vendas).await?;
-    for (text, said) in ["paused", "going on"].map(|text| (text, lines(&ended.stderr, text))) {
-        // Without a postmaster some connections still serve, and it goes on for a moment.
+    };
+    let ended = load.run_faults(vendas, faults).await?;
+    for (text, said) in ["paused", "going on"].map(|text| (text, count_lines(&ended.stderr, text)))
+    {
+        // Without a postmaster, existing connections still work, and processing continues for a
+        // moment.
         let once_each = said == outages || matches!(end, End::KilledPostmaster);
         ensure!(once_each, "{outages} outages, {said} times {text:?}:\n{}", ended.stderr);
     }
-    load.settle().await?;
+    load.check_and_print().await?;
     Ok(taken_back)
 }

@@ -1,35 +1,34 @@
-//! The program dies.
+//! The program is killed.
 
 use std::time::Duration;
 
-use testbed::{Result, Testbed, ensure};
+use testbed::{Result, ensure};
 use tokio::time::sleep;
 
 use super::{
     load::{Load, SHARE},
     seed, times,
 };
-use crate::{stage::LANES, stream::Dice};
+use crate::{scenario::LANES, stream::Dice};
 
 #[tokio::test]
-async fn killed_at_random_moments_it_neither_loses_nor_repeats_anything() -> Result<()> {
+async fn killed_at_random_moments_it_loses_and_repeats_nothing() -> Result<()> {
     let (kills, seed) = (times(60)?, seed(2)?);
-    let database = Testbed::shared().await?.database().await?;
-    let load = Load::with("`kill -9` of vendas", database, seed, kills).await?;
-    let progress = load.stage.progress().await?;
+    let load = Load::shared("`kill -9` of vendas", seed, kills).await?;
+    let progress = load.scenario.progress().await?;
     let mut dice = Dice::new(seed);
     let mut in_the_middle = 0;
-    load.while_it_lasts(async {
+    load.while_sending(async {
         for _ in 0..kills {
             load.round();
             let before = progress.records().await?;
-            let vendas = load.stage.vendas(["run"]).start()?;
-            load.mended();
+            let vendas = load.scenario.vendas(["run"]).start()?;
+            load.repaired();
             if dice.one_in(2) {
-                // Wherever it is then, at its start for instance.
+                // At any moment, for example during its start.
                 sleep(Duration::from_millis(u64::try_from(dice.below(300))?)).await;
             } else {
-                // While it writes.
+                // During commits.
                 progress.reach(before + 1 + dice.below(SHARE * LANES / 2), &vendas).await?;
             }
             vendas.kill()?;
@@ -38,7 +37,7 @@ async fn killed_at_random_moments_it_neither_loses_nor_repeats_anything() -> Res
         Ok(())
     })
     .await?;
-    load.stage.run_until_end().await?;
-    ensure!(in_the_middle >= kills / 3, "only {in_the_middle} of {kills} came to write anything");
-    load.settle().await
+    load.scenario.run_until_end().await?;
+    ensure!(in_the_middle >= kills / 3, "only {in_the_middle} of {kills} runs committed anything");
+    load.check_and_print().await
 }

@@ -1,11 +1,14 @@
-//! An election that loses records (KIP-320): the log that was read is not the log there now.
+//! An unclean leader election (KIP-320): the log no longer contains the records that were read.
 
 use testbed::{
     KafkaCluster, Librdkafka, Record, Result, Testbed, VendasCommand, ensure, eventually,
 };
 
 use super::Figures;
-use crate::shop::{DEADLINE, VENDAS, numbered};
+use crate::{
+    shop::{DEADLINE, VENDAS, numbered},
+    wait::{until_count, until_line},
+};
 
 #[tokio::test]
 async fn an_unclean_election_that_replaces_records_already_read_halts_the_partition() -> Result<()>
@@ -36,14 +39,6 @@ async fn an_unclean_election_that_replaces_records_already_read_halts_the_partit
         .kafka(kafka, &["t"])
         .database(&database)
         .start()?;
-    let sales = async |count: i64| {
-        eventually(&format!("{count} sales"), DEADLINE, async || {
-            let found = database.count("sales").await?;
-            ensure!(found == count, "{found} {}", vendas.state());
-            Ok(())
-        })
-        .await
-    };
 
     until((1, &[1, 2])).await?;
     send(0..100).await?;
@@ -51,22 +46,17 @@ async fn an_unclean_election_that_replaces_records_already_read_halts_the_partit
     until((1, &[1])).await?;
     // Only broker 1 has these.
     send(100..150).await?;
-    sales(150).await?;
+    until_count(&database, "sales", 150, &vendas).await?;
     cluster.broker(1)?.kill()?;
     cluster.broker(2)?.restart().await?;
     until((2, &[2])).await?;
-    // From offset 100 on, and beyond what was read.
+    // From offset 100 on, and beyond the offsets that were read.
     let offsets = send(1_000..1_100).await?;
     ensure!(offsets.first() == Some(&100), "the election lost nothing: {offsets:?}");
     cluster.broker(1)?.restart().await?;
 
-    eventually("word of the truncation", DEADLINE, async || {
-        let span = "truncated at 100: what was read in [100, 150)";
-        ensure!(vendas.stderr()?.contains(span), "{}", vendas.state());
-        Ok(())
-    })
-    .await?;
-    ensure!(database.count("sales").await? == 150, "what came after the gap was taken");
+    until_line(&vendas, &["truncated at 100: what was read in [100, 150)"]).await?;
+    ensure!(database.count("sales").await? == 150, "records after the truncation were processed");
     Figures { what: "an unclean election", times: 1, records: 250, longest: None, after: None }
         .print();
     Ok(())

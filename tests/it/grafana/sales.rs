@@ -1,4 +1,4 @@
-//! The dashboard of sales, on the orders of a real run, as the role that packaging has for it.
+//! The Grafana dashboard of sales, on the orders of a real run, with the role from packaging.
 
 use std::collections::BTreeMap;
 
@@ -10,13 +10,13 @@ use crate::shop::{DEADLINE, Shop, numbered};
 
 const READER: &str = include_str!("../../../packaging/grafana/reader.sql");
 
-/// What Grafana makes of its macros in the time range (its manual, PostgreSQL query editor, macros):
-/// texts of RFC 3339 in UTC, after the variables have been filled in.
-fn as_grafana_has_it(sql: &str, timezone: &str, from: &str, to: &str) -> Result<String> {
+/// Replaces Grafana's macros for the time range (its manual, PostgreSQL query editor, macros) by
+/// RFC 3339 timestamps in UTC, after the variables were replaced.
+fn replace_macros(sql: &str, timezone: &str, from: &str, to: &str) -> Result<String> {
     let mut sql = sql.replace("${timezone:sqlstring}", &format!("'{timezone}'"));
     let (from, to) = (format!("'{from}'"), format!("'{to}'"));
     while let Some((before, rest)) = sql.split_once("$__timeFilter(") {
-        // Up to the first parenthesis, whatever it closes.
+        // Up to the first parenthesis, as Grafana does.
         let (column, after) = rest.split_once(')').context("a macro without an end")?;
         sql = format!("{before}{column} BETWEEN {from} AND {to}{after}");
     }
@@ -25,19 +25,19 @@ fn as_grafana_has_it(sql: &str, timezone: &str, from: &str, to: &str) -> Result<
     Ok(sql)
 }
 
-/// A shop in whose time zone it is about noon, so that no midnight comes in between.
-struct Noon {
+/// A shop in whose time zone it is about noon, so that the test does not run across midnight.
+struct ShopAtNoon {
     shop: Shop,
     timezone: String,
     reader: Database,
 }
 
-impl Noon {
+impl ShopAtNoon {
     async fn open() -> Result<Self> {
         let shop = Shop::open(1).await?;
         let hour =
             shop.rows("SELECT extract(hour FROM now() AT TIME ZONE 'UTC')::int - 12").await?;
-        // The name has the sign of POSIX: Etc/GMT+5 is five hours behind UTC.
+        // The names have POSIX signs: Etc/GMT+5 is five hours behind UTC.
         let timezone = format!("Etc/GMT{:+}", hour[0].parse::<i32>()?);
         // Roles belong to the server.
         let role = format!("shop_reader_of_{}", shop.database.name());
@@ -51,7 +51,7 @@ impl Noon {
         run.env("VENDAS_DATABASE__SCHEMA", "shop").run(DEADLINE).await?.expect_code(0).map(drop)
     }
 
-    /// An order that was sold so many hours ago.
+    /// An order that was sold this number of hours ago.
     async fn order(
         &self,
         id: &str,
@@ -84,21 +84,21 @@ impl Noon {
         ] {
             records.push(Record::new(self.order(id, hours, product, line).await?));
         }
-        // One without products, and with no other time than that of the record.
+        // One order without products, and with only the time of its record.
         let milliseconds = "SELECT (extract(epoch FROM now()) * 1000)::bigint - 3 * 3600000";
         let then = self.shop.rows(milliseconds).await?[0].parse()?;
         records.push(Record::new(numbered(3)).with_timestamp(then));
-        self.shop.bed.kafka.produce(&self.shop.topic, 0, &records).await?;
+        self.shop.servers.kafka.produce(&self.shop.topic, 0, &records).await?;
         self.run(&["run", "--until-end"]).await
     }
 
-    async fn make_reader(&self) -> Result<()> {
+    async fn create_reader(&self) -> Result<()> {
         let sql: String = READER.lines().filter(|line| !line.starts_with("--")).collect();
         let sql = sql.replace("shop_reader", self.reader.user());
         self.shop.database.execute(&sql.replace(":'reader_password'", "'r3ader'")).await
     }
 
-    /// So many hours ago, as Grafana writes it.
+    /// This number of hours ago, in Grafana's format.
     async fn ago(&self, hours: &str) -> Result<String> {
         let sql = format!(
             "SELECT to_char(date_trunc('hour', now()) AT TIME ZONE 'UTC' - interval '{hours} hours', \
@@ -121,12 +121,12 @@ fn rows(table: &Table) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn each_panel_of_sales_shows_what_was_sold_when_by_the_shops_clock() -> Result<()> {
-    let noon = Noon::open().await?;
+async fn each_panel_of_sales_shows_the_sales_in_the_time_zone_of_the_shop() -> Result<()> {
+    let noon = ShopAtNoon::open().await?;
     let dashboard: Value = serde_json::from_str(SALES)?;
     noon.shop.database.execute("CREATE SCHEMA shop").await?;
     noon.sell().await?;
-    noon.make_reader().await?;
+    noon.create_reader().await?;
     let variable = &list(&dashboard["templating"], "list")?[1];
     ensure!(variable["name"] == "timezone", "{variable}");
     let timezone = rows(&noon.reader.table(text(variable, "query")?).await?).remove(0);
@@ -135,7 +135,7 @@ async fn each_panel_of_sales_shows_what_was_sold_when_by_the_shops_clock() -> Re
     let panels: BTreeMap<_, _> = queries(&dashboard, "rawSql")?.into_iter().collect();
     let ask = async |title: &str, from: &str, to: &str| -> Result<Vec<String>> {
         let sql = panels.get(title).with_context(|| format!("there is no panel {title}"))?;
-        let sql = as_grafana_has_it(sql, &timezone, from, to)?;
+        let sql = replace_macros(sql, &timezone, from, to)?;
         Ok(rows(&noon.reader.table(&sql).await.with_context(|| title.to_owned())?))
     };
     let (week, now) = (noon.ago("168").await?, noon.ago("-1").await?);
@@ -199,7 +199,7 @@ async fn each_panel_of_sales_shows_what_was_sold_when_by_the_shops_clock() -> Re
     asked += 4;
     ensure!(asked == panels.len(), "{asked} of {} panels", panels.len());
 
-    // The bounds are instants, and the hours those of the shop.
+    // The bounds are instants, the hours are in the time zone of the shop.
     let (from, to) = (noon.ago("2").await?, noon.ago("1").await?);
     ensure!(ask("Sales", &from, &to).await? == ["25.5"], "{:?}", ask("Sales", &from, &to).await?);
     let days = ask("Sales by day", &from, &to).await?;
@@ -208,11 +208,11 @@ async fn each_panel_of_sales_shows_what_was_sold_when_by_the_shops_clock() -> Re
 }
 
 #[tokio::test]
-async fn the_reader_reads_no_order_and_no_record_and_writes_nothing() -> Result<()> {
-    let noon = Noon::open().await?;
+async fn the_reader_role_reads_no_orders_and_no_records_and_writes_nothing() -> Result<()> {
+    let noon = ShopAtNoon::open().await?;
     noon.shop.database.execute("CREATE SCHEMA shop").await?;
     noon.run(&["schema", "--apply"]).await?;
-    noon.make_reader().await?;
+    noon.create_reader().await?;
     for refused in [
         "SELECT * FROM orders",
         "SELECT * FROM order_items",

@@ -1,4 +1,4 @@
-//! Which requests are answered: by host, by origin and by password.
+//! Access to the HTTP server: by host, by origin and by password.
 
 use std::fs;
 
@@ -15,14 +15,14 @@ use crate::shop::{DEADLINE, VENDAS};
 const SCRIPT: &str = "/assets/main.js";
 const EVIL: &str = "Host: evil.example";
 
-/// A run without servers, and what it answers.
+/// A run without servers, and its answers.
 struct Run {
     listen: String,
     command: VendasCommand,
     vendas: Vendas,
 }
 
-/// A status, and the whole of the answer; of an endless one the head alone.
+/// A status and the whole answer; only the head if the answer never ends.
 struct Answer {
     status: u16,
     text: String,
@@ -44,7 +44,7 @@ impl Run {
         Ok(run)
     }
 
-    /// Asks for `path` with these lines for a head.
+    /// Requests `path` with these header lines.
     async fn ask(&self, path: &str, lines: &[&str]) -> Result<Answer> {
         let mut stream = TcpStream::connect(&self.listen).await?;
         let mut request = format!("GET {path} HTTP/1.1\r\nConnection: close\r\n");
@@ -63,7 +63,7 @@ impl Run {
             }
             Ok::<_, testbed::Error>(())
         };
-        timeout(DEADLINE, read).await.context("no end of it")??;
+        timeout(DEADLINE, read).await.context("no end of the answer")??;
         let text = String::from_utf8(bytes)?;
         let status = text.split(' ').nth(1).context("no status")?.parse()?;
         Ok(Answer { status, text })
@@ -81,7 +81,7 @@ impl Run {
 }
 
 #[tokio::test]
-async fn a_name_that_is_rebound_to_this_address_reads_no_figures() -> Result<()> {
+async fn dns_rebinding_reads_no_figures() -> Result<()> {
     let run = Run::start(&[("ALLOWED_HOSTS", "vendas.example,.shop.example:8443")]).await?;
     for path in ["/", SCRIPT, "/events", "/metrics", "/no-such-page"] {
         for host in [
@@ -106,7 +106,7 @@ async fn a_name_that_is_rebound_to_this_address_reads_no_figures() -> Result<()>
             run.expect(path, lines, 400).await?;
         }
     }
-    // A target with a host in it is for that host, whatever the field says.
+    // A target with a host is for that host, whatever the header says.
     run.expect("http://evil.example/metrics", &["Host: vendas.example"], 421).await?;
     for host in [
         "127.0.0.1",
@@ -123,7 +123,7 @@ async fn a_name_that_is_rebound_to_this_address_reads_no_figures() -> Result<()>
             run.expect(path, &[&format!("Host: {host}")], 200).await?;
         }
     }
-    // Probes and load balancers have their own ideas.
+    // Probes and load balancers send other hosts.
     for lines in [&[][..], &[EVIL], &[EVIL, EVIL]] {
         run.expect("/healthz", lines, 200).await?;
         run.expect("/readyz", lines, 503).await?;
@@ -134,7 +134,7 @@ async fn a_name_that_is_rebound_to_this_address_reads_no_figures() -> Result<()>
 }
 
 #[tokio::test]
-async fn a_page_of_another_site_reads_nothing_and_takes_no_place() -> Result<()> {
+async fn a_page_of_another_site_reads_nothing_and_occupies_no_place() -> Result<()> {
     let run = Run::start(&[]).await?;
     let host = format!("Host: {}", run.listen);
     let own = format!("Origin: http://{}", run.listen);
@@ -163,13 +163,13 @@ async fn a_page_of_another_site_reads_nothing_and_takes_no_place() -> Result<()>
     run.vendas.kill()
 }
 
-/// `shop:first`, `shop:second` and `shop:wrong` as RFC 7617 has them.
+/// `shop:first`, `shop:second` and `shop:wrong` in Basic authentication (RFC 7617).
 const FIRST: &str = "Authorization: Basic c2hvcDpmaXJzdA==";
 const SECOND: &str = "Authorization: Basic c2hvcDpzZWNvbmQ=";
 const WRONG: &str = "Authorization: Basic c2hvcDp3cm9uZw==";
 
 #[tokio::test]
-async fn with_a_password_only_who_has_it_sees_more_than_the_health() -> Result<()> {
+async fn with_a_password_clients_without_it_see_only_the_health() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("password");
     fs::write(&file, "first\n")?;
@@ -184,7 +184,7 @@ async fn with_a_password_only_who_has_it_sees_more_than_the_health() -> Result<(
             let challenge = "\r\nwww-authenticate: basic realm=\"vendas\", charset=\"utf-8\"\r\n";
             ensure!(answer.contains(challenge) && !answer.contains("vendas_"), "{answer}");
         }
-        // The password is no pass for other names.
+        // The password does not permit other hosts.
         run.expect(path, &[EVIL, FIRST], 421).await?;
         if path != "/no-such-page" {
             run.expect(path, &[host, FIRST], 200).await?;
@@ -194,7 +194,7 @@ async fn with_a_password_only_who_has_it_sees_more_than_the_health() -> Result<(
     run.expect("/readyz", &[host, WRONG], 503).await?;
     run.command.clone().args(["healthcheck", "--alive"]).run(DEADLINE).await?.expect_code(0)?;
 
-    // Two wrong ones for each of the five; those without any are not counted.
+    // Two wrong passwords for each of the five; requests without any are not counted.
     let metrics = "Accept: application/openmetrics-text";
     let scrape = run.expect("/metrics", &[host, FIRST, metrics], 200).await?;
     let (_, body) = scrape.split_once("\r\n\r\n").context("no body")?;
@@ -204,7 +204,7 @@ async fn with_a_password_only_who_has_it_sees_more_than_the_health() -> Result<(
     fs::write(&file, "second\n")?;
     run.expect("/metrics", &[host, FIRST], 401).await?;
     run.expect("/metrics", &[host, SECOND], 200).await?;
-    // As while it is being replaced.
+    // As while the password is being replaced.
     fs::write(&file, "")?;
     run.expect("/metrics", &[host, "Authorization: Basic c2hvcDo="], 401).await?;
     run.expect("/metrics", &[host, SECOND], 200).await?;
@@ -219,7 +219,7 @@ async fn a_browser_with_the_password_shows_the_figures() -> Result<()> {
     let browser = Browser::start("en-US").await?;
     browser.open(&format!("http://shop:first@{}/", run.listen)).await?;
     browser.open(&format!("http://{}/", run.listen)).await?;
-    eventually("the stream's reasons", DEADLINE, async || {
+    eventually("the reasons in the stream", DEADLINE, async || {
         let notices = browser.text("#notices").await?;
         ensure!(notices.contains("Kafka has been unreachable since "), "{notices}");
         Ok(())

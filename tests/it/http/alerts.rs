@@ -1,4 +1,4 @@
-//! The alerting rules that come with the program ask for metrics that it has.
+//! The packaged alerting rules use existing metrics.
 
 use std::{collections::HashMap, fs};
 
@@ -15,7 +15,7 @@ use crate::shop::{DEADLINE, Shop};
 
 const RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/alerts.yaml");
 
-/// As Prometheus reads it (configuration/alerting_rules of its manual): it refuses other keys.
+/// As Prometheus reads it (configuration/alerting_rules of its manual): other keys are errors.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -41,7 +41,7 @@ struct Rule {
     annotations: HashMap<String, String>,
 }
 
-/// All that a rule asks for.
+/// All selectors of a rule.
 #[derive(Default)]
 struct Selectors(Vec<VectorSelector>);
 
@@ -59,7 +59,7 @@ impl ExprVisitor for Selectors {
 }
 
 #[tokio::test]
-async fn the_alerting_rules_ask_for_metrics_that_there_are() -> Result<()> {
+async fn the_alerting_rules_use_existing_metrics() -> Result<()> {
     let (shop, listen) = (Shop::open(1).await?, listen()?);
     shop.send_numbers(0, 0..3).await?;
     let _run = shop.vendas(&["run"]).env("VENDAS_HTTP__LISTEN", &listen).start()?;
@@ -69,7 +69,7 @@ async fn the_alerting_rules_ask_for_metrics_that_there_are() -> Result<()> {
         Ok(body)
     })
     .await?;
-    // What Prometheus itself knows of every scrape.
+    // Labels that Prometheus adds to every scrape.
     let scrape = scrape + "up{job=\"vendas\"} 1\n";
 
     let rules: File = serde_yaml_ng::from_str(&fs::read_to_string(RULES)?)?;
@@ -85,14 +85,14 @@ fn check(rule: &Rule, scrape: &str) -> Result<()> {
     let expression = parse(&rule.expr).map_err(Error::msg)?;
     let mut selectors = Selectors::default();
     walk_expr(&mut selectors, &expression)?;
-    ensure!(!selectors.0.is_empty(), "it asks for nothing");
+    ensure!(!selectors.0.is_empty(), "it has no selector");
     for VectorSelector { name, matchers, .. } in &selectors.0 {
         let name = name.as_deref().context("a selector without a name")?;
         let mut samples: Vec<_> =
             scrape.lines().filter(|line| line.split(['{', ' ']).next() == Some(name)).collect();
         ensure!(!samples.is_empty(), "there is no {name}");
         for matcher in &matchers.matchers {
-            ensure!(matcher.op == MatchOp::Equal, "{matcher} is more than this test understands");
+            ensure!(matcher.op == MatchOp::Equal, "this test does not support {matcher}");
             let label = format!("{}=\"{}\"", matcher.name, matcher.value);
             samples.retain(|sample| sample.contains(&label));
             ensure!(!samples.is_empty(), "no {name} has {label}");

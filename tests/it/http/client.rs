@@ -1,4 +1,4 @@
-//! Asks over HTTP, a connection a question.
+//! HTTP requests, each over a new connection.
 
 use std::time::Duration;
 
@@ -13,14 +13,14 @@ use hyper_util::rt::TokioIo;
 use testbed::{Context, Result};
 use tokio::{net::TcpStream, time::timeout};
 
-/// What came back.
+/// An answer.
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) content_type: String,
     pub(crate) body: String,
 }
 
-/// Asks the server at `address` for `path`.
+/// Requests `path` from the server at `address`.
 pub(crate) async fn get(address: &str, path: &str, accept: &str) -> Result<Answer> {
     timeout(Duration::from_secs(10), ask(address, path, accept)).await.context("no answer")?
 }

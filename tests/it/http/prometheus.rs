@@ -1,4 +1,4 @@
-//! A real Prometheus scrapes a real run, and loads the rules and the queries that come with vendas.
+//! A real Prometheus scrapes a real run and loads the packaged rules and queries.
 
 use std::{fs, path::Path};
 
@@ -12,11 +12,11 @@ use crate::shop::{DEADLINE, Shop};
 const RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/alerts.yaml");
 const RULES_TEST: &str = include_str!("alerts_test.yaml");
 
-/// A run that has committed orders and a dead letter, and a Prometheus that has seen it do so.
+/// A run that has committed orders and a dead letter, and a Prometheus that has scraped this.
 pub(crate) struct Scraped {
     shop: Shop,
     prometheus: Prometheus,
-    /// Where the run answers.
+    /// The HTTP address of the run.
     pub(crate) listen: String,
     _run: Vendas,
 }
@@ -29,7 +29,7 @@ impl Scraped {
         let prometheus = Prometheus::start(&listen, Path::new(RULES)).await?;
         let scraped = Self { shop, prometheus, listen, _run: run };
         scraped.eventually_more_than("vendas_records_total", -1).await?;
-        // What has been counted before the first scrape is no increase.
+        // Counts from before the first scrape are not an increase.
         scraped.shop.send_numbers(0, 0..50).await?;
         scraped.shop.send(1, &["rubbish"]).await?;
         scraped.eventually_more_than("increase(vendas_orders_total[1m])", 0).await?;
@@ -46,7 +46,7 @@ impl Scraped {
         .await
     }
 
-    /// What an instant query finds.
+    /// The result of an instant query.
     pub(crate) async fn query(&self, expression: &str) -> Result<Vec<Value>> {
         let expression = utf8_percent_encode(expression, NON_ALPHANUMERIC);
         let data = self.api(&format!("query?query={expression}")).await?;
@@ -63,7 +63,7 @@ impl Scraped {
 }
 
 #[tokio::test]
-async fn promtool_finds_each_rule_valid_and_each_fires_when_it_has_to() -> Result<()> {
+async fn promtool_finds_each_rule_valid_and_each_fires_in_its_test() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let rules = fs::read_to_string(RULES)?;
     fs::write(folder.path().join("alerts.yaml"), &rules)?;
@@ -73,13 +73,13 @@ async fn promtool_finds_each_rule_valid_and_each_fires_when_it_has_to() -> Resul
     let alerts: Vec<_> = rules.lines().filter_map(|line| line.split_once("alert: ")).collect();
     ensure!(alerts.len() > 5, "only {alerts:?}");
     for (_, alert) in alerts {
-        ensure!(RULES_TEST.contains(&format!("\"{alert}\"")), "no test lets {alert} fire");
+        ensure!(RULES_TEST.contains(&format!("\"{alert}\"")), "no test of {alert} fires it");
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn a_prometheus_scrapes_all_of_it_and_evaluates_the_rules() -> Result<()> {
+async fn prometheus_scrapes_all_samples_and_evaluates_the_rules() -> Result<()> {
     let scraped = Scraped::open().await?;
     let targets = scraped.api("targets").await?;
     let targets = targets["activeTargets"].as_array().context("no targets")?;
@@ -93,7 +93,7 @@ async fn a_prometheus_scrapes_all_of_it_and_evaluates_the_rules() -> Result<()> 
         let has_help = metric["help"].as_str().is_some_and(|help| !help.is_empty());
         ensure!(has_help && metric["type"] != "unknown", "{metric}");
     }
-    // Each sample that it is sent has a place, and is new.
+    // Each sample of a scrape is stored and unique.
     let samples = scraped.query("scrape_samples_scraped").await?;
     let stored = scraped.query("scrape_samples_post_metric_relabeling").await?;
     ensure!(samples[0]["value"][1] == stored[0]["value"][1], "{samples:?} {stored:?}");
@@ -123,7 +123,7 @@ async fn a_prometheus_scrapes_all_of_it_and_evaluates_the_rules() -> Result<()> 
         ensure!(rule["health"] == "ok" && rule["lastError"].is_null(), "{rule:#}");
         let alert = rule["alerts"].as_array().and_then(|alerts| alerts.first());
         let name = rule["name"].as_str().unwrap_or_default();
-        // Nobody has sent enough for the share to count, but it is one record in fifty.
+        // Too few records for the alert on the share, but it is one record in fifty.
         ensure!(alert.is_none() || name == "VendasDeadLetters", "{rule:#}");
     }
     let summary = rules.iter().map(|rule| &rule["alerts"][0]["annotations"]["summary"]);

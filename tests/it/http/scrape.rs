@@ -1,4 +1,4 @@
-//! A scrape as a foreign parser of OpenMetrics reads it.
+//! A scrape, parsed by an independent OpenMetrics parser.
 
 use openmetrics_parser::{
     MetricsExposition, OpenMetricsType, OpenMetricsValue, openmetrics::parse_openmetrics,
@@ -47,10 +47,10 @@ impl Scrape {
         Ok(())
     }
 
-    /// How many observations a histogram has, and their sum.
+    /// The count and the sum of a histogram.
     pub(crate) fn histogram(&self, family: &str) -> Result<(u64, f64)> {
         let OpenMetricsValue::Histogram(histogram) = self.sample(family, &[])? else {
-            bail!("{family} is no histogram");
+            bail!("{family} is not a histogram");
         };
         let sum = histogram.sum.context("it has no sum")?.as_f64();
         Ok((histogram.count.context("it has no count")?, sum))

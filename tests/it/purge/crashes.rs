@@ -1,4 +1,4 @@
-//! A purge that dies, or whose server dies, at any moment.
+//! A purge is killed, or its server is, at any moment.
 
 use testbed::{Postgres, Result, Vendas, ensure, eventually, samples::Random};
 
@@ -6,13 +6,13 @@ use super::{BOUNDARY, OLD_ORDERS, OLD_ROWS, OLD_SUMS, purge, purged, verified, w
 use crate::shop::{DEADLINE, Shop, VENDAS};
 use crate::totals::expect_equal;
 
-/// Starts one that stops at a failpoint.
-fn stopping(shop: &Shop, failpoint: &str) -> Result<Vendas> {
+/// Starts a purge that stops at a failpoint.
+fn start_with_failpoint(shop: &Shop, failpoint: &str) -> Result<Vendas> {
     purge(shop).args(["--yes"]).env("FAILPOINTS", failpoint).start()
 }
 
-/// Until it has come to where it stops, by what the database then says.
-async fn until(shop: &Shop, purge: &Vendas, sql: &str) -> Result<()> {
+/// Waits until it has reached the failpoint, as this query shows.
+async fn until_reached(shop: &Shop, purge: &Vendas, sql: &str) -> Result<()> {
     eventually(sql, DEADLINE, async || {
         ensure!(shop.rows(sql).await? == ["t"], "{}", purge.state());
         Ok(())
@@ -21,7 +21,7 @@ async fn until(shop: &Shop, purge: &Vendas, sql: &str) -> Result<()> {
 }
 
 #[tokio::test]
-async fn killed_at_each_step_it_goes_on_when_it_is_started_again() -> Result<()> {
+async fn killed_at_each_step_a_purge_continues_when_started_again() -> Result<()> {
     let shop = with_old_orders(1).await?;
     let sums = shop.rows(OLD_SUMS).await?;
     let uncommitted = "SELECT count(*) > 0 FROM pg_stat_activity \
@@ -33,17 +33,17 @@ async fn killed_at_each_step_it_goes_on_when_it_is_started_again() -> Result<()>
         ("purge_committed=1*off->pause", "SELECT sum(sales) >= 10000 FROM purges"),
         ("purge_uncommitted=3*off->pause", uncommitted),
     ] {
-        let purge = stopping(&shop, failpoint)?;
-        until(&shop, &purge, reached).await?;
-        // Another one meanwhile says so, and changes nothing.
+        let purge = start_with_failpoint(&shop, failpoint)?;
+        until_reached(&shop, &purge, reached).await?;
+        // A second purge reports that another one is running, and changes nothing.
         let second = super::purge(&shop).args(["--yes"]).run(DEADLINE).await?.expect_code(1)?;
         ensure!(second.stderr.contains("another purge is running"), "{}", second.stderr);
         purge.kill()?;
         verified(&shop).await?;
         ensure!(shop.rows(OLD_SUMS).await? == sums, "other sums after {failpoint}");
-        ensure!(shop.rows(OLD_ROWS).await? != ["0|0"], "all was done before {failpoint}");
+        ensure!(shop.rows(OLD_ROWS).await? != ["0|0"], "everything was deleted before {failpoint}");
     }
-    eventually("the last of them to be gone", DEADLINE, async || purged(&shop).await.map(drop))
+    eventually("the end of the last purge", DEADLINE, async || purged(&shop).await.map(drop))
         .await?;
     ensure!(shop.rows(OLD_ROWS).await? == ["0|0"], "{:?}", shop.rows(OLD_ROWS).await?);
     let rows = "SELECT sum(sales), sum(orders) FROM purges";
@@ -70,7 +70,7 @@ async fn killed_at_random_moments_together_with_run_nothing_is_counted_twice() -
                 "pipeline.commit_records=3",
             ])
             .start()?;
-        let purge = stopping(&shop, "purge_committed=sleep(20)")?;
+        let purge = start_with_failpoint(&shop, "purge_committed=sleep(20)")?;
         let (polls, mut polled) = (random.below(60), 0);
         eventually("a random moment", DEADLINE, async || {
             let rows = shop.rows("SELECT coalesce(sum(sales + orders), 0) FROM purges").await?;
@@ -85,14 +85,14 @@ async fn killed_at_random_moments_together_with_run_nothing_is_counted_twice() -
         verified(&shop).await?;
     }
     purged(&shop).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     ensure!(shop.rows(OLD_ROWS).await? == ["0|0"], "{:?}", shop.rows(OLD_ROWS).await?);
     ensure!(shop.rows(OLD_SUMS).await? == sums, "other sums");
     verified(&shop).await
 }
 
 #[tokio::test]
-async fn it_outlives_a_crash_of_postgresql() -> Result<()> {
+async fn a_purge_survives_a_crash_of_postgresql() -> Result<()> {
     let postgres = Postgres::start().await?;
     let shop = Shop { database: postgres.database().await?, ..Shop::open(1).await? };
     shop.apply_schema().await?;
@@ -103,7 +103,7 @@ async fn it_outlives_a_crash_of_postgresql() -> Result<()> {
         .database(&shop.database)
         .env("FAILPOINTS", "purge_committed=sleep(200)")
         .start()?;
-    until(&shop, &purge, "SELECT coalesce(sum(sales), 0) > 0 FROM purges").await?;
+    until_reached(&shop, &purge, "SELECT coalesce(sum(sales), 0) > 0 FROM purges").await?;
     postgres.kill()?;
     postgres.restart().await?;
     purge.wait_exit(DEADLINE).await?.expect_code(0)?;

@@ -1,4 +1,4 @@
-"""Values at the edges of what Avro can say, each with what it comes to, by the built-in names."""
+"""Edge cases of Avro, each with its expected result, with the built-in names."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -55,7 +55,7 @@ def long(logical):
     return {"type": "long", "logicalType": logical}
 
 
-# The type of `total`, its value, and the total or the reason that it comes to.
+# The type of `total`, its value, and the expected total or reason.
 TOTALS = [
     ("double", math.nan, "invalid_number"),
     ("double", math.inf, "invalid_number"),
@@ -70,7 +70,7 @@ TOTALS = [
     ("float", 16777216.0, "16777216"),
     ("float", 0.1, "0.1"),
     ("float", math.nan, "invalid_number"),
-    # Never a rounding: this is no float.
+    # Never rounded: this is not a float.
     (decimal(20, 8), Decimal("12.34000001"), "out_of_range"),
     (decimal(20, 8), Decimal("12.34000000"), "12.34"),
     (decimal(38, 18), Decimal("1.000000000000000001"), "out_of_range"),
@@ -79,7 +79,7 @@ TOTALS = [
     (decimal(60, 2), Decimal(10) ** 50, "out_of_range"),
     (decimal(20, 2), Decimal("-0.01"), "negative_total"),
     (decimal(20, 0), Decimal(7), "7"),
-    # Sign bytes that need not be there.
+    # Unnecessary sign bytes.
     (decimal(20, 2), b"\x00\x00\x00\x00\x7b", "1.23"),
     (decimal(20, 2), b"\x00" * 40 + b"\x7b", "1.23"),
     (decimal(20, 2), b"\xff\xff\xff\x85", "negative_total"),
@@ -101,7 +101,7 @@ TOTALS = [
     ([{"type": "enum", "name": "None", "symbols": ["A"]}, "null"], "A", "invalid_number"),
 ]
 
-# The type of `sold_at`, its value, and the time at the shop or the reason.
+# The type of `sold_at`, its value, and the expected local time or reason.
 TIMES = [
     (long("timestamp-millis"), 0, "1969-12-31T21:00:00"),
     (long("timestamp-millis"), -1, "1969-12-31T20:59:59.999000"),
@@ -116,11 +116,11 @@ TIMES = [
     ({"type": "int", "logicalType": "date"}, 20_000, "2024-10-04T00:00:00"),
     ({"type": "int", "logicalType": "date"}, -1, "1969-12-31T00:00:00"),
     ({"type": "int", "logicalType": "date"}, -(2**31), "invalid_date"),
-    # No logical type: told apart by magnitude.
+    # No logical type: the unit depends on the magnitude.
     ("long", 1_795_000_000, "2026-11-18T08:06:40"),
     ("long", 1_795_000_000_000, "2026-11-18T08:06:40"),
     ("long", 20_261_122, "invalid_date"),
-    # A logical type that nobody knows is none.
+    # An unknown logical type is ignored.
     (long("timestamp-of-ours"), 1_795_000_000_000, "2026-11-18T08:06:40"),
     ("string", "22/11/2026", "2026-11-22T00:00:00"),
     ("string", "2026-11-22T10:11:12Z", "2026-11-22T07:11:12"),
@@ -137,7 +137,7 @@ def order_of(total, sold_at, extra=()):
 
 
 def avro(sent, schema):
-    """A serializer by a schema of a subject of its own."""
+    """A serializer with a schema of a separate subject."""
     return serializers.Avro(sent.topic, schema, f"{sent.topic}-{len(sent.records)}")
 
 
@@ -173,7 +173,7 @@ def edges(plan):
 
 
 def varint(value):
-    """A long of Avro."""
+    """A long in Avro."""
     value, out = (value << 1) ^ (value >> 63), b""
     while value > 0x7F:
         out, value = out + bytes([value & 0x7F | 0x80]), value >> 7
@@ -181,7 +181,7 @@ def varint(value):
 
 
 def blocks(sent):
-    """Items in blocks as other writers make them, and lengths that lie."""
+    """Items in blocks as other writers split them, and wrong lengths."""
     schema = {
         "type": "record",
         "name": "Order",

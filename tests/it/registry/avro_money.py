@@ -1,10 +1,10 @@
-"""Ways in which Avro writes money."""
+"""The forms of money in Avro."""
 
 from decimal import Decimal
 
 import oracle
 
-# A name, the schema, and the decimals that it keeps, where it has a number of its own.
+# A name, the schema, and the number of decimals if it is fixed.
 MONEY = [
     ("bytes_18_2", {"type": "bytes", "logicalType": "decimal", "precision": 18, "scale": 2}, 2),
     ("bytes_20_4", {"type": "bytes", "logicalType": "decimal", "precision": 20, "scale": 4}, 4),
@@ -31,11 +31,11 @@ MONEY = [
 
 
 class Money:
-    """A way of writing money under a name of its own."""
+    """A form of money with its own name."""
 
     def __init__(self, kind, namespace):
         self.name, schema, self.scale = kind
-        # A fixed is a named type, defined once a schema.
+        # A fixed is a named type, defined once per schema.
         if isinstance(schema, dict) and schema["type"] == "fixed":
             schema = {**schema, "name": f"{namespace}.{self.name}"}
         self.first, self.defined = schema, False
@@ -47,7 +47,7 @@ class Money:
         return self.first
 
     def fit(self, value):
-        """What is left of a value that is written so."""
+        """The value after writing and reading it."""
         if value is None:
             return None
         if self.name == "double":
@@ -56,7 +56,7 @@ class Money:
             return oracle.of_float(float(value))
         if self.scale is None:
             return value
-        # There is no negative zero among decimals.
+        # Decimals have no negative zero.
         return value.quantize(Decimal(1).scaleb(-self.scale)) + 0
 
     def written(self, value):

@@ -1,4 +1,4 @@
-"""Orders in Avro: many schemas in one topic, which differ in how they write money, times and ids.
+"""Orders in Avro: many schemas in one topic, with different forms of money, times and ids.
 
 The mapping that reads them all is in formats.rs.
 """
@@ -22,17 +22,17 @@ IDS = ["string", "uuid", "long", "enum"]
 
 
 class Variant:
-    """A schema and how an order is written by it."""
+    """A schema, and the writer of an order with it."""
 
     def __init__(self, random, number, topic, partitions, refers_to):
         self.random, self.number = random, number
         namespace = f"shop.v{number}"
-        # Every way comes up, whatever is drawn.
+        # Every form occurs, whatever the random numbers are.
         self.money = Money(MONEY[number % len(MONEY)], namespace)
         self.time = TIMES[number % len(TIMES)]
         self.quantity = QUANTITIES[number % len(QUANTITIES)]
         self.id = IDS[number % len(IDS)] if number % 7 else "string"
-        # Of one partition, whose records have an order.
+        # In one partition, whose records have a defined order.
         self.symbols = [f"P{number % partitions}_{day}" for day in ("MONDAY", "TUESDAY")]
         self.total = "grand_total" if number % 3 == 0 else "total"
         self.optional = number % 2 == 0
@@ -83,7 +83,7 @@ class Variant:
         }
 
     def schema(self, namespace):
-        # In the order in which they are written: a fixed is defined where it comes first.
+        # In the order of writing: a fixed is defined at its first use.
         money = self.money
         address = {
             "type": "record",
@@ -122,7 +122,7 @@ class Variant:
             {"name": "raw", "type": "bytes"},
         ]
         if self.total != "total":
-            # The mapping knows its older name.
+            # The mapping contains its older name.
             fields[-2]["aliases"] = ["total"]
         if self.has_channel:
             fields.append({"name": "channel", "type": ["null", "string"], "default": None})
@@ -163,7 +163,7 @@ class Variant:
         if self.has_channel and self.random.random() < 0.5:
             order["kept"] = {"channel": self.random.choice(["shop", "site", "é"])}
         if self.random.random() < 0.05:
-            # Without prices; the lines share the total.
+            # Without prices; the total is distributed over the lines.
             for item in order["lines"]:
                 item.pop("discount", None)
                 if self.optional:
@@ -196,7 +196,7 @@ class Variant:
 
     def set_quantity(self, item):
         quantity = item["quantity"]
-        # Money without decimals would not come to its total.
+        # Money without decimals would not sum to its total.
         whole = self.quantity in ("int", "long") or self.money.scale == 0
         if quantity and quantity > 0 and not whole:
             item["quantity"] = quantity + Decimal(self.random.choice(("0", "0.5", "0.25")))
@@ -270,7 +270,7 @@ CUSTOMER = {
     ],
 }
 
-# What Customer refers to, and an order only through it.
+# Customer refers to this, and an order only through Customer.
 HOME = {
     "type": "record",
     "name": "Home",
@@ -283,14 +283,14 @@ MARIA = {"name": "Maria", "age": 3, "home": {"street": "Rua A"}}
 
 
 def variants(plan):
-    """Sends "records" orders by 72 schemas to "topic" with "partitions"; returns the tables."""
+    """Sends "records" orders with 72 schemas to "topic" with "partitions"; returns the tables."""
     topic, draws = plan["topic"], random.Random(plan["seed"])
     serializers.Avro(topic, HOME, f"{topic}-home")({"street": "Rua A"})
     to_home = [("shared.Home", f"{topic}-home")]
     customer = serializers.Avro(topic, CUSTOMER, f"{topic}-customer", to_home)
     customer({"name": "nobody", "age": None, "home": {"street": "Rua A"}})
     refers_to = [("shared.Customer", f"{topic}-customer")]
-    # A multiple of the partitions: each schema is of one.
+    # A multiple of the number of partitions: each schema belongs to one.
     count = 24 * plan["partitions"]
     kinds = [Variant(draws, it, topic, plan["partitions"], refers_to) for it in range(count)]
     records, orders = [], []

@@ -15,7 +15,7 @@ message Line { string descricao = 1; int32 qtde = 2; double preco_unitario = 3; 
 message Pedido { string pedido_id = 1; repeated Line linhas = 2; double valor_total = 3; string criado_em = 4; }
 ";
 
-/// Names that vendas finds in its dictionary and not among the built-in ones.
+/// Names that are in the dictionary of `init` and not among the built-in ones.
 fn avro_schema() -> serde_json::Value {
     json!({
         "type": "record", "name": "Pedido", "fields": [
@@ -40,11 +40,11 @@ fn ensure_parts(text: &str, parts: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// The fields of [`pedidos`], in the order in which `proposes` has their roles.
+/// The fields of [`pedidos`], in the order of their roles in `proposes`.
 const NAMES: [&str; 7] =
     ["pedidoId", "linhas", "descricao", "qtde", "precoUnitario", "valorTotal", "criadoEm"];
 
-/// Orders of a shop, all of this time.
+/// Orders of a shop, all with this time.
 fn pedidos(at: &serde_json::Value) -> [serde_json::Value; 3] {
     [("p-1", 2, 201.0), ("p-2", 1, 100.5), ("p-3", 3, 301.5)].map(|(id, quantity, total)| {
         json!({
@@ -55,7 +55,7 @@ fn pedidos(at: &serde_json::Value) -> [serde_json::Value; 3] {
 }
 
 #[tokio::test]
-async fn init_proposes_a_mapping_for_avro_and_check_says_what_a_sample_comes_to() -> Result<()> {
+async fn init_proposes_a_mapping_for_avro_and_check_reports_a_sample() -> Result<()> {
     let (shop, url) = (Shop::open(2).await?, Registry::shared().await?.url());
     let values = pedidos(&json!(1_795_000_000_000_i64));
     let plan = json!({
@@ -66,7 +66,7 @@ async fn init_proposes_a_mapping_for_avro_and_check_says_what_a_sample_comes_to(
 }
 
 #[tokio::test]
-async fn init_proposes_a_mapping_for_protobuf_too() -> Result<()> {
+async fn init_proposes_a_mapping_for_protobuf() -> Result<()> {
     let (shop, url) = (Shop::open(2).await?, Registry::shared().await?.url());
     let order = |id: &str, quantity: i32, total: f64| {
         json!({
@@ -86,7 +86,7 @@ async fn init_proposes_a_mapping_for_protobuf_too() -> Result<()> {
 }
 
 #[tokio::test]
-async fn init_proposes_a_mapping_for_json_schema_too() -> Result<()> {
+async fn init_proposes_a_mapping_for_json_schema() -> Result<()> {
     let (shop, url) = (Shop::open(2).await?, Registry::shared().await?.url());
     let values = pedidos(&json!("2026-11-22T10:11:12"));
     let schema = json!({
@@ -114,8 +114,8 @@ async fn init_reads_keys_in_json_schema() -> Result<()> {
     ensure_parts(&ended.stdout, &["order_id = \"key:$.orderId\""])
 }
 
-/// `init` names these fields, in the order of the roles below; what it writes is used by `check` and
-/// by `run`. The orders come to 603.
+/// `init` proposes these fields, in the order of the roles below; `check` and `run` use the written
+/// file. The orders sum to 603.
 async fn proposes(shop: &Shop, url: &str, names: &[&str; 7]) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("vendas.toml").to_string_lossy().into_owned();
@@ -142,7 +142,7 @@ async fn proposes(shop: &Shop, url: &str, names: &[&str; 7]) -> Result<()> {
 }
 
 #[tokio::test]
-async fn produce_writes_avro_that_fastavro_reads_and_run_counts() -> Result<()> {
+async fn produce_writes_avro_that_fastavro_reads_and_run_processes() -> Result<()> {
     let (shop, url) = (Shop::open(1).await?, Registry::shared().await?.url());
     let by = serializers().await?;
     let subject = format!("{}-value", shop.topic);
@@ -186,16 +186,16 @@ async fn produce_writes_avro_that_fastavro_reads_and_run_counts() -> Result<()> 
     let refused = shop.vendas(&unknown).run(DEADLINE).await?.expect_code(2)?;
     ensure_parts(&refused.stderr, &["vendas: --subject needs registry.url"])?;
 
-    // An order that is none by the schema is told by its place, and nothing is sent.
+    // An order that does not match the schema is reported with its position, and nothing is sent.
     fs::write(&file, json!([{"pedidoId": "c", "valorTotal": 1}]).to_string())?;
     let refused = with_registry(&shop, url, &produce).run(DEADLINE).await?.expect_code(1)?;
     ensure_parts(&refused.stderr, &["order 1", "nothing was sent"])?;
-    ensure!(shop.bed.kafka.log_end(&shop.topic, 0).await? == 2, "something was sent");
+    ensure!(shop.servers.kafka.log_end(&shop.topic, 0).await? == 2, "something was sent");
     Ok(())
 }
 
 #[tokio::test]
-async fn avro_and_protobuf_are_read_by_a_schema_file_without_a_registry() -> Result<()> {
+async fn avro_and_protobuf_are_read_with_a_schema_file_without_a_registry() -> Result<()> {
     let by = serializers().await?;
     let folder = tempfile::tempdir()?;
     let avro = folder.path().join("order.avsc");
@@ -224,7 +224,7 @@ async fn avro_and_protobuf_are_read_by_a_schema_file_without_a_registry() -> Res
         });
         let mut records: Vec<_> = records.collect::<Result<_>>()?;
         records.push(Record::new(*b"\xff"));
-        shop.bed.kafka.produce(&shop.topic, 0, &records).await?;
+        shop.servers.kafka.produce(&shop.topic, 0, &records).await?;
         let (_folder, config) = configuration(&format!("[mapping]\n{settings}"))?;
         let run = ["run", "--until-end", "--config", &config.to_string_lossy()];
         let ended = shop.vendas(&run).run(DEADLINE).await?.expect_code(0)?;

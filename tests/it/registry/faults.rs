@@ -1,43 +1,35 @@
-//! A registry that fails, in each way that registries and proxies do: the partition that needs it
-//! waits and says so, others go on, and it goes on by itself.
+//! A registry that fails in all ways of registries and proxies: the partition that needs it waits
+//! and is reported, others continue, and it recovers automatically.
 
 use serde_json::json;
 use testbed::{
     Authority, Fault, FaultyRegistry, Registry, Result, SchemaKind, Signal, Vendas, VendasCommand,
-    ensure, eventually,
+    ensure,
 };
 
 use super::{avro_orders, avro_schema, of_topics, send_avro, serializers, with_registry};
 use crate::{
     http::{client::get, listen, scrape, until_ready},
+    scenario::count_lines,
     shop::{DEADLINE, Shop},
-    stage::lines,
+    wait::until_count,
 };
 
 const PAUSED: [(&str, &str); 1] = [("server", "registry")];
 
-async fn until_sales(shop: &Shop, run: &Vendas, expected: i64) -> Result<()> {
-    eventually(&format!("{expected} sales"), DEADLINE, async || {
-        let count = shop.database.count("sales").await?;
-        ensure!(count == expected, "{count}, {}", run.state());
-        Ok(())
-    })
-    .await
-}
-
-/// Lines of the log that speak of the registry and say this.
-fn said(run: &Vendas, text: &str) -> Result<usize> {
+/// The number of log lines about the registry that contain `text`.
+fn logged(run: &Vendas, text: &str) -> Result<usize> {
     let log = run.stderr()?;
     let of_registry = log.lines().filter(|line| line.contains("schema registry"));
     Ok(of_registry.filter(|line| line.contains(text)).count())
 }
 
-/// The log says that it is paused, which the time before this it did `before` times; `/readyz` and
-/// the metrics say so too. Returns what `/readyz` gives as the cause.
+/// Waits until a pause is logged, after `before` earlier ones, and is visible in `/readyz` and in
+/// the metrics. Returns the cause in `/readyz`.
 async fn until_paused(run: &Vendas, listen: &str, before: usize) -> Result<String> {
     let body = until_ready(listen, 503, r#""what":"registry""#).await?;
     scrape(listen).await?.expect("vendas_paused", &PAUSED, 1.0)?;
-    let paused = said(run, "paused")?;
+    let paused = logged(run, "paused")?;
     ensure!(paused == before + 1, "said {paused} times: {}", run.state());
     Ok(body)
 }
@@ -45,11 +37,11 @@ async fn until_paused(run: &Vendas, listen: &str, before: usize) -> Result<Strin
 async fn until_going_on(run: &Vendas, listen: &str) -> Result<()> {
     until_ready(listen, 200, r#""reasons":[]"#).await?;
     scrape(listen).await?.expect("vendas_paused", &PAUSED, 0.0)?;
-    ensure!(said(run, "going on")? == said(run, "paused")?, "{}", run.state());
+    ensure!(logged(run, "going on")? == logged(run, "paused")?, "{}", run.state());
     Ok(())
 }
 
-/// Sends `count` orders from `first` on, by a schema that nobody has asked for.
+/// Sends `count` orders from `first` on, with a new schema.
 async fn send_by_new_schema(topic: &str, first: i32, count: i32) -> Result<u32> {
     let mut schema = avro_schema();
     schema["name"] = json!(format!("Order{first}"));
@@ -66,12 +58,12 @@ async fn end(run: Vendas) -> Result<()> {
 }
 
 #[tokio::test]
-async fn whatever_it_answers_the_partition_waits_and_another_topic_goes_on() -> Result<()> {
-    // Of each topic, with each fault.
+async fn with_any_registry_fault_the_partition_waits_and_another_topic_continues() -> Result<()> {
+    // Orders per topic and fault.
     const COUNT: i32 = 40;
     let faulty = FaultyRegistry::before(Registry::shared().await?).await?;
     let (shop, listen) = (Shop::open(1).await?, listen()?);
-    let plain = shop.bed.topic(1).await?;
+    let plain = shop.servers.topic(1).await?;
     let run = of_topics(&shop, faulty.url(), &[&shop.topic, &plain], &["run"])
         .env("VENDAS_HTTP__LISTEN", &listen)
         .env("VENDAS_REGISTRY__TIMEOUT", "500ms")
@@ -82,7 +74,7 @@ async fn whatever_it_answers_the_partition_waits_and_another_topic_goes_on() -> 
         (Fault::Silent, "paused, will go on by itself"),
         (Fault::Status(500), "paused, will go on by itself"),
         (Fault::Status(503), "paused, will go on by itself"),
-        // Not the API's own: a wrong path or a proxy.
+        // Not an error of the API: a wrong path or a proxy.
         (Fault::Status(404), "paused until this is put right"),
         (Fault::Status(401), "paused until this is put right"),
         (Fault::Status(403), "paused until this is put right"),
@@ -97,35 +89,38 @@ async fn whatever_it_answers_the_partition_waits_and_another_topic_goes_on() -> 
         let context = |error: testbed::Error| error.context(format!("{fault:?}"));
         faulty.fail(Some(fault));
         let id = send_by_new_schema(&shop.topic, sent, COUNT).await?;
-        // JSON after it in its partition waits as well.
+        // JSON after it in its partition waits too.
         shop.send_numbers(0, sent + COUNT..sent + 2 * COUNT).await?;
         let body = until_paused(&run, &listen, before).await.map_err(context)?;
         ensure!(body.contains("localhost:"), "{fault:?}: no address in {body}");
-        ensure!(said(&run, says)? > 0, "{fault:?}: {}", run.state());
+        ensure!(logged(&run, says)? > 0, "{fault:?}: {}", run.state());
         let plainly = (sent + 2 * COUNT..sent + 3 * COUNT).map(crate::shop::numbered);
         let records: Vec<_> = plainly.map(testbed::Record::new).collect();
-        shop.bed.kafka.produce(&plain, 0, &records).await?;
-        until_sales(&shop, &run, i64::from(sent + COUNT)).await.map_err(context)?;
+        shop.servers.kafka.produce(&plain, 0, &records).await?;
+        until_count(&shop.database, "sales", i64::from(sent + COUNT), &run)
+            .await
+            .map_err(context)?;
         get(&listen, "/readyz", "*/*").await.and_then(|it| {
             ensure!(it.status == 503, "{fault:?}: {}", it.body);
             Ok(())
         })?;
         faulty.fail(None);
         sent += 3 * COUNT;
-        until_sales(&shop, &run, i64::from(sent)).await.map_err(context)?;
+        until_count(&shop.database, "sales", i64::from(sent), &run).await.map_err(context)?;
         until_going_on(&run, &listen).await.map_err(context)?;
         let asked = faulty.requests().get(&format!("GET /schemas/ids/{id}")).copied();
-        ensure!(asked > Some(1), "{fault:?}: asked {asked:?} times for schema {id}");
+        ensure!(asked > Some(1), "{fault:?}: {asked:?} requests for schema {id}");
     }
     end(run).await?;
     let sums = shop.rows("SELECT count(*), sum(total - order_number) FROM sales").await?;
     ensure!(sums == [format!("{sent}|{}.{}0", sent / 10, sent % 10)], "{sums:?}");
-    ensure!(shop.database.count("dead_letters").await? == 0, "a record was blamed");
+    ensure!(shop.database.count("dead_letters").await? == 0, "a record became a dead letter");
     Ok(())
 }
 
 #[tokio::test]
-async fn a_schema_is_fetched_once_for_all_partitions_and_the_first_url_may_be_dead() -> Result<()> {
+async fn a_schema_is_fetched_once_for_all_partitions_and_the_first_url_may_be_unreachable()
+-> Result<()> {
     const PARTITIONS: u16 = 12;
     let faulty = FaultyRegistry::before(Registry::shared().await?).await?;
     let shop = Shop::open(PARTITIONS).await?;
@@ -134,7 +129,7 @@ async fn a_schema_is_fetched_once_for_all_partitions_and_the_first_url_may_be_de
     let run = ["run", "--until-end"];
     let ended = with_registry(&shop, &urls, &run).run(DEADLINE).await?.expect_code(0)?;
     ensure!(shop.database.count("sales").await? == 3_000, "{}", ended.state());
-    ensure!(lines(&ended.stderr, "paused") == 0, "{}", ended.state());
+    ensure!(count_lines(&ended.stderr, "paused") == 0, "{}", ended.state());
     let requests = faulty.requests();
     let asked = requests.get(&format!("GET /schemas/ids/{id}"));
     ensure!(asked == Some(&1), "{requests:?}");
@@ -148,11 +143,11 @@ async fn a_schema_is_fetched_once_for_all_partitions_and_the_first_url_may_be_de
 }
 
 #[tokio::test]
-async fn passwords_and_private_authorities_are_asked_for_and_waited_for() -> Result<()> {
+async fn registry_passwords_and_private_authorities_are_used_and_waited_for() -> Result<()> {
     let authority = Authority::new("registry")?;
     let certificate = authority.server("localhost")?;
     let faulty = FaultyRegistry::before_over_tls(Registry::shared().await?, &certificate).await?;
-    faulty.ask_for("alice", "the old one");
+    faulty.require_password("alice", "the old one");
     let (shop, listen) = (Shop::open(1).await?, listen()?);
     shop.apply_schema().await?;
     send_by_new_schema(&shop.topic, 0, 50).await?;
@@ -175,9 +170,9 @@ async fn passwords_and_private_authorities_are_asked_for_and_waited_for() -> Res
     let run = run.env("VENDAS_HTTP__LISTEN", &listen).start()?;
     let body = until_paused(&run, &listen, 0).await?;
     ensure!(body.contains("401"), "{body}");
-    ensure!(said(&run, "paused until this is put right")? == 1, "{}", run.state());
-    faulty.ask_for("alice", "the new one");
-    until_sales(&shop, &run, 50).await?;
+    ensure!(logged(&run, "paused until this is put right")? == 1, "{}", run.state());
+    faulty.require_password("alice", "the new one");
+    until_count(&shop.database, "sales", 50, &run).await?;
     until_going_on(&run, &listen).await?;
     for secret in ["the new one", "the old one", "YWxpY2U6"] {
         ensure!(!run.stderr()?.contains(secret), "{secret:?} is logged");
@@ -190,7 +185,7 @@ async fn passwords_and_private_authorities_are_asked_for_and_waited_for() -> Res
 }
 
 #[tokio::test]
-async fn json_schema_needs_no_schema_where_the_format_is_set() -> Result<()> {
+async fn json_schema_needs_no_schema_if_the_format_is_set() -> Result<()> {
     let faulty = FaultyRegistry::before(Registry::shared().await?).await?;
     faulty.fail(Some(Fault::Close));
     let shop = Shop::open(1).await?;
@@ -198,7 +193,7 @@ async fn json_schema_needs_no_schema_where_the_format_is_set() -> Result<()> {
     let subject = format!("{}-value", shop.topic);
     let id = serializers().await?.register(&subject, SchemaKind::Json, text).await?;
     let payload = [&[0][..], &id.to_be_bytes(), crate::shop::numbered(1).as_bytes()].concat();
-    shop.bed.kafka.produce(&shop.topic, 0, &[testbed::Record::new(payload)]).await?;
+    shop.servers.kafka.produce(&shop.topic, 0, &[testbed::Record::new(payload)]).await?;
     let run = ["run", "--until-end", "--set", "mapping.format=json_schema"];
     let ended = with_registry(&shop, faulty.url(), &run).run(DEADLINE).await?.expect_code(0)?;
     ensure!(shop.database.count("sales").await? == 1, "{}", ended.state());

@@ -1,4 +1,4 @@
-//! Thousands of records of each format, each compared with what it must come to.
+//! Thousands of records of each format, compared with the expected rows.
 
 use std::path::Path;
 
@@ -21,7 +21,7 @@ const BY_KEY: usize = 1_200;
 
 const PARTITIONS: u16 = 3;
 
-/// What avro_orders.py and protobuf_orders.py write.
+/// The mapping for the records of avro_orders.py and protobuf_orders.py.
 const MAPPING: &str = r#"
 built_in = false
 order_id = "id"
@@ -38,7 +38,7 @@ sold_at = "placed"
 keep = { channel = "channel" }
 "#;
 
-/// The rows of each table as oracle.py prints them.
+/// The rows of each table in the format of oracle.py.
 const ORDERS: &str = "
     SELECT concat_ws('|', order_id, CASE WHEN numbered THEN 'number' ELSE 'id' END,
         trim_scale(total), trim_scale(charges),
@@ -55,7 +55,7 @@ const DEAD_LETTERS: &str =
 const PRODUCTS: &str = "SELECT concat_ws('|', product, trim_scale(quantity), trim_scale(amount)) \
                         FROM product_totals";
 
-/// What oracle.py says that the tables must hold.
+/// The expected contents of the tables, computed by oracle.py.
 #[derive(Deserialize)]
 struct Expected {
     records: usize,
@@ -67,7 +67,7 @@ struct Expected {
 
 impl Expected {
     async fn compare(&self, shop: &Shop) -> Result<()> {
-        // First, since they tell why an order is missing.
+        // First, since dead letters explain missing orders.
         same_lines("dead_letters", self.dead_letters.clone(), shop.rows(DEAD_LETTERS).await?)?;
         same_lines("orders", self.orders.clone(), shop.rows(ORDERS).await?)?;
         same_lines("sales", self.sales.clone(), shop.rows(SALES).await?)?;
@@ -77,7 +77,7 @@ impl Expected {
 }
 
 /// Has a Python function send records to a new topic, processes them twice, and compares.
-async fn all_rows_are_right(function: &str, records: usize, mapping: &str) -> Result<()> {
+async fn all_rows_are_correct(function: &str, records: usize, mapping: &str) -> Result<()> {
     let shop = Shop::open(PARTITIONS).await?;
     let plan =
         json!({"topic": shop.topic, "partitions": PARTITIONS, "records": records, "seed": 13});
@@ -107,7 +107,7 @@ async fn run(shop: &Shop, configuration: &Path, args: &[&str]) -> Result<()> {
 async fn avro_by_72_schemas_in_one_topic() -> Result<()> {
     let charges = "shipping = \"$.delivery.cost\"\ntax = \"$.taxes.icms\"\n";
     let mapping = format!("[mapping]{MAPPING}{charges}");
-    all_rows_are_right("avro_orders.variants", AVRO, &mapping).await
+    all_rows_are_correct("avro_orders.variants", AVRO, &mapping).await
 }
 
 #[tokio::test]
@@ -115,27 +115,27 @@ async fn protobuf_of_both_syntaxes_in_one_topic() -> Result<()> {
     let charges = "shipping = [\"$.delivery.amount\", \"$.delivery.cost\"]\n\
                    tax = \"$.taxes.icms\"\n";
     let mapping = format!("[mapping]{MAPPING}{charges}");
-    all_rows_are_right("protobuf_orders.orders", PROTOBUF, &mapping).await
+    all_rows_are_correct("protobuf_orders.orders", PROTOBUF, &mapping).await
 }
 
 #[tokio::test]
 async fn json_avro_protobuf_and_json_schema_in_one_topic_without_a_mapping() -> Result<()> {
-    all_rows_are_right("mixed_orders.orders", MIXED, "").await
+    all_rows_are_correct("mixed_orders.orders", MIXED, "").await
 }
 
 #[tokio::test]
-async fn keys_in_avro_name_orders_and_tombstones_cancel_them() -> Result<()> {
+async fn keys_in_avro_identify_orders_and_tombstones_cancel_them() -> Result<()> {
     let mapping = "[mapping]\norder_id = \"key:$.id\"\ntombstones = \"cancel\"\n";
-    all_rows_are_right("keyed_orders.orders", BY_KEY, mapping).await
+    all_rows_are_correct("keyed_orders.orders", BY_KEY, mapping).await
 }
 
 #[tokio::test]
-async fn avro_at_the_edges() -> Result<()> {
-    all_rows_are_right("avro_edges.edges", 70, "").await
+async fn avro_edge_cases() -> Result<()> {
+    all_rows_are_correct("avro_edges.edges", 70, "").await
 }
 
 #[tokio::test]
-async fn protobuf_at_the_edges() -> Result<()> {
+async fn protobuf_edge_cases() -> Result<()> {
     let totals = "[mapping]\ntotal = [\"amount\", \"wrapped\", \"single\"]\n";
-    all_rows_are_right("protobuf_edges.edges", 30, totals).await
+    all_rows_are_correct("protobuf_edges.edges", 30, totals).await
 }

@@ -1,4 +1,4 @@
-"""The same orders in four formats in one topic, by the built-in names, without any mapping."""
+"""The same orders in four formats in one topic, with the built-in names and without a mapping."""
 
 from decimal import Decimal
 import json
@@ -78,7 +78,7 @@ def orders(plan):
     records, all_orders = [], []
     for number in range(plan["records"]):
         partition = number % plan["partitions"]
-        # Of one partition, so that the order of the two is certain.
+        # In one partition, so that the order of the two is defined.
         order_number = number // plan["partitions"] // 2 * plan["partitions"] + partition
         order = oracle.draw(draws, None)
         bad = order.pop("id") is None and draws.random() < 0.02

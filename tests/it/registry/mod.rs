@@ -1,10 +1,9 @@
-//! Records by a schema registry: Confluent's serializers write them, a real registry has their
-//! schemas.
+//! Records with schemas in a registry, written by Confluent's serializers.
 
 mod commands;
+mod dead_letters;
 mod faults;
 mod formats;
-mod letters;
 mod recovery;
 
 use std::{fs, path::PathBuf};
@@ -29,7 +28,7 @@ const MODULES: &[(&str, &str)] = &[
     ("topics.py", include_str!("topics.py")),
 ];
 
-/// The serializers for the shared servers. Plans are carried out one after the other.
+/// The serializers for the shared servers. Plans are executed one after the other.
 async fn serializers() -> Result<&'static Serializers> {
     static SHARED: OnceCell<Serializers> = OnceCell::const_new();
     SHARED
@@ -51,13 +50,13 @@ fn with_registry(shop: &Shop, url: &str, args: &[&str]) -> VendasCommand {
 
 /// The same for several topics.
 fn of_topics(shop: &Shop, url: &str, topics: &[&str], args: &[&str]) -> VendasCommand {
-    shop.bed
+    shop.servers
         .vendas(VENDAS, topics, &shop.database)
         .env("VENDAS_REGISTRY__URL", url)
         .args(args.iter().copied())
 }
 
-/// An order by the built-in names.
+/// An order with the built-in names.
 fn avro_schema() -> Value {
     json!({
         "type": "record", "name": "Order", "fields": [
@@ -69,7 +68,8 @@ fn avro_schema() -> Value {
     })
 }
 
-/// Orders of that schema: number `n` is worth `n` and 10 cents, as those of [`Shop::send_numbers`].
+/// Orders of that schema: order number `n` has the total `n` and 10 cents, as with
+/// [`Shop::send_numbers`].
 fn avro_orders(numbers: impl IntoIterator<Item = i32>) -> Vec<Value> {
     let order = |number: i32| {
         let price: Value = format!("{number}.1").parse().unwrap_or_default();
@@ -93,7 +93,7 @@ async fn send_avro(
     Ok(serde_json::from_value(id)?)
 }
 
-/// A configuration file, for as long as the folder lives.
+/// A configuration file that is deleted with the folder.
 fn configuration(text: &str) -> Result<(tempfile::TempDir, PathBuf)> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("vendas.toml");

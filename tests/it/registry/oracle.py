@@ -1,9 +1,9 @@
-"""What orders come to, by docs/mapping.md, in exact decimals; shares no code with vendas.
+"""The expected tables by docs/mapping.md, in exact decimals; shares no code with vendas.
 
-An order is drawn as a dictionary of what it means: "id", "lines" (each "product", "quantity",
-"price" or "amount", and "discount"), "charges" (shipping and tax less discounts, one sum), "total"
-if it states one, "sold_at", "cancelled", "kept". A time is a datetime: with a zone it is converted
-to the shop's clock, without one it is that clock's. Numbers are Decimal.
+An order is generated as a dictionary of its meaning: "id", "lines" (each "product", "quantity",
+"price" or "amount", and "discount"), "charges" (shipping and tax minus discounts, one sum), "total"
+if stated, "sold_at", "cancelled", "kept". A time is a datetime: with a zone it is converted
+to the shop's time zone, without one it is local. Numbers are Decimal.
 """
 
 from datetime import datetime, timedelta, timezone
@@ -36,7 +36,7 @@ class Rejected(Exception):
 
 
 class Tables:
-    """The tables after some records, which are told of in the order of their offsets."""
+    """The tables after some records, which are added in the order of their offsets."""
 
     def __init__(self):
         self.orders = {}
@@ -45,7 +45,7 @@ class Tables:
         self.records = 0
 
     def record(self, topic, partition, offset, orders, reason=None):
-        """A record of these orders, all or none; or one that is a dead letter for `reason`."""
+        """A record of these orders, all or none; or a dead letter for `reason`."""
         self.records += 1
         if reason is None:
             try:
@@ -63,7 +63,7 @@ class Tables:
                 self.sales.pop(name, None)
 
     def lines(self):
-        """Each table's rows, one text each, as the tests ask PostgreSQL for them."""
+        """The rows of each table, one text each, in the format of the tests' queries."""
         products = {}
         for values in self.orders.values():
             for product, quantity, amount in values["items"]:
@@ -139,7 +139,7 @@ def row(order):
     elif stated is None:
         raise Rejected("missing_total")
     elif stated < charges:
-        # Nothing is left for the lines.
+        # Nothing remains for the lines.
         raise Rejected("total_mismatch")
     else:
         total = stated
@@ -161,7 +161,7 @@ def is_priced(item):
 
 
 def number(value, bound):
-    """A number that can be calculated with; None is absent, NaN none at all."""
+    """A number; None if absent, NaN if invalid."""
     if value is None:
         return None
     if not value.is_finite():
@@ -178,7 +178,7 @@ def amount(item):
 
 
 def shares(total, quantities):
-    """By quantity, by largest remainder, in cents or in what is finer if the total is."""
+    """By quantity and largest remainder, in cents, or in the precision of the total if finer."""
     places = max(2, -total.normalize().as_tuple().exponent)
     units = int(total.scaleb(places))
     weights = [int(it.scaleb(4)) for it in quantities]
@@ -198,14 +198,14 @@ def plain(value):
 
 
 def of_double(value):
-    """What a float of 64 bits means: its shortest form, or the number of 4 decimals next to it."""
+    """The value of a 64-bit float: its shortest form, or the nearest number of 4 decimals."""
     exact = Decimal(repr(value))
     near = exact.quantize(FINEST) if exact.is_finite() else exact
     return near if exact.is_finite() and abs(near - exact) <= Decimal("0.000001") else exact
 
 
 def of_float(value):
-    """The same of 32 bits."""
+    """The same for 32 bits."""
     bits = struct.pack("<f", value)
     for digits in range(1, 10):
         text = f"{struct.unpack('<f', bits)[0]:.{digits}g}"
@@ -215,7 +215,7 @@ def of_float(value):
 
 
 def draw(random: random.Random, name):
-    """An order at random; one of 25 is bad."""
+    """A random order; one of 25 is invalid."""
     lines = []
     for _ in range(random.choice((1, 1, 2, 3, 5))):
         quantity = Decimal(random.randint(1, 40))
@@ -225,7 +225,7 @@ def draw(random: random.Random, name):
     shipping, tax = cents(random, 5_000), cents(random, 900)
     order = {"id": name, "lines": lines, "shipping": shipping, "tax": tax}
     order["charges"] = shipping + tax
-    # Around the ends of daylight saving time too, which São Paulo had until 2019.
+    # Including changes of daylight saving time, which São Paulo had until 2019.
     seconds = random.choice((random.randint(0, 3 * 10**8), 1_550_368_000 - 1_420_000_000))
     order["sold_at"] = EPOCH + timedelta(
         seconds=1_420_000_000 + seconds + random.randint(0, 7_200),
@@ -257,7 +257,7 @@ def spoil(random, order):
 
 
 def state_total(order):
-    """States the total that the order comes to, or one that is wrong by "off"."""
+    """States the correct total of the order, or one that differs by "off"."""
     total = order["charges"]
     for item in order["lines"]:
         total += (item["quantity"] or Decimal(1)) * (item["price"] or Decimal(0)) - item.get(

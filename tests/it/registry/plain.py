@@ -1,4 +1,4 @@
-"""Records that a test spells out."""
+"""Records with given values."""
 
 import base64
 import io
@@ -11,8 +11,8 @@ import serializers
 
 
 def avro(plan):
-    """Serializes "values" by the Avro schema "schema" and sends them to "topic", to one of its
-    "partitions" after the other; returns the schema's id."""
+    """Serializes "values" with the Avro schema "schema" and sends them to "topic", to its
+    "partitions" in turn; returns the schema's id."""
     serialize = serializers.Avro(plan["topic"], plan["schema"], plan.get("subject"))
     values = [serialize(value) for value in plan["values"]]
     spread = [(number % plan["partitions"], None, it) for number, it in enumerate(values)]
@@ -21,7 +21,7 @@ def avro(plan):
 
 
 def json_schema(plan):
-    """The same for "values" by the JSON Schema "schema", perhaps with "keys" by the same."""
+    """The same for "values" with the JSON Schema "schema", optionally with "keys"."""
     serialize = serializers.Json(plan["topic"], plan["schema"])
     key = serializers.Json(plan["topic"], plan["schema"], field=MessageField.KEY)
     values = [serialize(value) for value in plan["values"]]
@@ -46,7 +46,7 @@ def protobuf(plan):
 
 
 def encoded(plan):
-    """The bytes of "values" without a header, in base64: by an Avro schema, or as messages."""
+    """The bytes of "values" without a header, in base64: with an Avro schema, or as messages."""
     if "schema" in plan:
         schema = fastavro.parse_schema(plan["schema"])
 
@@ -66,8 +66,8 @@ def encoded(plan):
 
 
 def read(plan):
-    """What fastavro reads of the first "records" of partition 0 of "topic", each by the schema of
-    the id in its header."""
+    """The first "records" of partition 0 of "topic" as fastavro reads them, each with the schema
+    of the id in its header."""
     values = []
     for payload in serializers.consume(plan["topic"], plan["records"]):
         file = io.BytesIO(payload)

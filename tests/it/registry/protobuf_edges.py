@@ -1,4 +1,4 @@
-"""Values at the edges of what Protocol Buffers can say, each with what it comes to."""
+"""Edge cases of Protocol Buffers, each with its expected result."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -36,7 +36,7 @@ message Deep { optional Deep below = 1; repeated int32 packed = 2 [packed = true
 
 message Item {
   optional string product = 1;
-  // What a record does not hold is its default.
+  // Absent fields have their defaults.
   optional int32 qty = 2 [default = 3];
   optional double unit_price = 3;
 }
@@ -100,12 +100,12 @@ def edges(plan):
             add(message, "invalid_date")
         else:
             add(message, "1", sold_at=datetime.fromisoformat(sold_at))
-    # A time that is there and holds nothing is the first one, and no time at all is none.
+    # An empty Timestamp is the epoch, and an absent one is no time.
     add(messages.Order(valor_total=1, sold_at={}), "1", sold_at=datetime(1969, 12, 31, 21))
     add(messages.Order(valor_total=1), "1")
     line = {"product": "p", "quantity": Decimal(3), "price": Decimal("1.5")}
     add(messages.Order(items=[{"product": "p", "unit_price": 1.5}]), None, lines=[line])
-    # A message that is passed over is so as a whole, however deep it is.
+    # An unused message is skipped as a whole, however deep it is.
     for depth in (3, 90, 200):
         message = messages.Order(valor_total=1)
         below = message.deep
@@ -118,14 +118,14 @@ def edges(plan):
     message.deeps["a"].below.packed.append(7)
     message.group.add(total="666")
     add(message, "1")
-    # Messages one after the other are one: the last value counts, and lists go on.
+    # Concatenated messages are merged: the last value counts, and lists are appended.
     first = messages.Order(valor_total=2, items=[{"product": "p", "unit_price": 1.5}])
     second = messages.Order(valor_total=9, items=[{"product": "p", "unit_price": 1.5}])
     name = sent.name()
     second.order_id = name
     payload = serialize(first) + second.SerializeToString()
     sent.add(payload, {"id": name, "lines": [line, line], "total": Decimal(9)})
-    # Fields that its schema does not name.
+    # Fields that are not in the schema.
     name = sent.name()
     payload = (
         serialize(messages.Order(order_id=name, valor_total=1)) + b"\xba\x3e\x03abc\xc0\x3e\x01"

@@ -29,7 +29,7 @@ import "google/type/decimal.proto";
 import "google/type/money.proto";
 import "shop/common.proto";
 
-// The order is neither the first message of its file nor at its top.
+// The order is neither the first nor a top-level message of its file.
 message Nothing {}
 
 message Events {
@@ -118,7 +118,7 @@ def modern(draws, messages, order):
     written.taxes["icms"].value = str(order["tax"])
     money(written.delivery.amount, order["shipping"])
     written.placed.FromDatetime(order["sold_at"])
-    # Nanoseconds are cut.
+    # Nanoseconds are truncated.
     written.placed.nanos += draws.randint(0, 999)
     written.state = (
         Order.CANCELLED if order["cancelled"] else draws.choice((Order.CREATED, Order.PAID))
@@ -190,9 +190,9 @@ def orders(plan):
             oracle.state_total(order)
             for item in order["lines"]:
                 if "amount" in item:
-                    # One of the two is written.
+                    # One of the two is set.
                     item["price"] = None
-                # Without `optional` no quantity is a quantity of 0.
+                # Without `optional` an absent quantity is 0.
                 item["quantity"] = item["quantity"] or Decimal(0)
             value = serialize_modern(modern(draws, modern_messages, order))
         else:
@@ -203,7 +203,7 @@ def orders(plan):
             if any(
                 item["quantity"] is not None and item["quantity"] < 0 for item in order["lines"]
             ):
-                # An unsigned number is never below zero.
+                # An unsigned number is never negative.
                 for item in order["lines"]:
                     item["quantity"] = None if item["quantity"] < 0 else item["quantity"]
             order["charges"] = order["shipping"]

@@ -1,72 +1,56 @@
 //! A real registry that is killed and frozen, and a run that is killed while it waits and while it
-//! goes on.
+//! processes.
 
 use serde_json::json;
-use testbed::{Registry, Result, Vendas, ensure, eventually};
+use testbed::{Registry, Result, ensure};
 
 use super::{avro_orders, avro_schema, send_avro, serializers_of, with_registry};
-use crate::shop::{DEADLINE, Shop};
+use crate::{
+    shop::{DEADLINE, Shop},
+    wait::{until_at_least, until_line},
+};
 
-/// Orders that are sent each time.
+/// Orders in each step.
 const COUNT: i32 = 3_000;
 const PARTITIONS: u16 = 3;
 
-async fn until_paused(run: &Vendas) -> Result<()> {
-    eventually("word of the outage", DEADLINE, async || {
-        let log = run.stderr()?;
-        let said = log.lines().any(|line| line.contains("paused") && line.contains("registry"));
-        ensure!(said, "{}", run.state());
-        Ok(())
-    })
-    .await
-}
-
-async fn until_sales(shop: &Shop, run: &Vendas, at_least: i64) -> Result<()> {
-    eventually(&format!("{at_least} sales"), DEADLINE, async || {
-        let count = shop.database.count("sales").await?;
-        ensure!(count >= at_least, "{count}, {}", run.state());
-        Ok(())
-    })
-    .await
-}
-
-/// Each write of an order leaves a row in `writes`, unless it is rolled back.
-const WITNESS: &str = "
+/// Each write of an order adds a row to `writes`, unless it is rolled back.
+const WRITE_LOG: &str = "
     CREATE TABLE writes (order_number INT);
-    CREATE FUNCTION witness() RETURNS trigger LANGUAGE plpgsql AS $$
+    CREATE FUNCTION write_log() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN INSERT INTO writes VALUES (NEW.order_number); RETURN NULL; END $$;
-    CREATE TRIGGER witness AFTER INSERT OR UPDATE ON sales
-    FOR EACH ROW EXECUTE FUNCTION witness()";
+    CREATE TRIGGER write_log AFTER INSERT OR UPDATE ON sales
+    FOR EACH ROW EXECUTE FUNCTION write_log()";
 
 #[tokio::test]
-async fn away_at_the_start_and_killed_in_the_middle_all_is_counted_once() -> Result<()> {
+async fn with_registry_and_run_killed_repeatedly_each_order_counts_once() -> Result<()> {
     let (shop, registry) = (Shop::open(PARTITIONS).await?, Registry::start().await?);
     shop.apply_schema().await?;
-    shop.database.execute(WITNESS).await?;
-    let by = serializers_of(&shop.bed.kafka, &registry).await?;
+    shop.database.execute(WRITE_LOG).await?;
+    let by = serializers_of(&shop.servers.kafka, &registry).await?;
     send_avro(&by, &shop.topic, PARTITIONS, 0..COUNT).await?;
     registry.kill()?;
     let vendas = with_registry(&shop, registry.url(), &["run"])
         .env("VENDAS_REGISTRY__TIMEOUT", "500ms")
         .env("VENDAS_PIPELINE__BATCH_SIZE", "10");
     let waiting = vendas.start()?;
-    until_paused(&waiting).await?;
-    ensure!(shop.database.count("sales").await? == 0, "an order without its schema");
+    until_line(&waiting, &["paused", "registry"]).await?;
+    ensure!(shop.database.count("sales").await? == 0, "an order was stored without its schema");
     waiting.kill()?;
 
     let first = vendas.start()?;
-    until_paused(&first).await?;
+    until_line(&first, &["paused", "registry"]).await?;
     registry.restart().await?;
-    until_sales(&shop, &first, 300).await?;
+    until_at_least(&shop.database, "sales", 300, &first).await?;
     first.kill()?;
     let killed_at = shop.database.count("sales").await?;
-    ensure!(killed_at < i64::from(COUNT), "all was done before it was killed");
+    ensure!(killed_at < i64::from(COUNT), "everything was processed before it was killed");
 
-    // Its schema is at hand: a registry that goes away now is not missed.
+    // The schema is cached: an outage of the registry has no effect.
     let second = vendas.start()?;
-    until_sales(&shop, &second, killed_at + 100).await?;
+    until_at_least(&shop.database, "sales", killed_at + 100, &second).await?;
     registry.kill()?;
-    until_sales(&shop, &second, i64::from(COUNT)).await?;
+    until_at_least(&shop.database, "sales", i64::from(COUNT), &second).await?;
     ensure!(!second.stderr()?.contains("paused"), "{}", second.state());
     second.kill()?;
 
@@ -79,9 +63,9 @@ async fn away_at_the_start_and_killed_in_the_middle_all_is_counted_once() -> Res
     by.run("plain.avro", other).await?;
     registry.pause()?;
     let third = vendas.start()?;
-    until_paused(&third).await?;
+    until_line(&third, &["paused", "registry"]).await?;
     registry.resume()?;
-    until_sales(&shop, &third, i64::from(COUNT) + 300).await?;
+    until_at_least(&shop.database, "sales", i64::from(COUNT) + 300, &third).await?;
     third.kill()?;
 
     let last = with_registry(&shop, registry.url(), &["run", "--until-end"]);
@@ -90,7 +74,7 @@ async fn away_at_the_start_and_killed_in_the_middle_all_is_counted_once() -> Res
     ensure!(sums == [format!("{}|{}.00", 2 * COUNT, COUNT / 5)], "{sums:?}");
     let twice = "SELECT order_number FROM writes GROUP BY 1 HAVING count(*) > 1";
     ensure!(shop.rows(twice).await?.is_empty(), "{:?}", shop.rows(twice).await);
-    ensure!(shop.database.count("dead_letters").await? == 0, "a record was blamed");
+    ensure!(shop.database.count("dead_letters").await? == 0, "a record became a dead letter");
     with_registry(&shop, registry.url(), &["verify"]).run(DEADLINE).await?.expect_code(0)?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-"""Sends orders to a topic, and says what they come to."""
+"""Sends orders to a topic, and computes the expected tables."""
 
 import oracle
 import serializers
@@ -13,7 +13,7 @@ def sent(topic, records, orders):
 
 
 class Sent:
-    """Records of one topic, each with what it comes to."""
+    """Records of one topic, each with its expected result."""
 
     def __init__(self, topic):
         self.topic, self.records, self.expected = topic, [], []

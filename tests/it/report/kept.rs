@@ -14,7 +14,8 @@ fn order(id: &str, day: &str, store: &Value, freight: &str, price: &str) -> Stri
     .to_string()
 }
 
-/// Orders of stores "norte", 7 and "", of none, and numbered ones with and without a row in `orders`.
+/// Orders of stores "norte", 7 and "", of no store, and numbered ones with and without a row in
+/// `orders`.
 async fn shop() -> Result<Shop> {
     let shop = Shop::open(1).await?;
     let mut without = order("d", "2026-03-01", &json!(null), "0", "3");
@@ -37,7 +38,7 @@ async fn shop() -> Result<Shop> {
     let settings = ["mapping.shipping=frete", "mapping.keep.store=$.store"];
     let run = ["run", "--until-end", "--set", settings[0], "--set", settings[1]];
     shop.vendas(&run).run(DEADLINE).await?.expect_code(0)?;
-    // One is corrected: it was sold elsewhere.
+    // One order is corrected: it was sold elsewhere.
     shop.send(0, &[&order("g", "2026-03-02", &json!("norte"), "0", "1")]).await?;
     shop.vendas(&run).run(DEADLINE).await?.expect_code(0)?;
     ensure!(shop.rows("SELECT count(*) FROM dead_letters").await? == ["0"], "dead letters");
@@ -51,7 +52,7 @@ async fn lines(shop: &Shop, args: &[&str]) -> Result<Vec<String>> {
 }
 
 #[tokio::test]
-async fn values_of_a_kept_field_add_up_to_what_was_sold() -> Result<()> {
+async fn the_values_of_a_kept_field_add_up_to_all_sales() -> Result<()> {
     let shop = shop().await?;
     let found = lines(&shop, &[]).await?;
     ensure!(found[0].starts_with("Sales by store, since the beginning ("), "{found:#?}");
@@ -98,9 +99,9 @@ async fn values_of_a_kept_field_add_up_to_what_was_sold() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_the_rows_no_longer_say_is_in_no_value_and_the_sum_stays() -> Result<()> {
+async fn orders_without_rows_belong_to_no_value_and_the_total_stays() -> Result<()> {
     let shop = shop().await?;
-    // A numbered order counts by its row in `sales`: gone from there, only its charges count.
+    // A numbered order counts by its row in `sales`: after that is deleted, only its charges count.
     shop.database.execute("DELETE FROM sales WHERE order_number = 2").await?;
     shop.database.execute("UPDATE orders SET kept = NULL WHERE order_id = 'e'").await?;
     let found = lines(&shop, &[]).await?;
@@ -116,7 +117,7 @@ async fn what_the_rows_no_longer_say_is_in_no_value_and_the_sum_stays() -> Resul
 }
 
 #[tokio::test]
-async fn a_field_that_no_order_has_is_named_with_those_that_there_are() -> Result<()> {
+async fn an_unknown_field_is_reported_with_the_existing_ones() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.apply_schema().await?;
     let by = async |field: &str, more: &[&str]| {

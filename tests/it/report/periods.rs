@@ -18,8 +18,8 @@ fn order(id: &str, sold_at: &str, freight: &str, items: &[(&str, &str, &str)]) -
     json!({"order_id": id, "sold_at": sold_at, "frete": freight, "items": items}).to_string()
 }
 
-/// On February 28 one order, on March 1 two and on March 2 two, of which one has a number and no
-/// products and one was moved there; on March 3 none.
+/// On February 28 one order, on March 1 two, on March 2 two (one has a number and no products, one
+/// was moved there by a correction), and on March 3 none.
 async fn shop() -> Result<Shop> {
     let shop = Shop::open(1).await?;
     let moved =
@@ -67,12 +67,12 @@ fn ensure_lines(found: &[String], expected: &[&str]) -> Result<()> {
 }
 
 #[tokio::test]
-async fn hours_days_and_months_have_their_orders_charges_and_average() -> Result<()> {
+async fn hours_days_and_months_have_orders_charges_and_average() -> Result<()> {
     let shop = shop().await?;
     let days = table(&shop, &["--by", "day"]).await?;
     let heading = "Sales by day, since the beginning (America/Sao_Paulo), amounts in BRL, as of ";
     ensure!(days[0].starts_with(heading), "{days:#?}");
-    // A correction has moved its order, and left nothing behind.
+    // A correction has moved its order completely.
     let expected = [
         "day orders total charges average",
         "2026-02-28 1 10.00 0.00 10.00",
@@ -100,7 +100,7 @@ async fn hours_days_and_months_have_their_orders_charges_and_average() -> Result
 }
 
 #[tokio::test]
-async fn each_figure_is_compared_with_its_own_of_the_period_before() -> Result<()> {
+async fn each_figure_is_compared_with_the_period_before() -> Result<()> {
     let shop = shop().await?;
     let compare = |by: &'static str| [&["--compare", "--by", by][..], &MARCH].concat();
     let days = table(&shop, &compare("day")).await?;
@@ -122,7 +122,7 @@ async fn each_figure_is_compared_with_its_own_of_the_period_before() -> Result<(
         "total (2) 7 1 +600.0% 42.63 10.00 +326.3% 100.0%",
     ];
     ensure_lines(&products[2..], &expected)?;
-    // A whole month is compared with a whole month, which has fewer days.
+    // A whole month is compared with a whole month of fewer days.
     let month = ["--by", "month", "--compare", "--from", "2026-03-01", "--to", "2026-03-31"];
     let json = parsed(&shop, &month).await?;
     ensure!(json["before"] == json!({"from": "2026-02-01", "to": "2026-02-28"}), "{json:#}");
@@ -137,7 +137,7 @@ async fn each_figure_is_compared_with_its_own_of_the_period_before() -> Result<(
 }
 
 #[tokio::test]
-async fn products_of_a_period_and_one_alone_are_exact_in_json_and_csv() -> Result<()> {
+async fn products_of_a_period_and_a_single_product_are_exact_in_json_and_csv() -> Result<()> {
     let shop = shop().await?;
     let top = [&["--top", "1"][..], &MARCH].concat();
     let json = parsed(&shop, &top).await?;
@@ -179,7 +179,7 @@ async fn products_of_a_period_and_one_alone_are_exact_in_json_and_csv() -> Resul
 }
 
 #[tokio::test]
-async fn amounts_have_the_decimals_of_the_currency_and_programs_have_all() -> Result<()> {
+async fn tables_have_the_decimals_of_the_currency_and_json_has_all_decimals() -> Result<()> {
     let shop = shop().await?;
     for (currency, plain, brazilian, average) in [
         ("BRL", "2026-03-02 2 15.38 0.00 7.69", "R$ 15,38", "7.69"),
@@ -197,14 +197,14 @@ async fn amounts_have_the_decimals_of_the_currency_and_programs_have_all() -> Re
         ensure!(json["days"][0]["total"] == "15.375", "{json:#}");
         ensure!(json["days"][0]["average"] == average, "{json:#}");
     }
-    // The totals since the beginning have them, too.
+    // The totals since the beginning have them too.
     let lines = table(&shop, &["--set", "orders.currency=JPY"]).await?;
     ensure!(lines[1] == "arroz 5 48 91.4%", "{lines:#?}");
     Ok(())
 }
 
 #[tokio::test]
-async fn nothing_sold_is_a_sentence_and_an_unknown_time_a_note() -> Result<()> {
+async fn no_sales_are_reported_in_a_sentence_and_unknown_times_in_a_note() -> Result<()> {
     let shop = shop().await?;
     shop.database
         .execute("INSERT INTO sales (order_number, total, processed_at) VALUES (9, 3, NULL)")
@@ -227,11 +227,11 @@ async fn nothing_sold_is_a_sentence_and_an_unknown_time_a_note() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_last_days_and_hours_end_now_by_the_clock_of_the_shop() -> Result<()> {
+async fn the_last_days_and_hours_end_now_in_the_time_zone_of_the_shop() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.apply_schema().await?;
-    // A zone in which it is about noon, so that no midnight comes in between. Its name has the
-    // sign of POSIX: Etc/GMT+5 is five hours behind UTC.
+    // A time zone in which it is about noon, so that the test does not run across midnight. The
+    // names have POSIX signs: Etc/GMT+5 is five hours behind UTC.
     let hour = shop.rows("SELECT extract(hour FROM now() AT TIME ZONE 'UTC')::int - 12").await?;
     let zone = format!("Etc/GMT{:+}", hour[0].parse::<i32>()?);
     let insert = format!(
@@ -260,7 +260,7 @@ async fn the_last_days_and_hours_end_now_by_the_clock_of_the_shop() -> Result<()
 }
 
 #[tokio::test]
-async fn what_cannot_be_answered_is_said_before_anything_is_read() -> Result<()> {
+async fn invalid_combinations_are_reported_before_anything_is_read() -> Result<()> {
     let shop = Shop::open(1).await?;
     for (args, expected) in [
         (&["--compare"][..], "--compare needs a period"),

@@ -1,4 +1,4 @@
-//! `vendas report --by … --watch` into a pipe.
+//! `vendas report --by … --watch` with a pipe as standard output.
 
 use serde_json::Value;
 use testbed::{Context, Result, Signal, VendasCommand, ensure, eventually};
@@ -15,13 +15,13 @@ fn order(id: u32, day: u32, reais: u32) -> String {
 
 async fn sell(shop: &Shop, order: &str) -> Result<()> {
     shop.send(0, &[order]).await?;
-    shop.work().await.map(drop)
+    shop.process_backlog().await.map(drop)
 }
 
 const NOVEMBER: [&str; 4] = ["--from", "2026-11-01", "--to", "2026-11-30"];
 
 #[tokio::test]
-async fn each_report_by_time_is_written_anew_as_orders_come() -> Result<()> {
+async fn each_report_by_time_is_written_again_as_orders_arrive() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.apply_schema().await?;
     let mut watches = Vec::new();
@@ -62,7 +62,7 @@ async fn each_report_by_time_is_written_anew_as_orders_come() -> Result<()> {
 }
 
 #[tokio::test]
-async fn tables_by_time_are_told_apart_by_their_heading() -> Result<()> {
+async fn tables_by_time_are_separated_by_their_heading() -> Result<()> {
     let shop = Shop::open(1).await?;
     sell(&shop, &order(1, 21, 3)).await?;
     let args = ["report", "--by", "day", "--compare", "--locale", "plain", "--watch"];
@@ -94,11 +94,11 @@ async fn tables_by_time_are_told_apart_by_their_heading() -> Result<()> {
 }
 
 #[tokio::test]
-async fn it_ends_when_nobody_reads_any_more() -> Result<()> {
+async fn it_exits_when_the_reader_closes_the_pipe() -> Result<()> {
     let shop = Shop::open(1).await?;
     sell(&shop, &order(1, 21, 3)).await?;
     for format in ["table", "json", "csv"] {
-        // The shell's own words go to the standard error, since its standard output is the pipe.
+        // The shell writes to standard error, since its standard output is the pipe.
         let script = r#"{ "$0" report --by day --watch --interval 100ms --format "$1"; echo "code $?" >&2; } | head -n 3"#;
         let shell = VendasCommand::new("/bin/sh").args(["-c", script, VENDAS, format]);
         let ended = shell.database(&shop.database).run(DEADLINE).await?.expect_code(0)?;

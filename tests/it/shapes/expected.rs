@@ -1,4 +1,4 @@
-//! What a shape must come to, as its `expected.json` states it.
+//! The expected rows of a shape, as its `expected.json` states them.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +11,11 @@ use testbed::{Context, Result};
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Expected {
-    /// What the shape is about, and which choices were made: for people.
-    #[expect(dead_code, reason = "named so that no other field is unknown")]
+    /// A description of the shape and of the choices made, for readers.
+    #[expect(dead_code, reason = "declared, so that other unknown fields are errors")]
     #[serde(default)]
     about: String,
-    #[expect(dead_code, reason = "named so that no other field is unknown")]
+    #[expect(dead_code, reason = "declared, so that other unknown fields are errors")]
     #[serde(default)]
     notes: String,
     pub(super) orders: Vec<Order>,
@@ -28,11 +28,11 @@ pub(super) struct Expected {
     pub(super) product_totals: Option<BTreeMap<String, (String, String)>>,
 }
 
-/// A row of `orders`, or of `sales` where the order is in no other table.
+/// A row of `orders`, or of `sales` if the order is in no other table.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Order {
-    /// The number or id; `*` is any.
+    /// The number or id; `*` matches any.
     pub(super) key: String,
     pub(super) numbered: bool,
     pub(super) total: String,
@@ -43,7 +43,8 @@ pub(super) struct Order {
 }
 
 impl Order {
-    /// Everything about it in one line; lines of equal orders are equal, however they are written.
+    /// The whole order in one line; equal orders have equal lines, however their numbers are
+    /// written.
     pub(super) fn line(&self, any_key: bool) -> Result<String> {
         let Self { key, numbered, total, charges, items, sold_at } = self;
         let key = if any_key { "*" } else { key };

@@ -1,10 +1,9 @@
-//! Records that are no orders, each wrong in one way, and some of a size to be counted.
+//! Records that are not valid orders, each for one reason, and some large ones.
 
-use super::{Dice, Generated, Key, Meaning, Shop, Stated, StatedItem, keyed, spelling, write};
+use super::{Dice, Generated, Generator, Key, Meaning, Stated, StatedItem, json, keyed, write};
 
-/// Reasons, and texts that are no orders because of them. `‹key›` is the identity of an order that
-/// stands already, `‹items›` are items worth 666.66: were one of these taken for an order after
-/// all, it would show.
+/// Reasons, and texts that are rejected for them. `‹key›` is the identity of an existing order,
+/// `‹items›` are items worth 666.66: if one of these were accepted, the difference would show.
 const TEXTS: &[(&str, &[&str])] = &[
     (
         "not_json",
@@ -167,7 +166,7 @@ const TEXTS: &[(&str, &[&str])] = &[
             r#"{‹key›, ‹items›, "data_hora_venda": -1763800000}"#,
             r#"{‹key›, ‹items›, "data_hora_venda": [2026, 13, 22]}"#,
             r#"{‹key›, ‹items›, "data_hora_venda": true}"#,
-            // Also where no date is stored.
+            // Also in tables that store no date.
             r#"{"order_number": 17, "total": 666.66, "data_hora_venda": "ontem"}"#,
         ],
     ),
@@ -301,7 +300,7 @@ const TEXTS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// A record that is no order. If it has an identity at all, it is mostly that of `key`.
+/// An invalid record. If it has an identity at all, it is mostly that of `key`.
 pub(super) fn one(key: &Key, dice: &mut Dice) -> Generated {
     let (reason, payload) = match dice.below(12) {
         0 => ("tombstone", None),
@@ -322,7 +321,7 @@ fn dead(reason: &'static str, payload: Option<Vec<u8>>, dice: &mut Dice) -> Gene
 fn fill(text: &str, key: &Key, dice: &mut Dice) -> String {
     let key = match key {
         Key::Number(number) => format!("\"order_number\": {number}"),
-        Key::Id(id) => format!("\"order_id\": {}", spelling::text(id, dice)),
+        Key::Id(id) => format!("\"order_id\": {}", json::text(id, dice)),
     };
     let items = r#""documento_cliente": "123.456.789-09", "order_items": [{"qty": 2, "value_unit": 333.33, "product": "never sold"}]"#;
     text.replace("‹key›", &key).replace("‹items›", items).replace("‹201›", &"ç".repeat(201))
@@ -331,7 +330,7 @@ fn fill(text: &str, key: &Key, dice: &mut Dice) -> String {
 fn not_utf8(key: &Key, dice: &mut Dice) -> Vec<u8> {
     let mut bytes = match dice.below(2) {
         0 => vec![0xff],
-        // In a field that nobody looks at.
+        // In a field that is not used.
         _ => fill("{‹key›, ‹items›, \"x\": \"", key, dice).into_bytes(),
     };
     bytes.extend_from_slice(dice.pick(&[
@@ -345,8 +344,8 @@ fn not_utf8(key: &Key, dice: &mut Dice) -> Vec<u8> {
     bytes
 }
 
-/// A few that are larger than any shop would send, up to the megabyte that Kafka takes.
-pub(super) fn outsized(shop: &mut Shop) -> Vec<Generated> {
+/// A few records larger than a shop would send, up to Kafka's limit of a megabyte.
+pub(super) fn outsized(shop: &mut Generator) -> Vec<Generated> {
     const MEGABYTE: usize = 1_000_000;
     let key = shop.new_key();
     let dice = &mut shop.dice;

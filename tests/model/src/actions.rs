@@ -1,4 +1,4 @@
-//! Everything that can happen next.
+//! All possible next actions.
 
 use crate::{
     model::World,
@@ -6,57 +6,58 @@ use crate::{
     state::{InFlight, Kind, Phase, Progress, State, Statement, Worker},
 };
 
-/// A connection: a worker's, or one that was given up.
+/// A connection: of a worker, or an abandoned one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Connection {
-    /// The one of the worker at this index.
+    /// The connection of the worker at this index.
     Worker(usize),
-    /// The one of [`State::strays`] at this index.
+    /// The connection of [`State::strays`] at this index.
     Stray(usize),
 }
 
-/// What happens. Workers are numbered as they are sorted in the state before.
+/// An action. Workers are numbered as sorted in the state before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// An instance starts, and reads the row.
     Start(usize),
-    /// A worker sends a commit of so many of its pending batches, and so many records that follow.
+    /// A worker sends a commit of this number of pending batches, and this number of records after
+    /// them.
     Send {
         /// Which worker.
         worker: usize,
-        /// How many pending batches.
+        /// The number of pending batches.
         pending: usize,
-        /// How many records more.
+        /// The number of additional records.
         fresh: u8,
-        /// How it is tried.
+        /// The kind of statement.
         kind: Kind,
     },
-    /// PostgreSQL begins with a statement: takes its snapshot.
+    /// PostgreSQL starts a statement: takes its snapshot.
     Begin(Connection, usize),
     /// PostgreSQL executes a statement.
     Execute(Connection, usize),
-    /// A worker gets an answer.
+    /// A worker receives an answer.
     Answer(usize, usize),
-    /// A worker in doubt reads the row.
+    /// A worker without a known offset reads the row.
     ReadRow(usize),
-    /// A worker has committed everything: makes it durable, and says so if it is still there.
+    /// A worker has committed everything: makes it durable, and reports it if it is still there.
     Finish(usize),
-    /// PostgreSQL flushes its log by itself.
+    /// PostgreSQL flushes its log.
     Flush,
-    /// A worker's connection breaks, or it gives up waiting.
+    /// The connection of a worker breaks, or the worker stops waiting.
     Lose(usize),
     /// An instance is killed.
     Kill(usize),
-    /// PostgreSQL crashes, and comes up with what was durable.
+    /// PostgreSQL crashes, and restarts with the durable state.
     Crash,
     /// An operator sets the offset.
     Reset(u8),
-    /// The topic is deleted and created again, and an operator sets the offset to its start.
+    /// The topic is deleted and recreated, and an operator sets the offset to its start.
     Renew,
 }
 
 impl World {
-    /// What workers can do, and PostgreSQL with what they sent.
+    /// The actions of workers, and of PostgreSQL with their statements.
     pub(crate) fn of_workers(&self, state: &State, actions: &mut Vec<Action>) {
         let unfinished = state.now.next < self.end(state.now.topic);
         for (index, worker) in state.workers.iter().enumerate() {
@@ -101,7 +102,7 @@ impl World {
         }
     }
 
-    /// What PostgreSQL can do with statements of abandoned connections.
+    /// The actions of PostgreSQL with statements of abandoned connections.
     pub(crate) fn of_strays(&self, state: &State, actions: &mut Vec<Action>) {
         for (index, stray) in state.strays.iter().enumerate() {
             self.of_statements(Connection::Stray(index), &stray.sent, actions);
@@ -123,8 +124,8 @@ impl World {
         }
     }
 
-    /// What can go wrong, and what PostgreSQL does by itself.
-    pub(crate) fn of_fate(&self, state: &State, actions: &mut Vec<Action>) {
+    /// Faults, and PostgreSQL's own actions.
+    pub(crate) fn of_faults(&self, state: &State, actions: &mut Vec<Action>) {
         if state.now != state.durable {
             actions.push(Action::Flush);
         }

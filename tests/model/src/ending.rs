@@ -1,4 +1,4 @@
-//! Whether everything comes to an end, which a checker of single states cannot tell.
+//! Checks that every run terminates. The checker examines single states, and cannot show this.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -9,29 +9,29 @@ use stateright::Model;
 
 use crate::{actions::Action, model::World, state::State};
 
-/// What becomes of a world's runs.
+/// The result for the runs of a world.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// Each comes to an end, in whatever order things happen.
+    /// Every run terminates, in any order of actions.
     Always {
-        /// How many different states they have.
+        /// The number of different states.
         states: usize,
     },
-    /// There is one that goes round for ever.
+    /// There is an infinite run.
     Never {
-        /// What happens until it is where it was before.
+        /// The actions before the cycle.
         until: Vec<Action>,
-        /// What then happens again and again.
+        /// The actions of the cycle.
         round: Vec<Action>,
     },
 }
 
-/// A state on the way to the one that is looked at.
+/// A state on the path to the current one.
 struct Step {
     state: State,
     hash: u64,
     came_by: Option<Action>,
-    /// What was not tried yet.
+    /// The actions that were not tried yet.
     left: Vec<Action>,
 }
 
@@ -43,10 +43,10 @@ impl Step {
     }
 }
 
-/// Goes through all states, depth first, and looks for one from which a way leads back to it.
+/// Visits all states depth first, and searches for a cycle.
 #[must_use]
 pub fn ending(world: &World) -> Ending {
-    // True while it is on the way.
+    // True while the state is on the path.
     let mut seen: HashMap<u64, bool> = HashMap::new();
     let mut way = Vec::new();
     for state in world.init_states() {

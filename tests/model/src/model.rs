@@ -1,4 +1,4 @@
-//! A world, and what becomes of it by each thing that happens.
+//! A world, and its state after each action.
 
 use arrayvec::ArrayVec;
 use stateright::{Model, Property};
@@ -12,18 +12,18 @@ use crate::{
     statement::Executor,
 };
 
-/// A world, and the rules that its instances keep to.
+/// A world, and the rules of its instances.
 #[derive(Clone, Copy, Debug)]
 pub struct World {
-    /// What the instances and their statements keep to.
+    /// The rules of the instances and their statements.
     pub rules: Rules,
-    /// The records of the topic, and of the one that is created under its name.
+    /// The records of the topic, and of the recreated one.
     pub logs: [Log; 2],
-    /// How many instances there are: 1 or 2.
+    /// The number of instances: 1 or 2.
     pub instances: usize,
-    /// How many statements a worker has in flight at most: up to [`DEPTH`](crate::DEPTH).
+    /// The maximum number of statements in flight per worker: up to [`DEPTH`](crate::DEPTH).
     pub depth: usize,
-    /// What may go wrong.
+    /// The faults that may occur.
     pub faults: Faults,
     /// Whether time passes between a statement's snapshot and its effect.
     pub snapshots: bool,
@@ -62,7 +62,7 @@ impl World {
         };
         let answered = matches!(sent[index].progress, Progress::Done(_));
         if answered && matches!(connection, Connection::Stray(_)) {
-            // Nobody waits for the answer.
+            // No worker waits for the answer.
             sent.remove(index);
         }
     }
@@ -85,7 +85,7 @@ impl World {
         }
     }
 
-    /// Breaks a worker's connection; what it had sent may still be executed.
+    /// Breaks a worker's connection; the statements that it sent may still be executed.
     fn lose(&self, state: &mut State, index: usize) {
         let worker = &mut state.workers[index];
         let (topic, sent) = (worker.topic, worker.lose(&self.rules));
@@ -94,12 +94,12 @@ impl World {
         }
     }
 
-    /// An operator sets the offset: what counts begins here.
+    /// An operator sets the offset: the expected tables are computed from here on.
     fn set(&self, state: &mut State, topic: u8, offset: u8) {
         let now = &mut state.now;
         let offsets = |topic| (0..self.end(topic)).map(move |offset| (offset, bit(topic, offset)));
         for (at, bit) in offsets(now.topic) {
-            // Nothing of another topic, and nothing before the offset, is to come.
+            // No records of another topic, and none before the offset, are expected.
             if topic != now.topic || at < offset {
                 now.accounted |= bit;
             } else {
@@ -112,19 +112,19 @@ impl World {
         state.told = if topic == 0 { state.told.min(offset) } else { 0 };
     }
 
-    /// Brings states into one form that differ in nothing that matters.
+    /// Normalizes states that differ only in irrelevant details.
     fn settle(&self, state: &mut State) {
         let left = &mut state.left;
         if left.all == 0 {
             *left = Faults { all: 0, lost: 0, killed: 0, crashes: 0, resets: 0, renewed: 0 };
         }
         if left.crashes == 0 {
-            // Nothing can be taken back any more.
+            // No commit can be lost any more.
             state.durable = state.now;
         }
         let compared = self.rules.compare_offset && self.rules.compare_offset_behind;
         if compared && left.crashes == 0 && left.resets == 0 {
-            // Where the offset only moves forward these will never find it.
+            // If the offset only moves forward, these never match it.
             let next = state.now.next;
             let may_land =
                 |sent: &Statement| sent.batch.from >= next || sent.progress == Progress::Half;
@@ -154,7 +154,7 @@ impl Model for World {
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
         self.of_workers(state, actions);
         self.of_strays(state, actions);
-        self.of_fate(state, actions);
+        self.of_faults(state, actions);
     }
 
     fn next_state(&self, before: &State, action: Action) -> Option<State> {

@@ -1,4 +1,4 @@
-//! What holds in every state, and what has to occur in some so that this means something.
+//! Properties of every state, and states that must occur for these properties to be meaningful.
 
 use stateright::Property;
 
@@ -11,21 +11,21 @@ use crate::{
 
 /// No offset is accounted for twice.
 pub const TWICE: &str = "no offset twice";
-/// Every offset before the next offset is accounted for, and none from there on.
+/// Every offset before the next offset is accounted for, and no later one.
 pub const NEVER: &str = "no offset left out";
 /// The rows are those of each order's last version before the next offset.
 pub const ROWS: &str = "rows of the last versions";
 /// The dead letters are those of the records before the next offset.
-pub const LETTERS: &str = "dead letters";
-/// What was told outside PostgreSQL is never taken back.
-pub const TOLD: &str = "what was told is durable";
-/// Where nothing can happen any more everything is done.
-pub const DONE: &str = "done at the end";
+pub const DEAD_LETTERS: &str = "dead letters";
+/// Offsets that were reported outside PostgreSQL are never lost.
+pub const REPORTED: &str = "reported offsets are durable";
+/// If no action is possible any more, everything is committed.
+pub const DONE: &str = "everything is committed at the end";
 
-/// What holds in every state.
-pub const PROPERTIES: [&str; 6] = [TWICE, NEVER, ROWS, LETTERS, TOLD, DONE];
+/// The properties of every state.
+pub const PROPERTIES: [&str; 6] = [TWICE, NEVER, ROWS, DEAD_LETTERS, REPORTED, DONE];
 
-/// All of them, and what has to occur.
+/// All properties, and the states that must occur.
 pub(crate) fn all() -> Vec<Property<World>> {
     vec![
         Property::always(TWICE, |_, state: &State| !state.now.twice),
@@ -37,10 +37,10 @@ pub(crate) fn all() -> Vec<Property<World>> {
         Property::always(ROWS, |world: &World, state: &State| {
             state.now.rows == should(world, state).0
         }),
-        Property::always(LETTERS, |world: &World, state: &State| {
+        Property::always(DEAD_LETTERS, |world: &World, state: &State| {
             state.now.letters == should(world, state).1
         }),
-        Property::always(TOLD, |_, state: &State| state.told <= state.now.next),
+        Property::always(REPORTED, |_, state: &State| state.told <= state.now.next),
         Property::always(DONE, |world: &World, state: &State| {
             let rests = |phase| matches!(phase, Phase::Exited | Phase::Halted);
             let all_rest = state.workers.iter().all(|worker| rests(worker.phase));
@@ -53,7 +53,7 @@ pub(crate) fn all() -> Vec<Property<World>> {
         Property::sometimes("everything is done", |world: &World, state: &State| {
             state.now.next == world.end(state.now.topic) && state.told == state.now.next
         }),
-        // Where it can happen at all.
+        // If it is possible at all.
         Property::sometimes("a statement writes nothing", |_, state: &State| {
             answered(state, Answer::NotMoved)
         }),
@@ -67,7 +67,7 @@ pub(crate) fn all() -> Vec<Property<World>> {
         Property::sometimes("commits can be taken back", |world: &World, state: &State| {
             world.faults.crashes == 0 || state.durable.next < state.now.next
         }),
-        Property::sometimes("nobody waits for a statement", |world: &World, state: &State| {
+        Property::sometimes("statements are abandoned", |world: &World, state: &State| {
             world.faults.lost + world.faults.killed == 0 || !state.strays.is_empty()
         }),
     ]

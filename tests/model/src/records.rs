@@ -1,12 +1,12 @@
-//! What lies in the topic, and the rows that it comes to.
+//! The records of the topic, and the rows of each.
 
-/// How many different orders a world has.
+/// The number of different orders in a world.
 pub const ORDERS: usize = 2;
 
-/// An order's place in the tables; less than [`ORDERS`].
+/// The index of an order in the tables, less than [`ORDERS`].
 pub type Order = u8;
 
-/// What lies at one offset.
+/// The record at an offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Record {
     /// A numbered order without products: a row of `sales`, and none of `orders`.
@@ -17,12 +17,12 @@ pub enum Record {
     Cancelled(Order),
     /// Not a valid order: a dead letter.
     Invalid,
-    /// A valid order that the database rejects: a dead letter, and the order stays what it was.
+    /// A valid order that the database rejects: a dead letter, and the order is unchanged.
     Rejected(Order),
 }
 
 impl Record {
-    /// The order that it is a version of.
+    /// The order of which it is a version.
     #[must_use]
     pub const fn order(self) -> Option<Order> {
         match self {
@@ -38,7 +38,7 @@ impl Record {
 /// The records of one topic, by offset.
 pub type Log = &'static [Record];
 
-/// A record, whatever its topic: 1 and more, in the order of topics and offsets; 0 is none.
+/// A unique number of a record: from 1 on, in the order of topics and offsets; 0 means none.
 #[must_use]
 pub const fn version(topic: u8, offset: u8) -> u8 {
     topic * 8 + offset + 1
@@ -50,7 +50,7 @@ pub const fn bit(topic: u8, offset: u8) -> u16 {
     1 << (version(topic, offset) - 1)
 }
 
-/// The tables `sales` and `orders`: which [`version`] of each order has a row; 0 for no row.
+/// The tables `sales` and `orders`: the [`version`] of each order's row; 0 for no row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Rows {
     /// The rows of `sales`.
@@ -60,7 +60,7 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// What becomes of the tables by one record.
+    /// Applies one record to the tables.
     pub fn put(&mut self, record: Record, version: u8) {
         let (sale, listed) = match record {
             Record::Sale(_) => (version, 0),
@@ -75,7 +75,7 @@ impl Rows {
     }
 }
 
-/// What the tables have to hold: where they stood, and each record since then, one after the other.
+/// The expected tables: the initial ones, with each record since then applied in order.
 #[must_use]
 pub fn expected(
     topic: u8,

@@ -1,77 +1,80 @@
-//! The rules of the protocol, each of which can be taken away.
+//! The rules of the protocol, each of which can be removed.
 
-/// What a commit and a worker keep to. [`Rules::batches`] and [`Rules::merged`] are the two protocols; every
-/// other value has at least one rule less, or one that is not needed.
+/// The rules of commits and workers. [`Rules::batches`] and [`Rules::merged`] are the two
+/// protocols; every other value lacks at least one rule, or has one that is not needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
-    /// How many records a batch has at most.
+    /// The maximum number of records in a batch.
     pub batch: u8,
-    /// Whether prepared batches that adjoin are committed by one statement.
+    /// Whether adjacent pending batches are committed by one statement.
     pub merge: bool,
-    /// Whether only batches that adjoin are committed by one statement.
+    /// Whether only adjacent batches are committed by one statement.
     pub adjoining: bool,
-    /// How a commit is tried first.
+    /// The first statement for a commit.
     pub first: FirstTry,
-    /// When it is tried again, if the first try wrote nothing for the sake of the rows.
+    /// When a commit is repeated whose first statement wrote nothing because of existing rows.
     pub again: Again,
 
-    /// Whether a statement moves the offset only from where its span begins.
+    /// Whether a statement moves the offset only from the beginning of its span.
     pub compare_offset: bool,
-    /// Whether a statement also does so that was sent while others were in flight.
+    /// Whether this also applies to statements that were sent while others were in flight.
     pub compare_offset_behind: bool,
-    /// Whether a statement moves the offset only of the topic whose records it has.
+    /// Whether a statement moves the offset only of the topic of its records.
     pub compare_topic: bool,
     /// Whether rows and offset are written together.
     pub transaction: Transaction,
-    /// Whether the last version of an order in a commit is the one that is written; else the first.
+    /// Whether the last version of an order in a commit is written; otherwise the first.
     pub last_version: bool,
-    /// Whether a first try writes nothing if a row of `orders` has to go.
+    /// Whether a first statement writes nothing if a row of `orders` must be deleted.
     pub look: bool,
-    /// Whether an insert fails if a row is there already; else it passes over that row.
+    /// Whether an insert fails if a row exists; otherwise it skips that row.
     pub unique: bool,
     /// Whether the statements of a connection are executed in the order in which they were sent.
     pub in_order: bool,
-    /// Whether a reset of offsets waits for the statements that have begun, and they for it.
+    /// Whether a reset of offsets waits for statements in progress, and they for it.
     pub reset_waits: bool,
 
-    /// What a worker does after a unique violation.
+    /// The reaction of a worker to a unique violation.
     pub duplicate: OnDuplicate,
-    /// Whether a worker tries in full what a first try did not do for the sake of a row of `orders`.
+    /// Whether a worker repeats in full a first statement that wrote nothing because of a row of
+    /// `orders`.
     pub full_after_not_moved: bool,
-    /// What becomes of a commit with a row that the database rejects.
+    /// The result of a commit with a row that the database rejects.
     pub rejected: OnRejected,
-    /// What a worker believes after an answer that it did not get, or that it was fenced.
+    /// The assumption of a worker after a missing answer, or after it was fenced.
     pub doubt: AfterDoubt,
-    /// Whether what is prepared is dropped where it does not begin at the row's offset.
+    /// Whether pending batches are dropped if they do not begin at the row's offset.
     pub drop_elsewhere: bool,
-    /// Whether a worker stops when the row is of another topic.
+    /// Whether a worker stops if the row is of another topic.
     pub check_topic: bool,
-    /// Whether a synchronous commit precedes what leaves PostgreSQL.
+    /// Whether a synchronous commit precedes every report outside PostgreSQL.
     pub durable_first: bool,
-    /// Whether the row that the synchronous commit returns decides what is told; else the worker's memory.
+    /// Whether the row returned by the synchronous commit is reported; otherwise the worker's own
+    /// offset.
     pub tell_row: bool,
 }
 
-/// How a commit is tried first.
+/// The first statement for a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FirstTry {
-    /// Sales alone by a statement that does nothing if a row of `orders` has to go; all else in full.
+    /// Only sales, by a statement that does nothing if a row of `orders` must be deleted; all other
+    /// commits in full.
     Sales,
-    /// By an insert; in full for so many commits after one that was tried again.
+    /// An insert; but full statements for this number of commits after one that was repeated.
     Insert {
-        /// How many.
+        /// The number of commits.
         upserts: u8,
     },
-    /// By an insert or in full, as it likes each time: whatever a policy chooses, it cannot be wrong then.
+    /// An insert or a full statement, chosen freely each time: every policy is included.
     Either,
 }
 
-/// When a commit is tried again that wrote nothing for the sake of the rows.
+/// When a commit is repeated that wrote nothing because of existing rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Again {
-    /// As soon as its answer is there, behind whatever is in flight.
+    /// As soon as its answer is there, after all statements in flight.
     AtOnce,
-    /// When nothing is in flight any more: the next commits are upserts, however they are cut.
+    /// When nothing is in flight any more: the next commits are upserts, with any boundaries.
     Settled,
 }
 
@@ -80,31 +83,31 @@ pub enum Again {
 pub enum Transaction {
     /// By one statement.
     Together,
-    /// The rows, where the offset is right, and then the offset.
+    /// The rows, if the offset matches, and then the offset.
     RowsFirst,
     /// The offset, and then the rows.
     OffsetFirst,
 }
 
-/// What a worker does after a unique violation.
+/// The reaction of a worker to a unique violation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnDuplicate {
-    /// The same span with the full statement.
+    /// Repeats the same span with the full statement.
     Upsert,
-    /// Takes the span for committed.
+    /// Assumes that the span was committed.
     TakeForDone,
-    /// The full statement with the first record of the span only.
+    /// Sends the full statement for the first record of the span only.
     UpsertOne,
     /// Moves the offset and writes nothing.
     PassOver,
-    /// The same insert.
+    /// Repeats the insert.
     InsertAgain,
 }
 
-/// What becomes of a commit with a row that the database rejects.
+/// The result of a commit with a row that the database rejects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnRejected {
-    /// Halved in one transaction until the row stands alone, which becomes a dead letter.
+    /// Halved in one transaction until the row is isolated, which becomes a dead letter.
     Halve,
     /// All of its records become dead letters.
     AllLetters,
@@ -112,14 +115,14 @@ pub enum OnRejected {
     LeaveOut,
 }
 
-/// What a worker believes after a doubt.
+/// The assumption of a worker without a known offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AfterDoubt {
-    /// The row.
+    /// The row's offset.
     Row,
-    /// That all it has sent was committed.
+    /// All sent statements were committed.
     AllDone,
-    /// That nothing was committed of which it has no answer.
+    /// No statement was committed whose answer is missing.
     NothingDone,
 }
 

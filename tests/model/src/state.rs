@@ -1,16 +1,16 @@
-//! What a world consists of in one moment.
+//! The state of a world.
 
 use arrayvec::ArrayVec;
 
 use crate::records::Rows;
 
-/// Statements in flight on one connection, at most.
+/// The maximum number of statements in flight on a connection.
 pub const DEPTH: usize = 3;
 
-/// Connections, at most, that were given up with statements on their way.
+/// The maximum number of abandoned connections with statements in flight.
 pub const STRAYS: usize = 4;
 
-/// What PostgreSQL holds.
+/// The contents of PostgreSQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Database {
     /// The topic's id, in the row of `partitions`.
@@ -21,24 +21,25 @@ pub struct Database {
     pub rows: Rows,
     /// Which records are in `dead_letters`.
     pub letters: u16,
-    /// Which records were accounted for. Nothing in PostgreSQL: it is there to be checked.
+    /// The records that were accounted for. Not in PostgreSQL: only for the properties.
     pub accounted: u16,
-    /// Whether a record was accounted for a second time. Also there to be checked.
+    /// Whether a record was accounted for a second time. Only for the properties.
     pub twice: bool,
 }
 
-/// Where the history that counts begins: at the first record, or where somebody last set the offset.
+/// Where the relevant history begins: at the first record, or where an operator last set the
+/// offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Since {
     /// The offset that was set.
     pub offset: u8,
-    /// The tables then.
+    /// The tables at that time.
     pub rows: Rows,
-    /// The dead letters then.
+    /// The dead letters at that time.
     pub letters: u16,
 }
 
-/// A span, and which of its offsets' records it really has: all, unless a rule was taken away.
+/// A span, and the offsets whose records it contains: all, unless a rule was removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Batch {
     /// The first offset.
@@ -56,142 +57,143 @@ impl Batch {
         Self { from, to, covers: (1 << to) - (1 << from) }
     }
 
-    /// Whether it has the records of all its offsets.
+    /// Whether it contains the records of all its offsets.
     #[must_use]
     pub const fn is_whole(self) -> bool {
         self.covers == Self::whole(self.from, self.to).covers
     }
 
-    /// Both as one, whatever lies between.
+    /// Both as one, with everything in between.
     #[must_use]
     pub const fn and(self, next: Self) -> Self {
         Self { from: self.from, to: next.to, covers: self.covers | next.covers }
     }
 }
 
-/// What a statement does.
+/// The effect of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
-    /// Upserts sales; nothing if a row of `orders` has to go.
+    /// Upserts sales; nothing if a row of `orders` must be deleted.
     Sales,
-    /// Inserts everything; nothing if a row of `orders` has to go.
+    /// Inserts everything; nothing if a row of `orders` must be deleted.
     Insert,
     /// Upserts everything.
     Full,
-    /// The transaction that halves until what is rejected stands alone.
+    /// The transaction that halves the batch until the rejected row is isolated.
     Halves,
 }
 
 impl Kind {
-    /// Whether the same span may succeed in full where this one wrote nothing.
+    /// Whether the full statement may succeed for the same span if this one wrote nothing.
     #[must_use]
     pub const fn is_first_try(self) -> bool {
         matches!(self, Self::Sales | Self::Insert)
     }
 }
 
-/// What a statement saw when it began.
+/// The snapshot of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Snapshot {
-    /// Whether the row of `partitions` was as it has to be.
+    /// Whether the row of `partitions` matched.
     pub matched: bool,
-    /// Which orders had a row in `orders`: a bit for each.
+    /// The orders with a row in `orders`: a bit for each.
     pub listed: u8,
 }
 
-/// What a statement came to.
+/// The result of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Answer {
     /// Everything is written.
     Moved,
-    /// Nothing is, since the offset is elsewhere; or, if only sales were tried, a row of `orders` has to go.
+    /// Nothing, since the offset differs; or, if only sales were tried, since a row of `orders`
+    /// must be deleted.
     NotMoved,
-    /// Nothing is, since a row of `orders` has to go.
+    /// Nothing, since a row of `orders` must be deleted.
     Listed,
-    /// Nothing is: a unique violation.
+    /// Nothing: a unique violation.
     Duplicate,
-    /// Nothing is: a row was rejected.
+    /// Nothing: a row was rejected.
     Rejected,
 }
 
-/// How far a statement has come.
+/// The progress of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Progress {
-    /// On its way.
+    /// Sent.
     Sent,
     /// Has taken its snapshot.
     Begun(Snapshot),
     /// The first of two transactions is committed.
     Half,
-    /// Was executed; its answer is on its way.
+    /// Was executed; its answer is in flight.
     Done(Answer),
 }
 
 /// A statement in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Statement {
-    /// What it commits.
+    /// The batch.
     pub batch: Batch,
-    /// How.
+    /// The kind of statement.
     pub kind: Kind,
-    /// How many were sent before it, of those in flight on its connection.
+    /// The number of statements in flight on its connection that were sent before it.
     pub place: u8,
-    /// Whether others were in flight when it was sent; only noted where that makes a difference.
+    /// Whether others were in flight when it was sent; recorded only if that makes a difference.
     pub behind: bool,
-    /// How far it has come.
+    /// The progress.
     pub progress: Progress,
 }
 
 /// Statements in flight, in the order of their spans.
 pub type InFlight = ArrayVec<Statement, DEPTH>;
 
-/// What a worker is at.
+/// The phase of a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Phase {
     /// Not running.
     Down,
-    /// Has to find out where the partition stands.
+    /// Must read the row.
     InDoubt,
     /// Commits.
     Working,
     /// Waits until nothing is in flight any more, and then does this.
     Settling(Remedy),
-    /// Has said that everything is done.
+    /// Has reported that everything is committed.
     Exited,
     /// Has stopped, since the topic is another one.
     Halted,
 }
 
-/// What helps a span that was not committed.
+/// The reaction to a span that was not committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Remedy {
-    /// To find out where the partition stands.
+    /// Read the row.
     Row,
     /// Upserts, from there on.
     Upserts,
-    /// The full statement for these of its offsets, where a rule was taken away.
+    /// The full statement for these of its offsets, if a rule was removed.
     Full(u8),
-    /// The same insert, where a rule was taken away.
+    /// The same insert, if a rule was removed.
     Insert,
-    /// To halve it.
+    /// Halve it.
     Halves,
 }
 
-/// An instance's worker of the one partition.
+/// The worker of an instance for the one partition.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Worker {
-    /// What it is at.
+    /// The phase.
     pub phase: Phase,
     /// The topic whose records it reads.
     pub topic: u8,
-    /// Where it reads on.
+    /// The next offset to read.
     pub read: u8,
-    /// Batches that were not committed, in order, and wait to be sent again. Those that adjoin each other and
-    /// [`Self::read`] are forgotten: cutting the same offsets again comes to the same.
+    /// Batches that were not committed, in order, to be sent again. Adjacent ones up to
+    /// [`Self::read`] are not stored: cutting the same offsets again has the same result.
     pub pending: ArrayVec<Batch, 6>,
-    /// How many commits more are tried in full at once.
+    /// The number of further commits that are sent in full at once.
     pub upserts: u8,
-    /// What is in flight on its connection.
+    /// The statements in flight on its connection.
     pub sent: InFlight,
 }
 
@@ -202,21 +204,21 @@ impl Worker {
     }
 }
 
-/// A connection that was given up, with statements that may still be executed.
+/// An abandoned connection, with statements that may still be executed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Stray {
-    /// The topic whose records they have.
+    /// The topic of their records.
     pub topic: u8,
-    /// What is on its way.
+    /// The statements in flight.
     pub sent: InFlight,
 }
 
-/// What may still go wrong.
+/// The remaining faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Faults {
     /// Of any kind.
     pub all: u8,
-    /// Connections that break with answers unread.
+    /// Connections that break with unread answers.
     pub lost: u8,
     /// Instances that are killed.
     pub killed: u8,
@@ -224,25 +226,26 @@ pub struct Faults {
     pub crashes: u8,
     /// Offsets set by an operator.
     pub resets: u8,
-    /// Topics deleted and created again under the same name.
+    /// Topics deleted and recreated with the same name.
     pub renewed: u8,
 }
 
-/// A world in one moment.
+/// The state of a world.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct State {
-    /// What PostgreSQL answers from.
+    /// The current contents of PostgreSQL.
     pub now: Database,
-    /// What it has after a crash.
+    /// Its contents after a crash.
     pub durable: Database,
-    /// Where the history that counts begins.
+    /// Where the relevant history begins.
     pub since: Since,
-    /// The next offset that was told outside PostgreSQL: by the exit of `--until-end`, to Kafka's group.
+    /// The next offset that was reported outside PostgreSQL: by the exit of `--until-end`, or to
+    /// Kafka's group.
     pub told: u8,
-    /// Sorted, since it makes no difference which is which.
+    /// Sorted, since instances are interchangeable.
     pub workers: ArrayVec<Worker, 2>,
     /// Sorted.
     pub strays: ArrayVec<Stray, STRAYS>,
-    /// What may still go wrong.
+    /// The remaining faults.
     pub left: Faults,
 }

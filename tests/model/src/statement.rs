@@ -1,4 +1,4 @@
-//! What PostgreSQL does with a statement.
+//! The execution of statements by PostgreSQL.
 
 use crate::{
     records::{Log, ORDERS, Record, Rows, bit, expected, version},
@@ -6,7 +6,7 @@ use crate::{
     state::{Answer, Batch, Database, Kind, Progress, Snapshot, Statement},
 };
 
-/// The statements of one connection, and what they stand on.
+/// The statements of one connection, and the state they are based on.
 pub(crate) struct Executor<'a> {
     pub(crate) rules: &'a Rules,
     pub(crate) topic: u8,
@@ -14,7 +14,7 @@ pub(crate) struct Executor<'a> {
 }
 
 impl Executor<'_> {
-    /// What a statement sees of the world when it begins.
+    /// The snapshot of a statement at its start.
     pub(crate) fn snapshot(&self, now: &Database, statement: &Statement) -> Snapshot {
         let listed = (0..ORDERS).filter(|order| now.rows.orders[*order] != 0);
         Snapshot {
@@ -23,7 +23,7 @@ impl Executor<'_> {
         }
     }
 
-    /// Executes it, or the next half of it where it is two transactions.
+    /// Executes it, or its next half if it consists of two transactions.
     pub(crate) fn execute(&self, now: &mut Database, statement: &Statement) -> Progress {
         let snapshot = match statement.progress {
             Progress::Sent => self.snapshot(now, statement),
@@ -31,11 +31,12 @@ impl Executor<'_> {
             Progress::Half => return Progress::Done(self.second_half(now, statement)),
             done @ Progress::Done(_) => return done,
         };
-        if self.has_to_go(statement, snapshot) {
+        if self.must_delete(statement, snapshot) {
             let inserts = statement.kind == Kind::Insert;
             return Progress::Done(if inserts { Answer::Listed } else { Answer::NotMoved });
         }
-        // PostgreSQL reads the row as of the snapshot, waits for whoever holds it, and looks again.
+        // PostgreSQL reads the row as of the snapshot, waits for the lock, and checks the row
+        // again.
         if !snapshot.matched || !self.matches(now, statement) {
             return Progress::Done(Answer::NotMoved);
         }
@@ -94,7 +95,7 @@ impl Executor<'_> {
             .filter_map(move |offset| Some((offset, *log.get(usize::from(offset))?)))
     }
 
-    /// Whether all that it has to write are rows of `sales`.
+    /// Whether it writes only rows of `sales`.
     pub(crate) fn only_sales(&self, batch: Batch) -> bool {
         self.records(batch).all(|(_, record)| matches!(record, Record::Sale(_)))
     }
@@ -114,8 +115,8 @@ impl Executor<'_> {
         (winners, letters)
     }
 
-    /// Whether a first try does nothing for the sake of a row of `orders`.
-    fn has_to_go(&self, statement: &Statement, snapshot: Snapshot) -> bool {
+    /// Whether a first statement does nothing because of a row of `orders`.
+    fn must_delete(&self, statement: &Statement, snapshot: Snapshot) -> bool {
         let (winners, _) = self.winners(statement.batch);
         statement.kind.is_first_try()
             && self.rules.look
@@ -124,7 +125,7 @@ impl Executor<'_> {
             })
     }
 
-    /// What the tables are after the statement.
+    /// The tables after the statement.
     fn written(
         &self,
         now: &Database,

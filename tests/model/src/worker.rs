@@ -1,4 +1,4 @@
-//! What a worker does: with answers, with connections that break, with what it reads of its row.
+//! The actions of a worker: after answers, broken connections, and reading its row.
 
 use arrayvec::ArrayVec;
 
@@ -8,7 +8,7 @@ use crate::{
 };
 
 impl Worker {
-    /// Whether it could send one more statement.
+    /// Whether it can send another statement.
     pub(crate) fn may_send(&self, depth: usize, end: u8) -> bool {
         self.phase == Phase::Working
             && self.sent.len() < depth
@@ -16,7 +16,7 @@ impl Worker {
             && (!self.pending.is_empty() || self.read < end)
     }
 
-    /// What it could commit next: so many of the pending batches, and so many records after them.
+    /// The possible next commits: numbers of pending batches, and of records after them.
     pub(crate) fn choices(&self, rules: &Rules, end: u8) -> Vec<(usize, u8)> {
         let mut choices = Vec::new();
         if !rules.merge {
@@ -45,7 +45,7 @@ impl Worker {
         choices
     }
 
-    /// Takes what was chosen, as one batch.
+    /// Takes the chosen records as one batch.
     pub(crate) fn take(&mut self, (count, fresh): (usize, u8)) -> Option<Batch> {
         let pending = self.pending.drain(..count).reduce(Batch::and);
         let read = self.read;
@@ -64,8 +64,8 @@ impl Worker {
         self.sent.push(Statement { batch, kind, place, behind, progress: Progress::Sent });
     }
 
-    /// Whether the answer of this statement is to be acted upon: in the order of the spans, but for those that
-    /// are tried again at once.
+    /// Whether the answer of this statement may be processed: in the order of the spans, except for
+    /// commits that are repeated at once.
     pub(crate) fn may_take_answer(&self, rules: &Rules, index: usize) -> bool {
         match self.sent[index].progress {
             Progress::Done(answer) => index == 0 || tries_again(rules, &self.sent[index], answer),
@@ -73,7 +73,7 @@ impl Worker {
         }
     }
 
-    /// Acts upon the answer of a statement.
+    /// Processes the answer of a statement.
     pub(crate) fn take_answer(&mut self, rules: &Rules, index: usize) {
         let statement = self.sent[index];
         let Progress::Done(answer) = statement.progress else { return };
@@ -106,7 +106,7 @@ impl Worker {
         };
         if let Some(remedy) = remedy {
             self.keep(statement.batch);
-            // The first that failed decides.
+            // The first failure decides.
             if self.phase == Phase::Working {
                 self.phase = Phase::Settling(remedy);
             }
@@ -143,17 +143,18 @@ impl Worker {
         };
     }
 
-    /// Has to find out where the partition stands.
+    /// Must read the row.
     pub(crate) fn doubt(&mut self, rules: &Rules) {
         self.phase = Phase::InDoubt;
         self.forget(rules);
         if rules.doubt == AfterDoubt::Row && self.pending.is_empty() {
-            // Nothing depends on it any more.
+            // No later action depends on it.
             self.read = 0;
         }
     }
 
-    /// The connection is gone with all that is in flight. Returns what may still be executed.
+    /// Breaks the connection with all that is in flight. Returns the statements that may still be
+    /// executed.
     pub(crate) fn lose(&mut self, rules: &Rules) -> InFlight {
         let mut stray: InFlight = self.sent.take();
         for sent in &stray {
@@ -165,7 +166,7 @@ impl Worker {
         stray
     }
 
-    /// Goes on from what the row says, or from what it believes instead.
+    /// Continues from the row, or from its assumption.
     pub(crate) fn read_row(&mut self, rules: &Rules, (topic, next): (u8, u8)) {
         match rules.doubt {
             AfterDoubt::Row => {}
@@ -200,8 +201,8 @@ impl Worker {
         self.pending.insert(at.unwrap_or(self.pending.len()), batch);
     }
 
-    /// Forgets batches that could as well be cut again. Whoever may keep a batch that begins elsewhere has to
-    /// remember them.
+    /// Forgets batches that can be cut again. If a batch that begins elsewhere may be kept, they
+    /// must be remembered.
     fn forget(&mut self, rules: &Rules) {
         if !rules.drop_elsewhere {
             return;
@@ -227,13 +228,13 @@ fn tries_again(rules: &Rules, statement: &Statement, answer: Answer) -> bool {
         }
 }
 
-/// Whether the full statement may do what this one did not.
+/// Whether the full statement may succeed where this one wrote nothing.
 fn may_be_listed(rules: &Rules, statement: &Statement, answer: Answer) -> bool {
     rules.full_after_not_moved
         && (answer == Answer::Listed || answer == Answer::NotMoved && statement.kind == Kind::Sales)
 }
 
-/// Renumbers the places of statements, from 0.
+/// Renumbers the positions of statements, from 0.
 fn rank(sent: &mut InFlight) {
     let places: ArrayVec<u8, { crate::state::DEPTH }> =
         sent.iter().map(|statement| statement.place).collect();

@@ -1,4 +1,4 @@
-"""Confluent's serializers in a test's service: serve() with the arguments BROKER and REGISTRY.
+"""Confluent's serializers for tests: serve() with the arguments BROKER and REGISTRY.
 
 Each line of the standard input is a plan, a JSON object whose "do" names a function as
 MODULE.FUNCTION. It is called with the plan and answered with one line of JSON, {"ok": ...} or
@@ -37,7 +37,7 @@ def references(named):
 
 
 class Avro:
-    """Serializes values of Python by an Avro schema, which it registers under `subject`."""
+    """Serializes Python values with an Avro schema, which it registers under `subject`."""
 
     def __init__(self, topic, schema, subject=None, refers_to=(), field=MessageField.VALUE):
         self.context = SerializationContext(topic, field)
@@ -52,7 +52,7 @@ class Avro:
 
 
 class Json:
-    """Serializes values of Python by a JSON Schema, which it registers under `subject`."""
+    """Serializes Python values with a JSON Schema, which it registers under `subject`."""
 
     def __init__(self, topic, schema, subject=None, field=MessageField.VALUE):
         self.context = SerializationContext(topic, field)
@@ -71,7 +71,7 @@ class Protobuf:
     def __init__(self, topic, message, subject=None):
         self.context = SerializationContext(topic, MessageField.VALUE)
         subject = subject or f"{topic}-value"
-        # What a file imports is registered under its name, which other topics have too.
+        # Imported files are registered under their names, which other topics use too.
         strategies = {
             "subject.name.strategy": lambda *_: subject,
             "reference.subject.name.strategy": lambda context, ref: f"{context.topic}-{ref.name}",
@@ -104,7 +104,7 @@ def compiled(files):
 
 
 def produce(topic, records):
-    """Sends (partition, key, value) one after the other; None is null. Returns their offsets."""
+    """Sends (partition, key, value) in sequence; None is null. Returns their offsets."""
     producer = Producer(
         {"bootstrap.servers": BROKER, "linger.ms": 20, "enable.idempotence": True, "acks": "all"}
     )

@@ -1,4 +1,4 @@
-//! A real browser: Debian's Chromium without a window, driven by WebDriver.
+//! A real browser: Debian's Chromium without a window, controlled by WebDriver.
 
 mod session;
 
@@ -20,11 +20,11 @@ use crate::{
 
 const START_DEADLINE: Duration = Duration::from_secs(60);
 
-/// Where Debian's packages have them.
+/// The paths in Debian's packages.
 const CHROMIUM: &str = "/usr/bin/chromium";
 const DRIVER: &str = "/usr/bin/chromedriver";
 
-/// A browser with one page. Ends when dropped.
+/// A browser with one page. Dropping it ends it.
 #[derive(Debug)]
 pub struct Browser {
     session: Session,
@@ -34,10 +34,10 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// Starts one whose reader prefers `language`.
+    /// Starts a browser with `language` as the user's preferred language.
     ///
     /// # Errors
-    /// Where it is not installed, or does not come up.
+    /// If it is not installed or does not start.
     pub async fn start(language: &str) -> Result<Self> {
         for program in [CHROMIUM, DRIVER] {
             ensure!(
@@ -48,19 +48,14 @@ impl Browser {
         }
         let folder = Folder::new("browser")?;
         let port = port::free()?;
+        let (args, log) = (vec![format!("--port={port}").into()], folder.path().join("log"));
         let driver = Process::start(&Launch {
-            program: DRIVER.as_ref(),
-            args: vec![format!("--port={port}").into()],
             env: vec![("HOME".into(), Some(folder.path().into()))],
-            folder: folder.path(),
-            user: None,
-            input: &[],
-            stdout: &folder.path().join("log"),
-            stderr: None,
+            ..Launch::new(DRIVER.as_ref(), args, folder.path(), &log)
         })?;
         let driver = Mutex::new(driver);
         let data = folder.path().join("data");
-        // It asks nobody but the page's server for anything.
+        // It sends requests to the page's server only.
         let arguments = json!([
             "--headless",
             "--no-sandbox",
@@ -92,19 +87,19 @@ impl Browser {
         Ok(Self { session, _driver: driver, _folder: folder })
     }
 
-    /// Opens a page, and returns when its scripts have been loaded.
+    /// Opens a page, and returns when its scripts are loaded.
     ///
     /// # Errors
-    /// Where nobody serves it.
+    /// If no server answers.
     pub async fn open(&self, url: &str) -> Result<()> {
         let opened = self.session.post("url", &json!({"url": url})).await;
         opened.map(drop).with_context(|| format!("cannot open {url}"))
     }
 
-    /// Makes the page so many of CSS's pixels wide and high.
+    /// Sets the width and height of the page in CSS pixels.
     ///
     /// # Errors
-    /// Where the browser refuses.
+    /// If the browser refuses.
     pub async fn resize(&self, width: u32, height: u32) -> Result<()> {
         let measure = json!({
             "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false,
@@ -112,67 +107,68 @@ impl Browser {
         self.devtools("Emulation.setDeviceMetricsOverride", measure).await.map(drop)
     }
 
-    /// What the reader prefers by CSS's media features, such as `prefers-color-scheme`, `dark`.
+    /// Sets a CSS media feature of the user's preferences, such as `prefers-color-scheme`, `dark`.
     ///
     /// # Errors
-    /// Where the browser refuses.
+    /// If the browser refuses.
     pub async fn prefer(&self, features: &[(&str, &str)]) -> Result<()> {
         let feature = |(name, value): &(&str, &str)| json!({"name": name, "value": value});
         let features: Vec<_> = features.iter().map(feature).collect();
         self.devtools("Emulation.setEmulatedMedia", json!({"features": features})).await.map(drop)
     }
 
-    /// Shows the page as it is printed, until [`Self::prefer`] is called.
+    /// Displays the page as printed, until [`Self::prefer`] is called.
     ///
     /// # Errors
-    /// Where the browser refuses.
+    /// If the browser refuses.
     pub async fn as_printed(&self) -> Result<()> {
         self.devtools("Emulation.setEmulatedMedia", json!({"media": "print"})).await.map(drop)
     }
 
-    /// What `return …` in the page comes to.
+    /// The result of a script in the page, which must `return` it.
     ///
     /// # Errors
-    /// Where the script throws.
+    /// If the script throws.
     pub async fn evaluate(&self, script: &str) -> Result<Value> {
         let parameters = json!({"script": script, "args": []});
         let result = self.session.post("execute/sync", &parameters).await;
         result.with_context(|| script.to_owned())
     }
 
-    /// The text of the first element that a selector finds, as it is seen.
+    /// The visible text of the first element that matches a selector.
     ///
     /// # Errors
-    /// Where there is none.
+    /// If there is none.
     pub async fn text(&self, selector: &str) -> Result<String> {
         let element = self.session.element(selector).await?;
         let text = self.session.get(&format!("{element}/text")).await?;
         Ok(text.as_str().context("the driver answered without text")?.to_owned())
     }
 
-    /// Clicks on the first element that a selector finds.
+    /// Clicks on the first element that matches a selector.
     ///
     /// # Errors
-    /// Where there is none that could be clicked on.
+    /// If there is none that can be clicked.
     pub async fn click(&self, selector: &str) -> Result<()> {
         let element = self.session.element(selector).await?;
         self.session.post(&format!("{element}/click"), &json!({})).await.map(drop)
     }
 
-    /// What came into the browser's console since it was last asked for: level, then message.
+    /// New messages in the browser's console: level, then message.
     ///
     /// # Errors
-    /// Where the browser does not answer.
+    /// If the browser does not answer.
     pub async fn console(&self) -> Result<Vec<String>> {
         let entries = self.session.post("se/log", &json!({"type": "browser"})).await?;
         let line = |entry: &Value| format!("{} {}", entry["level"], entry["message"]);
         Ok(entries.as_array().into_iter().flatten().map(line).collect())
     }
 
-    /// What axe-core finds wrong with the page's accessibility: each rule, and the elements that break it.
+    /// Accessibility violations of the page that axe-core finds: each rule, and the elements that
+    /// violate it.
     ///
     /// # Errors
-    /// Where axe-core cannot be installed, or cannot check all that it knows how to.
+    /// If axe-core cannot be installed, or cannot complete all checks.
     pub async fn violations(&self) -> Result<Vec<String>> {
         let axe = fs::read_to_string(install::axe()?)?;
         self.evaluate(&format!("{axe}\nwindow.axe = axe;")).await?;
@@ -186,10 +182,10 @@ impl Browser {
         Ok(serde_json::from_value(found)?)
     }
 
-    /// Presses a key, such as `ArrowLeft` or `Tab`, where the focus is.
+    /// Presses a key, such as `ArrowLeft` or `Tab`, at the focus.
     ///
     /// # Errors
-    /// Where the browser refuses.
+    /// If the browser refuses.
     pub async fn press(&self, key: &str) -> Result<()> {
         let code = match key {
             "Tab" => 9,
@@ -211,10 +207,10 @@ impl Browser {
         Ok(())
     }
 
-    /// A picture of the whole page, as PNG.
+    /// Writes a screenshot of the whole page as PNG.
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// If it cannot be written.
     pub async fn screenshot(&self, file: &Path) -> Result<()> {
         let measure = self.devtools("Page.getLayoutMetrics", json!({})).await?;
         let size = &measure["cssContentSize"];

@@ -1,4 +1,4 @@
-//! Certificate authorities of a test's own, and what they sign.
+//! Certificate authorities of a test, and the certificates that they sign.
 
 use std::{fs, path::PathBuf};
 
@@ -10,7 +10,7 @@ use rcgen::{
 
 use crate::guard::Folder;
 
-/// An authority, and a folder for what it signs.
+/// An authority, and a folder for its files.
 #[derive(Debug)]
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
@@ -34,12 +34,12 @@ pub struct Certificate {
 }
 
 impl Authority {
-    /// One that nobody has heard of.
+    /// A new authority that no program trusts.
     ///
     /// # Errors
-    /// Where there is no room for its folder.
+    /// If its folder cannot be created.
     pub fn new(name: &str) -> Result<Self> {
-        // Of 384 bits, so that PostgreSQL's channel binding is by another hash than SHA-256.
+        // 384 bits, so that PostgreSQL's channel binding uses another hash than SHA-256.
         let key = KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384)?;
         let mut params = CertificateParams::new(Vec::new())?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -51,7 +51,7 @@ impl Authority {
         Ok(Self { issuer: Issuer::new(params, key), pem, folder })
     }
 
-    /// Its own certificate's text.
+    /// Its own certificate in PEM.
     #[must_use]
     pub fn pem(&self) -> &str {
         &self.pem
@@ -66,7 +66,7 @@ impl Authority {
     /// Signs a certificate for the host `host`.
     ///
     /// # Errors
-    /// Where there is no room for it.
+    /// If its files cannot be written.
     pub fn server(&self, host: &str) -> Result<Certificate> {
         let mut params = CertificateParams::new(vec![host.to_owned()])?;
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
@@ -74,10 +74,10 @@ impl Authority {
         self.sign(params, host)
     }
 
-    /// Signs one that was valid until the end of 2020.
+    /// Signs a certificate that was valid until the end of 2020.
     ///
     /// # Errors
-    /// Where there is no room for it.
+    /// If its files cannot be written.
     pub fn expired_server(&self, host: &str) -> Result<Certificate> {
         let mut params = CertificateParams::new(vec![host.to_owned()])?;
         params.not_before = date_time_ymd(2020, 1, 1);
@@ -86,10 +86,10 @@ impl Authority {
         self.sign(params, &format!("expired-{host}"))
     }
 
-    /// Signs one by which a client shows that it is `user`.
+    /// Signs a client certificate for `user`.
     ///
     /// # Errors
-    /// Where there is no room for it.
+    /// If its files cannot be written.
     pub fn client(&self, user: &str) -> Result<Certificate> {
         let mut params = CertificateParams::new(Vec::new())?;
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];

@@ -1,4 +1,4 @@
-//! One database of a PostgreSQL, and what a test asks it.
+//! A PostgreSQL database, and queries for tests.
 
 use std::{
     sync::atomic::{AtomicU16, Ordering},
@@ -11,14 +11,15 @@ use tokio_postgres::{Client, NoTls, Row, SimpleQueryMessage, types::ToSql};
 
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// Where a database is. Every call connects anew, so that it works again after a server's restart.
+/// The address of a database. Every call opens a new connection, so that it works after a restart
+/// of the server.
 pub struct Database {
     host: String,
     port: AtomicU16,
     user: String,
     password: String,
     name: String,
-    /// To be dropped with this value, from this database.
+    /// Dropped together with this value, from this other database.
     dropped_from: Option<Box<Self>>,
 }
 
@@ -29,7 +30,7 @@ impl std::fmt::Debug for Database {
     }
 }
 
-/// What a statement answered, as text.
+/// The result of a statement, as text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Table {
     /// The columns' names.
@@ -39,7 +40,7 @@ pub struct Table {
 }
 
 impl Database {
-    /// The database at this place.
+    /// The database at this address.
     #[must_use]
     pub fn new(host: &str, port: u16, user: &str, password: &str, name: &str) -> Self {
         Self {
@@ -52,7 +53,7 @@ impl Database {
         }
     }
 
-    /// Another one of the same server.
+    /// Another database of the same server.
     pub(crate) fn sibling(&self, name: &str, dropped: bool) -> Self {
         let of = |name: &str| Self::new(&self.host, self.port(), &self.user, &self.password, name);
         let mut database = of(name);
@@ -60,7 +61,7 @@ impl Database {
         database
     }
 
-    /// The same database, as another user sees it.
+    /// The same database, for another user.
     #[must_use]
     pub fn as_user(&self, user: &str, password: &str) -> Self {
         Self::new(&self.host, self.port(), user, password, &self.name)
@@ -78,13 +79,13 @@ impl Database {
         self.port.load(Ordering::Relaxed)
     }
 
-    /// The same database of another server of this host, to which it was copied.
+    /// The same database on another server of this host, to which it was copied.
     #[must_use]
     pub fn at(&self, server: &Self) -> Self {
         Self::new(&self.host, server.port(), &self.user, &self.password, &self.name)
     }
 
-    /// From now on it is the same database of another server of this host, to which it was copied.
+    /// From now on, the same database on another server of this host, to which it was copied.
     pub fn move_to(&self, server: &Self) {
         self.port.store(server.port(), Ordering::Relaxed);
     }
@@ -107,7 +108,7 @@ impl Database {
         &self.name
     }
 
-    /// The settings that lead vendas here.
+    /// The settings with which vendas connects to this database.
     #[must_use]
     pub fn settings(&self) -> [(&'static str, String); 5] {
         [
@@ -119,10 +120,10 @@ impl Database {
         ]
     }
 
-    /// A connection of one's own, for transactions, locks and settings of a session.
+    /// A new connection, for transactions, locks and session settings.
     ///
     /// # Errors
-    /// Where the server refuses or doesn't answer.
+    /// If the server refuses or does not answer.
     pub async fn connect(&self) -> Result<Client> {
         let mut config = tokio_postgres::Config::new();
         config
@@ -137,23 +138,23 @@ impl Database {
             .await
             .with_context(|| format!("{self:?} does not answer"))?
             .with_context(|| format!("cannot connect to {self:?}"))?;
-        // It ends with the client; what it fails with, the client's calls say too.
+        // It ends with the client; its errors are returned by the client's calls.
         tokio::spawn(connection);
         Ok(client)
     }
 
-    /// Runs statements, one or several.
+    /// Runs one or several statements.
     ///
     /// # Errors
-    /// Where the server refuses or doesn't answer.
+    /// If the server refuses or does not answer.
     pub async fn execute(&self, sql: &str) -> Result<()> {
         self.table(sql).await.map(drop)
     }
 
-    /// Runs statements, and returns what the last one answered, as text.
+    /// Runs statements, and returns the result of the last one as text.
     ///
     /// # Errors
-    /// Where the server refuses or doesn't answer.
+    /// If the server refuses or does not answer.
     pub async fn table(&self, sql: &str) -> Result<Table> {
         let client = self.connect().await?;
         let messages = timeout(DEADLINE, client.simple_query(sql))
@@ -177,10 +178,21 @@ impl Database {
         Ok(table)
     }
 
-    /// Runs one statement with parameters, and returns its rows, typed.
+    /// The rows of a query, each with its columns joined by `|`, and NULL as an empty string.
     ///
     /// # Errors
-    /// Where the server refuses or doesn't answer.
+    /// If the server refuses or does not answer.
+    pub async fn rows(&self, sql: &str) -> Result<Vec<String>> {
+        let text = |row: Vec<Option<String>>| {
+            row.into_iter().map(Option::unwrap_or_default).collect::<Vec<_>>().join("|")
+        };
+        Ok(self.table(sql).await?.rows.into_iter().map(text).collect())
+    }
+
+    /// Runs one statement with parameters, and returns its rows with types.
+    ///
+    /// # Errors
+    /// If the server refuses or does not answer.
     pub async fn query(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>> {
         let client = self.connect().await?;
         timeout(DEADLINE, client.query(sql, params))
@@ -189,10 +201,10 @@ impl Database {
             .with_context(|| sql.to_owned())
     }
 
-    /// How many rows a table has.
+    /// The number of rows of a table.
     ///
     /// # Errors
-    /// Where there is no such table, or the server refuses or doesn't answer.
+    /// If there is no such table, or the server refuses or does not answer.
     pub async fn count(&self, table: &str) -> Result<i64> {
         let rows = self.query(&format!("SELECT count(*) FROM {table}"), &[]).await?;
         Ok(rows.first().context("no row")?.try_get(0)?)
@@ -203,7 +215,7 @@ impl Drop for Database {
     fn drop(&mut self) {
         let Some(server) = self.dropped_from.take() else { return };
         let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
-        // There may be no runtime here any more, or one that must not block.
+        // There may be no runtime any more, or one that must not block.
         let dropped = std::thread::spawn(move || -> Result<()> {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(server.execute(&sql))

@@ -14,17 +14,17 @@ use rustix::process::geteuid;
 use crate::{guard::Folder, postgres};
 
 /// A small file system in memory, with an empty folder that belongs to PostgreSQL's user. It is
-/// unmounted when dropped, or at this process's end.
+/// unmounted when dropped, or when this process ends.
 #[derive(Debug)]
 pub struct SmallDisk {
     folder: Folder,
 }
 
 impl SmallDisk {
-    /// `None`: this process may not mount anything.
+    /// `None` if this process may not mount file systems.
     ///
     /// # Errors
-    /// Where it cannot be prepared.
+    /// If it cannot be prepared.
     pub fn mount(mebibytes: u32) -> Result<Option<Self>> {
         if !geteuid().is_root() {
             return Ok(None);
@@ -56,10 +56,10 @@ impl SmallDisk {
         self.folder.path().join("ballast")
     }
 
-    /// Leaves no room.
+    /// Fills it completely.
     ///
     /// # Errors
-    /// Where writing fails for another reason than that.
+    /// If writing fails for another reason.
     pub fn fill(&self) -> Result<()> {
         let mut file = File::options().create(true).append(true).open(self.ballast())?;
         loop {
@@ -71,10 +71,10 @@ impl SmallDisk {
         }
     }
 
-    /// Makes room again.
+    /// Frees the space again.
     ///
     /// # Errors
-    /// Where it was not full.
+    /// If it was not full.
     pub fn free(&self) -> Result<()> {
         fs::remove_file(self.ballast()).context("the disk was not full")
     }
@@ -86,7 +86,7 @@ impl Drop for SmallDisk {
     }
 }
 
-/// Also while somebody still uses it.
+/// Even while it is in use.
 fn unmount(path: &Path) {
     let _ = Command::new("umount").arg("--lazy").arg(path).output();
 }

@@ -1,4 +1,4 @@
-//! Waiting for a condition, never for a time.
+//! Waits for a condition, never for a fixed time.
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ pub async fn eventually<T>(
             Ok(Ok(value)) => return Ok(value),
             Ok(Err(error)) => seen = Some(error),
             Err(_) => {
-                seen.get_or_insert_with(|| Error::msg("nothing: the first look never ended"));
+                seen.get_or_insert_with(|| Error::msg("nothing: the first attempt did not end"));
             }
         }
         if Instant::now() >= until {

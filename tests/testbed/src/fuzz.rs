@@ -14,28 +14,28 @@ use std::{
 
 use anyhow::{Context, Result};
 
-/// Work that was kept from the processor is measured anew so often.
+/// How often interrupted work is measured again.
 const ATTEMPTS: usize = 10;
 
-/// The seeds of `VENDAS_FUZZ_CASES` cases, or else of `usual`.
+/// The seeds of `VENDAS_FUZZ_CASES` cases, or of `usual`.
 ///
 /// # Errors
-/// Where the environment holds something else than numbers.
+/// If the environment variables are not numbers.
 pub fn seeds(usual: u64) -> Result<impl Iterator<Item = u64>> {
     let cases = number("VENDAS_FUZZ_CASES", usual)?;
     let first = number("VENDAS_FUZZ_SEED", 1)?;
-    // Far apart, since neighbours draw nearly the same from `samples::Random`.
+    // Far apart, since adjacent seeds of `samples::Random` give similar numbers.
     Ok((0..cases).map(move |case| first.wrapping_add(case.wrapping_mul(0xd1b5_4a32_d192_ed03))))
 }
 
 fn number(variable: &str, usual: u64) -> Result<u64> {
     match env::var(variable) {
-        Ok(text) => text.parse().with_context(|| format!("{variable}={text} is no number")),
+        Ok(text) => text.parse().with_context(|| format!("{variable}={text} is not a number")),
         Err(_) => Ok(usual),
     }
 }
 
-/// What `work` gives, and how long it takes; `None` where that is never below `at_most`.
+/// The result of `work`, and its duration; `None` if it always takes longer than `at_most`.
 pub fn within<T>(at_most: Duration, mut work: impl FnMut() -> T) -> Option<(T, Duration)> {
     (0..ATTEMPTS).find_map(|_| {
         let started = Instant::now();

@@ -1,8 +1,8 @@
-//! A small process that ends what this one started, even after a `kill -9`.
+//! A small process that ends everything this process has started, even after a `kill -9`.
 //!
-//! It holds the reading end of a pipe whose other end only this process has, and so notices this
-//! process's death whatever the cause. `PR_SET_PDEATHSIG` would not do: it fires when the *thread*
-//! that started the child ends, and tests end threads all the time.
+//! It holds the reading end of a pipe whose other end only this process has, so that it notices the
+//! end of this process for any cause. `PR_SET_PDEATHSIG` does not suffice: it takes effect when the
+//! *thread* that started the child ends, and tests end threads all the time.
 
 use std::{
     fs,
@@ -18,7 +18,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 
-/// The guard of this process, started with the first thing that it has to guard.
+/// The guard of this process, started together with the first process or folder to guard.
 static GUARD: OnceLock<Mutex<Option<Guard>>> = OnceLock::new();
 
 struct Guard {
@@ -32,7 +32,7 @@ impl Guard {
     fn start() -> Result<Self> {
         let folder = tempfile::Builder::new()
             .prefix("vendas-testbed-")
-            // PostgreSQL may run as another user, who has to pass through here.
+            // PostgreSQL may run as another user, who needs access to this folder.
             .permissions(fs::Permissions::from_mode(0o755))
             .tempdir()
             .context("no temporary folder")?;
@@ -40,7 +40,7 @@ impl Guard {
             .args(["-c", include_str!("guard.sh"), "guard"])
             .arg(folder.path())
             .current_dir("/")
-            // Out of reach of a Ctrl-C.
+            // Not reached by Ctrl-C.
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -69,28 +69,28 @@ fn with_guard<T>(work: impl FnOnce(&mut Guard) -> Result<T>) -> Result<T> {
     work(slot.as_mut().context("no guard")?)
 }
 
-/// From here on, the process group of `leader` and its leader's children end with this process.
+/// From now on, the process group of `leader` and the children of the leader end with this process.
 pub(crate) fn add(leader: u32) -> Result<()> {
     with_guard(|guard| guard.tell(&format!("add {leader}")))
 }
 
-/// `leader` is gone, and its number may soon be somebody else's.
+/// `leader` has ended, and its process id may be reused.
 pub(crate) fn drop(leader: u32) -> Result<()> {
     with_guard(|guard| guard.tell(&format!("drop {leader}")))
 }
 
-/// A folder under the system's temporary one, reachable for every user, which is removed when this
-/// value is dropped, or at this process's end.
+/// A folder in the system's temporary folder, accessible to every user. It is deleted when this
+/// value is dropped, or when this process ends.
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
 }
 
 impl Folder {
-    /// A new and empty one, whose name begins with `name`.
+    /// Creates an empty folder whose name begins with `name`.
     ///
     /// # Errors
-    /// Where it cannot be made.
+    /// If it cannot be created.
     pub fn new(name: &str) -> Result<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(1);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -100,7 +100,7 @@ impl Folder {
         Ok(Self { path })
     }
 
-    /// Where it is.
+    /// The path.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -109,21 +109,21 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // What is left over goes with the guard.
+        // The guard deletes what remains.
         let _ = fs::remove_dir_all(&self.path);
     }
 }
 
-/// Ends everything now, rather than at this process's end: for a `main` that wants to see it done.
+/// Ends everything now instead of at this process's end: for a `main` that waits for it.
 ///
 /// # Errors
-/// Where the folder is still there after a while.
+/// If the folder still exists after a while.
 pub fn end_everything() -> Result<()> {
     let Some(slot) = GUARD.get() else { return Ok(()) };
     let guard = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
     let Some(mut guard) = guard else { return Ok(()) };
     std::mem::drop(guard.orders);
     guard.child.wait()?;
-    ensure!(!guard.folder.exists(), "{} is still there", guard.folder.display());
+    ensure!(!guard.folder.exists(), "{} still exists", guard.folder.display());
     Ok(())
 }

@@ -1,10 +1,10 @@
-# Ends what its owner started, when the owner is gone, however it went.
+# Ends everything that its owner has started when the owner ends, for any cause.
 #
-# The owner holds the other end of standard input, which the kernel closes at its death. Until then
-# it tells, line by line, the leaders of the process groups that it starts; every line is answered,
-# so that nothing starts before it is known here.
+# The owner has the other end of standard input, which the kernel closes when the owner ends. Until then
+# the owner sends the leader of each process group that it starts in a line; every line is answered, so
+# that no program starts before it is known here.
 #
-# $1: the owner's folder, removed at the end.
+# $1: the owner's folder, deleted at the end.
 
 trap '' HUP INT QUIT TERM PIPE
 
@@ -23,7 +23,7 @@ while read -r verb leader; do
     echo noted
 done
 
-# PostgreSQL's children are leaders of groups of their own. A stopped parent starts no more of them.
+# PostgreSQL's children lead their own process groups. A stopped parent starts no more of them.
 for leader in $leaders; do
     kill -STOP "$leader"
     grep -l "^PPid:[[:space:]]*$leader\$" /proc/[0-9]*/status | while read -r status; do
@@ -33,17 +33,17 @@ for leader in $leaders; do
     kill -KILL "-$leader"
 done
 
-# PostgreSQL writes down which piece of shared memory is its own, and cannot give it back when killed.
+# PostgreSQL stores the id of its shared memory segment in a file, and cannot release it when killed.
 for lock in "$1"/postgres-*/data/postmaster.pid; do
     [ -f "$lock" ] && ipcrm -m "$(awk 'NR == 7 { print $2 }' "$lock")"
 done
 
-# A disk that was mounted there could not be removed.
+# A mounted file system cannot be deleted.
 for disk in "$1"/disk-*; do
     [ -d "$disk" ] && umount --lazy "$disk"
 done
 
-# Who was killed a moment ago may still be writing.
+# Processes that were just killed may still be writing.
 for _ in 1 2 3 4 5 6 7 8 9 10; do
     rm -rf "$1" && [ ! -e "$1" ] && exit
     sleep 0.2

@@ -1,5 +1,5 @@
-//! Installs the servers' programs, by Maven or from Debian's packages, and Python's packages, by pip,
-//! when they are first needed.
+//! Installs servers with Maven or from Debian's packages, and Python packages with pip, when they
+//! are first needed.
 
 use std::{
     env,
@@ -22,19 +22,19 @@ const OLDER_KAFKA_POM: &str = include_str!("../kafka/pom.xml");
 const NEWEST_KAFKA: &str = "4.3.1";
 const REGISTRY_POM: &str = include_str!("../registry/pom.xml");
 const AXE_POM: &str = include_str!("../axe/pom.xml");
-/// What librdkafka needs.
+/// The packages for librdkafka.
 const LIBRDKAFKA: &str = include_str!("../requirements.txt");
-/// What Confluent's serializers need.
+/// The packages for Confluent's serializers.
 const SERIALIZERS: &str = include_str!("../registry/requirements.txt");
-/// Where a virtual environment has its program.
+/// The path of the interpreter in a virtual environment.
 const PYTHON: &str = "bin/python";
-/// The name that PostgreSQL's archive bears at its publisher's.
+/// The platform in the name of PostgreSQL's archive.
 const PLATFORM: &str = if cfg!(target_arch = "aarch64") { "linux-arm64v8" } else { "linux-amd64" };
 
 /// The jars of a version of Kafka, as a class path.
 ///
 /// # Errors
-/// Where a program is missing (the text says which to install) or Maven fails.
+/// If a program is missing (the error names the package to install) or Maven fails.
 pub(crate) fn kafka(version: &str) -> Result<PathBuf> {
     ensure_java()?;
     if version == NEWEST_KAFKA {
@@ -47,10 +47,10 @@ pub(crate) fn kafka(version: &str) -> Result<PathBuf> {
     Ok(folder.join("kafka/*"))
 }
 
-/// The folder of PostgreSQL's programs, unpacked where every user can reach it.
+/// The folder of PostgreSQL's programs, unpacked where every user can access it.
 ///
 /// # Errors
-/// Where a program is missing (the text says which to install) or Maven fails.
+/// If a program is missing (the error names the package to install) or Maven fails.
 pub(crate) fn postgres() -> Result<PathBuf> {
     static UNPACKED: OnceLock<Result<Folder, String>> = OnceLock::new();
     let unpack = || -> Result<Folder> {
@@ -77,7 +77,7 @@ pub(crate) fn postgres() -> Result<PathBuf> {
     }
 }
 
-/// The Java program: of `JAVA_HOME`, where it is set.
+/// The Java program, of `JAVA_HOME` if that is set.
 pub(crate) fn java() -> PathBuf {
     env::var_os("JAVA_HOME")
         .map(|home| Path::new(&home).join("bin/java"))
@@ -85,10 +85,10 @@ pub(crate) fn java() -> PathBuf {
         .unwrap_or_else(|| "java".into())
 }
 
-/// The jar of Apicurio Registry, with what it needs in folders next to it.
+/// The jar of Apicurio Registry, with its dependencies in folders next to it.
 ///
 /// # Errors
-/// Where a program is missing (the text says which to install) or Maven fails.
+/// If a program is missing (the error names the package to install) or Maven fails.
 pub(crate) fn registry() -> Result<PathBuf> {
     ensure_java()?;
     let announcement = "Maven installs Apicurio Registry (142 MB, once)";
@@ -99,10 +99,10 @@ pub(crate) fn registry() -> Result<PathBuf> {
     jar.with_context(|| format!("no registry in {}", folder.display()))
 }
 
-/// The script of axe-core, which checks whether a page is accessible.
+/// The script of axe-core, which checks the accessibility of a page.
 ///
 /// # Errors
-/// Where a program is missing (the text says which to install) or Maven fails.
+/// If a program is missing (the error names the package to install) or Maven fails.
 pub(crate) fn axe() -> Result<PathBuf> {
     ensure_java()?;
     let announcement = "Maven installs axe-core (1 MB, once)";
@@ -110,13 +110,13 @@ pub(crate) fn axe() -> Result<PathBuf> {
     Ok(folder.join("axe/axe.min.js"))
 }
 
-/// The folder of `prometheus` and `promtool`: those on the PATH, else Debian's.
+/// The folder of `prometheus` and `promtool`: those on the PATH, otherwise Debian's.
 ///
 /// Debian's package is unpacked and not installed, since its installation would start a server that
 /// listens at all addresses of the machine.
 ///
 /// # Errors
-/// Where they are neither there nor to be had from Debian: the text says what to do.
+/// If they are missing and unavailable from Debian: the error names the remedy.
 pub(crate) fn prometheus() -> Result<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let has_both =
@@ -125,10 +125,10 @@ pub(crate) fn prometheus() -> Result<PathBuf> {
         return Ok(folder);
     }
     let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
-    let announcement = "apt-get brings Prometheus (19 MB, once)";
+    let announcement = "apt-get downloads Prometheus (19 MB, once)";
     let folder = once(&("prometheus", &release), announcement, |partial| {
         let mut download = Command::new("apt-get");
-        // Else it wants to do this as another user, who may not write here.
+        // By default apt downloads as another user, who may not write here.
         download.args(["--quiet", "--option", "APT::Sandbox::User=root", "download", "prometheus"]);
         run(download.current_dir(partial), "apt")?;
         let package = fs::read_dir(partial)?
@@ -140,28 +140,28 @@ pub(crate) fn prometheus() -> Result<PathBuf> {
     })
     .context(
         "the tests need Prometheus: put prometheus and promtool on the PATH, or on Debian and Ubuntu \
-         let `apt-get update` fetch the lists of packages",
+         run `apt-get update`",
     )?;
     Ok(folder.join("usr/bin"))
 }
 
-/// A Python that has librdkafka.
+/// A Python with librdkafka.
 ///
 /// # Errors
-/// Where Python or its venv is missing (the text says what to install) or pip fails.
+/// If Python or its venv is missing (the error names the package to install) or pip fails.
 pub(crate) fn librdkafka() -> Result<PathBuf> {
-    python(LIBRDKAFKA, "pip brings librdkafka (5 MB, once)")
+    python(LIBRDKAFKA, "pip installs librdkafka (5 MB, once)")
 }
 
-/// A Python that has librdkafka, Confluent's serializers and protoc.
+/// A Python with librdkafka, Confluent's serializers and protoc.
 ///
 /// # Errors
-/// Where Python or its venv is missing (the text says what to install) or pip fails.
+/// If Python or its venv is missing (the error names the package to install) or pip fails.
 pub(crate) fn serializers() -> Result<PathBuf> {
     python(SERIALIZERS, "pip installs Confluent's serializers (30 MB, once)")
 }
 
-/// A Python that has what `requirements`, a file for pip, asks for.
+/// A Python with the packages in `requirements`, a file for pip.
 fn python(requirements: &str, announcement: &str) -> Result<PathBuf> {
     let about = r#"import sys; print("{}.{}".format(*sys.version_info), sys.version, sys.prefix)"#;
     let about = run(Command::new("python3").args(["-c", about]), "python3 python3-venv")?.stdout;
@@ -171,7 +171,7 @@ fn python(requirements: &str, announcement: &str) -> Result<PathBuf> {
         run(Command::new("python3").args(["-m", "venv"]).arg(partial), "python3-venv")?;
         let file = partial.join("requirements.txt");
         fs::write(&file, requirements)?;
-        // Through Python and not by its own name, which has the folder's name of now in it.
+        // Through Python, since the `pip` script contains the folder's current name.
         run(
             Command::new(partial.join(PYTHON))
                 .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
@@ -185,13 +185,13 @@ fn python(requirements: &str, announcement: &str) -> Result<PathBuf> {
 }
 
 fn installed() -> Result<PathBuf> {
-    let announcement = "Maven brings Kafka and PostgreSQL (85 MB, once)";
+    let announcement = "Maven installs Kafka and PostgreSQL (85 MB, once)";
     once(&(POM, PLATFORM), announcement, |partial| {
         package(POM, partial, &[("postgres.platform", PLATFORM)])
     })
 }
 
-/// Has Maven install into `partial` what a `pom.xml` names, with these properties.
+/// Has Maven install the dependencies of a `pom.xml` into `partial`, with these properties.
 fn package(pom: &str, partial: &Path, properties: &[(&str, &str)]) -> Result<()> {
     let file = partial.join("pom.xml");
     fs::write(&file, pom)?;
@@ -207,8 +207,8 @@ fn package(pom: &str, partial: &Path, properties: &[(&str, &str)]) -> Result<()>
     .map(drop)
 }
 
-/// One folder a content of what says what to install: a changed one is installed anew. `install`
-/// is given a new folder, which is moved to where it belongs when all is there.
+/// One folder for each content of the installation file: after a change it is installed again.
+/// `install` gets a new folder, which is moved to its final path when complete.
 fn once(
     content: &impl Hash,
     announcement: &str,
@@ -219,11 +219,12 @@ fn once(
     let home = target()?.join("testbed");
     let folder = home.join(format!("{:016x}", hasher.finish()));
     fs::create_dir_all(&home)?;
-    // Several test processes may come here at once. The lock goes with the file's end of scope.
+    // Several test processes may do this at the same time. The lock is released when the file is
+    // closed.
     let lock = File::create(home.join("lock"))?;
     flock(&lock, FlockOperation::LockExclusive)?;
     if !folder.exists() {
-        // A closed standard error is no reason to fail.
+        // A closed standard error is not a failure.
         let _ = writeln!(io::stderr(), "testbed: {announcement}");
         let partial = home.join("partial");
         if partial.exists() {
@@ -236,7 +237,7 @@ fn once(
     Ok(folder)
 }
 
-/// The workspace's `target`, wherever Cargo was told to put it.
+/// Cargo's target folder of the workspace.
 fn target() -> Result<PathBuf> {
     let program = env::current_exe()?;
     let marked = program.ancestors().find(|folder| folder.join("CACHEDIR.TAG").exists());
@@ -270,7 +271,7 @@ fn ensure_program(program: &str, package: &str) -> Result<()> {
     run(Command::new(program).arg("--version"), package).map(drop)
 }
 
-/// Runs a program to its end; where it isn't there, says what to install.
+/// Runs a program to its end; if it is missing, the error names the package to install.
 pub(crate) fn run(command: &mut Command, package: &str) -> Result<Output> {
     let program = command.get_program().to_string_lossy().into_owned();
     match command.output() {

@@ -1,19 +1,19 @@
 //! Private Kafka and PostgreSQL servers for the tests, the demo and the benchmarks.
 //!
-//! [`Testbed`] has both. They are the real ones, brought by Maven when they are first needed; they
-//! listen at free ports of the loopback address, keep their data in a temporary folder, and can be
-//! stopped, killed, frozen and restarted at the same place with the same data. [`VendasCommand`]
-//! runs the built program against them, and [`eventually`] waits for what shall come of it.
-//! [`Proxy`] stands between the two and does what networks do. [`Librdkafka`] writes and reads
-//! topics as the rest of the world does. [`Registry`] is a schema registry, [`FaultyRegistry`] one
-//! that fails on demand, and [`Serializers`] are Confluent's. [`Prometheus`] scrapes metrics.
+//! [`Testbed`] contains both. They are real servers, installed by Maven when they are first needed;
+//! they listen at free ports of the loopback address, keep their data in a temporary folder, and
+//! can be stopped, killed, frozen and restarted at the same address with the same data.
+//! [`VendasCommand`] runs the built program against them, and [`eventually`] waits for its results.
+//! [`Proxy`] injects network faults between the two. [`Librdkafka`] writes and reads topics with
+//! the most common client library. [`Registry`] is a schema registry, [`FaultyRegistry`] one that
+//! fails on demand, and [`Serializers`] are Confluent's. [`Prometheus`] scrapes metrics.
 //!
-//! **Invariant:** nothing outlives the process that started it, not even where that is killed: a
-//! guard process sees to it.
+//! **Invariant:** no process outlives the process that started it, even if that is killed: a guard
+//! process ensures it.
 //!
-//! **Invariant:** nothing waits for a time; everything waits for a condition, with a deadline.
+//! **Invariant:** nothing waits for a fixed time; everything waits for a condition, with a
+//! deadline.
 
-mod bed;
 mod browser;
 mod certificates;
 mod database;
@@ -34,11 +34,11 @@ mod proxy;
 mod python;
 mod registry;
 pub mod samples;
+mod servers;
 mod token_issuer;
 mod vendas;
 
 pub use anyhow::{Context, Error, Result, bail, ensure};
-pub use bed::Testbed;
 pub use browser::Browser;
 pub use certificates::{Authority, Certificate};
 pub use database::{Database, Table};
@@ -51,8 +51,9 @@ pub use pgbouncer::Pgbouncer;
 pub use port::free as free_port;
 pub use postgres::{Postgres, PostgresOptions, Replicas};
 pub use prometheus::{Prometheus, promtool};
-pub use proxy::{After, Cut, KafkaCaps, Proxy, Way};
+pub use proxy::{After, Cut, Direction, KafkaCaps, Proxy};
 pub use python::Python;
 pub use registry::{Fault, FaultyRegistry, Registry, SchemaKind, Serializers};
+pub use servers::Testbed;
 pub use token_issuer::{TokenFault, TokenIssuer, unsigned_token};
 pub use vendas::{Ended, Signal, Vendas, VendasCommand};

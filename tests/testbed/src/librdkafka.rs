@@ -1,4 +1,5 @@
-//! librdkafka, the client behind most programs that aren't Java's: the measure of what a topic is.
+//! librdkafka, the client library of most programs that are not in Java: the reference for the
+//! contents of a topic.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +13,7 @@ use crate::{
 
 const SCRIPT: &str = include_str!("../librdkafka.py");
 
-/// A process of librdkafka's. Its transactions stay open when it is dropped, until they expire.
+/// A process with librdkafka. Its transactions stay open when it is dropped, until they expire.
 #[derive(Debug)]
 pub struct Librdkafka {
     python: Python,
@@ -21,64 +22,64 @@ pub struct Librdkafka {
 /// A record's header, whose value may be null.
 pub type Header = (&'static str, Option<&'static [u8]>);
 
-/// Records that go to a partition together, all with the same headers.
+/// Records that are sent to a partition together, all with the same headers.
 #[derive(Clone, Debug, Default)]
 pub struct RecordBatch {
-    /// Where they go.
+    /// The partition.
     pub partition: i32,
     /// They become one record batch, which is compressed as a whole.
     pub records: Vec<Record>,
-    /// Each record's headers; a name may come twice.
+    /// Each record's headers; a name may occur twice.
     pub headers: Vec<Header>,
 }
 
-/// What a producer does, named by its transactional id.
+/// The actions of a producer, which is identified by its transactional id.
 #[derive(Clone, Debug)]
 pub enum Step {
     /// Begins a transaction.
     Begin(&'static str),
-    /// Sends as a part of it.
+    /// Sends in the transaction.
     Send(&'static str, RecordBatch),
-    /// Sends without any transaction.
+    /// Sends without a transaction.
     SendPlainly(RecordBatch),
-    /// Ends it; its records count from now on.
+    /// Commits the transaction.
     Commit(&'static str),
-    /// Ends it; its records never count.
+    /// Aborts the transaction.
     Abort(&'static str),
 }
 
-/// A member of a consumer group, and what it is assigned.
+/// A member of a consumer group, and its assignment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupMember {
-    /// What its client calls itself.
+    /// Its client id.
     pub client_id: String,
     /// The assigned partitions by topic.
     pub partitions: BTreeMap<String, BTreeSet<i32>>,
 }
 
-/// What read_committed delivers of a partition.
+/// The part of a partition that read_committed returns.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Log {
-    /// The last stable offset: where it ends, all transactions up to there having ended.
+    /// The last stable offset, the end of this part.
     pub end: i64,
     /// The records by their offsets.
     pub records: Vec<(i64, Record)>,
 }
 
 impl Librdkafka {
-    /// Starts one for `kafka`.
+    /// Starts a process for `kafka`.
     ///
     /// # Errors
-    /// Where Python or librdkafka can't be had: the text says what to install.
+    /// If Python or librdkafka is unavailable: the error names the package to install.
     pub async fn start(kafka: &Kafka) -> Result<Self> {
         Ok(Self { python: Python::start(SCRIPT, [kafka.address()]).await? })
     }
 
-    /// Sends batches, compressed as `codec` (none, gzip, snappy, lz4, zstd) says. Returns how many
-    /// bytes went over the wire in all.
+    /// Sends batches, compressed with `codec` (none, gzip, snappy, lz4, zstd). Returns the number
+    /// of transmitted bytes.
     ///
     /// # Errors
-    /// Where not all of them were taken.
+    /// If not all of them were acknowledged.
     pub async fn produce(
         &self,
         topic: &str,
@@ -89,44 +90,44 @@ impl Librdkafka {
         let plan =
             json!({"do": "produce", "topic": topic, "compression": codec, "batches": batches});
         let sent = self.python.call(plan).await?;
-        Ok(usize::try_from(sent.as_u64().context("no number of bytes")?)?)
+        Ok(usize::try_from(sent.as_u64().context("the script returned no number of bytes")?)?)
     }
 
-    /// Sends each batch by an idempotent producer of its own, which sends nothing more.
+    /// Sends each batch with a separate idempotent producer, which sends nothing more.
     ///
     /// # Errors
-    /// Where not all of them were taken.
+    /// If not all of them were acknowledged.
     pub async fn produce_apart(&self, topic: &str, batches: &[RecordBatch]) -> Result<()> {
         let batches: Vec<_> = batches.iter().map(batch).collect();
         let plan = json!({"do": "produce_apart", "topic": topic, "batches": batches});
         self.python.call(plan).await.map(drop)
     }
 
-    /// Appends batches by one idempotent producer, which lives on from call to call, writes to all
-    /// replicas, and goes on trying while brokers fail. Returns the offsets that each batch got.
+    /// Appends batches with one idempotent producer, which is kept between calls, needs
+    /// acknowledgements of all replicas, and retries while brokers fail. Returns the offsets of
+    /// each batch.
     ///
     /// # Errors
-    /// Where not all of them were taken.
+    /// If not all of them were acknowledged.
     pub async fn append(&self, topic: &str, batches: &[RecordBatch]) -> Result<Vec<Vec<i64>>> {
         let batches: Vec<_> = batches.iter().map(batch).collect();
         let plan = json!({"do": "append", "topic": topic, "batches": batches});
         Ok(serde_json::from_value(self.python.call(plan).await?)?)
     }
 
-    /// The leader of each partition, -1 for none, and the ids of the replicas in sync with it.
+    /// The leader of each partition, -1 for none, and the ids of the in-sync replicas.
     ///
     /// # Errors
-    /// Where no broker answers.
+    /// If no broker answers.
     pub async fn replicas(&self, topic: &str) -> Result<BTreeMap<i32, (i32, Vec<i32>)>> {
         let answer = self.python.call(json!({"do": "replicas", "topic": topic})).await?;
         Ok(serde_json::from_value(answer)?)
     }
 
-    /// The members of a consumer group, ordered by their client ids; none, where there is no such
-    /// group.
+    /// The members of a consumer group, ordered by client id; none if there is no such group.
     ///
     /// # Errors
-    /// Where no broker answers.
+    /// If no broker answers.
     pub async fn members(&self, group: &str) -> Result<Vec<GroupMember>> {
         let answer = self.python.call(json!({"do": "members", "group": group})).await?;
         let members: Vec<(String, Vec<(String, i32)>)> = serde_json::from_value(answer)?;
@@ -144,11 +145,11 @@ impl Librdkafka {
         Ok(members)
     }
 
-    /// Carries out steps, one after the other. A transaction that isn't ended here stays open, and
-    /// may be ended in a later call.
+    /// Executes steps in sequence. A transaction that is not ended here stays open, and may be
+    /// ended in a later call.
     ///
     /// # Errors
-    /// Where one fails.
+    /// If one fails.
     pub async fn transactions(&self, topic: &str, steps: &[Step]) -> Result<()> {
         let steps: Vec<Value> = steps
             .iter()
@@ -168,7 +169,7 @@ impl Librdkafka {
     /// read_committed.
     ///
     /// # Errors
-    /// Where it doesn't come to the end.
+    /// If it does not reach the end.
     pub async fn consume(&self, topic: &str) -> Result<BTreeMap<i32, Log>> {
         let answer = self.python.call(json!({"do": "consume", "topic": topic})).await?;
         let logs = answer.as_object().context("no logs")?;

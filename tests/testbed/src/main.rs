@@ -1,4 +1,4 @@
-//! The servers and the helpers of the tests, for the hand and for scripts.
+//! The servers and helpers of the tests as a command, for manual use and for scripts.
 
 use std::{
     collections::BTreeMap,
@@ -20,10 +20,10 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 
-/// How long a page may take until it shows what its picture is to show.
+/// How long a page may take to show the selected element.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Private Kafka and PostgreSQL servers, and what to do with them
+/// Runs private Kafka and PostgreSQL servers, and accesses them
 #[derive(Parser)]
 #[command(version)]
 struct Cli {
@@ -33,13 +33,13 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum What {
-    /// Starts both on free ports, prints how to reach them as `export` lines, and stops them again
-    /// when its standard input ends or a signal comes
+    /// Starts both on free ports, prints their addresses as `export` lines, and stops them when its
+    /// standard input ends or a signal arrives
     Up {
-        /// Don't look at the standard input: only a signal ends it
+        /// Ignores the standard input: only a signal stops the servers
         #[arg(long)]
         until_signal: bool,
-        /// A database to make, and to print as VENDAS_DATABASE__DBNAME
+        /// A database to create, and to print as VENDAS_DATABASE__DBNAME
         #[arg(long, default_value = "salesdb")]
         database: String,
     },
@@ -51,8 +51,8 @@ enum What {
         #[command(flatten)]
         broker: Broker,
     },
-    /// Sends a file's records as they are: the elements of a JSON array, or else line by line.
-    /// Records of one order go to one partition
+    /// Sends a file's records unchanged: the elements of a JSON array, otherwise each line. Records
+    /// of one order go to one partition
     Produce {
         #[arg(long)]
         topic: String,
@@ -62,19 +62,19 @@ enum What {
     },
     /// Prints the sample orders
     Samples {
-        /// The hard cases instead of the shop's
+        /// The hard cases instead of the shop's orders
         #[arg(long)]
         hard: bool,
     },
-    /// Runs SQL and prints what the last statement answers
+    /// Runs SQL statements and prints the result of the last one
     Query {
         sql: String,
         #[command(flatten)]
         at: At,
     },
-    /// Prints a port that is free
+    /// Prints a free port
     Port,
-    /// Takes pictures of a web page with Chromium: FILE-light.png and FILE-dark.png
+    /// Takes screenshots of a web page with Chromium: FILE-light.png and FILE-dark.png
     Picture {
         url: String,
         file: String,
@@ -83,10 +83,10 @@ enum What {
         width: u32,
         #[arg(long, default_value_t = 768)]
         height: u32,
-        /// What the reader prefers
+        /// The preferred language
         #[arg(long, default_value = "en-US")]
         language: String,
-        /// A CSS selector of what has to be there first
+        /// A CSS selector of an element to wait for
         #[arg(long, default_value = "body")]
         until: String,
     },
@@ -130,7 +130,7 @@ fn main() -> ExitCode {
     let command = Cli::parse().command;
     let result = tokio::runtime::Runtime::new().map_err(Into::into).and_then(|runtime| {
         let result = runtime.block_on(run(command));
-        // A thread may still be reading the standard input, and nothing but its end would end that.
+        // A thread may still be reading the standard input, and only its end would end that.
         runtime.shutdown_background();
         result
     });
@@ -195,14 +195,14 @@ async fn run(what: What) -> Result<()> {
 }
 
 async fn up(until_signal: bool, database: &str) -> Result<()> {
-    // Before anything is started, so that none of them can come too early.
+    // Before anything is started, so that no signal is missed.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hangup = signal(SignalKind::hangup())?;
     let serve = async {
-        let bed = Testbed::private().await?;
-        let database = bed.postgres.named_database(database).await?;
-        let mut lines = format!("export VENDAS_KAFKA__BROKERS={}\n", bed.kafka.address());
+        let servers = Testbed::private().await?;
+        let database = servers.postgres.named_database(database).await?;
+        let mut lines = format!("export VENDAS_KAFKA__BROKERS={}\n", servers.kafka.address());
         for (name, value) in database.settings() {
             lines.push_str(&format!("export {name}={value}\n"));
         }
@@ -253,7 +253,7 @@ async fn produce(kafka: &Kafka, topic: &str, bytes: &[u8]) -> Result<()> {
     print(&report)
 }
 
-/// What makes two records versions of one order, so that their order must be kept.
+/// The identity of a record's order, since versions of one order must stay in sequence.
 fn order_key(payload: &[u8]) -> Option<String> {
     let fields: BTreeMap<String, &RawValue> = serde_json::from_slice(payload).ok()?;
     ["order_number", "numero_pedido", "order_id", "id_ordem", "id_pedido"]

@@ -3,7 +3,6 @@
 use std::{
     fs,
     os::unix::fs::chown,
-    path::Path,
     sync::Mutex,
     time::{Duration, Instant},
 };
@@ -21,10 +20,10 @@ use crate::{
 
 const START_DEADLINE: Duration = Duration::from_secs(20);
 
-/// Where Debian's package has it; it is on no user's PATH.
+/// The path in Debian's package, which is not on the PATH.
 const PROGRAM: &str = "/usr/sbin/pgbouncer";
 
-/// PgBouncer in transaction mode before one database. Ends when dropped.
+/// PgBouncer in transaction mode in front of one database. Dropping it ends it.
 #[derive(Debug)]
 pub struct Pgbouncer {
     folder: Folder,
@@ -34,10 +33,10 @@ pub struct Pgbouncer {
 }
 
 impl Pgbouncer {
-    /// Starts one before `database`, to which it keeps at most `connections`.
+    /// Starts a PgBouncer in front of `database`, with at most `connections` to it.
     ///
     /// # Errors
-    /// Where it is not installed, or does not come up.
+    /// If it is not installed or does not start.
     pub async fn start(database: &Database, connections: u16) -> Result<Self> {
         let folder = Folder::new("pgbouncer")?;
         let (user, port) = (unprivileged()?, port::free()?);
@@ -67,38 +66,33 @@ impl Pgbouncer {
         Ok(bouncer)
     }
 
-    /// The database as it is reached through it.
+    /// The database through PgBouncer.
     #[must_use]
     pub const fn database(&self) -> &Database {
         &self.behind
     }
 
-    /// Kills it where it runs, with all that is in flight, and starts it again at the same place.
+    /// Kills it if it runs, with everything in flight, and starts it again at the same address.
     ///
     /// # Errors
-    /// Where it does not come up.
+    /// If it does not start.
     pub async fn restart(&self) -> Result<()> {
         let before = self.lock().take();
         if let Some(mut process) = before {
             process.kill()?;
         }
         let log = self.folder.path().join("log");
+        let args = vec!["settings".into()];
         let mut process = Process::start(&Launch {
-            program: Path::new(PROGRAM).as_os_str(),
-            args: vec!["settings".into()],
-            env: Vec::new(),
-            folder: self.folder.path(),
             user: self.user,
-            input: &[],
-            stdout: &log,
-            stderr: None,
+            ..Launch::new(PROGRAM.as_ref(), args, self.folder.path(), &log)
         })?;
         let until = Instant::now() + START_DEADLINE;
         while let Err(error) = self.behind.execute("SELECT 1").await {
             if process.exit_status()?.is_some() || Instant::now() > until {
                 let state = process.state();
                 return Err(error).with_context(|| {
-                    format!("PgBouncer did not come up (apt-get install pgbouncer): {state}")
+                    format!("PgBouncer did not start (apt-get install pgbouncer): {state}")
                 });
             }
             sleep(Duration::from_millis(20)).await;

@@ -1,4 +1,4 @@
-//! Pictures as small files.
+//! Compression of screenshots.
 
 use std::io::Cursor;
 
@@ -6,20 +6,20 @@ use anyhow::{Context, Result};
 use color_quant::NeuQuant;
 use png::{BitDepth, ColorType, Compression, Decoder, Encoder, Filter};
 
-/// Of each how many pixels one is looked at to choose the colours: all of them.
+/// The sampling rate for choosing colours: every pixel.
 const SAMPLE: i32 = 1;
 
 /// The most colours of an indexed PNG (PNG specification, 11.2.2).
 const COLOURS: usize = 256;
 
-/// The same PNG with 256 colours and without filters, which have nothing to foretell where text stands on
-/// one colour: a third of what a browser writes.
+/// The same PNG with 256 colours and without filters, which do not help for text on one colour: a
+/// third of the size that a browser writes.
 ///
 /// # Errors
-/// Where it is no PNG of 8-bit colours.
+/// If it is not a PNG of 8-bit colours.
 pub(crate) fn smaller(png: &[u8]) -> Result<Vec<u8>> {
     let mut reader = Decoder::new(Cursor::new(png)).read_info()?;
-    let mut pixels = vec![0; reader.output_buffer_size().context("too large a picture")?];
+    let mut pixels = vec![0; reader.output_buffer_size().context("the picture is too large")?];
     let frame = reader.next_frame(&mut pixels)?;
     anyhow::ensure!(frame.bit_depth == BitDepth::Eight, "{frame:?}");
     let pixels = &pixels[..frame.buffer_size()];

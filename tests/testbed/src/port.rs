@@ -10,13 +10,13 @@ use std::{
 
 use anyhow::{Result, bail};
 
-/// A port that nobody listens at, below those that the kernel hands to outgoing connections: one of
-/// those could take the port while its server is down, and a client that knocks at it until then
-/// could even be connected to itself. No port is returned twice: a broker with a dozen listeners asks for
-/// all of them before it listens.
+/// A port without a listener, below the range of outgoing connections: an outgoing connection could
+/// take the port while its server is down, and a client that connects to it then could even be
+/// connected to itself. No port is returned twice: a broker with a dozen listeners requests all
+/// ports before it listens.
 ///
 /// # Errors
-/// Where there is none.
+/// If there is none.
 pub fn free() -> Result<u16> {
     const FIRST: u16 = 15_000;
     static GIVEN: Mutex<Option<HashSet<u16>>> = Mutex::new(None);
@@ -26,7 +26,7 @@ pub fn free() -> Result<u16> {
         .filter(|first| *first > FIRST + 1_000)
         .unwrap_or(32_768);
     for attempt in 0..1_000 {
-        // Every `RandomState` has keys of its own.
+        // Every `RandomState` has other keys.
         let random = RandomState::new().hash_one(attempt) % u64::from(ephemeral - FIRST);
         let port = FIRST + u16::try_from(random)?;
         if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_err() {
@@ -40,6 +40,21 @@ pub fn free() -> Result<u16> {
     bail!("no free port from {FIRST} to {ephemeral}")
 }
 
+/// Starts a server on free ports. `start` returns `None` if another program has taken a port before
+/// the start; it is called again then, and chooses other ports.
+pub(crate) async fn start_on_free<T>(
+    server: &str,
+    mut start: impl AsyncFnMut() -> Result<Option<T>>,
+) -> Result<T> {
+    const ATTEMPTS: usize = 4;
+    for _ in 0..ATTEMPTS {
+        if let Some(started) = start().await? {
+            return Ok(started);
+        }
+    }
+    bail!("ports of {server} were in use, {ATTEMPTS} times")
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
@@ -48,7 +63,8 @@ mod tests {
 
     #[test]
     fn no_port_is_returned_twice() {
-        // With so many, chance would return one twice in all but one of a thousand runs.
+        // With this number, random choice would return a duplicate in all but one of a thousand
+        // runs.
         let ports: HashSet<u16> = (0..500).map(|_| free().unwrap()).collect();
         assert_eq!(ports.len(), 500);
     }

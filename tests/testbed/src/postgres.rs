@@ -30,14 +30,14 @@ use crate::{
     process::{Launch, Process, User, tail},
 };
 
-/// Recovery after a crash included.
+/// Including recovery after a crash.
 const START_DEADLINE: Duration = Duration::from_secs(90);
 const STOP_DEADLINE: Duration = Duration::from_secs(30);
 /// As in the first challenge's configuration.
 const USER: &str = "postgres";
 const PASSWORD: &str = "postgres";
 
-/// What a test may want otherwise than usual.
+/// Options that differ from the usual ones.
 #[derive(Clone, Debug, Default)]
 pub struct PostgresOptions {
     settings: Vec<(String, String)>,
@@ -52,30 +52,25 @@ impl PostgresOptions {
         self
     }
 
-    /// A file beside the data folder, which is the server's working folder. Only the server may read
-    /// it.
+    /// A file next to the data folder, which is the server's working folder. Only the server may
+    /// read it.
     #[must_use]
     pub fn file(mut self, name: &str, content: &str) -> Self {
         self.files.push((name.to_owned(), content.to_owned()));
         self
     }
 
-    /// Starts a server with these.
+    /// Starts a server with these options.
     ///
     /// # Errors
-    /// Where it does not come up, with the end of its log.
+    /// If it does not start, with the end of its log.
     pub async fn start(self) -> Result<Postgres> {
         let programs = spawn_blocking(install::postgres).await??;
-        // Somebody else may take the port between the look and the start.
-        for _ in 0..4 {
-            if let Some(postgres) = self.start_at(&programs, port::free()?).await? {
-                return Ok(postgres);
-            }
-        }
-        bail!("PostgreSQL found its port taken, four times")
+        let start = async || self.start_at(&programs, port::free()?).await;
+        port::start_on_free("PostgreSQL", start).await
     }
 
-    /// `None`: the port is taken.
+    /// `None` if the port is in use.
     async fn start_at(&self, programs: &Path, port: u16) -> Result<Option<Postgres>> {
         let server = self.server(programs, port)?;
         server.initdb().await?;
@@ -106,7 +101,7 @@ impl PostgresOptions {
             ("listen_addresses".to_owned(), "127.0.0.1".to_owned()),
             ("port".to_owned(), port.to_string()),
             ("unix_socket_directories".to_owned(), String::new()),
-            // In files of the folder, so that a killed server leaves none behind elsewhere.
+            // In files of the folder, so that a killed server leaves none elsewhere.
             ("dynamic_shared_memory_type".to_owned(), "mmap".to_owned()),
         ];
         args.extend(self.settings.clone());
@@ -141,20 +136,16 @@ impl Server {
     }
 
     fn launch(&self, program: &str, args: Vec<OsString>, log: &Path) -> Result<Process> {
-        // The environment's PGPORT, PGOPTIONS and the like are somebody else's.
+        // PGPORT, PGOPTIONS and similar variables are not for this server.
         let env = env::vars_os().map(|(name, _)| name).filter(|name| {
             let name = name.to_string_lossy();
             name.starts_with("PG") || name.starts_with("LC_") || name == "LANG"
         });
+        let program = self.programs.join(program);
         Process::start(&Launch {
-            program: self.programs.join(program).as_os_str(),
-            args,
             env: env.map(|name| (name, None)).collect(),
-            folder: self.folder.path(),
             user: self.user,
-            input: &[],
-            stdout: log,
-            stderr: None,
+            ..Launch::new(program.as_os_str(), args, self.folder.path(), log)
         })
     }
 
@@ -169,7 +160,7 @@ impl Server {
             "--encoding=UTF8",
             "--locale=C.UTF-8",
             "--no-instructions",
-            // A machine that loses power here takes the whole folder with it.
+            // After a power loss the whole folder is gone.
             "--no-sync",
         ];
         let log = folder.join("initdb.log");
@@ -188,7 +179,7 @@ impl Server {
             let ended = process.exit_status()?.is_some();
             if ended || Instant::now() > until {
                 let state = process.state();
-                return Err(error).with_context(|| format!("PostgreSQL did not come up: {state}"));
+                return Err(error).with_context(|| format!("PostgreSQL did not start: {state}"));
             }
             sleep(Duration::from_millis(20)).await;
         }
@@ -200,7 +191,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.lock().take().map(|mut process| process.kill());
-        // A killed server could not give back the piece of shared memory that it wrote down here.
+        // A killed server cannot release the shared memory segment whose id is in this file.
         let lock = fs::read_to_string(self.folder.path().join("data/postmaster.pid"));
         let line = lock.as_ref().ok().and_then(|text| text.lines().nth(6));
         if let Some(id) = line.and_then(|line| line.split_whitespace().nth(1)) {
@@ -209,7 +200,7 @@ impl Drop for Server {
     }
 }
 
-/// A PostgreSQL: a private one, or one that was there already. A private one ends when dropped.
+/// A PostgreSQL server: a private one, or an external one. Dropping a private one ends it.
 #[derive(Debug)]
 pub struct Postgres {
     /// The database that every server has.
@@ -218,20 +209,20 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Starts a private one with the usual settings.
+    /// Starts a private server with the usual settings.
     ///
     /// # Errors
-    /// Where it does not come up, with the end of its log.
+    /// If it does not start, with the end of its log.
     pub async fn start() -> Result<Self> {
         PostgresOptions::default().start().await
     }
 
-    /// One that somebody else runs, as a connection URL says: `postgresql://user:password@host/db`.
+    /// An external server with a connection URL: `postgresql://user:password@host/db`.
     ///
     /// # Errors
-    /// Where the URL isn't one, or names no host.
+    /// If the URL is invalid, or names no host.
     pub fn external(url: &str) -> Result<Self> {
-        // The error could hold the URL, and with it the password.
+        // The error could contain the URL, and with it the password.
         let config: tokio_postgres::Config =
             url.parse().ok().context("not a connection URL of PostgreSQL")?;
         let host = match config.get_hosts().first() {
@@ -245,91 +236,91 @@ impl Postgres {
         Ok(Self { postgres: Database::new(host, port, user, &password, name), server: None })
     }
 
-    /// The same server, which does not end with this value and cannot be stopped by it.
+    /// The same server, which does not end with this value and cannot be stopped through it.
     pub(crate) fn handle(&self) -> Self {
         let postgres = self.postgres.sibling(self.postgres.name(), false);
         Self { postgres, server: None }
     }
 
-    /// The database that the server has from the start: for what concerns all of them.
+    /// The database that the server has from the start: for statements that concern all databases.
     #[must_use]
     pub const fn postgres(&self) -> &Database {
         &self.postgres
     }
 
-    /// Makes a new and empty database. On a server that isn't private it is dropped with this value.
+    /// Creates a new, empty database. On an external server it is dropped with this value.
     ///
     /// # Errors
-    /// Where the server refuses or doesn't answer.
+    /// If the server refuses or does not answer.
     pub async fn database(&self) -> Result<Database> {
         static COUNT: AtomicU32 = AtomicU32::new(1);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         self.named_database(&format!("test_{}_{number}", std::process::id())).await
     }
 
-    /// Makes a database of this name, which may only consist of letters, digits and underscores.
+    /// Creates a database with this name, which may contain only letters, digits and underscores.
     ///
     /// # Errors
-    /// Where the server refuses or doesn't answer.
+    /// If the server refuses or does not answer.
     pub async fn named_database(&self, name: &str) -> Result<Database> {
         let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-        ensure!(plain, "{name:?} is no name for a database");
+        ensure!(plain, "{name:?} is not a valid database name");
         self.postgres.execute(&format!("CREATE DATABASE {name}")).await?;
         Ok(self.postgres.sibling(name, self.server.is_none()))
     }
 
-    /// The private server's first process, as long as it runs: for its CPU time.
+    /// The private server's first process, while it runs: for its CPU time.
     #[must_use]
     pub fn process_id(&self) -> Option<u32> {
         Some(self.server.as_ref()?.lock().as_ref()?.id())
     }
 
-    /// Lets it shut down by itself, cutting its clients off ("fast"). Its data and its port stay.
+    /// Shuts it down and disconnects its clients ("fast"). Its data and its port stay.
     ///
     /// # Errors
-    /// Where it isn't a private one, doesn't run, or is too slow.
+    /// If it is not private, is not running, or is too slow.
     pub async fn stop(&self) -> Result<()> {
         self.stop_by(Signal::INT).await
     }
 
-    /// Has it end at once without tidying up ("immediate"), so that its next start recovers.
+    /// Stops it without a checkpoint ("immediate"), so that its next start runs recovery.
     ///
     /// # Errors
-    /// Where it isn't a private one, doesn't run, or is too slow.
+    /// If it is not private, is not running, or is too slow.
     pub async fn stop_immediately(&self) -> Result<()> {
         self.stop_by(Signal::QUIT).await
     }
 
     async fn stop_by(&self, signal: Signal) -> Result<()> {
-        let mut process = self.server()?.lock().take().context("PostgreSQL doesn't run")?;
+        let mut process = self.server()?.lock().take().context("PostgreSQL is not running")?;
         let _ = process.resume();
         process.signal(signal)?;
         process.wait(STOP_DEADLINE).await.map(drop)
     }
 
-    /// Kills its first process alone, and waits until the others, which serve on until they notice,
-    /// have ended.
+    /// Kills the postmaster only, and waits until the other processes, which continue until they
+    /// notice, have ended.
     ///
     /// # Errors
-    /// Where it isn't a private one, doesn't run, or they are too slow.
+    /// If it is not private, is not running, or they are too slow.
     pub async fn kill_postmaster(&self) -> Result<()> {
-        let mut process = self.server()?.lock().take().context("PostgreSQL doesn't run")?;
+        let mut process = self.server()?.lock().take().context("PostgreSQL is not running")?;
         process.kill_alone(STOP_DEADLINE).await
     }
 
-    /// Kills it with all its children, as a power failure would, but for what the kernel has still
-    /// in memory. What was committed with `synchronous_commit = off` a moment ago is lost.
+    /// Kills it with all its children, as in a power failure, except for data in the kernel's
+    /// memory. Recent commits with `synchronous_commit = off` are lost.
     ///
     /// # Errors
-    /// Where it isn't a private one or doesn't run.
+    /// If it is not private or not running.
     pub fn kill(&self) -> Result<()> {
-        self.server()?.lock().take().context("PostgreSQL doesn't run")?.kill()
+        self.server()?.lock().take().context("PostgreSQL is not running")?.kill()
     }
 
-    /// Starts it again, with the same data at the same port; stops it first, if it runs.
+    /// Starts it again with the same data at the same port, after stopping it if it runs.
     ///
     /// # Errors
-    /// Where it isn't a private one or doesn't come up.
+    /// If it is not private or does not start.
     pub async fn restart(&self) -> Result<()> {
         if self.process_id().is_some() {
             self.stop().await?;
@@ -337,30 +328,30 @@ impl Postgres {
         self.server()?.start(&self.postgres).await
     }
 
-    /// Freezes it with all its children: its connections stay open and nothing answers.
+    /// Freezes it with all its children: its connections stay open, and statements are not
+    /// answered.
     ///
     /// # Errors
-    /// Where it isn't a private one or doesn't run.
+    /// If it is not private or not running.
     pub fn pause(&self) -> Result<()> {
-        self.server()?.lock().as_mut().context("PostgreSQL doesn't run")?.pause()
+        self.server()?.lock().as_mut().context("PostgreSQL is not running")?.pause()
     }
 
-    /// Lets it go on.
+    /// Resumes it.
     ///
     /// # Errors
-    /// Where it isn't a private one or doesn't run.
+    /// If it is not private or not running.
     pub fn resume(&self) -> Result<()> {
-        self.server()?.lock().as_mut().context("PostgreSQL doesn't run")?.resume()
+        self.server()?.lock().as_mut().context("PostgreSQL is not running")?.resume()
     }
 
     fn server(&self) -> Result<&Server> {
         self.server.as_ref().context(
-            "this PostgreSQL is not ours to stop: this test needs a private one (`Postgres::start`)",
+            "this PostgreSQL is external and cannot be stopped: use a private one (`Postgres::start`)",
         )
     }
 
-    /// The server that tests share where they do no harm to it: that of `VENDAS_TEST_POSTGRES`, or
-    /// else a private one.
+    /// The server that tests share: that of `VENDAS_TEST_POSTGRES`, or a private one.
     pub(crate) async fn shared() -> Result<Self> {
         match env::var("VENDAS_TEST_POSTGRES") {
             Ok(url) => {
@@ -373,7 +364,7 @@ impl Postgres {
     }
 }
 
-/// PostgreSQL refuses to run as root: who else there is. `None`: this user will do.
+/// PostgreSQL refuses to run as root: returns another user. `None` if the current user is not root.
 pub(crate) fn unprivileged() -> Result<Option<User>> {
     if !geteuid().is_root() {
         return Ok(None);
@@ -386,9 +377,7 @@ pub(crate) fn unprivileged() -> Result<Option<User>> {
         let user = User { uid: numbers.next()??, gid: numbers.next()?? };
         (user.uid != 0).then_some(user)
     };
-    ["postgres", "nobody"]
-        .into_iter()
-        .find_map(find)
-        .map(Some)
-        .context("PostgreSQL refuses to run as root, and there is neither `postgres` nor `nobody`")
+    ["postgres", "nobody"].into_iter().find_map(find).map(Some).context(
+        "PostgreSQL refuses to run as root, and there is neither a user `postgres` nor `nobody`",
+    )
 }

@@ -15,32 +15,45 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::guard;
 
-/// How long the kernel may take to end what was killed.
+/// How long the kernel may take to end a killed process.
 const KILL_DEADLINE: Duration = Duration::from_secs(10);
 
-/// Who a program runs as.
+/// The user of a program.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct User {
     pub(crate) uid: u32,
     pub(crate) gid: u32,
 }
 
-/// What to start, and how.
+/// A program to start, with its options.
 pub(crate) struct Launch<'a> {
     pub(crate) program: &'a OsStr,
     pub(crate) args: Vec<OsString>,
-    /// Set, or with `None` removed.
+    /// Set, or removed with `None`.
     pub(crate) env: Vec<(OsString, Option<OsString>)>,
     pub(crate) folder: &'a Path,
     pub(crate) user: Option<User>,
-    /// What it finds on its standard input, which then ends.
+    /// The contents of its standard input.
     pub(crate) input: &'a [u8],
     pub(crate) stdout: &'a Path,
-    /// `None`: where its standard output goes.
+    /// `None`: the same as its standard output.
     pub(crate) stderr: Option<&'a Path>,
 }
 
-/// A running program, the leader of a process group of its own. Dropping it kills it.
+impl<'a> Launch<'a> {
+    /// With an empty standard input, the current user, and both outputs in one file.
+    pub(crate) const fn new(
+        program: &'a OsStr,
+        args: Vec<OsString>,
+        folder: &'a Path,
+        output: &'a Path,
+    ) -> Self {
+        let env = Vec::new();
+        Self { program, args, env, folder, user: None, input: &[], stdout: output, stderr: None }
+    }
+}
+
+/// A running program, the leader of its own process group. Dropping it kills it.
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
@@ -62,8 +75,8 @@ impl Process {
             Some(path) => append(path)?,
             None => stdout.try_clone()?,
         };
-        // It waits for one line before it becomes the program, so that the guard knows of it before
-        // there is anything to guard.
+        // A shell waits for one line before it becomes the program, so that the guard knows its
+        // process id first.
         let mut command = Command::new("/bin/sh");
         command
             .args(["-c", r#"read -r _ || exit; exec "$@""#, "gate"])
@@ -81,7 +94,7 @@ impl Process {
             };
         }
         if let Some(user) = launch.user {
-            // Leaving root, the standard library also leaves root's supplementary groups.
+            // When leaving root, the standard library also drops root's supplementary groups.
             command.uid(user.uid).gid(user.gid);
         }
         let mut words = vec![launch.program.to_string_lossy()];
@@ -94,7 +107,7 @@ impl Process {
         let mut stdin = process.child.stdin.take().context("no pipe to a new process")?;
         stdin.write_all(b"go\n")?;
         if !launch.input.is_empty() {
-            // A program may end without reading it all, which is its own affair.
+            // A program may end without reading all of its input.
             let input = launch.input.to_owned();
             std::thread::spawn(move || stdin.write_all(&input));
         }
@@ -110,7 +123,7 @@ impl Process {
         Ok(self.child.try_wait()?)
     }
 
-    /// Sends a signal to the program itself, as `kill` does.
+    /// Sends a signal to the program only, as `kill` does.
     pub(crate) fn signal(&mut self, signal: Signal) -> Result<()> {
         if self.exit_status()?.is_some() {
             bail!("it has ended already: {}", self.state());
@@ -119,9 +132,9 @@ impl Process {
             .with_context(|| format!("cannot signal `{}`", self.command))
     }
 
-    /// Stops it where it stands, with its children.
+    /// Stops it together with its children.
     pub(crate) fn pause(&mut self) -> Result<()> {
-        // The parent first: then no child is missed.
+        // The parent first: then no new child is missed.
         self.signal(Signal::STOP)?;
         for child in descendants(self.id())? {
             let _ = kill_process(child, Signal::STOP);
@@ -129,7 +142,7 @@ impl Process {
         Ok(())
     }
 
-    /// Lets it go on.
+    /// Resumes it.
     pub(crate) fn resume(&mut self) -> Result<()> {
         for child in descendants(self.id())? {
             let _ = kill_process(child, Signal::CONT);
@@ -137,7 +150,7 @@ impl Process {
         self.signal(Signal::CONT)
     }
 
-    /// SIGKILL for it and all its children; returns when none of them runs any more.
+    /// Sends SIGKILL to it and all its children; returns when none of them is running.
     pub(crate) fn kill(&mut self) -> Result<()> {
         if self.exit_status()?.is_none() {
             self.pause()?;
@@ -158,7 +171,8 @@ impl Process {
         guard::drop(self.id())
     }
 
-    /// SIGKILL for it alone; returns when its children, who are left to find out, are gone too.
+    /// Sends SIGKILL to it only; returns when its children, which are not signalled, have ended
+    /// too.
     pub(crate) async fn kill_alone(&mut self, deadline: Duration) -> Result<()> {
         self.signal(Signal::STOP)?;
         let children = descendants(self.id())?;
@@ -174,7 +188,7 @@ impl Process {
         guard::drop(self.id())
     }
 
-    /// Waits for its own end.
+    /// Waits until it ends.
     pub(crate) async fn wait(&mut self, deadline: Duration) -> Result<ExitStatus> {
         let until = Instant::now() + deadline;
         loop {
@@ -189,7 +203,7 @@ impl Process {
         }
     }
 
-    /// The command, whether it runs, and what it logged last: for a failure's message.
+    /// The command, whether it runs, and the end of its log: for error messages.
     pub(crate) fn state(&mut self) -> String {
         let state = match self.child.try_wait() {
             Ok(None) => "runs".to_owned(),
@@ -219,13 +233,16 @@ pub(crate) fn tail(path: &Path) -> String {
 }
 
 fn pid(id: u32) -> Result<Pid> {
-    i32::try_from(id).ok().and_then(Pid::from_raw).with_context(|| format!("{id} is no process id"))
+    i32::try_from(id)
+        .ok()
+        .and_then(Pid::from_raw)
+        .with_context(|| format!("{id} is not a process id"))
 }
 
-/// State and parent, as /proc/ID/stat has them. `None`: there is no such process.
+/// State and parent, from /proc/ID/stat. `None` if there is no such process.
 fn stat(process: Pid) -> Option<(String, i32)> {
     let text = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // The name, in brackets, may itself hold blanks and brackets.
+    // The name, in parentheses, may itself contain spaces and parentheses.
     let mut fields = text.get(text.rfind(')')? + 1..)?.split_whitespace();
     Some((fields.next()?.to_owned(), fields.next()?.parse().ok()?))
 }
@@ -234,8 +251,8 @@ fn is_running(process: Pid) -> bool {
     stat(process).is_some_and(|(state, _)| state != "Z")
 }
 
-/// The children of a process, and theirs. PostgreSQL's are leaders of process groups of their own,
-/// so that a signal to the group would not reach them.
+/// The children of a process, and theirs. PostgreSQL's children lead their own process groups, so
+/// that a signal to the group would not reach them.
 fn descendants(id: u32) -> Result<Vec<Pid>> {
     let parents: Vec<_> = fs::read_dir("/proc")?
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok().and_then(Pid::from_raw))

@@ -14,7 +14,7 @@ use crate::{
 
 const START_DEADLINE: Duration = Duration::from_secs(60);
 
-/// A server that scrapes one target four times a second. Ends when dropped.
+/// A server that scrapes one target four times a second. Dropping it ends it.
 #[derive(Debug)]
 pub struct Prometheus {
     address: String,
@@ -24,11 +24,11 @@ pub struct Prometheus {
 }
 
 impl Prometheus {
-    /// Starts one that scrapes `/metrics` of `target`, a host and a port, as the job `vendas`, and
-    /// evaluates the rules of the file `rules`.
+    /// Starts a server that scrapes `/metrics` of `target`, a host and a port, as the job `vendas`,
+    /// and evaluates the rules of the file `rules`.
     ///
     /// # Errors
-    /// Where it is not there and cannot be installed (the text says what to do), or refuses the rules.
+    /// If it is missing and cannot be installed (the error names the remedy), or rejects the rules.
     pub async fn start(target: &str, rules: &Path) -> Result<Self> {
         let programs = spawn_blocking(install::prometheus).await??;
         let folder = Folder::new("prometheus")?;
@@ -46,20 +46,14 @@ impl Prometheus {
         );
         fs::write(folder.path().join("prometheus.yml"), settings)?;
         let address = format!("127.0.0.1:{}", port::free()?);
-        let process = Process::start(&Launch {
-            program: programs.join("prometheus").as_os_str(),
-            args: vec![
-                "--config.file=prometheus.yml".into(),
-                "--storage.tsdb.path=data".into(),
-                format!("--web.listen-address={address}").into(),
-            ],
-            env: Vec::new(),
-            folder: folder.path(),
-            user: None,
-            input: &[],
-            stdout: &folder.path().join("log"),
-            stderr: None,
-        })?;
+        let (program, log) = (programs.join("prometheus"), folder.path().join("log"));
+        let args = vec![
+            "--config.file=prometheus.yml".into(),
+            "--storage.tsdb.path=data".into(),
+            format!("--web.listen-address={address}").into(),
+        ];
+        let launch = Launch::new(program.as_os_str(), args, folder.path(), &log);
+        let process = Process::start(&launch)?;
         let prometheus = Self { address, process: Mutex::new(process), folder };
         eventually("Prometheus", START_DEADLINE, async || {
             TcpStream::connect(&prometheus.address).await.with_context(|| prometheus.state())?;
@@ -69,16 +63,16 @@ impl Prometheus {
         Ok(prometheus)
     }
 
-    /// Where its HTTP API is.
+    /// The address of its HTTP API.
     #[must_use]
     pub fn address(&self) -> &str {
         &self.address
     }
 
-    /// What it has logged.
+    /// Its log.
     ///
     /// # Errors
-    /// Where that cannot be read.
+    /// If it cannot be read.
     pub fn log(&self) -> Result<String> {
         Ok(fs::read_to_string(self.folder.path().join("log"))?)
     }
@@ -88,10 +82,10 @@ impl Prometheus {
     }
 }
 
-/// What promtool prints, run in `folder`.
+/// The output of promtool, run in `folder`.
 ///
 /// # Errors
-/// Where it fails, with what it printed, or is not there and cannot be installed.
+/// If it fails, with its output, or is missing and cannot be installed.
 pub async fn promtool(folder: &Path, args: &[&str]) -> Result<String> {
     let programs = spawn_blocking(install::prometheus).await??;
     let mut command = Command::new(programs.join("promtool"));

@@ -1,4 +1,4 @@
-//! A Python script that answers line by line.
+//! A Python script that answers requests line by line.
 
 use std::{
     ffi::OsStr,
@@ -21,7 +21,7 @@ use crate::{
     process::tail,
 };
 
-/// Longer than the script's own deadline for a plan.
+/// Longer than the script's own deadline for a request.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// A running script. Dropping it kills it.
@@ -39,7 +39,7 @@ struct Pipes {
 }
 
 impl Pipes {
-    /// `None`: the script is gone.
+    /// `None` if the script has ended.
     fn call(&mut self, plan: &Value) -> Option<String> {
         writeln!(self.plans, "{plan}").ok()?;
         let mut answer = String::new();
@@ -49,10 +49,10 @@ impl Pipes {
 }
 
 impl Python {
-    /// Starts a script, given as its text, in an environment that has librdkafka.
+    /// Starts a script, given as its text, in an environment with librdkafka.
     ///
     /// # Errors
-    /// Where that can't be made: the text says what to install.
+    /// If that cannot be created: the error names the package to install.
     pub async fn start(
         script: &str,
         args: impl IntoIterator<Item = impl AsRef<OsStr>>,
@@ -61,7 +61,7 @@ impl Python {
         Self::launch(&python, &[], script, args)
     }
 
-    /// Starts `script` by that program; it can import `modules`, files by name and text.
+    /// Starts `script` with this interpreter; it can import `modules`, files by name and text.
     pub(crate) fn launch(
         python: &Path,
         modules: &[(&str, &str)],
@@ -88,10 +88,10 @@ impl Python {
         Ok(Self { child, pipes: Arc::new(Mutex::new(Pipes { plans, answers })), folder })
     }
 
-    /// Has a plan carried out, and returns what came of it.
+    /// Executes a plan, and returns its result.
     ///
     /// # Errors
-    /// Where the script says so, ends, or is too slow.
+    /// If the script fails, ends, or is too slow.
     pub async fn call(&self, plan: Value) -> Result<Value> {
         let pipes = Arc::clone(&self.pipes);
         let answer = spawn_blocking(move || {
@@ -99,7 +99,7 @@ impl Python {
         });
         let answer = timeout(DEADLINE, answer)
             .await
-            .with_context(|| format!("the script has no answer within {DEADLINE:?}"))??;
+            .with_context(|| format!("the script has not answered within {DEADLINE:?}"))??;
         let Some(answer) = answer else {
             bail!("the script ended:\n{}", tail(&self.folder.path().join("stderr")))
         };
@@ -113,7 +113,7 @@ impl Python {
 
 impl Drop for Python {
     fn drop(&mut self) {
-        // A call that still waits for an answer finds its pipe at the end.
+        // A call that still waits for an answer finds the end of its pipe.
         let _ = self.child.kill();
         let _ = self.child.wait();
         let _ = guard::drop(self.child.id());

@@ -1,11 +1,11 @@
-//! Orders in files: the hundred of samples/sales_sample.json as a shop has them, eight of which are
-//! malformed, each in a way of its own; and those of samples/hard_cases.json, whose numbers and texts are
-//! as hard as they come.
+//! Orders in files: the hundred of samples/sales_sample.json as a shop sends them, of which eight
+//! are malformed in different ways; and those of samples/hard_cases.json, with difficult numbers
+//! and texts.
 
-/// How many orders the shop's sample has, malformed ones included.
+/// The number of orders in the shop's sample, including malformed ones.
 const ORDERS: usize = 100;
 
-/// The number of the first order; each ordinary one counts on by its position.
+/// The number of the first order; ordinary orders are numbered by their position.
 const FIRST_NUMBER: usize = 1001;
 
 /// Name, price in cents, and whether it is sold by weight.
@@ -28,10 +28,10 @@ const PRODUCTS: [(&str, u64, bool); 16] = [
     ("Notebook", 349_990, false),
 ];
 
-/// From this price on, in cents, nobody buys two.
-const DEAR: u64 = 15_000;
+/// Above this price, in cents, the quantity is always one.
+const EXPENSIVE: u64 = 15_000;
 
-/// The orders of a shop that are not drawn: where they stand, and what they are.
+/// The orders that are not generated: their positions, and their texts.
 const POSITIONED: [(usize, &str); 17] = [
     // Malformed: no number.
     (10, r#"{"order_items": [{"qty": 1, "value_unit": 59.90}]}"#),
@@ -49,11 +49,11 @@ const POSITIONED: [(usize, &str); 17] = [
     (20, r#"{"order_number": 1021, "order_items": [{"qty": -2, "value_unit": 18.90}]}"#),
     // Malformed: a decimal comma.
     (29, r#"{"order_number": 1030, "order_items": [{"qty": 1, "value_unit": "12,30"}]}"#),
-    // A correction of the order that stands at position 30: the last one holds.
+    // A correction of the order at position 30: the last version counts.
     (38, r#"{"order_number": 1031, "order_items": [{"qty": 1, "value_unit": 899.00}]}"#),
-    // Malformed: a number that no INT holds.
+    // Malformed: a number beyond INT.
     (41, r#"{"order_number": 2147483648, "order_items": [{"qty": 1, "value_unit": 10.00}]}"#),
-    // A gift: a price of nothing.
+    // A gift: a price of zero.
     (
         52,
         r#"{"order_number": 1053, "order_items": [{"qty": 1, "value_unit": 129.90}, {"qty": 1, "value_unit": 0}]}"#,
@@ -63,70 +63,70 @@ const POSITIONED: [(usize, &str); 17] = [
         55,
         r#"{"order_number": 1056, "order_items": [{"qty": 1, "value_unit": 649.50}, {"qty": 2}]}"#,
     ),
-    // No prices but a total, which is split over the items by quantity.
+    // No prices but a total, which is distributed over the items by quantity.
     (
         59,
         r#"{"order_number": 1060, "order_items": [{"product": "Goiabada cascão", "qty": 1}, {"product": "Queijo minas", "qty": 2}], "total": 100.00}"#,
     ),
-    // A total alone.
+    // Only a total.
     (62, r#"{"order_number": 1063, "total": "73.45"}"#),
-    // Malformed: one thing said twice, under both of its names.
+    // Malformed: one field with both of its names.
     (
         69,
         r#"{"order_number": 1070, "numero_pedido": 1071, "order_items": [{"qty": 1, "value_unit": 21.50}]}"#,
     ),
-    // Fields that mean nothing to us.
+    // Fields that are not used.
     (
         73,
         r#"{"order_number": 1074, "channel": {"name": "balcão", "tags": ["loja 3", null]}, "order_items": [{"qty": 2, "value_unit": 79.90, "colour": "azul"}]}"#,
     ),
-    // Malformed: the stated total is not what the items come to.
+    // Malformed: the stated total is not the sum of the items.
     (
         76,
         r#"{"order_number": 1077, "order_items": [{"qty": 2, "value_unit": 129.90}], "total": 129.90}"#,
     ),
     // A number as a string.
     (80, r#"{"order_number": "1081", "order_items": [{"qty": 1, "value_unit": 189.00}]}"#),
-    // `null` is as if absent.
+    // `null` is the same as absent.
     (
         84,
         r#"{"order_number": 1085, "order_items": [{"product": null, "qty": 1, "value_unit": 27.99}], "total": null}"#,
     ),
-    // Malformed: nothing at all.
+    // Malformed: empty.
     (90, "{}"),
 ];
 
 /// The hard cases.
 const HARD: [&str; 10] = [
-    // A total that binary floats get wrong: 0.1 + 0.2.
+    // A total that binary floats do not represent: 0.1 + 0.2.
     r#"{"order_number": 1004, "order_items": [{"qty": 1, "value_unit": 0.1}, {"qty": 1, "value_unit": 0.2}]}"#,
-    // What another program's floats made of 349.90.
+    // 349.90 as another program's floats print it.
     r#"{"order_number": 1008, "order_items": [{"qty": 2, "value_unit": 349.90000000000003}]}"#,
     // Ten items.
     r#"{"order_number": 1025, "order_items": [{"qty": 1, "value_unit": 8.79}, {"qty": 2, "value_unit": 9.99}, {"qty": 3, "value_unit": 12.99}, {"qty": 4, "value_unit": 18.90}, {"qty": 5, "value_unit": 24.90}, {"qty": 6, "value_unit": 27.99}, {"qty": 7, "value_unit": 32.50}, {"qty": 8, "value_unit": 42.90}, {"qty": 9, "value_unit": 54.90}, {"qty": 10, "value_unit": 79.90}]}"#,
-    // The largest quantity and the largest price there can be.
+    // The largest quantity and the largest price.
     r#"{"order_number": 2147483647, "order_items": [{"qty": 999999.9999, "value_unit": 9999999999.9999}]}"#,
-    // A negative number is one all the same.
+    // Negative numbers are valid too.
     r#"{"order_number": -46, "order_items": [{"qty": 1, "value_unit": 10.000}]}"#,
     // An exponent: 100.
     r#"{"order_number": 1049, "order_items": [{"qty": 3, "value_unit": 1e2}]}"#,
-    // A stated total that agrees within half a cent an item: 4.995 rounded up by the shop.
+    // A stated total that differs by less than half a cent an item: 4.995 rounded up by the shop.
     r#"{"order_number": 1067, "order_items": [{"qty": 0.5, "value_unit": 9.99}], "total": 5.00}"#,
     // Four decimals each.
     r#"{"order_number": 1088, "order_items": [{"qty": 0.3333, "value_unit": 0.0001}, {"qty": 12.3456, "value_unit": 78.9012}]}"#,
-    // The one above once more, as after a retry of its sender.
+    // The previous order again, as after a retry of its sender.
     r#"{"order_number": 1088, "order_items": [{"qty": 0.3333, "value_unit": 0.0001}, {"qty": 12.3456, "value_unit": 78.9012}]}"#,
-    // A text escaped in part, spaces where JSON allows them.
+    // A partly escaped text, with spaces where JSON allows them.
     r#"{ "order_number" : 1098 , "order_items" : [ { "product" : "A\u00e7a\u00ed 1 L" , "qty" : 6 , "value_unit" : 32.5 } ] }"#,
 ];
 
 /// A file of orders, the same every time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sample {
-    /// What a shop sells.
+    /// The orders of a shop.
     Shop,
-    /// Money that binary floats get wrong, the largest and the smallest amounts, and rare ways of writing
-    /// them. Apart from the shop's, since one of them is worth more than all shops.
+    /// Money that binary floats do not represent, the largest and the smallest amounts, and rare
+    /// spellings. Separate from the shop's orders, since one of them exceeds their sum.
     Hard,
 }
 
@@ -140,7 +140,7 @@ impl Sample {
         let mut random = Random(2026);
         (0..ORDERS)
             .map(|position| {
-                // Drawn in any case, so that a change of the list leaves the others as they are.
+                // Always generated, so that a change of the list does not change the other orders.
                 let drawn = ordinary(FIRST_NUMBER + position, &mut random);
                 let positioned = POSITIONED.iter().find(|(at, _)| *at == position);
                 positioned.map_or(drawn, |(_, text)| (*text).to_owned())
@@ -148,7 +148,7 @@ impl Sample {
             .collect()
     }
 
-    /// The whole file: a JSON array, an order a line.
+    /// The whole file: a JSON array with an order per line.
     #[must_use]
     pub fn file(self) -> String {
         format!("[\n  {}\n]\n", self.orders().join(",\n  "))
@@ -162,12 +162,12 @@ fn ordinary(number: usize, random: &mut Random) -> String {
 }
 
 fn item(with_product: bool, random: &mut Random) -> String {
-    // The dear ones are at the end, and are sold less.
+    // The expensive products are at the end, and are sold less often.
     let below = 1 + random.below(PRODUCTS.len());
     let (name, cents, by_weight) = PRODUCTS[random.below(below)];
     let quantity = match by_weight {
         true => format!("{}.{}00", random.below(2), 2 + random.below(8)),
-        false if cents >= DEAR => "1".to_owned(),
+        false if cents >= EXPENSIVE => "1".to_owned(),
         false => (1 + random.below(3)).to_string(),
     };
     let product = if with_product { format!(r#""product": "{name}", "#) } else { String::new() };
@@ -189,7 +189,7 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// From 0 to `end`, which is above 0 and not itself included.
+    /// From 0 to `end`, exclusive, which must be above 0.
     pub fn below(&mut self, end: usize) -> usize {
         // A remainder of `end` fits where `end` does.
         usize::try_from(self.bits() % end as u64).unwrap_or_default()
@@ -201,7 +201,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_committed_files_are_what_the_generator_makes() {
+    fn the_committed_files_match_the_generator() {
         for (sample, name, flag) in
             [(Sample::Shop, "sales_sample", ""), (Sample::Hard, "hard_cases", " --hard")]
         {
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_of_the_shop_is_an_array_of_a_hundred_objects() {
+    fn the_shop_sample_is_an_array_of_a_hundred_objects() {
         let orders: Vec<serde_json::Map<String, serde_json::Value>> =
             serde_json::from_str(&Sample::Shop.file()).unwrap();
         assert_eq!(orders.len(), ORDERS);

@@ -1,4 +1,4 @@
-//! A small OAuth 2.0 server: grants signed tokens for client credentials, and publishes its key.
+//! A small OAuth 2.0 server: it issues signed tokens for client credentials, and publishes its key.
 
 use std::{
     collections::BTreeMap,
@@ -33,26 +33,26 @@ use tokio::net::TcpListener;
 /// The id of its only key.
 const KEY_ID: &str = "testbed-1";
 
-/// Grants tokens at a port of its own, as long as the process lives, whatever runtime asks for it.
+/// Issues tokens at its own port, while the process lives, independent of the tests' runtimes.
 #[derive(Debug)]
 pub struct TokenIssuer {
     url: String,
     shared: Arc<Shared>,
 }
 
-/// What is wrong with a token, or with the whole issuer.
+/// A fault of a token, or of the whole issuer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TokenFault {
-    /// Nothing.
+    /// None.
     #[default]
     None,
-    /// Tokens are for somebody else.
+    /// Tokens have another audience.
     Audience,
-    /// Tokens are signed by a key that nobody knows.
+    /// Tokens are signed with an unknown key.
     Signature,
     /// The answer is status 503.
     Unavailable,
-    /// The answer never comes.
+    /// There is no answer.
     Silent,
 }
 
@@ -63,7 +63,7 @@ struct Shared {
     settings: Mutex<BTreeMap<String, Client>>,
 }
 
-/// What is granted to one client, so that tests do not disturb each other.
+/// The settings of one client, so that tests do not affect each other.
 #[derive(Clone, Debug)]
 struct Client {
     secret: String,
@@ -74,13 +74,13 @@ struct Client {
 }
 
 impl TokenIssuer {
-    /// The audience that its tokens are for, unless that is at fault.
+    /// The audience of its tokens, without a fault.
     pub const AUDIENCE: &str = "kafka";
 
-    /// Starts one that knows no clients.
+    /// Starts an issuer without clients.
     ///
     /// # Errors
-    /// Where there is no free port.
+    /// If there is no free port.
     pub fn start() -> Result<Self> {
         let key = || -> Result<EcdsaKeyPair> {
             let (random, kind) = (SystemRandom::new(), &ECDSA_P256_SHA256_FIXED_SIGNING);
@@ -99,36 +99,36 @@ impl TokenIssuer {
         Ok(Self { url, shared })
     }
 
-    /// Where tokens are granted.
+    /// The token endpoint.
     #[must_use]
     pub fn token_url(&self) -> String {
         format!("{}/token", self.url)
     }
 
-    /// Where its key is published (RFC 7517).
+    /// The URL of its key (RFC 7517).
     #[must_use]
     pub fn keys_url(&self) -> String {
         format!("{}/keys", self.url)
     }
 
-    /// From now on it knows this client, whose tokens hold for `life`, in whole seconds; and grants
-    /// the scope `scope` only.
+    /// Registers a client whose tokens are valid for `life`, in whole seconds, and may have the
+    /// scope `scope` only.
     pub fn register(&self, id: &str, secret: &str, scope: &str, life: Duration) {
         let (secret, scope) = (secret.to_owned(), scope.to_owned());
         let client = Client { secret, scope, life, fault: TokenFault::None, granted: 0 };
         self.clients().insert(id.to_owned(), client);
     }
 
-    /// From now on requests of this client meet `fault`.
+    /// From now on requests of this client have this fault.
     pub fn fail(&self, id: &str, fault: TokenFault) {
         if let Some(client) = self.clients().get_mut(id) {
             client.fault = fault;
         }
     }
 
-    /// How many tokens this client was granted.
+    /// The number of tokens issued to this client.
     #[must_use]
-    pub fn granted(&self, id: &str) -> usize {
+    pub fn issued(&self, id: &str) -> usize {
         self.clients().get(id).map_or(0, |client| client.granted)
     }
 
@@ -137,7 +137,7 @@ impl TokenIssuer {
     }
 }
 
-/// A token without a signature (RFC 7519, 6), as Kafka's validator for development takes it.
+/// A token without a signature (RFC 7519, 6), as Kafka's validator for development accepts it.
 #[must_use]
 pub fn unsigned_token(user: &str, life: Duration) -> String {
     let now = now();

@@ -22,10 +22,10 @@ use crate::{
     process::{Launch, Process},
 };
 
-/// A command line with its environment, to be started.
+/// A command line with its environment.
 ///
-/// Nothing of the surroundings gets in: neither variables of the same prefix nor a file of the
-/// working folder, which is a new one.
+/// It does not depend on the caller's environment: variables with the same prefix are removed, and
+/// the working folder is a new one.
 #[derive(Clone, Debug)]
 pub struct VendasCommand {
     program: PathBuf,
@@ -52,35 +52,35 @@ impl VendasCommand {
         }
     }
 
-    /// Further words of the command line.
+    /// Adds arguments.
     #[must_use]
     pub fn args(mut self, args: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
         self.args.extend(args.into_iter().map(Into::into));
         self
     }
 
-    /// A variable of its environment.
+    /// Sets a variable of its environment.
     #[must_use]
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         self.env.push((name.as_ref().to_owned(), Some(value.as_ref().to_owned())));
         self
     }
 
-    /// Without a variable of its environment.
+    /// Removes a variable of its environment.
     #[must_use]
     pub fn env_remove(mut self, name: impl AsRef<OsStr>) -> Self {
         self.env.push((name.as_ref().to_owned(), None));
         self
     }
 
-    /// The broker and the topics that it shall read.
+    /// The broker and the topics to read.
     #[must_use]
     pub fn kafka(self, kafka: &Kafka, topics: &[&str]) -> Self {
         self.env("VENDAS_KAFKA__BROKERS", kafka.program_address())
             .env("VENDAS_KAFKA__TOPICS", topics.join(","))
     }
 
-    /// The database that it shall write.
+    /// The database to write.
     #[must_use]
     pub fn database(self, database: &Database) -> Self {
         database
@@ -89,15 +89,15 @@ impl VendasCommand {
             .fold(self, |command, (name, value)| command.env(name, value))
     }
 
-    /// What it finds on its standard input; else it is empty.
+    /// Its standard input; by default it is empty.
     #[must_use]
     pub fn input(mut self, input: impl Into<Vec<u8>>) -> Self {
         self.input = input.into();
         self
     }
 
-    /// Gives it no place that it could write to: an unprivileged user, if there is a choice, in a
-    /// folder that is empty and stays so, without a home and without a temporary folder.
+    /// Makes all folders inaccessible for writing: an unprivileged user, if possible, in an empty
+    /// read-only folder, without a home and without a temporary folder.
     #[must_use]
     pub fn confined(mut self) -> Self {
         self.confined = true;
@@ -107,7 +107,7 @@ impl VendasCommand {
     /// Starts it.
     ///
     /// # Errors
-    /// Where the program isn't there.
+    /// If the program does not exist.
     pub fn start(&self) -> Result<Vendas> {
         ensure!(self.program.exists(), "there is no program {}", self.program.display());
         let folder = Folder::new("vendas")?;
@@ -115,7 +115,7 @@ impl VendasCommand {
         let mut user = None;
         if self.confined {
             user = unprivileged()?;
-            // Where it was built that user may not go.
+            // The user may have no access to the build folder.
             program = folder.path().join("program");
             fs::copy(&self.program, &program)?;
             working_folder = folder.path().join("empty");
@@ -138,7 +138,7 @@ impl VendasCommand {
     /// Starts it and waits for its end.
     ///
     /// # Errors
-    /// Where the program isn't there, or runs on at `deadline`, with the end of its log.
+    /// If the program does not exist, or is still running at `deadline`, with the end of its log.
     pub async fn run(&self, deadline: Duration) -> Result<Ended> {
         self.start()?.wait_exit(deadline).await
     }
@@ -152,16 +152,16 @@ pub struct Vendas {
     folder: Folder,
 }
 
-/// What a run left behind.
+/// The result of a run.
 #[derive(Clone, Debug)]
 pub struct Ended {
-    /// `None`: a signal ended it.
+    /// `None`: it was ended by a signal.
     pub code: Option<i32>,
-    /// How it ended.
+    /// The exit status.
     pub status: ExitStatus,
-    /// All that it printed.
+    /// Its standard output.
     pub stdout: String,
-    /// All that it logged.
+    /// Its standard error, the log.
     pub stderr: String,
     state: String,
 }
@@ -170,7 +170,7 @@ impl Ended {
     /// Checks the exit code.
     ///
     /// # Errors
-    /// Where it is another one, with the command and the end of its log.
+    /// If it differs, with the command and the end of its log.
     pub fn expect_code(self, code: i32) -> Result<Self> {
         if self.code == Some(code) {
             return Ok(self);
@@ -178,7 +178,7 @@ impl Ended {
         Err(anyhow!("expected exit code {code}: {}", self.state))
     }
 
-    /// The command, how it ended and the end of its log: for a failure's message.
+    /// The command, its exit status and the end of its log: for error messages.
     #[must_use]
     pub fn state(&self) -> &str {
         &self.state
@@ -190,16 +190,16 @@ impl Vendas {
         self.process.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Its process.
+    /// Its process id.
     #[must_use]
     pub fn process_id(&self) -> u32 {
         self.lock().id()
     }
 
-    /// Whether it runs.
+    /// Whether it is running.
     ///
     /// # Errors
-    /// Where the kernel doesn't say.
+    /// If its state is unknown.
     pub fn is_running(&self) -> Result<bool> {
         Ok(self.lock().exit_status()?.is_none())
     }
@@ -207,15 +207,15 @@ impl Vendas {
     /// Sends it a signal: `Signal::TERM`, `INT`, `STOP`, `CONT`; for KILL there is [`Self::kill`].
     ///
     /// # Errors
-    /// Where it has ended, with the end of its log.
+    /// If it has ended, with the end of its log.
     pub fn signal(&self, signal: Signal) -> Result<()> {
         self.lock().signal(signal)
     }
 
-    /// Kills it, and returns when it is gone.
+    /// Kills it, and returns when it has ended.
     ///
     /// # Errors
-    /// Where the kernel refuses.
+    /// If the kernel refuses.
     pub fn kill(&self) -> Result<()> {
         self.lock().kill()
     }
@@ -223,7 +223,7 @@ impl Vendas {
     /// Waits for its end.
     ///
     /// # Errors
-    /// Where it runs on at `deadline`, with the end of its log; it is killed then.
+    /// If it is still running at `deadline`, with the end of its log; it is killed then.
     pub async fn wait_exit(self, deadline: Duration) -> Result<Ended> {
         let Self { process, folder } = self;
         let mut process = process.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -237,23 +237,23 @@ impl Vendas {
         })
     }
 
-    /// What it has printed so far.
+    /// Its standard output so far.
     ///
     /// # Errors
-    /// Where the file cannot be read.
+    /// If the file cannot be read.
     pub fn stdout(&self) -> Result<String> {
         read(&self.folder.path().join("stdout"))
     }
 
-    /// What it has logged so far.
+    /// Its log so far.
     ///
     /// # Errors
-    /// Where the file cannot be read.
+    /// If the file cannot be read.
     pub fn stderr(&self) -> Result<String> {
         read(&self.folder.path().join("stderr"))
     }
 
-    /// The command, whether it runs, and what it logged last: for a failure's message.
+    /// The command, whether it runs, and the end of its log: for error messages.
     #[must_use]
     pub fn state(&self) -> String {
         self.lock().state()

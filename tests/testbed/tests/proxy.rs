@@ -1,8 +1,8 @@
-//! The proxy does to connections what networks do.
+//! The proxy's network faults.
 
 use std::time::Duration;
 
-use testbed::{Proxy, Result, Way};
+use testbed::{Direction, Proxy, Result};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -11,7 +11,7 @@ use tokio::{
 
 const SILENCE: Duration = Duration::from_millis(200);
 
-/// A proxy before a server that says everything twice.
+/// A proxy in front of a server that sends everything twice.
 async fn proxy() -> Result<Proxy> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let proxy = Proxy::start().await?;
@@ -33,7 +33,7 @@ async fn says_twice(client: &mut TcpStream, byte: u8) -> Result<bool> {
     is_answered(client, byte).await
 }
 
-/// False where nothing comes for a while, an error where the connection is closed.
+/// False if nothing arrives for a while, an error if the connection is closed.
 async fn is_answered(client: &mut TcpStream, byte: u8) -> Result<bool> {
     let mut answer = [0; 2];
     match timeout(SILENCE, client.read_exact(&mut answer)).await {
@@ -43,7 +43,7 @@ async fn is_answered(client: &mut TcpStream, byte: u8) -> Result<bool> {
 }
 
 #[tokio::test]
-async fn a_severed_connection_is_closed_and_a_new_one_is_not() -> Result<()> {
+async fn severed_connections_are_closed_and_new_ones_work() -> Result<()> {
     let proxy = proxy().await?;
     let mut client = TcpStream::connect(proxy.address()).await?;
     assert!(says_twice(&mut client, 1).await?);
@@ -55,7 +55,7 @@ async fn a_severed_connection_is_closed_and_a_new_one_is_not() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_forgotten_connection_stays_silent_and_a_new_one_does_not() -> Result<()> {
+async fn forgotten_connections_stay_silent_and_new_ones_work() -> Result<()> {
     let proxy = proxy().await?;
     let mut client = TcpStream::connect(proxy.address()).await?;
     assert!(says_twice(&mut client, 1).await?);
@@ -67,15 +67,15 @@ async fn a_forgotten_connection_stays_silent_and_a_new_one_does_not() -> Result<
 }
 
 #[tokio::test]
-async fn what_is_held_back_arrives_late() -> Result<()> {
+async fn data_that_was_held_back_arrives_late() -> Result<()> {
     let proxy = proxy().await?;
-    for way in [Way::There, Way::Back, Way::Both] {
+    for direction in [Direction::ToServer, Direction::ToClient, Direction::Both] {
         let mut client = TcpStream::connect(proxy.address()).await?;
         assert!(says_twice(&mut client, 1).await?);
-        proxy.block(way);
-        assert!(!says_twice(&mut client, 2).await?, "{way:?}");
+        proxy.block(direction);
+        assert!(!says_twice(&mut client, 2).await?, "{direction:?}");
         proxy.unblock();
-        assert!(is_answered(&mut client, 2).await?, "{way:?}");
+        assert!(is_answered(&mut client, 2).await?, "{direction:?}");
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Every release of Kafka does what tests rely on.
+//! Every release of Kafka has the features that tests need.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -14,7 +14,8 @@ fn batch(payloads: &[&str]) -> RecordBatch {
     RecordBatch { partition: 1, records, headers: Vec::new() }
 }
 
-/// Two members of a group divide a topic's two partitions, and one takes over when the other leaves.
+/// Two members of a group divide a topic's two partitions, and one takes over when the other
+/// leaves.
 async fn java_consumers_share(kafka: &Kafka, librdkafka: &Librdkafka) -> Result<()> {
     let join = |client_id: &'static str| {
         JavaConsumer::join(kafka, "java", client_id, &["plain"], "CooperativeStickyAssignor")
@@ -32,7 +33,7 @@ async fn java_consumers_share(kafka: &Kafka, librdkafka: &Librdkafka) -> Result<
     })
     .await?;
     ana.leave().await?;
-    eventually("both for one", DEADLINE, async || {
+    eventually("both partitions for one member", DEADLINE, async || {
         let members = librdkafka.members("java").await?;
         let of_bia = members.first().and_then(|member| member.partitions.get("plain"));
         ensure!(of_bia.is_some_and(|it| it.len() == 2), "{members:?}");

@@ -1,4 +1,4 @@
-//! The servers do what the other tests rely on.
+//! The servers behave as the other tests need.
 
 use std::{
     fs,
@@ -38,24 +38,25 @@ async fn kafka_keeps_its_records_when_it_is_killed_and_restarted() -> Result<()>
 }
 
 #[tokio::test]
-async fn kafka_takes_configurations_and_deletes_records_and_topics() -> Result<()> {
-    let bed = Testbed::shared().await?;
-    let topic = bed.configured_topic(1, &[("cleanup.policy", "compact")]).await?;
-    bed.kafka
+async fn kafka_accepts_configurations_and_deletes_records_and_topics() -> Result<()> {
+    let servers = Testbed::shared().await?;
+    let topic = servers.configured_topic(1, &[("cleanup.policy", "compact")]).await?;
+    servers
+        .kafka
         .produce(&topic, 0, &vec![Record::new("x".repeat(1_000)).with_key("k"); 1_500])
         .await?;
-    assert_eq!(bed.kafka.log_end(&topic, 0).await?, 1_500);
+    assert_eq!(servers.kafka.log_end(&topic, 0).await?, 1_500);
 
     let args = ["--describe", "--topic", &topic];
-    let said = bed.kafka.tool("org.apache.kafka.tools.TopicCommand", &args, b"").await?;
+    let said = servers.kafka.tool("org.apache.kafka.tools.TopicCommand", &args, b"").await?;
     assert!(said.contains("cleanup.policy=compact"), "{said}");
 
-    let plain = bed.topic(1).await?;
-    bed.kafka.produce(&plain, 0, &vec![Record::new("x"); 10]).await?;
-    bed.kafka.delete_records(&plain, 0, 7).await?;
-    bed.kafka.delete_topic(&topic).await?;
+    let plain = servers.topic(1).await?;
+    servers.kafka.produce(&plain, 0, &vec![Record::new("x"); 10]).await?;
+    servers.kafka.delete_records(&plain, 0, 7).await?;
+    servers.kafka.delete_topic(&topic).await?;
     eventually("disappearance of the topic", DEADLINE, async || {
-        let partitions = bed.kafka.partitions(&topic).await?;
+        let partitions = servers.kafka.partitions(&topic).await?;
         ensure!(partitions.is_empty(), "partitions {partitions:?}");
         Ok(())
     })
@@ -68,7 +69,7 @@ async fn postgres_recovers_when_it_is_killed_and_restarted() -> Result<()> {
     let database = postgres.database().await?;
     database.execute("CREATE TABLE kept (n INT); INSERT INTO kept VALUES (1), (2)").await?;
     let client = database.connect().await?;
-    // A child that is busy: it would go on for a while, were only its parent killed.
+    // A busy child: it would continue for a while if only its parent were killed.
     let busy = tokio::spawn(async move { client.batch_execute("SELECT pg_sleep(600)").await });
     eventually("a sleeping session", DEADLINE, async || {
         let sql = "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'";
@@ -102,10 +103,10 @@ async fn a_frozen_server_neither_answers_nor_ends() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_program_sees_only_the_environment_it_is_given() -> Result<()> {
-    let bed = Testbed::shared().await?;
-    let database = bed.database().await?;
-    let ended = bed
+async fn a_program_sees_only_the_given_environment() -> Result<()> {
+    let servers = Testbed::shared().await?;
+    let database = servers.database().await?;
+    let ended = servers
         .vendas("/bin/sh", &["sales", "more"], &database)
         .args(["-c", "env | grep VENDAS_; ls; cat; echo said >&2; exit 3"])
         .input("from standard input")
@@ -135,7 +136,7 @@ async fn a_program_is_signalled_and_killed() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_condition_that_never_holds_says_what_was_seen_last() {
+async fn a_condition_that_never_holds_reports_the_last_observation() {
     let mut sales = 0;
     let waited = eventually("250 sales", DEADLINE, async || -> Result<()> {
         sales += 1;
@@ -146,8 +147,8 @@ async fn a_condition_that_never_holds_says_what_was_seen_last() {
 }
 
 #[tokio::test]
-async fn nothing_outlives_an_owner_that_is_killed() -> Result<()> {
-    // A folder of its own for temporary files, under which everything is found.
+async fn no_process_outlives_a_killed_owner() -> Result<()> {
+    // A separate temporary folder that contains everything.
     let folder = tempfile::Builder::new()
         .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
         .tempdir()?;
@@ -166,22 +167,16 @@ async fn nothing_outlives_an_owner_that_is_killed() -> Result<()> {
         assert!(processes.len() > 5, "only {processes:?} run in {}", folder.path().display());
 
         let id = rustix::process::Pid::from_child(&owner);
-        // The whole group, as a terminal does.
+        // The whole process group, as a terminal does.
         rustix::process::kill_process_group(id, signal)?;
         owner.wait()?;
-        eventually("end of everything", DEADLINE, async || {
-            let processes = processes_in(folder.path());
-            let files: Vec<_> = fs::read_dir(folder.path())?.collect();
-            ensure!(processes.is_empty() && files.is_empty(), "{processes:?} and {files:?}");
-            Ok(())
-        })
-        .await?;
+        until_clean(folder.path()).await?;
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn nothing_outlives_an_owner_that_is_killed_while_it_starts() -> Result<()> {
+async fn no_process_outlives_an_owner_killed_during_the_start() -> Result<()> {
     let folder = tempfile::Builder::new()
         .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
         .tempdir()?;
@@ -195,19 +190,24 @@ async fn nothing_outlives_an_owner_that_is_killed_while_it_starts() -> Result<()
         tokio::time::sleep(Duration::from_millis(millis)).await;
         owner.kill()?;
         owner.wait()?;
-        eventually("end of everything", DEADLINE, async || {
-            let processes = processes_in(folder.path());
-            let files: Vec<_> = fs::read_dir(folder.path())?.collect();
-            ensure!(processes.is_empty() && files.is_empty(), "{processes:?} and {files:?}");
-            Ok(())
-        })
-        .await?;
+        until_clean(folder.path()).await?;
     }
     Ok(())
 }
 
-/// Who has the folder on its command line or works in it; the dead that nobody has buried are not
-/// counted, for they have neither.
+/// Waits until no process uses the folder and all files in it are deleted.
+async fn until_clean(folder: &Path) -> Result<()> {
+    eventually("the end of all processes", DEADLINE, async || {
+        let processes = processes_in(folder);
+        let files: Vec<_> = fs::read_dir(folder)?.collect();
+        ensure!(processes.is_empty() && files.is_empty(), "{processes:?} and {files:?}");
+        Ok(())
+    })
+    .await
+}
+
+/// Processes with the folder on their command line or as their working folder; zombies have
+/// neither.
 fn processes_in(folder: &Path) -> Vec<PathBuf> {
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten().map(|entry| entry.path());
     let name = folder.to_string_lossy();

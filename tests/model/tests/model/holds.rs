@@ -72,7 +72,7 @@ fn time_passes_within_a_statement() {
     }
 }
 
-/// The proof does not rest on these.
+/// The proof does not depend on these.
 #[test]
 fn rules_that_are_not_needed() {
     for (name, rules) in [("batches", BATCHES), ("merged", MERGED)] {

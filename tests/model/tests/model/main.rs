@@ -1,4 +1,4 @@
-//! Explores the worlds: both protocols hold in all of them, and neither does with a rule taken away.
+//! Explores the worlds: both protocols hold in all of them, and fail without any of the rules.
 
 #![expect(clippy::panic, clippy::print_stdout, reason = "helpers of tests")]
 
@@ -16,7 +16,7 @@ const CANCELLED: Log = &[Record::Sale(0), Record::Cancelled(0), Record::Sale(0)]
 /// An order that names products and then no longer does, and a dead letter.
 const LISTED: Log = &[Record::Listed(0), Record::Sale(0), Record::Invalid];
 
-/// An order with a version that the database rejects, and one of another order.
+/// An order with a version that the database rejects, and a version of another order.
 const REJECTED: Log = &[Record::Sale(0), Record::Rejected(0), Record::Sale(1)];
 
 /// Five records of two orders.
@@ -28,16 +28,16 @@ const LONG: Log = &[
     Record::Rejected(1),
 ];
 
-/// The records of the topic that is created again.
-const ANEW: Log = &[Record::Sale(0)];
+/// The records of the recreated topic.
+const RECREATED: Log = &[Record::Sale(0)];
 
-/// Nothing goes wrong.
+/// No fault.
 const NONE: Faults = Faults { all: 0, lost: 0, killed: 0, crashes: 0, resets: 0, renewed: 0 };
 
-/// One thing goes wrong, of any kind.
+/// One fault of any kind.
 const ANY: Faults = Faults { all: 1, lost: 1, killed: 1, crashes: 1, resets: 1, renewed: 1 };
 
-/// Two things, the same or different ones.
+/// Two faults, the same or different ones.
 const ANY_TWO: Faults = Faults { all: 2, lost: 2, killed: 2, crashes: 2, resets: 2, renewed: 1 };
 
 /// PostgreSQL crashes once.
@@ -46,12 +46,12 @@ const CRASH: Faults = Faults { all: 1, crashes: 1, ..NONE };
 /// The offset is set once.
 const RESET: Faults = Faults { all: 1, resets: 1, ..NONE };
 
-/// The topic is deleted and created again.
+/// The topic is deleted and recreated.
 const RENEW: Faults = Faults { all: 1, renewed: 1, ..NONE };
 
 /// Two instances with two statements in flight each.
 const fn two(rules: Rules, log: Log, faults: Faults) -> World {
-    World { rules, logs: [log, ANEW], instances: 2, depth: 2, faults, snapshots: false }
+    World { rules, logs: [log, RECREATED], instances: 2, depth: 2, faults, snapshots: false }
 }
 
 /// One instance with two statements in flight.
@@ -59,8 +59,8 @@ const fn one(rules: Rules, log: Log, faults: Faults) -> World {
     World { instances: 1, ..two(rules, log, faults) }
 }
 
-/// The protocol holds in every state, all of them were visited, and each run comes to an end. Returns how many
-/// states there are.
+/// The protocol holds in every state, all states were visited, and each run terminates. Returns the
+/// number of states.
 fn holds(name: &str, world: World) -> usize {
     let begun = Instant::now();
     let checker = world.checker().spawn_dfs().join();
@@ -70,7 +70,9 @@ fn holds(name: &str, world: World) -> usize {
     checker.assert_properties();
     let ends = ending(&world);
     let in_all = begun.elapsed();
-    println!("{name}: {states} states, depth {depth}, {took:.1?}; with its ends {in_all:.1?}");
+    println!(
+        "{name}: {states} states, depth {depth}, {took:.1?}; with the check of termination {in_all:.1?}"
+    );
     assert_eq!(ends, Ending::Always { states }, "{name}");
     states
 }
@@ -92,7 +94,7 @@ fn breaks(name: &str, world: World, property: &'static str) {
     }
 }
 
-/// Nothing wrong is written or told, but there is a run that never ends.
+/// Nothing wrong is written or reported, but a run does not terminate.
 fn never_ends(name: &str, world: World) {
     let begun = Instant::now();
     let checker = world.checker().spawn_dfs().join();
@@ -100,10 +102,12 @@ fn never_ends(name: &str, world: World) {
     let wrong = PROPERTIES.iter().find(|property| found.contains_key(**property));
     assert_eq!(wrong, None, "{name}");
     let Ending::Never { until, round } = ending(&world) else {
-        panic!("{name}: every run comes to an end");
+        panic!("{name}: every run terminates");
     };
     let (until, count, took) = (until.len(), round.len(), begun.elapsed());
-    println!("without {name}: never ends: {count} steps again and again after {until}, {took:.1?}");
+    println!(
+        "without {name}: does not terminate: {count} steps repeated after {until}, {took:.1?}"
+    );
     if std::env::var_os("STEPS").is_some() {
         println!("{round:#?}");
     }

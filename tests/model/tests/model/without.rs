@@ -1,7 +1,7 @@
-//! Worlds in which a rule is taken away, and what is then found.
+//! Worlds without one of the rules, and the property that then fails.
 
 use commit_model::{
-    AfterDoubt, DONE, LETTERS, NEVER, OnDuplicate, OnRejected, ROWS, Rules, TOLD, TWICE,
+    AfterDoubt, DEAD_LETTERS, DONE, NEVER, OnDuplicate, OnRejected, REPORTED, ROWS, Rules, TWICE,
     Transaction, World,
 };
 
@@ -23,10 +23,10 @@ fn the_offset_is_not_compared() {
 }
 
 #[test]
-fn statements_behind_a_failed_one_are_not_fenced() {
+fn statements_after_a_failed_one_are_not_fenced() {
     for rules in BOTH {
         let rules = Rules { compare_offset_behind: false, ..rules };
-        breaks("the offset compared behind others", one(rules, LISTED, NONE), NEVER);
+        breaks("the offset compared after others", one(rules, LISTED, NONE), NEVER);
     }
 }
 
@@ -39,10 +39,10 @@ fn the_topic_is_not_compared() {
 }
 
 #[test]
-fn the_topic_of_the_row_is_not_looked_at() {
+fn the_topic_of_the_row_is_not_checked() {
     for rules in BOTH {
         let rules = Rules { check_topic: false, ..rules };
-        never_ends("the row's topic looked at", one(rules, CANCELLED, RENEW));
+        never_ends("the row's topic checked", one(rules, CANCELLED, RENEW));
     }
 }
 
@@ -57,33 +57,33 @@ fn rows_and_offset_are_two_transactions() {
 }
 
 #[test]
-fn a_worker_trusts_its_memory_after_a_doubt() {
+fn a_worker_trusts_its_own_offset() {
     for rules in BOTH {
-        let name = "the row read after a doubt";
+        let name = "the row read after a missing answer";
         let all = Rules { doubt: AfterDoubt::AllDone, ..rules };
         never_ends(name, one(all, CANCELLED, ANY));
         let nothing = Rules { doubt: AfterDoubt::NothingDone, ..rules };
         never_ends(name, one(nothing, CANCELLED, ANY));
         let told = Rules { doubt: AfterDoubt::AllDone, tell_row: false, ..rules };
-        breaks(name, one(told, CANCELLED, ANY), TOLD);
+        breaks(name, one(told, CANCELLED, ANY), REPORTED);
     }
 }
 
 #[test]
-fn what_is_prepared_for_elsewhere_is_kept() {
+fn pending_batches_of_another_offset_are_kept() {
     for rules in BOTH {
         let rules = Rules { drop_elsewhere: false, ..rules };
-        never_ends("batches for elsewhere dropped", two(rules, CANCELLED, NONE));
+        never_ends("batches of another offset dropped", two(rules, CANCELLED, NONE));
     }
 }
 
 #[test]
-fn it_is_told_before_it_is_durable() {
+fn offsets_are_reported_before_they_are_durable() {
     for rules in BOTH {
         let not_durable = Rules { durable_first: false, ..rules };
-        breaks("a synchronous commit first", one(not_durable, CANCELLED, CRASH), TOLD);
+        breaks("a synchronous commit first", one(not_durable, CANCELLED, CRASH), REPORTED);
         let memory = Rules { tell_row: false, ..rules };
-        breaks("the row told", one(memory, CANCELLED, CRASH), TOLD);
+        breaks("the row reported", one(memory, CANCELLED, CRASH), REPORTED);
     }
 }
 
@@ -96,20 +96,20 @@ fn the_first_version_wins() {
 }
 
 #[test]
-fn rows_of_orders_that_have_to_go_are_not_looked_for() {
+fn rows_of_orders_that_must_be_deleted_are_not_checked() {
     for rules in BOTH {
         let rules = Rules { look: false, ..rules };
-        breaks("the look, cancelled", one(rules, &CANCELLED[1..], NONE), ROWS);
+        breaks("the check, cancelled", one(rules, &CANCELLED[1..], NONE), ROWS);
     }
     let upserts = Rules { look: false, ..Rules::batches() };
-    breaks("the look, listed", one(upserts, LISTED, NONE), ROWS);
-    // A listed order has a row in `sales` as well, at which an insert fails.
+    breaks("the check, listed", one(upserts, LISTED, NONE), ROWS);
+    // A listed order also has a row in `sales`, at which an insert fails.
     let inserts = Rules { look: false, ..MERGED };
-    holds("merged, without the look, listed", one(inserts, LISTED, ANY));
+    holds("merged, without the check, listed", one(inserts, LISTED, ANY));
 }
 
 #[test]
-fn the_full_statement_does_not_follow() {
+fn the_full_statement_is_not_sent() {
     for rules in BOTH {
         let rules = Rules { full_after_not_moved: false, ..rules };
         never_ends("the full statement after it", one(rules, CANCELLED, NONE));
@@ -117,7 +117,7 @@ fn the_full_statement_does_not_follow() {
 }
 
 #[test]
-fn a_reset_passes_a_statement_under_way() {
+fn a_reset_does_not_wait_for_a_statement() {
     for rules in BOTH {
         let rules = Rules { reset_waits: false, ..rules };
         let world = World { depth: 1, snapshots: true, ..two(rules, CANCELLED, RESET) };
@@ -126,50 +126,50 @@ fn a_reset_passes_a_statement_under_way() {
 }
 
 #[test]
-fn a_rejected_row_is_not_singled_out() {
+fn a_rejected_row_is_not_isolated() {
     for rules in BOTH {
         let all = Rules { rejected: OnRejected::AllLetters, ..rules };
-        breaks("halving, all become dead letters", one(all, REJECTED, NONE), LETTERS);
+        breaks("halving, all become dead letters", one(all, REJECTED, NONE), DEAD_LETTERS);
         let none = Rules { rejected: OnRejected::LeaveOut, ..rules };
-        breaks("halving, left out", one(none, REJECTED, NONE), LETTERS);
+        breaks("halving, left out", one(none, REJECTED, NONE), DEAD_LETTERS);
     }
 }
 
 #[test]
-fn merged_batches_do_not_adjoin() {
+fn merged_batches_are_not_adjacent() {
     let rules = Rules { adjoining: false, ..MERGED };
     breaks("adjoining", two(rules, CANCELLED, RESET), NEVER);
 }
 
 #[test]
-fn an_insert_passes_over_what_is_there() {
+fn an_insert_skips_existing_rows() {
     let rules = Rules { unique: false, ..MERGED };
     breaks("the unique violation", one(rules, CANCELLED, NONE), ROWS);
 }
 
 #[test]
-fn a_unique_violation_is_taken_for_done() {
+fn a_unique_violation_is_treated_as_committed() {
     let rules = Rules { duplicate: OnDuplicate::TakeForDone, ..MERGED };
     let name = "an upsert after a unique violation, taken for done";
     never_ends(name, one(rules, CANCELLED, NONE));
     let told = Rules { tell_row: false, ..rules };
-    breaks(name, one(told, CANCELLED, NONE), TOLD);
+    breaks(name, one(told, CANCELLED, NONE), REPORTED);
 }
 
 #[test]
-fn a_unique_violation_is_mended_in_part() {
+fn a_unique_violation_is_resolved_in_part() {
     let one_row = Rules { duplicate: OnDuplicate::UpsertOne, ..MERGED };
     let name = "an upsert of all after a unique violation";
     breaks(name, one(one_row, CANCELLED, NONE), NEVER);
     let skipped = Rules { duplicate: OnDuplicate::PassOver, ..MERGED };
-    breaks("it, passed over", one(skipped, CANCELLED, NONE), NEVER);
+    breaks("it, skipped", one(skipped, CANCELLED, NONE), NEVER);
     let again = Rules { duplicate: OnDuplicate::InsertAgain, ..MERGED };
     never_ends("it, inserted again", one(again, CANCELLED, NONE));
 }
 
-/// That everything is done at the end says something.
+/// The property "everything is committed at the end" is meaningful.
 #[test]
-fn nothing_is_done_at_the_end() {
+fn nothing_is_committed_at_the_end() {
     let rules = Rules { compare_topic: false, ..MERGED };
     breaks("the topic compared", one(rules, CANCELLED, RENEW), DONE);
 }

@@ -1,4 +1,4 @@
-//! A session of WebDriver (W3C Recommendation "WebDriver"): commands in JSON over HTTP/1.1.
+//! A WebDriver session (W3C Recommendation "WebDriver"): commands in JSON over HTTP/1.1.
 
 use anyhow::{Context, Result, bail};
 use http_body_util::{BodyExt, Full};
@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 /// The key of an element's reference ("Elements").
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
-/// A driver's session. It ends with the driver.
+/// A session of the driver. It ends with the driver.
 #[derive(Debug)]
 pub(super) struct Session {
     port: u16,
@@ -23,37 +23,38 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Starts a session with these capabilities, with the driver that listens on `port` of 127.0.0.1.
+    /// Starts a session with these capabilities, with the driver that listens on `port` of
+    /// 127.0.0.1.
     pub(super) async fn start(port: u16, capabilities: &Value) -> Result<Self> {
         let body = json!({"capabilities": {"alwaysMatch": capabilities}});
         let value = call(port, Method::POST, "/session", &body).await?;
-        let id = value["sessionId"].as_str().context("the driver names no session")?;
+        let id = value["sessionId"].as_str().context("the driver returned no session id")?;
         Ok(Self { port, id: id.to_owned() })
     }
 
-    /// The value that a command with these parameters results in.
+    /// The result of a command with these parameters.
     pub(super) async fn post(&self, command: &str, parameters: &Value) -> Result<Value> {
         let path = format!("/session/{}/{command}", self.id);
         call(self.port, Method::POST, &path, parameters).await
     }
 
-    /// The value that a command without parameters results in.
+    /// The result of a command without parameters.
     pub(super) async fn get(&self, command: &str) -> Result<Value> {
         let path = format!("/session/{}/{command}", self.id);
         call(self.port, Method::GET, &path, &Value::Null).await
     }
 
-    /// The path of the commands of the first element that a CSS selector finds.
+    /// The path of the commands for the first element that matches a CSS selector.
     pub(super) async fn element(&self, selector: &str) -> Result<String> {
         let parameters = json!({"using": "css selector", "value": selector});
         let found = self.post("element", &parameters).await;
         let found = found.with_context(|| format!("no {selector}"))?;
-        let id = found[ELEMENT].as_str().context("the driver names no element")?;
+        let id = found[ELEMENT].as_str().context("the driver returned no element")?;
         Ok(format!("element/{id}"))
     }
 }
 
-/// Sends one command over a connection of its own. A body of `null` is not sent.
+/// Sends one command over a new connection. A body of `null` is not sent.
 async fn call(port: u16, method: Method, path: &str, body: &Value) -> Result<Value> {
     let body = if body.is_null() { Bytes::new() } else { Bytes::from(body.to_string()) };
     let connection = TcpStream::connect(("127.0.0.1", port)).await?;

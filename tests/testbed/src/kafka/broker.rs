@@ -19,12 +19,11 @@ use crate::{
     process::{Launch, Process},
 };
 
-/// From the first line of the start to the readiness for requests; some 3 s on two idle cores.
+/// From the first line of the start until requests are served; about 3 s on two idle cores.
 const START_DEADLINE: Duration = Duration::from_secs(90);
-/// What a broker's log has where ZooKeeper takes the one that was killed for alive, until its
-/// session times out.
+/// A broker's log line if ZooKeeper considers the killed broker alive, until its session times out.
 const STILL_REGISTERED: &str = "NodeExists";
-/// A restarted broker has to have the port that it had, and waits for it.
+/// A restarted broker needs its previous port, and waits for it.
 pub(super) const PORT_TAKEN: &str = "Address already in use";
 
 const LOG4J: &str = "\
@@ -47,7 +46,7 @@ pub(super) struct Broker {
     installed: Mutex<Installed>,
     jvm: Vec<String>,
     process: Mutex<Option<Process>>,
-    /// The one that it shares with the other brokers of its cluster, if it needs one.
+    /// The ZooKeeper that it shares with the other brokers of its cluster, if it needs one.
     zookeeper: Option<Arc<ZooKeeper>>,
 }
 
@@ -59,7 +58,7 @@ pub(super) struct Installed {
 }
 
 impl Broker {
-    /// One with a new and empty folder, which does not run as yet.
+    /// A broker with an empty folder that is not yet running.
     pub(super) async fn new(
         folder: Folder,
         id: u16,
@@ -96,7 +95,7 @@ impl Broker {
         self.installed().release
     }
 
-    /// From its next start on it is of this release.
+    /// From its next start on it has this release.
     pub(super) fn install(&self, installed: Installed) {
         *self.installed.lock().unwrap_or_else(PoisonError::into_inner) = installed;
     }
@@ -114,21 +113,12 @@ impl Broker {
         all.extend(logging.into_iter().map(OsString::from));
         all.extend(["-cp".into(), installed.class_path.into_os_string(), class.into()]);
         all.extend(args.iter().map(OsString::from));
-        Process::start(&Launch {
-            program: install::java().as_os_str(),
-            args: all,
-            env: Vec::new(),
-            folder,
-            user: None,
-            input: &[],
-            stdout: log,
-            stderr: None,
-        })
+        Process::start(&Launch::new(install::java().as_os_str(), all, folder, log))
     }
 
     async fn format(&self) -> Result<()> {
         let log = self.folder.path().join("format.log");
-        // Any 16 bytes in base64 do for a cluster that nobody else will meet.
+        // Any 16 bytes in base64 can be the cluster id.
         let args = ["format", "-t", "dmVuZGFzLXRlc3RiZWQtMQ", "-c", "server.properties"];
         let jvm = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"].map(str::to_owned);
         let mut process = self.launch("kafka.tools.StorageTool", &args, &jvm, &log)?;
@@ -146,7 +136,7 @@ impl Broker {
         loop {
             let bytes = fs::read(&log).unwrap_or_default();
             let news = String::from_utf8_lossy(bytes.get(before..).unwrap_or_default());
-            // It says so before it answers to its address.
+            // It logs this before it answers at its address.
             let started = news.contains(self.release().started());
             if started && readiness::check(address, self.id.into()).await.is_ok() {
                 break;
@@ -159,7 +149,7 @@ impl Broker {
                 continue;
             }
             if ended || Instant::now() > until {
-                bail!("Kafka did not come up: {}", process.state());
+                bail!("Kafka did not start: {}", process.state());
             }
             sleep(Duration::from_millis(20)).await;
         }

@@ -1,14 +1,15 @@
-//! Three brokers, which are the controllers too: one of them may fail at any time.
+//! Three brokers that are also the controllers: one of them may fail at any time.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use futures::future::try_join_all;
 
 use super::{Kafka, KafkaOptions, KafkaRelease, options::Seat};
+use crate::port;
 
 const BROKERS: u16 = 3;
 
 /// A private cluster. Its brokers' ids are 1, 2 and 3; each can be stopped, killed, frozen and
-/// restarted by itself.
+/// restarted.
 #[derive(Debug)]
 pub struct KafkaCluster {
     brokers: Vec<Kafka>,
@@ -16,11 +17,10 @@ pub struct KafkaCluster {
 }
 
 impl KafkaCluster {
-    /// Starts one whose topics have three replicas, two of which must have a record before it
-    /// counts as written.
+    /// Starts a cluster whose topics have three replicas, of which two must acknowledge a record.
     ///
     /// # Errors
-    /// Where it does not come up, with the end of a broker's log.
+    /// If it does not start, with the end of a broker's log.
     pub async fn start() -> Result<Self> {
         Self::start_of(KafkaRelease::default()).await
     }
@@ -28,7 +28,7 @@ impl KafkaCluster {
     /// The same with brokers of another release.
     ///
     /// # Errors
-    /// Where it does not come up, with the end of a broker's log.
+    /// If it does not start, with the end of a broker's log.
     pub async fn start_of(release: KafkaRelease) -> Result<Self> {
         let options = KafkaOptions::default()
             .release(release)
@@ -36,28 +36,25 @@ impl KafkaCluster {
             .property("min.insync.replicas", "2")
             .property("offsets.topic.replication.factor", "3")
             .property("transaction.state.log.replication.factor", "3")
-            // Who is gone is replaced within seconds.
+            // A failed broker is replaced within seconds.
             .property("broker.session.timeout.ms", "3000")
             .property("broker.heartbeat.interval.ms", "500");
         let installed = options.installed().await?;
-        // Somebody else may take a port between the look and the start.
-        for _ in 0..4 {
+        let brokers = port::start_on_free("Kafka", async || {
             let seats: Vec<_> = (1..=BROKERS).map(Seat::free).collect::<Result<_>>()?;
             let voters = seats.iter().map(Seat::voter).collect::<Vec<_>>().join(",");
             let metadata = options.metadata(&installed, voters).await?;
             let starting =
                 seats.into_iter().map(|seat| options.start_at(&installed, seat, &metadata));
-            let started: Option<Vec<Kafka>> = try_join_all(starting).await?.into_iter().collect();
-            if let Some(brokers) = started {
-                let addresses: Vec<_> = brokers.iter().map(Kafka::address).collect();
-                let whole = Kafka { release, ..Kafka::external(&addresses.join(",")) };
-                return Ok(Self { brokers, whole });
-            }
-        }
-        bail!("Kafka found its ports taken, four times")
+            Ok(try_join_all(starting).await?.into_iter().collect::<Option<Vec<Kafka>>>())
+        })
+        .await?;
+        let addresses: Vec<_> = brokers.iter().map(Kafka::address).collect();
+        let whole = Kafka { release, ..Kafka::external(&addresses.join(",")) };
+        Ok(Self { brokers, whole })
     }
 
-    /// The cluster as its clients see it: whichever of its brokers answers.
+    /// The cluster for its clients: any of its brokers may answer.
     #[must_use]
     pub const fn kafka(&self) -> &Kafka {
         &self.whole
@@ -66,7 +63,7 @@ impl KafkaCluster {
     /// The broker with this id.
     ///
     /// # Errors
-    /// Where there is none.
+    /// If there is none.
     pub fn broker(&self, id: i32) -> Result<&Kafka> {
         let index = usize::try_from(id - 1)?;
         self.brokers.get(index).with_context(|| format!("there is no broker {id}"))

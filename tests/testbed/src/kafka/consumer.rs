@@ -15,8 +15,8 @@ use crate::{
 
 const CLASS: &str = "org.apache.kafka.tools.consumer.ConsoleConsumer";
 
-/// A member of a group of the classic protocol: Kafka's console consumer, of the broker's release.
-/// It ends when dropped, without a farewell to its group.
+/// A member of a group with the classic protocol: Kafka's console consumer, of the broker's
+/// release. Dropping it kills it, without leaving the group.
 #[derive(Debug)]
 pub struct JavaConsumer {
     // Before the folder, so that the process is killed first.
@@ -25,12 +25,12 @@ pub struct JavaConsumer {
 }
 
 impl JavaConsumer {
-    /// Starts one that joins `group`, and that the group knows by `client_id`. It reads `topics`
-    /// from the group's offsets, or else from the beginning, and commits all 200 ms. `assignor` is
-    /// such as `CooperativeStickyAssignor` or `RangeAssignor`.
+    /// Starts a consumer that joins `group` with `client_id`. It reads `topics` from the group's
+    /// offsets, otherwise from the beginning, and commits every 200 ms. `assignor` is, for example,
+    /// `CooperativeStickyAssignor` or `RangeAssignor`.
     ///
     /// # Errors
-    /// Where it cannot be started. Whether it is a member shows [`Librdkafka::members`].
+    /// If it cannot be started. [`Librdkafka::members`] shows whether it is a member.
     ///
     /// [`Librdkafka::members`]: crate::Librdkafka::members
     pub async fn join(
@@ -47,7 +47,7 @@ impl JavaConsumer {
             .map(OsString::from)
             .to_vec();
         args.extend([class_path.into_os_string(), release.tool(CLASS).into()]);
-        // A regular expression; names have no signs but dots that mean something there.
+        // A regular expression; topic names contain no special characters except dots.
         let names = topics.join("|").replace('.', "\\.");
         let topics = if release == KafkaRelease::V2_8 { "--whitelist" } else { "--include" };
         let words = ["--bootstrap-server", kafka.address(), "--group", group, topics, &names];
@@ -66,26 +66,21 @@ impl JavaConsumer {
         args.extend(properties.iter().flat_map(|it| ["--consumer-property".into(), it.into()]));
         let shown = ["print.partition=true", "print.offset=true"];
         args.extend(shown.into_iter().flat_map(|it| ["--property".into(), it.into()]));
+        let (java, records) = (install::java(), folder.path().join("records"));
         let process = Process::start(&Launch {
-            program: install::java().as_os_str(),
-            args,
-            env: Vec::new(),
-            folder: folder.path(),
-            user: None,
-            input: &[],
-            stdout: &folder.path().join("records"),
             stderr: Some(&folder.path().join("consumer.log")),
+            ..Launch::new(java.as_os_str(), args, folder.path(), &records)
         })?;
         Ok(Self { process, folder })
     }
 
-    /// What it has read so far: partition, offset and payload, of all its topics.
+    /// The records that it has read so far: partition, offset and payload, of all its topics.
     ///
     /// # Errors
-    /// Where it printed something else.
+    /// If it printed anything else.
     pub fn records(&self) -> Result<Vec<(i32, i64, String)>> {
         let text = fs::read_to_string(self.folder.path().join("records"))?;
-        // The last line may not be complete.
+        // The last line may be incomplete.
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
         let record = |line: &str| {
             let mut fields = line.splitn(3, '\t');
@@ -100,29 +95,29 @@ impl JavaConsumer {
             .collect()
     }
 
-    /// How many records it has read so far, whatever they hold.
+    /// The number of records that it has read so far.
     ///
     /// # Errors
-    /// Where what it printed cannot be read.
+    /// If its output cannot be read.
     pub fn count(&self) -> Result<usize> {
         let printed = fs::read(self.folder.path().join("records"))?;
         let lines = printed.split(|byte| *byte == b'\n');
         Ok(lines.filter(|line| line.starts_with(b"Partition:")).count())
     }
 
-    /// Has it leave its group and end.
+    /// Makes it leave its group and exit.
     ///
     /// # Errors
-    /// Where it has ended already or is too slow.
+    /// If it has ended already or is too slow.
     pub async fn leave(mut self) -> Result<()> {
         self.process.signal(Signal::TERM)?;
         self.process.wait(STOP_DEADLINE).await.map(drop)
     }
 
-    /// Kills it: its group finds out when its session times out.
+    /// Kills it: the group notices when its session times out.
     ///
     /// # Errors
-    /// Where it outlives that.
+    /// If it does not end.
     pub fn kill(mut self) -> Result<()> {
         self.process.kill()
     }

@@ -1,4 +1,4 @@
-//! An Apache Kafka: a private broker, a cluster of them, or one that somebody else runs.
+//! An Apache Kafka: a private broker, a cluster, or an external one.
 
 mod broker;
 mod cluster;
@@ -40,14 +40,14 @@ pub use release::KafkaRelease;
 use broker::Broker;
 
 const STOP_DEADLINE: Duration = Duration::from_secs(30);
-/// One request to a broker that is up.
+/// One request to a running broker.
 const CALL_DEADLINE: Duration = Duration::from_secs(15);
 
-/// An Apache Kafka: a private one, or one that was there already. A private one ends when dropped.
+/// An Apache Kafka: a private one, or an external one. Dropping a private one ends it.
 #[derive(Debug)]
 pub struct Kafka {
     address: String,
-    /// Where its proxy, if it has one, has to lead to.
+    /// The upstream address for its proxy, if it has one.
     behind_proxy: Option<String>,
     broker: Option<Broker>,
     release: KafkaRelease,
@@ -55,16 +55,16 @@ pub struct Kafka {
 }
 
 impl Kafka {
-    /// Starts a private one with the usual options.
+    /// Starts a private broker with the usual options.
     ///
     /// # Errors
-    /// Where it does not come up, with the end of its log.
+    /// If it does not start, with the end of its log.
     pub async fn start() -> Result<Self> {
         KafkaOptions::default().start().await
     }
 
-    /// One that somebody else runs, at `host:port`, or at several of them with commas between.
-    /// It is taken for one of the newest release.
+    /// An external broker at `host:port`, or several with commas between. It is assumed to have the
+    /// newest release.
     #[must_use]
     pub fn external(address: &str) -> Self {
         Self {
@@ -76,75 +76,74 @@ impl Kafka {
         }
     }
 
-    /// Which release it is of.
+    /// Its release.
     #[must_use]
     pub fn release(&self) -> KafkaRelease {
         self.broker.as_ref().map_or(self.release, Broker::release)
     }
 
-    /// `host:port`, of a cluster several with commas between: for `VENDAS_KAFKA__BROKERS`.
+    /// `host:port`, or for a cluster several with commas between: for `VENDAS_KAFKA__BROKERS`.
     #[must_use]
     pub fn address(&self) -> &str {
         &self.address
     }
 
-    /// Where the program under test reaches it: [`address`](Self::address), or the proxy that
-    /// [caps](KafkaOptions::capped) what it offers.
+    /// The address for the program under test: [`address`](Self::address), or the proxy that
+    /// [caps](KafkaOptions::capped) its protocol versions.
     #[must_use]
     pub fn program_address(&self) -> String {
         self.capped.as_ref().map_or_else(|| self.address.clone(), Proxy::address)
     }
 
-    /// What it offers to the program under test, where that is less than it has.
+    /// The protocol versions that it offers to the program under test, if they are capped.
     #[must_use]
     pub fn caps(&self) -> Option<&'static KafkaCaps> {
         self.capped.as_ref()?.caps()
     }
 
-    /// What the program asked for that the service behind the caps would not know. The connection on
-    /// which that came was closed.
+    /// Requests of the program above the caps. Their connections were closed.
     #[must_use]
     pub fn above_caps(&self) -> Vec<String> {
         self.capped.as_ref().map_or_else(Vec::new, Proxy::refused)
     }
 
-    /// Where the proxy that it was started [behind](KafkaOptions::behind) has to lead to.
+    /// The upstream address for the proxy that it was started [behind](KafkaOptions::behind).
     ///
     /// # Errors
-    /// Where it was started without one.
+    /// If it was started without one.
     pub fn behind_proxy(&self) -> Result<&str> {
         self.behind_proxy.as_deref().context("this Kafka has no proxy: `KafkaOptions::behind`")
     }
 
-    /// The private server's process, as long as it runs: for its CPU time.
+    /// The process id of the private server, while it runs: for its CPU time.
     #[must_use]
     pub fn process_id(&self) -> Option<u32> {
         Some(self.broker.as_ref()?.lock().as_ref()?.id())
     }
 
-    /// Lets it shut down by itself, as for maintenance. Its data and its port stay.
+    /// Shuts it down as for maintenance. Its data and its port stay.
     ///
     /// # Errors
-    /// Where it isn't a private one, doesn't run, or is too slow.
+    /// If it is not private, is not running, or is too slow.
     pub async fn stop(&self) -> Result<()> {
-        let mut process = self.broker()?.lock().take().context("Kafka doesn't run")?;
+        let mut process = self.broker()?.lock().take().context("Kafka is not running")?;
         let _ = process.resume();
         process.signal(Signal::TERM)?;
         process.wait(STOP_DEADLINE).await.map(drop)
     }
 
-    /// Kills it as a power failure would, but for what the kernel has still in memory.
+    /// Kills it as in a power failure, except for data in the kernel's memory.
     ///
     /// # Errors
-    /// Where it isn't a private one or doesn't run.
+    /// If it is not private or not running.
     pub fn kill(&self) -> Result<()> {
-        self.broker()?.lock().take().context("Kafka doesn't run")?.kill()
+        self.broker()?.lock().take().context("Kafka is not running")?.kill()
     }
 
-    /// Starts it again, with the same data at the same address; stops it first, if it runs.
+    /// Starts it again with the same data at the same address, after stopping it if it runs.
     ///
     /// # Errors
-    /// Where it isn't a private one or doesn't come up.
+    /// If it is not private or does not start.
     pub async fn restart(&self) -> Result<()> {
         if self.process_id().is_some() {
             self.stop().await?;
@@ -152,10 +151,10 @@ impl Kafka {
         self.broker()?.start(&self.address).await
     }
 
-    /// Stops it and starts it again as one of another release, with the same data at the same address.
+    /// Stops it and starts it again with another release and the same data at the same address.
     ///
     /// # Errors
-    /// Where it isn't a private one, doesn't run, or doesn't come up.
+    /// If it is not private, is not running, or does not start.
     pub async fn upgrade(&self, release: KafkaRelease) -> Result<()> {
         let installed = KafkaOptions::default().release(release).installed().await?;
         self.stop().await?;
@@ -167,53 +166,53 @@ impl Kafka {
     /// The first file of a partition's log.
     ///
     /// # Errors
-    /// Where it isn't a private one.
+    /// If it is not private.
     pub fn log_file(&self, topic: &str, partition: i32) -> Result<PathBuf> {
         let folder = self.broker()?.folder().join(format!("data/{topic}-{partition}"));
         Ok(folder.join("00000000000000000000.log"))
     }
 
-    /// Freezes it: its connections stay open and nothing answers.
+    /// Freezes it: its connections stay open, and requests are not answered.
     ///
     /// # Errors
-    /// Where it isn't a private one or doesn't run.
+    /// If it is not private or not running.
     pub fn pause(&self) -> Result<()> {
-        self.broker()?.lock().as_mut().context("Kafka doesn't run")?.pause()
+        self.broker()?.lock().as_mut().context("Kafka is not running")?.pause()
     }
 
-    /// Lets it go on.
+    /// Resumes it.
     ///
     /// # Errors
-    /// Where it isn't a private one or doesn't run.
+    /// If it is not private or not running.
     pub fn resume(&self) -> Result<()> {
-        self.broker()?.lock().as_mut().context("Kafka doesn't run")?.resume()
+        self.broker()?.lock().as_mut().context("Kafka is not running")?.resume()
     }
 
     fn broker(&self) -> Result<&Broker> {
         self.broker.as_ref().with_context(|| {
             format!(
-                "the Kafka at {} is not ours to stop: this test needs a private one (`Kafka::start`)",
+                "the Kafka at {} is external and cannot be stopped: use a private one (`Kafka::start`)",
                 self.address
             )
         })
     }
 
-    /// rskafka's client, with deadlines that suit a test.
+    /// rskafka's client, with deadlines for tests.
     ///
     /// # Errors
-    /// Where the broker doesn't answer.
+    /// If the broker does not answer.
     pub async fn client(&self) -> Result<Client> {
         connect(&self.address).await
     }
 
-    /// Runs one of Kafka's own command line tools to its end, and returns what it printed.
+    /// Runs a command line tool of Kafka, and returns its output.
     ///
-    /// `class` is such as `org.apache.kafka.tools.TopicCommand`, as Kafka 4.3 has it; the tool comes
-    /// from the broker's own release. `--bootstrap-server` is put before `args`, and `input` is what
-    /// the tool reads.
+    /// `class` is a class name in Kafka 4.3, for example `org.apache.kafka.tools.TopicCommand`; the
+    /// tool of the broker's own release is used. `--bootstrap-server` is added before `args`, and
+    /// `input` is its standard input.
     ///
     /// # Errors
-    /// Where the tool fails, with all that it printed.
+    /// If the tool fails, with its output.
     pub async fn tool(&self, class: &str, args: &[&str], input: &[u8]) -> Result<String> {
         let release = self.release();
         let class_path = spawn_blocking(move || install::kafka(release.version())).await??;
@@ -243,11 +242,10 @@ impl Kafka {
         .await?
     }
 
-    /// The servers that tests share where they do no harm to them: that of `VENDAS_TEST_KAFKA`, or
-    /// else a private one.
+    /// The broker that tests share: that of `VENDAS_TEST_KAFKA`, or a private one.
     ///
     /// # Errors
-    /// Where it isn't reachable or doesn't come up.
+    /// If it is unreachable or does not start.
     pub(crate) async fn shared() -> Result<Self> {
         match env::var("VENDAS_TEST_KAFKA") {
             Ok(address) => {

@@ -1,8 +1,8 @@
-//! How a private broker is set up and started.
+//! Options of a private broker, and its start.
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use tokio::task::spawn_blocking;
 
 use super::{
@@ -19,7 +19,7 @@ use crate::{
 
 const USUAL: &[(&str, &str)] = &[
     ("auto.create.topics.enable", "false"),
-    // One broker is all there is.
+    // There is only one broker.
     ("offsets.topic.num.partitions", "1"),
     ("offsets.topic.replication.factor", "1"),
     ("transaction.state.log.num.partitions", "1"),
@@ -28,40 +28,40 @@ const USUAL: &[(&str, &str)] = &[
     ("share.coordinator.state.topic.num.partitions", "1"),
     ("share.coordinator.state.topic.replication.factor", "1"),
     ("share.coordinator.state.topic.min.isr", "1"),
-    // Groups notice within seconds that a member is gone.
+    // Groups notice within seconds that a member has failed.
     ("group.initial.rebalance.delay.ms", "0"),
     ("group.consumer.min.session.timeout.ms", "3000"),
     ("group.consumer.session.timeout.ms", "6000"),
     ("group.consumer.min.heartbeat.interval.ms", "500"),
     ("group.consumer.heartbeat.interval.ms", "1000"),
-    // Records with timestamps of long ago stay.
+    // Records with old timestamps stay.
     ("log.retention.ms", "-1"),
-    // Topics are compacted when there is something to compact, not every 15 s.
+    // Topics are compacted as soon as possible, not every 15 s.
     ("log.cleaner.backoff.ms", "100"),
 ];
 
-/// What a test may want otherwise than usual.
+/// Options that differ from the usual ones.
 #[derive(Clone, Debug, Default)]
 pub struct KafkaOptions {
     properties: BTreeMap<String, String>,
     jvm: Vec<String>,
     system_properties: Vec<String>,
-    doors: Vec<(String, String, u16)>,
-    /// The port of the proxy that is led to a second listener.
+    listeners: Vec<(String, String, u16)>,
+    /// The port of the proxy in front of a second listener.
     proxied: Option<u16>,
     caps: Option<&'static KafkaCaps>,
     release: KafkaRelease,
 }
 
-/// Who keeps the cluster's metadata.
+/// Where the metadata of the cluster is kept.
 #[derive(Debug)]
 pub(super) enum Metadata {
-    /// The brokers, these as `controller.quorum.voters` has them.
+    /// The brokers, in the format of `controller.quorum.voters`.
     Voters(String),
     ZooKeeper(Arc<ZooKeeper>),
 }
 
-/// A broker's place in its cluster.
+/// The id and ports of a broker.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Seat {
     id: u16,
@@ -70,74 +70,74 @@ pub(super) struct Seat {
 }
 
 impl Seat {
-    /// One with free ports, which somebody else may take before it is used.
+    /// With free ports, which another program may take before they are used.
     pub(super) fn free(id: u16) -> Result<Self> {
         Ok(Self { id, port: port::free()?, controller: port::free()? })
     }
 
-    /// As `controller.quorum.voters` has it.
+    /// In the format of `controller.quorum.voters`.
     pub(super) fn voter(&self) -> String {
         format!("{}@127.0.0.1:{}", self.id, self.controller)
     }
 }
 
 impl KafkaOptions {
-    /// Another release than the newest. It is installed when it is first asked for.
+    /// Another release than the newest. It is installed when first used.
     #[must_use]
     pub const fn release(mut self, release: KafkaRelease) -> Self {
         self.release = release;
         self
     }
 
-    /// A line of the broker's server.properties, in addition to the usual ones or in place of one.
+    /// A line of the broker's server.properties, added to the usual ones or replacing one.
     #[must_use]
     pub fn property(mut self, name: &str, value: &str) -> Self {
         self.properties.insert(name.to_owned(), value.to_owned());
         self
     }
 
-    /// Options of the Java machine, in place of the ones for a fast start: for benchmarks.
+    /// Options of the JVM instead of those for a fast start: for benchmarks.
     #[must_use]
     pub fn jvm(mut self, options: &[&str]) -> Self {
         self.jvm = options.iter().map(|&option| option.to_owned()).collect();
         self
     }
 
-    /// A system property of the Java machine, in addition.
+    /// Another system property of the JVM.
     #[must_use]
     pub fn system_property(mut self, name: &str, value: &str) -> Self {
         self.system_properties.push(format!("-D{name}={value}"));
         self
     }
 
-    /// A further listener: its name, its security protocol (`SSL`, `SASL_SSL`, `SASL_PLAINTEXT`) and
-    /// the port of 127.0.0.1 that it is to have. It is advertised as `localhost`.
+    /// Another listener: its name, its security protocol (`SSL`, `SASL_SSL`, `SASL_PLAINTEXT`) and
+    /// its port on 127.0.0.1. It is advertised as `localhost`.
     #[must_use]
-    pub fn door(mut self, name: &str, protocol: &str, port: u16) -> Self {
-        self.doors.push((name.to_owned(), protocol.to_owned(), port));
+    pub fn listener(mut self, name: &str, protocol: &str, port: u16) -> Self {
+        self.listeners.push((name.to_owned(), protocol.to_owned(), port));
         self
     }
 
-    /// Whoever comes through this proxy stays behind it: the broker names the proxy as its address
-    /// to them. Others reach it directly at [`Kafka::address`].
+    /// Clients that connect through this proxy stay behind it: the broker advertises the proxy's
+    /// address to them. Others connect directly at [`Kafka::address`].
     #[must_use]
     pub const fn behind(mut self, proxy: &Proxy) -> Self {
         self.proxied = Some(proxy.port());
         self
     }
 
-    /// Lets the program under test reach it through a proxy alone, which offers of Kafka's protocol
-    /// as much as `caps` say. Tests reach it directly at [`Kafka::address`].
+    /// The program under test connects through a proxy that offers the protocol versions in `caps`.
+    /// Tests connect directly at [`Kafka::address`].
     #[must_use]
     pub const fn capped(mut self, caps: &'static KafkaCaps) -> Self {
         self.caps = Some(caps);
         self
     }
 
-    /// Starts a broker with these.
+    /// Starts a broker with these options.
     ///
     /// # Errors
-    /// Where it does not come up, with the end of its log.
+    /// If it does not start, with the end of its log.
     pub async fn start(self) -> Result<Kafka> {
         let Some(caps) = self.caps else { return self.start_uncapped().await };
         let proxy = Proxy::to_kafka(caps).await?;
@@ -148,15 +148,12 @@ impl KafkaOptions {
 
     async fn start_uncapped(self) -> Result<Kafka> {
         let installed = self.installed().await?;
-        // Somebody else may take a port between the look and the start.
-        for _ in 0..4 {
+        port::start_on_free("Kafka", async || {
             let seat = Seat::free(1)?;
             let metadata = self.metadata(&installed, seat.voter()).await?;
-            if let Some(kafka) = self.start_at(&installed, seat, &metadata).await? {
-                return Ok(kafka);
-            }
-        }
-        bail!("Kafka found its ports taken, four times")
+            self.start_at(&installed, seat, &metadata).await
+        })
+        .await
     }
 
     pub(super) async fn installed(&self) -> Result<Installed> {
@@ -165,7 +162,7 @@ impl KafkaOptions {
         Ok(Installed { release, class_path })
     }
 
-    /// Who keeps the metadata of a new cluster whose brokers are `voters`.
+    /// The metadata configuration of a new cluster with the brokers `voters`.
     pub(super) async fn metadata(&self, installed: &Installed, voters: String) -> Result<Metadata> {
         if !self.release.has_zookeeper() {
             return Ok(Metadata::Voters(voters));
@@ -173,7 +170,7 @@ impl KafkaOptions {
         ZooKeeper::start(self.release, &installed.class_path).await.map(Metadata::ZooKeeper)
     }
 
-    /// `None`: a port is taken.
+    /// `None` if a port is in use.
     pub(super) async fn start_at(
         &self,
         installed: &Installed,
@@ -197,7 +194,7 @@ impl KafkaOptions {
                 set("controller.quorum.voters", voters.clone());
                 set("controller.listener.names", "CONTROLLER".to_owned());
                 if self.release != KafkaRelease::V4_3 {
-                    // A broker that was killed cannot come back before its session has ended.
+                    // A killed broker cannot return before its session has ended.
                     set("broker.session.timeout.ms", "3000".to_owned());
                     set("broker.heartbeat.interval.ms", "500".to_owned());
                 }
@@ -220,7 +217,7 @@ impl KafkaOptions {
             protocols.push("PROXIED:PLAINTEXT".to_owned());
             behind_proxy = Some(own);
         }
-        for (name, protocol, port) in &self.doors {
+        for (name, protocol, port) in &self.listeners {
             listeners.push(format!("{name}://127.0.0.1:{port}"));
             advertised.push(format!("{name}://localhost:{port}"));
             protocols.push(format!("{name}:{protocol}"));
@@ -230,7 +227,7 @@ impl KafkaOptions {
         set("listener.security.protocol.map", protocols.join(","));
         set("inter.broker.listener.name", "PLAINTEXT".to_owned());
         properties.extend(self.properties.clone());
-        // Tests of large topics run on the newest alone.
+        // Tests of large topics use the newest release only.
         let heap = if self.release == KafkaRelease::V4_3 { "-Xmx1g" } else { "-Xmx512m" };
         let fast = [heap, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"].map(str::to_owned);
         let jvm = if self.jvm.is_empty() { &fast[..] } else { &self.jvm };

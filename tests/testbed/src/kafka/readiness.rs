@@ -1,4 +1,4 @@
-//! Whether a broker that listens can be worked with.
+//! Whether a listening broker is ready.
 
 use anyhow::{Result, ensure};
 use bytes::{Buf, BufMut, BytesMut};
@@ -12,14 +12,17 @@ use tokio::{
 };
 
 const METADATA: i16 = 3;
-/// Every release has it.
+/// Every release supports it.
 const VERSION: i16 = 4;
 
-/// Succeeds where the broker with this id is a member of its cluster, so that topics can be created
-/// on it, and leads or follows all partitions that it can: just after a start it may do neither yet.
+/// Succeeds if the broker with this id is a member of its cluster, so that topics can be created on
+/// it, and leads or follows all partitions that it can. Just after a start it may not be ready.
 pub(super) async fn check(address: &str, id: i32) -> Result<()> {
     let metadata = metadata(address).await?;
-    ensure!(metadata.brokers.iter().any(|broker| broker.node_id.0 == id), "broker {id} is away");
+    ensure!(
+        metadata.brokers.iter().any(|broker| broker.node_id.0 == id),
+        "broker {id} is unavailable"
+    );
     for topic in &metadata.topics {
         for partition in &topic.partitions {
             let has_none = partition.leader_id.0 < 0;
@@ -35,7 +38,7 @@ async fn metadata(address: &str) -> Result<MetadataResponse> {
     let mut request = BytesMut::new();
     request.put_i16(METADATA);
     request.put_i16(VERSION);
-    // The request's number, and a client id of null.
+    // The correlation id, and a client id of null.
     request.put_i32(1);
     request.put_i16(-1);
     MetadataRequest::default().with_topics(None).encode(&mut request, VERSION)?;
@@ -46,6 +49,6 @@ async fn metadata(address: &str) -> Result<MetadataResponse> {
     let mut response = vec![0; usize::try_from(length)?];
     stream.read_exact(&mut response).await?;
     let mut response = bytes::Bytes::from(response);
-    ensure!(response.len() > 4 && response.get_i32() == 1, "the answer to something else");
+    ensure!(response.len() > 4 && response.get_i32() == 1, "the answer has another correlation id");
     MetadataResponse::decode(&mut response, VERSION)
 }

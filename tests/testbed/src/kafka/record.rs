@@ -1,28 +1,28 @@
-//! What is sent.
+//! Records to send.
 
 use std::collections::BTreeMap;
 
 /// A record.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Record {
-    /// Decides nothing here: the partition is said apart.
+    /// Has no effect on the partition, which is specified separately.
     pub key: Option<Vec<u8>>,
     /// `None` is a tombstone.
     pub payload: Option<Vec<u8>>,
     /// In milliseconds since 1970; `None` is the time of sending.
     pub timestamp: Option<i64>,
-    /// Those with the same name are sent as one, with the last value.
+    /// Headers with the same name are sent as one, with the last value.
     pub headers: BTreeMap<String, Vec<u8>>,
 }
 
 impl Record {
-    /// One without a key.
+    /// A record without a key.
     #[must_use]
     pub fn new(payload: impl Into<Vec<u8>>) -> Self {
         Self { payload: Some(payload.into()), ..Self::default() }
     }
 
-    /// One without a payload.
+    /// A record without a payload.
     #[must_use]
     pub fn tombstone(key: impl Into<Vec<u8>>) -> Self {
         Self { key: Some(key.into()), ..Self::default() }
@@ -34,7 +34,7 @@ impl Record {
         Self { key: Some(key.into()), ..self }
     }
 
-    /// The same with this header too.
+    /// The same with this additional header.
     #[must_use]
     pub fn with_header(mut self, name: impl Into<String>, value: impl Into<Vec<u8>>) -> Self {
         self.headers.insert(name.into(), value.into());

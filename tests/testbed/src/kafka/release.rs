@@ -1,13 +1,13 @@
-//! The releases of Apache Kafka that tests run against, and how they differ for the testbed.
+//! The tested releases of Apache Kafka, and their differences for the testbed.
 
 /// A release of Apache Kafka.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum KafkaRelease {
-    /// 2.8.2 with ZooKeeper: no fetching by topic id. Its KRaft has no transactions yet.
+    /// 2.8.2 with ZooKeeper: no fetching by topic id. Its KRaft does not support transactions.
     V2_8,
     /// 3.0.2: KRaft without ACLs and SCRAM, no fetching by topic id.
     V3_0,
-    /// 3.9.1, the last one with ZooKeeper: KRaft with all that tests need, classic groups only.
+    /// 3.9.1, the last one with ZooKeeper: KRaft with everything tests need, classic groups only.
     V3_9,
     /// 4.3.1: with consumer groups of the new protocol (KIP-848).
     #[default]
@@ -15,7 +15,7 @@ pub enum KafkaRelease {
 }
 
 impl KafkaRelease {
-    /// The version in full, as Maven's repository has it.
+    /// The full version, as in Maven's repository.
     #[must_use]
     pub const fn version(self) -> &'static str {
         match self {
@@ -31,12 +31,12 @@ impl KafkaRelease {
         self == Self::V2_8
     }
 
-    /// What a broker logs, as a part of a line, before it serves requests.
+    /// A part of the log line that a broker writes before it serves requests.
     pub(super) fn started(self) -> &'static str {
         if self.has_zookeeper() { "] started" } else { "Kafka Server started" }
     }
 
-    /// How the Java machine is told what to log: of the start, and warnings.
+    /// Logging options of the JVM: log lines of the start, and warnings.
     pub(super) fn logging(self, log4j2_file: &str) -> Vec<String> {
         if self == Self::V4_3 {
             return vec![format!("-Dlog4j2.configurationFile={log4j2_file}")];
@@ -48,12 +48,12 @@ impl KafkaRelease {
             simple("showDateTime=true"),
             simple("dateTimeFormat=[yyyy-MM-dd HH:mm:ss,SSS]"),
             simple(&format!("log.kafka.server.{server}=info")),
-            // It looks for a logger that is not there.
+            // It looks for a logger that does not exist.
             "-Dzookeeper.jmx.log4j.disable=true".to_owned(),
         ]
     }
 
-    /// What the command line tool, which Kafka 4.3 calls `class`, is called here.
+    /// The class of the command line tool that is called `class` in Kafka 4.3.
     pub(super) fn tool(self, class: &str) -> &str {
         if self == Self::V4_3 {
             return class;

@@ -12,28 +12,29 @@ use tokio::time::timeout;
 
 use super::{CALL_DEADLINE, Kafka, Record};
 
-/// Stays below the broker's `message.max.bytes` of 1 MiB.
+/// Below the broker's `message.max.bytes` of 1 MiB.
 const PRODUCE_BYTES: usize = 500_000;
 
 impl Kafka {
-    /// Creates a topic of a new name, and returns that.
+    /// Creates a topic with a new name, and returns the name.
     ///
     /// # Errors
-    /// Where the broker refuses or doesn't answer.
+    /// If the broker refuses or does not answer.
     pub async fn new_topic(&self, partitions: u16, configs: &[(&str, &str)]) -> Result<String> {
         static COUNT: AtomicU32 = AtomicU32::new(1);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let now = std::time::UNIX_EPOCH.elapsed()?.as_micros();
-        // A server that isn't private may have topics of earlier runs.
+        // An external server may have topics of earlier runs.
         let name = format!("test-{now}-{number}");
         self.create_topic(&name, partitions, configs).await?;
         Ok(name)
     }
 
-    /// Creates a topic; `configs` are Kafka's own, such as `("cleanup.policy", "compact")`.
+    /// Creates a topic; `configs` are Kafka's topic configurations, for example `("cleanup.policy",
+    /// "compact")`.
     ///
     /// # Errors
-    /// Where the broker refuses or doesn't answer.
+    /// If the broker refuses or does not answer.
     pub async fn create_topic(
         &self,
         name: &str,
@@ -43,7 +44,7 @@ impl Kafka {
         if configs.is_empty() {
             let client = self.client().await?;
             let controller = client.controller_client()?;
-            // As often replicated as the brokers are told to do it.
+            // With the default number of replicas of the brokers.
             let created = controller.create_topic(name, i32::from(partitions), -1, 10_000);
             timeout(CALL_DEADLINE, created)
                 .await
@@ -51,7 +52,7 @@ impl Kafka {
                 .with_context(|| format!("topic {name} not created"))?;
             return Ok(());
         }
-        // rskafka has no configurations.
+        // rskafka does not support configurations.
         let configs: Vec<_> =
             configs.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let partitions = partitions.to_string();
@@ -60,10 +61,10 @@ impl Kafka {
         self.tool("org.apache.kafka.tools.TopicCommand", &args, b"").await.map(drop)
     }
 
-    /// Deletes a topic. The broker does so soon afterwards, not at once.
+    /// Deletes a topic. The broker completes this after its answer.
     ///
     /// # Errors
-    /// Where the broker refuses or doesn't answer.
+    /// If the broker refuses or does not answer.
     pub async fn delete_topic(&self, name: &str) -> Result<()> {
         let client = self.client().await?;
         let controller = client.controller_client()?;
@@ -76,7 +77,7 @@ impl Kafka {
     /// Deletes a partition's records below `offset`, as retention does.
     ///
     /// # Errors
-    /// Where the broker refuses or doesn't answer.
+    /// If the broker refuses or does not answer.
     pub async fn delete_records(&self, topic: &str, partition: i32, offset: i64) -> Result<()> {
         let client = self.partition(topic, partition).await?;
         timeout(CALL_DEADLINE, client.delete_records(offset, 10_000))
@@ -85,10 +86,10 @@ impl Kafka {
             .context("records not deleted")
     }
 
-    /// A topic's partitions; none, where there is no such topic.
+    /// A topic's partitions; none if there is no such topic.
     ///
     /// # Errors
-    /// Where the broker doesn't answer.
+    /// If the broker does not answer.
     pub async fn partitions(&self, topic: &str) -> Result<Vec<i32>> {
         let client = self.client().await?;
         let topics = timeout(CALL_DEADLINE, client.list_topics())
@@ -98,19 +99,19 @@ impl Kafka {
         Ok(topic.map_or_else(Vec::new, |topic| topic.partitions.into_iter().collect()))
     }
 
-    /// Where a partition's log ends: the offset that the next record will get.
+    /// The log end offset of a partition.
     ///
     /// # Errors
-    /// Where the broker refuses or doesn't answer.
+    /// If the broker refuses or does not answer.
     pub async fn log_end(&self, topic: &str, partition: i32) -> Result<i64> {
         let client = self.partition(topic, partition).await?;
         Ok(timeout(CALL_DEADLINE, client.get_offset(OffsetAt::Latest)).await??)
     }
 
-    /// Appends records to a partition, uncompressed, and says at which offsets.
+    /// Appends records to a partition without compression, and returns their offsets.
     ///
     /// # Errors
-    /// Where the broker refuses or doesn't answer; some records may then be there, or be there twice.
+    /// If the broker refuses or does not answer; some records may then be stored, or stored twice.
     pub async fn produce(
         &self,
         topic: &str,

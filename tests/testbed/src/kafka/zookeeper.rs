@@ -17,13 +17,13 @@ use crate::{
     process::{Launch, Process, tail},
 };
 
-/// From the start to the first connection; some 1 s on two idle cores.
+/// From the start to the first connection; about 1 s on two idle cores.
 const START_DEADLINE: Duration = Duration::from_secs(60);
-/// How long a broker that was killed counts as alive, in milliseconds: its next start has to wait
-/// for it.
+/// How long a killed broker counts as alive, in milliseconds: its next start must wait for it.
 pub(super) const SESSION_TIMEOUT: &str = "6000";
 
-/// The running process, which ends when this is dropped. It is never stopped, killed or frozen.
+/// The running process, which is killed when this is dropped. It is never stopped, killed or
+/// frozen.
 #[derive(Debug)]
 pub(super) struct ZooKeeper {
     // Before the folder, so that the process is killed first.
@@ -33,15 +33,10 @@ pub(super) struct ZooKeeper {
 }
 
 impl ZooKeeper {
-    /// Starts an empty one, of the version that a release of Kafka comes with.
+    /// Starts an empty one, of the version that a release of Kafka includes.
     pub(super) async fn start(release: KafkaRelease, class_path: &Path) -> Result<Arc<Self>> {
-        // Another program may take the port between the look and the start.
-        for _ in 0..4 {
-            if let Some(zookeeper) = Self::start_at(port::free()?, release, class_path).await? {
-                return Ok(Arc::new(zookeeper));
-            }
-        }
-        bail!("ZooKeeper found its port taken, four times")
+        let start = async || Self::start_at(port::free()?, release, class_path).await;
+        port::start_on_free("ZooKeeper", start).await.map(Arc::new)
     }
 
     /// `host:port`, for the broker's `zookeeper.connect`.
@@ -61,23 +56,16 @@ impl ZooKeeper {
         let mut args =
             ["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"].map(str::to_owned).to_vec();
         args.extend(release.logging(""));
-        // A machine that loses power here takes the whole folder with it.
+        // After a power loss the whole folder is gone.
         args.push("-Dzookeeper.forceSync=no".to_owned());
         args.extend(["-cp".to_owned(), class_path.display().to_string()]);
         args.extend(
             ["org.apache.zookeeper.server.ZooKeeperServerMain", "zookeeper.properties"]
                 .map(str::to_owned),
         );
-        let mut process = Process::start(&Launch {
-            program: install::java().as_os_str(),
-            args: args.into_iter().map(Into::into).collect(),
-            env: Vec::new(),
-            folder: folder.path(),
-            user: None,
-            input: &[],
-            stdout: &log,
-            stderr: None,
-        })?;
+        let (java, args) = (install::java(), args.into_iter().map(Into::into).collect());
+        let launch = Launch::new(java.as_os_str(), args, folder.path(), &log);
+        let mut process = Process::start(&launch)?;
         let until = Instant::now() + START_DEADLINE;
         while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
             let ended = process.exit_status()?.is_some();
@@ -85,7 +73,7 @@ impl ZooKeeper {
                 return Ok(None);
             }
             if ended || Instant::now() > until {
-                bail!("ZooKeeper did not come up: {}", process.state());
+                bail!("ZooKeeper did not start: {}", process.state());
             }
             sleep(Duration::from_millis(20)).await;
         }

@@ -1,4 +1,4 @@
-//! A PostgreSQL and its standby.
+//! A PostgreSQL primary and its standby.
 
 use std::{
     fs, io,
@@ -15,22 +15,22 @@ use crate::{database::Database, eventually, install, port, process::User};
 
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// A primary and a standby that streams from it. Databases are made on the primary, before or after.
+/// A primary and a standby that streams from it. Databases are created on the primary at any time.
 #[derive(Debug)]
 pub struct Replicas {
-    /// The server that takes writes.
+    /// The primary.
     pub primary: Postgres,
-    /// The one that follows it; after [`Self::promote`] the former primary, whatever it is up to.
+    /// The standby; after [`Self::promote`] the former primary, in any state.
     pub standby: Postgres,
     synchronous: bool,
 }
 
 impl Replicas {
-    /// Starts both. If it is `synchronous`, the primary lets a commit wait for the standby, as long as
-    /// that commit has `synchronous_commit` on.
+    /// Starts both. If it is `synchronous`, commits with `synchronous_commit` on wait for the
+    /// standby.
     ///
     /// # Errors
-    /// Where one does not come up.
+    /// If one does not start.
     pub async fn start(synchronous: bool) -> Result<Self> {
         let primary = Postgres::start().await?;
         let standby = primary.standby_at(port::free()?).await?;
@@ -39,7 +39,7 @@ impl Replicas {
         Ok(replicas)
     }
 
-    /// Both, as `database.host` names them: the former primary first.
+    /// Both addresses, in the format of `database.host`: the former primary first.
     #[must_use]
     pub fn hosts(&self) -> String {
         [&self.standby, &self.primary]
@@ -53,10 +53,10 @@ impl Replicas {
         self.synchronous
     }
 
-    /// From now on the standby gets nothing any more, as one that lags.
+    /// From now on the standby receives nothing, as a lagging one.
     ///
     /// # Errors
-    /// Where it goes on following.
+    /// If it continues to follow.
     pub async fn cut_off(&self) -> Result<()> {
         let standby = self.standby.postgres();
         standby.execute("ALTER SYSTEM SET primary_conninfo = ''").await?;
@@ -69,10 +69,10 @@ impl Replicas {
         .await
     }
 
-    /// Makes the standby the primary, which the old one is not told of.
+    /// Promotes the standby; the old primary is not notified.
     ///
     /// # Errors
-    /// Where it does not become one.
+    /// If it does not become the primary.
     pub async fn promote(&mut self) -> Result<()> {
         let promoted = self.standby.postgres().table("SELECT pg_promote(true, 60)").await?;
         ensure!(promoted.rows == [[Some("t".to_owned())]], "not promoted: {promoted:?}");
@@ -83,7 +83,7 @@ impl Replicas {
     /// Ends the former primary, and makes it a standby of the new one, at the same port.
     ///
     /// # Errors
-    /// Where it does not come up.
+    /// If it does not start.
     pub async fn rebuild(&mut self) -> Result<()> {
         if self.standby.process_id().is_some() {
             self.standby.kill()?;
@@ -92,17 +92,17 @@ impl Replicas {
         self.follow().await
     }
 
-    /// Waits until the standby has all that the primary has.
+    /// Waits until the standby has received everything from the primary.
     ///
     /// # Errors
-    /// Where it does not get it in time.
+    /// If it does not in time.
     pub async fn caught_up(&self) -> Result<()> {
         let lsn = self.primary.postgres().table("SELECT pg_current_wal_insert_lsn()").await?;
         let lsn: String = lsn.rows.concat().into_iter().flatten().collect();
         let sql = format!("SELECT pg_last_wal_replay_lsn() >= '{lsn}'::pg_lsn");
         eventually("the standby to catch up", DEADLINE, async || {
             let there = self.standby.postgres().table(&sql).await?;
-            ensure!(there.rows == [[Some("t".to_owned())]], "{lsn} is not there yet");
+            ensure!(there.rows == [[Some("t".to_owned())]], "{lsn} was not received yet");
             Ok(())
         })
         .await
@@ -113,7 +113,7 @@ impl Replicas {
         let postgres = self.primary.postgres();
         let streams = "pg_stat_replication WHERE state = 'streaming'";
         eventually("the standby to follow", DEADLINE, async || {
-            ensure!(postgres.count(streams).await? == 1, "nobody follows");
+            ensure!(postgres.count(streams).await? == 1, "no standby follows");
             Ok(())
         })
         .await?;
@@ -123,8 +123,8 @@ impl Replicas {
         postgres.execute("ALTER SYSTEM SET synchronous_standby_names = '*'").await?;
         postgres.execute("SELECT pg_reload_conf()").await?;
         let waits = "pg_stat_replication WHERE sync_state = 'sync'";
-        eventually("the standby to be waited for", DEADLINE, async || {
-            ensure!(postgres.count(waits).await? == 1, "nobody waits for it");
+        eventually("the synchronous standby", DEADLINE, async || {
+            ensure!(postgres.count(waits).await? == 1, "the standby is not synchronous");
             Ok(())
         })
         .await
@@ -132,15 +132,15 @@ impl Replicas {
 }
 
 impl Postgres {
-    /// Starts a standby of this server at a port. It is made from an online backup (PostgreSQL manual,
-    /// 25.3.4), since there is no pg_basebackup among the programs that Maven brings.
+    /// Starts a standby of this server at a port. It is created from an online backup (PostgreSQL
+    /// manual, 25.3.4), since Maven's package does not include pg_basebackup.
     pub(crate) async fn standby_at(&self, port: u16) -> Result<Self> {
         let programs = spawn_blocking(install::postgres).await??;
         let server = PostgresOptions::default().server(&programs, port)?;
         let (ours, theirs) = (self.server()?.folder.path(), server.folder.path());
         let session = self.postgres().connect().await?;
         let slot = format!("standby_{port}_{}", std::process::id());
-        // What is written meanwhile is kept for the standby.
+        // WAL that is written during the backup is kept for the standby.
         let drop_slots = "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots \
                           WHERE NOT active";
         session.batch_execute(drop_slots).await?;
@@ -171,7 +171,7 @@ impl Postgres {
     }
 }
 
-/// What a backup leaves out (PostgreSQL manual, 25.3.4.3): these files, and what is in these folders.
+/// Files that a backup omits (PostgreSQL manual, 25.3.4.3), and folders whose contents it omits.
 const LEFT_OUT: [&str; 4] =
     ["postmaster.pid", "postmaster.opts", "postgresql.auto.conf", "pg_internal.init"];
 const LEFT_EMPTY: [&str; 8] = [
@@ -200,7 +200,7 @@ fn copy(from: &Path, to: &Path, user: Option<User>) -> Result<()> {
         } else if !empty && !LEFT_OUT.iter().any(|left| name == *left) {
             match fs::read(entry.path()) {
                 Ok(content) => write(&target, &content, user)?,
-                // The server goes on meanwhile.
+                // The server is running during the backup.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error.into()),
             }

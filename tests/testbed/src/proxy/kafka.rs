@@ -1,4 +1,4 @@
-//! As much of Kafka's protocol as it takes to offer less of it than a broker does.
+//! The part of Kafka's protocol that is needed to offer lower versions than a broker.
 
 use std::collections::HashMap;
 
@@ -13,18 +13,18 @@ const API_VERSIONS: i16 = 18;
 /// Kafka's error of this name.
 const UNSUPPORTED_VERSION: i16 = 35;
 
-/// What a service offers of Kafka's protocol: of each request the highest version. Requests that are
-/// not listed are not offered at all.
+/// The highest version of each request that a service offers. Requests that are not listed are not
+/// offered.
 #[derive(Debug)]
 pub struct KafkaCaps {
-    /// Whose they are.
+    /// The name of the service.
     pub name: &'static str,
-    /// The requests' numbers and highest versions.
+    /// The requests' API keys and highest versions.
     pub highest: &'static [(i16, i16)],
 }
 
 impl KafkaCaps {
-    /// Redpanda's before it had topic ids (platformatic/kafka#51, and its handlers' versions).
+    /// Redpanda before it supported topic ids (platformatic/kafka#51, and its handlers' versions).
     pub const REDPANDA: Self = Self {
         name: "Redpanda",
         highest: &[
@@ -60,8 +60,8 @@ impl KafkaCaps {
         ],
     };
 
-    /// Azure Event Hubs' (IBM/sarama#2470, oliveigah/klife#13, azure-event-hubs-for-kafka#209), the
-    /// lower version where these differ.
+    /// Azure Event Hubs (IBM/sarama#2470, oliveigah/klife#13, azure-event-hubs-for-kafka#209), the
+    /// lower version if these differ.
     pub const EVENT_HUBS: Self = Self {
         name: "Event Hubs",
         highest: &[
@@ -95,23 +95,23 @@ impl KafkaCaps {
     }
 }
 
-/// The next whole message of a stream, its length in front of it.
+/// The next complete message of a stream, after its length.
 pub(super) fn next_frame(stream: &mut BytesMut) -> Option<Bytes> {
     let length = stream.first_chunk::<4>().map(|bytes| u32::from_be_bytes(*bytes))?;
     let end = usize::try_from(length).ok()?.checked_add(4)?;
     (stream.len() >= end).then(|| stream.split_to(end).freeze())
 }
 
-/// The requests for versions that are not answered: their numbers, and in which version the answer
-/// is due. `None`: that the version asked for is not offered.
+/// Requests for API versions without an answer yet: their correlation ids, and the version of the
+/// answer. `None` if the requested version is not offered.
 #[derive(Debug, Default)]
 pub(super) struct Asked(HashMap<i32, Option<i16>>);
 
 impl Asked {
-    /// What the broker is sent for a client's message.
+    /// The message for the broker, from a client's message.
     ///
     /// # Errors
-    /// Where the service would not know the request.
+    /// If the service would not support the request.
     pub(super) fn client(&mut self, frame: Bytes, caps: &KafkaCaps) -> Result<Bytes> {
         let mut header = frame.slice(4..);
         if header.len() < 8 {
@@ -133,10 +133,10 @@ impl Asked {
         Ok(frame)
     }
 
-    /// What the client is sent for a broker's message.
+    /// The message for the client, from a broker's message.
     ///
     /// # Errors
-    /// Where the broker's answer cannot be read.
+    /// If the broker's answer cannot be parsed.
     pub(super) fn server(&mut self, frame: Bytes, caps: &KafkaCaps) -> Result<Bytes> {
         let mut body = frame.slice(4..);
         if body.len() < 4 {
@@ -158,7 +158,7 @@ impl Asked {
     }
 }
 
-/// A request for the versions in version 0.
+/// A request for API versions in version 0.
 fn oldest_question(number: i32) -> Bytes {
     let mut request = BytesMut::new();
     request.put_i16(API_VERSIONS);
@@ -169,7 +169,7 @@ fn oldest_question(number: i32) -> Bytes {
     framed(&request)
 }
 
-/// Without the broker's features, which are none of the service's.
+/// Without the broker's features, which do not apply to the service.
 fn write(number: i32, version: i16, answer: &ApiVersionsResponse) -> Bytes {
     let is_flexible = version >= 3;
     let mut out = BytesMut::new();
@@ -236,7 +236,7 @@ mod tests {
         write(7, version, &ApiVersionsResponse::default().with_api_keys(keys))
     }
 
-    /// Its error, and each request's number with its lowest and highest version.
+    /// Its error code, and each request's API key with its lowest and highest version.
     type Offered = (i16, Vec<(i16, i16, i16)>);
 
     fn offered(answer: &Bytes, version: i16) -> Result<Offered> {
@@ -248,21 +248,21 @@ mod tests {
     }
 
     #[test]
-    fn no_more_is_offered_than_caps_and_broker_have() -> Result<()> {
+    fn at_most_the_versions_of_caps_and_broker_are_offered() -> Result<()> {
         for version in 0..=3 {
             let mut asked = Asked::default();
             let question = request(API_VERSIONS, version);
             assert_eq!(asked.client(question.clone(), &KafkaCaps::REDPANDA)?, question);
             let answered = asked.server(answer(version), &KafkaCaps::REDPANDA)?;
             assert_eq!(offered(&answered, version)?, (0, vec![(0, 3, 7), (1, 3, 5)]));
-            // What comes later with the same number is something else.
+            // A later message with the same correlation id is another one.
             assert_eq!(asked.server(answer(3), &KafkaCaps::REDPANDA)?, answer(3));
         }
         Ok(())
     }
 
     #[test]
-    fn a_version_of_the_question_that_is_not_offered_is_answered_in_the_oldest() -> Result<()> {
+    fn an_unsupported_version_of_the_request_is_answered_in_the_oldest_one() -> Result<()> {
         let mut asked = Asked::default();
         let sent = asked.client(request(API_VERSIONS, 4), &KafkaCaps::EVENT_HUBS)?;
         assert_eq!(sent[4..8], [0, 18, 0, 0]);
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_above_the_caps_is_refused() -> Result<()> {
+    fn requests_above_the_caps_are_refused() -> Result<()> {
         let mut asked = Asked::default();
         let mut refusal = |key, version| {
             let passed = asked.client(request(key, version), &KafkaCaps::EVENT_HUBS);
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_are_cut_from_a_stream() {
+    fn messages_are_split_from_a_stream() {
         let mut stream = BytesMut::new();
         for byte in [request(1, 4), request(3, 5)].concat() {
             assert!(next_frame(&mut stream).is_none());

@@ -1,8 +1,9 @@
-//! A TCP proxy that does what networks do: hold back, forget, sever, and that at a chosen moment of
-//! PostgreSQL's protocol; and one that offers less of Kafka's protocol than a broker does.
+//! A TCP proxy that injects network faults: it delays data, keeps connections silent, or closes
+//! them, also at a chosen point of PostgreSQL's protocol. It can also offer lower versions of
+//! Kafka's protocol than a broker.
 
+mod connection;
 mod kafka;
-mod lane;
 mod postgres;
 
 use std::sync::{
@@ -18,45 +19,45 @@ use tokio::{
 };
 
 use crate::port;
+use connection::serve;
 pub use kafka::KafkaCaps;
-use lane::serve;
 
-/// A way through the proxy.
+/// A direction through the proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum Direction {
     /// From the client to the server.
-    There,
+    ToServer,
     /// From the server to the client.
-    Back,
+    ToClient,
     /// Either.
     Both,
 }
 
-/// Where in the commit of a batch the connection is lost.
+/// The point in a commit at which the connection is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cut {
-    /// The server hears nothing of it.
+    /// The server receives nothing of it.
     BeforeRequest,
-    /// The server has the statement with its parameters, but not the order to carry it out.
+    /// The server receives the statement with its parameters, but not the Sync message.
     WithinRequest,
-    /// The server has carried out a transaction of several statements, but hears no COMMIT.
+    /// The server executes a transaction of several statements, but receives no COMMIT.
     BeforeEnd,
-    /// The server has committed, and the client hears nothing of it.
+    /// The server commits, and the client receives nothing of the answer.
     BeforeAnswer,
-    /// The server has committed, and of its answer only the end is missing.
+    /// The server commits, and only the end of the answer is missing.
     WithinAnswer,
 }
 
-/// What a lost connection looks like.
+/// The behaviour of a lost connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum After {
     /// It is closed.
     Closed,
-    /// Nothing comes any more, and nobody closes it.
+    /// It stays open without data.
     Silent,
 }
 
-/// A proxy on a port of its own, as long as this value lives.
+/// A proxy on its own port, while this value lives.
 #[derive(Debug)]
 pub struct Proxy {
     port: u16,
@@ -64,7 +65,7 @@ pub struct Proxy {
     accepting: AbortHandle,
 }
 
-/// Which protocol it understands.
+/// The protocol that it parses.
 #[derive(Clone, Copy, Debug)]
 enum Protocol {
     None,
@@ -76,8 +77,8 @@ enum Protocol {
 struct Shared {
     target: Mutex<Option<String>>,
     protocol: Protocol,
-    blocked: watch::Sender<Option<Way>>,
-    /// What becomes of the connections that there are; new ones get a new one.
+    blocked: watch::Sender<Option<Direction>>,
+    /// The state of the existing connections; new ones get a new state.
     fate: Mutex<watch::Sender<Option<After>>>,
     armed: Mutex<Option<(Cut, After)>>,
     cuts: AtomicUsize,
@@ -89,36 +90,35 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Proxy {
-    /// One for any protocol. It closes connections until it is told where to [lead](Self::lead_to).
+    /// A proxy for any protocol. It closes connections until it has an [upstream](Self::lead_to).
     ///
     /// # Errors
-    /// Where there is no free port.
+    /// If there is no free port.
     pub async fn start() -> Result<Self> {
         Self::listen(Protocol::None).await
     }
 
-    /// One that understands PostgreSQL's messages and so can [cut](Self::cut) between them, as long
-    /// as they are not encrypted.
+    /// A proxy that parses PostgreSQL's messages and can [cut](Self::cut) between them, if they are
+    /// not encrypted.
     ///
     /// # Errors
-    /// Where there is no free port.
+    /// If there is no free port.
     pub async fn to_postgres(address: &str) -> Result<Self> {
         let proxy = Self::listen(Protocol::Postgres).await?;
         proxy.lead_to(address);
         Ok(proxy)
     }
 
-    /// One that understands Kafka's messages, as long as they are not encrypted, and offers of its
-    /// protocol as much as `caps` say. Where a request comes that they do not have, it closes the
-    /// connection and [tells](Self::refused).
+    /// A proxy that parses Kafka's messages, if they are not encrypted, and offers the versions in
+    /// `caps`. For a request above these it closes the connection and [records](Self::refused) it.
     ///
     /// # Errors
-    /// Where there is no free port.
+    /// If there is no free port.
     pub async fn to_kafka(caps: &'static KafkaCaps) -> Result<Self> {
         Self::listen(Protocol::Kafka(caps)).await
     }
 
-    /// What it offers of Kafka's protocol, if that is what it understands.
+    /// The versions that it offers, if it parses Kafka's protocol.
     pub(crate) fn caps(&self) -> Option<&'static KafkaCaps> {
         match self.shared.protocol {
             Protocol::Kafka(caps) => Some(caps),
@@ -153,7 +153,7 @@ impl Proxy {
         *lock(&self.shared.target) = Some(address.to_owned());
     }
 
-    /// Where it listens, on 127.0.0.1.
+    /// Its port on 127.0.0.1.
     #[must_use]
     pub const fn port(&self) -> u16 {
         self.port
@@ -165,34 +165,35 @@ impl Proxy {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// Closes all connections. New ones are let through.
+    /// Closes all connections. New ones are passed through.
     pub fn sever(&self) {
         self.decide(After::Closed);
     }
 
-    /// Lets nothing through any more on the connections that there are, for good, and closes none,
-    /// as a firewall does that has forgotten them. New ones are let through.
+    /// Stops passing data on the existing connections permanently without closing them, as a
+    /// firewall that has dropped their state. New ones are passed through.
     pub fn forget(&self) {
         self.decide(After::Silent);
     }
 
-    /// Holds back what is sent this way, on new connections too, until it is told to
-    /// [let it through](Self::unblock). Nothing is closed meanwhile.
-    pub fn block(&self, way: Way) {
-        self.shared.blocked.send_replace(Some(way));
+    /// Holds back data in this direction, on new connections too, until [`unblock`](Self::unblock).
+    /// No connection is closed.
+    pub fn block(&self, direction: Direction) {
+        self.shared.blocked.send_replace(Some(direction));
     }
 
-    /// Lets through what was held back, late as it is, and all that follows.
+    /// Passes on the data that was held back, and all that follows.
     pub fn unblock(&self) {
         self.shared.blocked.send_replace(None);
     }
 
-    /// Loses the connection on which the next batch is committed, there and so.
+    /// Loses the connection on which the next batch is committed, at this point and with this
+    /// behaviour.
     pub fn cut(&self, at: Cut, after: After) {
         *lock(&self.shared.armed) = Some((at, after));
     }
 
-    /// How many connections have been cut in the middle of a commit.
+    /// The number of connections that were cut during a commit.
     #[must_use]
     pub fn cuts(&self) -> usize {
         self.shared.cuts.load(Ordering::Relaxed)

@@ -1,4 +1,4 @@
-//! As much of PostgreSQL's protocol as it takes to see where a commit of vendas' begins and ends
+//! The part of PostgreSQL's protocol that is needed to recognize the messages of a commit
 //! (PostgreSQL manual, 54.2 and 54.7).
 
 use std::{
@@ -9,21 +9,21 @@ use std::{
 
 use super::Cut;
 
-/// What only the statement that commits a batch says.
+/// A text that only the statement that commits a batch contains.
 const COMMITS: &[u8] = b"SET next_offset";
 
-/// Requests for encryption, which come before the first message proper.
+/// Requests for encryption, which precede the first regular message.
 const SSL_REQUEST: u32 = 80_877_103;
 const GSS_ENCRYPTION_REQUEST: u32 = 80_877_104;
 
-/// Who sends.
+/// The sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Side {
     Client,
     Server,
 }
 
-/// Cuts a stream of bytes into messages.
+/// Splits a stream of bytes into messages.
 pub(super) struct Messages {
     side: Side,
     bytes: Vec<u8>,
@@ -40,7 +40,7 @@ impl Messages {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// The next whole message.
+    /// The next complete message.
     pub(super) fn next(&mut self, conversation: &Mutex<Conversation>) -> Option<Vec<u8>> {
         let mut conversation = conversation.lock().unwrap_or_else(PoisonError::into_inner);
         if conversation.is_encrypted {
@@ -63,7 +63,7 @@ impl Messages {
             conversation.encryption_asked =
                 matches!(code, Some(SSL_REQUEST | GSS_ENCRYPTION_REQUEST));
             self.begun = !conversation.encryption_asked;
-            // Without a type, as it is, it must not be taken for another.
+            // A message without a type is passed on unchanged.
             conversation.opening = true;
         }
         Some(message)
@@ -74,15 +74,15 @@ fn number(bytes: &[u8]) -> u32 {
     bytes.iter().fold(0, |number, byte| number << 8 | u32::from(*byte))
 }
 
-/// What becomes of a message.
+/// The action for a message.
 pub(super) enum Step {
-    /// These bytes are passed on, which may be more than the message or nothing.
+    /// These bytes are passed on, which may be more than the message or none.
     Pass(Vec<u8>),
-    /// Nothing any more: here the connection is cut.
+    /// The connection is cut here.
     Cut,
 }
 
-/// What both sides have said that is not settled yet.
+/// The state of both sides of a connection.
 #[derive(Debug, Default)]
 pub(super) struct Conversation {
     encryption_asked: bool,
@@ -90,18 +90,18 @@ pub(super) struct Conversation {
     opening: bool,
     /// The prepared statements that commit a batch.
     commits: HashSet<Vec<u8>>,
-    /// Whether what the client has said since its last Sync commits a batch.
+    /// Whether the client's messages since its last Sync commit a batch.
     commits_now: bool,
-    /// For each Sync or Query that is not answered: how its answer is to be cut.
+    /// For each unanswered Sync or Query: how its answer is to be cut.
     asked: VecDeque<Option<Cut>>,
-    /// What is kept of the answer that is coming in.
+    /// The part of the incoming answer that is held back.
     withheld: Vec<u8>,
-    /// Whether that answer tells of an error.
+    /// Whether that answer contains an error.
     failed: bool,
 }
 
 impl Conversation {
-    /// A message of the client, while a commit is to be cut at `armed`.
+    /// Processes a message of the client, while a commit is to be cut at `armed`.
     pub(super) fn client(&mut self, message: Vec<u8>, armed: Option<Cut>) -> Step {
         if mem::take(&mut self.opening) || self.is_encrypted {
             return Step::Pass(message);
@@ -127,7 +127,7 @@ impl Conversation {
             }
             // Execute.
             b'E' if self.commits_now && armed == Some(Cut::WithinRequest) => return Step::Cut,
-            // Sync, Query: these are answered by one ReadyForQuery each.
+            // Sync, Query: each is answered by one ReadyForQuery.
             b'S' => {
                 let commits = mem::take(&mut self.commits_now);
                 self.asked.push_back(armed.filter(|_| commits));
@@ -145,7 +145,7 @@ impl Conversation {
         Step::Pass(message)
     }
 
-    /// A message of the server, while a commit is to be cut at `armed`.
+    /// Processes a message of the server, while a commit is to be cut at `armed`.
     pub(super) fn server(&mut self, message: Vec<u8>, armed: Option<Cut>) -> Step {
         if self.is_encrypted {
             return Step::Pass(message);
@@ -162,7 +162,7 @@ impl Conversation {
         }
         self.asked.pop_front();
         let committed = !mem::take(&mut self.failed);
-        // Another connection may have been cut meanwhile.
+        // Another connection may have been cut in the meantime.
         let still_wanted = at == armed;
         match at {
             Some(Cut::BeforeAnswer | Cut::WithinAnswer) if committed && still_wanted => Step::Cut,

@@ -1,4 +1,5 @@
-//! An HTTP server before a registry that fails on demand, asks for a password and counts.
+//! An HTTP server in front of a registry that fails on demand, requires a password and counts
+//! requests.
 
 use std::{
     collections::BTreeMap,
@@ -33,26 +34,26 @@ use tokio_rustls::TlsAcceptor;
 use super::{Registry, server::split};
 use crate::{certificates::Certificate, port};
 
-/// What it does instead of handing a request on.
+/// The fault of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// Answers with this status and a page in HTML, as proxies do.
     Status(u16),
-    /// Answers that what is asked for is at another server.
+    /// Redirects to another server.
     Redirect,
-    /// Answers with status 200 and what is no JSON.
+    /// Answers with status 200 and invalid JSON.
     Rubbish,
-    /// Answers with status 200 and JSON that holds no schema.
+    /// Answers with status 200 and JSON without a schema.
     NoSchema,
     /// Answers with status 200 and a JSON text that never ends.
     Endless,
     /// Closes the connection without an answer.
     Close,
-    /// Does not answer as long as this fault lasts.
+    /// Does not answer while this fault lasts.
     Silent,
 }
 
-/// A registry as its clients see it through this server. Ends when dropped.
+/// A registry through this server. Dropping it ends it.
 #[derive(Debug)]
 pub struct FaultyRegistry {
     url: String,
@@ -65,7 +66,7 @@ struct Shared {
     /// `host:port` and the path before each request's own.
     target: (String, String),
     fault: watch::Sender<Option<Fault>>,
-    /// The value of the header `Authorization` that is asked for.
+    /// The required value of the header `Authorization`.
     authorization: Mutex<Option<String>>,
     requests: Mutex<BTreeMap<String, usize>>,
 }
@@ -77,10 +78,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl FaultyRegistry {
-    /// One at a port of its own before `registry`, without faults.
+    /// Starts a server in front of `registry`, without faults.
     ///
     /// # Errors
-    /// Where there is no free port.
+    /// If there is no free port.
     pub async fn before(registry: &Registry) -> Result<Self> {
         Self::listen(registry, None).await
     }
@@ -88,7 +89,7 @@ impl FaultyRegistry {
     /// The same over TLS, with a certificate for `localhost`.
     ///
     /// # Errors
-    /// Where there is no free port, or the certificate is none.
+    /// If there is no free port, or the certificate is invalid.
     pub async fn before_over_tls(registry: &Registry, certificate: &Certificate) -> Result<Self> {
         let chain = CertificateDer::from_pem_slice(certificate.certificate.as_bytes());
         let key = PrivateKeyDer::from_pem_slice(certificate.key.as_bytes());
@@ -114,25 +115,26 @@ impl FaultyRegistry {
         Ok(Self { url: format!("{scheme}://localhost:{port}"), shared, accepting })
     }
 
-    /// Where Confluent's API begins, without a slash at the end.
+    /// The URL of Confluent's API, without a slash at the end.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// From now on every request meets this fault; `None` ends that.
+    /// From now on every request has this fault; `None` ends it.
     pub fn fail(&self, fault: Option<Fault>) {
         self.shared.fault.send_replace(fault);
     }
 
-    /// From now on each request has to have this user and password (RFC 7617), else its answer is
+    /// From now on each request needs this user and password (RFC 7617), otherwise its answer is
     /// 401.
-    pub fn ask_for(&self, user: &str, password: &str) {
+    pub fn require_password(&self, user: &str, password: &str) {
         let pair = BASE64_STANDARD.encode(format!("{user}:{password}"));
         *lock(&self.shared.authorization) = Some(format!("Basic {pair}"));
     }
 
-    /// How often each thing was asked for, such as `GET /schemas/ids/1`, answered or not.
+    /// The number of requests for each path, such as `GET /schemas/ids/1`, with and without an
+    /// answer.
     #[must_use]
     pub fn requests(&self) -> BTreeMap<String, usize> {
         lock(&self.shared.requests).clone()
@@ -154,7 +156,7 @@ async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Sha
         connections.spawn(async move {
             let answer = service_fn(async |request| answer(request, &shared).await);
             let http = http1::Builder::new();
-            // A client that leaves in the middle is none of this server's errors.
+            // A client that disconnects early is not an error of this server.
             match tls {
                 None => drop(http.serve_connection(TokioIo::new(client), answer).await),
                 Some(tls) => {

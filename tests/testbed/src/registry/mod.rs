@@ -1,4 +1,4 @@
-//! A schema registry: Apicurio's, which has Confluent's API.
+//! A schema registry: Apicurio's, with Confluent's API.
 
 mod faults;
 mod serializers;
@@ -6,15 +6,16 @@ mod server;
 
 use std::env;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use tokio::sync::OnceCell;
 
+use crate::port;
 use server::Server;
 
 pub use faults::{Fault, FaultyRegistry};
 pub use serializers::{SchemaKind, Serializers};
 
-/// A schema registry: a private one, or one that was there already. A private one ends when dropped.
+/// A schema registry: a private one, or an external one. Dropping a private one ends it.
 #[derive(Debug)]
 pub struct Registry {
     url: String,
@@ -22,26 +23,21 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// Starts a private one, in which nothing is registered.
+    /// Starts a private registry without schemas.
     ///
     /// # Errors
-    /// Where it does not come up, with the end of its log.
+    /// If it does not start, with the end of its log.
     pub async fn start() -> Result<Self> {
-        // Another program may take the port between the look and the start.
-        for _ in 0..4 {
-            if let Some(server) = Server::start().await? {
-                return Ok(Self { url: server.url(), server: Some(server) });
-            }
-        }
-        bail!("the registry found its port taken, four times")
+        let server = port::start_on_free("the registry", Server::start).await?;
+        Ok(Self { url: server.url(), server: Some(server) })
     }
 
-    /// The registry that all tests of this process share, started with the first one: a private
-    /// one, or that of `VENDAS_TEST_REGISTRY` (the URL of Confluent's API). Each test has subjects
-    /// of its own there, named after its topics.
+    /// The registry that all tests of this process share, started by the first one: a private one,
+    /// or that of `VENDAS_TEST_REGISTRY` (the URL of Confluent's API). Each test has its own
+    /// subjects there, named after its topics.
     ///
     /// # Errors
-    /// Where it does not come up or does not answer.
+    /// If it does not start or does not answer.
     pub async fn shared() -> Result<&'static Self> {
         static SHARED: OnceCell<Registry> = OnceCell::const_new();
         SHARED
@@ -54,40 +50,40 @@ impl Registry {
             .await
     }
 
-    /// Where Confluent's API begins, without a slash at the end: for `VENDAS_REGISTRY__URL`.
+    /// The URL of Confluent's API, without a slash at the end: for `VENDAS_REGISTRY__URL`.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Kills it. What is registered stays, and so does the port.
+    /// Kills it. Its schemas and its port stay.
     ///
     /// # Errors
-    /// Where it isn't a private one or doesn't run.
+    /// If it is not private or not running.
     pub fn kill(&self) -> Result<()> {
         self.server()?.kill()
     }
 
-    /// Starts it again where it was, with what was registered; kills it first, if it runs.
+    /// Starts it again at the same address with its schemas, after killing it if it runs.
     ///
     /// # Errors
-    /// Where it isn't a private one or doesn't come up.
+    /// If it is not private or does not start.
     pub async fn restart(&self) -> Result<()> {
         self.server()?.restart().await
     }
 
-    /// Freezes it: its connections stay open and nothing answers.
+    /// Freezes it: its connections stay open, and requests are not answered.
     ///
     /// # Errors
-    /// Where it isn't a private one or doesn't run.
+    /// If it is not private or not running.
     pub fn pause(&self) -> Result<()> {
         self.server()?.pause()
     }
 
-    /// Lets it go on.
+    /// Resumes it.
     ///
     /// # Errors
-    /// Where it isn't a private one or doesn't run.
+    /// If it is not private or not running.
     pub fn resume(&self) -> Result<()> {
         self.server()?.resume()
     }
@@ -95,7 +91,7 @@ impl Registry {
     fn server(&self) -> Result<&Server> {
         self.server.as_ref().with_context(|| {
             format!(
-                "the registry at {} is not ours to stop: this test needs a private one \
+                "the registry at {} is external and cannot be stopped: use a private one \
                  (`Registry::start`)",
                 self.url
             )

@@ -1,4 +1,4 @@
-//! Confluent's serializers: producers that no code of this project is part of.
+//! Confluent's serializers: producers without any code of this project.
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use crate::{install, kafka::Kafka, python::Python};
 
 const SCRIPT: &str = include_str!("../../registry/serializers.py");
 
-/// What a schema is written in, as registries name it.
+/// The format of a schema, with the registry's name for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SchemaKind {
     /// Apache Avro.
@@ -30,18 +30,18 @@ impl SchemaKind {
     }
 }
 
-/// A Python process that has Confluent's serializers, protoc, and modules of a test's own.
+/// A Python process with Confluent's serializers, protoc, and a test's own modules.
 #[derive(Debug)]
 pub struct Serializers {
     python: Python,
 }
 
 impl Serializers {
-    /// Starts one for `kafka` and `registry`. `modules` are Python files by name and text; they can
-    /// import `serializers`.
+    /// Starts a process for `kafka` and `registry`. `modules` are Python files by name and text;
+    /// they can import `serializers`.
     ///
     /// # Errors
-    /// Where Python or its packages can't be had: the text says what to install.
+    /// If Python or its packages are unavailable: the error names the package to install.
     pub async fn start(
         kafka: &Kafka,
         registry: &Registry,
@@ -57,7 +57,7 @@ impl Serializers {
     /// Registers a schema under a subject, and returns its id.
     ///
     /// # Errors
-    /// Where the registry refuses it.
+    /// If the registry rejects it.
     pub async fn register(&self, subject: &str, kind: SchemaKind, text: &str) -> Result<u32> {
         let plan = json!({
             "do": "serializers.register", "subject": subject, "kind": kind.name(), "text": text,
@@ -66,11 +66,11 @@ impl Serializers {
         Ok(u32::try_from(id)?)
     }
 
-    /// Calls a function of a module of the test's own, `MODULE.FUNCTION`, with `arguments`, an
-    /// object, as its only argument; returns what it returns.
+    /// Calls a function of a test's module, `MODULE.FUNCTION`, with `arguments`, an object, as its
+    /// only argument; returns its result.
     ///
     /// # Errors
-    /// Where the function raises an exception.
+    /// If the function raises an exception.
     pub async fn run(&self, function: &str, mut arguments: Value) -> Result<Value> {
         arguments["do"] = Value::from(function);
         self.call(arguments).await

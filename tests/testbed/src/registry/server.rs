@@ -22,9 +22,9 @@ use crate::{
     process::{Launch, Process, tail},
 };
 
-/// From the start to the first answer; some 4 s on two idle cores.
+/// From the start to the first answer; about 4 s on two idle cores.
 const START_DEADLINE: Duration = Duration::from_secs(90);
-/// One answer of a registry that is up.
+/// One answer of a running registry.
 const CALL_DEADLINE: Duration = Duration::from_secs(10);
 
 /// The part of a private registry that can be stopped.
@@ -38,7 +38,7 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Starts one without content. `None`: its port is taken.
+    /// Starts a registry without schemas. `None` if its port is in use.
     pub(super) async fn start() -> Result<Option<Self>> {
         let jar = spawn_blocking(install::registry).await??;
         let (folder, port) = (Folder::new("registry")?, port::free()?);
@@ -50,7 +50,7 @@ impl Server {
         }
     }
 
-    /// Where Confluent's API begins.
+    /// The URL of Confluent's API.
     pub(super) fn url(&self) -> String {
         format!("http://127.0.0.1:{}/apis/ccompat/v7", self.port)
     }
@@ -62,7 +62,7 @@ impl Server {
         let settings = [
             format!("quarkus.http.port={}", self.port),
             "quarkus.http.host=127.0.0.1".to_owned(),
-            // In a file, at once: what is registered outlives a kill.
+            // In a file, written at once: schemas survive a kill.
             format!("REGISTRY_DATASOURCE_URL=jdbc:h2:file:{};WRITE_DELAY=0", database.display()),
             "quarkus.datasource.jdbc.min-size=2".to_owned(),
             "quarkus.datasource.jdbc.initial-size=2".to_owned(),
@@ -73,20 +73,13 @@ impl Server {
             .chain(settings.iter().map(|setting| format!("-D{setting}").into()))
             .collect();
         args.extend(["-jar".into(), self.jar.clone().into_os_string()]);
-        let mut process = Process::start(&Launch {
-            program: install::java().as_os_str(),
-            args,
-            env: Vec::new(),
-            folder: self.folder.path(),
-            user: None,
-            input: &[],
-            stdout: &self.log(),
-            stderr: None,
-        })?;
+        let (java, log) = (install::java(), self.log());
+        let launch = Launch::new(java.as_os_str(), args, self.folder.path(), &log);
+        let mut process = Process::start(&launch)?;
         let until = Instant::now() + START_DEADLINE;
         while !answers(&self.url()).await {
             if process.exit_status()?.is_some() || Instant::now() > until {
-                bail!("the registry did not come up: {}", process.state());
+                bail!("the registry did not start: {}", process.state());
             }
             sleep(Duration::from_millis(50)).await;
         }
@@ -95,15 +88,15 @@ impl Server {
     }
 
     pub(super) fn kill(&self) -> Result<()> {
-        self.lock().take().context("the registry doesn't run")?.kill()
+        self.lock().take().context("the registry is not running")?.kill()
     }
 
     pub(super) fn pause(&self) -> Result<()> {
-        self.lock().as_mut().context("the registry doesn't run")?.pause()
+        self.lock().as_mut().context("the registry is not running")?.pause()
     }
 
     pub(super) fn resume(&self) -> Result<()> {
-        self.lock().as_mut().context("the registry doesn't run")?.resume()
+        self.lock().as_mut().context("the registry is not running")?.resume()
     }
 
     fn log(&self) -> PathBuf {

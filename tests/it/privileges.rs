@@ -1,14 +1,18 @@
-//! What vendas must be allowed to do, and that it does without the rest.
+//! Vendas works with the documented privileges, and needs each of them.
 
 use testbed::{Context, Database, Ended, Result, Signal, VendasCommand, ensure, eventually};
 
-use crate::shop::{DEADLINE, Shop, numbered};
+use crate::{
+    shop::{DEADLINE, Shop, numbered},
+    wait::until_line,
+};
 
 const ROLES: &str = include_str!("../../packaging/roles.sql");
 const GRANTS: &str = include_str!("../../packaging/grants.sql");
 const GRANTS_PURGE: &str = include_str!("../../packaging/grants-purge.sql");
 
-/// The two roles of packaging/roles.sql, with names of a test's own, since roles belong to the server.
+/// The two roles of packaging/roles.sql, with names of this test's own, since roles belong to the
+/// server.
 struct Roles {
     shop: Shop,
     owner: Database,
@@ -54,20 +58,20 @@ impl Roles {
         self.vendas(&self.app, args).run(DEADLINE).await?.expect_code(code)
     }
 
-    /// Gives or takes one.
-    async fn set(&self, what: &str, privilege: &Privilege, to_or_from: &str) -> Result<()> {
+    /// Grants or revokes one.
+    async fn set_granted(&self, what: &str, privilege: &Privilege, to_or_from: &str) -> Result<()> {
         let Privilege { name, on } = privilege;
         let sql = format!("{what} {name} ON {on} {to_or_from} {}", self.app.user());
         self.owner.execute(&sql).await
     }
 }
 
-/// A file's SQL, without what is said of it.
+/// The SQL statements of a file, without comments.
 fn statements(sql: &str) -> String {
     sql.lines().filter(|line| !line.starts_with("--")).collect::<Vec<_>>().join(" ")
 }
 
-/// `GRANT a, b ON x, y TO app;` is four.
+/// `GRANT a, b ON x, y TO app;` is four privileges.
 fn privileges(grants: &str) -> Result<Vec<Privilege>> {
     let mut all = Vec::new();
     for line in grants.lines() {
@@ -83,13 +87,13 @@ fn privileges(grants: &str) -> Result<Vec<Privilege>> {
 }
 
 #[tokio::test]
-async fn the_grants_of_packaging_are_enough_and_each_is_necessary() -> Result<()> {
+async fn the_grants_of_packaging_are_sufficient_and_each_is_necessary() -> Result<()> {
     let roles = Roles::open().await?;
     let stated = r#"{"id_ordem": "a", "valor_total": 2, "itens": [{"produto": "p", "qty": 1}]}"#;
     let orders = [&numbered(1), stated, "rubbish", &numbered(1), stated];
     roles.shop.send(0, &orders).await?;
 
-    // Who works makes no tables.
+    // The role of `run` does not create tables.
     let refused = roles.run(&["run", "--until-end"], 1).await?;
     ensure!(refused.stderr.contains("missing: run `vendas schema --apply`"), "{}", refused.stderr);
     roles.vendas(&roles.owner, &["schema", "--apply"]).run(DEADLINE).await?.expect_code(0)?;
@@ -116,7 +120,7 @@ async fn the_grants_of_packaging_are_enough_and_each_is_necessary() -> Result<()
     let privileges = privileges(GRANTS)?;
     ensure!(privileges.len() == 29, "{privileges:?}");
     for privilege in privileges {
-        roles.set("REVOKE", &privilege, "FROM").await?;
+        roles.set_granted("REVOKE", &privilege, "FROM").await?;
         let checked = roles.run(&["check"], 1).await?;
         let lacks = format!("lacks {}: GRANT {}", privilege.name, privilege.name);
         let table = privilege.on.rsplit(['.', ' ']).next().unwrap_or_default();
@@ -124,18 +128,18 @@ async fn the_grants_of_packaging_are_enough_and_each_is_necessary() -> Result<()
         ensure!(line.is_some_and(|line| line.contains(table)), "{privilege:?}: {}", checked.stdout);
         let refused = roles.run(&["run", "--until-end"], 1).await?;
         ensure!(refused.stderr.contains(&lacks), "{privilege:?}: {}", refused.stderr);
-        roles.set("GRANT", &privilege, "TO").await?;
+        roles.set_granted("GRANT", &privilege, "TO").await?;
     }
     roles.run(&["check"], 0).await?;
     Ok(())
 }
 
 #[tokio::test]
-async fn purges_need_their_own_grants_and_each_of_these() -> Result<()> {
+async fn purges_need_their_own_grants_and_each_of_them() -> Result<()> {
     let roles = Roles::open().await?;
     roles.vendas(&roles.owner, &["schema", "--apply"]).run(DEADLINE).await?.expect_code(0)?;
     roles.owner.execute(&roles.named(&statements(GRANTS))).await?;
-    // Something to look through.
+    // Rows to read.
     let stated = r#"{"id_ordem": "a", "valor_total": 2}"#;
     roles.shop.send(0, &[&numbered(1), stated, "rubbish"]).await?;
     roles.run(&["run", "--until-end"], 0).await?;
@@ -165,63 +169,58 @@ async fn purges_need_their_own_grants_and_each_of_these() -> Result<()> {
     let privileges = privileges(GRANTS_PURGE)?;
     ensure!(privileges.len() == 11, "{privileges:?}");
     for privilege in privileges {
-        // The first purge needs INSERT, the next ones UPDATE.
+        // The first purge needs INSERT, later ones UPDATE.
         roles.owner.execute("TRUNCATE shop.retention").await?;
-        roles.set("REVOKE", &privilege, "FROM").await?;
+        roles.set_granted("REVOKE", &privilege, "FROM").await?;
         let mut refused = 0;
         for args in purge.iter().chain(&purge) {
             let ended = roles.vendas(&roles.app, args).run(DEADLINE).await?;
             refused += i32::from(ended.stderr.contains("permission denied"));
         }
         ensure!(refused > 0, "{privilege:?} is not needed");
-        roles.set("GRANT", &privilege, "TO").await?;
+        roles.set_granted("GRANT", &privilege, "TO").await?;
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn a_right_that_is_taken_away_amid_the_work_is_waited_for() -> Result<()> {
+async fn a_privilege_revoked_while_running_is_waited_for() -> Result<()> {
     let roles = Roles::open().await?;
     roles.vendas(&roles.owner, &["schema", "--apply"]).run(DEADLINE).await?.expect_code(0)?;
     roles.owner.execute(&roles.named(&statements(GRANTS))).await?;
     let work = roles.vendas(&roles.app, &["run"]).start()?;
-    eventually("a line that it works", DEADLINE, async || {
-        let log = work.stderr()?;
-        ensure!(log.contains("working"), "{log}");
-        Ok(())
-    })
-    .await?;
-    // Stored orders are upserted, which takes every right; new ones are inserted.
+    until_line(&work, &["working"]).await?;
+    // Stored orders are upserted, for which every privilege is needed; new orders are inserted.
     let (number, stated) = (numbered(0), r#"{"id_ordem": "a", "valor_total": 2}"#);
     let send = async || roles.shop.send(0, &[&number, stated, "rubbish"]).await;
     send().await?;
     let mut records = 3;
-    eventually("the first of them", DEADLINE, async || {
+    eventually("the first orders", DEADLINE, async || {
         let next = roles.shop.rows("SELECT next_offset FROM shop.partitions").await?;
         ensure!(next == ["3"], "{next:?}, {}", work.state());
         Ok(())
     })
     .await?;
     for privilege in privileges(GRANTS)? {
-        // What is needed at the start alone, or by the report.
+        // Privileges that are needed only at the start, or by the report.
         let Privilege { name, on } = &privilege;
         let is_written =
             ["sales", "orders", "dead_letters"].iter().any(|table| on.ends_with(table));
         if !is_written && (!on.ends_with("partitions") || name == "INSERT") {
             continue;
         }
-        roles.set("REVOKE", &privilege, "FROM").await?;
+        roles.set_granted("REVOKE", &privilege, "FROM").await?;
         send().await?;
         records += 3;
         let pauses = |log: &str| log.matches("paused until this is put right").count();
         let goings_on = |log: &str| log.matches("going on").count();
-        eventually("a word about it", DEADLINE, async || {
+        eventually("a log line about it", DEADLINE, async || {
             let log = work.stderr()?;
             ensure!(pauses(&log) == goings_on(&log) + 1, "{privilege:?}: {log}");
             Ok(())
         })
         .await?;
-        roles.set("GRANT", &privilege, "TO").await?;
+        roles.set_granted("GRANT", &privilege, "TO").await?;
         eventually("all records", DEADLINE, async || {
             let next = roles.shop.rows("SELECT next_offset FROM shop.partitions").await?;
             ensure!(next == [records.to_string()], "{privilege:?}: {next:?}, {}", work.state());
@@ -237,7 +236,7 @@ async fn a_right_that_is_taken_away_amid_the_work_is_waited_for() -> Result<()> 
 }
 
 #[tokio::test]
-async fn nothing_is_written_to_the_disk() -> Result<()> {
+async fn nothing_is_written_to_the_file_system() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.send_numbers(0, 1..=500).await?;
     for args in
@@ -245,6 +244,6 @@ async fn nothing_is_written_to_the_disk() -> Result<()> {
     {
         shop.vendas(args).confined().run(DEADLINE).await?.expect_code(0)?;
     }
-    ensure!(shop.database.count("sales").await? == 500, "not all sales are there");
+    ensure!(shop.database.count("sales").await? == 500, "sales are missing");
     Ok(())
 }

@@ -2,13 +2,13 @@ use std::time::Duration;
 
 use testbed::{PostgresOptions, Result, Signal, ensure, eventually};
 
-use super::{Doors, PASSWORD, WRONG_PASSWORD, run, silence, with};
+use super::{PASSWORD, SecureServers, WRONG_PASSWORD, run_traced, silent_server, with_settings};
 use crate::shop::{DEADLINE, numbered};
 
 type Settings = Vec<(&'static str, String)>;
 
-/// As `user`, with this sslmode.
-fn door(user: &str, sslmode: &str) -> Settings {
+/// Settings for `user` with this sslmode.
+fn settings_for(user: &str, sslmode: &str) -> Settings {
     vec![
         ("database.host", "localhost".to_owned()),
         ("database.user", user.to_owned()),
@@ -33,87 +33,94 @@ fn by_address() -> Settings {
 }
 
 #[tokio::test]
-async fn each_sslmode_lets_in_as_libpq_has_it() -> Result<()> {
-    let doors = Doors::open().await?;
-    doors.kafka.create_topic("sslmodes", 1, &[]).await?;
-    let vendas = doors.vendas("sslmodes").await?;
-    let (ours, theirs) = (|| trusting(&doors.authority), || trusting(&doors.stranger));
+async fn each_sslmode_behaves_as_in_libpq() -> Result<()> {
+    let servers = SecureServers::shared().await?;
+    servers.kafka.create_topic("sslmodes", 1, &[]).await?;
+    let vendas = servers.vendas("sslmodes").await?;
+    let (ours, theirs) = (|| trusting(&servers.authority), || trusting(&servers.stranger));
     let (sealed, plain) = ("over TLSv1.3\n", "without TLS\n");
     let cases = [
-        (door("plain", "disable"), plain),
-        (door("plain", "allow"), plain),
-        (door("sealed", "allow"), sealed),
-        (door("sealed", "prefer"), sealed),
-        (door("plain", "prefer"), plain),
-        (door("sealed", "require"), sealed),
-        ([door("sealed", "require"), by_address(), ours()].concat(), sealed),
-        ([door("sealed", "verify-ca"), by_address(), ours()].concat(), sealed),
-        ([door("sealed", "verify-full"), ours()].concat(), sealed),
-        ([door("certified", "verify-full"), ours(), certificate(&doors.client)].concat(), sealed),
+        (settings_for("plain", "disable"), plain),
+        (settings_for("plain", "allow"), plain),
+        (settings_for("sealed", "allow"), sealed),
+        (settings_for("sealed", "prefer"), sealed),
+        (settings_for("plain", "prefer"), plain),
+        (settings_for("sealed", "require"), sealed),
+        ([settings_for("sealed", "require"), by_address(), ours()].concat(), sealed),
+        ([settings_for("sealed", "verify-ca"), by_address(), ours()].concat(), sealed),
+        ([settings_for("sealed", "verify-full"), ours()].concat(), sealed),
+        (
+            [settings_for("certified", "verify-full"), ours(), certificate(&servers.client)]
+                .concat(),
+            sealed,
+        ),
     ];
-    run(&vendas, &["schema", "--apply"], 0).await?;
+    run_traced(&vendas, &["schema", "--apply"], 0).await?;
     for (number, (settings, told)) in (1..).zip(cases) {
-        let vendas = with(&vendas, &settings);
-        let checked = run(&vendas, &["check"], 0).await?;
+        let vendas = with_settings(&vendas, &settings);
+        let checked = run_traced(&vendas, &["check"], 0).await?;
         let line = format!("answers {told}");
         ensure!(checked.stdout.contains(&line), "{settings:?}: no {line:?} in {}", checked.stdout);
-        run(&vendas.clone().input(numbered(number)), &["produce", "-"], 0).await?;
-        run(&vendas, &["run", "--until-end"], 0).await?;
-        let shown = run(&vendas, &["offsets", "show", "--format", "json"], 0).await?;
+        run_traced(&vendas.clone().input(numbered(number)), &["produce", "-"], 0).await?;
+        run_traced(&vendas, &["run", "--until-end"], 0).await?;
+        let shown = run_traced(&vendas, &["offsets", "show", "--format", "json"], 0).await?;
         let offset = format!("\"next_offset\": {number},");
         ensure!(shown.stdout.contains(&offset), "{settings:?}: {}", shown.stdout);
     }
     let wrong = [
         (
-            [door("sealed", "verify-full"), by_address(), ours()].concat(),
+            [settings_for("sealed", "verify-full"), by_address(), ours()].concat(),
             "has a certificate for localhost and not for 127.0.0.1: set database.host",
         ),
         (
-            [door("sealed", "verify-full"), theirs()].concat(),
+            [settings_for("sealed", "verify-full"), theirs()].concat(),
             "has a certificate from an authority that is not trusted here: set database.sslrootcert",
         ),
         (
-            door("sealed", "verify-full"),
+            settings_for("sealed", "verify-full"),
             "has a certificate from an authority that is not trusted here: set database.sslrootcert",
         ),
         (
-            [door("sealed", "verify-ca"), theirs()].concat(),
+            [settings_for("sealed", "verify-ca"), theirs()].concat(),
             "has a certificate from an authority that is not trusted here: set database.sslrootcert",
         ),
         (
-            [door("sealed", "require"), theirs()].concat(),
+            [settings_for("sealed", "require"), theirs()].concat(),
             "has a certificate from an authority that is not trusted here: set database.sslrootcert",
         ),
-        (door("sealed", "disable"), "no encryption: check database.user, database.sslmode"),
-        (door("plain", "require"), "check database.user, database.sslmode"),
-        (door("certified", "require"), "connection requires a valid client certificate"),
+        (settings_for("sealed", "disable"), "no encryption: check database.user, database.sslmode"),
+        (settings_for("plain", "require"), "check database.user, database.sslmode"),
+        (settings_for("certified", "require"), "connection requires a valid client certificate"),
         (
-            [door("certified", "require"), certificate(&doors.strangers_client)].concat(),
+            [settings_for("certified", "require"), certificate(&servers.strangers_client)].concat(),
             "refuses our client certificate",
         ),
         (
-            [door("sealed", "prefer"), vec![("database.password", WRONG_PASSWORD.to_owned())]]
-                .concat(),
+            [
+                settings_for("sealed", "prefer"),
+                vec![("database.password", WRONG_PASSWORD.to_owned())],
+            ]
+            .concat(),
             "check database.user and database.password",
         ),
     ];
     for (settings, told) in wrong {
-        let vendas = with(&vendas, &settings);
-        let checked = run(&vendas, &["check"], 1).await?;
+        let vendas = with_settings(&vendas, &settings);
+        let checked = run_traced(&vendas, &["check"], 1).await?;
         ensure!(checked.stdout.contains("FAIL  database "), "{}", checked.stdout);
         ensure!(checked.stdout.contains(told), "{settings:?}: no {told:?} in {}", checked.stdout);
-        let ended = run(&vendas, &["run"], 1).await?;
+        let ended = run_traced(&vendas, &["run"], 1).await?;
         ensure!(ended.stderr.contains(told), "{settings:?}: no {told:?} in {}", ended.stderr);
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn a_postgresql_without_tls_with_an_expired_certificate_or_without_a_word() -> Result<()> {
-    let doors = Doors::open().await?;
-    doors.kafka.create_topic("other", 1, &[]).await?;
-    let vendas = doors.vendas("other").await?;
-    let certificate = doors.authority.expired_server("localhost")?;
+async fn no_tls_expired_certificates_and_silence_of_postgresql_are_reported() -> Result<()> {
+    let servers = SecureServers::shared().await?;
+    servers.kafka.create_topic("other", 1, &[]).await?;
+    let vendas = servers.vendas("other").await?;
+    let certificate = servers.authority.expired_server("localhost")?;
     let expired = PostgresOptions::default()
         .file("server.pem", &certificate.certificate)
         .file("server.key", &certificate.key)
@@ -121,15 +128,15 @@ async fn a_postgresql_without_tls_with_an_expired_certificate_or_without_a_word(
         .setting("ssl_cert_file", "../server.pem")
         .setting("ssl_key_file", "../server.key");
     let (expired, bare) = tokio::try_join!(expired.start(), testbed::Postgres::start())?;
-    let (_, silent) = silence().await?;
+    let (_, silent) = silent_server().await?;
     let at = |port: u16, sslmode: &str| {
-        let mut settings = door("postgres", sslmode);
+        let mut settings = settings_for("postgres", sslmode);
         settings.push(("database.port", port.to_string()));
         settings.push(("database.connect_timeout", "500ms".to_owned()));
         settings
     };
     let expired = expired.postgres().port();
-    let ours = || trusting(&doors.authority);
+    let ours = || trusting(&servers.authority);
     let cases = [
         (
             [at(expired, "verify-full"), ours()].concat(),
@@ -144,31 +151,31 @@ async fn a_postgresql_without_tls_with_an_expired_certificate_or_without_a_word(
         (at(silent, "disable"), "no answer within database.connect_timeout"),
     ];
     for (settings, told) in cases {
-        let checked = run(&with(&vendas, &settings), &["check"], 1).await?;
+        let checked = run_traced(&with_settings(&vendas, &settings), &["check"], 1).await?;
         ensure!(checked.stdout.contains(told), "{settings:?}: no {told:?} in {}", checked.stdout);
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn a_statement_that_is_given_up_is_cancelled_behind_a_locked_door_too() -> Result<()> {
-    let doors = Doors::open().await?;
-    doors.kafka.create_topic("cancelled", 1, &[]).await?;
-    let database = doors.postgres.database().await?;
-    let vendas = doors.vendas("cancelled").await?.database(&database);
-    let vendas = with(
+async fn a_timed_out_statement_is_cancelled_over_tls_too() -> Result<()> {
+    let servers = SecureServers::shared().await?;
+    servers.kafka.create_topic("cancelled", 1, &[]).await?;
+    let database = servers.postgres.database().await?;
+    let vendas = servers.vendas("cancelled").await?.database(&database);
+    let vendas = with_settings(
         &vendas,
         &[
-            door("sealed", "verify-full"),
-            trusting(&doors.authority),
+            settings_for("sealed", "verify-full"),
+            trusting(&servers.authority),
             vec![("database.statement_timeout", "300ms".to_owned())],
         ]
         .concat(),
     );
-    run(&vendas, &["schema", "--apply"], 0).await?;
+    run_traced(&vendas, &["schema", "--apply"], 0).await?;
     let lock = database.connect().await?;
     lock.batch_execute("BEGIN; LOCK TABLE sales").await?;
-    run(&vendas.clone().input(numbered(1)), &["produce", "-"], 0).await?;
+    run_traced(&vendas.clone().input(numbered(1)), &["produce", "-"], 0).await?;
     let work = vendas.args(["run"]).start()?;
     let waiting = async || -> Result<i64> {
         let sql = "SELECT count(*) FROM pg_stat_activity \
@@ -183,8 +190,8 @@ async fn a_statement_that_is_given_up_is_cancelled_behind_a_locked_door_too() ->
         })
         .await
     };
-    pauses("a statement that waits", true).await?;
-    // Given up: without a cancel request it would wait for as long as the lock is held.
+    pauses("a waiting statement", true).await?;
+    // Without a cancel request the statement would wait until the lock is released.
     pauses("none", false).await?;
     lock.batch_execute("COMMIT").await?;
     eventually("the sale", DEADLINE, async || {

@@ -1,16 +1,19 @@
-//! What ACLs give and refuse: whatever `check` calls ok, `run` can do.
+//! ACLs: if `check` reports ok, `run` has the privileges it needs.
 
 use testbed::{
     KafkaOptions, KafkaRelease, Result, Signal, Testbed, VendasCommand, ensure, eventually,
 };
 
-use crate::shop::{DEADLINE, Shop};
+use crate::{
+    shop::{DEADLINE, Shop},
+    wait::until_paused,
+};
 
-/// With an authorizer, for which whoever has no ACL may do everything.
-pub(super) fn authorizing(options: KafkaOptions, release: KafkaRelease) -> KafkaOptions {
+/// With an authorizer that allows everything to users without ACLs.
+pub(super) fn with_authorizer(options: KafkaOptions, release: KafkaRelease) -> KafkaOptions {
     let class = match release {
         KafkaRelease::V2_8 => "kafka.security.authorizer.AclAuthorizer",
-        // It came to KRaft with Kafka 3.3 (KIP-801).
+        // Available in KRaft since Kafka 3.3 (KIP-801).
         KafkaRelease::V3_0 => return options,
         KafkaRelease::V3_9 | KafkaRelease::V4_3 => {
             "org.apache.kafka.metadata.authorizer.StandardAuthorizer"
@@ -21,50 +24,55 @@ pub(super) fn authorizing(options: KafkaOptions, release: KafkaRelease) -> Kafka
         .property("allow.everyone.if.no.acl.found", "true")
 }
 
-/// On a topic and a group that nobody may use, then one right is given after the other.
-pub(super) async fn found_by_check(bed: &'static Testbed) -> Result<()> {
-    if bed.kafka.release() == KafkaRelease::V3_0 {
+/// A topic and a group without privileges, to which one privilege after the other is granted.
+pub(super) async fn check_finds_missing_acls(servers: &'static Testbed) -> Result<()> {
+    if servers.kafka.release() == KafkaRelease::V3_0 {
         return Ok(());
     }
-    let shop = Shop::on(bed, 1, &[]).await?;
+    let shop = Shop::on(servers, 1, &[]).await?;
     shop.apply_schema().await?;
     shop.send_numbers(0, 0..5).await?;
     let alone = || shop.vendas(&[]);
     let member = || shop.vendas(&[]).env("VENDAS_KAFKA__GROUP", &shop.topic);
     let (topic, group) = (["--topic", &shop.topic], ["--group", &shop.topic]);
 
-    both_can(alone()).await?;
-    allow(bed, "User:nobody", "Read", topic).await?;
-    both_tell(alone, "grant READ and DESCRIBE", Run::Ends).await?;
-    both_tell(member, "grant READ and DESCRIBE", Run::Ends).await?;
-    allow(bed, "User:ANONYMOUS", "Describe", topic).await?;
-    both_tell(alone, "grant READ", Run::Waits).await?;
-    allow(bed, "User:ANONYMOUS", "Read", topic).await?;
-    both_can(alone()).await?;
+    both_succeed(alone()).await?;
+    allow(servers, "User:nobody", "Read", topic).await?;
+    both_report(alone, "grant READ and DESCRIBE", Run::Ends).await?;
+    both_report(member, "grant READ and DESCRIBE", Run::Ends).await?;
+    allow(servers, "User:ANONYMOUS", "Describe", topic).await?;
+    both_report(alone, "grant READ", Run::Waits).await?;
+    allow(servers, "User:ANONYMOUS", "Read", topic).await?;
+    both_succeed(alone()).await?;
 
-    both_can(member()).await?;
-    allow(bed, "User:nobody", "Read", group).await?;
-    both_tell(member, "grant READ on the group", Run::Ends).await?;
-    allow(bed, "User:ANONYMOUS", "Read", group).await?;
-    both_can(member()).await
+    both_succeed(member()).await?;
+    allow(servers, "User:nobody", "Read", group).await?;
+    both_report(member, "grant READ on the group", Run::Ends).await?;
+    allow(servers, "User:ANONYMOUS", "Read", group).await?;
+    both_succeed(member()).await
 }
 
 /// Adds an ACL.
-async fn allow(bed: &Testbed, user: &str, operation: &str, [kind, name]: [&str; 2]) -> Result<()> {
+async fn allow(
+    servers: &Testbed,
+    user: &str,
+    operation: &str,
+    [kind, name]: [&str; 2],
+) -> Result<()> {
     let args = ["--add", "--allow-principal", user, "--operation", operation, kind, name];
-    bed.kafka.tool("org.apache.kafka.tools.AclCommand", &args, b"").await.map(drop)
+    servers.kafka.tool("org.apache.kafka.tools.AclCommand", &args, b"").await.map(drop)
 }
 
-/// What `run` does without a right.
+/// What `run` does without a privilege.
 #[derive(Clone, Copy)]
 enum Run {
     Ends,
-    /// Until it has the right.
+    /// Waits for the privilege.
     Waits,
 }
 
-async fn both_tell(vendas: impl Fn() -> VendasCommand, told: &str, run: Run) -> Result<()> {
-    // Brokers learn of an ACL a moment after it was added.
+async fn both_report(vendas: impl Fn() -> VendasCommand, told: &str, run: Run) -> Result<()> {
+    // An ACL takes effect a moment after it was added.
     eventually(told, DEADLINE, async || {
         let checked = vendas().args(["check"]).run(DEADLINE).await?.expect_code(1)?;
         ensure!(checked.stdout.contains(told), "{}", checked.stdout);
@@ -78,13 +86,7 @@ async fn both_tell(vendas: impl Fn() -> VendasCommand, told: &str, run: Run) -> 
         }
         Run::Waits => {
             let waiting = vendas().args(["run"]).start()?;
-            eventually("a word about it", DEADLINE, async || {
-                let log = waiting.stderr()?;
-                let line = log.lines().find(|line| line.contains("paused until this is put right"));
-                ensure!(line.is_some_and(|line| line.contains(told)), "{log}");
-                Ok(())
-            })
-            .await?;
+            until_paused(&waiting, "paused until this is put right", told).await?;
             waiting.signal(Signal::TERM)?;
             waiting.wait_exit(DEADLINE).await?.expect_code(0)?;
         }
@@ -92,13 +94,13 @@ async fn both_tell(vendas: impl Fn() -> VendasCommand, told: &str, run: Run) -> 
     Ok(())
 }
 
-async fn both_can(vendas: VendasCommand) -> Result<()> {
-    eventually("check to find no fault", DEADLINE, async || {
+async fn both_succeed(vendas: VendasCommand) -> Result<()> {
+    eventually("check to report no problem", DEADLINE, async || {
         vendas.clone().args(["check"]).run(DEADLINE).await?.expect_code(0).map(drop)
     })
     .await?;
     let work = vendas.clone().args(["run"]).start()?;
-    eventually("all of the topic", DEADLINE, async || {
+    eventually("all records of the topic", DEADLINE, async || {
         let shown = vendas.clone().args(["offsets", "show", "--format", "json"]);
         let shown = shown.run(DEADLINE).await?.expect_code(0)?;
         ensure!(shown.stdout.contains("\"lag\": 0"), "{}\n{}", shown.stdout, work.state());

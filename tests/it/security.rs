@@ -1,4 +1,4 @@
-//! Locked doors: a Kafka and a PostgreSQL that let in whom they know, and whom vendas has to know.
+//! TLS, authentication and authorization of Kafka and PostgreSQL.
 
 mod acls;
 mod kafka;
@@ -8,19 +8,21 @@ mod rotation;
 
 use testbed::{
     Authority, Certificate, Context, Database, Ended, Kafka, KafkaOptions, Postgres,
-    PostgresOptions, Record, Result, TokenIssuer, Vendas, VendasCommand, ensure, eventually,
-    free_port,
+    PostgresOptions, Record, Result, TokenIssuer, Vendas, VendasCommand, ensure, free_port,
 };
 use tokio::{net::TcpListener, sync::OnceCell};
 
-use crate::shop::{DEADLINE, VENDAS, numbered};
+use crate::{
+    shop::{DEADLINE, VENDAS, numbered},
+    wait::until_count,
+};
 
-/// Every user's password.
+/// The password of every user.
 const PASSWORD: &str = "0pen-sesame";
-/// Nobody's.
+/// The password of no user.
 const WRONG_PASSWORD: &str = "abracadabra";
 
-/// Listeners: a name, its protocol, who its certificate is for, and what else it wants.
+/// Listeners: name, protocol, host of the certificate, and another property.
 const LISTENERS: [(&str, &str, &str, &str); 10] = [
     ("SEALED", "SSL", "localhost", ""),
     ("MUTUAL", "SSL", "localhost", "ssl.client.auth=required"),
@@ -33,34 +35,34 @@ const LISTENERS: [(&str, &str, &str, &str); 10] = [
         "sasl.enabled.mechanisms=SCRAM-SHA-256,SCRAM-SHA-512,PLAIN",
     ),
     ("GUARDED", "SASL_PLAINTEXT", "localhost", ""),
-    // It forgets who was let in after a second.
+    // Sessions must reauthenticate after a second.
     ("FORGETFUL", "SASL_PLAINTEXT", "localhost", "scram-sha-512.connections.max.reauth.ms=1000"),
-    // The same, and it asks for a certificate besides.
+    // The same with client certificates.
     ("ROTATING", "SASL_SSL", "localhost", "scram-sha-512.connections.max.reauth.ms=1000"),
-    // Tokens, signed or not.
+    // Signed and unsigned tokens.
     ("SIGNED", "SASL_SSL", "localhost", "oauthbearer.connections.max.reauth.ms=1500"),
     ("UNSIGNED", "SASL_PLAINTEXT", "localhost", "oauthbearer.connections.max.reauth.ms=1500"),
 ];
 
-struct Doors {
+struct SecureServers {
     kafka: Kafka,
     ports: Vec<(&'static str, u16)>,
     postgres: Postgres,
     authority: Authority,
-    /// Another authority, of the same name.
+    /// Another authority with the same name.
     stranger: Authority,
-    /// The one that takes the first one's place at the door where certificates change.
+    /// The authority that replaces the first one on the `ROTATING` listener.
     next: Authority,
     client: Certificate,
     strangers_client: Certificate,
     issuer: TokenIssuer,
 }
 
-impl Doors {
+impl SecureServers {
     /// Shared by the tests of this process.
-    async fn open() -> Result<&'static Self> {
-        static DOORS: OnceCell<Doors> = OnceCell::const_new();
-        DOORS.get_or_try_init(Self::start).await
+    async fn shared() -> Result<&'static Self> {
+        static SERVERS: OnceCell<SecureServers> = OnceCell::const_new();
+        SERVERS.get_or_try_init(Self::start).await
     }
 
     async fn start() -> Result<Self> {
@@ -85,7 +87,7 @@ impl Doors {
                  user_carol=\"{PASSWORD}\";"
             );
             options = options
-                .door(name, protocol, port)
+                .listener(name, protocol, port)
                 .property(&key("ssl.keystore.type"), "PEM")
                 .property(&key("ssl.keystore.location"), &certificate.both_file.to_string_lossy())
                 .property(&key("ssl.truststore.type"), "PEM")
@@ -151,7 +153,7 @@ impl Doors {
         })
     }
 
-    /// The program with a topic and a database that lie behind doors without a lock.
+    /// The program with a topic and a database on listeners without authentication.
     async fn vendas(&self, topic: &str) -> Result<VendasCommand> {
         Ok(self.vendas_with(&self.postgres.database().await?, topic))
     }
@@ -161,30 +163,25 @@ impl Doors {
     }
 
     fn kafka_at(&self, name: &str) -> String {
-        let port = self.ports.iter().find(|(door, _)| *door == name).map(|(_, port)| *port);
+        let port = self.ports.iter().find(|(listener, _)| *listener == name).map(|(_, port)| *port);
         format!("localhost:{}", port.unwrap_or_default())
     }
 }
 
-/// Sends the order of this number, the next one after those that are sold, and waits for its sale.
+/// Sends the order with the next number, and waits until it is in `sales`.
 async fn sell(
-    doors: &Doors,
+    servers: &SecureServers,
     (topic, partition): (&str, i32),
     number: i32,
     database: &Database,
     work: &Vendas,
 ) -> Result<()> {
-    doors.kafka.produce(topic, partition, &[Record::new(numbered(number))]).await?;
-    eventually("its sale", DEADLINE, async || {
-        let sales = database.count("sales").await?;
-        ensure!(sales == i64::from(number), "{sales}, {}", work.state());
-        Ok(())
-    })
-    .await
+    servers.kafka.produce(topic, partition, &[Record::new(numbered(number))]).await?;
+    until_count(database, "sales", number.into(), work).await
 }
 
-/// A listener that validates signed tokens by the issuer's key; the other one's are not signed, as by
-/// Kafka's default.
+/// A listener that validates signed tokens by the issuer's key. The other listener accepts unsigned
+/// tokens, Kafka's default.
 fn with_tokens(options: KafkaOptions, issuer: &TokenIssuer) -> KafkaOptions {
     let handler =
         "org.apache.kafka.common.security.oauthbearer.OAuthBearerValidatorCallbackHandler";
@@ -197,7 +194,7 @@ fn with_tokens(options: KafkaOptions, issuer: &TokenIssuer) -> KafkaOptions {
         .property(&key("oauthbearer.clock.skew.seconds"), "0")
 }
 
-/// Brokers keep a user's passwords apart by mechanism.
+/// Brokers keep a password for each mechanism.
 async fn set_password(kafka: &Kafka, mechanism: &str, user: &str, password: &str) -> Result<()> {
     let config = format!("{mechanism}=[password={password}]");
     let args =
@@ -206,27 +203,27 @@ async fn set_password(kafka: &Kafka, mechanism: &str, user: &str, password: &str
 }
 
 /// The program with more settings: keys without the prefix, and values.
-fn with(command: &VendasCommand, settings: &[(&str, String)]) -> VendasCommand {
+fn with_settings(command: &VendasCommand, settings: &[(&str, String)]) -> VendasCommand {
     settings.iter().fold(command.clone(), |command, (key, value)| {
         command.env(format!("VENDAS_{}", key.replace('.', "__").to_uppercase()), value)
     })
 }
 
-/// Runs it with the most talkative log, which holds no password all the same.
-async fn run(command: &VendasCommand, args: &[&str], code: i32) -> Result<Ended> {
+/// Runs the program with the most verbose log, and checks that it contains no secret.
+async fn run_traced(command: &VendasCommand, args: &[&str], code: i32) -> Result<Ended> {
     let command = command.clone().env("VENDAS_LOG__LEVEL", "trace").args(args.iter().copied());
     let ended = command.run(DEADLINE).await?;
-    // Every token begins with the last one.
+    // Every token begins with the last of these.
     for secret in [PASSWORD, WRONG_PASSWORD, "PRIVATE KEY", "eyJ"] {
         let told = ended.stdout.contains(secret) || ended.stderr.contains(secret);
-        ensure!(!told, "a secret is told: {}", ended.state());
+        ensure!(!told, "the output contains a secret: {}", ended.state());
     }
     let stdout = ended.stdout.clone();
     ended.expect_code(code).with_context(|| stdout)
 }
 
-/// A place where every connection is taken and nothing is ever answered.
-async fn silence() -> Result<(String, u16)> {
+/// An address that accepts connections and never answers.
+async fn silent_server() -> Result<(String, u16)> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let port = listener.local_addr()?.port();
     tokio::spawn(async move {

@@ -1,4 +1,5 @@
-//! A play: a stream that is sent bit by bit, the program that works it, and a look at the result.
+//! A generated stream of records that is sent in steps, the program that processes it, and checks
+//! of the result.
 
 use std::{
     cell::{Cell, RefCell},
@@ -13,52 +14,52 @@ use testbed::{
 use tokio::time::Instant;
 
 use crate::{
+    audit,
     oracle::Tables,
     stream::{DOCUMENT, Generated, Stream},
-    totals, witness,
+    totals,
 };
 
-/// For whatever takes well below a second on an idle machine.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+pub(crate) use crate::shop::DEADLINE;
 
 const TOPICS: usize = 2;
 const PARTITIONS: usize = 3;
 pub(crate) const LANES: usize = TOPICS * PARTITIONS;
 
-/// Records of each lane that are sent together.
+/// Records per partition that are sent together.
 const CHUNK: usize = 20;
 
-/// Two topics, of three partitions each unless it is said otherwise, a database, and what is to be
-/// sent.
-pub(crate) struct Stage<'k> {
+/// Two topics, a database, and a stream of records to send. The topics have three partitions each
+/// unless specified otherwise.
+pub(crate) struct Scenario<'k> {
     kafka: &'k Kafka,
-    /// Who sends, where brokers fail meanwhile.
+    /// Sends the records if brokers may fail during the test.
     producer: Option<Librdkafka>,
     pub(crate) database: Database,
     pub(crate) topics: Vec<String>,
     /// Of each topic.
     partitions: usize,
     stream: Stream,
-    /// How many records of each lane are sent.
+    /// The number of records that were sent to each partition.
     sent: Cell<usize>,
-    /// When how many of each lane were about to be sent.
+    /// When, and after how many records per partition, each chunk was sent.
     sends: RefCell<Vec<(SystemTime, usize)>>,
 }
 
-impl Stage<'static> {
+impl Scenario<'static> {
     /// With a new database of the shared PostgreSQL.
     pub(crate) async fn shared(seed: u64, records: usize) -> Result<Self> {
-        let bed = Testbed::shared().await?;
-        Self::with(bed.database().await?, seed, records).await
+        let servers = Testbed::shared().await?;
+        Self::with(servers.database().await?, seed, records).await
     }
 
-    /// `records` for each lane on the shared Kafka; the database is new.
+    /// `records` per partition on the shared Kafka, with this new database.
     pub(crate) async fn with(database: Database, seed: u64, records: usize) -> Result<Self> {
-        Self::wide(database, PARTITIONS, seed, records).await
+        Self::with_partitions(database, PARTITIONS, seed, records).await
     }
 
-    /// With so many partitions for each of the topics.
-    pub(crate) async fn wide(
+    /// With this number of partitions for each topic.
+    pub(crate) async fn with_partitions(
         database: Database,
         partitions: usize,
         seed: u64,
@@ -68,8 +69,8 @@ impl Stage<'static> {
         Self::of(kafka, database, partitions, seed, records).await
     }
 
-    /// The same on another Kafka that tests share.
-    pub(crate) async fn wide_on(
+    /// The same on another shared Kafka.
+    pub(crate) async fn with_partitions_on(
         kafka: &'static Kafka,
         database: Database,
         partitions: usize,
@@ -80,8 +81,8 @@ impl Stage<'static> {
     }
 }
 
-impl<'k> Stage<'k> {
-    /// On a Kafka that may fail, with a producer that goes on trying then and sends nothing twice.
+impl<'k> Scenario<'k> {
+    /// On a Kafka that may fail, with an idempotent producer that retries.
     pub(crate) async fn on(
         kafka: &'k Kafka,
         database: Database,
@@ -89,8 +90,8 @@ impl<'k> Stage<'k> {
         records: usize,
     ) -> Result<Self> {
         let producer = Some(Librdkafka::start(kafka).await?);
-        let stage = Self::of(kafka, database, PARTITIONS, seed, records).await?;
-        Ok(Self { producer, ..stage })
+        let scenario = Self::of(kafka, database, PARTITIONS, seed, records).await?;
+        Ok(Self { producer, ..scenario })
     }
 
     async fn of(
@@ -104,7 +105,7 @@ impl<'k> Stage<'k> {
         for _ in 0..TOPICS {
             topics.push(kafka.new_topic(u16::try_from(partitions)?, &[]).await?);
         }
-        let stage = Self {
+        let scenario = Self {
             kafka,
             producer: None,
             database,
@@ -114,16 +115,16 @@ impl<'k> Stage<'k> {
             sent: Cell::new(0),
             sends: RefCell::default(),
         };
-        stage.vendas(["schema", "--apply"]).run(DEADLINE).await?.expect_code(0)?;
-        witness::watch(&stage.database).await?;
-        Ok(stage)
+        scenario.vendas(["schema", "--apply"]).run(DEADLINE).await?.expect_code(0)?;
+        audit::install(&scenario.database).await?;
+        Ok(scenario)
     }
 
     pub(crate) const fn kafka(&self) -> &'k Kafka {
         self.kafka
     }
 
-    /// The program, in small batches, so that there are many to be interrupted.
+    /// The program with small batches, so that there are many to interrupt.
     pub(crate) fn vendas<const N: usize>(&self, args: [&str; N]) -> VendasCommand {
         let topics: Vec<_> = self.topics.iter().map(String::as_str).collect();
         VendasCommand::new(env!("CARGO_BIN_EXE_vendas"))
@@ -133,7 +134,7 @@ impl<'k> Stage<'k> {
             .args(args)
     }
 
-    /// Every record that was sent has its place here: topic, partition, and the offset by counting.
+    /// Topic, partition and records of each partition. A record's offset is its index.
     fn partitions(&self) -> impl Iterator<Item = (&str, i32, &[Generated])> {
         self.stream.lanes.iter().zip(0_i32..).map(|(lane, index)| {
             let (topic, partition) = self.place(index);
@@ -141,23 +142,23 @@ impl<'k> Stage<'k> {
         })
     }
 
-    /// A lane's topic and partition.
+    /// The topic and the partition of a partition of the stream.
     fn place(&self, lane: i32) -> (usize, i32) {
         let partitions = i32::try_from(self.partitions).unwrap_or(1);
         (usize::try_from(lane / partitions).unwrap_or_default(), lane % partitions)
     }
 
-    /// How many records have been sent.
+    /// The total number of sent records.
     pub(crate) fn sent(&self) -> usize {
         self.sent.get() * self.stream.lanes.len()
     }
 
-    /// How many records of each lane have been sent.
-    pub(crate) fn sent_of_each(&self) -> usize {
+    /// The number of records that were sent to each partition.
+    pub(crate) fn sent_per_partition(&self) -> usize {
         self.sent.get()
     }
 
-    /// Sends the next `records` of each lane, little by little.
+    /// Sends the next `records` of each partition in small steps.
     pub(crate) async fn send(&self, records: usize) -> Result<()> {
         let until = self.sent.get() + records;
         ensure!(until <= self.stream.lanes[0].len(), "the stream is too short for this test");
@@ -171,19 +172,22 @@ impl<'k> Stage<'k> {
             };
             let expected: Vec<_> = (first..next).map(i64::try_from).collect::<Result<_, _>>()?;
             for (lane, found) in found.iter().enumerate() {
-                ensure!(*found == expected, "lane {lane} was sent to {expected:?}, got {found:?}");
+                ensure!(
+                    *found == expected,
+                    "expected offsets {expected:?} in partition {lane} of the stream, got {found:?}"
+                );
             }
             self.sent.set(next);
         }
         Ok(())
     }
 
-    /// The records of a lane from `first` on and before `next`.
+    /// The records of a partition from index `first` to `next`, exclusive.
     fn records(&self, lane: usize, first: usize, next: usize) -> Vec<Record> {
         self.stream.lanes[lane][first..next].iter().map(|it| it.record.clone()).collect()
     }
 
-    /// Sends to all partitions at once; returns the offsets by lane.
+    /// Sends to all partitions at once; returns the offsets by partition.
     async fn produce(&self, first: usize, next: usize) -> Result<Vec<Vec<i64>>> {
         try_join_all((0..self.stream.lanes.len()).map(async |lane| {
             let (topic, partition) = self.place(i32::try_from(lane)?);
@@ -214,7 +218,7 @@ impl<'k> Stage<'k> {
         Ok(offsets)
     }
 
-    /// Sends what is left.
+    /// Sends the remaining records.
     pub(crate) async fn send_rest(&self) -> Result<()> {
         self.send(self.stream.lanes[0].len() - self.sent.get()).await
     }
@@ -226,33 +230,33 @@ impl<'k> Stage<'k> {
         sends.get(behind.checked_sub(1)?).map(|(at, _)| *at)
     }
 
-    /// Looks at PostgreSQL over one connection.
+    /// Reads the progress from PostgreSQL over one connection.
     pub(crate) async fn progress(&self) -> Result<Progress> {
         Progress::of(&self.database).await
     }
 
-    /// Works everything that was sent, in batches of the usual size.
+    /// Processes everything that was sent, in batches of the usual size.
     pub(crate) async fn run_until_end(&self) -> Result<Ended> {
         let command = self.vendas(["run", "--until-end"]).env("VENDAS_PIPELINE__BATCH_SIZE", "100");
         command.run(DEADLINE).await?.expect_code(0)
     }
 
-    /// What the tables must hold now, if everything that was sent was worked.
+    /// The expected contents of the tables after all sent records.
     pub(crate) fn expected(&self) -> Tables {
         Tables::after(self.partitions())
     }
 
-    /// Checks every row, and how it came there.
+    /// Checks every row, and every write.
     pub(crate) async fn expect_all(&self) -> Result<()> {
         self.expected().expect(&self.database).await?;
-        witness::expect(&self.database, self.partitions()).await?;
-        // The orders are as they should be, and so is what they sum to.
+        audit::expect(&self.database, self.partitions()).await?;
+        // The orders are correct; the sums must match them.
         totals::expect_equal(&self.database).await
     }
 }
 
-/// A PostgreSQL that keeps to itself, for as long as it may, what need not be durable at once.
-pub(crate) async fn that_puts_off_what_it_may() -> Result<Postgres> {
+/// A PostgreSQL that delays writing its log to disk as long as possible.
+pub(crate) async fn postgres_with_delayed_wal() -> Result<Postgres> {
     let options = PostgresOptions::default();
     options
         .setting("wal_writer_delay", "10s")
@@ -261,7 +265,7 @@ pub(crate) async fn that_puts_off_what_it_may() -> Result<Postgres> {
         .await
 }
 
-/// How far the work is.
+/// The progress of the processing.
 pub(crate) struct Progress {
     client: tokio_postgres::Client,
 }
@@ -271,14 +275,14 @@ impl Progress {
         Ok(Self { client: database.connect().await? })
     }
 
-    /// The records accounted for, in all partitions together.
+    /// The total number of records accounted for, in all partitions.
     pub(crate) async fn records(&self) -> Result<usize> {
         let sql = "SELECT coalesce(sum(next_offset), 0)::BIGINT FROM partitions";
         let sum: i64 = self.client.query_one(sql, &[]).await?.try_get(0)?;
         Ok(usize::try_from(sum)?)
     }
 
-    /// Waits until at least `records` are accounted for; says how many are then.
+    /// Waits until at least `records` are accounted for, and returns their number.
     pub(crate) async fn reach(&self, records: usize, by: &Vendas) -> Result<usize> {
         let until = Instant::now() + DEADLINE;
         loop {
@@ -289,22 +293,23 @@ impl Progress {
             if Instant::now() > until || !by.is_running()? {
                 bail!("{now} records of {records} after {DEADLINE:?}: {}", by.state());
             }
-            // Tight, since what comes next shall come in the middle.
+            // A short pause, so that the next step of the test happens during the processing.
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
 }
 
-/// Asks it to end, and waits until it has, in order.
+/// Sends SIGTERM, waits for the exit, and checks the exit code.
 pub(crate) async fn terminate(vendas: Vendas) -> Result<Ended> {
     vendas.signal(Signal::TERM)?;
     vendas.wait_exit(Duration::from_secs(20)).await?.expect_code(0)
 }
 
-/// How many records a run says it has committed.
-pub(crate) fn tally(ended: &Ended) -> Result<usize> {
+/// The number of records that a run reports as committed.
+pub(crate) fn committed_records(ended: &Ended) -> Result<usize> {
     let line = ended.stderr.lines().find(|line| line.contains(" done "));
-    let line = line.with_context(|| format!("it says nothing of being done: {}", ended.state()))?;
+    let line =
+        line.with_context(|| format!("no log line with the committed records: {}", ended.state()))?;
     Ok(field(line, "records").context("no records=")?.parse()?)
 }
 
@@ -313,13 +318,13 @@ pub(crate) fn field<'l>(line: &'l str, name: &str) -> Option<&'l str> {
     line.split(' ').find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
 }
 
-/// How many log lines say this.
-pub(crate) fn lines(log: &str, text: &str) -> usize {
+/// The number of log lines that contain `text`.
+pub(crate) fn count_lines(log: &str, text: &str) -> usize {
     log.lines().filter(|line| line.contains(text)).count()
 }
 
-/// Nothing of a payload is ever logged.
-pub(crate) fn expect_discretion(ended: &Ended) -> Result<()> {
+/// Checks that no part of a payload is logged.
+pub(crate) fn expect_no_payload(ended: &Ended) -> Result<()> {
     for secret in [DOCUMENT, "666.66", "never sold", "Notebook", "rubbish"] {
         let line = ended.stderr.lines().find(|line| line.contains(secret));
         ensure!(line.is_none(), "{secret} of a payload is logged: {line:?}");

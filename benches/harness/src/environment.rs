@@ -1,4 +1,4 @@
-//! The servers of a benchmark, and what they use while something runs on them.
+//! The servers of a benchmark, and their CPU time.
 
 use std::{
     collections::BTreeMap,
@@ -17,28 +17,28 @@ use crate::{
     usage,
 };
 
-/// For what takes minutes on a busy machine.
+/// For operations that take minutes on a busy machine.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(1800);
 
-/// As an operator would set them on a server with some memory: PostgreSQL's own defaults are for the
-/// smallest machines. Everything else, fsync and full_page_writes among it, is as it comes.
+/// Typical settings for a server with some memory: PostgreSQL's own defaults are for the smallest
+/// machines. All others, including fsync and full_page_writes, are the defaults.
 const POSTGRES: [(&str, &str); 3] =
     [("shared_buffers", "2GB"), ("max_wal_size", "8GB"), ("checkpoint_timeout", "15min")];
 
-/// A Kafka and a PostgreSQL of one's own, and the programs of this build.
-pub(crate) struct Bed {
+/// A private Kafka and PostgreSQL, and the programs of this build.
+pub(crate) struct Environment {
     pub(crate) servers: Testbed,
     program: PathBuf,
 }
 
-/// CPU seconds used up to a moment.
+/// CPU seconds used until a moment.
 pub(crate) struct Meter {
     kafka: f64,
     postgres: f64,
     started: Instant,
 }
 
-impl Bed {
+impl Environment {
     pub(crate) async fn start() -> Result<Self> {
         let postgres =
             POSTGRES.iter().fold(PostgresOptions::default(), |options, (name, value)| {
@@ -51,7 +51,7 @@ impl Bed {
         Ok(Self { servers: Testbed { kafka, postgres }, program })
     }
 
-    /// A new database, with nothing left to write of those before it.
+    /// A new database, after a checkpoint of the earlier ones.
     pub(crate) async fn database(&self) -> Result<Database> {
         let database = self.servers.database().await?;
         database.execute("CHECKPOINT").await?;
@@ -76,7 +76,7 @@ impl Bed {
         VendasCommand::new(&self.program).kafka(&self.servers.kafka, &["unused"])
     }
 
-    /// What is measured here.
+    /// The versions of the measured programs.
     pub(crate) async fn versions(&self) -> Result<BTreeMap<String, String>> {
         let database = self.servers.database().await?;
         let vendas = self.program().args(["--version"]).run(DEADLINE).await?.stdout;
@@ -102,7 +102,7 @@ impl Bed {
         self.servers.postgres.process_id().map_or(0.0, usage::cpu_seconds)
     }
 
-    /// What `orders` orders cost since the meter was read.
+    /// The CPU seconds of `orders` orders since the meter was read.
     pub(crate) fn cost(&self, since: &Meter, orders: u64, candidate_cpu_seconds: f64) -> Run {
         Run {
             orders,
@@ -116,7 +116,7 @@ impl Bed {
         }
     }
 
-    /// Runs a command to its successful end, from its start to its exit.
+    /// Runs a command until it exits successfully, and returns its duration.
     pub(crate) async fn time(&self, command: &VendasCommand, orders: u64) -> Result<Run> {
         let ended = usage::cpu_seconds_of_ended();
         let since = self.meter();
@@ -129,20 +129,20 @@ impl Bed {
     }
 }
 
-/// Waits for a process's end. The most memory that it had, as of some milliseconds before that.
+/// Waits for the end of a process. Returns its peak memory, up to some milliseconds before that.
 async fn watch_memory(process: &Vendas) -> Result<u64> {
     let until = Instant::now() + DEADLINE;
     let mut peak = 0;
     while process.is_running()? {
         ensure!(Instant::now() < until, "no end within {DEADLINE:?}: {}", process.state());
         peak = peak.max(usage::peak_rss_bytes(process.process_id()).unwrap_or_default());
-        // Seldom, so that looking leaves the machine to those looked at.
+        // A long interval, so that polling does not use the CPU of the measured processes.
         sleep(Duration::from_millis(20)).await;
     }
     Ok(peak)
 }
 
-/// The one value of a query.
+/// The single value of a query.
 pub(crate) async fn value(database: &Database, sql: &str) -> Result<String> {
     let rows = database.table(sql).await?.rows;
     rows.into_iter().flatten().next().flatten().with_context(|| format!("no value: {sql}"))

@@ -1,19 +1,18 @@
-//! A topic that holds nothing but rubbish.
+//! A topic that contains only invalid records.
 
 use std::collections::BTreeMap;
 
 use testbed::{Context, Record, Result, ensure};
 
 use crate::{
+    scenario::field,
     shop::{DEADLINE, Shop},
-    stage::field,
 };
 
 const PARTITIONS: u16 = 4;
 
 #[tokio::test]
-async fn a_topic_of_rubbish_is_worked_through_and_the_log_counts_what_it_does_not_show()
--> Result<()> {
+async fn invalid_records_are_processed_and_the_log_counts_those_it_does_not_show() -> Result<()> {
     const RECORDS: usize = 20_000;
     let shop = Shop::open(PARTITIONS).await?;
     let kinds = [
@@ -27,7 +26,7 @@ async fn a_topic_of_rubbish_is_worked_through_and_the_log_counts_what_it_does_no
     let records: Vec<_> =
         kinds.iter().map(|(_, record)| record.clone()).cycle().take(each).collect();
     for partition in 0..i32::from(PARTITIONS) {
-        shop.bed.kafka.produce(&shop.topic, partition, &records).await?;
+        shop.servers.kafka.produce(&shop.topic, partition, &records).await?;
     }
     let ended = shop.vendas(&["run", "--until-end"]).run(2 * DEADLINE).await?.expect_code(0)?;
 
@@ -64,10 +63,10 @@ async fn a_topic_of_rubbish_is_worked_through_and_the_log_counts_what_it_does_no
             ensure!(records == sum, "{line}");
         }
     }
-    ensure!(told == expected, "the log tells of {told:?}");
-    // 20 in each interval of 10 seconds, and one that counts.
+    ensure!(told == expected, "the log reports {told:?}");
+    // 20 lines in each interval of 10 seconds, and one with the count of the others.
     let intervals = 1 + 2 * DEADLINE.as_secs() / 10;
     let bounded = (20..=20 * intervals).contains(&lines) && (1..=intervals).contains(&counts);
-    ensure!(bounded, "{lines} lines of dead letters, {counts} that count");
+    ensure!(bounded, "{lines} lines about dead letters, {counts} with counts");
     Ok(())
 }

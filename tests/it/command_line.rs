@@ -1,19 +1,22 @@
-//! The habits of a good command line: suggestions, completions, manual pages, colours, machine-readable
-//! logs, and being a service.
+//! Conventions of the command line: suggestions, completions, manual pages, colours, JSON logs, and
+//! running as a service.
 
 use std::{path::Path, process::Command as Program};
 
 use testbed::{Context, Result, Signal, VendasCommand, ensure, free_port};
-use tokio::{io::AsyncReadExt, net::UnixDatagram};
+use tokio::net::UnixDatagram;
 
-use crate::shop::{DEADLINE, Shop, VENDAS};
+use crate::{
+    shop::{DEADLINE, Shop, VENDAS},
+    terminal::Terminal,
+};
 
 async fn vendas(args: &[&str], code: i32) -> Result<testbed::Ended> {
     VendasCommand::new(VENDAS).args(args.iter().copied()).run(DEADLINE).await?.expect_code(code)
 }
 
 #[tokio::test]
-async fn what_is_mistyped_is_recognised() -> Result<()> {
+async fn typing_errors_get_suggestions() -> Result<()> {
     let cases: [(&[&str], &str); 7] = [
         (&["reprot"], "'report'"),
         (&["dead-letters", "lst"], "'list'"),
@@ -31,7 +34,7 @@ async fn what_is_mistyped_is_recognised() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_shell_completes_commands_and_flags_whatever_the_settings_are() -> Result<()> {
+async fn shells_complete_commands_and_flags_whatever_the_settings_are() -> Result<()> {
     let completions = async |shell: &str| {
         let command = VendasCommand::new(VENDAS).args(["completions", shell]);
         let broken = command.env("VENDAS_DATABASE__PORT", "none");
@@ -66,13 +69,13 @@ async fn every_command_has_a_manual_page() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_log_in_json_is_an_object_a_line() -> Result<()> {
+async fn a_json_log_has_one_object_per_line() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.send(0, &["rubbish"]).await?;
     let run = shop.vendas(&["run", "--until-end", "--log-format", "json"]);
     let done = run.clone().run(DEADLINE).await?.expect_code(0)?.stderr;
     ensure!(done.lines().count() > 3, "{done}");
-    // Why it ends is told there, too.
+    // The final error is logged there too.
     let failed =
         run.args(["--topics", "no-such-topic"]).run(DEADLINE).await?.expect_code(1)?.stderr;
     ensure!(failed.contains("topic no-such-topic does not exist"), "{failed}");
@@ -83,36 +86,27 @@ async fn a_log_in_json_is_an_object_a_line() -> Result<()> {
     Ok(())
 }
 
-/// What `args` print on a terminal.
+/// The output of `args` on a terminal.
 async fn on_terminal(shop: &Shop, args: &[&str], environment: &[(&str, &str)]) -> Result<String> {
-    let (mut output, pts) = pty_process::open()?;
-    let mut child = pty_process::Command::new(VENDAS)
+    let command = pty_process::Command::new(VENDAS)
         .args(args)
         .envs(shop.database.settings())
-        .env("VENDAS_KAFKA__BROKERS", shop.bed.kafka.address())
+        .env("VENDAS_KAFKA__BROKERS", shop.servers.kafka.address())
         .env("VENDAS_KAFKA__TOPICS", &shop.topic)
         .env("TERM", "xterm")
         .env_remove("NO_COLOR")
         .env_remove("CI")
-        .envs(environment.iter().copied())
-        .current_dir(std::env::temp_dir())
-        .kill_on_drop(true)
-        .spawn(pts)?;
-    let mut bytes = Vec::new();
-    // An error is what the end of all writers looks like.
-    let read = async { while let Ok(1..) = output.read_buf(&mut bytes).await {} };
-    tokio::time::timeout(DEADLINE, read).await.context("it goes on")?;
-    tokio::time::timeout(DEADLINE, child.wait()).await??;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+        .envs(environment.iter().copied());
+    Terminal::start(command, 24, 120)?.wait_output().await
 }
 
 #[tokio::test]
-async fn colours_are_for_terminals_and_go_by_no_color() -> Result<()> {
+async fn colours_are_used_on_terminals_only_and_respect_no_color() -> Result<()> {
     let shop = Shop::open(1).await?;
     for args in [&["run", "--until-end"][..], &["--help"]] {
         let shown = on_terminal(&shop, args, &[]).await?;
         ensure!(shown.contains("\u{1b}["), "{args:?}: {shown}");
-        // By its convention an empty one says nothing.
+        // By convention an empty value has no effect.
         let shown = on_terminal(&shop, args, &[("NO_COLOR", "")]).await?;
         ensure!(shown.contains("\u{1b}["), "{args:?}, NO_COLOR empty: {shown}");
         for plain in [("NO_COLOR", "1"), ("TERM", "dumb")] {
@@ -126,18 +120,18 @@ async fn colours_are_for_terminals_and_go_by_no_color() -> Result<()> {
     Ok(())
 }
 
-/// What a service manager is told, one message after the other.
-struct Manager {
+/// A service manager that receives notifications.
+struct ServiceManager {
     socket: UnixDatagram,
     folder: tempfile::TempDir,
-    told: Vec<String>,
+    notifications: Vec<String>,
 }
 
-impl Manager {
+impl ServiceManager {
     fn listen() -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let socket = UnixDatagram::bind(folder.path().join("notify"))?;
-        Ok(Self { socket, folder, told: Vec::new() })
+        Ok(Self { socket, folder, notifications: Vec::new() })
     }
 
     fn supervise(&self, command: VendasCommand) -> VendasCommand {
@@ -146,49 +140,53 @@ impl Manager {
             .env("WATCHDOG_USEC", "200000")
     }
 
-    /// Listens until it is told `line`.
-    async fn is_told(&mut self, line: &str) -> Result<()> {
+    /// Waits for a notification that begins with `line`.
+    async fn receives(&mut self, line: &str) -> Result<()> {
         let mut buffer = [0; 4096];
-        while !self.told.iter().any(|told| told.starts_with(line)) {
+        while !self.notifications.iter().any(|told| told.starts_with(line)) {
             let received = tokio::time::timeout(DEADLINE, self.socket.recv(&mut buffer)).await;
-            let count = received.with_context(|| format!("no {line}: {:?}", self.told))??;
+            let count =
+                received.with_context(|| format!("no {line}: {:?}", self.notifications))??;
             let text = String::from_utf8_lossy(&buffer[..count]);
-            self.told.extend(text.lines().map(str::to_owned));
+            self.notifications.extend(text.lines().map(str::to_owned));
         }
         Ok(())
     }
 }
 
 #[tokio::test]
-async fn a_service_manager_is_told_when_it_works_what_it_waits_for_and_when_it_ends() -> Result<()>
-{
+async fn a_service_manager_is_notified_of_start_status_watchdog_and_stop() -> Result<()> {
     let shop = Shop::open(2).await?;
-    let mut manager = Manager::listen()?;
+    let mut manager = ServiceManager::listen()?;
     let running = manager.supervise(shop.vendas(&["run"])).start()?;
-    manager.is_told("READY=1").await?;
-    manager.is_told("STATUS=working 2 partitions").await?;
-    manager.told.clear();
-    manager.is_told("WATCHDOG=1").await?;
+    manager.receives("READY=1").await?;
+    manager.receives("STATUS=working 2 partitions").await?;
+    manager.notifications.clear();
+    manager.receives("WATCHDOG=1").await?;
     running.signal(Signal::TERM)?;
-    manager.is_told("STOPPING=1").await?;
+    manager.receives("STOPPING=1").await?;
     running.wait_exit(DEADLINE).await?.expect_code(0)?;
 
     // It may be started before its servers, and is not ready then.
-    let mut manager = Manager::listen()?;
+    let mut manager = ServiceManager::listen()?;
     let nowhere = format!("127.0.0.1:{}", free_port()?);
     let waiting = shop.vendas(&["run", "--brokers", &nowhere]);
     let waiting = manager.supervise(waiting).start()?;
-    manager.is_told("STATUS=kafka: ").await?;
-    manager.is_told("WATCHDOG=1").await?;
-    ensure!(!manager.told.iter().any(|told| told == "READY=1"), "{:?}", manager.told);
+    manager.receives("STATUS=kafka: ").await?;
+    manager.receives("WATCHDOG=1").await?;
+    ensure!(
+        !manager.notifications.iter().any(|told| told == "READY=1"),
+        "{:?}",
+        manager.notifications
+    );
     waiting.signal(Signal::TERM)?;
     waiting.wait_exit(DEADLINE).await?.expect_code(0)?;
     Ok(())
 }
 
-/// Asks systemd's own checker.
+/// Checks the unit with systemd's own tools.
 #[test]
-fn systemd_takes_the_unit_and_finds_little_that_it_exposes() -> Result<()> {
+fn systemd_accepts_the_unit_and_finds_little_exposure() -> Result<()> {
     let unit = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/vendas.service");
     let text = std::fs::read_to_string(&unit)?;
     for setting in ["Type=notify", "DynamicUser=yes", "LoadCredential=", "Restart=on-failure"] {
@@ -196,14 +194,14 @@ fn systemd_takes_the_unit_and_finds_little_that_it_exposes() -> Result<()> {
     }
     let version = Program::new("systemd-analyze").arg("--version").output();
     ensure!(version.is_ok(), "there is no systemd-analyze: apt-get install systemd");
-    // The program has to be where the unit says.
+    // The program must be at the path that the unit names.
     let folder = tempfile::tempdir()?;
     let here = folder.path().join("vendas.service");
     std::fs::write(&here, text.replace("/usr/local/bin/vendas", VENDAS))?;
     for args in [&["verify"][..], &["security", "--offline=yes", "--threshold=15", "--no-pager"]] {
         let checked = Program::new("systemd-analyze").args(args).arg(&here).output()?;
         ensure!(checked.status.success(), "{args:?}: {checked:?}");
-        // What it does not understand it passes over, with a word.
+        // systemd ignores what it does not understand, with a warning.
         let told = String::from_utf8_lossy(&checked.stderr).into_owned();
         ensure!(!told.contains("vendas.service:"), "{args:?}: {told}");
     }

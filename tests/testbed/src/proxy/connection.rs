@@ -17,11 +17,11 @@ use tokio::{
 };
 
 use super::{
-    After, KafkaCaps, Protocol, Shared, Way, kafka, lock,
+    After, Direction, KafkaCaps, Protocol, Shared, kafka, lock,
     postgres::{Conversation, Messages, Side, Step},
 };
 
-/// How a direction of a connection ended.
+/// The end of one direction of a connection.
 enum Ended {
     Closed,
     Silent,
@@ -33,11 +33,11 @@ impl From<io::Error> for Ended {
     }
 }
 
-/// Passes on what both sides of a connection say until it ends.
+/// Passes data in both directions until the connection ends.
 pub(super) async fn serve(client: TcpStream, shared: Arc<Shared>) {
     let Some(target) = lock(&shared.target).clone() else { return };
     let mut fate = lock(&shared.fate).subscribe();
-    // What cannot be reached is as if nobody were there.
+    // If the upstream is unreachable, the client's connection is closed.
     let Ok(server) = TcpStream::connect(&target).await else { return };
     if client.set_nodelay(true).and(server.set_nodelay(true)).is_err() {
         return;
@@ -93,7 +93,7 @@ impl<'a> Lane<'a> {
         loop {
             self.open_way().await;
             let length = self.from.read(&mut buffer).await?;
-            // What came in at the moment when the way was blocked is held back too.
+            // Data that arrived just before the direction was blocked is held back too.
             self.open_way().await;
             if length == 0 {
                 return Err(Ended::Closed);
@@ -108,12 +108,14 @@ impl<'a> Lane<'a> {
     }
 
     async fn open_way(&self) {
-        let way = match self.side {
-            Side::Client => Way::There,
-            Side::Server => Way::Back,
+        let direction = match self.side {
+            Side::Client => Direction::ToServer,
+            Side::Server => Direction::ToClient,
         };
         let mut blocked = self.shared.blocked.subscribe();
-        let open = |blocked: &Option<Way>| *blocked != Some(way) && *blocked != Some(Way::Both);
+        let open = |blocked: &Option<Direction>| {
+            *blocked != Some(direction) && *blocked != Some(Direction::Both)
+        };
         // The sender lives as long as `shared`.
         let _ = blocked.wait_for(open).await;
     }

@@ -1,5 +1,5 @@
-//! Dead letters whose records hold several orders, or are to be ignored, or rely on more than the
-//! value.
+//! Dead letters of records with several orders, of ignored records, and of records with keys,
+//! headers and timestamps.
 
 use testbed::{Record, Result, ensure};
 
@@ -25,7 +25,8 @@ async fn a_record_of_several_orders_is_one_dead_letter_and_is_replayed_as_a_whol
     let shop = Shop::open(1).await?;
     let good = order("order_id", "a", "qty", 1);
     let records = [
-        // Older than the one that holds both of its orders; the same order twice, the last one wins.
+        // Older than the record with both of its orders; of two versions in a record the last one
+        // wins.
         list(&[order("order_id", "x", "amount", 1)]),
         list(&[
             good.clone(),
@@ -36,7 +37,7 @@ async fn a_record_of_several_orders_is_one_dead_letter_and_is_replayed_as_a_whol
         order("order_number", "1", "amount", 4),
     ];
     shop.send(0, &records.each_ref().map(String::as_str)).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     ensure!(shop.rows(STORED).await?.is_empty(), "{:?}", shop.rows(STORED).await?);
     ensure!(shop.database.count("dead_letters").await? == 3, "not one for each record");
 
@@ -52,7 +53,7 @@ async fn a_record_of_several_orders_is_one_dead_letter_and_is_replayed_as_a_whol
     let nothing = letters.iter().all(|letter| letter["order_id"].is_null());
     ensure!(nothing && letters.len() == 3, "{letters:?}");
 
-    // What came from it is as old as it: newer than the first, older than the last.
+    // Its orders have its age: newer than the first record, older than the last.
     let ended = replay(&shop, &["--all"]).await?.expect_code(1)?;
     ensure!(ended.stdout.contains("1 dead letter replayed, 1 superseded ("), "{}", ended.stdout);
     let found = shop.rows(STORED).await?;
@@ -69,7 +70,7 @@ async fn newer_versions_of_some_of_its_orders_stay_and_those_of_all_supersede_it
         order("order_number", "2", "amount", 1),
     ]);
     shop.send(0, &[&record]).await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     let newer = r#"{"order_number": 1, "state": "gone"}"#;
     shop.send(0, &[newer, &order("order_id", "a", "qty", 9)]).await?;
     let run = || shop.vendas(&["run", "--until-end"]).args(super::CANCELLED);
@@ -101,7 +102,7 @@ async fn newer_versions_of_some_of_its_orders_stay_and_those_of_all_supersede_it
 }
 
 #[tokio::test]
-async fn of_a_record_of_several_orders_the_database_takes_all_or_none() -> Result<()> {
+async fn a_record_of_several_orders_is_stored_completely_or_not_at_all() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.apply_schema().await?;
     shop.database
@@ -114,7 +115,7 @@ async fn of_a_record_of_several_orders_the_database_takes_all_or_none() -> Resul
         list(&[number("3")]),
     ];
     shop.send(0, &records.each_ref().map(String::as_str)).await?;
-    let ended = shop.work().await?;
+    let ended = shop.process_backlog().await?;
     let line = "records=3 orders=3 cancelled=0 ignored=0 dead_letters=1";
     ensure!(ended.stderr.contains(line), "{}", ended.state());
     let sold = shop.rows("SELECT order_number FROM sales ORDER BY 1").await?;
@@ -135,7 +136,7 @@ async fn a_record_that_is_ignored_by_now_is_discarded() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.send(0, &[r#"{"type": "ping"}"#, r#"{"type": "order", "order_id": "a", "total": 1}"#])
         .await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     let only = ["--set", "mapping.only.at=type", "--set", "mapping.only.is=order"];
     let ended = dead_letters(&shop, &[&["replay", "--all"], &only[..]].concat()).await?;
     let ended = ended.expect_code(0)?;
@@ -151,14 +152,14 @@ async fn a_record_that_is_ignored_by_now_is_discarded() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_replay_knows_the_record_s_headers_and_timestamp() -> Result<()> {
+async fn a_replay_uses_the_headers_and_the_timestamp_of_the_record() -> Result<()> {
     let shop = Shop::open(1).await?;
     let record = Record::new(r#"{"items": [{"amount": 1, "unit_price": 5, "product": "p"}]}"#)
         .with_header("id", "first")
         .with_header("other", "x")
         .with_timestamp(1_767_323_045_006);
     let bare = Record::new("rubbish").with_timestamp(1_767_323_045_007);
-    shop.bed.kafka.produce(&shop.topic, 0, &[record, bare]).await?;
+    shop.servers.kafka.produce(&shop.topic, 0, &[record, bare]).await?;
     let mapping = [
         "--set",
         "mapping.order_id=header:id",

@@ -1,42 +1,48 @@
-//! Names of hosts, where there is no C library to ask but the program's own.
+//! Host names, resolved by the program without a C library.
 
 use std::net::UdpSocket;
 
 use testbed::{Result, Testbed, ensure};
 
-use crate::place::{DEADLINE, Place, at, renamed, rows};
+use crate::root_folder::{DEADLINE, RootFolder, at, renamed};
 
 const BROKER: &str = "broker.shop.example";
 const DATABASE: &str = "database.shop.example";
 
 #[tokio::test]
 #[ignore = "checks what `./dev dist` built"]
-async fn a_name_is_what_the_file_of_hosts_says() -> Result<()> {
-    works(&Place::new()?.hosts(&[BROKER, DATABASE])?).await?;
-    works(&Place::new()?.hosts(&["localhost", BROKER, "elsewhere.example", DATABASE])?).await
+async fn host_names_are_resolved_with_the_hosts_file() -> Result<()> {
+    processes_orders(&RootFolder::new()?.hosts(&[BROKER, DATABASE])?).await?;
+    processes_orders(&RootFolder::new()?.hosts(&[
+        "localhost",
+        BROKER,
+        "elsewhere.example",
+        DATABASE,
+    ])?)
+    .await
 }
 
-/// Takes an address at the port for name servers, so it takes root.
+/// Listens on the port for name servers, so it needs root.
 #[tokio::test]
 #[ignore = "checks what `./dev dist` built"]
-async fn a_name_is_what_the_name_server_says() -> Result<()> {
+async fn host_names_are_resolved_with_a_name_server() -> Result<()> {
     if !rustix::process::geteuid().is_root() {
-        println!("not tried: the port for name servers is root's");
+        println!("not tested: only root can listen on the port for name servers");
         return Ok(());
     }
     let server = UdpSocket::bind("127.83.47.3:53")?;
     std::thread::spawn(move || answer(&server));
-    works(&Place::new()?.file("etc/resolv.conf", "nameserver 127.83.47.3\n")?).await
+    processes_orders(&RootFolder::new()?.file("etc/resolv.conf", "nameserver 127.83.47.3\n")?).await
 }
 
 #[tokio::test]
 #[ignore = "checks what `./dev dist` built"]
-async fn a_name_that_nobody_knows_is_told() -> Result<()> {
-    let bed = Testbed::shared().await?;
-    let database = bed.database().await?;
-    let command = Place::new()?.hosts(&[BROKER])?;
+async fn an_unknown_host_name_is_reported() -> Result<()> {
+    let servers = Testbed::shared().await?;
+    let database = servers.database().await?;
+    let command = RootFolder::new()?.hosts(&[BROKER])?;
     let command = command.vendas(&["check", "--set", "database.connect_timeout=2s"]);
-    let brokers = renamed(bed.kafka.address(), BROKER)?;
+    let brokers = renamed(servers.kafka.address(), BROKER)?;
     let ended = at(command, &brokers, "none", &database, DATABASE).run(DEADLINE).await?;
     let ended = ended.expect_code(1)?;
     ensure!(ended.stdout.contains("FAIL  database "), "{}", ended.stdout);
@@ -44,33 +50,33 @@ async fn a_name_that_nobody_knows_is_told() -> Result<()> {
     Ok(())
 }
 
-/// Works a topic, both servers by their names. The order's time is told in UTC and kept as the
-/// shop's wall clock, so time zones are there too.
-async fn works(place: &Place) -> Result<()> {
-    let bed = Testbed::shared().await?;
-    let (topic, database) = (bed.topic(2).await?, bed.database().await?);
-    let brokers = renamed(bed.kafka.address(), BROKER)?;
+/// Processes a topic, with host names for both servers. The order's time is in UTC and stored in
+/// the shop's time zone, which tests the built-in time zones too.
+async fn processes_orders(root: &RootFolder) -> Result<()> {
+    let servers = Testbed::shared().await?;
+    let (topic, database) = (servers.topic(2).await?, servers.database().await?);
+    let brokers = renamed(servers.kafka.address(), BROKER)?;
     let run = async |args: &[&str], input: &str| {
-        let command = at(place.vendas(args), &brokers, &topic, &database, DATABASE);
+        let command = at(root.vendas(args), &brokers, &topic, &database, DATABASE);
         command.input(input).run(DEADLINE).await?.expect_code(0)
     };
     let order =
         r#"{"id_ordem": "a", "valor_total": 12.30, "data_hora_venda": "2026-11-22T10:11:12Z"}"#;
     run(&["produce", "-"], order).await?;
     run(&["run", "--until-end"], "").await?;
-    let kept = rows(&database, "SELECT order_id, total, sold_at FROM orders").await?;
+    let kept = database.rows("SELECT order_id, total, sold_at FROM orders").await?;
     ensure!(kept == ["a|12.30|2026-11-22 07:11:12"], "{kept:?}");
     Ok(())
 }
 
-/// A name server (RFC 1035) that knows the two names, and that they have no IPv6 address.
+/// A name server (RFC 1035) that knows the two names, without IPv6 addresses.
 fn answer(server: &UdpSocket) -> Result<()> {
     const HEADER: usize = 12;
     let mut packet = [0; 512];
     loop {
         let (length, from) = server.recv_from(&mut packet)?;
         let question = &packet[HEADER..length];
-        // The name's parts, each after its length, up to an empty one; then the type.
+        // The labels of the name, each after its length, up to an empty one; then the type.
         let end = question.iter().position(|&byte| byte == 0).unwrap_or_default() + 1;
         let name: Vec<u8> =
             question[..end].iter().map(|&byte| if byte < b'-' { b'.' } else { byte }).collect();
@@ -82,7 +88,7 @@ fn answer(server: &UdpSocket) -> Result<()> {
         reply.extend([0x81, code, 0, 1, 0, u8::from(address), 0, 0, 0, 0]);
         reply.extend(&question[..end + 4]);
         if address {
-            // The name of the question, type A, class IN, good for a minute, four bytes.
+            // The name of the question, type A, class IN, a TTL of a minute, four bytes.
             reply.extend([0xc0, 0x0c, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 127, 0, 0, 1]);
         }
         server.send_to(&reply, from)?;

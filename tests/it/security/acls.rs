@@ -1,23 +1,26 @@
-//! What a user may do in Kafka: ACLs that refuse, over TLS and SASL, with a group and without.
+//! ACLs of Kafka, over TLS and SASL, with and without a group.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use testbed::{Record, Result, Signal, ensure, eventually};
 use tokio::sync::OnceCell;
 
-use super::{Doors, PASSWORD, run, set_password, with};
-use crate::shop::{DEADLINE, numbered};
+use super::{PASSWORD, SecureServers, run_traced, set_password, with_settings};
+use crate::{
+    shop::{DEADLINE, numbered},
+    wait::until_paused,
+};
 
 type Settings = Vec<(&'static str, String)>;
 
 const TOPICS: [&str; 3] = ["acl-none", "acl-describe", "acl-read"];
 
-/// `erin` at the door that asks for a password over TLS.
-fn erin(doors: &Doors, topic: &str, group: Option<&str>) -> Settings {
+/// The user `erin` on the listener with SASL over TLS.
+fn erin(servers: &SecureServers, topic: &str, group: Option<&str>) -> Settings {
     let mut settings = vec![
-        ("kafka.brokers", doors.kafka_at("SECURED")),
+        ("kafka.brokers", servers.kafka_at("SECURED")),
         ("kafka.tls.enabled", "true".to_owned()),
-        ("kafka.tls.ca_file", doors.authority.file().display().to_string()),
+        ("kafka.tls.ca_file", servers.authority.file().display().to_string()),
         ("kafka.sasl.mechanism", "SCRAM-SHA-512".to_owned()),
         ("kafka.sasl.user", "erin".to_owned()),
         ("kafka.sasl.password", PASSWORD.to_owned()),
@@ -28,24 +31,29 @@ fn erin(doors: &Doors, topic: &str, group: Option<&str>) -> Settings {
 }
 
 /// Grants `operation` on topics and groups.
-async fn grant(doors: &Doors, user: &str, operation: &str, on: &[(&str, &str)]) -> Result<()> {
+async fn grant(
+    servers: &SecureServers,
+    user: &str,
+    operation: &str,
+    on: &[(&str, &str)],
+) -> Result<()> {
     let user = format!("User:{user}");
     let mut args = vec!["--add", "--allow-principal", &user, "--operation", operation];
     for (kind, name) in on {
         args.extend([kind, name]);
     }
-    doors.kafka.tool("org.apache.kafka.tools.AclCommand", &args, b"").await.map(drop)
+    servers.kafka.tool("org.apache.kafka.tools.AclCommand", &args, b"").await.map(drop)
 }
 
-/// Who has an ACL has what it says; the others have nothing there.
-async fn granted() -> Result<&'static Doors> {
+/// A user with an ACL on a resource has these privileges there, and other users have none.
+async fn granted() -> Result<&'static SecureServers> {
     static GRANTED: OnceCell<()> = OnceCell::const_new();
-    let doors = Doors::open().await?;
+    let servers = SecureServers::shared().await?;
     let grants = async || -> Result<()> {
         for topic in TOPICS {
-            doors.kafka.create_topic(topic, 1, &[]).await?;
+            servers.kafka.create_topic(topic, 1, &[]).await?;
             let records = [Record::new(numbered(1))];
-            doors.kafka.produce(topic, 0, &records).await?;
+            servers.kafka.produce(topic, 0, &records).await?;
         }
         let on = |kind: &'static str, names: &[&'static str]| -> Vec<_> {
             names.iter().map(|name| (kind, *name)).collect()
@@ -55,20 +63,20 @@ async fn granted() -> Result<&'static Doors> {
         let described = [on(topic, &["acl-describe"]), on(group, &["acl-g-describe"])].concat();
         let read = [on(topic, &["acl-read"]), on(group, &["acl-g-read"])].concat();
         tokio::try_join!(
-            set_password(&doors.kafka, "SCRAM-SHA-512", "erin", PASSWORD),
-            grant(doors, "nobody", "Read", &theirs),
-            grant(doors, "erin", "Describe", &described),
-            grant(doors, "erin", "Read", &read),
+            set_password(&servers.kafka, "SCRAM-SHA-512", "erin", PASSWORD),
+            grant(servers, "nobody", "Read", &theirs),
+            grant(servers, "erin", "Describe", &described),
+            grant(servers, "erin", "Read", &read),
         )
         .map(drop)
     };
     GRANTED.get_or_try_init(grants).await?;
-    Ok(doors)
+    Ok(servers)
 }
 
 #[tokio::test]
-async fn whatever_an_acl_refuses_is_found_by_check_and_told_by_run() -> Result<()> {
-    let doors = granted().await?;
+async fn missing_acls_are_found_by_check_and_reported_by_run() -> Result<()> {
+    let servers = granted().await?;
     let topic = "check its name and grant READ and DESCRIBE";
     let group = "GroupAuthorizationFailed: grant READ on the group";
     let cases: BTreeMap<(&str, Option<&str>), &str> = [
@@ -81,24 +89,22 @@ async fn whatever_an_acl_refuses_is_found_by_check_and_told_by_run() -> Result<(
     ]
     .into();
     for ((topic, of_group), told) in cases {
-        let vendas = with(&doors.vendas(topic).await?, &erin(doors, topic, of_group));
-        let checked = run(&vendas, &["check"], 1).await?;
+        let vendas = with_settings(&servers.vendas(topic).await?, &erin(servers, topic, of_group));
+        let checked = run_traced(&vendas, &["check"], 1).await?;
         ensure!(checked.stdout.contains(told), "{topic} {of_group:?}: {}", checked.stdout);
-        // Without the right to fetch, everything but that is there at the start.
+        // Without the privilege to read records the start succeeds.
         if topic == "acl-describe" {
             let waiting = vendas.args(["run"]).start()?;
-            eventually("a word about it", DEADLINE, async || {
-                let log = waiting.stderr()?;
-                let line = log.lines().find(|line| line.contains("paused until this is put right"));
-                let told = "TopicAuthorizationFailed: grant READ on the topic";
-                ensure!(line.is_some_and(|line| line.contains(told)), "{log}");
-                Ok(())
-            })
+            until_paused(
+                &waiting,
+                "paused until this is put right",
+                "TopicAuthorizationFailed: grant READ on the topic",
+            )
             .await?;
             waiting.signal(Signal::TERM)?;
             waiting.wait_exit(DEADLINE).await?.expect_code(0)?;
         } else {
-            let ended = run(&vendas, &["run"], 1).await?;
+            let ended = run_traced(&vendas, &["run"], 1).await?;
             ensure!(ended.stderr.contains(told), "{topic} {of_group:?}: {}", ended.stderr);
         }
     }
@@ -107,12 +113,12 @@ async fn whatever_an_acl_refuses_is_found_by_check_and_told_by_run() -> Result<(
 
 #[tokio::test]
 async fn read_on_the_topic_and_on_the_group_is_enough() -> Result<()> {
-    let doors = granted().await?;
-    let vendas = doors.vendas("acl-read").await?;
-    run(&vendas, &["schema", "--apply"], 0).await?;
-    run(&with(&vendas, &erin(doors, "acl-read", None)), &["check"], 0).await?;
-    let vendas = with(&vendas, &erin(doors, "acl-read", Some("acl-g-read")));
-    run(&vendas, &["check"], 0).await?;
+    let servers = granted().await?;
+    let vendas = servers.vendas("acl-read").await?;
+    run_traced(&vendas, &["schema", "--apply"], 0).await?;
+    run_traced(&with_settings(&vendas, &erin(servers, "acl-read", None)), &["check"], 0).await?;
+    let vendas = with_settings(&vendas, &erin(servers, "acl-read", Some("acl-g-read")));
+    run_traced(&vendas, &["check"], 0).await?;
     let work = vendas.clone().args(["run"]).start()?;
     eventually("the sale", DEADLINE + Duration::from_secs(10), async || {
         let shown = vendas.clone().args(["offsets", "show", "--format", "json"]);

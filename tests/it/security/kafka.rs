@@ -3,15 +3,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-use testbed::{Certificate, Result, Signal, VendasCommand, ensure, eventually};
+use testbed::{Certificate, Result, Signal, VendasCommand, ensure};
 
-use super::{Doors, PASSWORD, WRONG_PASSWORD, run, sell, set_password, silence, with};
-use crate::shop::{DEADLINE, VENDAS, numbered};
+use super::{
+    PASSWORD, SecureServers, WRONG_PASSWORD, run_traced, sell, set_password, silent_server,
+    with_settings,
+};
+use crate::{
+    shop::{DEADLINE, VENDAS, numbered},
+    wait::until_paused,
+};
 
 type Settings = Vec<(&'static str, String)>;
 
-fn at(doors: &Doors, door: &str) -> Settings {
-    vec![("kafka.brokers", doors.kafka_at(door)), ("kafka.timeout", "20s".to_owned())]
+fn at(servers: &SecureServers, listener: &str) -> Settings {
+    vec![("kafka.brokers", servers.kafka_at(listener)), ("kafka.timeout", "20s".to_owned())]
 }
 
 fn tls(authorities: &Path) -> Settings {
@@ -37,16 +43,16 @@ fn sasl(mechanism: &str, user: &str, password: &str) -> Settings {
 }
 
 #[tokio::test]
-async fn whoever_has_the_key_to_kafka_reads_and_sends() -> Result<()> {
-    let doors = Doors::open().await?;
-    doors.kafka.create_topic("keys", 2, &[]).await?;
-    let vendas = doors.vendas("keys").await?;
-    let ours = || tls(&doors.authority.file());
+async fn valid_credentials_for_kafka_can_read_and_produce() -> Result<()> {
+    let servers = SecureServers::shared().await?;
+    servers.kafka.create_topic("keys", 2, &[]).await?;
+    let vendas = servers.vendas("keys").await?;
+    let ours = || tls(&servers.authority.file());
     let cases = [
         ("SEALED", ours(), "over TLS\n"),
         (
             "MUTUAL",
-            [ours(), certificate(&doors.client)].concat(),
+            [ours(), certificate(&servers.client)].concat(),
             "over TLS with a client certificate\n",
         ),
         (
@@ -70,35 +76,35 @@ async fn whoever_has_the_key_to_kafka_reads_and_sends() -> Result<()> {
             "without TLS, as \"alice\" by SCRAM-SHA-512\n",
         ),
     ];
-    for (number, (door, settings, told)) in (1..).zip(cases) {
-        let vendas = with(&vendas, &[at(doors, door), settings].concat());
+    for (number, (listener, settings, told)) in (1..).zip(cases) {
+        let vendas = with_settings(&vendas, &[at(servers, listener), settings].concat());
         let order = vendas.clone().input(numbered(number));
-        run(&order, &["produce", "-"], 0).await?;
-        run(&vendas, &["run", "--until-end"], 0).await?;
-        let checked = run(&vendas, &["check"], 0).await?;
-        let line = format!("kafka: {} answers {told}", doors.kafka_at(door));
+        run_traced(&order, &["produce", "-"], 0).await?;
+        run_traced(&vendas, &["run", "--until-end"], 0).await?;
+        let checked = run_traced(&vendas, &["check"], 0).await?;
+        let line = format!("kafka: {} answers {told}", servers.kafka_at(listener));
         ensure!(checked.stdout.contains(&line), "no {line:?} in {}", checked.stdout);
-        let shown = run(&vendas, &["offsets", "show", "--format", "json"], 0).await?;
+        let shown = run_traced(&vendas, &["offsets", "show", "--format", "json"], 0).await?;
         let lag = shown.stdout.matches("\"lag\": 0").count();
-        ensure!(lag == 2, "{door}: {}", shown.stdout);
+        ensure!(lag == 2, "{listener}: {}", shown.stdout);
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn a_wrong_key_to_kafka_ends_the_start_with_its_cause_and_the_remedy() -> Result<()> {
-    let doors = Doors::open().await?;
-    doors.kafka.create_topic("no-keys", 1, &[]).await?;
-    let vendas = doors.vendas("no-keys").await?;
-    let ours = || tls(&doors.authority.file());
+async fn wrong_credentials_for_kafka_end_the_start_with_cause_and_remedy() -> Result<()> {
+    let servers = SecureServers::shared().await?;
+    servers.kafka.create_topic("no-keys", 1, &[]).await?;
+    let vendas = servers.vendas("no-keys").await?;
+    let ours = || tls(&servers.authority.file());
     let by_address =
-        vec![("kafka.brokers", doors.kafka_at("SEALED").replace("localhost", "127.0.0.1"))];
+        vec![("kafka.brokers", servers.kafka_at("SEALED").replace("localhost", "127.0.0.1"))];
     let untrusted =
         "has a certificate from an authority that is not trusted here: set kafka.tls.ca_file";
     let refused =
         |user: &str| format!("refuses kafka.sasl.user \"{user}\": check it, kafka.sasl.password");
     let cases: [(&str, Settings, String); 14] = [
-        ("SEALED", tls(&doors.stranger.file()), untrusted.to_owned()),
+        ("SEALED", tls(&servers.stranger.file()), untrusted.to_owned()),
         ("SEALED", vec![("kafka.tls.enabled", "true".to_owned())], untrusted.to_owned()),
         ("EXPIRED", ours(), "has a certificate that has expired: renew it there".to_owned()),
         (
@@ -115,7 +121,7 @@ async fn a_wrong_key_to_kafka_ends_the_start_with_its_cause_and_the_remedy() -> 
         ("MUTUAL", ours(), "asks for a client certificate: set kafka.tls.cert_file".to_owned()),
         (
             "MUTUAL",
-            [ours(), certificate(&doors.strangers_client)].concat(),
+            [ours(), certificate(&servers.strangers_client)].concat(),
             "refuses our client certificate".to_owned(),
         ),
         (
@@ -146,46 +152,40 @@ async fn a_wrong_key_to_kafka_ends_the_start_with_its_cause_and_the_remedy() -> 
             "wants no SASL at this port".to_owned(),
         ),
     ];
-    for (door, settings, told) in cases {
-        let vendas = with(&vendas, &[at(doors, door), settings].concat());
-        let checked = run(&vendas, &["check"], 1).await?;
+    for (listener, settings, told) in cases {
+        let vendas = with_settings(&vendas, &[at(servers, listener), settings].concat());
+        let checked = run_traced(&vendas, &["check"], 1).await?;
         ensure!(checked.stdout.contains("FAIL  kafka: kafka broker "), "{}", checked.stdout);
-        ensure!(checked.stdout.contains(&told), "{door}: no {told:?} in {}", checked.stdout);
-        let ended = run(&vendas, &["run"], 1).await?;
-        ensure!(ended.stderr.contains(&told), "{door}: no {told:?} in {}", ended.stderr);
+        ensure!(checked.stdout.contains(&told), "{listener}: no {told:?} in {}", checked.stdout);
+        let ended = run_traced(&vendas, &["run"], 1).await?;
+        ensure!(ended.stderr.contains(&told), "{listener}: no {told:?} in {}", ended.stderr);
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn the_wrong_port_of_kafka_is_named_as_what_it_may_be() -> Result<()> {
-    let doors = Doors::open().await?;
-    doors.kafka.create_topic("no-doors", 1, &[]).await?;
-    let vendas = doors.vendas("no-doors").await?;
-    let ours = || tls(&doors.authority.file());
-    let plain = vec![("kafka.brokers", doors.kafka.address().replace("127.0.0.1", "localhost"))];
-    let (silent, _) = silence().await?;
+async fn a_wrong_port_of_kafka_is_reported_with_possible_causes() -> Result<()> {
+    let servers = SecureServers::shared().await?;
+    servers.kafka.create_topic("no-servers", 1, &[]).await?;
+    let vendas = servers.vendas("no-servers").await?;
+    let ours = || tls(&servers.authority.file());
+    let plain = vec![("kafka.brokers", servers.kafka.address().replace("127.0.0.1", "localhost"))];
+    let (silent, _) = silent_server().await?;
     let silent = || vec![("kafka.brokers", silent.clone()), ("kafka.timeout", "500ms".to_owned())];
     let cases: [(Settings, &str); 5] = [
         ([ours(), plain].concat(), "if that port has no TLS, set kafka.tls.enabled = false"),
-        (at(doors, "SEALED"), "if that port expects TLS, set kafka.tls.enabled = true"),
-        (at(doors, "GUARDED"), "if it expects SASL, set kafka.sasl.mechanism"),
+        (at(servers, "SEALED"), "if that port expects TLS, set kafka.tls.enabled = true"),
+        (at(servers, "GUARDED"), "if it expects SASL, set kafka.sasl.mechanism"),
         ([ours(), silent()].concat(), "no answer in time (connecting)"),
         (silent(), "no answer in time (connecting)"),
     ];
     for (settings, told) in cases {
-        let vendas = with(&vendas, &settings);
-        let checked = run(&vendas, &["check"], 1).await?;
+        let vendas = with_settings(&vendas, &settings);
+        let checked = run_traced(&vendas, &["check"], 1).await?;
         ensure!(checked.stdout.contains(told), "no {told:?} in {}", checked.stdout);
-        // A broker that is just starting may do the same, so that it is waited for.
+        // A starting broker may answer in the same way, so it is waited for.
         let waiting = vendas.args(["run"]).start()?;
-        eventually("a word about it", DEADLINE, async || {
-            let log = waiting.stderr()?;
-            let line = log.lines().find(|line| line.contains("paused, will go on by itself"));
-            ensure!(line.is_some_and(|line| line.contains(told)), "{log}");
-            Ok(())
-        })
-        .await?;
+        until_paused(&waiting, "paused, will go on by itself", told).await?;
         waiting.signal(Signal::TERM)?;
         waiting.wait_exit(DEADLINE).await?.expect_code(0)?;
     }
@@ -193,20 +193,21 @@ async fn the_wrong_port_of_kafka_is_named_as_what_it_may_be() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_password_that_is_changed_amid_the_work_is_waited_for() -> Result<()> {
-    let doors = Doors::open().await?;
-    doors.kafka.create_topic("changed", 1, &[]).await?;
-    let set =
-        async |password: &str| set_password(&doors.kafka, "SCRAM-SHA-512", "dora", password).await;
+async fn a_password_changed_while_running_is_waited_for() -> Result<()> {
+    let servers = SecureServers::shared().await?;
+    servers.kafka.create_topic("changed", 1, &[]).await?;
+    let set = async |password: &str| {
+        set_password(&servers.kafka, "SCRAM-SHA-512", "dora", password).await
+    };
     set(PASSWORD).await?;
-    let database = doors.postgres.database().await?;
-    let settings = [at(doors, "FORGETFUL"), sasl("SCRAM-SHA-512", "dora", PASSWORD)].concat();
-    let vendas = VendasCommand::new(VENDAS).kafka(&doors.kafka, &["changed"]).database(&database);
-    let work = with(&vendas, &settings).args(["run"]).start()?;
-    let sent = |number| sell(doors, ("changed", 0), number, &database, &work);
+    let database = servers.postgres.database().await?;
+    let settings = [at(servers, "FORGETFUL"), sasl("SCRAM-SHA-512", "dora", PASSWORD)].concat();
+    let vendas = VendasCommand::new(VENDAS).kafka(&servers.kafka, &["changed"]).database(&database);
+    let work = with_settings(&vendas, &settings).args(["run"]).start()?;
+    let sent = |number| sell(servers, ("changed", 0), number, &database, &work);
     let started = Instant::now();
     let mut number = 0;
-    // The door forgets us twice meanwhile, and nobody has to hear of it.
+    // The listener forces reauthentication twice during that, without a log line.
     while started.elapsed() < Duration::from_millis(2500) {
         number += 1;
         sent(number).await?;
@@ -214,13 +215,7 @@ async fn a_password_that_is_changed_amid_the_work_is_waited_for() -> Result<()> 
     let log = work.stderr()?;
     ensure!(!log.contains("paused"), "{log}");
     set(WRONG_PASSWORD).await?;
-    eventually("a word about it", DEADLINE, async || {
-        let log = work.stderr()?;
-        let line = log.lines().find(|line| line.contains("paused until this is put right"));
-        ensure!(line.is_some_and(|line| line.contains("kafka.sasl.password")), "{log}");
-        Ok(())
-    })
-    .await?;
+    until_paused(&work, "paused until this is put right", "kafka.sasl.password").await?;
     set(PASSWORD).await?;
     sent(number + 1).await
 }

@@ -1,5 +1,5 @@
-//! Triggers that note every write, since the tables alone cannot tell an effect that came twice
-//! from one that came once: an upsert repeats itself in silence.
+//! Triggers that record every write. The tables alone cannot show whether an effect was written
+//! twice, since an upsert replaces a row with the same contents.
 
 use std::collections::BTreeMap;
 
@@ -11,77 +11,74 @@ use crate::{
 };
 
 const TRIGGERS: &str = "
-    CREATE SCHEMA witness;
-    CREATE TABLE witness.moves (
+    CREATE SCHEMA audit;
+    CREATE TABLE audit.moves (
         n BIGSERIAL PRIMARY KEY, place TEXT, from_offset BIGINT, to_offset BIGINT,
         at TIMESTAMPTZ DEFAULT clock_timestamp()
     );
-    CREATE TABLE witness.writes (n BIGSERIAL PRIMARY KEY, what TEXT, total NUMERIC);
+    CREATE TABLE audit.writes (n BIGSERIAL PRIMARY KEY, what TEXT, total NUMERIC);
 
-    CREATE FUNCTION witness.note_move() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-        INSERT INTO witness.moves (place, from_offset, to_offset)
+    CREATE FUNCTION audit.note_move() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        INSERT INTO audit.moves (place, from_offset, to_offset)
         VALUES (NEW.topic || '-' || NEW.partition, OLD.next_offset, NEW.next_offset);
         RETURN NULL;
     END $$;
-    CREATE TRIGGER witness AFTER UPDATE ON partitions FOR EACH ROW
-        WHEN (OLD.next_offset <> NEW.next_offset) EXECUTE FUNCTION witness.note_move();
+    CREATE TRIGGER write_audit AFTER UPDATE ON partitions FOR EACH ROW
+        WHEN (OLD.next_offset <> NEW.next_offset) EXECUTE FUNCTION audit.note_move();
 
-    CREATE FUNCTION witness.note_sale() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-        INSERT INTO witness.writes (what, total)
+    CREATE FUNCTION audit.note_sale() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        INSERT INTO audit.writes (what, total)
         VALUES ('number ' || NEW.order_number, NEW.total);
         RETURN NULL;
     END $$;
-    CREATE TRIGGER witness AFTER INSERT OR UPDATE ON sales FOR EACH ROW
-        EXECUTE FUNCTION witness.note_sale();
+    CREATE TRIGGER write_audit AFTER INSERT OR UPDATE ON sales FOR EACH ROW
+        EXECUTE FUNCTION audit.note_sale();
 
-    CREATE FUNCTION witness.note_order() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-        INSERT INTO witness.writes (what, total) VALUES ('id ' || NEW.order_id, NEW.total);
+    CREATE FUNCTION audit.note_order() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        INSERT INTO audit.writes (what, total) VALUES ('id ' || NEW.order_id, NEW.total);
         RETURN NULL;
     END $$;
-    CREATE TRIGGER witness AFTER INSERT OR UPDATE ON orders FOR EACH ROW
-        WHEN (NOT NEW.numbered) EXECUTE FUNCTION witness.note_order();
+    CREATE TRIGGER write_audit AFTER INSERT OR UPDATE ON orders FOR EACH ROW
+        WHEN (NOT NEW.numbered) EXECUTE FUNCTION audit.note_order();
 
-    CREATE FUNCTION witness.note_dead_letter() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-        INSERT INTO witness.writes (what)
+    CREATE FUNCTION audit.note_dead_letter() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        INSERT INTO audit.writes (what)
         VALUES ('dead letter ' || NEW.topic || '-' || NEW.partition || '@' || NEW.record_offset);
         RETURN NULL;
     END $$;
-    CREATE TRIGGER witness AFTER INSERT OR UPDATE ON dead_letters FOR EACH ROW
-        EXECUTE FUNCTION witness.note_dead_letter();
+    CREATE TRIGGER write_audit AFTER INSERT OR UPDATE ON dead_letters FOR EACH ROW
+        EXECUTE FUNCTION audit.note_dead_letter();
 ";
 
-/// Begins to watch a database that has its tables and no rows yet.
+/// Installs the triggers in a database that has its tables and no rows yet.
 ///
 /// # Errors
-/// Where the database refuses.
-pub(crate) async fn watch(database: &Database) -> Result<()> {
+/// If the database refuses.
+pub(crate) async fn install(database: &Database) -> Result<()> {
     database.execute(TRIGGERS).await
 }
 
-/// Checks that every partition went forward from 0 without a gap or a step back, and that every
-/// effect was written at most once and in the order of the records.
+/// Checks that the offset of every partition moved forward from 0 without a gap or a step back, and
+/// that every effect was written at most once and in the order of the records.
 ///
 /// # Errors
-/// Where something came twice, too early or too late.
+/// If an effect was written twice, too early or too late.
 pub(crate) async fn expect<'a>(
     database: &Database,
     partitions: impl IntoIterator<Item = (&'a str, i32, &'a [Generated])>,
 ) -> Result<()> {
     let moves = database
-        .query("SELECT place, from_offset, to_offset FROM witness.moves ORDER BY n", &[])
+        .query("SELECT place, from_offset, to_offset FROM audit.moves ORDER BY n", &[])
         .await?;
     let mut stands: BTreeMap<String, i64> = BTreeMap::new();
     for row in moves {
         let (place, from, to): (String, i64, i64) =
             (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
         let stood = stands.insert(place.clone(), to).unwrap_or(0);
-        ensure!(
-            stood == from && from < to,
-            "{place} stood at {stood} and moved from {from} to {to}"
-        );
+        ensure!(stood == from && from < to, "{place} was at {stood} and moved from {from} to {to}");
     }
 
-    // What may be written of each order and dead letter, in this order.
+    // The values that may be written for each order and dead letter, in this order.
     let mut versions: BTreeMap<String, Vec<Exact>> = BTreeMap::new();
     for (topic, partition, records) in partitions {
         for (offset, generated) in records.iter().enumerate() {
@@ -98,8 +95,8 @@ pub(crate) async fn expect<'a>(
         }
     }
     let writes =
-        database.table("SELECT what, coalesce(total, 0) FROM witness.writes ORDER BY n").await?;
-    // The versions that are not yet written, and what was written last.
+        database.table("SELECT what, coalesce(total, 0) FROM audit.writes ORDER BY n").await?;
+    // The values that are not yet written, and the last written one.
     let mut state: BTreeMap<_, _> =
         versions.iter().map(|(what, totals)| (what.as_str(), (totals.iter(), None))).collect();
     for row in &writes.rows {
@@ -110,12 +107,12 @@ pub(crate) async fn expect<'a>(
         *last = Some(written);
         ensure!(
             ahead.any(|total| *total == written),
-            "{what} was written as {total}, which no record says that was not yet written: \
-             an effect came twice or late"
+            "{what} was written with the total {total}, which no unwritten record has: \
+             an effect was written twice or late"
         );
     }
     for (what, (_, last)) in state {
-        // The same may stand twice in a batch, which then writes it once.
+        // A batch may contain several versions of an order, of which it writes the last.
         let newest = versions.get(what).and_then(|totals| totals.last().copied());
         ensure!(last == newest, "{what}: {last:?} was written last, and the newest is {newest:?}");
     }

@@ -1,17 +1,17 @@
-//! Work in which an order makes the program panic.
+//! A panic caused by a record.
 
 use testbed::{Result, Testbed, ensure};
 
-use crate::place::{DEADLINE, Place, at, failpoints, rows};
+use crate::root_folder::{DEADLINE, RootFolder, at, failpoints};
 
 #[tokio::test]
 #[ignore = "checks what `./dev dist` built"]
-async fn an_order_that_panics_the_code_is_a_dead_letter_there_too() -> Result<()> {
-    let bed = Testbed::shared().await?;
-    let (topic, database) = (bed.topic(1).await?, bed.database().await?);
-    let place = Place::with(failpoints()?)?;
+async fn a_panic_makes_its_record_a_dead_letter() -> Result<()> {
+    let servers = Testbed::shared().await?;
+    let (topic, database) = (servers.topic(1).await?, servers.database().await?);
+    let root = RootFolder::with(failpoints()?)?;
     let run = async |args: &[&str], input: String| {
-        at(place.vendas(args), bed.kafka.address(), &topic, &database, database.host())
+        at(root.vendas(args), servers.kafka.address(), &topic, &database, database.host())
             .env("FAILPOINTS", "understand=150*off->1*panic->off")
             .input(input)
             .run(DEADLINE)
@@ -23,7 +23,7 @@ async fn an_order_that_panics_the_code_is_a_dead_letter_there_too() -> Result<()
     let ended = run(&["run", "--until-end"], String::new()).await?;
     let counts = "SELECT (SELECT count(*) FROM sales), (SELECT count(*) FROM dead_letters), \
                   (SELECT min(reason) FROM dead_letters)";
-    let counts = rows(&database, counts).await?;
+    let counts = database.rows(counts).await?;
     ensure!(counts == ["299|1|panicked"], "{counts:?} {}", ended.state());
     Ok(())
 }

@@ -22,21 +22,21 @@ pub struct Testbed {
 }
 
 impl Testbed {
-    /// Servers of a test's own, which it may stop, kill, pause and restart.
+    /// Servers for one test, which may stop, kill, pause and restart them.
     ///
     /// # Errors
-    /// Where one doesn't come up.
+    /// If one does not start.
     pub async fn private() -> Result<Self> {
         let (kafka, postgres) = tokio::try_join!(Kafka::start(), Postgres::start())?;
         Ok(Self { kafka, postgres })
     }
 
-    /// The servers that all tests of this process share, started with the first one: private ones,
+    /// The servers that all tests of this process share, started by the first one: private servers,
     /// or those of `VENDAS_TEST_KAFKA` (`host:port`) and `VENDAS_TEST_POSTGRES` (a connection URL).
-    /// Each test makes itself a topic and a database there, and leaves the servers in peace.
+    /// Each test creates its own topics and databases there, and does not stop the servers.
     ///
     /// # Errors
-    /// Where one doesn't come up or isn't reachable.
+    /// If one does not start or is unreachable.
     pub async fn shared() -> Result<&'static Self> {
         static SHARED: OnceCell<Testbed> = OnceCell::const_new();
         SHARED
@@ -47,11 +47,11 @@ impl Testbed {
             .await
     }
 
-    /// The same with a Kafka of another release, which all tests of this process share too, and which
-    /// is always a private one. The PostgreSQL is that of [`shared`](Self::shared).
+    /// The same with a Kafka of another release, which is also shared by all tests of this process,
+    /// and is always private. The PostgreSQL is that of [`shared`](Self::shared).
     ///
     /// # Errors
-    /// Where one doesn't come up or isn't reachable.
+    /// If one does not start or is unreachable.
     pub async fn shared_with(release: KafkaRelease) -> Result<&'static Self> {
         static V2_8: OnceCell<Testbed> = OnceCell::const_new();
         static V3_0: OnceCell<Testbed> = OnceCell::const_new();
@@ -71,23 +71,23 @@ impl Testbed {
     /// This Kafka, and the PostgreSQL of [`shared`](Self::shared).
     ///
     /// # Errors
-    /// Where that doesn't come up or isn't reachable.
+    /// If the latter does not start or is unreachable.
     pub async fn with(kafka: Kafka) -> Result<Self> {
         Ok(Self { kafka, postgres: Self::shared().await?.postgres.handle() })
     }
 
-    /// Creates a topic of a new name.
+    /// Creates a topic with a new name.
     ///
     /// # Errors
-    /// Where the broker refuses or doesn't answer.
+    /// If the broker refuses or does not answer.
     pub async fn topic(&self, partitions: u16) -> Result<String> {
         self.configured_topic(partitions, &[]).await
     }
 
-    /// Creates a topic of a new name, with configurations of Kafka's.
+    /// Creates a topic with a new name, with Kafka topic configurations.
     ///
     /// # Errors
-    /// Where the broker refuses or doesn't answer.
+    /// If the broker refuses or does not answer.
     pub async fn configured_topic(
         &self,
         partitions: u16,
@@ -96,15 +96,15 @@ impl Testbed {
         self.kafka.new_topic(partitions, configs).await
     }
 
-    /// Makes a new and empty database.
+    /// Creates a new, empty database.
     ///
     /// # Errors
-    /// Where the server refuses or doesn't answer.
+    /// If the server refuses or does not answer.
     pub async fn database(&self) -> Result<Database> {
         self.postgres.database().await
     }
 
-    /// The program's command line and environment for these servers, without a subcommand as yet.
+    /// The program's command line and environment for these servers, without a subcommand.
     #[must_use]
     pub fn vendas(
         &self,

@@ -1,4 +1,5 @@
-//! Records that no schema reads: each has its reason, and is replayed when its schema is there.
+//! Records that cannot be decoded: each has its reason, and is replayed when its schema is
+//! available.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
@@ -10,7 +11,8 @@ use crate::shop::{DEADLINE, Shop, numbered};
 const PROTO: &str =
     "syntax = \"proto3\";\nmessage Order { int32 order_number = 1; string total = 2; }";
 
-/// What a registry accepts and nobody can read: the type of its field is nowhere.
+/// A schema that the registry accepts and that cannot be compiled: the type of its field does not
+/// exist.
 const BROKEN: &str = "syntax = \"proto3\"; message Order { Nowhere x = 1; }";
 
 /// The header that serializers write, before `bytes`.
@@ -31,14 +33,14 @@ async fn reasons(shop: &Shop) -> Result<Vec<String>> {
 }
 
 #[tokio::test]
-async fn each_has_its_reason_and_is_replayed_when_its_schema_is_there() -> Result<()> {
+async fn each_has_its_reason_and_is_replayed_when_its_schema_is_available() -> Result<()> {
     let (shop, registry) = (Shop::open(1).await?, Registry::start().await?);
-    let by = Serializers::start(&shop.bed.kafka, &registry, MODULES).await?;
+    let by = Serializers::start(&shop.servers.kafka, &registry, MODULES).await?;
     let schema = avro_schema();
     let avro = by.register("orders-avro", SchemaKind::Avro, &schema.to_string()).await?;
     let proto = by.register("orders-proto", SchemaKind::Protobuf, PROTO).await?;
     let broken = by.register("orders-broken", SchemaKind::Protobuf, BROKEN).await?;
-    // Ids count on: this schema gets its own after the first run.
+    // Ids are sequential: this schema gets its id after the first run.
     let later = broken + 1;
     let mut values = avro_orders([1, 2, 3]);
     values.push(json!({"order_number": 4, "product": "a", "qty": 0, "unit_price": 1.5}));
@@ -49,7 +51,7 @@ async fn each_has_its_reason_and_is_replayed_when_its_schema_is_there() -> Resul
     });
     let messages = encoded(&by, plan).await?;
     let message = &messages[0];
-    // A single zero stands for the first message.
+    // A single zero means the first message.
     let first = |bytes: &[u8]| [&[0], bytes].concat();
     let records = [
         framed(later, &written[0]),
@@ -59,17 +61,17 @@ async fn each_has_its_reason_and_is_replayed_when_its_schema_is_there() -> Resul
         framed(avro, &[&written[0][..], &[0]].concat()),
         framed(avro, b""),
         framed(proto, &first(&message[..message.len() - 1])),
-        // The second message of a file that has one.
+        // The second message of a file that has only one.
         framed(proto, &[&[2, 2], &message[..]].concat()),
         framed(avro, &written[3]),
         framed(avro, &written[1]),
         framed(proto, &first(message)),
         Record::new(numbered(9)),
-        // A zero byte and too little after it are no header, and no JSON.
+        // A zero byte with too few bytes after it is neither a header nor JSON.
         Record::new(*b"\0\0\0\0"),
         framed(proto, &first(&messages[1])),
     ];
-    shop.bed.kafka.produce(&shop.topic, 0, &records).await?;
+    shop.servers.kafka.produce(&shop.topic, 0, &records).await?;
     let run = ["run", "--until-end"];
     let ended = with_registry(&shop, registry.url(), &run).run(DEADLINE).await?.expect_code(0)?;
     let expected = [
@@ -112,7 +114,7 @@ async fn each_has_its_reason_and_is_replayed_when_its_schema_is_there() -> Resul
     let mut renamed = schema.clone();
     renamed["name"] = json!("Later");
     let registered = by.register("orders-later", SchemaKind::Avro, &renamed.to_string()).await?;
-    ensure!(registered == later, "the registry gave id {registered}, not {later}");
+    ensure!(registered == later, "the registry assigned id {registered}, not {later}");
     let replay = ["dead-letters", "replay", "--all"];
     let replayed = with_registry(&shop, registry.url(), &replay).run(DEADLINE).await?;
     let replayed = replayed.expect_code(1)?;
@@ -123,15 +125,15 @@ async fn each_has_its_reason_and_is_replayed_when_its_schema_is_there() -> Resul
 }
 
 #[tokio::test]
-async fn a_format_that_is_set_holds_for_every_record() -> Result<()> {
+async fn a_configured_format_applies_to_every_record() -> Result<()> {
     let (shop, registry) = (Shop::open(1).await?, Registry::shared().await?);
     let by = super::serializers().await?;
     let subject = format!("{}-proto", shop.topic);
     let proto = by.register(&subject, SchemaKind::Protobuf, PROTO).await?;
     let id = super::send_avro(by, &shop.topic, 1, 1..=2).await?;
-    // Another record's bytes behind the header of Protocol Buffers.
+    // The bytes of another record after the header of Protocol Buffers.
     let records = [Record::new(numbered(3)), framed(proto, b"\0"), framed(id, b"")];
-    shop.bed.kafka.produce(&shop.topic, 0, &records).await?;
+    shop.servers.kafka.produce(&shop.topic, 0, &records).await?;
     let run = |format: &str| {
         let args = ["run", "--until-end", "--set", &format!("mapping.format={format}")];
         of_topics(&shop, registry.url(), &[&shop.topic], &args)
@@ -142,11 +144,11 @@ async fn a_format_that_is_set_holds_for_every_record() -> Result<()> {
     ensure!(found == expected, "{found:?}\n{}", ended.state());
     ensure!(shop.database.count("sales").await? == 2, "{}", ended.state());
 
-    // Without a registry a header is not understood, and the JSON is.
+    // Without a registry, headers are not supported, and JSON is.
     let other = Shop::open(1).await?;
     super::send_avro(by, &other.topic, 1, [1]).await?;
     other.send_numbers(0, [2]).await?;
-    let ended = other.work().await?;
+    let ended = other.process_backlog().await?;
     let found = reasons(&other).await?;
     ensure!(found.len() == 1 && found[0].starts_with("0 "), "{found:?}\n{}", ended.state());
     ensure!(other.database.count("sales").await? == 1, "{}", ended.state());

@@ -1,4 +1,4 @@
-//! A topic's partitions are spread over two PostgreSQL servers, with one view over both.
+//! The partitions of a topic are distributed over two PostgreSQL servers, with one view of both.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use testbed::{Context, Postgres, Result, Testbed, ensure};
 
 use crate::shop::{DEADLINE, Shop};
 
-/// An e-commerce order of one product, which is worth 2 × 10.
+/// An e-commerce order of one product, with a total of 2 × 10.
 fn order(id: i32) -> String {
     format!(
         r#"{{"order_id": "order {id}", "items": [{{"product": "P{}", "qty": 2, "unit_price": 10}}]}}"#,
@@ -33,13 +33,14 @@ fn statements(second: &testbed::Database) -> Result<String> {
 }
 
 #[tokio::test]
-async fn two_databases_share_a_topic_and_one_view_shows_both() -> Result<()> {
-    let bed = Testbed::shared().await?;
+async fn two_databases_share_a_topic_and_one_view_includes_both() -> Result<()> {
+    let servers = Testbed::shared().await?;
     let (first, second) = tokio::try_join!(Postgres::start(), Postgres::start())?;
-    let shop = Shop { bed, topic: bed.topic(2).await?, database: first.database().await? };
+    let shop = Shop { servers, topic: servers.topic(2).await?, database: first.database().await? };
     let other = second.database().await?;
     let share = |database, partition: &str| {
-        bed.vendas(crate::shop::VENDAS, &[&shop.topic], database)
+        servers
+            .vendas(crate::shop::VENDAS, &[&shop.topic], database)
             .env("VENDAS_KAFKA__PARTITIONS", format!("{}:{partition}", shop.topic))
             .args(["run", "--until-end"])
     };
@@ -79,7 +80,7 @@ async fn two_databases_share_a_topic_and_one_view_shows_both() -> Result<()> {
         ensure!(number(&found.concat()) == number(expected), "{sql}: {found:?}, not {expected}");
     }
     for database in [&shop.database, &other] {
-        let verify = bed.vendas(crate::shop::VENDAS, &[&shop.topic], database).args(["verify"]);
+        let verify = servers.vendas(crate::shop::VENDAS, &[&shop.topic], database).args(["verify"]);
         verify.run(DEADLINE).await?.expect_code(0)?;
     }
     Ok(())

@@ -1,23 +1,24 @@
-//! Finding letters and looking at them, on a terminal and off it.
+//! Finding and displaying dead letters, on a terminal and off it.
 
 use std::process::Command;
 
-use pty_process::Size;
 use serde_json::{Value, json};
 use testbed::{Record, Result, ensure};
-use tokio::io::AsyncReadExt;
 
 use super::{dead_letters, id, listed, numbered, printed};
-use crate::shop::{Shop, VENDAS};
+use crate::{
+    shop::{Shop, VENDAS},
+    terminal::Terminal,
+};
 
-/// What takes over a terminal that lets it through: cursor and screen, a title, a hyperlink (OSC 8),
-/// a query that is answered, both as C1; and what turns around the text beside it.
+/// Sequences that act on a terminal: cursor and screen, a title, a hyperlink (OSC 8), a query that
+/// is answered, both also as C1; and characters that change the direction of the text next to them.
 const HOSTILE: &str = "\u{1b}[2J\u{1b}[31m\u{1b}]0;owned\u{7}\u{1b}]8;;http://evil/\u{1b}\\x\u{9b}6n\
     \u{90}$q\u{9c}\u{202e}redrO\u{202c}\u{2066}\u{2069}\u{200f}\u{61c}\r\u{8}\u{b}\u{7f}\u{85}\
     \u{2028}\u{feff}\nreason      all_is_well\ttab";
 
-/// Nothing but line ends may do anything.
-fn ensure_tame(output: &str) -> Result<()> {
+/// No control characters except line ends.
+fn ensure_no_control_characters(output: &str) -> Result<()> {
     let acts = |c: char| {
         (c.is_control() && c != '\n')
             || "\u{61c}\u{200e}\u{200f}\u{2028}\u{2029}\u{feff}".contains(c)
@@ -29,8 +30,8 @@ fn ensure_tame(output: &str) -> Result<()> {
     Ok(())
 }
 
-/// A shop whose letters, of four reasons, are hostile throughout.
-async fn besieged() -> Result<Shop> {
+/// A shop with dead letters of four reasons, all with hostile contents.
+async fn with_hostile_dead_letters() -> Result<Shop> {
     let shop = Shop::open(1).await?;
     shop.apply_schema().await?;
     shop.database
@@ -43,7 +44,7 @@ async fn besieged() -> Result<Shop> {
         .await?;
     let rejected = json!({"order_id": HOSTILE, "total": 1}).to_string();
     let field = json!({HOSTILE: 1, "order_number": HOSTILE}).to_string();
-    shop.bed
+    shop.servers
         .kafka
         .produce(
             &shop.topic,
@@ -58,13 +59,13 @@ async fn besieged() -> Result<Shop> {
             ],
         )
         .await?;
-    shop.work().await?;
+    shop.process_backlog().await?;
     Ok(shop)
 }
 
 #[tokio::test]
-async fn nothing_of_a_hostile_record_acts_on_a_terminal() -> Result<()> {
-    let shop = besieged().await?;
+async fn control_characters_of_a_record_do_not_reach_the_terminal() -> Result<()> {
+    let shop = with_hostile_dead_letters().await?;
     let hostile_ids = [id(&shop, 0).await?, id(&shop, 1).await?];
     printed(&shop, &["discard", &hostile_ids[0], "--because", HOSTILE]).await?;
     for args in [
@@ -73,20 +74,20 @@ async fn nothing_of_a_hostile_record_acts_on_a_terminal() -> Result<()> {
         &["list", "--counts"],
         &["discard", &hostile_ids[0], "--because", "x"],
     ] {
-        ensure_tame(&printed(&shop, args).await?)?;
+        ensure_no_control_characters(&printed(&shop, args).await?)?;
     }
     for args in [&["replay", "--all"][..], &["replay", &hostile_ids[0]]] {
         let ended = dead_letters(&shop, args).await?.expect_code(1)?;
-        ensure_tame(&ended.stdout)?;
-        ensure_tame(&ended.stderr)?;
-        // The database's own words would quote the row.
+        ensure_no_control_characters(&ended.stdout)?;
+        ensure_no_control_characters(&ended.stderr)?;
+        // The database's error message would quote the row.
         let rejected = ended.stdout.lines().find(|line| line.contains("rejected_by_database"));
         ensure!(rejected.is_none_or(|line| !line.contains("owned")), "{rejected:?}");
     }
     for offset in 0..5 {
         let shown = printed(&shop, &["show", &id(&shop, offset).await?]).await?;
-        ensure_tame(&shown)?;
-        // A line of the record is none of ours.
+        ensure_no_control_characters(&shown)?;
+        // A line of the record does not look like a line of the output.
         let reasons = shown.lines().filter(|line| line.starts_with("reason ")).count();
         ensure!(reasons == 1, "{shown}");
     }
@@ -103,12 +104,12 @@ async fn nothing_of_a_hostile_record_acts_on_a_terminal() -> Result<()> {
     let shown = printed(&shop, &["show", &id(&shop, 4).await?]).await?;
     ensure!(shown.ends_with("value       none\n"), "{shown}");
 
-    // Where standard output is a terminal.
+    // With a terminal as standard output.
     for args in
         [&["list", "--all", "--format", "csv"][..], &["list", "--all"], &["show", &hostile_ids[0]]]
     {
-        // The terminal itself makes \r\n of a line's end.
-        ensure_tame(&on_terminal(&shop, args).await?.replace("\r\n", "\n"))?;
+        // The terminal changes \n to \r\n.
+        ensure_no_control_characters(&on_terminal(&shop, args).await?.replace("\r\n", "\n"))?;
     }
     let refused = on_terminal(&shop, &["show", &hostile_ids[0], "--raw"]).await?;
     ensure!(refused.contains("--raw writes whatever a stranger has sent"), "{refused:?}");
@@ -116,32 +117,21 @@ async fn nothing_of_a_hostile_record_acts_on_a_terminal() -> Result<()> {
 }
 
 async fn on_terminal(shop: &Shop, args: &[&str]) -> Result<String> {
-    let (mut pty, pts) = pty_process::open()?;
-    pty.resize(Size::new(24, 120))?;
-    let mut child = pty_process::Command::new(VENDAS)
+    let command = pty_process::Command::new(VENDAS)
         .arg("dead-letters")
         .args(args)
         .envs(shop.database.settings())
-        .env("NO_COLOR", "1")
-        .current_dir(std::env::temp_dir())
-        .kill_on_drop(true)
-        .spawn(pts)?;
-    let (mut output, mut buffer) = (Vec::new(), [0; 4096]);
-    // An error is what the end of all writers looks like.
-    while let Ok(count @ 1..) = pty.read(&mut buffer).await {
-        output.extend(&buffer[..count]);
-    }
-    child.wait().await?;
-    Ok(String::from_utf8(output)?)
+        .env("NO_COLOR", "1");
+    Terminal::start(command, 24, 120)?.wait_output().await
 }
 
 #[tokio::test]
-async fn raw_writes_the_bytes_as_they_came() -> Result<()> {
+async fn raw_writes_the_exact_bytes() -> Result<()> {
     let shop = Shop::open(1).await?;
     let payload: Vec<u8> = (0..=255).cycle().take(100_000).collect();
     let records = [Record::new(payload.clone()), Record::tombstone("k")];
-    shop.bed.kafka.produce(&shop.topic, 0, &records).await?;
-    shop.work().await?;
+    shop.servers.kafka.produce(&shop.topic, 0, &records).await?;
+    shop.process_backlog().await?;
     let raw = |id: String| {
         Command::new(VENDAS)
             .args(["dead-letters", "show", &id, "--raw"])
@@ -162,17 +152,20 @@ async fn raw_writes_the_bytes_as_they_came() -> Result<()> {
 }
 
 #[tokio::test]
-async fn letters_are_found_by_topic_reason_and_time_and_counted() -> Result<()> {
+async fn dead_letters_are_found_by_topic_reason_and_time_and_counted() -> Result<()> {
     let shop = Shop::open(1).await?;
-    let other = shop.bed.topic(1).await?;
+    let other = shop.servers.topic(1).await?;
     let topics = format!("{},{other}", shop.topic);
     shop.send(0, &["rubbish", &numbered(1, "amount", 5), "=cmd|' /C calc'!A0"]).await?;
-    shop.bed.kafka.produce(&other, 0, &[Record::new("rubbish"), Record::tombstone("k")]).await?;
+    shop.servers
+        .kafka
+        .produce(&other, 0, &[Record::new("rubbish"), Record::tombstone("k")])
+        .await?;
     shop.vendas(&["run", "--until-end", "--topics", &topics])
         .run(crate::shop::DEADLINE)
         .await?
         .expect_code(0)?;
-    // From the newest to the oldest, whatever the machine's clock said.
+    // From the newest to the oldest, whatever the clock of the machine is.
     let times = [("rubbish", 5), ("amount", 3), ("cmd", 1)].map(|(text, days)| {
         format!(
             "UPDATE dead_letters SET failed_at = '2026-03-10T12:00:00Z'::timestamptz \

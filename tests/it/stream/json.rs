@@ -1,4 +1,4 @@
-//! The many ways in which JSON lets one thing be written.
+//! The many ways to write the same value in JSON.
 
 use super::{Dice, Moment};
 
@@ -12,19 +12,19 @@ impl Fields {
         self.0.push(format!("{name}{}:{}{json}{}", white(dice), white(dice), white(dice)));
     }
 
-    /// As it stands, with its name.
+    /// Unchanged, with its name.
     pub(super) fn add_raw(&mut self, field: &str) {
         self.0.push(field.to_owned());
     }
 
-    /// What is not there may as well be there as null.
+    /// An absent field may also be null.
     pub(super) fn maybe_null(&mut self, names: &[&str], dice: &mut Dice) {
         if dice.one_in(6) {
             self.add(dice.pick(names), "null".to_owned(), dice);
         }
     }
 
-    /// The object, its fields in any order.
+    /// The object, with its fields in any order.
     pub(super) fn written(mut self, dice: &mut Dice) -> String {
         for index in (1..self.0.len()).rev() {
             self.0.swap(index, dice.below(index + 1));
@@ -42,7 +42,7 @@ pub(super) fn white(dice: &mut Dice) -> &'static str {
     }
 }
 
-/// A string, some of it escaped where it need not be.
+/// A string, with some unnecessary escapes.
 pub(super) fn text(text: &str, dice: &mut Dice) -> String {
     let escaping = dice.one_in(3);
     let mut json = String::from('"');
@@ -67,7 +67,7 @@ pub(super) fn text(text: &str, dice: &mut Dice) -> String {
     json
 }
 
-/// A number, or a string that holds one, that is taken as `units` × 10^-4.
+/// A number, or a string with a number, with the value `units` × 10^-4.
 pub(super) fn decimal(units: i128, dice: &mut Dice) -> String {
     let literal = match dice.below(12) {
         0 => noisy(units, dice),
@@ -98,7 +98,7 @@ fn scientific(units: i128, dice: &mut Dice) -> String {
     }
 }
 
-/// As a binary float of another program prints it, off by no more than 0.000001.
+/// As another program prints a binary float, with an error of at most 0.000001.
 fn noisy(units: i128, dice: &mut Dice) -> String {
     let decimals = u32::try_from(dice.between(6, 17)).unwrap_or(17);
     let most = 10_i128.pow(decimals - 6);
@@ -114,7 +114,7 @@ fn noisy(units: i128, dice: &mut Dice) -> String {
     format!("{sign}{whole}.{fraction:0width$}", width = decimals as usize)
 }
 
-/// In the first form where that can say it, or in the second.
+/// In the first form if that can express it, otherwise in the second.
 pub(super) fn date(moment: Moment, dice: &mut Dice) -> String {
     let Moment { year, month, day, second_of_day, microsecond, offset } = moment;
     let (hour, minute, second) =

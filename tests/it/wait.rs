@@ -1,0 +1,67 @@
+//! Waiting for rows and log lines of a running vendas.
+
+use testbed::{Database, Kafka, Result, Vendas, ensure, eventually};
+
+use crate::shop::DEADLINE;
+
+/// Waits until `table` has exactly `expected` rows. A condition may follow the table's name.
+pub(crate) async fn until_count(
+    database: &Database,
+    table: &str,
+    expected: i64,
+    run: &Vendas,
+) -> Result<()> {
+    eventually(&format!("{expected} rows of {table}"), DEADLINE, async || {
+        let count = database.count(table).await?;
+        ensure!(count == expected, "{count} rows: {}", run.state());
+        Ok(())
+    })
+    .await
+}
+
+/// Waits until `table` has at least `expected` rows.
+pub(crate) async fn until_at_least(
+    database: &Database,
+    table: &str,
+    expected: i64,
+    run: &Vendas,
+) -> Result<()> {
+    eventually(&format!("at least {expected} rows of {table}"), DEADLINE, async || {
+        let count = database.count(table).await?;
+        ensure!(count >= expected, "{count} rows: {}", run.state());
+        Ok(())
+    })
+    .await
+}
+
+/// Waits until the log contains a line with all of `words`.
+pub(crate) async fn until_line(run: &Vendas, words: &[&str]) -> Result<()> {
+    eventually(&format!("log line with {words:?}"), DEADLINE, async || {
+        let log = run.stderr()?;
+        let found = log.lines().any(|line| words.iter().all(|word| line.contains(word)));
+        ensure!(found, "{}", run.state());
+        Ok(())
+    })
+    .await
+}
+
+/// Waits until the log contains `pause`. The first line with it must contain `cause`.
+pub(crate) async fn until_paused(run: &Vendas, pause: &str, cause: &str) -> Result<()> {
+    eventually(&format!("{pause:?} because of {cause:?}"), DEADLINE, async || {
+        let log = run.stderr()?;
+        let line = log.lines().find(|line| line.contains(pause));
+        ensure!(line.is_some_and(|line| line.contains(cause)), "{log}");
+        Ok(())
+    })
+    .await
+}
+
+/// Deletes a topic and creates another one of the same name.
+pub(crate) async fn recreate_topic(kafka: &Kafka, topic: &str, partitions: u16) -> Result<()> {
+    kafka.delete_topic(topic).await?;
+    // Kafka deletes a topic some time after it has answered.
+    eventually("the recreated topic", DEADLINE, async || {
+        kafka.create_topic(topic, partitions, &[]).await
+    })
+    .await
+}
