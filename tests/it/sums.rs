@@ -212,7 +212,10 @@ async fn follow(seed: u64) -> Result<()> {
     let vendas = Session::start(&shop, &mut random)?;
     let mut session = Session { shop, random, vendas, sent: 0, rolled_up: false };
     for step in 0..STEPS {
-        session.step().await.map_err(|error| error.context(format!("step {step} of seed {seed}")))?;
+        session
+            .step()
+            .await
+            .map_err(|error| error.context(format!("step {step} of seed {seed}")))?;
     }
     session.catch_up().await?;
     terminate(session.vendas).await?;
