@@ -210,13 +210,16 @@ async fn follow(seed: u64) -> Result<()> {
     shop.apply_schema().await?;
     let mut random = Random(seed);
     let vendas = Session::start(&shop, &mut random)?;
-    let mut play = Session { shop, random, vendas, sent: 0, rolled_up: false };
+    let mut session = Session { shop, random, vendas, sent: 0, rolled_up: false };
     for step in 0..STEPS {
-        play.step().await.map_err(|error| error.context(format!("step {step} of seed {seed}")))?;
+        session
+            .step()
+            .await
+            .map_err(|error| error.context(format!("step {step} of seed {seed}")))?;
     }
-    play.catch_up().await?;
-    terminate(play.vendas).await?;
-    let shop = play.shop;
+    session.catch_up().await?;
+    terminate(session.vendas).await?;
+    let shop = session.shop;
     // The mapping is corrected now, and an order may be older than the stored version.
     let replay = ["dead-letters", "replay", "--all", "--set", "mapping.shipping=shipping"];
     let replayed = shop.vendas(&replay).run(DEADLINE).await?;

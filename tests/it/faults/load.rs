@@ -99,7 +99,7 @@ impl<'k> Load<'k> {
     /// Runs `faults` while records are sent, then sends the remaining records.
     pub(super) async fn while_sending<T>(
         &self,
-        play: impl Future<Output = Result<T>>,
+        actions: impl Future<Output = Result<T>>,
     ) -> Result<T> {
         let over = Cell::new(false);
         let sending = async {
@@ -113,12 +113,12 @@ impl<'k> Load<'k> {
             }
             self.scenario.send_rest().await
         };
-        let playing = async {
-            let played = play.await;
+        let running = async {
+            let result = actions.await;
             over.set(true);
-            played
+            result
         };
-        try_join!(sending, playing).map(|((), played)| played)
+        try_join!(sending, running).map(|((), result)| result)
     }
 
     /// Waits until all records of the rounds so far are sent and accounted for. The waits are
