@@ -132,7 +132,7 @@ async fn another_clock_than_that_of_the_tables_is_told_with_its_remedy() -> Resu
     expect(
         &told,
         &[
-            "FAIL  shop_clock: rows that do not say when they count do so by America/Sao_Paulo, and \
+            "FAIL  shop_clock: the tables use the time zone America/Sao_Paulo, but \
            orders.shop_timezone is Asia/Tokyo: ",
         ],
     )?;
@@ -148,7 +148,7 @@ async fn another_clock_than_that_of_the_tables_is_told_with_its_remedy() -> Resu
 async fn check_changes_nothing() -> Result<()> {
     let shop = Shop::open(1).await?;
     let fresh = shop.vendas(&["check"]).run(DEADLINE).await?.expect_code(0)?;
-    expect(&fresh, &["ok    tables: missing, run makes them"])?;
+    expect(&fresh, &["ok    tables: missing, created by vendas run"])?;
     // A role that may not make them, and a setting that keeps `run` from it.
     let guest = role(&shop, "guest without tables").await?;
     let told = "missing: run `vendas schema --apply` as the role that owns the schema";

@@ -152,7 +152,7 @@ async fn what_fails_again_after_a_reset_is_open_again_unless_it_was_discarded_fo
     // The order of the first is older than what was read again behind it, and the last is not.
     let ended = replay(&shop, &["--reason", "missing_quantity"]).await?.expect_code(1)?;
     ensure!(
-        ended.stdout.ends_with("1 dead letter replayed, 1 superseded (--force replays them all the same), 1 still no order\n"),
+        ended.stdout.ends_with("1 dead letter replayed, 1 superseded (use --force to replay them), 1 still rejected\n"),
         "{}",
         ended.stdout
     );
@@ -174,7 +174,7 @@ async fn purge_deletes_what_failed_long_ago_and_says_how_many_are_open() -> Resu
     let purge = ["purge", "--older-than", "90d"];
     let shown = printed(&shop, &purge).await?;
     ensure!(shown.starts_with("3 dead letters failed before "), "{shown}");
-    ensure!(shown.contains(", 1 of them open\n") && shown.contains("say --yes"), "{shown}");
+    ensure!(shown.contains(", 1 of them open\n") && shown.contains("use --yes"), "{shown}");
     ensure!(shop.database.count("dead_letters").await? == 4, "a dry run deletes");
 
     // The role that runs may do all but this.

@@ -21,10 +21,10 @@ use crate::{
 
 type Look = Result<Answer, StoreError>;
 
-/// Asks at each interval until a signal ends it.
+/// Queries at each interval until a signal arrives.
 ///
 /// # Errors
-/// If the first answer cannot be had for a reason that stays, or standard output is gone.
+/// If the first query fails with a permanent error, or standard output is closed.
 pub(super) async fn watch(request: Request, store: Store, every: Duration) -> Result<(), CliError> {
     let mut stop = Stop::new()?;
     let on_screen = request.format == Format::Table && io::stdout().is_terminal();
@@ -41,7 +41,7 @@ pub(super) async fn watch(request: Request, store: Store, every: Duration) -> Re
     }
 }
 
-/// Looks at once and then at each interval, until nobody wants to know any more.
+/// Queries immediately and then at each interval, until the receiver is dropped.
 fn look(store: Store, asked: Asked, top: Option<usize>, every: Duration) -> mpsc::Receiver<Look> {
     let (sender, looks) = mpsc::channel(1);
     tokio::spawn(async move {
@@ -74,7 +74,7 @@ async fn print_each(
             None => return Ok(()),
             Some(Ok(answer)) => {
                 outage.recovered(asked);
-                // A JSON object is a line; other blocks are told apart by what is between them.
+                // JSON objects are one per line; other blocks are separated by an empty line.
                 let before = if printed && request.format != Format::Json { "\n" } else { "" };
                 let heading = match (request.format, &answer) {
                     (Format::Table, Answer::Totals(totals)) => report::heading(totals) + "\n",
@@ -112,10 +112,10 @@ async fn redraw(
                     trouble = None;
                 }
                 Some(Err(StoreError::Transient(cause))) => {
-                    trouble = Some(format!("PostgreSQL is away: {cause}"));
+                    trouble = Some(format!("PostgreSQL is unavailable: {cause}"));
                 }
                 Some(Err(error)) if seen.is_some() => {
-                    trouble = Some(format!("paused until this is put right: {error}"));
+                    trouble = Some(format!("paused, needs attention: {error}"));
                 }
                 Some(Err(error)) => return Err(error.into()),
             },
@@ -140,7 +140,7 @@ async fn redraw(
     }
 }
 
-/// The signals that end a watch, all of them an orderly end: there is nothing to be finished.
+/// The signals that end --watch. All of them exit with code 0, since nothing is in flight.
 struct Stop([Signal; 3]);
 
 impl Stop {

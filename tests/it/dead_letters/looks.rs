@@ -111,7 +111,7 @@ async fn nothing_of_a_hostile_record_acts_on_a_terminal() -> Result<()> {
         ensure_tame(&on_terminal(&shop, args).await?.replace("\r\n", "\n"))?;
     }
     let refused = on_terminal(&shop, &["show", &hostile_ids[0], "--raw"]).await?;
-    ensure!(refused.contains("--raw writes whatever a stranger has sent"), "{refused:?}");
+    ensure!(refused.contains("--raw writes untrusted bytes"), "{refused:?}");
     Ok(())
 }
 
