@@ -8,7 +8,7 @@ use std::{
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 
-use crate::outage::{Gravity, Ongoing, Outage};
+use crate::outage::{Ongoing, Outage, Severity};
 
 const SHORTEST_WAIT: Duration = Duration::from_millis(50);
 /// Before jitter, which at most doubles it.
@@ -57,8 +57,8 @@ impl Troubles {
 
 impl Trouble {
     /// Says what is wrong, as the outage sees fit, and waits until it is time to try again.
-    pub(super) async fn wait(&mut self, gravity: Gravity, cause: &(dyn Display + Sync)) {
-        self.shared.outage.failed(gravity, cause);
+    pub(super) async fn wait(&mut self, severity: Severity, cause: &(dyn Display + Sync)) {
+        self.shared.outage.failed(severity, cause);
         self.wait_silently().await;
     }
 

@@ -124,7 +124,7 @@ impl Workers {
                             }
                             Ok(Err(_)) => return Ok(()),
                             Err(error) if !started_before => return Err(error),
-                            Err(error) => self.shared.kafka_outage.failed(error.gravity(), &error),
+                            Err(error) => self.shared.kafka_outage.failed(error.severity(), &error),
                         }
                         if until == Until::End {
                             break;

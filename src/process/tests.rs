@@ -42,7 +42,7 @@ pub(crate) fn batch_of(meanings: Vec<Meaning>) -> ProcessedBatch {
     let end = NextOffset::new(20 + i64::try_from(outcomes.len()).unwrap()).unwrap();
     let span = Span::new(NextOffset::new(5).unwrap(), end).unwrap();
     let partition = TopicPartition { topic: "t".into(), partition: 0, topic_id: uuid::Uuid::nil() };
-    ProcessedBatch { partition, span, leader_epoch: None, outcomes, judgment: None }
+    ProcessedBatch { partition, span, leader_epoch: None, outcomes, purge_boundary: None }
 }
 
 #[test]
@@ -121,20 +121,20 @@ async fn records_with_an_order_from_before_the_boundary_are_dead_letters() {
     let both = format!("[{at}, {before}]");
     let unknown = r#"{"order_id": "a", "total": 1}"#;
     let batch = processed(&[&before, &at, &both, unknown, "{}"]).await;
-    assert_eq!(batch.judgment(), None);
+    assert_eq!(batch.purge_boundary(), None);
     let reasons = |batch: &ProcessedBatch| {
         let results = batch.outcomes().iter().map(|outcome| outcome.result.as_ref());
         results.map(|result| result.err().map(|of| of.reason().code())).collect::<Vec<_>>()
     };
-    let batch = batch.judged_by(None);
+    let batch = batch.with_purge_boundary(None);
     assert_eq!(reasons(&batch), [None, None, None, None, Some("missing_identity")]);
     let boundary = jiff::civil::date(2024, 6, 1).at(0, 0, 0, 0);
-    let batch = batch.judged_by(Some(boundary));
+    let batch = batch.with_purge_boundary(Some(boundary));
     let purged = Some("purged");
     assert_eq!(reasons(&batch), [purged, None, purged, None, Some("missing_identity")]);
     // Whatever it is split into was judged by the same.
     let (first, second) = batch.into_halves().unwrap();
-    assert_eq!((first.judgment(), second.judgment()), (Some(boundary), Some(boundary)));
+    assert_eq!((first.purge_boundary(), second.purge_boundary()), (Some(boundary), Some(boundary)));
     let joined = ProcessedBatch::joined(vec![first, second]).unwrap();
-    assert_eq!(joined.judgment(), Some(boundary));
+    assert_eq!(joined.purge_boundary(), Some(boundary));
 }

@@ -139,7 +139,7 @@ async fn an_outage_ends_although_nothing_is_sent() -> Result<()> {
     bed.postgres.stop().await?;
     // Idle partitions look once a minute.
     eventually("a worker that has met the outage", DEADLINE * 2, async || {
-        ensure!(run.stderr()?.contains("paused, will go on by itself"), "{}", run.state());
+        ensure!(run.stderr()?.contains("paused, will resume automatically"), "{}", run.state());
         Ok(())
     })
     .await?;

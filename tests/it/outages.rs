@@ -67,7 +67,7 @@ async fn started_before_both_servers_it_waits_says_so_once_and_goes_on() -> Resu
     let run = outage.run()?;
     until_said(&run, "PostgreSQL", "paused", 1).await?;
     outage.postgres.restart().await?;
-    until_said(&run, "PostgreSQL", "going on", 1).await?;
+    until_said(&run, "PostgreSQL", "resumed", 1).await?;
     until_said(&run, "Kafka", "paused", 1).await?;
     outage.kafka.restart().await?;
     until_sales(&run, &outage.database, 300).await?;
@@ -93,7 +93,7 @@ async fn postgres_stopped_in_the_middle_is_waited_for_and_said_once() -> Result<
         until_said(&run, "PostgreSQL", "paused", times).await?;
         outage.postgres.restart().await?;
         until_sales(&run, &outage.database, i64::from(sent)).await?;
-        for text in ["paused", "going on"] {
+        for text in ["paused", "resumed"] {
             let found = said(&run, "PostgreSQL", text)?;
             ensure!(found == times, "{text:?} {found} times: {}", run.stderr()?);
         }
@@ -142,11 +142,11 @@ async fn a_table_that_rejects_every_order_alike_is_waited_for_and_no_order_is_bl
         ),
     ] {
         until_sales(&run, &shop.database, i64::from(sent)).await?;
-        let before = said(&run, "", "paused until this is put right")?;
+        let before = said(&run, "", "paused, needs attention")?;
         shop.database.execute(&format!("ALTER TABLE sales {wrong}")).await?;
         shop.send_numbers(0, sent..sent + 250).await?;
         sent += 250;
-        until_said(&run, "", "paused until this is put right", before + 1).await?;
+        until_said(&run, "", "paused, needs attention", before + 1).await?;
         shop.database.execute(&format!("ALTER TABLE sales {mended}")).await?;
     }
     until_sales(&run, &shop.database, i64::from(sent)).await?;

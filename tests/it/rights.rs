@@ -213,8 +213,8 @@ async fn a_right_that_is_taken_away_amid_the_work_is_waited_for() -> Result<()> 
         roles.set("REVOKE", &privilege, "FROM").await?;
         send().await?;
         records += 3;
-        let pauses = |log: &str| log.matches("paused until this is put right").count();
-        let goings_on = |log: &str| log.matches("going on").count();
+        let pauses = |log: &str| log.matches("paused, needs attention").count();
+        let goings_on = |log: &str| log.matches("resumed").count();
         eventually("a word about it", DEADLINE, async || {
             let log = work.stderr()?;
             ensure!(pauses(&log) == goings_on(&log) + 1, "{privilege:?}: {log}");

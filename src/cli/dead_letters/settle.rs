@@ -137,7 +137,7 @@ impl Tally {
                 self.name(letter.id, line);
             }
             Outcome::Ignored => self.ignored += 1,
-            Outcome::StillDead(rejection) => {
+            Outcome::StillRejected(rejection) => {
                 self.still_dead += 1;
                 // PostgreSQL's message can quote the row: only `show` prints it.
                 let line = match rejection.reason() {

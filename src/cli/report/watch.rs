@@ -14,7 +14,7 @@ use tokio::{
 use super::{Answer, Asked, Format, MOST_LINES, Request};
 use crate::{
     cli::{CliError, print},
-    outage::{Gravity, Outage},
+    outage::{Outage, Severity},
     report::{self, Room, Screen},
     store::{Store, StoreError},
 };
@@ -84,9 +84,9 @@ async fn print_each(
                 printed = true;
             }
             Some(Err(StoreError::Transient(cause))) => {
-                outage.failed(Gravity::PassesByItself, &cause);
+                outage.failed(Severity::Transient, &cause);
             }
-            Some(Err(error)) if printed => outage.failed(Gravity::NeedsAPerson, &error),
+            Some(Err(error)) if printed => outage.failed(Severity::NeedsAttention, &error),
             Some(Err(error)) => return Err(error.into()),
         }
     }

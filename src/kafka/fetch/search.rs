@@ -15,7 +15,7 @@ use crate::kafka::{
     transport::connection::CallError,
     trouble::Trouble,
 };
-use crate::outage::Gravity;
+use crate::outage::Severity;
 
 /// How long a leader may take to move before that is worth a word.
 const MOVING: Duration = Duration::from_secs(2);
@@ -59,7 +59,7 @@ const fn is_about_leadership(error: ResponseError) -> bool {
 
 /// Why there is no leader yet.
 enum Setback {
-    Passing(Gravity, String),
+    Passing(Severity, String),
     /// Final, if it is seen again.
     Suspicion(ReadError),
     Final(ReadError),
@@ -67,7 +67,7 @@ enum Setback {
 
 impl Setback {
     fn passing(cause: impl ToString) -> Self {
-        Self::Passing(Gravity::PassesByItself, cause.to_string())
+        Self::Passing(Severity::Transient, cause.to_string())
     }
 }
 
@@ -94,7 +94,7 @@ impl Search {
     }
 
     async fn sit_out(&mut self, setback: Setback) -> Result<(), ReadError> {
-        let (gravity, cause) = match setback {
+        let (severity, cause) = match setback {
             Setback::Final(error) => return Err(error),
             Setback::Suspicion(error) if self.suspected => return Err(error),
             Setback::Suspicion(_) => {
@@ -102,12 +102,12 @@ impl Search {
                 sleep(DOUBT).await;
                 return Ok(());
             }
-            Setback::Passing(gravity, cause) => {
+            Setback::Passing(severity, cause) => {
                 self.suspected = false;
-                (gravity, format!("{}: {cause}", self.partition))
+                (severity, format!("{}: {cause}", self.partition))
             }
         };
-        self.trouble().wait(gravity, &cause).await;
+        self.trouble().wait(severity, &cause).await;
         Ok(())
     }
 
@@ -150,15 +150,15 @@ impl Search {
                 Some(Setback::Final(ReadError::Unsupported { partition, offset, detail }))
             }
             Loss::Error(error) => {
-                let (gravity, remedy) = match error {
+                let (severity, remedy) = match error {
                     ResponseError::TopicAuthorizationFailed => {
-                        (Gravity::NeedsAPerson, ": grant READ on the topic")
+                        (Severity::NeedsAttention, ": grant READ on the topic")
                     }
-                    _ => (Gravity::PassesByItself, ""),
+                    _ => (Severity::Transient, ""),
                 };
-                Some(Setback::Passing(gravity, format!("{error}{remedy}")))
+                Some(Setback::Passing(severity, format!("{error}{remedy}")))
             }
-            Loss::Denied(cause) => Some(Setback::Passing(Gravity::NeedsAPerson, cause)),
+            Loss::Denied(cause) => Some(Setback::Passing(Severity::NeedsAttention, cause)),
             Loss::Connection(cause) => Some(Setback::passing(cause)),
         }
     }
@@ -191,14 +191,14 @@ impl Search {
                 detail: error.to_string(),
             }),
             KafkaError::Refused { .. } | KafkaError::Denied { .. } => {
-                Setback::Passing(Gravity::NeedsAPerson, error.to_string())
+                Setback::Passing(Severity::NeedsAttention, error.to_string())
             }
             KafkaError::Unreachable { .. } | KafkaError::Gone { .. } => Setback::passing(error),
         })?;
         self.stale = Some(known.generation);
         let Some(topic) = known.topic else {
             let cause = "there is no such topic: create it, or leave it out".to_owned();
-            return Err(Setback::Passing(Gravity::NeedsAPerson, cause));
+            return Err(Setback::Passing(Severity::NeedsAttention, cause));
         };
         if !self.partition.is_of(topic.id) {
             let (partition, topic_id) = (self.partition.clone(), topic.id);
@@ -231,11 +231,11 @@ impl Search {
         let asked = vec![(self.partition.clone(), leader.epoch)];
         let deadline = self.cluster.deadline();
         let failed = |error: CallError| {
-            let gravity = match error {
-                CallError::Denied(_) => Gravity::NeedsAPerson,
-                _ => Gravity::PassesByItself,
+            let severity = match error {
+                CallError::Denied(_) => Severity::NeedsAttention,
+                _ => Severity::Transient,
             };
-            Setback::Passing(gravity, format!("{}: {error}", leader.address))
+            Setback::Passing(severity, format!("{}: {error}", leader.address))
         };
         let answer = self.cluster.bounds(&leader.address, asked, bound, deadline).await;
         match answer.map_err(failed)?.pop() {

@@ -29,7 +29,7 @@ use crate::{
         transport::connection::{CallError, Connection},
         trouble::Trouble as Retry,
     },
-    outage::Gravity,
+    outage::Severity,
 };
 
 /// Batches sent and not yet acknowledged. Brokers remember the last five of a producer, by which
@@ -152,7 +152,7 @@ impl Lane {
             if retry.age() < SILENCE {
                 retry.wait_silently().await;
             } else {
-                retry.wait(Gravity::PassesByItself, &cause).await;
+                retry.wait(Severity::Transient, &cause).await;
             }
         }
     }

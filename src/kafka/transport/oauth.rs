@@ -119,7 +119,7 @@ impl Tokens {
     async fn token(&self, deadline: Instant) -> Result<SecretString, CallError> {
         let asked = Instant::now();
         let deadline = asked + deadline.saturating_duration_since(asked) / 2;
-        let late = || Failure::Passes("has no answer in time".to_owned());
+        let late = || Failure::Transient("has no answer in time".to_owned());
         let Ok(mut cache) = timeout_at(deadline, self.cache.lock()).await else {
             return Err(self.explain(late()));
         };
@@ -163,8 +163,8 @@ impl Tokens {
     fn explain(&self, failure: Failure) -> CallError {
         let told = |text| format!("needs a token, and the token endpoint {} {text}", self.endpoint);
         match failure {
-            Failure::Passes(text) => CallError::Broken(told(text)),
-            Failure::NeedsAPerson(text) => CallError::Denied(told(text)),
+            Failure::Transient(text) => CallError::Broken(told(text)),
+            Failure::NeedsAttention(text) => CallError::Denied(told(text)),
         }
     }
 }

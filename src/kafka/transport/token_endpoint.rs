@@ -70,7 +70,7 @@ impl TokenEndpoint {
     /// The end of a sentence about the endpoint.
     pub(super) async fn fetch(&self) -> Result<Granted, Failure> {
         let unusable =
-            |error: &dyn fmt::Display| Failure::NeedsAPerson(format!("cannot be asked: {error}"));
+            |error: &dyn fmt::Display| Failure::NeedsAttention(format!("cannot be asked: {error}"));
         let encoded = |text: &str| utf8_percent_encode(text, RESERVED).to_string();
         let secret = self.client_secret.current();
         let secret = SecretString::from(encoded(secret.expose_secret()));
@@ -88,22 +88,22 @@ impl TokenEndpoint {
             .header(AUTHORIZATION, authorization)
             .body(Full::from(form))
             .map_err(|error| unusable(&error))?;
-        let answer = self.http.ask(&self.address, "", request).await?;
+        let answer = self.http.send(&self.address, "", request).await?;
         match answer.status {
-            StatusCode::OK => granted(&answer.body).map_err(Failure::Passes),
+            StatusCode::OK => granted(&answer.body).map_err(Failure::Transient),
             status if status.is_redirection() => {
-                let (to, key) = (answer.to(), REMEDIES.host);
-                Err(Failure::NeedsAPerson(format!("redirects{to}: set {key} to where it is")))
+                let (to, key) = (answer.redirect(), REMEDIES.host);
+                Err(Failure::NeedsAttention(format!("redirects{to}: set {key} to where it is")))
             }
             StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                Err(Failure::NeedsAPerson(self.refusal(&answer)))
+                Err(Failure::NeedsAttention(self.refusal(&answer)))
             }
-            status => Err(Failure::Passes(format!("answers {status}"))),
+            status => Err(Failure::Transient(format!("answers {status}"))),
         }
     }
 
     /// Why the server grants nothing (RFC 6749, 5.2), and the remedy.
-    fn refusal(&self, answer: &Answer) -> String {
+    fn refusal(&self, answer: &Response) -> String {
         #[derive(Default, Deserialize)]
         struct Refusal {
             error: String,

@@ -80,7 +80,7 @@ async fn both_tell(vendas: impl Fn() -> VendasCommand, told: &str, run: Run) -> 
             let waiting = vendas().args(["run"]).start()?;
             eventually("a word about it", DEADLINE, async || {
                 let log = waiting.stderr()?;
-                let line = log.lines().find(|line| line.contains("paused until this is put right"));
+                let line = log.lines().find(|line| line.contains("paused, needs attention"));
                 ensure!(line.is_some_and(|line| line.contains(told)), "{log}");
                 Ok(())
             })

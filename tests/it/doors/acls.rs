@@ -89,7 +89,7 @@ async fn whatever_an_acl_refuses_is_found_by_check_and_told_by_run() -> Result<(
             let waiting = vendas.args(["run"]).start()?;
             eventually("a word about it", DEADLINE, async || {
                 let log = waiting.stderr()?;
-                let line = log.lines().find(|line| line.contains("paused until this is put right"));
+                let line = log.lines().find(|line| line.contains("paused, needs attention"));
                 let told = "TopicAuthorizationFailed: grant READ on the topic";
                 ensure!(line.is_some_and(|line| line.contains(told)), "{log}");
                 Ok(())

@@ -94,13 +94,13 @@ async fn a_wrong_key_to_kafka_ends_the_start_with_its_cause_and_the_remedy() -> 
     let by_address =
         vec![("kafka.brokers", doors.kafka_at("SEALED").replace("localhost", "127.0.0.1"))];
     let untrusted =
-        "has a certificate from an authority that is not trusted here: set kafka.tls.ca_file";
+        "has a certificate from an authority that is not trusted: set kafka.tls.ca_file";
     let refused =
         |user: &str| format!("refuses kafka.sasl.user \"{user}\": check it, kafka.sasl.password");
     let cases: [(&str, Settings, String); 14] = [
         ("SEALED", tls(&doors.stranger.file()), untrusted.to_owned()),
         ("SEALED", vec![("kafka.tls.enabled", "true".to_owned())], untrusted.to_owned()),
-        ("EXPIRED", ours(), "has a certificate that has expired: renew it there".to_owned()),
+        ("EXPIRED", ours(), "has an expired certificate: renew it".to_owned()),
         (
             "ELSEWHERE",
             ours(),
@@ -112,11 +112,11 @@ async fn a_wrong_key_to_kafka_ends_the_start_with_its_cause_and_the_remedy() -> 
             [ours(), by_address].concat(),
             "has a certificate for localhost and not for 127.0.0.1: set kafka.brokers".to_owned(),
         ),
-        ("MUTUAL", ours(), "asks for a client certificate: set kafka.tls.cert_file".to_owned()),
+        ("MUTUAL", ours(), "requires a client certificate: set kafka.tls.cert_file".to_owned()),
         (
             "MUTUAL",
             [ours(), certificate(&doors.strangers_client)].concat(),
-            "refuses our client certificate".to_owned(),
+            "rejects the client certificate".to_owned(),
         ),
         (
             "SECURED",
@@ -181,7 +181,7 @@ async fn the_wrong_port_of_kafka_is_named_as_what_it_may_be() -> Result<()> {
         let waiting = vendas.args(["run"]).start()?;
         eventually("a word about it", DEADLINE, async || {
             let log = waiting.stderr()?;
-            let line = log.lines().find(|line| line.contains("paused, will go on by itself"));
+            let line = log.lines().find(|line| line.contains("paused, will resume automatically"));
             ensure!(line.is_some_and(|line| line.contains(told)), "{log}");
             Ok(())
         })
@@ -216,7 +216,7 @@ async fn a_password_that_is_changed_amid_the_work_is_waited_for() -> Result<()> 
     set(WRONG_PASSWORD).await?;
     eventually("a word about it", DEADLINE, async || {
         let log = work.stderr()?;
-        let line = log.lines().find(|line| line.contains("paused until this is put right"));
+        let line = log.lines().find(|line| line.contains("paused, needs attention"));
         ensure!(line.is_some_and(|line| line.contains("kafka.sasl.password")), "{log}");
         Ok(())
     })

@@ -76,7 +76,7 @@ async fn tokens_are_renewed_while_a_group_works_and_no_order_is_lost() -> Result
     // The endpoint is away for longer than a token holds.
     doors.issuer.fail(client, TokenFault::Unavailable);
     logged(&work, log.len(), &["cannot renew the token", "503"]).await?;
-    logged(&work, log.len(), &["paused, will go on by itself", "answers 503"]).await?;
+    logged(&work, log.len(), &["paused, will resume automatically", "answers 503"]).await?;
     doors.issuer.fail(client, TokenFault::None);
     sent().await?;
     for (fault, words) in [
@@ -158,7 +158,7 @@ async fn whoever_gets_no_token_or_a_wrong_one_is_told_why() -> Result<()> {
         let settings =
             known(vec![("kafka.sasl.oauth.token_url", url), ("kafka.timeout", "2s".to_owned())]);
         let waiting = with(&vendas, &settings).args(["run"]).start()?;
-        logged(&waiting, 0, &["paused, will go on by itself", told]).await?;
+        logged(&waiting, 0, &["paused, will resume automatically", told]).await?;
         waiting.signal(Signal::TERM)?;
         waiting.wait_exit(DEADLINE).await?.expect_code(0)?;
     }
@@ -195,7 +195,7 @@ async fn a_token_file_that_is_written_again_is_read_again() -> Result<()> {
                 which sends the token in the clear\n";
     ensure!(checked.stdout.contains(told), "{}", checked.stdout);
     write(Duration::ZERO)?;
-    logged(&work, 0, &["paused until this is put right", "it has expired"]).await?;
+    logged(&work, 0, &["paused, needs attention", "it has expired"]).await?;
     write(LONG)?;
     sent(2).await?;
     work.signal(Signal::TERM)?;

@@ -70,26 +70,26 @@ async fn each_sslmode_lets_in_as_libpq_has_it() -> Result<()> {
         ),
         (
             [door("sealed", "verify-full"), theirs()].concat(),
-            "has a certificate from an authority that is not trusted here: set database.sslrootcert",
+            "has a certificate from an authority that is not trusted: set database.sslrootcert",
         ),
         (
             door("sealed", "verify-full"),
-            "has a certificate from an authority that is not trusted here: set database.sslrootcert",
+            "has a certificate from an authority that is not trusted: set database.sslrootcert",
         ),
         (
             [door("sealed", "verify-ca"), theirs()].concat(),
-            "has a certificate from an authority that is not trusted here: set database.sslrootcert",
+            "has a certificate from an authority that is not trusted: set database.sslrootcert",
         ),
         (
             [door("sealed", "require"), theirs()].concat(),
-            "has a certificate from an authority that is not trusted here: set database.sslrootcert",
+            "has a certificate from an authority that is not trusted: set database.sslrootcert",
         ),
         (door("sealed", "disable"), "no encryption: check database.user, database.sslmode"),
         (door("plain", "require"), "check database.user, database.sslmode"),
         (door("certified", "require"), "connection requires a valid client certificate"),
         (
             [door("certified", "require"), certificate(&doors.strangers_client)].concat(),
-            "refuses our client certificate",
+            "rejects the client certificate",
         ),
         (
             [door("sealed", "prefer"), vec![("database.password", WRONG_PASSWORD.to_owned())]]
@@ -133,11 +133,11 @@ async fn a_postgresql_without_tls_with_an_expired_certificate_or_without_a_word(
     let cases = [
         (
             [at(expired, "verify-full"), ours()].concat(),
-            "has a certificate that has expired: renew it there",
+            "has an expired certificate: renew it",
         ),
         (
             [at(expired, "verify-ca"), ours()].concat(),
-            "has a certificate that has expired: renew it there",
+            "has an expired certificate: renew it",
         ),
         (at(bare.postgres().port(), "require"), "has no TLS: set ssl = on there"),
         (at(silent, "require"), "no answer within database.connect_timeout"),

@@ -52,8 +52,8 @@ async fn certificates_and_passwords_of_kafka_are_replaced_under_load() -> Result
     // A file that does not serve leaves the last one in use.
     fs::write(path("ca.pem"), "-----BEGIN CERTIFICATE-----\nMII")?;
     fs::write(path("password"), "")?;
-    while !(work.stderr()?.contains("the certificates read before stay in use")
-        && work.stderr()?.contains("its last content stays in use"))
+    while !(work.stderr()?.contains("the previous certificates stay in use")
+        && work.stderr()?.contains("its previous content stays in use"))
     {
         sent().await?;
     }
@@ -75,7 +75,7 @@ async fn certificates_and_passwords_of_kafka_are_replaced_under_load() -> Result
     doors.kafka.tool("kafka.admin.ConfigCommand", &args, b"").await?;
     eventually("a refusal of the old certificate", DEADLINE, async || {
         let log = work.stderr()?;
-        ensure!(log.contains("refuses our client certificate"), "{log}");
+        ensure!(log.contains("rejects the client certificate"), "{log}");
         Ok(())
     })
     .await?;
@@ -127,7 +127,7 @@ async fn the_password_of_postgresql_is_replaced_under_load() -> Result<()> {
     sent(2).await?;
     let log = work.stderr()?;
     ensure!(log.contains("using the new content of the file"), "{log}");
-    ensure!(!log.contains("paused until this is put right"), "{log}");
+    ensure!(!log.contains("paused, needs attention"), "{log}");
 
     // One that is wrong is waited for until the file has the right one.
     fs::write(&file, WRONG_PASSWORD)?;

@@ -5,8 +5,8 @@ use testbed::{Database, Ended, Result, Testbed, Vendas, ensure, eventually};
 use super::{load::Load, seed, times};
 use crate::stage::{DEADLINE, lines, terminate};
 
-const BY_ITSELF: &str = "paused, will go on by itself";
-const BY_A_PERSON: &str = "paused until this is put right";
+const BY_ITSELF: &str = "paused, will resume automatically";
+const BY_A_PERSON: &str = "paused, needs attention";
 
 /// What stands in the way, and what takes it away.
 struct Trouble {

@@ -5,7 +5,7 @@ use testbed::{PostgresOptions, Result, SmallDisk, ensure};
 use super::{load::Load, seed, times};
 use crate::stage::{lines, terminate};
 
-const PAUSED: &str = "paused, will go on by itself";
+const PAUSED: &str = "paused, will resume automatically";
 
 /// What fits besides the tables at their start, and is soon used up.
 const MEBIBYTES: u32 = 24;

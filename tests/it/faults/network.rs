@@ -22,7 +22,7 @@ const LONG_POLL: Duration = Duration::from_millis(500);
 /// A busy machine may run late.
 const SLACK: Duration = Duration::from_secs(5);
 
-const LOST: &str = "paused, will go on by itself";
+const LOST: &str = "paused, will resume automatically";
 
 /// A proxy before the shared PostgreSQL.
 async fn before(database: &Database) -> Result<Proxy> {

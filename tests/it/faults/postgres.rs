@@ -120,7 +120,7 @@ async fn outlives(
     .await?;
     load.caught_up(&vendas).await?;
     let ended = terminate(vendas).await?;
-    for (text, said) in ["paused", "going on"].map(|text| (text, lines(&ended.stderr, text))) {
+    for (text, said) in ["paused", "resumed"].map(|text| (text, lines(&ended.stderr, text))) {
         // Without a postmaster some connections still serve, and it goes on for a moment.
         let once_each = said == outages || matches!(end, End::KilledPostmaster);
         ensure!(once_each, "{outages} outages, {said} times {text:?}:\n{}", ended.stderr);

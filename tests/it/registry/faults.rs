@@ -45,7 +45,7 @@ async fn until_paused(run: &Vendas, listen: &str, before: usize) -> Result<Strin
 async fn until_going_on(run: &Vendas, listen: &str) -> Result<()> {
     until_ready(listen, 200, r#""reasons":[]"#).await?;
     scrape(listen).await?.expect("vendas_paused", &PAUSED, 0.0)?;
-    ensure!(said(run, "going on")? == said(run, "paused")?, "{}", run.state());
+    ensure!(said(run, "resumed")? == said(run, "paused")?, "{}", run.state());
     Ok(())
 }
 
@@ -78,17 +78,17 @@ async fn whatever_it_answers_the_partition_waits_and_another_topic_goes_on() -> 
         .start()?;
     until_ready(&listen, 200, r#""reasons":[]"#).await?;
     let faults = [
-        (Fault::Close, "paused, will go on by itself"),
-        (Fault::Silent, "paused, will go on by itself"),
-        (Fault::Status(500), "paused, will go on by itself"),
-        (Fault::Status(503), "paused, will go on by itself"),
+        (Fault::Close, "paused, will resume automatically"),
+        (Fault::Silent, "paused, will resume automatically"),
+        (Fault::Status(500), "paused, will resume automatically"),
+        (Fault::Status(503), "paused, will resume automatically"),
         // Not the API's own: a wrong path or a proxy.
-        (Fault::Status(404), "paused until this is put right"),
-        (Fault::Status(401), "paused until this is put right"),
-        (Fault::Status(403), "paused until this is put right"),
+        (Fault::Status(404), "paused, needs attention"),
+        (Fault::Status(401), "paused, needs attention"),
+        (Fault::Status(403), "paused, needs attention"),
         (Fault::Redirect, "paused"),
         // A proxy may answer so during a deployment.
-        (Fault::Rubbish, "paused, will go on by itself"),
+        (Fault::Rubbish, "paused, will resume automatically"),
         (Fault::NoSchema, "paused"),
         (Fault::Endless, "paused"),
     ];
@@ -175,7 +175,7 @@ async fn passwords_and_private_authorities_are_asked_for_and_waited_for() -> Res
     let run = run.env("VENDAS_HTTP__LISTEN", &listen).start()?;
     let body = until_paused(&run, &listen, 0).await?;
     ensure!(body.contains("401"), "{body}");
-    ensure!(said(&run, "paused until this is put right")? == 1, "{}", run.state());
+    ensure!(said(&run, "paused, needs attention")? == 1, "{}", run.state());
     faulty.ask_for("alice", "the new one");
     until_sales(&shop, &run, 50).await?;
     until_going_on(&run, &listen).await?;
