@@ -90,10 +90,10 @@ fn every_problem_is_told_at_once_with_where_it_came_from() {
     let path = path.display().to_string();
     for expected in [
         format!("{path}:2: unknown key database.prot: did you mean database.port?"),
-        format!("{path}:3: database.port is \"x\", must be a whole number from 1 to 65535, or one for each host of a list"),
-        format!("{path}:4: database.pool_size is a number with a fraction, must be a whole number"),
-        format!("{path}:6: kafka.topics is a list, must be a list of which each is a topic's name"),
-        format!("{path}:8: pipeline.depth is 0, must be a whole number from 1 to 64"),
+        format!("{path}:3: database.port is \"x\", must be an integer from 1 to 65535, or a list with one for each host"),
+        format!("{path}:4: database.pool_size is a floating-point number, must be an integer"),
+        format!("{path}:6: kafka.topics is a list, must be a list in which each element is a topic name"),
+        format!("{path}:8: pipeline.depth is 0, must be an integer from 1 to 64"),
         "VENDAS_PIPELINE__BATCH_SIZE: pipeline.batch_size is \"0\", must be".to_owned(),
         "VENDAS_PIPELINE__SHUTDOWN_TIMEOUT: pipeline.shutdown_timeout is \"soon\", must be a duration"
             .to_owned(),
@@ -105,7 +105,7 @@ fn every_problem_is_told_at_once_with_where_it_came_from() {
         "VENDAS_DATABASE__APPLY_SCHEMA: database.apply_schema is \"yes\", must be true or false"
             .to_owned(),
         "VENDAS_HTTP__LISTEN: http.listen is \"8080\", must be host:port, such as".to_owned(),
-        "--brokers: kafka.brokers is \"nowhere\", must be a list of which each is host:port".to_owned(),
+        "--brokers: kafka.brokers is \"nowhere\", must be a list in which each element is host:port".to_owned(),
     ] {
         assert!(found.contains(&expected), "{expected}\nis not in\n{found}");
     }
@@ -151,7 +151,7 @@ fn a_password_file_is_read_without_its_line_end_and_stands_alone() {
         ("VENDAS_DATABASE__PASSWORD_FILE", &name),
         ("VENDAS_DATABASE__PASSWORD", "other"),
     ]);
-    assert!(problems(&both)[0].contains("only one of them can be right"));
+    assert!(problems(&both)[0].contains("cannot be combined with"));
 }
 
 #[test]
@@ -174,11 +174,11 @@ fn settings_of_formats_and_registries_fit_together_or_are_told() {
                 ("VENDAS_MAPPING__SCHEMA_FILE", &avro),
                 ("VENDAS_MAPPING__MESSAGE", "O"),
             ],
-            "mapping.message is for format = \"protobuf\"",
+            "mapping.message applies only to format = \"protobuf\"",
         ),
         (
             vec![("VENDAS_MAPPING__FORMAT", "avro"), ("VENDAS_MAPPING__SCHEMA_FILE", "no/such")],
-            "mapping.schema_file names no/such, and: ",
+            "mapping.schema_file (no/such): ",
         ),
         (vec![("VENDAS_REGISTRY__USER", "a")], "registry.user needs registry.url"),
         (vec![("VENDAS_REGISTRY__CA_FILE", "a")], "registry.ca_file needs registry.url"),
