@@ -109,7 +109,7 @@ fn json(verification: &Verification) -> Result<String, CliError> {
     };
     let json = serde_json::to_string_pretty(&document)
         .map_err(|error| CliError::Failed(error.to_string()))?;
-    Ok(report::tame(&json) + "\n")
+    Ok(report::terminal_safe(&json) + "\n")
 }
 
 /// One table for each view that differs, each followed by an empty line.

@@ -58,12 +58,12 @@ pub(super) async fn list(config: &Config, arguments: Arguments) -> Result<(), Cl
     letters.truncate(limit);
     print(&match format {
         Format::Table => {
-            let table = report::letters_table(&letters, all, columns);
+            let table = report::dead_letters_table(&letters, all, columns);
             let end =
                 if more { "there are more: use --limit N or --counts\n" } else { "" };
             table + end
         }
-        Format::Json => report::letters_json(&letters).map_err(failed)?,
-        Format::Csv => report::csv_text(&report::letters_csv(&letters)?, on_terminal),
+        Format::Json => report::dead_letters_json(&letters).map_err(failed)?,
+        Format::Csv => report::csv_text(&report::dead_letters_csv(&letters)?, on_terminal),
     })
 }
