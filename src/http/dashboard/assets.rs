@@ -1,11 +1,11 @@
-//! The page's files, which are part of the program.
+//! The page's files, which are embedded in the program.
 
 use axum::{
     http::header::CONTENT_TYPE,
     response::{IntoResponse, Response},
 };
 
-/// Path, media type and content of each.
+/// The path, media type and content of each file.
 pub(super) const ASSETS: [(&str, &str, &str); 16] = [
     ("/", HTML, include_str!("page/index.html")),
     ("/assets/style.css", "text/css; charset=utf-8", include_str!("page/style.css")),
@@ -29,7 +29,7 @@ const HTML: &str = "text/html; charset=utf-8";
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
-/// Text of a media type.
+/// A response with this media type.
 pub(super) fn text(media_type: &'static str, content: impl IntoResponse) -> Response {
     ([(CONTENT_TYPE, media_type)], content).into_response()
 }

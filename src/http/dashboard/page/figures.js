@@ -1,4 +1,4 @@
-// The figures of the period, each with its change against the period before.
+// The figures of the period, each with its change from the previous period.
 
 import { element, make, say } from "./elements.js";
 
@@ -10,7 +10,7 @@ export function showFigures(sales, numbers, said) {
     const { total } = sales.times;
     say(element(id), written(total[name]));
     const place = element(`${id}-change`);
-    // Said once is enough.
+    // Shown only once.
     const nothing = total.before?.orders === 0 && id !== "sold";
     place.hidden = total.before === undefined || !sales.begun || nothing;
     if (place.hidden) continue;
@@ -24,7 +24,7 @@ export function showFigures(sales, numbers, said) {
   say(element("compared"), compared ? said.compared(beforeName(sales, numbers, said)) : "");
 }
 
-/** Shows that nothing is known yet. */
+/** Clears the figures while they are unknown. */
 export function clearFigures() {
   for (const id of ["sold", "orders", "average"]) {
     say(element(id), "–");
@@ -33,12 +33,12 @@ export function clearFigures() {
   say(element("compared"), "");
 }
 
-/** The period before, in words. */
+/** The previous period, in words. */
 export function beforeName({ period, until_before: until }, numbers, said) {
   return said.before[period](numbers.moment(until, { hour: "numeric", minute: "2-digit" }));
 }
 
-/** Shows a change in percent; the sign says what the colour says. */
+/** Shows a change in percent; the sign has the same meaning as the colour. */
 export function showChange(place, percent, numbers) {
   say(place, numbers.change(percent));
   const same = percent === null || !/[1-9]/.test(percent);

@@ -1,12 +1,12 @@
-// Dead letters by reason, with what to do about each; and notices.
+// Dead letters by reason with advice, and notices.
 
 import { element, fill, make, say } from "./elements.js";
 import { advice } from "./reasons.js";
 
-/** So many reasons are explained; the others are counted. */
+/** The number of reasons that are explained; the others are counted. */
 const EXPLAINED = 6;
 
-/** Shows how many dead letters are open, and why. */
+/** Shows the number of open dead letters and their reasons. */
 export function showLetters(letters, language, said, numbers) {
   const sum = (counts) => counts.reduce((sum, { letters }) => sum + BigInt(letters), 0n);
   const open = sum(letters);
@@ -34,7 +34,7 @@ export function showLetters(letters, language, said, numbers) {
   say(more, said.moreLetters(numbers.plain(sum(others))));
 }
 
-/** Shows what the operator should know: lines, each with what the program says of it in English. */
+/** Shows notices for the operator: lines, each with the program's message in English. */
 export function showNotices(lines) {
   const list = element("notices");
   fill(list, lines, notice, (entry, [line, detail]) => {
@@ -45,7 +45,7 @@ export function showNotices(lines) {
   list.hidden = lines.length === 0;
 }
 
-// Lines break between words only: a browser would also break one after a hyphen, as in `--because`.
+// Lines break only between words: browsers also break after hyphens, as in `--because`.
 function showCommand(place, command) {
   fill(place, command.split(" "), () => make("span"), (word, text) => say(word, `${text} `));
 }

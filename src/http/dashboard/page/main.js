@@ -1,4 +1,4 @@
-// The dashboard: shows what the stream brings, in the reader's language.
+// The dashboard: shows the events of the stream in the user's language.
 
 import { Bars } from "./bars.js";
 import { element, say } from "./elements.js";
@@ -11,7 +11,7 @@ import { follow } from "./stream.js";
 import { showProducts, showTimes } from "./tables.js";
 import { keepLanguage, preferredLanguage, texts } from "./texts.js";
 
-// How times are written: on the axis, and in full.
+// Time formats: on the axis, and in full.
 const LABELS = {
   hour: { hour: "numeric" },
   day: { day: "numeric", month: "short" },
@@ -24,16 +24,16 @@ const NAMES = {
   month: { month: "long", year: "numeric" },
 };
 
-/** What a bar stands for before that is known. */
+/** The unit of a bar until it is known. */
 const USUAL = { today: "hour", yesterday: "hour", "7d": "day", "30d": "day", all: "month" };
 
 let language = preferredLanguage();
 let numbers = new Numbers(language);
-// The newest that came, and whether more keeps coming. `null`: nothing came yet.
+// The latest events, and whether the stream is connected. `null`: no event yet.
 let sales = null;
 let snapshot = null;
 let connected = null;
-// When the newest came, or else the page was opened, by the reader's clock.
+// When the latest event arrived, or the page was opened, by the browser's clock.
 let arrivedAt = Date.now();
 
 const bars = new Bars(element("bars"));
@@ -136,15 +136,15 @@ function showState() {
   showNotices(state === "gone" ? lost(said) : snapshot === null ? [] : notices(said));
 }
 
-// What to know where no figures arrive any more.
+// The notices for a lost connection.
 function lost(said) {
   const lines = [[said.lost(numbers.time(arrivedAt)), ""]];
-  // A period that was chosen since then has none.
+  // A period that was selected since then has no figures.
   if (sales !== null) lines.push([said.lastFigures(numbers.time(snapshot?.as_of ?? arrivedAt)), ""]);
   return lines;
 }
 
-// What the operator should know, each with what the program itself says of it.
+// The notices for the operator, each with the program's message.
 function notices(said) {
   const lines = snapshot.reasons.map(({ what, since, error }) => {
     const time = numbers.time(since);

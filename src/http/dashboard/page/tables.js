@@ -4,10 +4,10 @@ import { ratio, units } from "./decimals.js";
 import { draw, element, fill, make, say } from "./elements.js";
 import { showChange } from "./figures.js";
 
-/** Shows what each product sold, and below it the others and all of them. */
+/** Shows sales by product, then the others and the total. */
 export function showProducts(sales, said, numbers) {
   const { products, others, total } = sales.products;
-  // The longest bar is that of the product that sold for most.
+  // The best-selling product has the longest bar.
   const most = units(products[0]?.share_percent, 1);
   const show = (row, name, line, share) => showSold(row, name, line, share, numbers);
   fill(element("products"), products, soldRow, (row, line) => {
@@ -25,14 +25,14 @@ export function showProducts(sales, said, numbers) {
   const compared = total.before !== undefined;
   const table = element("products").parentElement;
   table.classList.toggle("compared", compared);
-  // Products have sums by day, so a day that goes on is compared with a whole one.
+  // Products have sums by day, so the current day is compared with a whole day.
   table.classList.toggle("unfair", sales.period === "today");
   table.parentElement.hidden = products.length === 0;
   element("no-products").hidden = products.length > 0;
   if (compared) say(element("delta-head"), said.delta[sales.period]);
 }
 
-/** Shows the same as the chart. */
+/** Shows the data of the chart. */
 export function showTimes(bars, head, before, said, numbers) {
   say(element("time-head"), head);
   say(element("before-head"), before ?? "");
@@ -58,7 +58,7 @@ function showSold(row, name, line, length, numbers) {
   if (line.change_percent) showChange(delta.firstChild, line.change_percent.amount, numbers);
 }
 
-// `bdi` keeps a name that is written from right to left from turning its neighbours around.
+// `bdi` isolates names that are written from right to left.
 function soldRow() {
   const name = make("th", "", make("bdi"), draw("svg", { class: "bar", "aria-hidden": "true" },
     draw("rect", { class: "track", width: "100%", height: "100%" }),
