@@ -143,7 +143,7 @@ impl Client {
 }
 
 fn unusable(error: impl fmt::Display) -> Failure {
-    Failure::NeedsAttention(format!("cannot be requested: {error}"))
+    Failure::NeedsAttention(format!("cannot be contacted: {error}"))
 }
 
 #[cfg(test)]

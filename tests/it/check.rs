@@ -79,7 +79,7 @@ async fn each_thing_that_is_not_in_order_has_its_line_and_its_remedy() -> Result
 
     let away = ["--brokers", "127.0.0.1:1", "--set", "database.port=1"];
     let away = shop.vendas(&["check"]).args(away).run(DEADLINE).await?.expect_code(1)?;
-    expect(&away, &["FAIL  kafka: kafka at 127.0.0.1:1", "FAIL  database \"", "Connection refused"])
+    expect(&away, &["FAIL  kafka: Kafka at 127.0.0.1:1", "FAIL  database \"", "Connection refused"])
 }
 
 #[tokio::test]

@@ -59,7 +59,7 @@ async fn a_log_that_was_truncated_and_written_anew_halts_its_partition() -> Resu
     })
     .await?;
     eventually("word of the truncation", DEADLINE, async || {
-        let span = format!("truncated at {truncated}: what was read in [{truncated}, 30)");
+        let span = format!("truncated at {truncated}: the records read in [{truncated}, 30)");
         ensure!(lines(&run.stderr()?, &span) == 1, "{}", run.state());
         Ok(())
     })
@@ -98,7 +98,7 @@ async fn a_halted_partition_goes_on_when_a_person_has_decided() -> Result<()> {
     let run = shop.vendas(&["run"]).start()?;
     eventually_sales(&shop, 80, &run).await?;
     eventually("the span that is missing", DEADLINE, async || {
-        let halts = lines(&run.stderr()?, "[50, 70) was deleted unread");
+        let halts = lines(&run.stderr()?, "[50, 70) was deleted before it was read");
         ensure!(halts == 1, "{}", run.state());
         Ok(())
     })

@@ -171,7 +171,7 @@ async fn a_halted_partition_shows_and_another_that_is_worked_keeps_it_ready() ->
 
     let only = format!("{}:0", shop.topic);
     let alone = vendas.clone().env("VENDAS_KAFKA__PARTITIONS", &only).start()?;
-    until_ready(&listen, 503, "[50, 70) was deleted unread").await?;
+    until_ready(&listen, 503, "[50, 70) was deleted before it was read").await?;
     alone.kill()?;
 
     let _going_on = vendas.env("VENDAS_PIPELINE__ON_DATA_LOSS", "continue").start()?;

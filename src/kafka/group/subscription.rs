@@ -1,5 +1,5 @@
-//! What a member subscribes to: topics by name, and those that match patterns now. Groups know names
-//! only.
+//! The subscription of a member: topics by name, and topics that match patterns. Groups have only
+//! names.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -11,8 +11,7 @@ use tracing::debug;
 
 use crate::kafka::{KafkaError, Selection, cluster::Cluster};
 
-/// How often topics are looked at: for those that match a pattern, for new partitions, and for having
-/// been created anew.
+/// How often topics are checked: for matches of patterns, new partitions, and recreation.
 pub(super) const TOPICS_EVERY: Duration = Duration::from_secs(10);
 
 pub(super) struct Subscription {
@@ -23,7 +22,7 @@ pub(super) struct Subscription {
 
 struct Seen {
     topics: Arc<[Arc<str>]>,
-    /// When the patterns were last compared with the topics that there are.
+    /// When the patterns were last matched against the existing topics.
     looked: Option<Instant>,
 }
 
@@ -33,15 +32,15 @@ impl Subscription {
         Self { cluster, selection, seen: Mutex::new(seen) }
     }
 
-    /// The topics in the order of their names.
+    /// The topics, sorted by name.
     pub(super) fn topics(&self) -> Arc<[Arc<str>]> {
         Arc::clone(&self.seen().topics)
     }
 
-    /// Looks for topics that match a pattern, when it is time to.
+    /// Updates the topics that match a pattern, if that is due.
     ///
     /// # Errors
-    /// Where they were never seen yet.
+    /// The request fails, and no earlier one has succeeded.
     pub(super) async fn look(&self) -> Result<(), KafkaError> {
         let looked = self.seen().looked;
         let is_due = looked.is_none_or(|looked| looked.elapsed() >= TOPICS_EVERY);
@@ -51,7 +50,7 @@ impl Subscription {
         let found = match self.cluster.all_topics().await {
             Ok(found) => found,
             Err(error) if looked.is_some() => {
-                debug!(%error, "could not look for topics that match");
+                debug!(%error, "cannot list topics for the patterns");
                 return Ok(());
             }
             Err(error) => return Err(error),

@@ -96,7 +96,7 @@ async fn a_wrong_key_to_kafka_ends_the_start_with_its_cause_and_the_remedy() -> 
     let untrusted =
         "has a certificate from an authority that is not trusted: set kafka.tls.ca_file";
     let refused =
-        |user: &str| format!("refuses kafka.sasl.user \"{user}\": check it, kafka.sasl.password");
+        |user: &str| format!("rejects kafka.sasl.user \"{user}\": check it, kafka.sasl.password");
     let cases: [(&str, Settings, String); 14] = [
         ("SEALED", tls(&doors.stranger.file()), untrusted.to_owned()),
         ("SEALED", vec![("kafka.tls.enabled", "true".to_owned())], untrusted.to_owned()),
@@ -138,18 +138,18 @@ async fn a_wrong_key_to_kafka_ends_the_start_with_its_cause_and_the_remedy() -> 
         (
             "GUARDED",
             sasl("PLAIN", "carol", PASSWORD),
-            "takes SASL SCRAM-SHA-512 and not PLAIN: set kafka.sasl.mechanism".to_owned(),
+            "supports SASL SCRAM-SHA-512, but not PLAIN: set kafka.sasl.mechanism".to_owned(),
         ),
         (
             "SEALED",
             [ours(), sasl("PLAIN", "carol", PASSWORD)].concat(),
-            "wants no SASL at this port".to_owned(),
+            "does not support SASL at this port".to_owned(),
         ),
     ];
     for (door, settings, told) in cases {
         let vendas = with(&vendas, &[at(doors, door), settings].concat());
         let checked = run(&vendas, &["check"], 1).await?;
-        ensure!(checked.stdout.contains("FAIL  kafka: kafka broker "), "{}", checked.stdout);
+        ensure!(checked.stdout.contains("FAIL  kafka: Kafka broker "), "{}", checked.stdout);
         ensure!(checked.stdout.contains(&told), "{door}: no {told:?} in {}", checked.stdout);
         let ended = run(&vendas, &["run"], 1).await?;
         ensure!(ended.stderr.contains(&told), "{door}: no {told:?} in {}", ended.stderr);
@@ -170,8 +170,8 @@ async fn the_wrong_port_of_kafka_is_named_as_what_it_may_be() -> Result<()> {
         ([ours(), plain].concat(), "if that port has no TLS, set kafka.tls.enabled = false"),
         (at(doors, "SEALED"), "if that port expects TLS, set kafka.tls.enabled = true"),
         (at(doors, "GUARDED"), "if it expects SASL, set kafka.sasl.mechanism"),
-        ([ours(), silent()].concat(), "no answer in time (connecting)"),
-        (silent(), "no answer in time (connecting)"),
+        ([ours(), silent()].concat(), "timed out (connecting)"),
+        (silent(), "timed out (connecting)"),
     ];
     for (settings, told) in cases {
         let vendas = with(&vendas, &settings);

@@ -80,8 +80,8 @@ async fn tokens_are_renewed_while_a_group_works_and_no_order_is_lost() -> Result
     doors.issuer.fail(client, TokenFault::None);
     sent().await?;
     for (fault, words) in [
-        (TokenFault::Audience, "refuses the token for kafka.sasl.oauth.client_id"),
-        (TokenFault::Silent, "has no answer in time"),
+        (TokenFault::Audience, "rejects the token for kafka.sasl.oauth.client_id"),
+        (TokenFault::Silent, "timed out"),
     ] {
         let before = work.stderr()?.len();
         doors.issuer.fail(client, fault);
@@ -116,12 +116,12 @@ async fn whoever_gets_no_token_or_a_wrong_one_is_told_why() -> Result<()> {
     fs::write(&expired, unsigned_token("gina", Duration::ZERO))?;
     fs::write(&valid, unsigned_token("gina", LONG))?;
     let endpoint = doors.issuer.token_url();
-    let refused = "refuses the token for kafka.sasl.oauth.client_id: check kafka.sasl.oauth.scope";
+    let refused = "rejects the token for kafka.sasl.oauth.client_id: check kafka.sasl.oauth.scope";
     let cases: Vec<(Settings, String)> = vec![
         (
             one("kafka.sasl.oauth.client_secret", WRONG_PASSWORD),
             format!(
-                "needs a token, and the token endpoint {endpoint} refuses \
+                "needs a token, but the token endpoint {endpoint} refuses \
                  kafka.sasl.oauth.client_id \"known\" (invalid_client): check it"
             ),
         ),
@@ -134,11 +134,11 @@ async fn whoever_gets_no_token_or_a_wrong_one_is_told_why() -> Result<()> {
         (signed(doors, "forged"), refused.to_owned()),
         (
             unsigned(doors, &expired),
-            "refuses the token in kafka.sasl.oauth.token_file: it has expired".to_owned(),
+            "rejects the token in kafka.sasl.oauth.token_file: it has expired".to_owned(),
         ),
         (
             [unsigned(doors, &valid), vec![("kafka.brokers", doors.kafka_at("GUARDED"))]].concat(),
-            "takes SASL SCRAM-SHA-512 and not OAUTHBEARER: set kafka.sasl.mechanism".to_owned(),
+            "supports SASL SCRAM-SHA-512, but not OAUTHBEARER: set kafka.sasl.mechanism".to_owned(),
         ),
     ];
     for (settings, told) in cases {
@@ -152,8 +152,8 @@ async fn whoever_gets_no_token_or_a_wrong_one_is_told_why() -> Result<()> {
     // What may pass is waited for.
     let (silent, _) = silence().await?;
     for (url, told) in [
-        ("http://localhost:1/token".to_owned(), "http://localhost:1/token is out of reach"),
-        (format!("http://{silent}/token"), "has no answer in time"),
+        ("http://localhost:1/token".to_owned(), "http://localhost:1/token is unreachable"),
+        (format!("http://{silent}/token"), "timed out"),
     ] {
         let settings =
             known(vec![("kafka.sasl.oauth.token_url", url), ("kafka.timeout", "2s".to_owned())]);

@@ -86,7 +86,7 @@ async fn certificates_and_passwords_of_kafka_are_replaced_under_load() -> Result
     set_password(&doors.kafka, "SCRAM-SHA-512", "frank", NEW_PASSWORD).await?;
     eventually("a refusal of the old password", DEADLINE, async || {
         let log = work.stderr()?;
-        ensure!(log.contains("refuses kafka.sasl.user \"frank\""), "{log}");
+        ensure!(log.contains("rejects kafka.sasl.user \"frank\""), "{log}");
         Ok(())
     })
     .await?;

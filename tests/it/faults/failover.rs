@@ -237,7 +237,7 @@ async fn what_is_to_be_made_again_and_no_longer_in_kafka_halts_its_partition() -
     replicas.promote().await?;
     bed.kafka.delete_records(&shop.topic, 0, 40).await?;
     let halted = work.run(DEADLINE).await?.expect_code(1)?;
-    for says in ["[20, 40)", "was deleted unread", "offsets reset"] {
+    for says in ["[20, 40)", "was deleted before it was read", "offsets reset"] {
         ensure!(halted.stderr.contains(says), "no {says:?}: {}", halted.stderr);
     }
     shop.database.move_to(replicas.primary.postgres());

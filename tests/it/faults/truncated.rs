@@ -61,7 +61,7 @@ async fn an_unclean_election_that_replaces_records_already_read_halts_the_partit
     cluster.broker(1)?.restart().await?;
 
     eventually("word of the truncation", DEADLINE, async || {
-        let span = "truncated at 100: what was read in [100, 150)";
+        let span = "truncated at 100: the records read in [100, 150)";
         ensure!(vendas.stderr()?.contains(span), "{}", vendas.state());
         Ok(())
     })
