@@ -227,7 +227,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_is_told_with_its_causes() {
+    fn an_error_is_shown_with_its_causes() {
         #[derive(Debug)]
         struct Outer(io::Error);
         impl fmt::Display for Outer {

@@ -135,7 +135,7 @@ mod tests {
     use super::{Outage, Severity};
 
     #[test]
-    fn an_answer_to_an_older_question_does_not_end_an_outage() {
+    fn a_response_to_an_older_request_does_not_end_an_outage() {
         let outage = Outage::new("server");
         let before = Instant::now();
         outage.failed(Severity::Transient, &"gone");

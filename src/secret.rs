@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_read_at_each_use_and_a_broken_one_leaves_the_last_secret_in_use() {
+    fn a_file_is_read_at_each_use_and_a_broken_one_is_ignored() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("password");
         assert!(Secret::from_file("a.password_file", &path).is_err());

@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_partition_is_starting_then_worked_then_halted_and_worked_again() {
+    fn a_partition_is_starting_then_processed_then_halted_and_processed_again() {
         let next = NextOffset::new(5).unwrap();
         let partition = Partition::default();
         assert_eq!((partition.activity().0, partition.lag()), (Activity::Starting, None));
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_of_a_partition_goes_with_its_assignment() {
+    fn the_state_of_a_partition_is_dropped_with_its_assignment() {
         let telemetry = Telemetry::default();
         telemetry.assign(&[partition(0), partition(1)]);
         telemetry.partition(&partition(1)).started(NextOffset::new(5).unwrap());

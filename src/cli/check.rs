@@ -65,7 +65,7 @@ pub(super) async fn check(config: &Config, arguments: Arguments) -> Result<(), C
             let schemas = schemas::of(&config.rules, registry.as_ref(), &sample.records).await?;
             let outcome =
                 outcome::outcome(&sample.records, config.rules.of(&sample.topic), &schemas);
-            print(&comes_to(config, &sample, &schemas, &outcome))?;
+            print(&sample_result(config, &sample, &schemas, &outcome))?;
             if let Some(trouble) = render::trouble(&outcome).filter(|_| outcome.is_rejected()) {
                 say(vec![Err(format!("topic {}: {trouble}", sample.topic))])?;
             }
@@ -231,7 +231,7 @@ async fn other_clock(store: &Store, configured: &str) -> Option<Line> {
 }
 
 /// The result of processing the sample, and the fields that the mapping does not read.
-fn comes_to(config: &Config, sample: &Sample, schemas: &Schemas, outcome: &Outcome) -> String {
+fn sample_result(config: &Config, sample: &Sample, schemas: &Schemas, outcome: &Outcome) -> String {
     let Sample { topic, from, .. } = sample;
     let rules = config.rules.of(topic);
     let mut text = format!("\ntopic {topic}, {from}: {}", render::outcome(outcome));

@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::sleep;
 
 /// Shorter operations show nothing.
-const SILENCE: Duration = Duration::from_secs(1);
+const SHOW_AFTER: Duration = Duration::from_secs(1);
 
 const REDRAW: Duration = Duration::from_millis(250);
 
@@ -38,7 +38,7 @@ impl Progress {
 
     /// Shows how much is done, and of how much if that is known.
     pub(super) fn show(&mut self, done: Option<u64>, all: Option<u64>) {
-        if self.started.elapsed() < SILENCE || !io::stderr().is_terminal() {
+        if self.started.elapsed() < SHOW_AFTER || !io::stderr().is_terminal() {
             return;
         }
         let bar = self.bar.get_or_insert_with(|| {

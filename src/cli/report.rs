@@ -18,7 +18,7 @@ use crate::{
     report::{self, Locale, Moment, Room, Style},
     store::{SalesBy, SalesQuestion, Unit},
 };
-use answer::{Answer, Asked};
+use answer::{Answer, Query};
 
 /// Terminals have fewer lines than this. More products need not be read to fill one.
 const MOST_LINES: usize = 1_000;
@@ -82,7 +82,7 @@ struct Request {
     style: Style,
     time_zone: String,
     top: Option<usize>,
-    asked: Asked,
+    query: Query,
 }
 
 pub(super) async fn report(
@@ -99,7 +99,7 @@ pub(super) async fn report(
         },
         time_zone: config.database.shop_timezone.clone(),
         top: arguments.top.map(usize::try_from).transpose().unwrap_or(None),
-        asked: asked(&arguments, currency).map_err(|text| {
+        query: query(&arguments, currency).map_err(|text| {
             CliError::Usage(Cli::command().error(ErrorKind::ArgumentConflict, text))
         })?,
     };
@@ -112,12 +112,12 @@ pub(super) async fn report(
     if arguments.watch {
         return watch::watch(request, store, arguments.interval).await;
     }
-    let answer = request.asked.answer(&store, request.top).await?;
+    let answer = request.query.answer(&store, request.top).await?;
     print(&request.text(&answer)?)
 }
 
 /// The query for these arguments, or why they cannot be combined.
-fn asked(arguments: &Arguments, currency: Currency) -> Result<Asked, String> {
+fn query(arguments: &Arguments, currency: Currency) -> Result<Query, String> {
     let Arguments { from, to, last, compare, .. } = *arguments;
     let by = arguments.by.clone();
     let by_product = by == SalesBy::Product;
@@ -139,9 +139,9 @@ fn asked(arguments: &Arguments, currency: Currency) -> Result<Asked, String> {
     }
     let has_period = from.is_some() || to.is_some() || last.is_some();
     if by_product && !has_period && arguments.product.is_none() {
-        return Ok(Asked::Totals);
+        return Ok(Query::Totals);
     }
-    Ok(Asked::Sales(SalesQuestion {
+    Ok(Query::Sales(SalesQuestion {
         by,
         period,
         compare,

@@ -32,7 +32,7 @@ const TICK: Duration = Duration::from_millis(10);
 const REDRAW: Duration = Duration::from_millis(100);
 
 /// The interval of log lines without a terminal.
-const SILENCE: Duration = Duration::from_secs(10);
+const LOG_EVERY: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -258,7 +258,7 @@ impl Progress {
     }
 
     fn show(&mut self, producer: &Producer, started: Instant) {
-        let pause = if self.terminal { REDRAW } else { SILENCE };
+        let pause = if self.terminal { REDRAW } else { LOG_EVERY };
         if self.shown.elapsed() < pause {
             return;
         }

@@ -4,7 +4,7 @@ use clap::{Command, CommandFactory, Parser};
 
 use super::Cli;
 
-/// All commands, each with its whole name.
+/// All commands with their full names.
 fn all(command: &Command, name: &str, found: &mut Vec<(String, String)>) {
     let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
     found.push((name.to_owned(), help));

@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn urls_and_keywords_say_the_same_as_to_libpq() {
+    fn urls_and_keywords_have_the_same_meaning_as_in_libpq() {
         let both = pairs(&[
             ("database.user", "a b"),
             ("database.password", "p@'ss\\"),
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_followed_is_said_without_a_value() {
+    fn problems_are_reported_without_values() {
         for (text, says) in [
             ("postgresql://h/d?options=-cx%3Dsecret", "sets the unsupported parameter \"options\", supported are host"),
             ("postgresql://secret@h/d?user=secret", "sets user twice"),

@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_sets_what_is_not_set_elsewhere() {
+    fn a_url_conflicts_with_other_settings() {
         let url = "url = 'postgresql://me:secret@a,b:6000/shop?sslmode=disable&target_session_attrs=primary'";
         let database = load(&sources(url, &[])).unwrap().database;
         assert_eq!(
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn variables_of_libpq_count_least() {
+    fn libpq_variables_have_the_lowest_precedence() {
         let variables = [
             ("PGHOST", "pg1,pg2"),
             ("PGPORT", "6000"),
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_in_a_file_is_read_again_and_kept_while_it_cannot_be() {
+    fn a_password_file_is_read_again_and_kept_while_unreadable() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(&file, "one\n").unwrap();
         let toml = format!("password_file = '{}'", file.path().display());

@@ -64,7 +64,7 @@ pub(super) fn rulebook(
     let vocabulary = vocabulary(reader);
     let general = reader.table(&["mapping"]);
     for key in KEYS {
-        reader.know(&format!("mapping.{key}"));
+        reader.register(&format!("mapping.{key}"));
     }
     let of_all = settings(reader, "mapping", &[&general], vocabulary.clone());
     let tables = [&general];
@@ -75,7 +75,7 @@ pub(super) fn rulebook(
         let own = reader.table(&["topics", &topic, "mapping"]);
         let prefix = format!("topics.{topic}.mapping");
         for key in KEYS {
-            reader.know(&format!("{prefix}.{key}"));
+            reader.register(&format!("{prefix}.{key}"));
         }
         // Problems of the general mapping are already reported.
         let tables = [&own, &general];

@@ -159,7 +159,7 @@ impl Config {
     #[must_use]
     pub fn idle_mappings(&self) -> Vec<String> {
         let topics = self.rules.topics.keys().filter(|topic| !self.topics.contains(topic));
-        let told = |topic: &Arc<str>| {
+        let message = |topic: &Arc<str>| {
             let plain = topic.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
             let name = if plain { topic.to_string() } else { format!("\"{topic}\"") };
             format!(
@@ -168,7 +168,7 @@ impl Config {
                 self.topics
             )
         };
-        topics.map(told).collect()
+        topics.map(message).collect()
     }
 }
 

@@ -136,7 +136,7 @@ impl Reader {
     }
 
     /// Registers a key.
-    pub(super) fn know(&mut self, key: &str) {
+    pub(super) fn register(&mut self, key: &str) {
         self.known.push(key.to_owned());
     }
 

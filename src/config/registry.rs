@@ -26,7 +26,7 @@ pub(super) fn registry(reader: &mut Reader) -> Option<Option<Settings>> {
     if addresses.is_empty() {
         let keys = [USER, PASSWORD, "registry.password_file"].into_iter().chain(TLS);
         for key in TLS {
-            reader.know(key);
+            reader.register(key);
         }
         let keys: Vec<_> = keys.collect();
         return unused(reader, &keys, &format!("needs {URL}")).then_some(None);

@@ -82,7 +82,7 @@ fn oauth(reader: &mut Reader, is_used: bool) -> Option<Option<OAuth>> {
     let tls = match &address {
         Some(address) if is_used => security::http(reader, TLS, TOKEN_URL, address.is_tls()),
         _ => {
-            TLS.iter().for_each(|key| reader.know(key));
+            TLS.iter().for_each(|key| reader.register(key));
             Some(None)
         }
     };

@@ -50,7 +50,7 @@ fn kafka_tls(reader: &mut Reader) -> Option<Option<Tls>> {
     if !enabled? {
         return unused(reader, &FILES, &format!("needs {ENABLED} = true")).then_some(None);
     }
-    let authorities = authorities?.unwrap_or_else(Authorities::of_this_machine);
+    let authorities = authorities?.unwrap_or_else(Authorities::system);
     Some(Some(Tls::new(Trust::Host(authorities), identity?)))
 }
 
@@ -72,7 +72,7 @@ pub(super) fn http(
         let text = format!("needs an address with https:// in {url}");
         return unused(reader, &keys, &text).then_some(None);
     }
-    let authorities = authorities?.unwrap_or_else(Authorities::of_this_machine);
+    let authorities = authorities?.unwrap_or_else(Authorities::system);
     Some(Some(Tls::new(Trust::Host(authorities), identity?)))
 }
 
@@ -114,7 +114,7 @@ pub(super) fn database(reader: &mut Reader) -> Option<Encryption> {
     let (mode, authorities) = (mode?, authorities?);
     let trust = match (mode, authorities) {
         (SslMode::VerifyFull, Some(Root::Own(own))) => Trust::Host(own),
-        (SslMode::VerifyFull, _) => Trust::Host(Authorities::of_this_machine()),
+        (SslMode::VerifyFull, _) => Trust::Host(Authorities::system()),
         // libpq too verifies the chain if there is a root certificate with `require`.
         (SslMode::VerifyCa | SslMode::Require, Some(Root::Own(own))) => Trust::Chain(own),
         (SslMode::Require, None) => Trust::Anyone,

@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_host_is_told_apart_from_a_wrong_one() {
+    fn invalid_hosts_are_distinguished_from_wrong_ones() {
         let long = "a".repeat(254);
         for text in [
             "",

@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_of_other_pages_are_told_from_the_own_and_from_links() {
+    fn requests_of_other_pages_are_distinguished_from_own_ones_and_links() {
         for site in ["cross-site", "same-site", "", "something new"] {
             assert!(is_refused(&[(SITE, site)]), "{site}");
             assert!(is_refused(&[(SITE, site), (MODE, "cors"), (DESTINATION, "empty")]), "{site}");

@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_user_with_the_password_is_let_in() {
+    fn only_the_user_with_the_password_is_allowed() {
         let password = password();
         let right = basic("Ana:pass:wörd");
         for value in [&right, &right.replace("Basic", "bASIC"), &right.replace(' ', "   ")] {
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_a_minute_stands_for_all_wrong_ones_since_the_last() {
+    fn one_log_line_per_minute_counts_all_wrong_requests() {
         let (password, start) = (password(), Instant::now());
         let after = |seconds| password.due(start + Duration::from_secs(seconds));
         assert_eq!(

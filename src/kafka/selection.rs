@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_neither_a_name_nor_a_pattern_is_refused() {
+    fn entries_that_are_neither_names_nor_patterns_are_refused() {
         let long = "a".repeat(250);
         for text in ["", ".", "..", "a b", "ä", "re:(", "re:[z-a]", &long] {
             assert!(Selected::parse(text).is_none(), "{text}");
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn the_only_topic_is_one_that_nothing_can_stand_beside() {
+    fn the_only_topic_excludes_other_names_and_patterns() {
         assert_eq!(selection(&["sales"]).only().map(|name| &**name), Some("sales"));
         assert_eq!(selection(&["sales", "re:b"]).only(), None);
         assert_eq!(selection(&["sales", "orders"]).only(), None);

@@ -1,4 +1,4 @@
-//! Batches made for tests, here and elsewhere, and what they are split into.
+//! Batches for tests, here and elsewhere, and tests of splitting them.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::{
     order::{OrderKey, sample},
 };
 
-/// A batch of these payloads, from offset 10 on with a gap behind it.
+/// A batch of these payloads, from offset 10 on, followed by a gap.
 pub(crate) async fn processed(payloads: &[&str]) -> ProcessedBatch {
     let records: Vec<_> = (10..)
         .zip(payloads)
@@ -30,7 +30,7 @@ pub(crate) async fn processed(payloads: &[&str]) -> ProcessedBatch {
     process(&partition, Batch::new(span, None, records), &Arc::new(rules), Schemas::default()).await
 }
 
-/// A batch of records that mean this, from offset 10 on with a gap behind them.
+/// A batch of records with these meanings, from offset 10 on, followed by a gap.
 pub(crate) fn batch_of(meanings: Vec<Meaning>) -> ProcessedBatch {
     let outcomes: Vec<_> = (10..)
         .zip(meanings)
@@ -72,7 +72,7 @@ fn parts_end_at_records_and_have_few_orders_or_a_single_record() {
 }
 
 #[test]
-fn what_is_ignored_is_not_rejected() {
+fn ignored_records_are_not_rejected() {
     let order = Meaning::Order(sample::order(OrderKey::Number(1), "1"));
     let rejection = Rejection::new(Reason::RejectedByDatabase, String::new());
     let rejected = batch_of(vec![Meaning::Ignored, order]).rejected(&rejection);
@@ -101,7 +101,7 @@ async fn a_batch_ends_before_its_first_dead_letter() {
     let before = cut.before.unwrap();
     assert_eq!((before.span().to_string(), before.orders()), ("[5, 12)".to_owned(), 2));
     assert_eq!((cut.offset, cut.rejection.reason().code()), (12, "missing_identity"));
-    // The gap before it is worked all the same.
+    // The gap before it is accounted for.
     let cut = processed(&["{}"]).await.until_dead_letter().unwrap_err();
     assert_eq!(cut.before.unwrap().span().to_string(), "[5, 10)");
     assert_eq!(processed(&[order]).await.until_dead_letter().unwrap().orders(), 1);
@@ -132,7 +132,7 @@ async fn records_with_an_order_from_before_the_boundary_are_dead_letters() {
     let batch = batch.with_purge_boundary(Some(boundary));
     let purged = Some("purged");
     assert_eq!(reasons(&batch), [purged, None, purged, None, Some("missing_identity")]);
-    // Whatever it is split into was judged by the same.
+    // Its parts have the same boundary.
     let (first, second) = batch.into_halves().unwrap();
     assert_eq!((first.purge_boundary(), second.purge_boundary()), (Some(boundary), Some(boundary)));
     let joined = ProcessedBatch::joined(vec![first, second]).unwrap();

@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_said_is_avro_without_references() {
+    fn the_defaults_are_avro_and_no_references() {
         let plain = found(br#"{"schema": "\"string\""}"#).unwrap();
         assert_eq!((plain.kind.as_str(), plain.text.as_str()), ("AVRO", "\"string\""));
         assert!(plain.references.is_empty() && plain.id.is_none());

@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_and_bytes_are_bounded_and_the_longest_unused_go_first() {
+    fn entries_and_bytes_are_bounded_and_the_least_recently_used_are_evicted() {
         let mut cache = Cache::default();
         for id in 0..2_000 {
             cache.put(SchemaId(id), schema(), 1);
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unknown_is_remembered_for_a_while_only() {
+    fn unknown_schemas_are_cached_for_a_while_only() {
         let mut cache = Cache::default();
         cache.put(SchemaId(1), Err(NoSchema::Unknown), 0);
         assert!(matches!(cache.get(SchemaId(1)), Some(Err(NoSchema::Unknown))));

@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_would_act_within_a_path_is_encoded() {
+    fn special_characters_in_a_path_are_encoded() {
         assert_eq!(
             path_of_subject("a/b c-value", "latest"),
             "/subjects/a%2Fb%20c%2Dvalue/versions/latest"

@@ -54,14 +54,14 @@ mod tests {
     use super::{cut, visible, width};
 
     #[test]
-    fn what_acts_on_a_terminal_is_spelt_out_and_the_rest_is_left_alone() {
+    fn control_characters_are_escaped_and_other_characters_are_kept() {
         assert_eq!(visible("\u{1b}[2J\r\n\u{9b}2J\u{202e}"), r"\u{1b}[2J\r\n\u{9b}2J\u{202e}");
         let harmless = "Açaí \"c\\n\" {1}, 👨‍👩‍👧 日本語 ﷽";
         assert_eq!(visible(harmless), harmless);
     }
 
     #[test]
-    fn a_cut_text_fits_and_no_character_is_torn() {
+    fn a_truncated_text_fits_and_no_character_is_split() {
         let text = "aé日👨‍👩‍👧🇧🇷e\u{301}x";
         for cells in 0..12 {
             let cut = cut(text, cells);

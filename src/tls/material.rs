@@ -115,7 +115,7 @@ impl Authorities {
     /// The authorities that this machine trusts. If there are none, as in a container image that
     /// contains only this program, those that Mozilla trusts, which are built in.
     #[must_use]
-    pub fn of_this_machine() -> Self {
+    pub fn system() -> Self {
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         if roots.is_empty() {

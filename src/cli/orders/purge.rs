@@ -35,10 +35,10 @@ pub(super) async fn purge(config: &Config, arguments: &Arguments) -> Result<(), 
     if !yes && !confirm("Delete them?")? {
         return print("nothing was changed: use --yes to delete them\n");
     }
-    let asked = PurgeOrders { before, forget_sums: *forget_sums, because, purged_by: &whoami() };
+    let orders = PurgeOrders { before, forget_sums: *forget_sums, because, purged_by: &whoami() };
     let all = u64::try_from(purgeable.sales_rows + purgeable.orders_rows).ok();
     let mut progress = Progress::new("rows");
-    let purged = purge::purge(&store, asked, |rows| progress.show(Some(rows), all)).await;
+    let purged = purge::purge(&store, orders, |rows| progress.show(Some(rows), all)).await;
     drop(progress);
     let Purged { sales_rows, orders_rows } = purged?;
     print(&format!("deleted {sales_rows} rows of sales and {orders_rows} of orders\n"))

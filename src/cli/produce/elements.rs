@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_and_array_give_each_element_as_it_is_written() {
+    fn lines_and_arrays_return_each_element_unchanged() {
         let elements = [r#"{"a": 1.50}"#, r#"{ "b":"é [" }"#, "17"];
         let lines = elements.join("\r\n\n  ");
         assert_eq!(of(lines.as_bytes()).unwrap(), elements);

@@ -9,7 +9,7 @@ use crate::{
 
 /// Which of the two reports is queried.
 #[derive(Clone, Debug)]
-pub(super) enum Asked {
+pub(super) enum Query {
     /// All sales by product.
     Totals,
     /// Sales of a period, or by hour, day, month or kept field.
@@ -23,7 +23,7 @@ pub(super) enum Answer {
     Sales(SalesQuestion, Box<Sales>),
 }
 
-impl Asked {
+impl Query {
     /// Queries at most `top` products and the sum of the others.
     pub(super) async fn answer(
         &self,

@@ -11,7 +11,7 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use super::{Answer, Asked, Format, MOST_LINES, Request};
+use super::{Answer, Query, Format, MOST_LINES, Request};
 use crate::{
     cli::{CliError, print},
     outage::{Outage, Severity},
@@ -33,7 +33,7 @@ pub(super) async fn watch(request: Request, store: Store, every: Duration) -> Re
     } else {
         request.top
     };
-    let looks = look(store, request.asked.clone(), top, every);
+    let looks = look(store, request.query.clone(), top, every);
     if on_screen {
         redraw(&request, looks, &mut stop).await
     } else {
@@ -42,14 +42,14 @@ pub(super) async fn watch(request: Request, store: Store, every: Duration) -> Re
 }
 
 /// Queries immediately and then at each interval, until the receiver is dropped.
-fn look(store: Store, asked: Asked, top: Option<usize>, every: Duration) -> mpsc::Receiver<Look> {
+fn look(store: Store, query: Query, top: Option<usize>, every: Duration) -> mpsc::Receiver<Look> {
     let (sender, looks) = mpsc::channel(1);
     tokio::spawn(async move {
         let mut ticks = interval(every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            if sender.send(asked.answer(&store, top).await).await.is_err() {
+            if sender.send(query.answer(&store, top).await).await.is_err() {
                 return;
             }
         }
@@ -65,15 +65,15 @@ async fn print_each(
     let outage = Outage::new("PostgreSQL");
     let mut printed = false;
     loop {
-        let asked = Instant::now();
+        let requested_at = Instant::now();
         let look = tokio::select! {
-            () = stop.asked() => return Ok(()),
+            () = stop.signalled() => return Ok(()),
             look = looks.recv() => look,
         };
         match look {
             None => return Ok(()),
             Some(Ok(answer)) => {
-                outage.recovered(asked);
+                outage.recovered(requested_at);
                 // JSON objects are one per line; other blocks are separated by an empty line.
                 let before = if printed && request.format != Format::Json { "\n" } else { "" };
                 let heading = match (request.format, &answer) {
@@ -103,7 +103,7 @@ async fn redraw(
     let mut trouble = None;
     loop {
         tokio::select! {
-            () = stop.asked() => return Ok(()),
+            () = stop.signalled() => return Ok(()),
             _ = resized.recv() => {}
             look = looks.recv() => match look {
                 None => return Ok(()),
@@ -152,7 +152,7 @@ impl Stop {
         ]))
     }
 
-    async fn asked(&mut self) {
+    async fn signalled(&mut self) {
         let [interrupt, terminate, hangup] = &mut self.0;
         tokio::select! {
             _ = interrupt.recv() => {}

@@ -242,7 +242,7 @@ impl<'a> Table<'a> {
         let prefix = format!("{}.keep", self.prefix);
         let mut kept = Vec::new();
         for name in dict.keys() {
-            self.reader.know(&format!("{prefix}.{name}"));
+            self.reader.register(&format!("{prefix}.{name}"));
             let tables = [dict];
             let mut table =
                 Table { reader: self.reader, prefix: &prefix, tables: &tables, failed: false };

@@ -16,7 +16,7 @@ fn problems(settings: &[(&str, &str)]) -> String {
 }
 
 #[test]
-fn settings_that_would_look_safe_and_not_be_so_are_problems() {
+fn settings_that_seem_secure_but_are_not_are_problems() {
     let authority = Authority::new("a").unwrap();
     let file = authority.file().display().to_string();
     let oauth = [("kafka.sasl.mechanism", "OAUTHBEARER")];
@@ -147,7 +147,7 @@ fn a_user_of_the_http_server_has_a_password_and_hosts_are_names() {
 }
 
 #[test]
-fn files_that_do_not_serve_are_problems_that_quote_none_of_them() {
+fn unusable_files_are_problems_that_do_not_quote_them() {
     let authority = Authority::new("a").unwrap();
     let (one, other) = (authority.client("one").unwrap(), authority.client("other").unwrap());
     let folder = tempfile::tempdir().unwrap();

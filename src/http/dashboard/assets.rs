@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn every_module_is_served_and_asked_for_at_once() {
+    fn every_module_is_served_and_preloaded() {
         let (_, _, page) = ASSETS[0];
         for (path, _, content) in ASSETS.iter().filter(|(path, ..)| path.ends_with(".js")) {
             let named = page.contains(&format!("href=\"{path}\""))

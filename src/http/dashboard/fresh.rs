@@ -20,7 +20,7 @@ const PAUSE_FACTOR: u32 = 20;
 
 /// The tolerated delay of a query before the page reports old values. Queries wait for a
 /// connection, as partitions do, and for other queries of the dashboard.
-const PATIENCE: Duration = Duration::from_secs(6);
+const TOLERATED_DELAY: Duration = Duration::from_secs(6);
 const READINGS: u32 = 6;
 
 /// A polled value; `None` until it is read for the first time.
@@ -37,7 +37,7 @@ pub(super) struct Inner<T> {
 impl<T> Inner<T> {
     /// Nothing is read yet, and no query has failed.
     fn unread() -> Self {
-        Self { value: None, current_until: Some(Instant::now() + PATIENCE) }
+        Self { value: None, current_until: Some(Instant::now() + TOLERATED_DELAY) }
     }
 
     /// Whether the value is current.
@@ -69,13 +69,13 @@ impl<T> Fresh<T> {
     }
 
     /// Queries once, when `turns` permits, and stores the result of `keep` for the previous value
-    /// and the answer. Then `tell` is called. Returns when the next query is due.
+    /// and the answer. Then `report` is called. Returns when the next query is due.
     pub(super) async fn read<A>(
         &self,
         turns: &Semaphore,
         read: impl Future<Output = Result<A, StoreError>>,
         keep: impl FnOnce(Option<T>, A) -> T,
-        tell: impl FnOnce(Option<&StoreError>),
+        report: impl FnOnce(Option<&StoreError>),
     ) {
         // Never closed.
         let turn = turns.acquire().await;
@@ -90,14 +90,14 @@ impl<T> Fresh<T> {
                 let mut inner = self.lock();
                 let before = inner.value.take();
                 inner.value = Some(keep(before, answer));
-                inner.current_until = Some(Instant::now() + pause + PATIENCE + took * READINGS);
+                inner.current_until = Some(Instant::now() + pause + TOLERATED_DELAY + took * READINGS);
                 drop(inner);
-                tell(None);
+                report(None);
             }
             Err(error) => {
                 // The previous value is kept.
                 self.lock().current_until = None;
-                tell(Some(&error));
+                report(Some(&error));
             }
         }
         sleep(pause).await;
@@ -124,20 +124,20 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_dearer_a_reading_the_longer_until_the_next() {
+    async fn the_slower_a_query_the_longer_until_the_next() {
         for (took, total) in [(0, 1_000), (10, 1_010), (100, 2_100), (30_000, 90_000)] {
             let fresh = Fresh::new();
             let elapsed = read(&fresh, Duration::from_millis(took), Ok(1)).await;
             assert_eq!(elapsed, Duration::from_millis(total));
             // Until then, and during the tolerated delay, it counts as current.
             assert_eq!(state(&fresh), (Some(1), true));
-            sleep(PATIENCE + Duration::from_millis(took) * READINGS).await;
+            sleep(TOLERATED_DELAY + Duration::from_millis(took) * READINGS).await;
             assert_eq!(state(&fresh), (Some(1), false));
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_cannot_be_read_again_stays_and_is_called_old() {
+    async fn a_value_that_cannot_be_read_again_is_kept_and_marked_as_old() {
         let fresh = Fresh::new();
         read(&fresh, Duration::ZERO, Ok(3)).await;
         let failed = read(&fresh, Duration::from_secs(30), Err(StoreError::Fenced)).await;

@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rate_is_that_of_the_last_seconds_however_late_a_look_comes() {
+    fn a_rate_is_that_of_the_last_seconds_however_late_a_sample_is() {
         let begin = Instant::now();
         let mut pace = Pace::default();
         assert_eq!((pace.now(), pace.peak()), (Rate(0), Rate(0)));
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_older_than_the_chart_is_forgotten() {
+    fn samples_older_than_the_chart_are_dropped() {
         let begin = Instant::now();
         let mut pace = Pace::default();
         for second in 0..1000 {

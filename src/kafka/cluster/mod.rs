@@ -130,7 +130,7 @@ impl Cluster {
         loop {
             attempts += 1;
             let waited = timeout_at(deadline, slot.lock()).await;
-            let mut held = waited.map_err(|_| CallError::Late("connecting"))?;
+            let mut held = waited.map_err(|_| CallError::Timeout("connecting"))?;
             held.take_if(|connection| !connection.is_authenticated());
             let used_before = held.is_some();
             let connection = match &*held {
@@ -144,7 +144,7 @@ impl Cluster {
             };
             drop(held);
             let result = connection.call(message.clone(), deadline).await;
-            if matches!(result, Err(CallError::Late(_) | CallError::Broken(_))) {
+            if matches!(result, Err(CallError::Timeout(_) | CallError::Broken(_))) {
                 let mut held = slot.lock().await;
                 if held.as_ref().is_some_and(|current| Arc::ptr_eq(current, &connection)) {
                     *held = None;

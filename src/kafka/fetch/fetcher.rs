@@ -21,7 +21,7 @@ use crate::kafka::{
     cluster::about,
     fetch::{
         memory::Memory,
-        request::{self, Asked},
+        request::{self, Included},
         subscription::{Loss, Ready, Subscription, Waiting, Whole, await_room},
     },
     transport::{
@@ -245,7 +245,7 @@ impl Fetcher {
         match error {
             CallError::NoVersion(_) => Loss::NoVersion(cause),
             CallError::Denied(_) => Loss::Denied(cause),
-            CallError::Late(_) | CallError::Broken(_) => Loss::Connection(cause),
+            CallError::Timeout(_) | CallError::Broken(_) => Loss::Connection(cause),
         }
     }
 
@@ -262,12 +262,12 @@ impl Fetcher {
         let mut answers = request::by_partition(&self.ready, response);
         let total = answers.values().filter_map(|data| data.records.as_ref()).map(Bytes::len).sum();
         let whole = Whole { total, limit, partition_limit: self.limits.partition_bytes };
-        let mut asked = Asked::default();
-        let mut twins = Vec::new();
+        let mut included = Included::default();
+        let mut deferred = Vec::new();
         for mut ready in mem::take(&mut self.ready) {
-            let first = asked.is_empty();
-            if !asked.takes(&ready) {
-                twins.push(ready);
+            let first = included.is_empty();
+            if !included.add(&ready) {
+                deferred.push(ready);
                 continue;
             }
             let outcome = match answers.remove(&ready.key()) {
@@ -291,7 +291,7 @@ impl Fetcher {
                 Err(loss) => ready.lose(loss),
             }
         }
-        for twin in twins {
+        for twin in deferred {
             self.ready.push_front(twin);
         }
     }

@@ -16,7 +16,7 @@ const MIN_SHARE: usize = 32 << 10;
 
 /// How long fetching waits for memory held by record batches larger than their shares. Their
 /// partitions may be paused for a long time, and the others have to continue.
-const PATIENCE: Duration = Duration::from_millis(100);
+const MAX_WAIT: Duration = Duration::from_millis(100);
 
 /// The memory for fetched records: each partition has an equal share.
 pub(in crate::kafka) struct Memory {
@@ -39,7 +39,7 @@ impl Memory {
         let freed = self.freed.notified();
         if self.left_now() == 0 {
             // The memory left is computed below, whether or not any was released.
-            timeout(PATIENCE, freed).await.ok();
+            timeout(MAX_WAIT, freed).await.ok();
         }
         self.left_now()
     }

@@ -25,19 +25,19 @@ use crate::kafka::{TopicPartition, cluster::topic_name, fetch::subscription::Rea
 /// positions. Of two topics with the same name, one deleted and one recreated, only one is
 /// included: by name, a broker cannot distinguish them.
 #[derive(Default)]
-pub(super) struct Asked {
+pub(super) struct Included {
     topics: HashMap<Arc<str>, Uuid>,
     partitions: HashSet<(Uuid, i32)>,
 }
 
-impl Asked {
+impl Included {
     /// Whether no partition is included yet.
     pub(super) fn is_empty(&self) -> bool {
         self.partitions.is_empty()
     }
 
     /// Adds `ready`; false if it cannot be in the same request.
-    pub(super) fn takes(&mut self, ready: &Ready) -> bool {
+    pub(super) fn add(&mut self, ready: &Ready) -> bool {
         let TopicPartition { topic, topic_id, .. } = &ready.subscription.partition;
         let id = self.topics.entry(Arc::clone(topic)).or_insert(*topic_id);
         id == topic_id && self.partitions.insert(ready.key())
@@ -46,8 +46,8 @@ impl Asked {
 
 /// Whether one request cannot include all.
 pub(super) fn needs_several_requests(ready: &VecDeque<Ready>) -> bool {
-    let mut asked = Asked::default();
-    !ready.iter().all(|ready| asked.takes(ready))
+    let mut included = Included::default();
+    !ready.iter().all(|ready| included.add(ready))
 }
 
 /// A fetch request for as many of `ready` as it can include, for up to `partition_bytes` of each and
@@ -59,9 +59,9 @@ pub(super) fn request(
     max_bytes: usize,
 ) -> FetchRequest {
     let mut topics: Vec<FetchTopic> = Vec::new();
-    let mut asked = Asked::default();
+    let mut included = Included::default();
     for ready @ Ready { subscription, .. } in ready {
-        if !asked.takes(ready) {
+        if !included.add(ready) {
             continue;
         }
         let partition = FetchPartition::default()
@@ -95,13 +95,13 @@ pub(super) fn by_partition(
     ready: &VecDeque<Ready>,
     response: FetchResponse,
 ) -> HashMap<(Uuid, i32), PartitionData> {
-    let mut asked = Asked::default();
+    let mut included = Included::default();
     for ready in ready {
-        asked.takes(ready);
+        included.add(ready);
     }
     let mut answers = HashMap::new();
     for topic in response.responses {
-        let id = asked.topics.get(topic.topic.as_str()).copied().unwrap_or(topic.topic_id);
+        let id = included.topics.get(topic.topic.as_str()).copied().unwrap_or(topic.topic_id);
         for answer in topic.partitions {
             answers.insert((id, answer.partition_index), answer);
         }
@@ -126,7 +126,7 @@ pub(super) fn fetched_by_name(response: &FetchResponse) -> Vec<TopicName> {
 /// before it opens its log: if metadata requested after the fetch still has the expected topic id,
 /// the records are of the expected topic. Without topic ids (before version 10 of Metadata) this is
 /// unknown.
-pub(super) fn recreated(asked: &VecDeque<Ready>, answer: &MetadataResponse) -> HashSet<Uuid> {
+pub(super) fn recreated(requested: &VecDeque<Ready>, answer: &MetadataResponse) -> HashSet<Uuid> {
     let named = answer.topics.iter().filter_map(|topic| Some((topic.name.as_ref()?, topic)));
     let present: HashMap<&str, &MetadataResponseTopic> =
         named.map(|(name, topic)| (name.as_str(), topic)).collect();
@@ -136,7 +136,7 @@ pub(super) fn recreated(asked: &VecDeque<Ready>, answer: &MetadataResponse) -> H
                 || !topic.topic_id.is_nil() && !partition.is_of(topic.topic_id)
         })
     };
-    let partitions = asked.iter().map(|ready| &ready.subscription.partition);
+    let partitions = requested.iter().map(|ready| &ready.subscription.partition);
     partitions.filter(is_another).map(|partition| partition.topic_id).collect()
 }
 

@@ -59,7 +59,7 @@ const fn is_about_leadership(error: ResponseError) -> bool {
 
 /// Why the search has not succeeded yet.
 enum Setback {
-    Passing(Severity, String),
+    Transient(Severity, String),
     /// Final if it occurs again.
     Suspicion(ReadError),
     Final(ReadError),
@@ -67,7 +67,7 @@ enum Setback {
 
 impl Setback {
     fn passing(cause: impl ToString) -> Self {
-        Self::Passing(Severity::Transient, cause.to_string())
+        Self::Transient(Severity::Transient, cause.to_string())
     }
 }
 
@@ -79,7 +79,7 @@ impl Search {
             check_range = matches!(loss, Loss::Error(ResponseError::OffsetOutOfRange));
             let repeated = self.trouble.is_some();
             match self.judge(loss) {
-                Some(setback) => self.sit_out(setback).await?,
+                Some(setback) => self.handle(setback).await?,
                 None if repeated => self.trouble().wait_silently().await,
                 // From now on retries are delayed.
                 None => _ = self.trouble(),
@@ -88,12 +88,12 @@ impl Search {
         loop {
             match self.attempt(check_range).await {
                 Ok(found) => return Ok(found),
-                Err(setback) => self.sit_out(setback).await?,
+                Err(setback) => self.handle(setback).await?,
             }
         }
     }
 
-    async fn sit_out(&mut self, setback: Setback) -> Result<(), ReadError> {
+    async fn handle(&mut self, setback: Setback) -> Result<(), ReadError> {
         let (severity, cause) = match setback {
             Setback::Final(error) => return Err(error),
             Setback::Suspicion(error) if self.suspected => return Err(error),
@@ -102,7 +102,7 @@ impl Search {
                 sleep(CONFIRM_AFTER).await;
                 return Ok(());
             }
-            Setback::Passing(severity, cause) => {
+            Setback::Transient(severity, cause) => {
                 self.suspected = false;
                 (severity, format!("{}: {cause}", self.partition))
             }
@@ -155,9 +155,9 @@ impl Search {
                     }
                     _ => (Severity::Transient, ""),
                 };
-                Some(Setback::Passing(severity, format!("{error}{remedy}")))
+                Some(Setback::Transient(severity, format!("{error}{remedy}")))
             }
-            Loss::Denied(cause) => Some(Setback::Passing(Severity::NeedsAttention, cause)),
+            Loss::Denied(cause) => Some(Setback::Transient(Severity::NeedsAttention, cause)),
             Loss::Connection(cause) => Some(Setback::passing(cause)),
         }
     }
@@ -190,14 +190,14 @@ impl Search {
                 detail: error.to_string(),
             }),
             KafkaError::Refused { .. } | KafkaError::Denied { .. } => {
-                Setback::Passing(Severity::NeedsAttention, error.to_string())
+                Setback::Transient(Severity::NeedsAttention, error.to_string())
             }
             KafkaError::Unreachable { .. } | KafkaError::Gone { .. } => Setback::passing(error),
         })?;
         self.stale = Some(known.generation);
         let Some(topic) = known.topic else {
             let cause = "the topic does not exist: create it, or remove it from kafka.topics".to_owned();
-            return Err(Setback::Passing(Severity::NeedsAttention, cause));
+            return Err(Setback::Transient(Severity::NeedsAttention, cause));
         };
         if !self.partition.is_of(topic.id) {
             let (partition, topic_id) = (self.partition.clone(), topic.id);
@@ -234,7 +234,7 @@ impl Search {
                 CallError::Denied(_) => Severity::NeedsAttention,
                 _ => Severity::Transient,
             };
-            Setback::Passing(severity, format!("{}: {error}", leader.address))
+            Setback::Transient(severity, format!("{}: {error}", leader.address))
         };
         let answer = self.cluster.bounds(&leader.address, asked, bound, deadline).await;
         match answer.map_err(failed)?.pop() {

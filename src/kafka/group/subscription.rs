@@ -23,12 +23,12 @@ pub(super) struct Subscription {
 struct Seen {
     topics: Arc<[Arc<str>]>,
     /// When the patterns were last matched against the existing topics.
-    looked: Option<Instant>,
+    checked: Option<Instant>,
 }
 
 impl Subscription {
     pub(super) fn new(cluster: Arc<Cluster>, selection: Selection) -> Self {
-        let seen = Seen { topics: selection.names().into(), looked: None };
+        let seen = Seen { topics: selection.names().into(), checked: None };
         Self { cluster, selection, seen: Mutex::new(seen) }
     }
 
@@ -42,14 +42,14 @@ impl Subscription {
     /// # Errors
     /// The request fails, and no earlier one has succeeded.
     pub(super) async fn look(&self) -> Result<(), KafkaError> {
-        let looked = self.seen().looked;
-        let is_due = looked.is_none_or(|looked| looked.elapsed() >= TOPICS_EVERY);
+        let checked = self.seen().checked;
+        let is_due = checked.is_none_or(|checked| checked.elapsed() >= TOPICS_EVERY);
         if !self.selection.has_patterns() || !is_due {
             return Ok(());
         }
         let found = match self.cluster.all_topics().await {
             Ok(found) => found,
-            Err(error) if looked.is_some() => {
+            Err(error) if checked.is_some() => {
                 debug!(%error, "cannot list topics for the patterns");
                 return Ok(());
             }
@@ -61,7 +61,7 @@ impl Subscription {
         topics.sort();
         topics.dedup();
         let mut seen = self.seen();
-        seen.looked = Some(Instant::now());
+        seen.checked = Some(Instant::now());
         if *seen.topics != *topics {
             seen.topics = topics.into();
         }

@@ -37,10 +37,10 @@ use crate::{
 const IN_FLIGHT: usize = 4;
 
 /// The number of timeouts without an acknowledgement until sending fails.
-const PATIENCE: u32 = 3;
+const MAX_TIMEOUTS: u32 = 3;
 
 /// Failures are not logged for this long, since leaders of a new topic take some time.
-const SILENCE: Duration = Duration::from_secs(1);
+const QUIET_FOR: Duration = Duration::from_secs(1);
 
 /// The maximum overhead of a record in addition to key and payload.
 const OVERHEAD_BYTES: usize = 24;
@@ -126,7 +126,7 @@ impl Lane {
 
     /// Sends until all batches are acknowledged and no more can come.
     pub(super) async fn run(mut self) -> Result<(), ProduceError> {
-        let patience = self.cluster.settings.timeout * PATIENCE;
+        let patience = self.cluster.settings.timeout * MAX_TIMEOUTS;
         loop {
             // Connects only when there is a batch to send.
             if self.window.is_empty() {
@@ -149,7 +149,7 @@ impl Lane {
                 });
             }
             let retry = self.retry.get_or_insert_with(|| self.cluster.troubles.begin());
-            if retry.age() < SILENCE {
+            if retry.age() < QUIET_FOR {
                 retry.wait_silently().await;
             } else {
                 retry.wait(Severity::Transient, &cause).await;
@@ -288,15 +288,15 @@ fn judge(
         |cause| Failure::Final(ProduceError::Refused { partition: partition.clone(), cause });
     let answer = answer.map_err(|error| match error {
         CallError::NoVersion(_) | CallError::Denied(_) => refused(error.to_string()),
-        CallError::Late(_) | CallError::Broken(_) => Failure::Transient(error.to_string()),
+        CallError::Timeout(_) | CallError::Broken(_) => Failure::Transient(error.to_string()),
     })?;
-    let told = answer.responses.first().and_then(|topic| topic.partition_responses.first());
-    let Some(told) = told else {
+    let result = answer.responses.first().and_then(|topic| topic.partition_responses.first());
+    let Some(result) = result else {
         return Err(Failure::Transient("the response has no partition".to_owned()));
     };
-    let message = told.error_message.as_ref();
+    let message = result.error_message.as_ref();
     let message = message.map_or_else(String::new, |message| format!(" ({message})"));
-    match ResponseError::try_from_code(told.error_code) {
+    match ResponseError::try_from_code(result.error_code) {
         // A duplicate: the first attempt had arrived.
         None | Some(ResponseError::DuplicateSequenceNumber) => Ok(()),
         // An earlier batch failed, and is sent again before this one.

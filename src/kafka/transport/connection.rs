@@ -44,7 +44,7 @@ pub(in crate::kafka) enum CallError {
     /// The broker supports no compatible version of this request.
     NoVersion(&'static str),
     /// The deadline passed during this operation.
-    Late(&'static str),
+    Timeout(&'static str),
     /// Connecting failed, or the connection was lost.
     Broken(String),
     /// Authentication failed, of this client or of the broker. The operator has to correct it.
@@ -55,7 +55,7 @@ impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoVersion(what) => write!(f, "supports no compatible version of {what}"),
-            Self::Late(what) => write!(f, "timed out ({what})"),
+            Self::Timeout(what) => write!(f, "timed out ({what})"),
             Self::Broken(cause) | Self::Denied(cause) => f.write_str(cause),
         }
     }
@@ -92,7 +92,7 @@ impl Connection {
             connection.access.opened.fetch_add(1, Ordering::Relaxed);
             Ok(connection)
         };
-        timeout_at(deadline, opening).await.unwrap_or(Err(CallError::Late("connecting")))
+        timeout_at(deadline, opening).await.unwrap_or(Err(CallError::Timeout("connecting")))
     }
 
     /// Whether the authentication is still valid (KIP-368). Reauthentication would be possible too;
@@ -118,7 +118,7 @@ impl Connection {
                 Err(explain(&error, &self.access, "if it expects SASL, set kafka.sasl.mechanism"))
             }
             Ok(Err(error)) => Err(CallError::broken(innermost(&error))),
-            Err(_) => Err(CallError::Late(M::NAME)),
+            Err(_) => Err(CallError::Timeout(M::NAME)),
         }
     }
 }

@@ -112,9 +112,9 @@ impl TokenEndpoint {
         }
         let Refusal { error, error_description } =
             serde_json::from_slice(&response.body).unwrap_or_default();
-        let said = [&*error, &*error_description].join(" ");
-        let said: String = said.trim().chars().take(MAX_DESCRIPTION).collect();
-        let said = if said.is_empty() { response.status.to_string() } else { printable(&said) };
+        let text = [&*error, &*error_description].join(" ");
+        let text: String = text.trim().chars().take(MAX_DESCRIPTION).collect();
+        let text = if text.is_empty() { response.status.to_string() } else { printable(&text) };
         let remedy = match &*error {
             "invalid_scope" => "check kafka.sasl.oauth.scope",
             "unauthorized_client" | "unsupported_grant_type" => {
@@ -122,7 +122,7 @@ impl TokenEndpoint {
             }
             _ => "check it, kafka.sasl.oauth.client_secret and kafka.sasl.oauth.scope",
         };
-        format!("rejects kafka.sasl.oauth.client_id {:?} ({said}): {remedy}", self.client_id)
+        format!("rejects kafka.sasl.oauth.client_id {:?} ({text}): {remedy}", self.client_id)
     }
 }
 
@@ -143,16 +143,16 @@ fn granted(body: &[u8]) -> Result<Granted, String> {
         #[serde(default)]
         expires_in: Value,
     }
-    let rubbish =
+    let invalid =
         || format!("returned an invalid token response: check {}", REMEDIES.host);
-    let success: Success = serde_json::from_slice(body).map_err(|_| rubbish())?;
+    let success: Success = serde_json::from_slice(body).map_err(|_| invalid())?;
     let kind = success.token_type.as_deref().unwrap_or("Bearer");
     if !kind.eq_ignore_ascii_case("bearer") {
         return Err(format!("returned a token of type {:?}, must be Bearer", printable(kind)));
     }
     let token = success.access_token;
     if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(rubbish());
+        return Err(invalid());
     }
     // Some servers return it as a string.
     let life = match &success.expires_in {
@@ -181,10 +181,10 @@ mod tests {
         assert_eq!(life(r#"{"access_token": "a", "expires_in": "60"}"#), seconds(60));
         assert_eq!(life(r#"{"access_token": "a"}"#), Ok(None));
         assert_eq!(life(r#"{"access_token": "a", "expires_in": -1}"#), Ok(None));
-        for rubbish in
+        for invalid in
             ["", "<html>", "{}", r#"{"access_token": ""}"#, r#"{"access_token": "\u0001"}"#]
         {
-            assert!(life(rubbish).unwrap_err().contains("check kafka.sasl.oauth.token_url"));
+            assert!(life(invalid).unwrap_err().contains("check kafka.sasl.oauth.token_url"));
         }
         let other = r#"{"access_token": "a", "token_type": "DPoP"}"#;
         assert!(life(other).unwrap_err().contains("\"DPoP\", must be Bearer"));

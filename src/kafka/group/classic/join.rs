@@ -308,7 +308,7 @@ impl Call<'_> {
         let deadline = ticket.coordinator.deadline() + ticket.settings.rebalance_timeout;
         match self.connection.call(message, deadline).await {
             Ok(response) => Ok(response),
-            Err(CallError::Late(_)) => {
+            Err(CallError::Timeout(_)) => {
                 ticket.coordinator.forget();
                 Err(Stop::Again)
             }

@@ -156,7 +156,7 @@ mod tests {
     /// The bytes of a `KafkaConsumer` 2.8.2 with topic `t` and partition 3, written manually
     /// according to ConsumerProtocol.java of that version: the generation is in the user data.
     #[test]
-    fn older_java_clients_are_understood() {
+    fn older_java_clients_are_supported() {
         let mut bytes = vec![0, 1];
         bytes.extend([0, 0, 0, 1, 0, 1, b't']);
         bytes.extend([0, 0, 0, 4, 0, 0, 0, 9]);
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_none_is_refused() {
+    fn invalid_messages_are_refused() {
         for bytes in [&[][..], &[0], &[255, 255], &[0, 1, 0, 0, 0, 9]] {
             assert!(candidate("a", None, Bytes::copy_from_slice(bytes)).is_err(), "{bytes:?}");
         }

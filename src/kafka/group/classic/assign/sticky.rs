@@ -207,12 +207,12 @@ fn backwards(
     end: usize,
     reached: &BTreeMap<usize, (usize, Arc<str>)>,
 ) -> Vec<(usize, Arc<str>, usize)> {
-    let mut way = Vec::new();
+    let mut path = Vec::new();
     let mut taker = end;
     while taker != from {
         let Some((giver, topic)) = reached.get(&taker) else { break };
-        way.push((*giver, Arc::clone(topic), taker));
+        path.push((*giver, Arc::clone(topic), taker));
         taker = *giver;
     }
-    way
+    path
 }
