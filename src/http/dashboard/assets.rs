@@ -13,7 +13,7 @@ pub(super) const ASSETS: [(&str, &str, &str); 16] = [
     ("/assets/decimals.js", JAVASCRIPT, include_str!("page/decimals.js")),
     ("/assets/elements.js", JAVASCRIPT, include_str!("page/elements.js")),
     ("/assets/figures.js", JAVASCRIPT, include_str!("page/figures.js")),
-    ("/assets/letters.js", JAVASCRIPT, include_str!("page/letters.js")),
+    ("/assets/dead-letters.js", JAVASCRIPT, include_str!("page/dead-letters.js")),
     ("/assets/main.js", JAVASCRIPT, include_str!("page/main.js")),
     ("/assets/numbers.js", JAVASCRIPT, include_str!("page/numbers.js")),
     ("/assets/period.js", JAVASCRIPT, include_str!("page/period.js")),

@@ -3,7 +3,7 @@
 import { element, make, say } from "./elements.js";
 
 /** Shows total sales, orders and average order. */
-export function showFigures(sales, numbers, said) {
+export function showFigures(sales, numbers, texts) {
   const money = (decimal) => numbers.money(decimal);
   const plain = (count) => numbers.plain(String(count));
   for (const [id, name, written] of [["sold", "total", money], ["orders", "orders", plain], ["average", "average", money]]) {
@@ -18,10 +18,10 @@ export function showFigures(sales, numbers, said) {
     const [delta, before] = place.children;
     delta.hidden = total.before.orders === 0;
     showChange(delta, total.change_percent[name], numbers);
-    say(before, delta.hidden ? said.nothingBefore : said.versus(written(total.before[name])));
+    say(before, delta.hidden ? texts.nothingBefore : texts.versus(written(total.before[name])));
   }
   const compared = sales.since_before !== null && sales.begun;
-  say(element("compared"), compared ? said.compared(beforeName(sales, numbers, said)) : "");
+  say(element("compared"), compared ? texts.compared(beforeName(sales, numbers, texts)) : "");
 }
 
 /** Clears the figures while they are unknown. */
@@ -34,8 +34,8 @@ export function clearFigures() {
 }
 
 /** The previous period, in words. */
-export function beforeName({ period, until_before: until }, numbers, said) {
-  return said.before[period](numbers.moment(until, { hour: "numeric", minute: "2-digit" }));
+export function beforeName({ period, until_before: until }, numbers, texts) {
+  return texts.before[period](numbers.moment(until, { hour: "numeric", minute: "2-digit" }));
 }
 
 /** Shows a change in percent; the sign has the same meaning as the colour. */

@@ -7,12 +7,12 @@ import { advice } from "./reasons.js";
 const EXPLAINED = 6;
 
 /** Shows the number of open dead letters and their reasons. */
-export function showLetters(letters, language, said, numbers) {
+export function showDeadLetters(letters, language, texts, numbers) {
   const sum = (counts) => counts.reduce((sum, { letters }) => sum + BigInt(letters), 0n);
   const open = sum(letters);
   say(element("letters"), numbers.plain(open));
   element("letters").classList.toggle("alarming", open > 0n);
-  say(element("letters-unit"), open > 0n ? said.lettersUnit : said.noLetters);
+  say(element("letters-unit"), open > 0n ? texts.lettersUnit : texts.noLetters);
   element("what-to-do").hidden = open === 0n;
   fill(element("reasons"), letters.slice(0, EXPLAINED), entry, (entry, { reason, letters: count }) => {
     const [heading, text, commands] = entry.children;
@@ -31,15 +31,15 @@ export function showLetters(letters, language, said, numbers) {
   const others = letters.slice(EXPLAINED);
   const more = element("more-letters");
   more.hidden = others.length === 0;
-  say(more, said.moreLetters(numbers.plain(sum(others))));
+  say(more, texts.moreLetters(numbers.plain(sum(others))));
 }
 
 /** Shows notices for the operator: lines, each with the program's message in English. */
 export function showNotices(lines) {
   const list = element("notices");
   fill(list, lines, notice, (entry, [line, detail]) => {
-    const [said, small] = entry.children;
-    say(said, line);
+    const [text, small] = entry.children;
+    say(text, line);
     say(small, detail);
   });
   list.hidden = lines.length === 0;
