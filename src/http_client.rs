@@ -154,8 +154,9 @@ impl HttpClient {
         path: &str,
         mut request: Request<Full<Bytes>>,
     ) -> Result<Response, Failure> {
-        let unusable =
-            |error: &dyn fmt::Display| Failure::NeedsAttention(format!("cannot be contacted: {error}"));
+        let unusable = |error: &dyn fmt::Display| {
+            Failure::NeedsAttention(format!("cannot be contacted: {error}"))
+        };
         let path = format!("{}{path}", address.path);
         let path = if path.is_empty() { "/" } else { &path };
         *request.uri_mut() = path.parse().map_err(|error| unusable(&error))?;

@@ -123,15 +123,15 @@ fn query(arguments: &Arguments, currency: Currency) -> Result<Query, String> {
     let by_product = by == SalesBy::Product;
     let period = report::period(&by, from, to, last)?;
     if arguments.top.is_some() && matches!(by, SalesBy::Time(_)) {
-        return Err("--top needs --by product, or --by a kept field"
-            .to_owned());
+        return Err("--top needs --by product, or --by a kept field".to_owned());
     }
     if arguments.product.is_some() && matches!(by, SalesBy::Kept(_)) {
         return Err("totals by kept field do not exist per product: remove --product".to_owned());
     }
     if arguments.product.is_some() && by == SalesBy::Time(Unit::Hour) {
         return Err(
-            "totals per product do not exist by hour: with --product, use --by day or --by month".to_owned()
+            "totals per product do not exist by hour: with --product, use --by day or --by month"
+                .to_owned(),
         );
     }
     if compare && last.is_none() && from.and(to).is_none() {
@@ -198,9 +198,7 @@ fn not_kept(field: &str, fields: &[String]) -> String {
     } else {
         format!("available: {}", report::visible(&fields.join(", ")))
     };
-    format!(
-        "--by {field}: must be product, day, hour, month, or an existing kept field: {known}"
-    )
+    format!("--by {field}: must be product, day, hour, month, or an existing kept field: {known}")
 }
 
 fn time(text: &str) -> Result<Duration, String> {

@@ -72,8 +72,9 @@ fn texts(
         let name = name.to_string_lossy().into_owned();
         match value.into_string() {
             Ok(value) => texts.push((name, value)),
-            Err(_) if name.starts_with(PREFIX) => problems
-                .push(Problem { origin: Some(name), text: "is not valid UTF-8".to_owned() }),
+            Err(_) if name.starts_with(PREFIX) => {
+                problems.push(Problem { origin: Some(name), text: "is not valid UTF-8".to_owned() })
+            }
             Err(_) => {}
         }
     }

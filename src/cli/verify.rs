@@ -61,11 +61,7 @@ pub(super) async fn verify(config: &Config, format: Format) -> Result<(), CliErr
     let text = match format {
         Format::Json => json(&verification)?,
         Format::Table if differences.is_empty() => {
-            format!(
-                "{} match the sums of {}\n",
-                compared(&verification),
-                orders(&verification)
-            )
+            format!("{} match the sums of {}\n", compared(&verification), orders(&verification))
         }
         Format::Table => format!(
             "{}{} of {} differ from the sums of {}\n",

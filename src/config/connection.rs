@@ -204,7 +204,10 @@ mod tests {
     #[test]
     fn problems_are_reported_without_values() {
         for (text, says) in [
-            ("postgresql://h/d?options=-cx%3Dsecret", "sets the unsupported parameter \"options\", supported are host"),
+            (
+                "postgresql://h/d?options=-cx%3Dsecret",
+                "sets the unsupported parameter \"options\", supported are host",
+            ),
             ("postgresql://secret@h/d?user=secret", "sets user twice"),
             ("postgresql://h/?secret", "a parameter without a value"),
             ("host=h password='secret", "an unterminated quote"),

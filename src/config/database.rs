@@ -70,7 +70,11 @@ fn hosts(reader: &mut Reader) -> Option<Vec<Host>> {
     }
     let (parsed, ports) = (parsed?, ports?);
     if ports.len() > 1 && ports.len() != parsed.len() {
-        let text = format!("has {} ports for {} hosts: set one port, or one for each host", ports.len(), parsed.len());
+        let text = format!(
+            "has {} ports for {} hosts: set one port, or one for each host",
+            ports.len(),
+            parsed.len()
+        );
         reader.problem(PORT, &text);
         return None;
     }
@@ -203,7 +207,8 @@ mod tests {
         for other in ["host = 'c'", "password_file = '/x'", "sslmode = 'require'"] {
             let text = problems(&sources(&format!("{url}\n{other}"), &[]));
             assert!(
-                text.contains("conflicts with the value in database.url") && !text.contains("secret"),
+                text.contains("conflicts with the value in database.url")
+                    && !text.contains("secret"),
                 "{text}"
             );
         }

@@ -250,12 +250,14 @@ impl State {
             troubles.extend(trouble.map(|trouble| HealthReason::new(name.to_string(), trouble)));
         }
         let since = self.0.started;
-        let of_run = |error: &str| HealthReason::new("run", Ongoing { since, error: error.to_owned() });
+        let of_run =
+            |error: &str| HealthReason::new("run", Ongoing { since, error: error.to_owned() });
         if self.0.stopping.is_cancelled() {
             reasons.push(of_run("stopping: waiting for the batches in flight"));
         } else if !self.0.telemetry.has_begun() {
-            reasons
-                .extend(self.0.telemetry.topic.ongoing().map(|gone| HealthReason::new("topic", gone)));
+            reasons.extend(
+                self.0.telemetry.topic.ongoing().map(|gone| HealthReason::new("topic", gone)),
+            );
             reasons.push(of_run("starting: reading the assigned partitions"));
         } else if partitions.working == 0 && !all.is_empty() {
             if troubles.is_empty() {

@@ -171,7 +171,8 @@ fn register_partitions(state: &State, registry: &mut Registry) {
     for (name, partition) in state.0.telemetry.partitions() {
         states.get_or_create(&StateLabel { state: partition.activity().0.name() }).inc();
         if let Some(lag) = partition.lag() {
-            let labels = PartitionLabels { topic: name.topic.to_string(), partition: name.partition };
+            let labels =
+                PartitionLabels { topic: name.topic.to_string(), partition: name.partition };
             lags.get_or_create(&labels).set(lag);
         }
     }
@@ -194,10 +195,19 @@ fn register_servers(state: &State, registry: &mut Registry) {
             }
         });
     }
-    registry.register("paused", "Whether processing waits for this server: 1 if it does, else 0", paused);
-    registry.register("connections_opened", "Connections opened, including those closed since", opened);
+    registry.register(
+        "paused",
+        "Whether processing waits for this server: 1 if it does, else 0",
+        paused,
+    );
+    registry.register(
+        "connections_opened",
+        "Connections opened, including those closed since",
+        opened,
+    );
     if let Some(schemas) = &state.0.registry {
-        let help = "Schemas fetched from the schema registry, once each unless evicted from the cache";
+        let help =
+            "Schemas fetched from the schema registry, once each unless evicted from the cache";
         let fetched = Counter::<u64>::default();
         fetched.inc_by(schemas.fetched());
         registry.register("schemas_fetched", help, fetched);

@@ -33,7 +33,9 @@ pub enum KafkaError {
         cause: String,
     },
     /// The brokers deny access. The operator has to correct it.
-    #[error("Kafka denies access to topic {topic}: {cause}: check its name and grant READ and DESCRIBE")]
+    #[error(
+        "Kafka denies access to topic {topic}: {cause}: check its name and grant READ and DESCRIBE"
+    )]
     Refused {
         /// The topic's name.
         topic: String,

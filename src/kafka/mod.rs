@@ -10,10 +10,7 @@
 //! - **Invariant:** no record batch causes a panic, or allocations beyond [`Settings`].
 //! - **Invariant:** offsets committed to a group are never read back: the offsets that count are
 //!   stored with the data.
-#![allow(
-    rustdoc::private_intra_doc_links,
-    reason = "the overview links to private modules"
-)]
+#![allow(rustdoc::private_intra_doc_links, reason = "the overview links to private modules")]
 
 mod cluster;
 mod error;

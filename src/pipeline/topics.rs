@@ -114,8 +114,7 @@ impl Topics {
     fn say_missing(&self, missing: Option<&Arc<str>>) {
         match missing {
             Some(topic) => {
-                self.missing
-                    .failed(Severity::Transient, &format_args!("{topic} does not exist"));
+                self.missing.failed(Severity::Transient, &format_args!("{topic} does not exist"));
             }
             None => self.missing.recovered(Instant::now()),
         }

@@ -53,7 +53,7 @@ struct ApiError {
 /// Whether a 404 is from the registry's API. Other servers and other paths do not have its codes
 /// (40401 subject, 40402 version, 40403 schema).
 pub(super) fn is_unknown(body: &[u8]) -> bool {
-    serde_json::from_slice::<Refusal>(body)
+    serde_json::from_slice::<ApiError>(body)
         .is_ok_and(|refusal| matches!(refusal.error_code, 40_401..=40_403))
 }
 

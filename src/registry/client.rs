@@ -134,7 +134,10 @@ impl Client {
                 "answers 403 Forbidden: allow registry.user to read schemas".to_owned(),
             )),
             status if status.is_redirection() => {
-                let text = format!("redirects{}: set registry.url to the final address", response.redirect());
+                let text = format!(
+                    "redirects{}: set registry.url to the final address",
+                    response.redirect()
+                );
                 Err(Failure::NeedsAttention(text))
             }
             status => Err(Failure::Transient(format!("answers {status}"))),

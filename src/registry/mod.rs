@@ -163,7 +163,8 @@ impl Registry {
                 Err(RegistryError::NeedsAttention(text))
             }
             (None, _) | (_, Err(NoSchema::Unknown)) => {
-                let text = format!("the schema registry returned no id for the subject {subject:?}");
+                let text =
+                    format!("the schema registry returned no id for the subject {subject:?}");
                 Err(RegistryError::NeedsAttention(text))
             }
         }

@@ -17,7 +17,8 @@ mod table;
 mod text;
 
 pub(crate) use dead_letters::{
-    counts_csv, counts_json, counts_table, fate, dead_letters_csv, dead_letters_json, dead_letters_table, shown,
+    counts_csv, counts_json, counts_table, dead_letters_csv, dead_letters_json, dead_letters_table,
+    fate, shown,
 };
 pub use machine::{csv, json};
 pub(crate) use machine::{csv_text, terminal_safe};

@@ -57,7 +57,8 @@ impl Fault {
                     _,
                 ) => incompatible(&format!("{alert:?}")),
                 (alert, _) => {
-                    let text = format!("aborted the TLS handshake ({alert:?}): see the server's log");
+                    let text =
+                        format!("aborted the TLS handshake ({alert:?}): see the server's log");
                     return Some(Self { text, passes: true });
                 }
             },
@@ -84,8 +85,7 @@ fn certificate_fault(error: &CertificateError, authorities: &str, host: &str) ->
              file with that authority's certificate"
         ),
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            "has an expired certificate: renew it, or correct the clock of this machine"
-                .to_owned()
+            "has an expired certificate: renew it, or correct the clock of this machine".to_owned()
         }
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             "has a certificate that is not valid yet: correct the clock of this machine".to_owned()

@@ -131,10 +131,8 @@ async fn another_clock_than_that_of_the_tables_is_told_with_its_remedy() -> Resu
     let told = check().run(DEADLINE).await?.expect_code(1)?;
     expect(
         &told,
-        &[
-            "FAIL  shop_clock: the tables use the time zone America/Sao_Paulo, but \
-           orders.shop_timezone is Asia/Tokyo: ",
-        ],
+        &["FAIL  shop_clock: the tables use the time zone America/Sao_Paulo, but \
+           orders.shop_timezone is Asia/Tokyo: "],
     )?;
     let remedy = told.stdout.split('`').nth(1).unwrap_or_default();
     shop.database.execute(remedy).await?;

@@ -152,7 +152,9 @@ async fn what_fails_again_after_a_reset_is_open_again_unless_it_was_discarded_fo
     // The order of the first is older than what was read again behind it, and the last is not.
     let ended = replay(&shop, &["--reason", "missing_quantity"]).await?.expect_code(1)?;
     ensure!(
-        ended.stdout.ends_with("1 dead letter replayed, 1 superseded (use --force to replay them), 1 still rejected\n"),
+        ended.stdout.ends_with(
+            "1 dead letter replayed, 1 superseded (use --force to replay them), 1 still rejected\n"
+        ),
         "{}",
         ended.stdout
     );

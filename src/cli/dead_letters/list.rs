@@ -59,8 +59,7 @@ pub(super) async fn list(config: &Config, arguments: Arguments) -> Result<(), Cl
     print(&match format {
         Format::Table => {
             let table = report::dead_letters_table(&letters, all, columns);
-            let end =
-                if more { "there are more: use --limit N or --counts\n" } else { "" };
+            let end = if more { "there are more: use --limit N or --counts\n" } else { "" };
             table + end
         }
         Format::Json => report::dead_letters_json(&letters).map_err(failed)?,

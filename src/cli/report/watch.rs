@@ -11,7 +11,7 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use super::{Answer, Query, Format, MOST_LINES, Request};
+use super::{Answer, Format, MOST_LINES, Query, Request};
 use crate::{
     cli::{CliError, print},
     outage::{Outage, Severity},

@@ -39,7 +39,10 @@ impl Reader {
             let other = if *key == PASSWORD { "database.password_file" } else { key };
             for key in [*key, other] {
                 if self.is_set(key) {
-                    self.problem(key, "conflicts with the value in database.url: remove one of them");
+                    self.problem(
+                        key,
+                        "conflicts with the value in database.url: remove one of them",
+                    );
                     break;
                 }
             }

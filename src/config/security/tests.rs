@@ -167,10 +167,7 @@ fn unusable_files_are_problems_that_do_not_quote_them() {
         vec![("database.sslcert", certificate.to_owned()), ("database.sslkey", key.to_owned())]
     };
     for (settings, expected) in [
-        (
-            tls("kafka.tls.ca_file", "/no/such"),
-            "kafka.tls.ca_file (/no/such): No such file",
-        ),
+        (tls("kafka.tls.ca_file", "/no/such"), "kafka.tls.ca_file (/no/such): No such file"),
         (tls("kafka.tls.ca_file", &key), "contains no PEM certificate"),
         (tls("kafka.tls.ca_file", &damaged), "contains no PEM certificate"),
         (

@@ -90,7 +90,8 @@ impl<T> Fresh<T> {
                 let mut inner = self.lock();
                 let before = inner.value.take();
                 inner.value = Some(keep(before, answer));
-                inner.current_until = Some(Instant::now() + pause + TOLERATED_DELAY + took * READINGS);
+                inner.current_until =
+                    Some(Instant::now() + pause + TOLERATED_DELAY + took * READINGS);
                 drop(inner);
                 report(None);
             }

@@ -74,7 +74,10 @@ struct Parameters {
     period: Window,
 }
 
-async fn events(State(dashboard): State<Dashboard>, Query(parameters): Query<Parameters>) -> Response {
+async fn events(
+    State(dashboard): State<Dashboard>,
+    Query(parameters): Query<Parameters>,
+) -> Response {
     match dashboard.viewer(parameters.period) {
         Some(viewer) => viewer.into_response(),
         None => (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "5")]).into_response(),

@@ -194,7 +194,8 @@ impl Fetcher {
 
     /// Fetches once for all subscriptions with room.
     async fn turn(&mut self) -> Result<(), Loss> {
-        let max_wait = if !self.held_back.is_empty() || request::needs_several_requests(&self.ready) {
+        let max_wait = if !self.held_back.is_empty() || request::needs_several_requests(&self.ready)
+        {
             POLL_WHILE_HELD_BACK
         } else if self.last_arrival.elapsed() < SETTLING {
             POLL_WHILE_SETTLING

@@ -196,7 +196,8 @@ impl Search {
         })?;
         self.stale = Some(known.generation);
         let Some(topic) = known.topic else {
-            let cause = "the topic does not exist: create it, or remove it from kafka.topics".to_owned();
+            let cause =
+                "the topic does not exist: create it, or remove it from kafka.topics".to_owned();
             return Err(Setback::Transient(Severity::NeedsAttention, cause));
         };
         if !self.partition.is_of(topic.id) {

@@ -178,7 +178,8 @@ impl Decoder {
 }
 
 fn record_end(offset: i64) -> Result<NextOffset, Fault> {
-    NextOffset::after(offset).ok_or_else(|| Fault::corrupt(format!("invalid record offset {offset}")))
+    NextOffset::after(offset)
+        .ok_or_else(|| Fault::corrupt(format!("invalid record offset {offset}")))
 }
 
 /// A record batch that is being decoded.

@@ -4,10 +4,7 @@
 //! A [`Producer`] partitions records and fills batches; a [`lane`] per partition sends them over a
 //! separate connection, since a broker processes the requests of a connection one after the other.
 //! [`setup`] creates the topic first.
-#![allow(
-    rustdoc::private_intra_doc_links,
-    reason = "the overview links to private modules"
-)]
+#![allow(rustdoc::private_intra_doc_links, reason = "the overview links to private modules")]
 
 mod lane;
 mod partitioner;
@@ -130,7 +127,9 @@ impl Kafka {
             }
             sleep(wait).await;
         }
-        Err(self.cluster.unreachable(format!("topic {topic} was created, but is not in the metadata")))
+        Err(self
+            .cluster
+            .unreachable(format!("topic {topic} was created, but is not in the metadata")))
     }
 }
 

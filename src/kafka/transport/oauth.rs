@@ -161,7 +161,8 @@ impl Tokens {
 
     /// The message's subject is the broker.
     fn explain(&self, failure: Failure) -> CallError {
-        let message = |text| format!("needs a token, but the token endpoint {} {text}", self.endpoint);
+        let message =
+            |text| format!("needs a token, but the token endpoint {} {text}", self.endpoint);
         match failure {
             Failure::Transient(text) => CallError::Broken(message(text)),
             Failure::NeedsAttention(text) => CallError::Denied(message(text)),

@@ -193,9 +193,10 @@ impl Sasl {
 
 fn refusal_of_token(source: &TokenSource, token: &SecretString, detail: &str) -> String {
     let (what, remedy) = match source {
-        TokenSource::File(_) => {
-            ("rejects the token in kafka.sasl.oauth.token_file", "check the program that writes the file")
-        }
+        TokenSource::File(_) => (
+            "rejects the token in kafka.sasl.oauth.token_file",
+            "check the program that writes the file",
+        ),
         TokenSource::Endpoint(_) => {
             ("rejects the token for kafka.sasl.oauth.client_id", "check kafka.sasl.oauth.scope")
         }

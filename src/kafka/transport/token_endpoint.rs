@@ -69,8 +69,9 @@ impl TokenEndpoint {
     /// # Errors
     /// The predicate of a sentence about the endpoint.
     pub(super) async fn fetch(&self) -> Result<Granted, Failure> {
-        let unusable =
-            |error: &dyn fmt::Display| Failure::NeedsAttention(format!("cannot be contacted: {error}"));
+        let unusable = |error: &dyn fmt::Display| {
+            Failure::NeedsAttention(format!("cannot be contacted: {error}"))
+        };
         let encoded = |text: &str| utf8_percent_encode(text, RESERVED).to_string();
         let secret = self.client_secret.current();
         let secret = SecretString::from(encoded(secret.expose_secret()));
@@ -93,7 +94,9 @@ impl TokenEndpoint {
             StatusCode::OK => granted(&response.body).map_err(Failure::Transient),
             status if status.is_redirection() => {
                 let (to, key) = (response.redirect(), REMEDIES.host);
-                Err(Failure::NeedsAttention(format!("redirects{to}: set {key} to the final address")))
+                Err(Failure::NeedsAttention(format!(
+                    "redirects{to}: set {key} to the final address"
+                )))
             }
             StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 Err(Failure::NeedsAttention(self.refusal(&response)))
@@ -143,8 +146,7 @@ fn granted(body: &[u8]) -> Result<Granted, String> {
         #[serde(default)]
         expires_in: Value,
     }
-    let invalid =
-        || format!("returned an invalid token response: check {}", REMEDIES.host);
+    let invalid = || format!("returned an invalid token response: check {}", REMEDIES.host);
     let success: Success = serde_json::from_slice(body).map_err(|_| invalid())?;
     let kind = success.token_type.as_deref().unwrap_or("Bearer");
     if !kind.eq_ignore_ascii_case("bearer") {

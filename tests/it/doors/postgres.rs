@@ -131,14 +131,8 @@ async fn a_postgresql_without_tls_with_an_expired_certificate_or_without_a_word(
     let expired = expired.postgres().port();
     let ours = || trusting(&doors.authority);
     let cases = [
-        (
-            [at(expired, "verify-full"), ours()].concat(),
-            "has an expired certificate: renew it",
-        ),
-        (
-            [at(expired, "verify-ca"), ours()].concat(),
-            "has an expired certificate: renew it",
-        ),
+        ([at(expired, "verify-full"), ours()].concat(), "has an expired certificate: renew it"),
+        ([at(expired, "verify-ca"), ours()].concat(), "has an expired certificate: renew it"),
         (at(bare.postgres().port(), "require"), "has no TLS: set ssl = on there"),
         (at(silent, "require"), "no answer within database.connect_timeout"),
         (at(silent, "disable"), "no answer within database.connect_timeout"),

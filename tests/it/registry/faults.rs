@@ -139,10 +139,8 @@ async fn a_schema_is_fetched_once_for_all_partitions_and_the_first_url_may_be_de
     let asked = requests.get(&format!("GET /schemas/ids/{id}"));
     ensure!(asked == Some(&1), "{requests:?}");
     let checked = with_registry(&shop, &urls, &["check"]).run(DEADLINE).await?.expect_code(0)?;
-    let line = format!(
-        "ok    schema registry: {} answers, but not http://127.0.0.1:1\n",
-        faulty.url()
-    );
+    let line =
+        format!("ok    schema registry: {} answers, but not http://127.0.0.1:1\n", faulty.url());
     ensure!(checked.stdout.contains(&line), "{}", checked.stdout);
     Ok(())
 }

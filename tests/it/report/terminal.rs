@@ -193,7 +193,8 @@ async fn on_a_terminal_it_says_that_postgresql_is_away_and_goes_on() -> Result<(
     apply_schema(&database).await?;
     sell(&database, 1..4).await?;
     let terminal = Terminal::start(&database, &["--top", "2"], 24, 100)?;
-    let away = |lines: &[String]| lines.iter().any(|line| line.starts_with("PostgreSQL is unavailable: "));
+    let away =
+        |lines: &[String]| lines.iter().any(|line| line.starts_with("PostgreSQL is unavailable: "));
     terminal.shows("totals", |lines| lines.len() == 6).await?;
     postgres.kill()?;
     // The last totals stay.

@@ -326,7 +326,9 @@ impl Call<'_> {
                 // It owns nothing that could belong to another member by now.
                 Err(if ticket.claimed.is_empty() { Stop::Again } else { GroupError::Fenced.into() })
             }
-            Some(error) if is_transient(error) => Err(Stop::Failed(format!("{}: {error}", self.broker))),
+            Some(error) if is_transient(error) => {
+                Err(Stop::Failed(format!("{}: {error}", self.broker)))
+            }
             Some(error) => {
                 Err(GroupError::of(error, &ticket.coordinator.group, &self.broker).into())
             }

@@ -101,7 +101,7 @@ fn mutated_batches_are_read_or_refused_in_bounded_time_and_memory() {
             let chunk = Chunk { bytes: bytes.clone(), aborted: aborted.clone() };
             let mut decoder = Decoder::new(chunk, at(5), LIMIT);
             let mut records = Vec::new();
-            (decoder.take(&mut helping(1000), &mut records), records)
+            (decoder.take(&mut room_for(1000), &mut records), records)
         };
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             survives(bytes.to_vec())?;
