@@ -39,7 +39,7 @@ fn settings_that_seem_secure_but_are_not_are_problems() {
         ),
         (
             vec![("kafka.sasl.mechanism", "OAUTHBEARER"), ("kafka.sasl.user", "a")],
-            "kafka.sasl.user is not for kafka.sasl.mechanism = \"OAUTHBEARER\"",
+            "kafka.sasl.user does not apply to kafka.sasl.mechanism = \"OAUTHBEARER\"",
         ),
         (
             vec![("kafka.sasl.oauth.scope", "a")],

@@ -101,7 +101,7 @@ impl TokenEndpoint {
             StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 Err(Failure::NeedsAttention(self.refusal(&response)))
             }
-            status => Err(Failure::Transient(format!("responses {status}"))),
+            status => Err(Failure::Transient(format!("answers {status}"))),
         }
     }
 

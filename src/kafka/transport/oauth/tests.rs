@@ -91,7 +91,7 @@ async fn a_token_that_cannot_be_renewed_is_used_until_it_expires() {
     let error = token(&tokens).await.unwrap_err();
     assert!(matches!(&error, CallError::Broken(text) if text.contains("answers 503")), "{error}");
     let error = token(&tokens).await.unwrap_err();
-    let expected = "refuses kafka.sasl.oauth.client_id \"a:b\" (invalid_client who?): check it, \
+    let expected = "rejects kafka.sasl.oauth.client_id \"a:b\" (invalid_client who?): check it, \
                     kafka.sasl.oauth.client_secret";
     assert!(matches!(&error, CallError::Denied(text) if text.contains(expected)), "{error}");
 }
