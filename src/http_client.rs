@@ -1,4 +1,4 @@
-//! Asks HTTP servers, one question a connection: schemas and tokens are asked for seldom.
+//! An HTTP client for schemas and tokens. Requests are rare, so each opens a connection.
 
 use std::{
     fmt, io,
@@ -25,21 +25,21 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::tls::{Fault, Remedies, Tls};
 
-/// The most bytes of an answer.
-const LONGEST_ANSWER: usize = 8 << 20;
+/// The maximum size of a response in bytes.
+const MAX_RESPONSE: usize = 8 << 20;
 
-/// Where an HTTP server is: an `http` or `https` URL, perhaps with a path.
+/// The address of an HTTP server: an `http` or `https` URL, optionally with a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
     host: String,
     port: u16,
     is_tls: bool,
-    /// Without a slash at its end.
+    /// Without a trailing slash.
     path: String,
 }
 
 impl Address {
-    /// Reads a URL; `None` unless it is one, without user, password, query and fragment.
+    /// Parses a URL; `None` if it is invalid or has a user, a password, a query or a fragment.
     #[must_use]
     pub fn parse(url: &str) -> Option<Self> {
         let uri: Uri = url.parse().ok()?;
@@ -55,7 +55,7 @@ impl Address {
         let host = authority.host().trim_matches(['[', ']']).to_owned();
         let port = match authority.port() {
             Some(port) => port.as_u16(),
-            // A colon with no port behind it.
+            // A colon without a port.
             None if authority.as_str() != authority.host() => return None,
             None if is_tls => 443,
             None => 80,
@@ -64,13 +64,13 @@ impl Address {
         (!host.is_empty() && port > 0).then_some(Self { host, port, is_tls, path })
     }
 
-    /// Whether it begins with `https`.
+    /// Whether the scheme is `https`.
     #[must_use]
     pub const fn is_tls(&self) -> bool {
         self.is_tls
     }
 
-    /// `host:port`, as the header `Host` has it.
+    /// `host:port`, as in the header `Host`.
     fn authority(&self) -> String {
         if self.host.contains(':') {
             format!("[{}]:{}", self.host, self.port)
@@ -87,7 +87,7 @@ impl fmt::Display for Address {
     }
 }
 
-/// Asks servers of one kind.
+/// A client for servers of one kind.
 #[derive(Debug)]
 pub(crate) struct HttpClient {
     /// Needed for `https` only.
@@ -96,32 +96,32 @@ pub(crate) struct HttpClient {
     opened: AtomicU64,
 }
 
-/// What a server answered, with whatever status.
+/// The response of a server, with any status.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
 
-impl Answer {
-    /// Where a redirection leads, as a part of a sentence: ` to https://…`, or nothing.
-    pub(crate) fn to(&self) -> String {
+impl Response {
+    /// The target of a redirect, as a part of a sentence: ` to https://…`, or nothing.
+    pub(crate) fn redirect(&self) -> String {
         let to = self.headers.get(LOCATION).and_then(|to| to.to_str().ok());
         to.map(|to| format!(" to {to}")).unwrap_or_default()
     }
 }
 
-/// Why one server did not answer, as the end of a sentence about it.
+/// Why a request to a server failed, as the end of a sentence about the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
-    /// That may pass.
-    Passes(String),
-    /// A person has to put something right.
-    NeedsAPerson(String),
+    /// A retry can help.
+    Transient(String),
+    /// The operator has to correct something.
+    NeedsAttention(String),
 }
 
-/// The value of `Authorization` for a user and a password (RFC 7617), which no log shows.
+/// The value of `Authorization` for a user and a password (RFC 7617), marked as sensitive.
 pub(crate) fn basic(
     user: &str,
     password: &SecretString,
@@ -133,35 +133,36 @@ pub(crate) fn basic(
 }
 
 impl HttpClient {
-    /// `remedies` are the settings of these servers.
+    /// `remedies` are the settings that error messages name.
     pub(crate) const fn new(tls: Option<Tls>, remedies: &'static Remedies) -> Self {
         Self { tls, remedies, opened: AtomicU64::new(0) }
     }
 
-    /// How many connections were opened.
+    /// The number of connections opened.
     pub(crate) fn opened(&self) -> u64 {
         self.opened.load(Ordering::Relaxed)
     }
 
-    /// Sends `request` to `path` below that of `address`, and awaits the whole answer. It has no
-    /// deadline of its own.
+    /// Sends `request` to `path` below the path of `address`, and awaits the complete response,
+    /// without a deadline.
     ///
     /// # Errors
-    /// There is none, whole, within 8 MiB.
-    pub(crate) async fn ask(
+    /// The request fails, or the response is larger than 8 MiB.
+    pub(crate) async fn send(
         &self,
         address: &Address,
         path: &str,
         mut request: Request<Full<Bytes>>,
-    ) -> Result<Answer, Failure> {
-        let unusable =
-            |error: &dyn fmt::Display| Failure::NeedsAPerson(format!("cannot be asked: {error}"));
+    ) -> Result<Response, Failure> {
+        let unusable = |error: &dyn fmt::Display| {
+            Failure::NeedsAttention(format!("cannot be contacted: {error}"))
+        };
         let path = format!("{}{path}", address.path);
         let path = if path.is_empty() { "/" } else { &path };
         *request.uri_mut() = path.parse().map_err(|error| unusable(&error))?;
         let host = HeaderValue::from_str(&address.authority()).map_err(|error| unusable(&error))?;
         request.headers_mut().insert(HOST, host);
-        let unreachable = |error: io::Error| Failure::Passes(format!("is out of reach: {error}"));
+        let unreachable = |error: io::Error| Failure::Transient(format!("is unreachable: {error}"));
         let stream =
             TcpStream::connect((&*address.host, address.port)).await.map_err(unreachable)?;
         self.opened.fetch_add(1, Ordering::Relaxed);
@@ -169,45 +170,45 @@ impl HttpClient {
             return self.over(stream, request).await;
         }
         let Some(tls) = &self.tls else {
-            return Err(Failure::NeedsAPerson("needs TLS, which is not set up".to_owned()));
+            return Err(Failure::NeedsAttention("needs TLS, which is not configured".to_owned()));
         };
         let connector = TlsConnector::from(tls.config());
         let name = ServerName::try_from(address.host.clone()).map_err(|_| {
-            Failure::NeedsAPerson("has a host that no certificate can name".to_owned())
+            Failure::NeedsAttention("has a host name that is not valid for TLS".to_owned())
         })?;
         let stream =
             connector.connect(name, stream).await.map_err(|error| {
                 match Fault::behind(&error, tls.has_identity(), self.remedies) {
-                    Some(Fault { text, passes: true }) => Failure::Passes(text),
-                    Some(Fault { text, passes: false }) => Failure::NeedsAPerson(text),
+                    Some(Fault { text, passes: true }) => Failure::Transient(text),
+                    Some(Fault { text, passes: false }) => Failure::NeedsAttention(text),
                     None => unreachable(error),
                 }
             })?;
         self.over(stream, request).await
     }
 
-    async fn over<S>(&self, stream: S, request: Request<Full<Bytes>>) -> Result<Answer, Failure>
+    async fn over<S>(&self, stream: S, request: Request<Full<Bytes>>) -> Result<Response, Failure>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let has_identity = self.tls.as_ref().is_some_and(Tls::has_identity);
         let broken = |error: hyper::Error| {
-            // After the handshake, that is where TLS 1.3 says that it wants a certificate.
+            // In TLS 1.3, a request for a client certificate can fail after the handshake.
             match Fault::behind(&error, has_identity, self.remedies) {
-                Some(Fault { text, passes: false }) => Failure::NeedsAPerson(text),
-                _ => Failure::Passes(format!("breaks the connection off: {}", chain(&error))),
+                Some(Fault { text, passes: false }) => Failure::NeedsAttention(text),
+                _ => Failure::Transient(format!("closed the connection: {}", chain(&error))),
             }
         };
         let (mut sender, connection) = handshake(TokioIo::new(stream)).await.map_err(broken)?;
         let _connection = AbortOnDropHandle::new(tokio::spawn(connection));
         let response = sender.send_request(request).await.map_err(broken)?;
         let (head, body) = response.into_parts();
-        let body = Limited::new(body, LONGEST_ANSWER).collect().await.map_err(|error| {
-            Failure::Passes(format!(
-                "breaks its answer off, or it is longer than {LONGEST_ANSWER} bytes: {error}"
+        let body = Limited::new(body, MAX_RESPONSE).collect().await.map_err(|error| {
+            Failure::Transient(format!(
+                "sent an incomplete response, or one longer than {MAX_RESPONSE} bytes: {error}"
             ))
         })?;
-        Ok(Answer { status: head.status, headers: head.headers, body: body.to_bytes() })
+        Ok(Response { status: head.status, headers: head.headers, body: body.to_bytes() })
     }
 }
 
@@ -227,7 +228,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_is_told_with_its_causes() {
+    fn an_error_is_shown_with_its_causes() {
         #[derive(Debug)]
         struct Outer(io::Error);
         impl fmt::Display for Outer {

@@ -1,22 +1,26 @@
-//! vendas takes sales orders from Apache Kafka, works out what each is worth, and keeps the result
+//! vendas reads sales orders from Apache Kafka, computes what each is worth, and stores the result
 //! in PostgreSQL **exactly once**.
 //!
-//! [`kafka`] reads, [`mod@format`] knows the formats of records and [`registry`] fetches their schemas,
-//! [`order`] understands a record, [`process`] a batch of them in parallel, [`store`] commits it, and
-//! [`pipeline`] carries it from one to the other; [`replay`] does so with the dead letters among them,
-//! once more; [`purge`] deletes old orders; [`report`] shows what came of it. [`simulate`] makes orders where there is no shop to send
-//! them; `init` proposes a mapping for records. [`config`] says with which settings, [`tls`] makes
-//! connections that nobody else can read, [`secret`] reads passwords, [`http_client`] asks HTTP servers, and [`cli`] is how a person starts it all. A run notes in
-//! [`telemetry`] and [`outage`] how it fares, and [`http`] tells: metrics, health, dashboard.
+//! The path of a record: [`kafka`] reads it, [`mod@format`] decodes its format with a schema from
+//! [`registry`], [`order`] interprets it, [`process`] does so for a batch in parallel, and [`store`]
+//! commits the batch. [`pipeline`] connects these steps.
 //!
-//! The guarantee rests on one idea: a partition's next offset lives beside the data, and a batch is
+//! Other operations: [`replay`] processes dead letters again, [`purge`] deletes old orders,
+//! [`report`] shows totals, [`simulate`] generates orders, and `init` proposes a mapping for records.
+//!
+//! Shared parts: [`cli`] has the commands, [`config`] the settings, [`tls`] the encryption of
+//! connections, [`secret`] passwords and their files, and [`http_client`] requests to HTTP servers. A
+//! run records its state in [`telemetry`] and [`outage`]; [`http`] serves it as metrics, health and
+//! dashboard.
+//!
+//! The guarantee rests on one idea: a partition's next offset is stored with the data, and a batch is
 //! committed by *compare-and-set* on it, in one statement (see [`store`]).
 //!
 //! - **Invariant:** [`order`] does no I/O.
-//! - **Invariant:** [`store`] never retries, the worker in [`pipeline`] does, and [`purge`].
+//! - **Invariant:** [`store`] never retries. The worker in [`pipeline`] and [`purge`] do.
 //! - **Invariant:** no variable holds a last offset; only next offsets exist ([`kafka::NextOffset`]).
-//! - **Invariant:** whoever works knows nothing of [`http`], which only reads.
-//! - **Invariant:** no payload and no secret reaches a log line or a message.
+//! - **Invariant:** no module depends on [`http`], except [`cli`]. [`http`] only reads.
+//! - **Invariant:** no payload and no secret appears in a log line or a message.
 
 pub mod cli;
 pub mod config;

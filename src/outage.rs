@@ -1,4 +1,4 @@
-//! Says that a server is out of reach: once when it begins, once a minute, once when it is over.
+//! Logs that a server is unavailable: when the outage begins, once a minute, and when it ends.
 
 use std::{
     fmt::Display,
@@ -10,13 +10,13 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 use tracing::{error, info, warn};
 
-/// How long an outage stays silent between two of its log lines.
+/// The time between two log lines of an outage.
 pub const REMIND_AFTER: Duration = Duration::from_secs(60);
 
-/// Outages up to this long are hardly worth the name.
+/// The end of an outage up to this long does not wake waiting tasks.
 const FLICKER: Duration = Duration::from_millis(500);
 
-/// One server's state, shared by all who talk to it, so that an outage is told once and not by each.
+/// One server's state, shared by all its users, so that an outage is logged once and not by each.
 #[derive(Debug)]
 pub struct Outage {
     server: &'static str,
@@ -28,102 +28,102 @@ pub struct Outage {
 struct Current {
     since: Instant,
     began: Timestamp,
-    said: Instant,
+    logged: Instant,
     attempts: u64,
     cause: String,
 }
 
-/// An outage that is not over, as others are told of it.
+/// An outage that has not ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ongoing {
     /// When its first attempt failed.
     pub since: Timestamp,
-    /// Why the last one did, as the log says it.
+    /// The error of the last attempt, as in the log.
     pub error: String,
 }
 
-/// Whether an outage goes away by itself.
+/// Whether an outage ends by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Gravity {
-    /// It is expected to.
-    PassesByItself,
-    /// A person has to put something right.
-    NeedsAPerson,
+pub enum Severity {
+    /// It is expected to end by itself.
+    Transient,
+    /// The operator has to correct something.
+    NeedsAttention,
 }
 
 impl Outage {
-    /// `server` is the name by which the log lines call it.
+    /// `server` is the name in log lines.
     #[must_use]
     pub const fn new(server: &'static str) -> Self {
         Self { server, current: Mutex::new(None), ended: Notify::const_new() }
     }
 
-    /// Notes a failed attempt, and says so if nothing was said within the last minute.
-    pub fn failed(&self, gravity: Gravity, cause: &dyn Display) {
+    /// Records a failed attempt, and logs it unless one was logged within the last minute.
+    pub fn failed(&self, severity: Severity, cause: &dyn Display) {
         let now = Instant::now();
         let mut current = self.lock();
         let first = current.is_none();
         let outage = current.get_or_insert_with(|| Current {
             since: now,
             began: Timestamp::now(),
-            said: now,
+            logged: now,
             attempts: 0,
             cause: String::new(),
         });
         outage.attempts += 1;
         outage.cause = cause.to_string();
-        if !first && now.duration_since(outage.said) < REMIND_AFTER {
+        if !first && now.duration_since(outage.logged) < REMIND_AFTER {
             return;
         }
-        outage.said = now;
+        outage.logged = now;
         let (since, attempts) = (outage.since, outage.attempts);
         drop(current);
         let (server, elapsed_ms) = (self.server, now.duration_since(since).as_millis());
-        match gravity {
-            Gravity::PassesByItself => {
-                warn!(server, attempts, elapsed_ms, error = %cause, "paused, will go on by itself");
+        match severity {
+            Severity::Transient => {
+                warn!(server, attempts, elapsed_ms, error = %cause, "paused, will resume automatically");
             }
-            Gravity::NeedsAPerson => {
-                error!(server, attempts, elapsed_ms, error = %cause, "paused until this is put right");
+            Severity::NeedsAttention => {
+                error!(server, attempts, elapsed_ms, error = %cause, "paused, needs attention");
             }
         }
     }
 
-    /// Notes that the server answered what it was asked at `asked`, and says so if it had been out
-    /// of reach. What it was asked before the outage began, and whose answer was only looked at
-    /// later, says nothing.
-    pub fn recovered(&self, asked: Instant) {
-        let ended = self.lock().take_if(|outage| outage.since < asked);
+    /// Records that the server answered a request of `requested_at`, and logs the end of an outage.
+    /// An answer to a request from before the outage does not end it.
+    pub fn recovered(&self, requested_at: Instant) {
+        let ended = self.lock().take_if(|outage| outage.since < requested_at);
         if let Some(outage) = ended {
             let elapsed_ms = outage.since.elapsed().as_millis();
-            info!(server = self.server, attempts = outage.attempts, elapsed_ms, "going on");
-            // One that flickers, as when there are too few connections, wakes nobody: they would all
-            // come at once, each time.
+            info!(server = self.server, attempts = outage.attempts, elapsed_ms, "resumed");
+            // A short outage, as when there are too few connections, does not wake the waiting
+            // tasks: they would all retry at once, each time.
             if outage.since.elapsed() > FLICKER {
                 self.ended.notify_waiters();
             }
         }
     }
 
-    /// Nobody waits for the server any more, so that nobody will find out when it is over.
+    /// Ends the outage without a log line, when no task waits for the server any more.
     pub fn forget(&self) {
         drop(self.lock().take());
     }
 
-    /// What is wrong now, if anything is.
+    /// The current outage, if there is one.
     pub fn ongoing(&self) -> Option<Ongoing> {
         let current = self.lock();
         let outage = current.as_ref()?;
         Some(Ongoing { since: outage.began, error: outage.cause.clone() })
     }
 
-    /// Waits until somebody finds that the outage is over, which must have lasted a while.
+    /// Waits until another task finds that the outage has ended. The end of a short one is not
+    /// notified.
     pub async fn over(&self) {
         self.ended.notified().await;
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Current>> {
-        // Nothing can be left half done under this lock, so a poisoned one is as good.
+        // No update under this lock can stop halfway, so poisoning is ignored.
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -132,13 +132,13 @@ impl Outage {
 mod tests {
     use std::time::Instant;
 
-    use super::{Gravity, Outage};
+    use super::{Outage, Severity};
 
     #[test]
-    fn an_answer_to_an_older_question_does_not_end_an_outage() {
+    fn a_response_to_an_older_request_does_not_end_an_outage() {
         let outage = Outage::new("server");
         let before = Instant::now();
-        outage.failed(Gravity::PassesByItself, &"gone");
+        outage.failed(Severity::Transient, &"gone");
         outage.recovered(before);
         assert_eq!(outage.ongoing().unwrap().error, "gone");
         outage.recovered(Instant::now());

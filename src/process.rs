@@ -1,5 +1,4 @@
-//! Turns a batch of records into what each of them becomes: an order, or a dead letter that says
-//! why not.
+//! Processes a batch of records in parallel: each becomes orders, or a dead letter with the reason.
 
 use std::sync::Arc;
 
@@ -11,24 +10,24 @@ use crate::{
     order::{Meaning, Reason, Rejection, Rulebook, Rules},
 };
 
-/// What became of a batch, with an outcome for every record of its span.
+/// A processed batch, with an outcome for every record of its span.
 ///
-/// Only [`process`] makes one, so whoever commits it accounts for the whole span.
+/// Only [`process`] creates one. Committing it therefore accounts for the whole span.
 #[derive(Debug)]
 pub struct ProcessedBatch {
     partition: TopicPartition,
     span: Span,
     leader_epoch: Option<i32>,
     outcomes: Vec<Outcome>,
-    judgment: Option<DateTime>,
+    purge_boundary: Option<DateTime>,
 }
 
-/// What became of one record.
+/// The outcome of one record.
 #[derive(Debug)]
 pub struct Outcome {
-    /// The record itself, kept because a dead letter holds its bytes.
+    /// The record. A dead letter stores its bytes.
     pub record: Record,
-    /// What it comes to, or why it comes to nothing.
+    /// The meaning of the record, or why it was rejected.
     pub result: Result<Meaning, Rejection>,
 }
 
@@ -45,7 +44,7 @@ impl ProcessedBatch {
         self.span
     }
 
-    /// Where the partition goes on behind this batch.
+    /// The position after this batch.
     #[must_use]
     pub const fn end(&self) -> Position {
         Position { next_offset: self.span.to(), leader_epoch: self.leader_epoch }
@@ -57,21 +56,21 @@ impl ProcessedBatch {
         &self.outcomes
     }
 
-    /// How many orders its records came to, whether or not another one of this batch replaces them.
+    /// How many orders its records have, including those that a later one of the batch replaces.
     #[must_use]
     pub fn orders(&self) -> usize {
         let meanings = self.outcomes.iter().filter_map(|outcome| outcome.result.as_ref().ok());
         meanings.map(|meaning| meaning.orders().len()).sum()
     }
 
-    /// How many of its records came to orders.
+    /// How many of its records have orders.
     #[must_use]
     pub fn records_with_orders(&self) -> usize {
         let meanings = self.outcomes.iter().filter_map(|outcome| outcome.result.as_ref().ok());
         meanings.filter(|meaning| !meaning.orders().is_empty()).count()
     }
 
-    /// The same batch as two, together accounting for the same span.
+    /// Splits the batch into two that together account for the same span.
     ///
     /// # Errors
     /// The batch itself, if it has fewer than two records.
@@ -80,8 +79,8 @@ impl ProcessedBatch {
         self.split_before(middle)
     }
 
-    /// The same batch in parts, in order, together accounting for the same span: each has at most
-    /// `most_orders` orders or is a single record.
+    /// Splits the batch into parts, in order, that together account for the same span: each has at
+    /// most `most_orders` orders or is a single record.
     #[must_use]
     pub fn into_parts(mut self, most_orders: usize) -> Vec<Self> {
         let mut parts = Vec::new();
@@ -95,7 +94,7 @@ impl ProcessedBatch {
                         parts.push(part);
                         rest
                     }
-                    // Only without a record before the border.
+                    // Only if there is no record before the split.
                     Err(whole) => {
                         parts.push(whole);
                         return parts;
@@ -110,7 +109,7 @@ impl ProcessedBatch {
         parts
     }
 
-    /// The batch up to the record with that index, and the rest of it.
+    /// Splits the batch before the record with that index.
     ///
     /// # Errors
     /// The batch itself, if there is no such record or none before it.
@@ -128,13 +127,12 @@ impl ProcessedBatch {
             span: second,
             leader_epoch: self.leader_epoch,
             outcomes,
-            judgment: self.judgment,
+            purge_boundary: self.purge_boundary,
         };
         Ok((Self { span: first, ..self }, second))
     }
 
-    /// Puts together batches each of which begins where the one before ends; `None` if one does not, or
-    /// there are none.
+    /// Joins batches that follow each other without a gap; `None` if there is a gap, or no batch.
     #[must_use]
     pub fn joined(parts: Vec<Self>) -> Option<Self> {
         let mut parts = parts.into_iter();
@@ -145,7 +143,7 @@ impl ProcessedBatch {
         Some(joined)
     }
 
-    /// Goes on with the batch that begins where this one ends: one batch, which accounts for both spans.
+    /// Appends the batch that begins where this one ends. The result accounts for both spans.
     ///
     /// # Errors
     /// That batch, if it begins elsewhere.
@@ -155,15 +153,15 @@ impl ProcessedBatch {
         let Some(span) = span.filter(|_| adjoins) else { return Err(Box::new(next)) };
         self.span = span;
         self.leader_epoch = next.leader_epoch;
-        self.judgment = next.judgment;
+        self.purge_boundary = next.purge_boundary;
         self.outcomes.append(&mut next.outcomes);
         Ok(())
     }
 
-    /// Ends the batch before its first record that is no order; the batch itself if all are.
+    /// Truncates the batch before its first dead letter; without one, returns it unchanged.
     ///
     /// # Errors
-    /// [`Cut`], with what lies before that record.
+    /// [`Cut`], with the part before that record.
     pub fn until_dead_letter(mut self) -> Result<Self, Box<Cut>> {
         let Some(index) = self.outcomes.iter().position(|outcome| outcome.result.is_err()) else {
             return Ok(self);
@@ -176,16 +174,16 @@ impl ProcessedBatch {
                 let before = span.map(|span| Self { span, ..self });
                 Err(Box::new(Cut { before, offset: record.offset, rejection }))
             }
-            // It was found to be none.
+            // Cannot happen: the index is that of a dead letter.
             Some(_) | None => Ok(self),
         }
     }
 
-    /// The same batch with the records of purged orders as dead letters: those that hold an order from
-    /// before `purged_before`, by the shop's clock. `None`: nothing was purged.
+    /// Turns records with purged orders into dead letters: those with an order from before
+    /// `purged_before`, by the shop's clock. `None` means that nothing was purged.
     #[must_use]
-    pub fn judged_by(mut self, purged_before: Option<DateTime>) -> Self {
-        self.judgment = purged_before;
+    pub fn with_purge_boundary(mut self, purged_before: Option<DateTime>) -> Self {
+        self.purge_boundary = purged_before;
         if let Some(purged_before) = purged_before {
             for outcome in &mut self.outcomes {
                 let purged = outcome.result.as_ref().is_ok_and(|of| of.is_before(purged_before));
@@ -197,14 +195,13 @@ impl ProcessedBatch {
         self
     }
 
-    /// By which boundary the batch was judged last.
+    /// The purge boundary that was applied last.
     #[must_use]
-    pub const fn judgment(&self) -> Option<DateTime> {
-        self.judgment
+    pub const fn purge_boundary(&self) -> Option<DateTime> {
+        self.purge_boundary
     }
 
-    /// The same batch with all records that came to orders turned into dead letters for the same
-    /// reason.
+    /// Turns all records that have orders into dead letters with the same reason.
     #[must_use]
     pub fn rejected(self, rejection: &Rejection) -> Self {
         let outcomes = self
@@ -219,22 +216,22 @@ impl ProcessedBatch {
     }
 }
 
-/// A batch that ends before a record that is no order.
+/// A batch that was truncated before a dead letter.
 #[derive(Debug)]
 pub struct Cut {
-    /// What lies before that record, unless that is nothing.
+    /// The part before that record, unless it is empty.
     pub before: Option<ProcessedBatch>,
     /// The record's offset.
     pub offset: i64,
-    /// Why it is no order.
+    /// Why it was rejected.
     pub rejection: Rejection,
 }
 
-/// Understands every record of `batch` by `rules` and by `schemas`, which hold those of
-/// [`Rules::schema_ids`], each in a task of its own.
+/// Processes every record of `batch` in a separate task, with `rules` and with `schemas`, which
+/// contain those of [`Rules::schema_ids`].
 ///
-/// A task that panics makes its own record a dead letter ([`Reason::Panicked`]) and disturbs no
-/// other.
+/// If a task panics, its record becomes a dead letter ([`Reason::Panicked`]). Other records are not
+/// affected.
 pub async fn process(
     partition: &TopicPartition,
     batch: Batch,
@@ -248,18 +245,18 @@ pub async fn process(
             understand(rules, (partition, records.get(index)), schemas)
         })
         .await;
-    // Every task has ended, so that nobody else holds it.
+    // All tasks have ended, so this is the last reference.
     let (partition, records, ..) = Arc::unwrap_or_clone(shared);
     let outcomes = records
         .into_iter()
         .zip(results)
         .map(|(record, result)| Outcome { record, result })
         .collect();
-    ProcessedBatch { partition, span, leader_epoch, outcomes, judgment: None }
+    ProcessedBatch { partition, span, leader_epoch, outcomes, purge_boundary: None }
 }
 
-/// Understands records of any topics by `rules` and `schemas`, as [`process`] does those of a batch;
-/// the results stand in their order.
+/// Processes records of any topics with `rules` and `schemas`, as [`process`] does those of a
+/// batch. The results have the order of the records.
 pub async fn understand_all(
     records: &Arc<Vec<(TopicPartition, Record)>>,
     rules: &Arc<Rulebook>,
@@ -273,7 +270,7 @@ pub async fn understand_all(
     .await
 }
 
-/// Calls `understand` for each index below `count`, in a task of its own.
+/// Calls `understand` for each index below `count`, each in a separate task.
 async fn understand_each<T: Send + Sync + 'static>(
     shared: &Arc<T>,
     count: usize,
@@ -301,11 +298,11 @@ fn understand(
     rules.understand(partition, record.ok_or_else(lost)?, schemas)
 }
 
-/// What became of a record whose task came to no end.
+/// The outcome of a record whose task panicked.
 fn lost() -> Rejection {
     Rejection::new(
         Reason::Panicked,
-        "the program failed on this record: report it as a defect".to_owned(),
+        "the program panicked on this record: report it as a bug".to_owned(),
     )
 }
 

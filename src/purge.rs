@@ -1,4 +1,4 @@
-//! A purge of old orders from its boundary to its end, tried again while what fails passes by itself.
+//! A purge of old orders, which retries transient errors.
 
 use std::time::Duration;
 
@@ -7,63 +7,63 @@ use jiff::civil::DateTime;
 
 use crate::store::{Purge, PurgeGuard, Purged, Store, StoreError};
 
-/// How often something that passes by itself is tried again before the purge gives up: for about a
-/// minute in all.
-const TRIES: usize = 12;
+/// How often a transient error is retried before the purge gives up: for about a minute in all.
+const RETRIES: usize = 12;
 
-/// Which orders are purged, and who says so.
+/// Which orders are purged, by whom and why.
 #[derive(Clone, Copy, Debug)]
 pub struct PurgeOrders<'a> {
-    /// Those that count before this, by the shop's clock; the beginning of a day.
+    /// Orders before this time by the shop's clock are purged; it is the beginning of a day.
     pub before: DateTime,
-    /// Whether their sums go too.
+    /// Whether their sums are deleted too.
     pub forget_sums: bool,
-    /// Why.
+    /// The reason.
     pub because: &'a str,
-    /// Who says so: the user of a machine.
+    /// The operator: USER@HOST.
     pub purged_by: &'a str,
 }
 
-/// Why a purge ended early. The next one goes on.
+/// Why a purge ended early. The next one continues it.
 #[derive(Debug, thiserror::Error)]
 pub enum PurgeError {
     /// Only one runs at a time.
     #[error("another purge is running: wait until it has ended, then start this one again")]
     Running,
-    /// PostgreSQL does not let us work, or not any more.
-    #[error("{0}; what was deleted stays deleted: start the command again to go on")]
+    /// PostgreSQL is unavailable or refuses a statement.
+    #[error("{0}; deleted rows stay deleted: start the command again to continue")]
     Store(#[from] StoreError),
 }
 
-/// Purges orders, while others commit. `tell` hears how many rows are deleted so far.
+/// Purges orders while instances may commit. `progress` is called with the number of rows deleted
+/// so far.
 ///
 /// # Errors
-/// [`PurgeError`]. What was done until then stays done.
+/// [`PurgeError`]. Rows deleted until then stay deleted.
 pub async fn purge(
     store: &Store,
-    asked: PurgeOrders<'_>,
-    mut tell: impl FnMut(u64),
+    orders: PurgeOrders<'_>,
+    mut progress: impl FnMut(u64),
 ) -> Result<Purged, PurgeError> {
     let guard = store.guard_purge().await?.ok_or(PurgeError::Running)?;
-    let mut work = Work { store, asked, guard: Some(guard), purge: None };
+    let mut work = Work { store, orders, guard: Some(guard), purge: None };
     let new_pauses = || {
         ExponentialBuilder::new()
             .with_min_delay(Duration::from_millis(100))
             .with_max_delay(Duration::from_secs(10))
-            .with_max_times(TRIES)
+            .with_max_times(RETRIES)
             .with_jitter()
             .build()
     };
     let mut pauses = new_pauses();
     loop {
-        match work.go_on().await {
+        match work.step().await {
             Ok(Some(purged)) => return Ok(purged),
             Ok(None) => {
                 pauses = new_pauses();
-                tell(work.purge.as_ref().map_or(0, Purge::rows));
+                progress(work.purge.as_ref().map_or(0, Purge::rows));
             }
-            Err(error) if error.passes() => {
-                // Its connection may be gone as well.
+            Err(error) if error.is_transient() => {
+                // The connection with the lock may be closed too.
                 work.guard = None;
                 match pauses.next() {
                     Some(pause) => tokio::time::sleep(pause).await,
@@ -76,30 +76,30 @@ pub async fn purge(
 }
 
 impl PurgeError {
-    /// Whether waiting helps. That another purge holds the lock does, where this one held it before: the
-    /// server may not know yet that the connection is gone.
-    const fn passes(&self) -> bool {
+    /// Whether a retry can help. It can if another purge seems to hold the lock that this one held
+    /// before: the server may not have noticed yet that the connection is closed.
+    const fn is_transient(&self) -> bool {
         matches!(self, Self::Running | Self::Store(StoreError::Transient(_)))
     }
 }
 
-/// A purge that has the lock, or has lost it.
+/// A purge in progress, with the lock unless it was lost.
 struct Work<'a> {
     store: &'a Store,
-    asked: PurgeOrders<'a>,
+    orders: PurgeOrders<'a>,
     guard: Option<PurgeGuard>,
     purge: Option<Purge>,
 }
 
 impl Work<'_> {
-    /// Does the next part; at the end says what was deleted.
-    async fn go_on(&mut self) -> Result<Option<Purged>, PurgeError> {
+    /// Deletes the next chunk; at the end returns what was deleted.
+    async fn step(&mut self) -> Result<Option<Purged>, PurgeError> {
         let guard = match self.guard.take() {
             Some(guard) => guard,
             None => self.store.guard_purge().await?.ok_or(PurgeError::Running)?,
         };
         let guard = self.guard.insert(guard);
-        let PurgeOrders { before, forget_sums, because, purged_by } = self.asked;
+        let PurgeOrders { before, forget_sums, because, purged_by } = self.orders;
         let purge = match &mut self.purge {
             Some(purge) => purge,
             none => {

@@ -1,4 +1,4 @@
-//! Dead letters, once more: understood by the rules as they are now, and written as all orders are.
+//! Replays dead letters: processes them again with the current rules, and writes their orders.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -12,49 +12,49 @@ use crate::{
     store::{Cause, LetterFilter, ReplayableLetter, Replayed, Reread, Store, StoreError},
 };
 
-/// What became of a letter.
+/// The outcome of replaying a dead letter.
 #[derive(Clone, Copy, Debug)]
 pub enum Outcome<'a> {
-    /// It is an order now, or several, or has cancelled one.
+    /// It has become one or more orders, or has cancelled one.
     Order,
     /// A version of its order, or of each of its orders, was processed after it failed. The dead
-    /// letter stays as it was.
+    /// letter is unchanged.
     Superseded,
-    /// Its record is ignored now. The dead letter is discarded.
+    /// The mapping ignores its record now. The dead letter is discarded.
     Ignored,
-    /// It is still no order, for this reason.
-    StillDead(&'a Rejection),
+    /// It is still rejected, for this reason.
+    StillRejected(&'a Rejection),
 }
 
 /// Why a replay ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
-    /// PostgreSQL does not let us work.
+    /// PostgreSQL is unavailable or refuses a statement.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Schemas cannot be asked for.
+    /// Schemas cannot be fetched.
     #[error(transparent)]
     Registry(#[from] RegistryError),
 }
 
-/// Replays the open letters that `filter` means, in the order in which they failed, so that of
-/// several versions of an order the last one wins; with `force` also those that are superseded, and
-/// those that were discarded if `filter` names them. Letters that somebody else settles meanwhile
-/// are left out. `tell` hears what became of each, once that is durable.
+/// Replays the open dead letters that match `filter`, in the order in which they failed, so that the
+/// last one of several versions of an order wins. With `force`, it also replays superseded ones, and
+/// discarded ones that `filter` names. Dead letters that another process resolves during this are
+/// skipped. `report` is called with each outcome once it is committed.
 ///
-/// `filter` has to have an end in time, or else there may be none: records that come meanwhile can
-/// be dead letters too.
+/// `filter` needs an upper bound in time. Without one the replay may not end, since new records can
+/// become dead letters too.
 ///
 /// # Errors
-/// [`ReplayError`]. What was told of stays done.
+/// [`ReplayError`]. Outcomes that were reported are committed.
 pub async fn replay(
     (store, registry): (&Store, Option<&Registry>),
     rules: &Arc<Rulebook>,
     filter: &LetterFilter,
     force: bool,
-    mut tell: impl FnMut(&ReplayableLetter, Outcome<'_>),
+    mut report: impl FnMut(&ReplayableLetter, Outcome<'_>),
 ) -> Result<(), ReplayError> {
-    // Only those that are named: to take up all that was ever discarded would be an oversight.
+    // Only if they are named: replaying all discarded dead letters would hardly be intended.
     let discarded_too = force && filter.ids.is_some();
     let mut after = None;
     loop {
@@ -70,17 +70,17 @@ pub async fn replay(
         };
         let results = understand_all(&Arc::new(records), rules, schemas).await;
         let purged_before = store.purged_before().await?;
-        let results = results.into_iter().map(|result| judged(result, purged_before));
+        let results = results.into_iter().map(|result| with_purge_boundary(result, purged_before));
         let mut parts = parts(page.into_iter().zip(results));
         while let Some(part) = parts.pop() {
             match store.replay(&part, purged_before, force).await {
                 Ok(Some(replayed)) => {
                     for ((letter, result), replayed) in part.iter().zip(replayed) {
-                        tell(letter, outcome(result, replayed));
+                        report(letter, outcome(result, replayed));
                         after = Some((letter.failed_at, letter.id));
                     }
                 }
-                // One of them was changed, or orders were purged: they have to be judged again.
+                // One of them was changed, or orders were purged: they have to be processed again.
                 Ok(None) => break,
                 Err(StoreError::Data(cause)) => parts.extend(smaller(part, cause)?),
                 Err(error) => return Err(error.into()),
@@ -89,8 +89,8 @@ pub async fn replay(
     }
 }
 
-/// What a record comes to, if none of its orders may have been purged.
-fn judged(
+/// Rejects a record with orders from before the purge boundary.
+fn with_purge_boundary(
     result: Result<Meaning, Rejection>,
     purged_before: Option<DateTime>,
 ) -> Result<Meaning, Rejection> {
@@ -102,9 +102,9 @@ fn judged(
     }
 }
 
-/// The letters in parts, the first one last. In none of them two letters are about the same order,
-/// since each version is compared with the one before; and a letter of several orders is alone, since
-/// how old these are is known by when it was replayed.
+/// Splits dead letters into parts, the first part last. No part has two versions of the same order,
+/// since each version is compared with the one before. A dead letter with several orders has its
+/// own part, since the age of these orders is known by the time of their replay.
 fn parts(letters: impl Iterator<Item = Reread>) -> Vec<Vec<Reread>> {
     let (mut parts, mut part, mut keys) = (Vec::new(), Vec::new(), HashSet::new());
     for reread in letters {
@@ -127,8 +127,8 @@ fn parts(letters: impl Iterator<Item = Reread>) -> Vec<Vec<Reread>> {
     parts
 }
 
-/// What to try in the place of a part of which the database rejects a row: its halves, the first
-/// one last; of a single letter that it is no order.
+/// What to try instead of a part of which PostgreSQL rejects a row: its halves, the first one last;
+/// or for a single dead letter, that it is rejected.
 fn smaller(mut part: Vec<Reread>, cause: Cause) -> Result<Vec<Vec<Reread>>, StoreError> {
     if part.len() > 1 {
         let second = part.split_off(part.len() / 2);
@@ -139,7 +139,7 @@ fn smaller(mut part: Vec<Reread>, cause: Cause) -> Result<Vec<Vec<Reread>>, Stor
             let rejection = Rejection::new(Reason::RejectedByDatabase, cause.in_full());
             Ok(vec![vec![(letter, Err(rejection))]])
         }
-        // Then it was not the order that was rejected.
+        // No order was written, so PostgreSQL rejects something else.
         Some((_, Err(_))) | None => Err(StoreError::Permanent(cause)),
     }
 }
@@ -148,7 +148,7 @@ fn outcome<T>(result: &Result<T, Rejection>, replayed: Replayed) -> Outcome<'_> 
     match (replayed, result) {
         (Replayed::Superseded, _) => Outcome::Superseded,
         (Replayed::Ignored, _) => Outcome::Ignored,
-        (Replayed::StillDead, Err(rejection)) => Outcome::StillDead(rejection),
+        (Replayed::StillDead, Err(rejection)) => Outcome::StillRejected(rejection),
         (Replayed::Order | Replayed::StillDead, _) => Outcome::Order,
     }
 }

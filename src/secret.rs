@@ -1,4 +1,5 @@
-//! Secrets, and the files that hold them: read again at each use, so that a new one needs no restart.
+//! Secrets, and the files that contain them: these are read at each use, so rotation needs no
+//! restart.
 
 use std::{
     fmt,
@@ -11,10 +12,10 @@ use std::{
 use secrecy::{ExposeSecret, SecretString};
 use tracing::{info, warn};
 
-/// Longer than any password or token, shorter than a file named by mistake.
+/// The limit for files: longer than any password or token, shorter than most files named by mistake.
 const MAX_BYTES: u64 = 64 * 1024;
 
-/// A password or the like, as it was given or from a file. Never printed. Cheap to clone.
+/// A password or token, given directly or from a file. Never printed. Cheap to clone.
 #[derive(Clone)]
 pub struct Secret(Arc<Source>);
 
@@ -30,8 +31,8 @@ struct Last {
 }
 
 impl Secret {
-    /// What `path` holds, without the end of its line. `setting` is the key that names the file, for
-    /// messages.
+    /// The content of `path`, without trailing newlines. `setting` is the key that names the file,
+    /// for messages.
     ///
     /// # Errors
     /// The file cannot be read, or is not UTF-8.
@@ -44,9 +45,8 @@ impl Secret {
         })))
     }
 
-    /// The secret as it is now: from a file, what that holds at this moment. A file that cannot be
-    /// read or is empty, as while it is being replaced, is logged once, and leaves the last secret in
-    /// use.
+    /// The current secret; a file is read again. If the file is unreadable or empty, for example
+    /// while it is being replaced, that is logged once and the last secret stays in use.
     #[must_use]
     pub fn current(&self) -> SecretString {
         let (setting, path, last) = match &*self.0 {
@@ -69,7 +69,7 @@ impl Secret {
         };
         if !last.is_broken {
             let file = path.display();
-            warn!(setting, %file, error = trouble, "cannot use the file, its last content stays in use");
+            warn!(setting, %file, error = trouble, "cannot use the file, its previous content stays in use");
         }
         last.is_broken = true;
         last.good.clone()
@@ -92,7 +92,7 @@ impl From<SecretString> for Secret {
     }
 }
 
-/// Says where it is from, and no more.
+/// Shows the file, but not the secret.
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.0 {
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_read_at_each_use_and_a_broken_one_leaves_the_last_secret_in_use() {
+    fn a_file_is_read_at_each_use_and_a_broken_one_is_ignored() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("password");
         assert!(Secret::from_file("a.password_file", &path).is_err());

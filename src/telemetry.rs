@@ -1,5 +1,5 @@
-//! What a run tells of itself while it works: counted and noted where it happens, for whoever
-//! watches. Nobody here knows who that is.
+//! The counters and states of a run. Workers update them; [`http`](crate::http) and the commands read
+//! them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,46 +20,46 @@ use crate::{
     pipeline::Tally,
 };
 
-/// From a single order to the most that `pipeline.commit_records` allows.
+/// Buckets from a single record to the maximum of `pipeline.commit_records`.
 const BATCH_RECORDS: [f64; 13] =
     [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0, 10_000.0];
 
-/// From what an idle server takes to `database.statement_timeout`.
+/// Buckets from the latency of an idle server to `database.statement_timeout`.
 const COMMIT_SECONDS: [f64; 14] =
     [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
 
-/// What one run tells. Counting costs a few atomic additions a batch.
+/// The telemetry of a run. Counting takes a few atomic additions per batch.
 #[derive(Debug)]
 pub struct Telemetry {
-    /// Records that came to orders, cancelled ones too, and were committed.
+    /// Committed records with orders, including cancelled ones.
     pub order_records: Counter,
-    /// Orders that were committed, several of a record each by itself; without cancelled ones.
+    /// Committed orders without cancelled ones. A record can contain several.
     pub orders: Counter,
-    /// Orders that were cancelled.
+    /// Cancelled orders.
     pub cancelled: Counter,
-    /// Records that were ignored, as the mapping says.
+    /// Records that the mapping ignores.
     pub ignored: Counter,
-    /// Orders whose record names a field of each of [`Unmapped::KINDS`] that no role takes up.
+    /// Orders whose record has a field of each of [`Unmapped::KINDS`] that the mapping does not read.
     pub unmapped: [Counter; Unmapped::KINDS.len()],
-    /// Records that became dead letters and were committed, for each reason there is.
+    /// Committed dead letters, by reason.
     pub dead_letters: BTreeMap<Reason, Counter>,
-    /// Records that one statement committed, of one batch or of several.
+    /// Records per committed statement, of one or several batches.
     pub batch_records: Histogram,
-    /// How long such a statement took from being sent to PostgreSQL until it was committed.
+    /// The time from sending such a statement to PostgreSQL to its commit.
     pub commit_seconds: Histogram,
-    /// Statements that were to insert orders, and failed since one was there already.
+    /// Statements that failed to insert orders because one already existed.
     pub failed_inserts: Counter,
-    /// How often something was lost in Kafka, and passed over.
+    /// Data losses in Kafka after which processing continued.
     pub data_losses: Counter,
-    /// PostgreSQL's outages, as those see them who work with it.
+    /// PostgreSQL's outages, as reported by workers.
     pub postgres: Arc<Outage>,
-    /// Those of Kafka, as those see them who ask about topics and offsets.
+    /// Kafka's outages, as reported by requests for topics and offsets.
     pub kafka: Arc<Outage>,
-    /// Those of the consumer group.
+    /// Outages of the consumer group.
     pub group: Arc<Outage>,
-    /// Those of the schema registry, as those see them who wait for a schema.
+    /// The schema registry's outages, as reported by partitions that wait for a schema.
     pub registry: Arc<Outage>,
-    /// That a topic is missing.
+    /// Missing topics.
     pub topic: Arc<Outage>,
     begun: AtomicBool,
     batches: AtomicU64,
@@ -92,7 +92,7 @@ impl Default for Telemetry {
 }
 
 impl Telemetry {
-    /// Counts a batch that was committed.
+    /// Counts a committed batch.
     pub(crate) fn committed(&self, tally: &Tally, took: Duration) {
         let Tally { records, orders, cancelled, ignored, dead_letters, unmapped } = *tally;
         self.order_records.inc_by(records - ignored - dead_letters);
@@ -107,7 +107,7 @@ impl Telemetry {
         self.batches.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How many batches were committed.
+    /// The number of committed batches.
     pub fn batches(&self) -> u64 {
         self.batches.load(Ordering::Relaxed)
     }
@@ -119,18 +119,18 @@ impl Telemetry {
         }
     }
 
-    /// From now on it is known which partitions are this instance's: these.
+    /// Sets the first assignment of this instance.
     pub(crate) fn begin(&self, owned: &[TopicPartition]) {
         self.assign(owned);
         self.begun.store(true, Ordering::Relaxed);
     }
 
-    /// Whether it is known which partitions are this instance's.
+    /// Whether the assignment of this instance is known.
     pub fn has_begun(&self) -> bool {
         self.begun.load(Ordering::Relaxed)
     }
 
-    /// These partitions are this instance's, and no others.
+    /// Replaces the assignment of this instance.
     pub(crate) fn assign(&self, owned: &[TopicPartition]) {
         let owned: BTreeSet<_> = owned.iter().collect();
         let mut partitions = self.lock();
@@ -142,38 +142,38 @@ impl Telemetry {
         }
     }
 
-    /// Where that partition tells of itself.
+    /// The telemetry of a partition.
     pub(crate) fn partition(&self, partition: &TopicPartition) -> Arc<Partition> {
         Arc::clone(self.lock().entry(partition.clone()).or_default())
     }
 
-    /// The partitions that are this instance's, in the order of their names.
+    /// The assigned partitions, in order of their names.
     pub fn partitions(&self) -> Vec<(TopicPartition, Arc<Partition>)> {
         let partitions = self.lock();
         partitions.iter().map(|(name, partition)| (name.clone(), Arc::clone(partition))).collect()
     }
 
-    /// Offsets of all these partitions that are not yet accounted for, as far as that is known.
+    /// The lag of all assigned partitions, as far as known.
     pub fn lag(&self) -> i64 {
         self.partitions().iter().filter_map(|(_, partition)| partition.lag()).sum()
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<TopicPartition, Arc<Partition>>> {
-        // Nothing can be left half done under this lock, so a poisoned one is as good.
+        // No update under this lock can stop halfway, so poisoning is ignored.
         self.partitions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Whether a partition is worked.
+/// The activity of a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Activity {
-    /// It is assigned, and where it goes on is being found out.
+    /// It is assigned, and its offset is being read.
     Starting,
-    /// It is worked, or waits for records or for a server that all wait for.
+    /// It is processed, or waits for records or during an outage of a server.
     Working,
-    /// It tries again and again what a person has to put right.
+    /// It retries an operation until the operator corrects something.
     Paused,
-    /// It is worked no further until a person decides.
+    /// It is not processed until the operator resets its offset.
     Halted,
 }
 
@@ -193,15 +193,15 @@ impl Activity {
     }
 }
 
-/// Stands for an offset that is not known yet; Kafka never assigns it.
+/// Represents an unknown offset; Kafka never assigns it.
 const UNKNOWN: i64 = -1;
 
-/// What is told of one partition.
+/// The telemetry of a partition.
 #[derive(Debug)]
 pub struct Partition {
     next_offset: AtomicI64,
     log_end: AtomicI64,
-    /// Its own trouble, as opposed to a server's that all share.
+    /// The partition's own trouble, as opposed to an outage of a server.
     pub trouble: Outage,
     halt: Mutex<Option<Ongoing>>,
 }
@@ -218,36 +218,36 @@ impl Default for Partition {
 }
 
 impl Partition {
-    /// It is worked from `next_offset` on.
-    pub(crate) fn at_work(&self, next_offset: NextOffset) {
+    /// It is processed from `next_offset` on.
+    pub(crate) fn started(&self, next_offset: NextOffset) {
         self.moved(next_offset);
         *self.halt() = None;
     }
 
-    /// It goes on at `next_offset`.
+    /// Its next offset is now `next_offset`.
     pub(crate) fn moved(&self, next_offset: NextOffset) {
         self.next_offset.store(next_offset.get(), Ordering::Relaxed);
     }
 
-    /// It is worked no further.
+    /// It is halted.
     pub(crate) fn halted(&self, next_offset: NextOffset, why: String) {
         self.moved(next_offset);
         *self.halt() = Some(Ongoing { since: Timestamp::now(), error: why });
     }
 
-    /// Its log ends there (the last stable offset).
+    /// Sets the end of its log (the last stable offset).
     pub fn ends_at(&self, end: NextOffset) {
         self.log_end.store(end.get(), Ordering::Relaxed);
     }
 
-    /// Offsets from the next one to the log's end, as last heard of it; `None` until it is known.
+    /// Offsets from the next offset to the last known log end; `None` until both are known.
     pub fn lag(&self) -> Option<i64> {
         let [next, end] = [&self.next_offset, &self.log_end]
             .map(|offset| NextOffset::new(offset.load(Ordering::Relaxed)));
         Some(next?.lag(end?))
     }
 
-    /// Whether it is worked, and what is wrong where it is not.
+    /// Its activity, and the trouble if it is not processed.
     pub fn activity(&self) -> (Activity, Option<Ongoing>) {
         if let Some(halt) = self.halt().clone() {
             return (Activity::Halted, Some(halt));
@@ -273,30 +273,30 @@ mod tests {
     }
 
     #[test]
-    fn a_partition_is_starting_then_worked_then_halted_and_worked_again() {
+    fn a_partition_is_starting_then_processed_then_halted_and_processed_again() {
         let next = NextOffset::new(5).unwrap();
-        let told = Partition::default();
-        assert_eq!((told.activity().0, told.lag()), (Activity::Starting, None));
-        told.at_work(next);
-        told.ends_at(NextOffset::new(12).unwrap());
-        assert_eq!((told.activity().0, told.lag()), (Activity::Working, Some(7)));
-        told.halted(next, "lost".to_owned());
-        let (activity, why) = told.activity();
+        let partition = Partition::default();
+        assert_eq!((partition.activity().0, partition.lag()), (Activity::Starting, None));
+        partition.started(next);
+        partition.ends_at(NextOffset::new(12).unwrap());
+        assert_eq!((partition.activity().0, partition.lag()), (Activity::Working, Some(7)));
+        partition.halted(next, "lost".to_owned());
+        let (activity, why) = partition.activity();
         assert_eq!((activity, why.unwrap().error), (Activity::Halted, "lost".to_owned()));
-        told.at_work(next);
-        assert_eq!(told.activity(), (Activity::Working, None));
+        partition.started(next);
+        assert_eq!(partition.activity(), (Activity::Working, None));
     }
 
     #[test]
-    fn what_is_known_of_a_partition_goes_with_its_assignment() {
+    fn the_state_of_a_partition_is_dropped_with_its_assignment() {
         let telemetry = Telemetry::default();
         telemetry.assign(&[partition(0), partition(1)]);
-        telemetry.partition(&partition(1)).at_work(NextOffset::new(5).unwrap());
+        telemetry.partition(&partition(1)).started(NextOffset::new(5).unwrap());
         telemetry.assign(&[partition(1), partition(2)]);
         let now: Vec<_> = telemetry.partitions();
         assert_eq!(now.iter().map(|(name, _)| name.partition).collect::<Vec<_>>(), [1, 2]);
         assert_eq!(
-            now.iter().map(|(_, told)| told.activity().0).collect::<Vec<_>>(),
+            now.iter().map(|(_, partition)| partition.activity().0).collect::<Vec<_>>(),
             [Activity::Working, Activity::Starting]
         );
     }

@@ -1,7 +1,7 @@
-//! TLS, the same towards all servers: whom we trust, how we prove who we are (`material`), and (in
-//! `fault`) what it means when it fails.
+//! TLS for connections to all servers: trusted authorities and client certificates (`material`), and
+//! messages for failures (`fault`).
 //!
-//! rustls with ring: both build for one static binary without a C library beside it.
+//! rustls with ring: both can be linked into a static binary without a separate C library.
 
 mod fault;
 mod material;
@@ -26,14 +26,14 @@ pub use material::{Authorities, Chain, Identity, MaterialError};
 use material::Watched;
 use nameless::Nameless;
 
-/// What a server's certificate has to show. Whatever that is, the server has to hold its key.
+/// How a server's certificate is verified. In all cases the server has to prove that it has the key.
 #[derive(Clone)]
 pub enum Trust {
-    /// That one of these vouches for it, and that it is for the host that was asked for.
+    /// It is signed by one of these authorities, and is for the requested host.
     Host(Authorities),
-    /// That one of these vouches for it, whatever host it is for.
+    /// It is signed by one of these authorities; the host is not verified.
     Chain(Authorities),
-    /// Nothing. That keeps out who listens, but not who pretends to be the server.
+    /// It is not verified. This protects against eavesdropping, but not against impersonation.
     Anyone,
 }
 
@@ -54,14 +54,14 @@ impl Trust {
     }
 }
 
-/// How TLS is spoken to one server. Cheap to clone; all clones share what was read from files.
+/// The TLS settings for one server. Cheap to clone; all clones share the files' content.
 #[derive(Clone)]
 pub struct Tls {
     current: Arc<Mutex<Current>>,
     has_identity: bool,
 }
 
-/// What is in use, and the files as they were when they were last looked at.
+/// The current configuration, and the state of the files when they were last checked.
 struct Current {
     config: Arc<ClientConfig>,
     trust: Trust,
@@ -81,17 +81,17 @@ impl Tls {
         Self { current: Arc::new(Mutex::new(current)), has_identity }
     }
 
-    /// As rustls takes it, for one new connection: with the certificates and keys that the files hold
-    /// now. Files that do not serve, as while they are being replaced, are logged once, and leave in
-    /// use what they held before.
+    /// The rustls configuration for a new connection, with the certificates and keys that are in
+    /// the files now. If a file is invalid, for example while it is being replaced, that is logged
+    /// once and the previous content stays in use.
     #[must_use]
     pub fn config(&self) -> Arc<ClientConfig> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        current.look_again();
+        current.refresh();
         Arc::clone(&current.config)
     }
 
-    /// Whether the server is shown a certificate if it asks for one.
+    /// Whether there is a client certificate.
     #[must_use]
     pub const fn has_identity(&self) -> bool {
         self.has_identity
@@ -99,7 +99,7 @@ impl Tls {
 }
 
 impl Current {
-    fn look_again(&mut self) {
+    fn refresh(&mut self) {
         let mut is_changed = false;
         for file in &mut self.files {
             if let Some(changed) = file.changed() {
@@ -123,7 +123,7 @@ impl Current {
             }
             Err((file, error)) => {
                 let (file, error): (_, MaterialError) = (file.display(), error);
-                warn!(%file, %error, "cannot use the file, the certificates read before stay in use");
+                warn!(%file, %error, "cannot use the file, the previous certificates stay in use");
             }
         }
     }
@@ -153,7 +153,7 @@ fn config(trust: &Trust, identity: Option<&Identity>) -> ClientConfig {
     }
 }
 
-/// Without keys.
+/// Does not show keys.
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tls").field("has_identity", &self.has_identity).finish_non_exhaustive()

@@ -1,4 +1,4 @@
-//! Questions to the operator, and who answers them.
+//! Confirmation prompts, and the identity of the operator.
 
 use std::{
     env,
@@ -7,7 +7,7 @@ use std::{
 
 use super::{CliError, print};
 
-/// Asks on the terminal; where there is none, the answer is no.
+/// Asks on the terminal; without a terminal, the answer is no.
 pub(super) fn confirm(question: &str) -> Result<bool, CliError> {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
         return Ok(false);
@@ -18,7 +18,7 @@ pub(super) fn confirm(question: &str) -> Result<bool, CliError> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-/// The user of this machine, as far as the environment tells.
+/// USER@HOST, for the records of manual changes.
 pub(super) fn whoami() -> String {
     let user = ["USER", "LOGNAME"].iter().find_map(|name| env::var(name).ok());
     let user = user.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()));

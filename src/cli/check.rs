@@ -1,4 +1,4 @@
-//! `vendas check`: is everything in order, and if not, what puts it right? Changes nothing.
+//! `vendas check`: checks configuration and servers, and names the remedies. Changes nothing.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -27,12 +27,12 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Read up to N records of each topic, the newest, and show what they come to by the mapping.
+    /// Also process up to N records of each topic, the newest, without writing anything.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]
     sample: Option<u16>,
 }
 
-/// The result of one check: what is in order, or what is not and how to mend it.
+/// The result of one check: `Ok` with what was found, or `Err` with the problem and its remedy.
 type Line = Result<String, String>;
 
 pub(super) async fn check(config: &Config, arguments: Arguments) -> Result<(), CliError> {
@@ -50,7 +50,7 @@ pub(super) async fn check(config: &Config, arguments: Arguments) -> Result<(), C
         }
         print(&text)
     };
-    say(vec![Ok("configuration: every setting is known and possible".to_owned())])?;
+    say(vec![Ok("configuration: valid".to_owned())])?;
     for idle in config.idle_mappings() {
         print(&format!("WARN  configuration: {idle}\n"))?;
     }
@@ -65,7 +65,7 @@ pub(super) async fn check(config: &Config, arguments: Arguments) -> Result<(), C
             let schemas = schemas::of(&config.rules, registry.as_ref(), &sample.records).await?;
             let outcome =
                 outcome::outcome(&sample.records, config.rules.of(&sample.topic), &schemas);
-            print(&comes_to(config, &sample, &schemas, &outcome))?;
+            print(&sample_result(config, &sample, &schemas, &outcome))?;
             if let Some(trouble) = render::trouble(&outcome).filter(|_| outcome.is_rejected()) {
                 say(vec![Err(format!("topic {}: {trouble}", sample.topic))])?;
             }
@@ -127,7 +127,7 @@ async fn readable(kafka: &Kafka, partitions: &[TopicPartition]) -> Result<(), Ka
 async fn start(config: &Config, kafka: &Kafka, partitions: &[TopicPartition]) -> Option<Line> {
     let StartFrom::Group(group) = &config.start_from else { return None };
     let topics: BTreeSet<_> = partitions.iter().map(|it| Arc::clone(&it.topic)).collect();
-    // Tables that are not there yet hold no offsets; other problems are told by their own check.
+    // Missing tables hold no offsets; their own check reports other problems.
     let rows = store(config).partitions(&Vec::from_iter(topics)).await.unwrap_or_default();
     let is_new = |it: &&TopicPartition| rows.iter().all(|row| row.partition.topic != it.topic);
     let new: Vec<_> = partitions.iter().filter(is_new).cloned().collect();
@@ -163,7 +163,7 @@ async fn joins(
 async fn schema_registry(registry: &Registry, settings: &registry::Settings) -> Line {
     match registry.ping().await {
         Ok(answering) => {
-            // Those before it were asked first.
+            // The addresses before this one were tried first.
             let is_silent = |it: &&Address| Some(*it) != answering;
             let silent: Vec<_> =
                 settings.addresses.iter().take_while(is_silent).map(ToString::to_string).collect();
@@ -172,7 +172,7 @@ async fn schema_registry(registry: &Registry, settings: &registry::Settings) -> 
                 line.push_str(&format!(" {address} answers"));
             }
             if !silent.is_empty() {
-                line.push_str(&format!(", and does not at {}", silent.join(",")));
+                line.push_str(&format!(", but not {}", silent.join(",")));
             }
             Ok(line)
         }
@@ -192,13 +192,13 @@ async fn postgres(config: &Config) -> Vec<Line> {
     };
     let Greeting { host, version, tls } = greeting;
     let tls = tls.map_or("without TLS".to_owned(), |tls| format!("over {tls}"));
-    // Which one, where there are several.
+    // Names the host if there are several.
     let at = host.filter(|_| hosts.len() > 1).map_or(String::new(), |host| format!(" at {host}"));
     let mut lines = vec![Ok(format!("{place}: PostgreSQL {version}{at} answers {tls}"))];
     match store.inspect().await {
         Ok(findings) if findings.is_empty() => {
             lines.push(Ok(format!(
-                "schema \"{}\": all tables and privileges are as they have to be",
+                "schema \"{}\": all tables and privileges are present",
                 settings.schema
             )));
             lines.extend(other_clock(&store, &settings.shop_timezone).await);
@@ -206,7 +206,7 @@ async fn postgres(config: &Config) -> Vec<Line> {
         Ok(findings) => {
             let makes = config.apply_schema && store.may_create().await.unwrap_or_default();
             lines.extend(findings.iter().map(|finding| match makes && finding.is_fresh() {
-                true => Ok("tables: missing, run makes them".to_owned()),
+                true => Ok("tables: missing, created by vendas run".to_owned()),
                 false => Err(finding.to_string()),
             }));
         }
@@ -215,7 +215,7 @@ async fn postgres(config: &Config) -> Vec<Line> {
     lines
 }
 
-/// What is wrong where the tables count by another clock than the configuration.
+/// Reports a time zone in the tables that differs from the configured one.
 async fn other_clock(store: &Store, configured: &str) -> Option<Line> {
     let clock = match store.shop_clock().await {
         Ok(clock) => clock?,
@@ -223,15 +223,15 @@ async fn other_clock(store: &Store, configured: &str) -> Option<Line> {
     };
     (clock != configured).then(|| {
         Err(format!(
-            "shop_clock: rows that do not say when they count do so by {clock}, and \
+            "shop_clock: the tables use the time zone {clock}, but \
              orders.shop_timezone is {configured}: change the setting, or, as the tables' owner, \
              `UPDATE shop_clock SET timezone = '{configured}'; SELECT rebuild_sums()`"
         ))
     })
 }
 
-/// What the records of a topic come to by its rules, and what no role takes up.
-fn comes_to(config: &Config, sample: &Sample, schemas: &Schemas, outcome: &Outcome) -> String {
+/// The result of processing the sample, and the fields that the mapping does not read.
+fn sample_result(config: &Config, sample: &Sample, schemas: &Schemas, outcome: &Outcome) -> String {
     let Sample { topic, from, .. } = sample;
     let rules = config.rules.of(topic);
     let mut text = format!("\ntopic {topic}, {from}: {}", render::outcome(outcome));

@@ -1,4 +1,4 @@
-//! `vendas completions` and `vendas man`: what is known of the commands, in others' forms.
+//! `vendas completions` and `vendas man`: generated from the definition of the command line.
 
 use clap::CommandFactory;
 
@@ -10,10 +10,10 @@ pub(super) fn completions(shell: clap_complete::Shell) -> Result<(), CliError> {
     print(&String::from_utf8_lossy(&script))
 }
 
-/// The page of the command with these names; none are `vendas` itself.
+/// Prints the page of the command with these names; without names, that of `vendas` itself.
 pub(super) fn man(names: &[String]) -> Result<(), CliError> {
     let mut command = Cli::command();
-    // Gives each command its whole name, and the flags that all have.
+    // Sets the full name of each command and adds the global flags.
     command.build();
     for name in names {
         let Some(found) = command.find_subcommand(name) else {

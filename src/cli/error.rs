@@ -1,4 +1,4 @@
-//! What a command can come to, other than success.
+//! Errors of commands.
 
 use std::{fmt, io, process::ExitCode};
 
@@ -15,37 +15,38 @@ use crate::{
     store::StoreError,
 };
 
-/// Why a command did not do what it was asked.
+/// Why a command failed.
 #[derive(Debug)]
 pub enum CliError {
-    /// The arguments make no command.
+    /// The arguments are invalid.
     Usage(clap::Error),
-    /// The settings are wrong.
+    /// The settings are invalid.
     Config(Problems),
-    /// It was tried, and failed.
+    /// The command failed, with this message.
     Failed(String),
-    /// It was tried, and what failed has been printed already.
+    /// The command failed and has already printed the details.
     Reported(&'static str),
-    /// It was tried and failed, and the log says why, in its own form.
+    /// The command failed and has already logged the cause.
     Logged,
     /// The output could not be written.
     Output(io::Error),
 }
 
 impl CliError {
-    /// Whether whoever read the output has had enough of it.
+    /// Whether the reader of standard output has closed the pipe.
     #[must_use]
     pub fn is_broken_pipe(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
 
-    /// Whether nothing is left to be said.
+    /// Whether the error has already been logged.
     #[must_use]
-    pub const fn is_told(&self) -> bool {
+    pub const fn is_logged(&self) -> bool {
         matches!(self, Self::Logged)
     }
 
-    /// The same, told by a log that is for programs; what people asked for wrongly stays for them.
+    /// Writes the error to the log. Errors in arguments and settings are not logged: they are for
+    /// the user.
     pub(super) fn in_log(self) -> Self {
         match self {
             Self::Failed(text) => error!("{text}"),
@@ -70,7 +71,7 @@ impl CliError {
 impl fmt::Display for CliError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            // It brings its own line end.
+            // It ends with a newline.
             Self::Usage(error) => f.write_str(error.to_string().trim_end()),
             Self::Config(problems) => {
                 let lines = problems.0.iter().map(|problem| format!("vendas: {problem}"));
@@ -78,7 +79,7 @@ impl fmt::Display for CliError {
             }
             Self::Failed(text) => write!(f, "vendas: {text}"),
             Self::Reported(text) => write!(f, "vendas: {text}"),
-            Self::Logged => f.write_str("vendas: the log says why"),
+            Self::Logged => f.write_str("vendas: failed, see the log"),
             Self::Output(error) => write!(f, "vendas: cannot write: {error}"),
         }
     }

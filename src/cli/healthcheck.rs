@@ -1,5 +1,5 @@
-//! `vendas healthcheck`: asks the run at `http.listen` how it fares, for containers that have no
-//! other program to ask with.
+//! `vendas healthcheck`: requests the health of the instance at `http.listen`, for containers without
+//! an HTTP client.
 
 use std::time::Duration;
 
@@ -13,40 +13,40 @@ use tokio_util::task::AbortOnDropHandle;
 use super::{CliError, print};
 use crate::{config::Config, http};
 
-/// Who has not answered by then does not fare well.
+/// The timeout of the request.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
-/// The most bytes that are read of an answer; it has some hundred.
-const LONGEST_ANSWER: usize = 1 << 20;
+/// The maximum size of a response; usually it has some hundred bytes.
+const MAX_RESPONSE: usize = 1 << 20;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Ask only whether it lives (/healthz), not whether it works (/readyz).
+    /// Check only liveness (/healthz) instead of readiness (/readyz).
     #[arg(long)]
     alive: bool,
 }
 
 pub(super) async fn healthcheck(config: &Config, arguments: &Arguments) -> Result<(), CliError> {
     let Some(http::Settings { listen: address, .. }) = &config.http else {
-        let text = "http.listen is not set, so that `vendas run` answers nowhere: set it for both";
+        let text = "http.listen is not set, so `vendas run` has no HTTP server: set it for both";
         return Err(CliError::Failed(text.to_owned()));
     };
     let path = if arguments.alive { "/healthz" } else { "/readyz" };
-    let (healthy, answer) = match timeout(ANSWER_WITHIN, ask(address, path)).await {
+    let (healthy, answer) = match timeout(ANSWER_WITHIN, request(address, path)).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(error)) => return Err(CliError::Failed(format!("{address} {path}: {error}"))),
         Err(_) => {
-            let text = format!("{address} {path}: no answer within {ANSWER_WITHIN:?}");
+            let text = format!("{address} {path}: no response within {ANSWER_WITHIN:?}");
             return Err(CliError::Failed(text));
         }
     };
     print(&answer)?;
-    if healthy { Ok(()) } else { Err(CliError::Reported("it is not ready")) }
+    if healthy { Ok(()) } else { Err(CliError::Reported("the instance is not ready")) }
 }
 
-/// Whether it is well, and what it says. An address that stands for all of this machine's leads to
-/// the machine itself.
-async fn ask(
+/// Returns whether the instance is healthy, and the body of the response. A wildcard address connects
+/// to this machine.
+async fn request(
     address: &str,
     path: &str,
 ) -> Result<(bool, String), Box<dyn std::error::Error + Send + Sync>> {
@@ -56,6 +56,6 @@ async fn ask(
     let request = Request::get(path).header(HOST, address).body(Empty::<Bytes>::new())?;
     let response = sender.send_request(request).await?;
     let healthy = response.status().is_success();
-    let body = Limited::new(response.into_body(), LONGEST_ANSWER).collect().await?.to_bytes();
+    let body = Limited::new(response.into_body(), MAX_RESPONSE).collect().await?.to_bytes();
     Ok((healthy, String::from_utf8_lossy(&body).into_owned()))
 }

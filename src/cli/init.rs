@@ -32,10 +32,10 @@ pub(super) struct Arguments {
     /// Read the records of a file instead of those of Kafka: one a line, or one JSON array.
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
-    /// Ask nothing: take what is certain, and print the doubts.
+    /// Do not ask: accept what is certain, and print the open questions.
     #[arg(long)]
     yes: bool,
-    /// Write the proposal into a file, vendas.toml unless named.
+    /// Write the proposal to a file, by default vendas.toml.
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "vendas.toml")]
     write: Option<PathBuf>,
     /// Overwrite the file if it exists.
@@ -62,15 +62,15 @@ pub(super) async fn init(config: &Config, arguments: Arguments) -> Result<(), Cl
     }
     if samples.iter().all(|sample| sample.records.is_empty()) {
         return Err(CliError::Failed(
-            "there are no records to learn from: send some, or name a file with --file".to_owned(),
+            "the topics contain no records: send some, or name a file with --file".to_owned(),
         ));
     }
     let Some(path) = write else {
-        return print("nothing was written: --write writes vendas.toml\n");
+        return print("nothing was written: use --write to write vendas.toml\n");
     };
     let text = render::file(&config.kafka.brokers, &registry_urls(config), &mappings);
     save(&path, &text, force)?;
-    print(&format!("written to {}: `vendas check` comes next, then `vendas run`\n", path.display()))
+    print(&format!("written to {}: next, run `vendas check`, then `vendas run`\n", path.display()))
 }
 
 fn registry_urls(config: &Config) -> Vec<String> {
@@ -80,7 +80,8 @@ fn registry_urls(config: &Config) -> Vec<String> {
 
 fn exists(path: &Path) -> CliError {
     CliError::Failed(format!(
-        "{} exists: --write OTHER writes another file, --force overwrites it with all its settings",
+        "{} already exists: use --write OTHER to write another file, or --force to overwrite it with \
+         all its settings",
         path.display()
     ))
 }
@@ -92,7 +93,8 @@ fn of_file(config: &Config, file: &Path) -> Result<Sample, CliError> {
     Ok(sample::of_lines(&topic, lines))
 }
 
-/// Prints the proposal for a topic, asks about doubts, and says what the records then come to.
+/// Prints the proposal for a topic, asks about doubts, and prints the result of processing the
+/// sample.
 fn settle(
     config: &Config,
     sample: &Sample,
@@ -119,8 +121,8 @@ fn settle(
     let trouble = render::trouble(&outcome);
     let heading = match (settings.is_empty(), answers.iter().any(Option::is_none)) {
         (true, _) if trouble.is_some() => "no mapping was found for these records\n".to_owned(),
-        (true, false) => "no mapping is needed: the built-in names are enough\n".to_owned(),
-        (true, true) => "apart from these doubts no mapping is needed\n".to_owned(),
+        (true, false) => "no mapping is needed: the default field names match\n".to_owned(),
+        (true, true) => "apart from these questions, no mapping is needed\n".to_owned(),
         (false, _) => format!("\n{}", render::toml(&settings, several.then_some(&**topic))),
     };
     print(&heading)?;
@@ -131,7 +133,7 @@ fn settle(
     Ok(settings)
 }
 
-/// What the configuration says of the records' format, which no record says.
+/// The configured format of the records, which the proposal keeps.
 fn format_of(settings: &MappingSettings) -> Vec<Setting> {
     let MappingSettings { format, schema_file, message, .. } = settings;
     let text = |key, text: &str| Setting::new(key, Value::Text(text.to_owned()));
@@ -141,7 +143,7 @@ fn format_of(settings: &MappingSettings) -> Vec<Setting> {
     [format, file, message].into_iter().flatten().collect()
 }
 
-/// Prints the doubts, none of which is decided.
+/// Prints the doubts without deciding any.
 fn unanswered(proposal: &Proposal) -> Result<Vec<Option<usize>>, CliError> {
     for doubt in &proposal.doubts {
         print(&render::doubt(doubt))?;
@@ -149,7 +151,7 @@ fn unanswered(proposal: &Proposal) -> Result<Vec<Option<usize>>, CliError> {
     Ok(vec![None; proposal.doubts.len()])
 }
 
-/// Asks about one doubt after the other; the end of the input leaves the rest undecided.
+/// Asks about each doubt in turn; the end of the input leaves the rest undecided.
 fn ask(proposal: &Proposal) -> Result<Vec<Option<usize>>, CliError> {
     let mut answers = Vec::new();
     let mut stdin = io::stdin().lock();
@@ -182,7 +184,7 @@ fn ask_one(doubt: &Doubt, input: &mut impl BufRead) -> Result<Option<usize>, Cli
     }
 }
 
-/// Writes the file whole, and over another one only if it was said so.
+/// Writes the file, and overwrites an existing one only with `force`.
 fn save(path: &Path, text: &str, force: bool) -> Result<(), CliError> {
     let opened = if force {
         File::create(path)

@@ -1,4 +1,4 @@
-//! The command line: what can be asked, and who answers it.
+//! The command line: arguments, and the commands that they name.
 
 mod asking;
 mod check;
@@ -45,27 +45,27 @@ use crate::{
     store::{SCHEMA, Store},
 };
 
-/// Takes sales orders from Apache Kafka and keeps their totals in PostgreSQL, exactly once.
+/// Reads sales orders from Apache Kafka and maintains their totals in PostgreSQL, exactly once.
 #[derive(Debug, Parser)]
 #[command(name = "vendas", version, after_help = examples::ALL)]
 struct Cli {
     #[command(flatten)]
     settings: Settings,
     #[command(subcommand)]
-    asked: Asked,
+    command: TopCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Asked {
+enum TopCommand {
     #[command(flatten)]
-    ByTheSettings(Command),
-    /// Print what lets a shell complete commands and flags.
+    WithSettings(Command),
+    /// Generate shell completions.
     #[command(after_help = examples::COMPLETIONS)]
     Completions {
-        /// Whose.
+        /// The shell.
         shell: clap_complete::Shell,
     },
-    /// Print the manual page of vendas, or of one of its commands, in troff.
+    /// Generate the manual page of vendas, or of one of its commands, in troff.
     #[command(after_help = examples::MAN)]
     Man {
         /// The command, such as `offsets reset`.
@@ -76,44 +76,45 @@ enum Asked {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Take orders from Kafka and keep their totals in PostgreSQL.
+    /// Process orders from Kafka and maintain their totals in PostgreSQL.
     #[command(after_help = examples::RUN)]
     Run {
-        /// Stop with exit code 0 once everything is committed that is there now.
+        /// Process the current backlog, then exit with code 0.
         #[arg(long)]
         until_end: bool,
-        /// pipeline.on_dead_letter: record, or halt the partition.
-        #[arg(long, value_name = "WHAT")]
+        /// Sets pipeline.on_dead_letter: record dead letters, or halt the partition.
+        #[arg(long, value_name = "record|halt")]
         on_dead_letter: Option<String>,
     },
-    /// Tell whether configuration, servers, topics, tables and privileges are in order.
+    /// Check the configuration, the servers, topics, tables and privileges.
     #[command(after_help = examples::CHECK)]
     Check(check::Arguments),
     /// Propose a mapping for the records of the configured topics.
     #[command(after_help = examples::INIT)]
     Init(init::Arguments),
-    /// Ask the run at http.listen whether it is ready: exit code 1 if it is not, or does not answer.
+    /// Check whether the instance at http.listen is ready: exit code 1 if it is not ready or does not
+    /// answer.
     #[command(after_help = examples::HEALTHCHECK)]
     Healthcheck(healthcheck::Arguments),
     /// Send the orders of a file to a topic.
     #[command(after_help = examples::PRODUCE)]
     Produce(produce::Arguments),
-    /// Send the orders of a shop that doesn't exist, for demos and tests.
+    /// Generate simulated orders, for demos and tests.
     #[command(after_help = examples::SIMULATE)]
     Simulate(simulate::Arguments),
-    /// Show or set how far each partition has been worked.
+    /// Show or reset the stored offsets of partitions.
     #[command(after_help = examples::OFFSETS)]
     Offsets {
         #[command(subcommand)]
         command: OffsetsCommand,
     },
-    /// Find, look at, replay, discard and delete the records that became no order.
+    /// Inspect, replay, discard and purge dead letters.
     #[command(after_help = examples::DEAD_LETTERS)]
     DeadLetters {
         #[command(subcommand)]
         command: DeadLettersCommand,
     },
-    /// Delete old orders.
+    /// Delete old orders, or roll up their sums.
     #[command(after_help = examples::ORDERS)]
     Orders {
         #[command(subcommand)]
@@ -122,17 +123,18 @@ enum Command {
     /// Show sales by product, day, hour or month.
     #[command(after_help = examples::REPORT)]
     Report(report::Arguments),
-    /// Add up all orders anew and compare with the totals that are kept: exit code 1 if they differ.
+    /// Recompute all totals from the orders and compare them with the stored ones: exit code 1 if
+    /// they differ.
     #[command(after_help = examples::VERIFY)]
     Verify {
-        /// How the differences are printed.
+        /// The output format.
         #[arg(long, value_enum, default_value_t = Format::Table)]
         format: Format,
     },
-    /// Print the SQL that makes the tables, or apply it.
+    /// Print the SQL that creates the tables, or apply it.
     #[command(after_help = examples::SCHEMA)]
     Schema {
-        /// Make what is missing, as database.user in database.schema.
+        /// Create what is missing in database.schema, as database.user.
         #[arg(long)]
         apply: bool,
     },
@@ -140,26 +142,26 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum OffsetsCommand {
-    /// Next offset, log end and lag of each partition.
+    /// Show the next offset, log end and lag of each partition.
     #[command(after_help = examples::OFFSETS_SHOW)]
     Show {
-        /// How they are printed.
+        /// The output format.
         #[arg(long, value_enum, default_value_t = Format::Table)]
         format: Format,
     },
-    /// Set the next offset of partitions, deliberately: what lies between is skipped or repeated.
+    /// Set the next offset of partitions: the records in between are skipped or processed again.
     #[command(after_help = examples::OFFSETS_RESET)]
     Reset {
         /// The partition; without it, all partitions of the configured topics.
         #[arg(long, value_name = "N")]
         partition: Option<i32>,
-        /// earliest, latest, or an offset.
-        #[arg(long, value_name = "WHERE", allow_hyphen_values = true)]
+        /// The new next offset: earliest, latest, or an offset.
+        #[arg(long, value_name = "OFFSET", allow_hyphen_values = true)]
         to: offsets::Target,
-        /// Why, for those who come later: it is kept in the table `offset_resets`.
+        /// The reason, stored in the table `offset_resets`.
         #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
         because: String,
-        /// Do it without asking; where nobody can be asked it is only shown.
+        /// Do not ask for confirmation. Without a terminal and without this flag, nothing is changed.
         #[arg(long)]
         yes: bool,
     },
@@ -167,33 +169,33 @@ enum OffsetsCommand {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// For people.
+    /// A table for reading.
     Table,
-    /// For programs.
+    /// JSON for other programs.
     Json,
 }
 
-/// Does what the arguments ask for.
+/// Runs the command that the arguments name.
 ///
 /// # Errors
-/// [`CliError`], whose text is for the person at the terminal and which knows its exit code.
+/// [`CliError`], with the text for the user and the exit code.
 pub fn run(
     arguments: impl IntoIterator<Item = OsString>,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<(), CliError> {
-    // Reads $FAILPOINTS, for tests alone.
+    // Reads $FAILPOINTS; only test builds have this feature.
     #[cfg(feature = "failpoints")]
     let _scenario = fail::FailScenario::setup();
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
-        // --help and --version come this way too, and are no failure.
+        // clap also returns --help and --version as errors.
         Err(error) if !error.use_stderr() => return Ok(error.print()?),
         Err(error) => return Err(CliError::Usage(error)),
     };
-    let command = match cli.asked {
-        Asked::ByTheSettings(command) => command,
-        Asked::Completions { shell } => return completions::completions(shell),
-        Asked::Man { command } => return completions::man(&command),
+    let command = match cli.command {
+        TopCommand::WithSettings(command) => command,
+        TopCommand::Completions { shell } => return completions::completions(shell),
+        TopCommand::Man { command } => return completions::man(&command),
     };
     let mut sources = sources(cli.settings, environment)?;
     if let Command::Run { on_dead_letter: Some(value), .. } = &command {
@@ -203,7 +205,7 @@ pub fn run(
     logging::start(&config.log);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let result = runtime.block_on(dispatch(command, &config, &sources.environment));
-    // What still waits for a server, such as a look-up of its name, is not waited for.
+    // Does not wait for blocking tasks, such as a name lookup.
     runtime.shutdown_background();
     match config.log.format {
         LogFormat::Text => result,

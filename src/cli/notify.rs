@@ -1,5 +1,5 @@
-//! Tells a service manager such as systemd how a run fares, where it has asked for that
-//! (`Type=notify`, `WatchdogSec=`): see sd_notify(3).
+//! Notifies a service manager such as systemd of readiness and status, and keeps its
+//! watchdog (`Type=notify`, `WatchdogSec=`): see sd_notify(3).
 
 use std::{env, time::Duration};
 
@@ -10,27 +10,27 @@ use tracing::debug;
 
 use crate::http::{State, health::Health};
 
-/// How often it looks how the run fares.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often the state of the run is checked.
+const CHECK_EVERY: Duration = Duration::from_secs(1);
 
-/// Where the service manager listens.
+/// The variable with the service manager's socket.
 const SOCKET: &str = "NOTIFY_SOCKET";
 
-/// Tells until the run has `finished`: ready once it works, what it does or waits for, that it lives,
-/// and that it ends. `None` where nobody has asked.
+/// Notifies until the run has `finished`: readiness, status, watchdog and stopping. `None` if the
+/// variable is not set.
 pub(super) fn supervised(run: State, finished: CancellationToken) -> Option<AbortOnDropHandle<()>> {
     env::var_os(SOCKET)?;
-    Some(AbortOnDropHandle::new(tokio::spawn(tell(run, finished))))
+    Some(AbortOnDropHandle::new(tokio::spawn(notify(run, finished))))
 }
 
-async fn tell(run: State, finished: CancellationToken) {
+async fn notify(run: State, finished: CancellationToken) {
     let stopping = run.stopping();
-    // Twice as often as it has to be, as sd_watchdog_enabled(3) advises.
+    // Twice as often as required, as sd_watchdog_enabled(3) advises.
     let watchdog = sd_notify::watchdog_enabled().map(|within| within / 2);
-    let every = watchdog.unwrap_or(LOOK_EVERY).clamp(Duration::from_millis(10), LOOK_EVERY);
+    let every = watchdog.unwrap_or(CHECK_EVERY).clamp(Duration::from_millis(10), CHECK_EVERY);
     let mut tick = interval(every);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (mut ready, mut stops, mut told) = (false, false, String::new());
+    let (mut ready, mut stops, mut sent) = (false, false, String::new());
     loop {
         tokio::select! {
             _ = tick.tick() => {}
@@ -49,10 +49,10 @@ async fn tell(run: State, finished: CancellationToken) {
             ready = true;
             say(&[NotifyState::Ready]);
         }
-        let words = words(&health);
-        if words != told {
-            say(&[NotifyState::Status(&words)]);
-            told = words;
+        let status = status(&health);
+        if status != sent {
+            say(&[NotifyState::Status(&status)]);
+            sent = status;
         }
         if watchdog.is_some() {
             say(&[NotifyState::Watchdog]);
@@ -60,12 +60,12 @@ async fn tell(run: State, finished: CancellationToken) {
     }
 }
 
-/// How the run fares, on one line.
-fn words(health: &Health) -> String {
+/// The status of the run, on one line.
+fn status(health: &Health) -> String {
     if health.ready {
         return match health.partitions.working {
-            1 => "working 1 partition".to_owned(),
-            count => format!("working {count} partitions"),
+            1 => "processing 1 partition".to_owned(),
+            count => format!("processing {count} partitions"),
         };
     }
     let reasons = health.reasons.iter().map(|reason| format!("{}: {}", reason.what, reason.error));
@@ -74,6 +74,6 @@ fn words(health: &Health) -> String {
 
 fn say(what: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(what) {
-        debug!(%error, "the service manager does not listen");
+        debug!(%error, "cannot notify the service manager");
     }
 }

@@ -1,4 +1,4 @@
-//! `vendas offsets`: how far each partition has been worked.
+//! `vendas offsets`: shows and resets the stored offsets.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -21,7 +21,7 @@ use crate::{
     pipeline::RunError,
 };
 
-/// Where a partition is set to.
+/// The next offset that a partition is set to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Target {
     At(OffsetAt),
@@ -45,20 +45,20 @@ impl FromStr for Target {
     }
 }
 
-/// One partition, as it is printed. `None` where there is nothing to say yet.
+/// One partition, as it is printed. `None` where a value is not known yet.
 #[derive(Debug, Serialize)]
 struct Line {
     topic: Arc<str>,
     partition: i32,
-    /// The first offset not yet accounted for.
+    /// The first offset that is not committed yet.
     next_offset: Option<i64>,
-    /// Behind the last record that can be read now (the last stable offset).
+    /// The last stable offset: one past the last record that can be read now.
     log_end: i64,
-    /// Offsets from the next one to the log's end; all from its start where nothing was worked yet.
+    /// Offsets from the next offset, or without one from the log's start, to the log's end.
     lag: i64,
-    /// The instance that moved the next offset last.
+    /// The instance that committed the next offset.
     moved_by: Option<Uuid>,
-    /// The instance that has the partition in the group now, and its host.
+    /// The group member that the partition is assigned to, and its host.
     member: Option<String>,
     host: Option<String>,
 }
@@ -81,7 +81,7 @@ async fn lines(config: &Config) -> Result<Vec<Line>, CliError> {
     let earliest = kafka.offsets(&partitions, OffsetAt::Earliest).await?;
     let ends = kafka.offsets(&partitions, OffsetAt::End).await?;
     let store = store(config);
-    // Before the first run there is nothing to read.
+    // Before the first run there are no tables.
     let rows = if store.has_offsets().await? {
         store.partitions(&topics_of(&partitions)).await?
     } else {
@@ -161,7 +161,7 @@ fn table(lines: &[Line], in_group: bool) -> Table {
     table
 }
 
-/// Sets the next offset, which fences whoever works the partition now: they read it again.
+/// Sets the next offset. An instance that processes the partition is fenced and reads the new offset.
 pub(super) async fn reset(
     config: &Config,
     partition: Option<i32>,
@@ -190,7 +190,7 @@ pub(super) async fn reset(
     for ((partition, offset), (_, end)) in targets.iter().zip(ends) {
         if *offset > end {
             return Err(CliError::Failed(format!(
-                "offset {offset} lies beyond the end of {partition}, which is {end}"
+                "offset {offset} is beyond the end of {partition}, which is {end}"
             )));
         }
         let row = store.partition(partition).await?;
@@ -199,8 +199,8 @@ pub(super) async fn reset(
     }
     print(&text)?;
     if !yes && !confirm("Set them?")? {
-        return print("nothing was changed: say --yes to do it\n");
+        return print("nothing was changed: use --yes to apply this\n");
     }
     store.reset_partitions(&targets, because, &whoami()).await?;
-    print("done; who works them goes on from there within seconds\n")
+    print("done; running instances continue from there within seconds\n")
 }

@@ -1,4 +1,4 @@
-//! `vendas produce`: sends the orders of a file, each as it is written there.
+//! `vendas produce`: sends the orders of a file, unchanged.
 
 mod elements;
 mod writer;
@@ -27,31 +27,32 @@ use crate::{
 
 use writer::Writer;
 
-/// What a file may hold if it is to be checked: it is held in memory, so that nothing is sent of one
-/// that isn't valid.
+/// The largest file that is validated: it is held in memory, since all of it is
+/// validated first.
 const CHECKED_BYTES: u64 = 1 << 30;
 
-/// What a line may hold: more than brokers take by default.
+/// The longest line: more than the largest record that brokers accept by default.
 const LINE_BYTES: u64 = 64 << 20;
 
-/// An order as it is in the file, and as it is sent.
+/// An order as it is in the file, and its payload.
 type Order = (Bytes, Bytes);
 
-/// Records handed from reading to sending at once.
+/// The number of records in a chunk passed from the reader to the sender.
 const CHUNK: usize = 256;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Orders one a line (NDJSON) or in one JSON array, up to 1 GiB; - is standard input.
+    /// The file with one order per line (NDJSON) or one JSON array, up to 1 GiB; - for standard
+    /// input.
     #[arg(value_name = "FILE|-")]
     file: PathBuf,
     #[command(flatten)]
     target: Target,
-    /// Send each line as it stands, JSON or not, without a look at the file as a whole.
+    /// Send each line unchanged, JSON or not, without validating the file first.
     #[arg(long)]
     as_is: bool,
-    /// Write the orders by the newest schema of this subject of the schema registry, in Avro (or as
-    /// JSON, if that is JSON Schema), with the header of its id.
+    /// Encode the orders with the latest schema of this subject of the schema registry: as
+    /// Avro, or as JSON if that is a JSON schema, with the registry's header.
     #[arg(long, value_name = "NAME", conflicts_with = "as_is")]
     subject: Option<String>,
 }
@@ -59,10 +60,10 @@ pub(super) struct Arguments {
 /// Where records are sent.
 #[derive(Debug, Args)]
 pub(super) struct Target {
-    /// The topic; without it, the one of kafka.topics.
+    /// The topic; by default, the single topic of kafka.topics.
     #[arg(long, value_name = "NAME")]
     topic: Option<String>,
-    /// The partitions with which the topic is created, if it isn't there.
+    /// The number of partitions if the topic has to be created.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(i32).range(1..=10_000))]
     partitions: i32,
 }
@@ -74,13 +75,13 @@ pub(super) struct Sender {
 }
 
 impl Target {
-    /// Creates the topic where it has to.
+    /// Creates the topic if it is missing.
     pub(super) async fn open(self, config: &Config) -> Result<Sender, CliError> {
         let topic = match (self.topic, config.topics.only()) {
             (Some(named), _) => named.into(),
             (None, Some(only)) => Arc::clone(only),
             (None, None) => {
-                let text = "kafka.topics does not name one topic alone: say --topic";
+                let text = "kafka.topics does not name exactly one topic: use --topic";
                 let kind = ErrorKind::MissingRequiredArgument;
                 return Err(CliError::Usage(Cli::command().error(kind, text)));
             }
@@ -91,8 +92,8 @@ impl Target {
 }
 
 impl Sender {
-    /// How many records went where, with `what` there is to say of it besides.
-    pub(super) fn tell(&self, what: &str) -> String {
+    /// A summary: the records acknowledged in each partition, and `details`.
+    pub(super) fn summary(&self, details: &str) -> String {
         let acknowledged = self.producer.acknowledged();
         let sum: u64 = acknowledged.iter().map(|(_, records)| records).sum();
         let created = match acknowledged.len() {
@@ -102,7 +103,7 @@ impl Sender {
         };
         let plural = if sum == 1 { "" } else { "s" };
         let mut text =
-            format!("{sum} record{plural} sent to topic {}{created}{what}\n", self.topic);
+            format!("{sum} record{plural} sent to topic {}{created}{details}\n", self.topic);
         for (partition, records) in acknowledged.iter().filter(|(_, records)| *records > 0) {
             text.push_str(&format!("partition {partition}: {records}\n"));
         }
@@ -119,34 +120,34 @@ pub(super) async fn produce(config: &Config, arguments: Arguments) -> Result<(),
     let stop = CancellationToken::new();
     signals::cancel_on_signal(&stop)?;
     let (give, mut chunks) = mpsc::channel(4);
-    // Reading blocks, perhaps for ever where a person types.
+    // Reading blocks, possibly forever if standard input is a terminal.
     let reading = spawn_blocking(move || match as_is {
         true => lines(&file, &give),
         false => checked(&file, writer.as_ref(), &give),
     });
-    // Nothing is created for a file that isn't valid.
+    // The topic is not created for an invalid file.
     let first = tokio::select! {
         first = chunks.recv() => first,
         () = stop.cancelled() => None,
     };
     if first.is_none() && !stop.is_cancelled() {
         read(reading).await?;
-        return print("0 records sent: there are none\n");
+        return print("0 records sent: the file is empty\n");
     }
     let mut sender = target.open(config).await?;
-    // What is in the file is JSON, whatever the topic holds.
+    // The file contains JSON, whatever the format of the topic.
     let rules = Rules::clone(config.rules.of(&sender.topic)).reading(Reading::Json);
     let sent = send(&mut sender.producer, first, &mut chunks, &rules, &stop).await;
     let stopped = stop.is_cancelled();
     let sent = sent.and(sender.producer.finish().await);
-    print(&sender.tell(if stopped { ", then stopped by a signal" } else { "" }))?;
+    print(&sender.summary(if stopped { ", then interrupted by a signal" } else { "" }))?;
     sent?;
     if stopped { Ok(()) } else { read(reading).await }
 }
 
-/// What came of reading the file.
+/// The result of reading the file.
 async fn read(reading: tokio::task::JoinHandle<Result<(), String>>) -> Result<(), CliError> {
-    let failed = |_| "reading failed: report it as a defect".to_owned();
+    let failed = |_| "internal error while reading: report it as a bug".to_owned();
     reading.await.map_err(failed).and_then(|result| result).map_err(CliError::Failed)
 }
 
@@ -171,7 +172,7 @@ async fn send(
             Ok(chunk) => Some(chunk),
             Err(TryRecvError::Disconnected) => None,
             Err(TryRecvError::Empty) => {
-                // What comes next may be long in coming.
+                // The next chunk may take long.
                 producer.flush().await?;
                 tokio::select! {
                     chunk = chunks.recv() => chunk,
@@ -183,7 +184,7 @@ async fn send(
     Ok(())
 }
 
-/// An order's number or id. What makes no order has none, and may go to any partition.
+/// An order's number or id. An invalid order has none and is sent to any partition.
 fn key(rules: &Rules, payload: &Bytes) -> Option<Bytes> {
     let meaning = rules.understand_value(Some(payload)).ok()?;
     Some(match meaning.orders().first()?.key() {
@@ -200,8 +201,8 @@ fn open(file: &Path) -> Result<Box<dyn Read>, String> {
     Ok(Box::new(opened?))
 }
 
-/// The orders of a file, each as it is written, if all of it is valid: the lines of NDJSON, or the
-/// elements of one JSON array.
+/// The orders of a file, unchanged, if all of it is valid: the lines of NDJSON, or the elements of
+/// one JSON array.
 pub(super) fn elements_of(file: &Path) -> Result<Vec<Bytes>, String> {
     let name = file.display();
     let mut bytes = Vec::new();
@@ -215,7 +216,7 @@ pub(super) fn elements_of(file: &Path) -> Result<Vec<Bytes>, String> {
     Ok(elements.into_iter().map(|element| bytes.slice_ref(element.as_bytes())).collect())
 }
 
-/// Gives what the file holds, if all of it is valid.
+/// Passes on the orders of the file if all of it is valid.
 fn checked(
     file: &Path,
     writer: Option<&Writer>,
@@ -241,7 +242,7 @@ fn checked(
     Ok(())
 }
 
-/// Gives line after line as it comes.
+/// Passes on each line as it is read.
 fn lines(file: &Path, give: &mpsc::Sender<Vec<Order>>) -> Result<(), String> {
     let name = file.display();
     let mut reader = BufReader::new(open(file)?);
@@ -259,7 +260,7 @@ fn lines(file: &Path, give: &mpsc::Sender<Vec<Order>>) -> Result<(), String> {
             let line = Bytes::from(line);
             chunk.push((line.clone(), line));
         }
-        // A line that is there isn't kept waiting for one that isn't.
+        // Lines that are complete do not wait for the next one.
         let due = ended || chunk.len() == CHUNK || reader.buffer().is_empty();
         if due && !chunk.is_empty() && give.blocking_send(std::mem::take(&mut chunk)).is_err() {
             break;

@@ -1,4 +1,4 @@
-//! Progress on a terminal: one line, once the work has taken a second; nothing elsewhere.
+//! Progress on a terminal: one line, from the second second on. Without a terminal, nothing.
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -10,12 +10,12 @@ use std::{
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::sleep;
 
-/// Shorter work shows nothing.
-const SILENCE: Duration = Duration::from_secs(1);
+/// Shorter operations show nothing.
+const SHOW_AFTER: Duration = Duration::from_secs(1);
 
 const REDRAW: Duration = Duration::from_millis(250);
 
-/// The line that is on the terminal now: whatever else is written there makes room for itself.
+/// The line that is on the terminal now. It is hidden while other lines are written.
 static SHOWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
 
 fn shown() -> MutexGuard<'static, Option<ProgressBar>> {
@@ -23,7 +23,7 @@ fn shown() -> MutexGuard<'static, Option<ProgressBar>> {
     SHOWN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A line on a terminal. Dropping it takes the line away.
+/// A line on a terminal. Dropping it removes the line.
 pub(super) struct Progress {
     started: Instant,
     what: &'static str,
@@ -31,14 +31,14 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// `what` is counted, such as `records`, or what is being done where nothing is.
+    /// `what` is the unit that is counted, such as `records`, or a description of the operation.
     pub(super) fn new(what: &'static str) -> Self {
         Self { started: Instant::now(), what, bar: None }
     }
 
-    /// So much is done, of so much in all where that is known.
+    /// Shows how much is done, and of how much if that is known.
     pub(super) fn show(&mut self, done: Option<u64>, all: Option<u64>) {
-        if self.started.elapsed() < SILENCE || !io::stderr().is_terminal() {
+        if self.started.elapsed() < SHOW_AFTER || !io::stderr().is_terminal() {
             return;
         }
         let bar = self.bar.get_or_insert_with(|| {
@@ -61,7 +61,7 @@ impl Progress {
         bar.tick();
     }
 
-    /// Awaits `work`, and meanwhile shows what `look` says of it: what is done, and of how much.
+    /// Awaits `work` and shows its progress as `look` returns it: how much is done, and of how much.
     pub(super) async fn during<T>(
         mut self,
         work: impl Future<Output = T>,
@@ -89,7 +89,7 @@ impl Drop for Progress {
     }
 }
 
-/// Standard error, on which a line of progress makes room for what is written.
+/// Standard error. Hides the line of progress while writing.
 pub(super) struct Stderr;
 
 impl Write for Stderr {

@@ -1,4 +1,4 @@
-//! `vendas report`: what was sold, by product or by time, once or continuously.
+//! `vendas report`: sales by product or by time, once or continuously.
 
 mod answer;
 mod watch;
@@ -18,24 +18,24 @@ use crate::{
     report::{self, Locale, Moment, Room, Style},
     store::{SalesBy, SalesQuestion, Unit},
 };
-use answer::{Answer, Asked};
+use answer::{Answer, Query};
 
-/// No terminal has more lines than this, so more products need not be read to fill one.
+/// Terminals have fewer lines than this. More products need not be read to fill one.
 const MOST_LINES: usize = 1_000;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// What a line stands for: product, day, hour, month, or the name of a kept field (keep.NAME for
-    /// one that is called like one of these four). An order of several products counts at each.
+    /// One line per product, day, hour, month, or value of the named kept field (keep.NAME for one
+    /// that is named like one of these four). An order of several products counts for each of them.
     #[arg(long, value_name = "WHAT", value_parser = by, default_value = "product")]
     by: SalesBy,
-    /// The first day, by the shop's clock; with --by hour also an hour: 2026-11-22T14:00.
+    /// The first day, by the shop's clock; with --by hour, optionally an hour: 2026-11-22T14:00.
     #[arg(long, value_name = "DATE", value_parser = report::moment)]
     from: Option<Moment>,
-    /// The last day, or with --by hour the last hour; it belongs to the period.
+    /// The last day, or with --by hour the last hour, inclusive.
     #[arg(long, value_name = "DATE", value_parser = report::moment)]
     to: Option<Moment>,
-    /// The last days (7d), months (3m) or, with --by hour, hours (24h); the current one counts.
+    /// The last days (7d), months (3m) or, with --by hour, hours (24h), including the current one.
     #[arg(
         long, value_name = "PERIOD", value_parser = report::last, conflicts_with_all = ["from", "to"]
     )]
@@ -43,45 +43,46 @@ pub(super) struct Arguments {
     /// Only this product.
     #[arg(long, value_name = "NAME", conflicts_with = "top")]
     product: Option<String>,
-    /// With each figure that of the period before, which is as long, and the change in percent.
+    /// Compare with the previous period of the same length, and show the change in percent.
     #[arg(long)]
     compare: bool,
     /// The output format.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
-    /// How a table writes numbers; else pt-BR where LC_ALL, or without it LANG, begins with pt_BR.
+    /// The number format of tables; by default pt-BR if LC_ALL, or else LANG, begins with pt_BR.
     #[arg(long, value_enum)]
     locale: Option<Locale>,
-    /// Only the N products or values that sold for most; the others are summed up in one line.
+    /// Only the N best-selling products or values; the others are summed up in one line.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     top: Option<u32>,
-    /// Go on until Ctrl-C: a table on a terminal is redrawn in place, all else is printed anew.
+    /// Repeat until Ctrl-C: a table on a terminal is redrawn in place, other output is printed again.
     #[arg(long)]
     watch: bool,
-    /// How often --watch looks, such as 500ms.
+    /// The interval of --watch, such as 500ms.
     #[arg(long, value_name = "TIME", requires = "watch", default_value = "1s", value_parser = time)]
     interval: Duration,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// For people. What would act on the terminal is spelt out in names: \n, \u{1b}.
+    /// A table for reading. Control characters in names are escaped: \n, \u{1b}.
     Table,
-    /// One object on one line. Amounts are exact, as texts.
+    /// One JSON object on one line. Amounts are exact, as strings.
     Json,
-    /// With a header. A name that a spreadsheet could take for a formula, or that begins with ',
-    /// has a ' in front; all else in a name is exact, but on a terminal.
+    /// CSV with a header. Names are exact, but a name that a spreadsheet could interpret as a
+    /// formula, or that begins with ', is prefixed with '. On a terminal, control characters are
+    /// escaped.
     Csv,
 }
 
-/// What is asked for, with everything decided.
+/// A report with all options resolved.
 #[derive(Clone, Debug)]
 struct Request {
     format: Format,
     style: Style,
     time_zone: String,
     top: Option<usize>,
-    asked: Asked,
+    query: Query,
 }
 
 pub(super) async fn report(
@@ -98,7 +99,7 @@ pub(super) async fn report(
         },
         time_zone: config.database.shop_timezone.clone(),
         top: arguments.top.map(usize::try_from).transpose().unwrap_or(None),
-        asked: asked(&arguments, currency).map_err(|text| {
+        query: query(&arguments, currency).map_err(|text| {
             CliError::Usage(Cli::command().error(ErrorKind::ArgumentConflict, text))
         })?,
     };
@@ -111,26 +112,26 @@ pub(super) async fn report(
     if arguments.watch {
         return watch::watch(request, store, arguments.interval).await;
     }
-    let answer = request.asked.answer(&store, request.top).await?;
+    let answer = request.query.answer(&store, request.top).await?;
     print(&request.text(&answer)?)
 }
 
-/// What these arguments ask for, or what is wrong with them together.
-fn asked(arguments: &Arguments, currency: Currency) -> Result<Asked, String> {
+/// The query for these arguments, or why they cannot be combined.
+fn query(arguments: &Arguments, currency: Currency) -> Result<Query, String> {
     let Arguments { from, to, last, compare, .. } = *arguments;
     let by = arguments.by.clone();
     let by_product = by == SalesBy::Product;
     let period = report::period(&by, from, to, last)?;
     if arguments.top.is_some() && matches!(by, SalesBy::Time(_)) {
-        return Err("--top counts products, or values of a kept field: it needs --by one of these"
-            .to_owned());
+        return Err("--top needs --by product, or --by a kept field".to_owned());
     }
     if arguments.product.is_some() && matches!(by, SalesBy::Kept(_)) {
-        return Err("products are not summed by kept fields: leave out --product".to_owned());
+        return Err("totals by kept field do not exist per product: remove --product".to_owned());
     }
     if arguments.product.is_some() && by == SalesBy::Time(Unit::Hour) {
         return Err(
-            "products are summed by day: with --product, use --by day or --by month".to_owned()
+            "totals per product do not exist by hour: with --product, use --by day or --by month"
+                .to_owned(),
         );
     }
     if compare && last.is_none() && from.and(to).is_none() {
@@ -138,9 +139,9 @@ fn asked(arguments: &Arguments, currency: Currency) -> Result<Asked, String> {
     }
     let has_period = from.is_some() || to.is_some() || last.is_some();
     if by_product && !has_period && arguments.product.is_none() {
-        return Ok(Asked::Totals);
+        return Ok(Query::Totals);
     }
-    Ok(Asked::Sales(SalesQuestion {
+    Ok(Query::Sales(SalesQuestion {
         by,
         period,
         compare,
@@ -176,7 +177,7 @@ impl Request {
 /// Reads `--by`.
 ///
 /// # Errors
-/// What it has to be.
+/// The allowed values.
 fn by(text: &str) -> Result<SalesBy, String> {
     Ok(match text {
         "product" => SalesBy::Product,
@@ -193,13 +194,11 @@ fn by(text: &str) -> Result<SalesBy, String> {
 fn not_kept(field: &str, fields: &[String]) -> String {
     let field = report::visible(field);
     let known = if fields.is_empty() {
-        "no order has any; `mapping.keep` says which fields of an order are kept".to_owned()
+        "no order has any; `mapping.keep` sets which fields are kept".to_owned()
     } else {
-        format!("there are {}", report::visible(&fields.join(", ")))
+        format!("available: {}", report::visible(&fields.join(", ")))
     };
-    format!(
-        "--by {field}: must be product, day, hour, month, or a kept field that orders have: {known}"
-    )
+    format!("--by {field}: must be product, day, hour, month, or an existing kept field: {known}")
 }
 
 fn time(text: &str) -> Result<Duration, String> {

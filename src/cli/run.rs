@@ -1,4 +1,4 @@
-//! `vendas run`: works until it is told to stop, and tells of itself meanwhile.
+//! `vendas run`: processes the topics until it is stopped, and serves metrics, health and dashboard.
 
 use std::sync::Arc;
 
@@ -29,7 +29,8 @@ pub(super) async fn run(config: &Config, until_end: bool) -> Result<(), CliError
         registry: config.registry.as_ref().map(Registry::new),
     };
     let telemetry = Arc::new(Telemetry::default());
-    // It answers until everything in flight is finished, which `stop` only begins.
+    // The HTTP server answers until the batches in flight are settled; `stop` only begins the
+    // shutdown.
     let finished = CancellationToken::new();
     let state = http::State::new(
         servers.clone(),
@@ -39,20 +40,20 @@ pub(super) async fn run(config: &Config, until_end: bool) -> Result<(), CliError
         stop.clone(),
     );
     let supervised = notify::supervised(state.clone(), finished.clone());
-    let mut telling = None;
+    let mut serving = None;
     if let Some(settings) = config.http.clone() {
         let listener = http::bind(&settings.listen).await?;
         info!(
             address = %settings.listen,
-            "HTTP server listening: the dashboard at /, /metrics, /healthz, /readyz"
+            "HTTP server listening: dashboard at /, /metrics, /healthz, /readyz"
         );
         let finished = finished.clone();
-        telling = Some(AbortOnDropHandle::new(tokio::spawn(async move {
+        serving = Some(AbortOnDropHandle::new(tokio::spawn(async move {
             http::serve(listener, state, &settings, finished).await;
         })));
     }
-    let working = pipeline::run(config, servers, Arc::clone(&telemetry), until, &stop);
-    let worked = match until {
+    let running = pipeline::run(config, servers, Arc::clone(&telemetry), until, &stop);
+    let result = match until {
         Until::End => {
             let mut backlog = 0;
             let look = || {
@@ -60,18 +61,18 @@ pub(super) async fn run(config: &Config, until_end: bool) -> Result<(), CliError
                 backlog = backlog.max(left);
                 (Some(backlog - left), Some(backlog))
             };
-            Progress::new("offsets").during(working, look).await
+            Progress::new("offsets").during(running, look).await
         }
-        Until::Stopped => working.await,
+        Until::Stopped => running.await,
     };
     stop.cancel();
     finished.cancel();
-    for telling in [telling, supervised].into_iter().flatten() {
-        if let Err(error) = telling.await {
-            warn!(%error, "telling how this run fares has failed");
+    for task in [serving, supervised].into_iter().flatten() {
+        if let Err(error) = task.await {
+            warn!(%error, "the HTTP server or the notification of the service manager failed");
         }
     }
-    let tally = worked?;
+    let tally = result?;
     info!(
         records = tally.records,
         orders = tally.orders,

@@ -1,4 +1,4 @@
-//! What `init` and `check --sample` share: reading records, with their progress on a terminal.
+//! Reading a sample of records for `init` and `check --sample`, with progress on a terminal.
 
 use super::{CliError, progress::Progress};
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
 
 /// Up to `most` records of each topic of `config`.
 pub(super) async fn read(config: &Config, most: usize) -> Result<Vec<Sample>, CliError> {
-    // How many topics match a pattern shows only later.
+    // How many topics match a pattern is not known yet.
     let topics = (!config.topics.has_patterns()).then(|| config.topics.names().len());
     let most_of_all = topics.and_then(|topics| u64::try_from(most.saturating_mul(topics)).ok());
     let mut progress = Progress::new("records at most");

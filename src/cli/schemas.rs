@@ -1,4 +1,4 @@
-//! The schemas of records that a command has in hand.
+//! The schemas of records that a command has read.
 
 use super::CliError;
 use crate::{
@@ -8,11 +8,11 @@ use crate::{
     registry::Registry,
 };
 
-/// The schemas that these records name, also in keys that the mapping does not read, since those may be
-/// proposed; all of them from `registry`, and none without one.
+/// The schemas that these records name, including those of keys that the mapping does not read but
+/// may be proposed. Without a registry there are none.
 ///
 /// # Errors
-/// The registry cannot be asked.
+/// The request to the registry fails.
 pub(super) async fn of(
     rules: &Rulebook,
     registry: Option<&Registry>,

@@ -1,4 +1,4 @@
-//! The flags that all commands have, which are settings.
+//! Global flags, each of which is a setting.
 
 use std::{ffi::OsString, path::PathBuf};
 
@@ -6,31 +6,31 @@ use clap::Args;
 
 use crate::config::{FILE_VARIABLE, Flag, PREFIX, Problem, Problems, Sources, key_parts};
 
-/// The file that is read where it is, without being named.
+/// The file that is read if it exists and no other is named.
 const DEFAULT_FILE: &str = "vendas.toml";
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Settings")]
 pub(super) struct Settings {
-    /// The configuration file; else $VENDAS_CONFIG, else vendas.toml where it exists.
+    /// The configuration file; by default $VENDAS_CONFIG, or vendas.toml if it exists.
     #[arg(short, long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// kafka.brokers, separated by commas.
+    /// Sets kafka.brokers, separated by commas.
     #[arg(long, global = true, value_name = "HOST:PORT,…")]
     brokers: Option<String>,
-    /// kafka.topics, separated by commas.
+    /// Sets kafka.topics, separated by commas.
     #[arg(long, global = true, value_name = "NAME,…")]
     topics: Option<String>,
-    /// log.format: text for people, json for programs.
+    /// Sets log.format: text or json.
     #[arg(long, global = true, value_name = "text|json")]
     log_format: Option<String>,
-    /// Any setting by its key, such as database.host=db.example. Never a password: other users of
-    /// this machine can see the arguments of your programs.
+    /// Sets any setting by its key, such as database.host=db.example. Not for passwords: other
+    /// users of the machine can see the arguments of processes.
     #[arg(short, long, global = true, value_name = "KEY=VALUE", value_parser = key_value)]
     set: Vec<(String, String)>,
 }
 
-/// Where settings are read from, of which the arguments are the last.
+/// The sources of settings; flags have the highest precedence.
 pub(super) fn sources(
     settings: Settings,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
@@ -63,7 +63,7 @@ pub(super) fn flag(name: &str, key: &str, value: String) -> Flag {
     Flag { name: name.to_owned(), key: key.to_owned(), value }
 }
 
-/// All variables as text, which those of our prefix have to be.
+/// All variables as text. A variable with the prefix of vendas that is not UTF-8 is a problem.
 fn texts(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Vec<(String, String)>, Problems> {
@@ -72,8 +72,9 @@ fn texts(
         let name = name.to_string_lossy().into_owned();
         match value.into_string() {
             Ok(value) => texts.push((name, value)),
-            Err(_) if name.starts_with(PREFIX) => problems
-                .push(Problem { origin: Some(name), text: "is no text in UTF-8".to_owned() }),
+            Err(_) if name.starts_with(PREFIX) => {
+                problems.push(Problem { origin: Some(name), text: "is not valid UTF-8".to_owned() })
+            }
             Err(_) => {}
         }
     }
@@ -85,7 +86,7 @@ fn key_value(text: &str) -> Result<(String, String), String> {
         text.split_once('=').ok_or("must be KEY=VALUE, such as database.port=5433")?;
     if key_parts(key).is_none() {
         return Err(format!(
-            "{key:?} is not a key, which looks like database.port; a topic with dots in its name is \
+            "{key:?} is not a key such as database.port; a topic name that contains dots is \
              quoted: topics.\"orders.avro\".mapping.total"
         ));
     }

@@ -1,4 +1,4 @@
-//! SIGTERM and SIGINT: the first asks for an orderly end, the second gets an immediate one.
+//! SIGTERM and SIGINT: the first starts a graceful shutdown, the second exits immediately.
 
 use std::{io, process};
 
@@ -13,10 +13,10 @@ pub(super) fn cancel_on_signal(stop: &CancellationToken) -> io::Result<()> {
     let stop = stop.clone();
     tokio::spawn(async move {
         let signal = either(&mut terminate, &mut interrupt).await;
-        info!(signal, "stopping: finishing what is in flight");
+        info!(signal, "stopping: waiting for the batches in flight");
         stop.cancel();
         let signal = either(&mut terminate, &mut interrupt).await;
-        warn!(signal, "stopping at once");
+        warn!(signal, "stopping immediately");
         process::exit(1);
     });
     Ok(())

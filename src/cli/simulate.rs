@@ -1,4 +1,4 @@
-//! `vendas simulate`: sends the orders of a shop that doesn't exist.
+//! `vendas simulate`: generates and sends simulated orders.
 
 use std::{
     io::{self, IsTerminal},
@@ -20,56 +20,57 @@ use crate::{
     simulate::{Before, Clock, Days, Habits, Kind, Rate, Shape, Share, Shop},
 };
 
-/// Records drawn between two looks at what else there is to do.
+/// Records generated before other tasks may run.
 const CHUNK: u64 = 256;
 
-/// Records of a day that is past, where nothing else is said.
+/// Records per past day without --count.
 const RECORDS_A_DAY: u64 = 2_000;
 
-/// How long records of a rate are gathered before they are sent together.
+/// With --rate, how long records are gathered before they are sent together.
 const TICK: Duration = Duration::from_millis(10);
 
 const REDRAW: Duration = Duration::from_millis(100);
 
-/// How long it stays silent in a pipe.
-const SILENCE: Duration = Duration::from_secs(10);
+/// The interval of log lines without a terminal.
+const LOG_EVERY: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
     target: Target,
-    /// How orders look: priced products, products and a total, or numbered.
+    /// The fields of orders: products with prices, products and a total, or numbered orders.
     #[arg(long, value_enum, default_value_t = ShapeName::Ecommerce)]
     shape: ShapeName,
-    /// Records a second or a minute, such as 100/s or 90/min; without it, as fast as can be.
+    /// Records per second or minute, such as 100/s or 90/min; by default as fast as possible.
     #[arg(long, value_name = "N/s")]
     rate: Option<Rate>,
-    /// Stop after so many records, of whatever kind; without it, when told to.
+    /// Stop after N records, including invalid ones; by default, run until stopped.
     #[arg(long, value_name = "N")]
     count: Option<u64>,
-    /// The same seed gives the same records; orders are then sold from 01/01/2026 on, some seconds
-    /// apart, or with --past up to that day, and else now.
+    /// The seed of the random generator: the same seed gives the same records. With a seed, times
+    /// of orders are from 01/01/2026 on, some seconds apart, or with --past up to that day; without
+    /// one, now.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// First what was sold in the last days, such as 30d, of which today is one: more in the evening
-    /// than at night, more on Monday than on Sunday. It is sent without a --rate: 2,000 records a day,
-    /// or the --count of all.
+    /// First send orders of the last days, including today, such as 30d: more of them in the
+    /// evening than at night and more on Monday than on Sunday. They are sent as fast as possible:
+    /// 2,000 records per day, or --count in all.
     #[arg(long, value_name = "DAYS")]
     past: Option<Days>,
-    /// Also sell what is hard to process exactly: by weight, with many decimals, for tiny and huge
-    /// amounts, with quotes, braces and emoji in names.
+    /// Also generate orders that are hard to process exactly: weights, many decimals, tiny and huge
+    /// amounts, quotes, braces and emoji in names.
     #[arg(long)]
     hard: bool,
-    /// The first number, where orders are numbered.
+    /// The first number of numbered orders.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(i32).range(1..))]
     first_number: i32,
-    /// How many of the records make no order, such as 1%.
+    /// The share of invalid records, such as 1%.
     #[arg(long, value_name = "SHARE", default_value = "0%")]
     invalid: Share,
-    /// How many of the records are orders sent again, changed, such as 1%.
+    /// The share of corrections, orders that are sent again with changes, such as 1%.
     #[arg(long, value_name = "SHARE", default_value = "0%")]
     corrections: Share,
-    /// The records' key. Without one, a correction may overtake its order in another partition.
+    /// The key of records. Without keys, a correction may be processed before its order.
     #[arg(long, value_enum, default_value_t = Key::Order)]
     key: Key,
 }
@@ -83,9 +84,9 @@ enum ShapeName {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Key {
-    /// The order's number or id, so that it stays in one partition.
+    /// The order's number or id: all versions of an order are in one partition.
     Order,
-    /// None: the partitions take turns.
+    /// No key: records are distributed over the partitions in turn.
     None,
 }
 
@@ -93,11 +94,11 @@ impl Arguments {
     fn habits(&self, config: &Config) -> Result<Habits, CliError> {
         let usage = |text| CliError::Usage(Cli::command().error(ErrorKind::ValueValidation, text));
         if self.invalid.parts() + self.corrections.parts() > Share::WHOLE {
-            return Err(usage("--invalid and --corrections come to more than 100%"));
+            return Err(usage("--invalid and --corrections add up to more than 100%"));
         }
         if self.past.is_some() && self.shape == ShapeName::Numbered {
             return Err(usage(
-                "--past needs orders that say when they were sold: --shape numbered has none",
+                "--past needs orders with a time of sale: --shape numbered has none",
             ));
         }
         Ok(Habits {
@@ -151,21 +152,21 @@ pub(super) async fn simulate(config: &Config, arguments: Arguments) -> Result<()
         made: Made::default(),
         progress: Progress::start(count, started),
     };
-    // A signal interrupts it wherever it waits.
+    // A signal interrupts it at any await.
     let sent = stop.run_until_cancelled(run.send(&mut sender.producer)).await.unwrap_or(Ok(()));
     let finished = sender.producer.finish().await.map_err(CliError::from);
     run.progress.bar.finish_and_clear();
     let Made { orders, corrections, invalid } = run.made;
     let elapsed = started.elapsed();
     let sum = sender.producer.acknowledged().iter().map(|(_, records)| records).sum();
-    print(&sender.tell(&format!(
+    print(&sender.summary(&format!(
         ", {}/s in {elapsed:.1?}: {orders} orders, {corrections} corrections, {invalid} invalid",
         per_second(sum, elapsed)
     )))?;
     sent.and(finished)
 }
 
-/// What was drawn and given to the producer.
+/// Records that were generated and passed to the producer.
 #[derive(Clone, Copy, Debug, Default)]
 struct Made {
     orders: u64,
@@ -181,7 +182,7 @@ impl Made {
 
 struct Run {
     shop: Shop,
-    /// So many come first, whatever the rate.
+    /// The number of records of past days; they are sent first, without a rate.
     before: u64,
     rate: Option<Rate>,
     count: u64,
@@ -211,7 +212,7 @@ impl Run {
                 sleep(TICK).await;
             }
             self.progress.show(producer, self.started);
-            // What draws as fast as it can may find no other place to be interrupted at.
+            // Without a rate there may be no other await at which a signal can interrupt.
             tokio::task::yield_now().await;
         }
         Ok(())
@@ -231,7 +232,7 @@ impl Run {
     }
 }
 
-/// A line that is redrawn on a terminal; elsewhere a log line now and then.
+/// A line that is redrawn on a terminal; without a terminal, a log line every 10 s.
 struct Progress {
     bar: ProgressBar,
     terminal: bool,
@@ -257,7 +258,7 @@ impl Progress {
     }
 
     fn show(&mut self, producer: &Producer, started: Instant) {
-        let pause = if self.terminal { REDRAW } else { SILENCE };
+        let pause = if self.terminal { REDRAW } else { LOG_EVERY };
         if self.shown.elapsed() < pause {
             return;
         }

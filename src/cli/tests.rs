@@ -1,10 +1,10 @@
-//! Help that is true: every example is a command.
+//! Every example in the help is a valid command.
 
 use clap::{Command, CommandFactory, Parser};
 
 use super::Cli;
 
-/// All commands, each with its whole name.
+/// All commands with their full names.
 fn all(command: &Command, name: &str, found: &mut Vec<(String, String)>) {
     let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
     found.push((name.to_owned(), help));
@@ -23,8 +23,8 @@ fn every_command_has_examples_and_each_is_a_command() {
             help.lines().filter_map(|line| line.strip_prefix("  vendas ")).collect();
         assert!(!examples.is_empty(), "{name} has no examples");
         for example in examples {
-            // What it is for stands behind it, in a column of its own; where its output goes is the
-            // shell's.
+            // The description is in a column of its own; strip it and the redirection of output
+            // from the command.
             let words = example.split_once("   ").map_or(example, |(words, _)| words);
             let words = words.split_once(" > ").map_or(words, |(words, _)| words);
             let words = shlex::split(&format!("vendas {words}")).unwrap();

@@ -1,4 +1,4 @@
-//! `vendas verify`: are the sums that are kept what the orders come to?
+//! `vendas verify`: compares the stored sums with sums that are recomputed from the orders.
 
 use std::collections::BTreeMap;
 
@@ -33,7 +33,7 @@ struct Line<'a> {
     recomputed: Figures<'a>,
 }
 
-/// Texts, as in `vendas report --format json`, by the names of their columns.
+/// Strings, as in `vendas report --format json`, by column name.
 type Figures<'a> = BTreeMap<&'static str, &'a str>;
 
 impl<'a> From<&'a Difference> for Line<'a> {
@@ -55,20 +55,16 @@ impl<'a> From<&'a Difference> for Line<'a> {
 
 pub(super) async fn verify(config: &Config, format: Format) -> Result<(), CliError> {
     let store = store(config);
-    let progress = Progress::new("adding up all orders");
+    let progress = Progress::new("summing up all orders");
     let verification = progress.during(store.verify_totals(), || (None, None)).await?;
     let differences = &verification.differences;
     let text = match format {
         Format::Json => json(&verification)?,
         Format::Table if differences.is_empty() => {
-            format!(
-                "{} are exactly what {} come to\n",
-                compared(&verification),
-                orders(&verification)
-            )
+            format!("{} match the sums of {}\n", compared(&verification), orders(&verification))
         }
         Format::Table => format!(
-            "{}{} of {} differ from what {} come to\n",
+            "{}{} of {} differ from the sums of {}\n",
             tables(differences),
             differences.len(),
             compared(&verification),
@@ -109,10 +105,10 @@ fn json(verification: &Verification) -> Result<String, CliError> {
     };
     let json = serde_json::to_string_pretty(&document)
         .map_err(|error| CliError::Failed(error.to_string()))?;
-    Ok(report::tame(&json) + "\n")
+    Ok(report::terminal_safe(&json) + "\n")
 }
 
-/// One for each view that differs, each with an empty line behind it.
+/// One table for each view that differs, each followed by an empty line.
 fn tables(differences: &[Difference]) -> String {
     let of_one_view = differences.chunk_by(|one, next| one.view == next.view);
     of_one_view.filter_map(|of| Some(table(of.first()?.view, of) + "\n\n")).collect()

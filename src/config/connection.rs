@@ -1,8 +1,8 @@
-//! What libpq's connection strings and variables say, in terms of settings.
+//! Translates libpq's connection strings and environment variables into settings.
 
 use percent_encoding::percent_decode_str;
 
-/// A parameter of libpq's, the variable that sets it, and the setting.
+/// A libpq parameter, its environment variable, and the setting.
 struct Parameter {
     name: &'static str,
     variable: &'static str,
@@ -30,12 +30,12 @@ const PARAMETERS: [Parameter; 11] = [
 
 const CONNECT_TIMEOUT: &str = "database.connect_timeout";
 
-/// The variable of libpq's that sets `key`.
+/// The libpq variable that sets `key`.
 pub(super) fn variable(key: &str) -> Option<&'static str> {
     PARAMETERS.iter().find(|parameter| parameter.key == key).map(|parameter| parameter.variable)
 }
 
-/// The settings that variables of libpq's make, in any order.
+/// The settings from libpq variables, in any order.
 pub(super) fn of_variables(environment: &[(String, String)]) -> Vec<(&'static str, String)> {
     let of = |parameter: &Parameter| {
         let (_, value) = environment.iter().find(|(name, _)| name == parameter.variable)?;
@@ -45,17 +45,17 @@ pub(super) fn of_variables(environment: &[(String, String)]) -> Vec<(&'static st
     PARAMETERS.iter().filter_map(of).collect()
 }
 
-/// Seconds there, a duration here.
+/// libpq's timeout is in seconds; the setting is a duration.
 fn value_of(key: &str, value: String) -> String {
     let is_seconds = key == CONNECT_TIMEOUT && value.bytes().all(|byte| byte.is_ascii_digit());
     if is_seconds { format!("{value}s") } else { value }
 }
 
-/// The settings that a connection string makes: a URL (`postgresql://user@a,b/db?sslmode=require`) or
-/// keywords (`host=a,b dbname=db`).
+/// Parses a connection string: a URL (`postgresql://user@a,b/db?sslmode=require`) or keywords
+/// (`host=a,b dbname=db`).
 ///
 /// # Errors
-/// What is wrong with it. Quotes no value, since one may be the password.
+/// The problem, without any value, since one may be the password.
 pub(super) fn of_string(text: &str) -> Result<Vec<(&'static str, String)>, String> {
     let url = ["postgresql://", "postgres://"].iter().find_map(|scheme| text.strip_prefix(scheme));
     let pairs = match url {
@@ -67,7 +67,7 @@ pub(super) fn of_string(text: &str) -> Result<Vec<(&'static str, String)>, Strin
         let parameter = PARAMETERS.iter().find(|parameter| parameter.name == name);
         let parameter = parameter.ok_or_else(|| {
             let known: Vec<_> = PARAMETERS.iter().map(|parameter| parameter.name).collect();
-            format!("sets {name:?}, must set only {}", known.join(", "))
+            format!("sets the unsupported parameter {name:?}, supported are {}", known.join(", "))
         })?;
         if settings.iter().any(|(key, _)| *key == parameter.key) {
             return Err(format!("sets {name} twice"));
@@ -114,7 +114,7 @@ fn of_url(rest: &str) -> Result<Pairs, String> {
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').ok_or("has a parameter without a value")?;
         match (name, value) {
-            // For users of JDBC's form, as libpq does.
+            // The JDBC form, which libpq supports too.
             ("ssl", "true") => set("sslmode", "require")?,
             _ => set(name, value)?,
         }
@@ -122,7 +122,7 @@ fn of_url(rest: &str) -> Result<Pairs, String> {
     Ok(pairs)
 }
 
-/// An IPv6 address keeps its brackets, by which the setting knows it.
+/// An IPv6 address keeps its brackets, since the setting needs them.
 fn host_and_port(text: &str) -> (&str, &str) {
     match text.rsplit_once(':') {
         Some((name, port)) if !port.contains(']') => (name, port),
@@ -142,14 +142,14 @@ fn of_keywords(text: &str) -> Result<Pairs, String> {
         if name.is_empty() || name.contains(char::is_whitespace) {
             return Err(form.to_owned());
         }
-        let (value, after) = value(after.trim_start()).ok_or("has a quote without an end")?;
+        let (value, after) = value(after.trim_start()).ok_or("has an unterminated quote")?;
         pairs.push((name.to_owned(), value));
         rest = after.trim_start();
     }
     if pairs.is_empty() { Err(form.to_owned()) } else { Ok(pairs) }
 }
 
-/// The value at the beginning of `text`, and what follows it; `None` if its quote has no end.
+/// The value at the beginning of `text`, and the rest; `None` if a quote is unterminated.
 fn value(text: &str) -> Option<(String, &str)> {
     let mut value = String::new();
     let quoted = text.starts_with('\'');
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn urls_and_keywords_say_the_same_as_to_libpq() {
+    fn urls_and_keywords_have_the_same_meaning_as_in_libpq() {
         let both = pairs(&[
             ("database.user", "a b"),
             ("database.password", "p@'ss\\"),
@@ -202,12 +202,15 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_followed_is_said_without_a_value() {
+    fn problems_are_reported_without_values() {
         for (text, says) in [
-            ("postgresql://h/d?options=-cx%3Dsecret", "sets \"options\", must set only host"),
+            (
+                "postgresql://h/d?options=-cx%3Dsecret",
+                "sets the unsupported parameter \"options\", supported are host",
+            ),
             ("postgresql://secret@h/d?user=secret", "sets user twice"),
             ("postgresql://h/?secret", "a parameter without a value"),
-            ("host=h password='secret", "a quote without an end"),
+            ("host=h password='secret", "an unterminated quote"),
             ("mysql://secret", "must be a URL such as"),
             ("", "must be a URL such as"),
         ] {

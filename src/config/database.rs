@@ -1,4 +1,4 @@
-//! `[database]`: where PostgreSQL is, and how it is used.
+//! `[database]`: the connection to PostgreSQL.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use super::{MAX_TIMEOUT, reader::Reader, security};
 use crate::store::{Host, Settings, Target};
 
-/// `None` only if a problem was noted, also of the shop's time zone.
+/// `None` only if there is a problem, possibly with the shop's time zone.
 pub(super) fn database(reader: &mut Reader, shop_timezone: Option<&TimeZone>) -> Option<Settings> {
     reader.expand_url();
     let hosts = hosts(reader);
@@ -46,8 +46,8 @@ const HOST: &str = "database.host";
 const PORT: &str = "database.port";
 const DEFAULT_PORT: u16 = 5432;
 
-/// As libpq has them (PostgreSQL manual, 32.1.1.3): one port for all hosts, or one for each, where an
-/// empty one is the default; or, other than there, behind the host's name.
+/// Hosts as in libpq (PostgreSQL manual, 32.1.1.3): one port for all hosts, or one for each; an
+/// empty one is the default. Unlike in libpq, a port may also follow the host's name.
 fn hosts(reader: &mut Reader) -> Option<Vec<Host>> {
     let names = reader.texts(HOST, "localhost");
     let ports = reader.texts(PORT, "");
@@ -57,20 +57,24 @@ fn hosts(reader: &mut Reader) -> Option<Vec<Host>> {
             .map(|text| if text.is_empty() { Some(DEFAULT_PORT) } else { port(text) })
             .collect();
         if ports.is_none() {
-            reader.wrong(PORT, "a whole number from 1 to 65535, or one for each host of a list");
+            reader.wrong(PORT, "an integer from 1 to 65535, or a list with one for each host");
         }
         ports
     });
     let names = names?;
     let parsed: Option<Vec<_>> = names.iter().map(|text| name_and_port(text)).collect();
     if parsed.is_none() {
-        let expected = "a host name, an address or the folder of a Unix socket, or a list of these; a \
-                        port may follow after a colon";
+        let expected = "a host name, an address or the directory of a Unix socket, or a list of these, \
+                        optionally with a port after a colon";
         reader.wrong(HOST, expected);
     }
     let (parsed, ports) = (parsed?, ports?);
     if ports.len() > 1 && ports.len() != parsed.len() {
-        let text = format!("has {} ports for {} hosts", ports.len(), parsed.len());
+        let text = format!(
+            "has {} ports for {} hosts: set one port, or one for each host",
+            ports.len(),
+            parsed.len()
+        );
         reader.problem(PORT, &text);
         return None;
     }
@@ -86,7 +90,7 @@ fn port(text: &str) -> Option<u16> {
     text.parse().ok().filter(|port| *port > 0)
 }
 
-/// `host`, `host:5432`, `[::1]`, `[::1]:5432`, `::1` or `/folder`.
+/// `host`, `host:5432`, `[::1]`, `[::1]:5432`, `::1` or `/directory`.
 fn name_and_port(text: &str) -> Option<(&str, Option<u16>)> {
     if let Some(rest) = text.strip_prefix('[') {
         let (address, rest) = rest.split_once(']')?;
@@ -104,7 +108,7 @@ fn name_and_port(text: &str) -> Option<(&str, Option<u16>)> {
     }
 }
 
-/// Where there are several servers, only one of them takes writes.
+/// If there are several hosts, the default is the one that accepts writes.
 fn target(reader: &mut Reader, hosts: usize) -> Option<Target> {
     let choices =
         [("any", Target::Any), ("read-write", Target::ReadWrite), ("primary", Target::Primary)];
@@ -113,7 +117,7 @@ fn target(reader: &mut Reader, hosts: usize) -> Option<Target> {
     Some(target.unwrap_or(default))
 }
 
-/// PostgreSQL cuts longer names (manual, 4.1.1), which would then not be found again.
+/// PostgreSQL truncates longer names (manual, 4.1.1).
 const MAX_IDENTIFIER_BYTES: usize = 63;
 
 fn schema(reader: &mut Reader) -> Option<String> {
@@ -173,7 +177,7 @@ mod tests {
             ("host = 'a,'", "database.host is \"a,\", must be a host name"),
             ("host = 'a:x'", "must be a host name"),
             ("host = 'a,b,c'\nport = '1,2'", "database.port has 2 ports for 3 hosts"),
-            ("port = '1,0'", "database.port is \"1,0\", must be a whole number from 1 to 65535"),
+            ("port = '1,0'", "database.port is \"1,0\", must be an integer from 1 to 65535"),
             ("host = []", "database.host is a list, must be"),
             (
                 "target_session_attrs = 'standby'",
@@ -189,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_sets_what_is_not_set_elsewhere() {
+    fn a_url_conflicts_with_other_settings() {
         let url = "url = 'postgresql://me:secret@a,b:6000/shop?sslmode=disable&target_session_attrs=primary'";
         let database = load(&sources(url, &[])).unwrap().database;
         assert_eq!(
@@ -203,7 +207,8 @@ mod tests {
         for other in ["host = 'c'", "password_file = '/x'", "sslmode = 'require'"] {
             let text = problems(&sources(&format!("{url}\n{other}"), &[]));
             assert!(
-                text.contains("and database.url sets it too") && !text.contains("secret"),
+                text.contains("conflicts with the value in database.url")
+                    && !text.contains("secret"),
                 "{text}"
             );
         }
@@ -217,12 +222,12 @@ mod tests {
             value: "postgresql://me:secret@a".to_owned(),
         });
         let text = problems(&flagged);
-        assert!(text.contains("must not hold a password among the arguments"), "{text}");
+        assert!(text.contains("must not contain a password on the command line"), "{text}");
         assert!(!text.contains("secret"), "{text}");
     }
 
     #[test]
-    fn variables_of_libpq_count_least() {
+    fn libpq_variables_have_the_lowest_precedence() {
         let variables = [
             ("PGHOST", "pg1,pg2"),
             ("PGPORT", "6000"),
@@ -242,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_in_a_file_is_read_again_and_kept_while_it_cannot_be() {
+    fn a_password_file_is_read_again_and_kept_while_unreadable() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(&file, "one\n").unwrap();
         let toml = format!("password_file = '{}'", file.path().display());

@@ -1,4 +1,4 @@
-//! How records are read: `format`, `schema_file` and `message` of a mapping.
+//! The format of records: `format`, `schema_file` and `message` of a mapping.
 
 use std::{fs::File, io::Read, path::Path, sync::Arc};
 
@@ -12,11 +12,11 @@ const FORMAT: &str = "format";
 const FILE: &str = "schema_file";
 const MESSAGE: &str = "message";
 
-/// More than any schema has, less than a file named by mistake.
+/// The limit for files: larger than any schema, smaller than most files named by mistake.
 const MAX_FILE_BYTES: u64 = 16 << 20;
 
-/// How records are read by these settings, which are those of `table`. `None` only if a problem was
-/// noted.
+/// The reading of records by these settings, which are those of `table`. `None` only if there is a
+/// problem.
 pub(super) fn reading(
     table: &mut Table<'_>,
     settings: &MappingSettings,
@@ -29,12 +29,12 @@ pub(super) fn reading(
     };
     match (format, schema_file, message) {
         (Format::Of(Kind::Avro), Some(_), Some(_)) => {
-            refuse(MESSAGE, "is for format = \"protobuf\": remove it")
+            refuse(MESSAGE, "applies only to format = \"protobuf\": remove it")
         }
         (Format::Of(kind @ (Kind::Avro | Kind::Protobuf)), Some(file), _) => {
             match schema(*kind, file, message.as_deref()) {
                 Ok(schema) => Some(Reading::By(Arc::new(schema))),
-                Err(error) => refuse(FILE, &format!("names {file}, and: {error}")),
+                Err(error) => refuse(FILE, &format!("({file}): {error}")),
             }
         }
         (_, Some(_), _) => refuse(FILE, "needs format = \"avro\" or \"protobuf\""),

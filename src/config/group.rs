@@ -1,16 +1,16 @@
-//! The consumer group that shares the partitions out, and how it is joined.
+//! The consumer group, and its protocol.
 
 use std::sync::Arc;
 
 use super::reader::Reader;
 use crate::kafka::{Assignor, GroupProtocol};
 
-/// The inner `None` is no group.
-#[expect(clippy::option_option, reason = "the outer one says that a problem was noted")]
+/// The inner `None` means that there is no group.
+#[expect(clippy::option_option, reason = "the outer one means that there is a problem")]
 pub(super) fn group(reader: &mut Reader) -> Option<Option<Arc<str>>> {
     match reader.optional_text("kafka.group") {
         Some(group) if group.is_empty() => {
-            reader.problem("kafka.group", "is empty, must be a name: leave it out for no group");
+            reader.problem("kafka.group", "is empty, must be a name: remove it to use no group");
             None
         }
         group => Some(group.map(Arc::from)),
@@ -28,7 +28,7 @@ pub(super) fn protocol(reader: &mut Reader) -> Option<GroupProtocol> {
     )
 }
 
-/// Each once, in the order of preference.
+/// Without duplicates, in the order of preference.
 pub(super) fn assignors(reader: &mut Reader) -> Option<Vec<Assignor>> {
     let named = reader.list(
         "kafka.group_assignors",

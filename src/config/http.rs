@@ -1,4 +1,4 @@
-//! `[http]`: the server of the dashboard, the metrics and health.
+//! `[http]`: the HTTP server with dashboard, metrics and health.
 
 use secrecy::ExposeSecret;
 
@@ -15,16 +15,16 @@ const USER: &str = "http.user";
 const PASSWORD: &str = "http.password";
 const PASSWORD_FILE: &str = "http.password_file";
 
-/// The inner `None` is no server.
-#[expect(clippy::option_option, reason = "the outer one says that a problem was noted")]
+/// The inner `None` means that there is no HTTP server.
+#[expect(clippy::option_option, reason = "the outer one means that there is a problem")]
 pub(super) fn http(reader: &mut Reader) -> Option<Option<Settings>> {
     let is_set = reader.is_set(LISTEN);
     let listen = listen(reader);
     let allowed_hosts = reader.list(
         ALLOWED_HOSTS,
         &[],
-        "a host name such as \"vendas.example.com\", or \".example.com\" with all below it, and \
-         with a port if it is for that alone",
+        "a host name such as \"vendas.example.com\", or \".example.com\" for the domain and all its \
+         subdomains, optionally with a port",
         AllowedHost::parse,
     );
     let credentials = credentials(reader);
@@ -39,7 +39,7 @@ pub(super) fn http(reader: &mut Reader) -> Option<Option<Settings>> {
     }))
 }
 
-/// `None` where it is not set, too.
+/// `None` also if it is not set.
 fn listen(reader: &mut Reader) -> Option<String> {
     let listen = reader.optional_text(LISTEN)?;
     if !is_host_and_port(&listen) {
@@ -50,8 +50,8 @@ fn listen(reader: &mut Reader) -> Option<String> {
     Some(listen)
 }
 
-/// Both or none.
-#[expect(clippy::option_option, reason = "the outer one says that a problem was noted")]
+/// User and password: both or neither.
+#[expect(clippy::option_option, reason = "the outer one means that there is a problem")]
 fn credentials(reader: &mut Reader) -> Option<Option<Credentials>> {
     let user = reader.optional_text(USER);
     let password = security::secret(reader, PASSWORD, None);
@@ -75,7 +75,7 @@ fn credentials(reader: &mut Reader) -> Option<Option<Credentials>> {
         return None;
     }
     if password.current().expose_secret().is_empty() {
-        reader.problem(password_key?, "holds no password: write one into it");
+        reader.problem(password_key?, "contains no password: set one");
         return None;
     }
     Some(Some(Credentials { user, password }))

@@ -1,16 +1,16 @@
-//! Where a key stands in a TOML file.
+//! The line of a key in a TOML file.
 
 use toml_edit::{ImDocument, TableLike};
 
-/// The line, counted from 1, in which `text` sets `key` (names joined by points); `None` where it
-/// does not, or is no TOML.
+/// The line, counted from 1, in which `text` sets `key` (names joined with dots); `None` if it does
+/// not, or is not valid TOML.
 pub(super) fn of(text: &str, key: &str) -> Option<usize> {
     let document = ImDocument::parse(text).ok()?;
     let at = start(document.as_table(), key)?;
     Some(text.get(..at)?.matches('\n').count() + 1)
 }
 
-/// Where the key begins, in bytes. A name may hold points itself.
+/// The byte offset of the key. A name may itself contain dots.
 fn start(table: &dyn TableLike, key: &str) -> Option<usize> {
     table.iter().find_map(|(name, value)| {
         let rest = key.strip_prefix(name)?;

@@ -1,4 +1,4 @@
-//! `[mapping]`, and `[topics.NAME.mapping]` over it: where each role is found in the records of a topic.
+//! `[mapping]`, and `[topics.NAME.mapping]`, which overrides it: the places of roles in records.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -64,7 +64,7 @@ pub(super) fn rulebook(
     let vocabulary = vocabulary(reader);
     let general = reader.table(&["mapping"]);
     for key in KEYS {
-        reader.know(&format!("mapping.{key}"));
+        reader.register(&format!("mapping.{key}"));
     }
     let of_all = settings(reader, "mapping", &[&general], vocabulary.clone());
     let tables = [&general];
@@ -75,9 +75,9 @@ pub(super) fn rulebook(
         let own = reader.table(&["topics", &topic, "mapping"]);
         let prefix = format!("topics.{topic}.mapping");
         for key in KEYS {
-            reader.know(&format!("{prefix}.{key}"));
+            reader.register(&format!("{prefix}.{key}"));
         }
-        // What is wrong with the general mapping was told already.
+        // Problems of the general mapping are already reported.
         let tables = [&own, &general];
         let merged = settings(reader, &prefix, &tables, vocabulary.clone());
         let mut table = Table::new(reader, &prefix, &tables);
@@ -98,7 +98,7 @@ pub(super) fn rulebook(
     Some(Rulebook { general, topics: topics.collect::<Option<_>>()? })
 }
 
-/// Notes everything that is wrong with the mapping of `prefix`.
+/// Reports all problems of the mapping of `prefix`.
 fn compile(reader: &mut Reader, prefix: &str, settings: MappingSettings) -> Option<Mapping> {
     let errors = match Mapping::compile(settings) {
         Ok(mapping) => return Some(mapping),
@@ -118,7 +118,7 @@ fn currency(reader: &mut Reader) -> Option<Currency> {
     let code = reader.text("orders.currency", "BRL")?;
     let currency = Currency::of_code(&code);
     if currency.is_none() {
-        let text = format!("is {code:?}, must be a code of ISO 4217, such as \"BRL\"");
+        let text = format!("is {code:?}, must be an ISO 4217 code, such as \"BRL\"");
         reader.problem("orders.currency", &text);
     }
     currency
@@ -129,13 +129,13 @@ fn vocabulary(reader: &mut Reader) -> Vec<(Role, String)> {
     for role in Role::VOCABULARY {
         let key = format!("vocabulary.{}", role.key());
         let more = reader
-            .list(&key, &[], "a field's name", |name| (!name.is_empty()).then(|| name.to_owned()));
+            .list(&key, &[], "a field name", |name| (!name.is_empty()).then(|| name.to_owned()));
         names.extend(more.into_iter().flatten().map(|name| (role, name)));
     }
     names
 }
 
-/// What the first of `tables` that has a key says of it.
+/// The settings of a mapping: for each key the value of the first of `tables` that has it.
 fn settings(
     reader: &mut Reader,
     prefix: &str,

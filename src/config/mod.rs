@@ -1,8 +1,8 @@
-//! What is to be done and how: file, environment and flags, read once and checked whole.
+//! Settings from a file, the environment and flags, read once and validated together.
 //!
-//! `vendas.toml` is overridden by the environment (`VENDAS_DATABASE__HOST` is `database.host`), and
-//! that by flags. [`load`] reports every problem at once, each with where it came from; what it
-//! returns needs no further checking.
+//! Environment variables (`VENDAS_DATABASE__HOST` is `database.host`) override `vendas.toml`, and
+//! flags override both. [`load`] reports all problems at once, each with its source. The settings
+//! that it returns are valid.
 
 mod connection;
 mod database;
@@ -37,106 +37,106 @@ pub use source::{FILE_VARIABLE, Flag, PREFIX, Sources, key_parts};
 
 use reader::Reader;
 
-/// All settings, checked.
+/// All settings, validated.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// How Kafka is reached.
+    /// The connection to Kafka.
     pub kafka: kafka::Settings,
-    /// The topics to work.
+    /// The topics to process.
     pub topics: Selection,
-    /// The partitions that are worked where no group shares them out.
+    /// The partitions that this instance processes if there is no group.
     pub partitions: Partitions,
-    /// The consumer group that shares the partitions out.
+    /// The consumer group that assigns the partitions.
     pub group: Option<Arc<str>>,
-    /// By which protocol that group is joined.
+    /// The protocol of that group.
     pub group_protocol: kafka::GroupProtocol,
-    /// The assignors that the classic protocol may use, the preferred one first.
+    /// The assignors of the classic protocol, in the order of preference.
     pub group_assignors: Vec<kafka::Assignor>,
-    /// How long this instance works on without having reached its group.
+    /// How long this instance continues to process without contact to the group.
     pub session_timeout: Duration,
-    /// Where a topic starts that was never worked before.
+    /// Where topics without stored offsets start.
     pub start_from: StartFrom,
-    /// How PostgreSQL is reached.
+    /// The connection to PostgreSQL.
     pub database: store::Settings,
-    /// Whether `run` makes the tables that are missing.
+    /// Whether `run` creates missing tables.
     pub apply_schema: bool,
-    /// How the work is cut and kept in flight.
+    /// Batches and commits.
     pub pipeline: Pipeline,
-    /// How the schema registry is reached, if there is one.
+    /// The connection to the schema registry, if there is one.
     pub registry: Option<schemas::Settings>,
-    /// How records are understood.
+    /// The mappings and other rules for records.
     pub rules: Arc<Rulebook>,
     /// The HTTP server of `run`, if there is one.
     pub http: Option<crate::http::Settings>,
-    /// What is logged, and in which form.
+    /// The log.
     pub log: Log,
 }
 
-/// Where a topic starts that was never worked before.
+/// Where topics without stored offsets start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StartFrom {
-    /// At the oldest record that Kafka still has.
+    /// At the first record that Kafka still has.
     Earliest,
-    /// Behind the newest one.
+    /// After the last record.
     Latest,
-    /// Where this consumer group left off.
+    /// At the committed offsets of this consumer group.
     Group(Arc<str>),
 }
 
-/// How the work is cut and kept in flight.
+/// The settings of batches and commits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pipeline {
-    /// The most records in a batch, 1 to 1,000.
+    /// The maximum number of records in a batch, 1 to 1,000.
     pub batch_size: usize,
-    /// The most records that one statement commits, 1 to 10,000; a batch is never divided for it.
+    /// The maximum number of records per commit, 1 to 10,000. Batches are not split for it.
     pub commit_records: usize,
-    /// The most commits of a partition that are under way, 1 to 64.
+    /// The maximum number of concurrent commits of a partition, 1 to 64.
     pub depth: usize,
-    /// How long what is in flight may take to finish when the program is told to stop.
+    /// The time limit for batches in flight during shutdown.
     pub shutdown_timeout: Duration,
-    /// What a record that is no order does.
+    /// What happens to a record that is rejected.
     pub on_dead_letter: OnDeadLetter,
-    /// What becomes of a partition of which Kafka has lost unread records.
+    /// What happens to a partition of which Kafka has lost unread records.
     pub on_data_loss: OnDataLoss,
 }
 
-/// What a record that is no order does.
+/// What happens to a record that is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnDeadLetter {
-    /// It is recorded as a dead letter, and the work goes on.
+    /// It is recorded as a dead letter, and processing continues.
     Record,
     /// It halts its partition.
     Halt,
 }
 
-/// What becomes of a partition of which Kafka has lost unread records.
+/// What happens to a partition of which Kafka has lost unread records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnDataLoss {
-    /// It halts until a person decides.
+    /// It halts until the operator resets its offset.
     Halt,
-    /// It is noted in `offset_resets`, and the partition goes on behind it.
+    /// It is recorded in `offset_resets`, and the partition continues after the lost records.
     Continue,
 }
 
-/// What is logged, and in which form.
+/// The settings of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Log {
-    /// As tracing-subscriber's `EnvFilter` writes it: `info`, or `info,vendas::kafka=debug`.
+    /// In the syntax of tracing-subscriber's `EnvFilter`: `info`, or `info,vendas::kafka=debug`.
     pub level: String,
-    /// How a line looks.
+    /// The format of lines.
     pub format: LogFormat,
 }
 
-/// How a line of the log looks.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// Plain text.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// Everything that is wrong with the settings.
+/// All problems of the settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problems(pub Vec<Problem>);
 
@@ -155,12 +155,11 @@ impl fmt::Display for Problems {
 impl std::error::Error for Problems {}
 
 impl Config {
-    /// A sentence for each topic that has settings of its own and is not in `kafka.topics`, so that
-    /// they have no effect.
+    /// A message for each topic that has its own settings but is not in `kafka.topics`.
     #[must_use]
     pub fn idle_mappings(&self) -> Vec<String> {
         let topics = self.rules.topics.keys().filter(|topic| !self.topics.contains(topic));
-        let told = |topic: &Arc<str>| {
+        let message = |topic: &Arc<str>| {
             let plain = topic.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
             let name = if plain { topic.to_string() } else { format!("\"{topic}\"") };
             format!(
@@ -169,14 +168,14 @@ impl Config {
                 self.topics
             )
         };
-        topics.map(told).collect()
+        topics.map(message).collect()
     }
 }
 
-/// Reads and checks all settings.
+/// Reads and validates all settings.
 ///
 /// # Errors
-/// [`Problems`], with everything that is wrong: unknown keys, wrong types, impossible values.
+/// [`Problems`] with all unknown keys, wrong types and invalid values.
 pub fn load(sources: &Sources) -> Result<Config, Problems> {
     let mut reader = Reader::new(sources);
     let config = config(&mut reader);
@@ -186,7 +185,7 @@ pub fn load(sources: &Sources) -> Result<Config, Problems> {
     }
 }
 
-/// Every key that there is, in the order of the example file.
+/// All keys, in the order of the example file.
 #[must_use]
 pub fn keys() -> Vec<String> {
     let mut reader = Reader::new(&Sources::default());
@@ -194,7 +193,7 @@ pub fn keys() -> Vec<String> {
     reader.known().to_vec()
 }
 
-/// `None` only if a problem was noted. All keys are read before any is missed, so that all problems
+/// `None` only if there is a problem. All keys are read before any result is used, so that all problems
 /// are found.
 fn config(reader: &mut Reader) -> Option<Config> {
     let kafka = kafka_settings(reader);
@@ -274,8 +273,8 @@ fn topics(reader: &mut Reader) -> Option<Selection> {
     let topics = reader.list(
         "kafka.topics",
         &["sales"],
-        "a topic's name (1 to 249 letters, digits, dots, underscores, hyphens), or re: and a regular \
-         expression for whole names",
+        "a topic name (1 to 249 letters, digits, dots, underscores, hyphens), or re: and a regular \
+         expression that matches whole names",
         Selected::parse,
     )?;
     Some(topics.into_iter().collect())
@@ -290,8 +289,8 @@ fn start_from(reader: &mut Reader) -> Option<StartFrom> {
         (_, Some(group)) if !group.is_empty() => Some(StartFrom::Group(group.into())),
         _ => {
             let text = format!(
-                "is {text:?}, must be \"earliest\", \"latest\", or \"group:NAME\" for where that \
-                 consumer group left off"
+                "is {text:?}, must be \"earliest\", \"latest\", or \"group:NAME\" for the committed \
+                 offsets of that consumer group"
             );
             reader.problem("kafka.start_from", &text);
             None
@@ -309,12 +308,12 @@ fn partitions(reader: &mut Reader, topics: Option<&Selection>) -> Option<Partiti
     if !chosen.is_empty() && reader.is_set("kafka.group") {
         reader.problem(
             "kafka.partitions",
-            "stands beside kafka.group, which shares the partitions out: remove one of them",
+            "cannot be combined with kafka.group, which assigns the partitions: remove one of them",
         );
     }
     for (topic, _) in &chosen {
         if topics.is_some_and(|topics| !topics.contains(topic)) {
-            let text = format!("names the topic {topic:?}, which is not in kafka.topics");
+            let text = format!("contains the topic {topic:?}, which is not in kafka.topics");
             reader.problem("kafka.partitions", &text);
         }
     }
@@ -351,7 +350,7 @@ fn shop_timezone(reader: &mut Reader) -> Option<TimeZone> {
     if zone.is_none() {
         reader.problem(
             "orders.shop_timezone",
-            &format!("is {name:?}, must be a name of the IANA time zone database, such as \"America/Sao_Paulo\""),
+            &format!("is {name:?}, must be a name from the IANA time zone database, such as \"America/Sao_Paulo\""),
         );
     }
     zone
@@ -371,5 +370,5 @@ fn log(reader: &mut Reader) -> Option<Log> {
     Some(Log { level: level?, format: format? })
 }
 
-/// Longer than this is not waiting any more.
+/// The maximum of all timeouts.
 const MAX_TIMEOUT: Duration = Duration::from_secs(3600);

@@ -1,18 +1,18 @@
-//! Which partitions an instance works where no group shares them out.
+//! The partitions that an instance processes if there is no group.
 
 use std::{ops::RangeInclusive, sync::Arc};
 
-/// Some partitions of some topics, or all of all.
+/// Some partitions of some topics, or all partitions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Partitions(Vec<(Arc<str>, RangeInclusive<i32>)>);
 
 impl Partitions {
-    /// None at all stands for all.
+    /// An empty list means all partitions.
     pub(super) const fn new(chosen: Vec<(Arc<str>, RangeInclusive<i32>)>) -> Self {
         Self(chosen)
     }
 
-    /// Reads `TOPIC:FIRST-LAST` or `TOPIC:NUMBER`.
+    /// Parses `TOPIC:FIRST-LAST` or `TOPIC:NUMBER`.
     pub(super) fn parse(text: &str) -> Option<(Arc<str>, RangeInclusive<i32>)> {
         let (topic, numbers) = text.rsplit_once(':')?;
         let (first, last) = numbers.split_once('-').unwrap_or((numbers, numbers));
@@ -21,7 +21,7 @@ impl Partitions {
         (!topic.is_empty() && first <= last).then(|| (topic.into(), first..=last))
     }
 
-    /// Whether this partition is one of them.
+    /// Whether this partition is included.
     #[must_use]
     pub fn contain(&self, topic: &str, partition: i32) -> bool {
         self.0.is_empty()

@@ -1,5 +1,5 @@
-//! Settings as their sources have them: which keys are set, where each value came from, and every
-//! problem with its place. `values` reads the keys.
+//! Reads settings from their sources: which keys are set, the source of each value, and all problems
+//! with their places. `values` reads the keys.
 
 use std::fmt::{self, Display};
 
@@ -17,12 +17,12 @@ use super::{
 mod libpq;
 mod values;
 
-/// Something wrong with a setting.
+/// A problem with a setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The file, the variable or the flag; nothing where a default is at fault.
+    /// The file, the variable or the flag; `None` for a default.
     pub origin: Option<String>,
-    /// The thing, what it is and what it must be.
+    /// The key, its value, and the allowed values.
     pub text: String,
 }
 
@@ -35,13 +35,13 @@ impl Display for Problem {
     }
 }
 
-/// Reads keys and remembers which there are, so that [`Self::finish`] knows the unknown ones.
+/// Reads keys and remembers them, so that [`Self::finish`] can report unknown ones.
 pub(super) struct Reader {
     figment: Figment,
-    /// What the file holds.
+    /// The content of the file.
     file: Option<String>,
     flags: Vec<Flag>,
-    /// What variables of libpq's say.
+    /// The settings from libpq variables.
     libpq: Vec<(&'static str, String)>,
     known: Vec<String>,
     problems: Vec<Problem>,
@@ -85,12 +85,12 @@ impl Reader {
         Self { figment, file, flags, libpq, known, problems }
     }
 
-    /// The keys that were asked for so far.
+    /// The keys that were read so far.
     pub(super) fn known(&self) -> &[String] {
         &self.known
     }
 
-    /// All problems, those with unknown keys among them.
+    /// All problems, including unknown keys.
     pub(super) fn finish(mut self) -> Vec<Problem> {
         let mut leaves = Vec::new();
         if let Ok(data) = self.figment.data() {
@@ -117,30 +117,30 @@ impl Reader {
         self.figment.find_value(key).is_ok()
     }
 
-    /// Notes that `key` `text`; its value is at fault, or its default if it has none.
+    /// Reports a problem with the value of `key`, or its default: `text` is the predicate.
     pub(super) fn problem(&mut self, key: &str, text: &str) {
         let origin =
             self.figment.find_value(key).ok().and_then(|value| self.origin(key, value.tag()));
         self.problems.push(Problem { origin, text: format!("{key} {text}") });
     }
 
-    /// Notes that `value`, which is that of `key`, `text`.
+    /// Reports a problem with `value`, the value of `key`: `text` is the predicate.
     pub(super) fn problem_of(&mut self, key: &str, value: &Value, text: &str) {
         let origin = self.origin(key, value.tag());
         self.problems.push(Problem { origin, text: format!("{key} {text}") });
     }
 
-    /// Notes that `value`, which is that of `key`, must be something else.
+    /// Reports that `value`, the value of `key`, is not as `expected`.
     pub(super) fn wrong_value(&mut self, key: &str, value: &Value, expected: &str) {
         self.problem_of(key, value, &format!("is {}, must be {expected}", shown(value)));
     }
 
-    /// There is a key of this name.
-    pub(super) fn know(&mut self, key: &str) {
+    /// Registers a key.
+    pub(super) fn register(&mut self, key: &str) {
         self.known.push(key.to_owned());
     }
 
-    /// The table that these names lead to; empty where there is none.
+    /// The table at this path; empty if there is none.
     pub(super) fn table(&self, path: &[&str]) -> Dict {
         let mut names = path.iter();
         let first = names.next().and_then(|name| self.figment.find_value(name).ok());
@@ -154,12 +154,12 @@ impl Reader {
         }
     }
 
-    /// The names in the table that these names lead to.
+    /// The names in the table at this path.
     pub(super) fn names(&self, path: &[&str]) -> Vec<String> {
         self.table(path).into_keys().collect()
     }
 
-    /// Whether the value came as text from a source that knows nothing but text.
+    /// Whether the value is from a source without types.
     pub(super) fn is_text_only(&self, value: &Value) -> bool {
         [ENVIRONMENT, FLAGS, URL, LIBPQ].iter().any(|source| self.came_from(value, source))
     }
@@ -188,7 +188,7 @@ impl Reader {
             return self.flags.iter().find(is_it).map(|flag| flag.name.clone());
         }
         match metadata.source.as_ref()? {
-            // As it was named, wherever this process stands.
+            // The path as it was given, not relative to the working directory.
             Source::File(path) => {
                 let line = self.file.as_ref().and_then(|text| line::of(text, key));
                 let line = line.map(|line| format!(":{line}")).unwrap_or_default();
@@ -205,7 +205,7 @@ impl Reader {
     }
 }
 
-/// A value as messages show it.
+/// A value as it is shown in messages.
 fn shown(value: &Value) -> String {
     match value {
         Value::String(_, text) => format!("{text:?}"),
@@ -213,7 +213,7 @@ fn shown(value: &Value) -> String {
             .to_i128()
             .map(|number| number.to_string())
             .or_else(|| number.to_u128().map(|number| number.to_string()))
-            .unwrap_or_else(|| "a number with a fraction".to_owned()),
+            .unwrap_or_else(|| "a floating-point number".to_owned()),
         Value::Bool(_, flag) => flag.to_string(),
         Value::Array(..) => "a list".to_owned(),
         Value::Dict(..) => "a table".to_owned(),
@@ -222,7 +222,7 @@ fn shown(value: &Value) -> String {
     }
 }
 
-/// What is wrong with a file, without the line that it is wrong in: that may hold a password.
+/// A parser's message without the line that it quotes, which may contain a password.
 fn unquoted(error: &figment::Error) -> String {
     let text = error.kind.to_string();
     let quotes = |line: &&str| {

@@ -1,4 +1,4 @@
-//! `[registry]`: where schemas come from.
+//! `[registry]`: the schema registry.
 
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ const USER: &str = "registry.user";
 const PASSWORD: &str = "registry.password";
 const TLS: TlsKeys = ["registry.ca_file", "registry.cert_file", "registry.key_file"];
 
-/// The inner `None` is no registry.
-#[expect(clippy::option_option, reason = "the outer one says that a problem was noted")]
+/// The inner `None` means that there is no registry.
+#[expect(clippy::option_option, reason = "the outer one means that there is a problem")]
 pub(super) fn registry(reader: &mut Reader) -> Option<Option<Settings>> {
     let addresses = addresses(reader);
     let user = reader.optional_text(USER);
@@ -26,7 +26,7 @@ pub(super) fn registry(reader: &mut Reader) -> Option<Option<Settings>> {
     if addresses.is_empty() {
         let keys = [USER, PASSWORD, "registry.password_file"].into_iter().chain(TLS);
         for key in TLS {
-            reader.know(key);
+            reader.register(key);
         }
         let keys: Vec<_> = keys.collect();
         return unused(reader, &keys, &format!("needs {URL}")).then_some(None);
@@ -50,7 +50,7 @@ pub(super) fn registry(reader: &mut Reader) -> Option<Option<Settings>> {
     Some(Some(Settings { addresses, credentials, tls: tls?, timeout: timeout? }))
 }
 
-/// The addresses; none where it is not set.
+/// The addresses; empty if it is not set.
 fn addresses(reader: &mut Reader) -> Option<Vec<Address>> {
     let texts = reader.unrepeated_list(URL).unwrap_or(Some(Vec::new()));
     let addresses = texts.and_then(|urls| urls.iter().map(|url| Address::parse(url)).collect());
@@ -58,7 +58,7 @@ fn addresses(reader: &mut Reader) -> Option<Vec<Address>> {
         reader.problem(
             URL,
             "must be a URL such as \"http://localhost:8081\" or a list of them, without user and \
-             password: registry.user and registry.password_file are for these",
+             password: set registry.user and registry.password_file for these",
         );
     }
     addresses

@@ -1,4 +1,4 @@
-//! `[kafka.sasl]`: who we are to the brokers.
+//! `[kafka.sasl]`: authentication to brokers.
 
 use std::sync::Arc;
 
@@ -25,14 +25,14 @@ const TLS: TlsKeys =
 const TOKEN_FILE: &str = "kafka.sasl.oauth.token_file";
 const EXTENSIONS: &str = "kafka.sasl.oauth.extensions";
 
-/// What only a password needs.
+/// The keys for mechanisms with passwords.
 const OF_PASSWORDS: [&str; 3] = [USER, PASSWORD, PASSWORD_FILE];
 
-/// What only a token endpoint needs.
+/// The keys for token endpoints.
 const OF_ENDPOINTS: [&str; 7] =
     [CLIENT_ID, CLIENT_SECRET, CLIENT_SECRET_FILE, SCOPE, TLS[0], TLS[1], TLS[2]];
 
-/// The inner `None` is no SASL; the outer one says that a problem was noted.
+/// The inner `None` means no SASL, the outer one that there is a problem.
 pub(super) fn sasl(reader: &mut Reader) -> Option<Option<Sasl>> {
     let choices = Mechanism::ALL.map(|mechanism| (mechanism.name(), mechanism));
     let mechanism = reader.optional_choice(MECHANISM, &choices);
@@ -45,7 +45,7 @@ pub(super) fn sasl(reader: &mut Reader) -> Option<Option<Sasl>> {
     };
     let kind = match mechanism {
         Mechanism::OAuthBearer => {
-            let text = format!("is not for {MECHANISM} = \"OAUTHBEARER\": remove it");
+            let text = format!("does not apply to {MECHANISM} = \"OAUTHBEARER\": remove it");
             let are_unused = unused(reader, &OF_PASSWORDS, &text);
             let sasl = Sasl::OAuthBearer(oauth??);
             return are_unused.then_some(Some(sasl));
@@ -64,7 +64,7 @@ pub(super) fn sasl(reader: &mut Reader) -> Option<Option<Sasl>> {
     Some(Some(kind(Login { user: user?, password: password? })))
 }
 
-/// The inner `None` where the mechanism is another one; the outer one says that a problem was noted.
+/// The inner `None` means another mechanism, the outer one that there is a problem.
 fn oauth(reader: &mut Reader, is_used: bool) -> Option<Option<OAuth>> {
     let url = reader.optional_text(TOKEN_URL);
     let client_id = reader.optional_text(CLIENT_ID);
@@ -78,11 +78,11 @@ fn oauth(reader: &mut Reader, is_used: bool) -> Option<Option<OAuth>> {
         reader.problem(TOKEN_URL, text);
     }
     let address = address.flatten();
-    // What is not used is told of by the mechanism or the URL that it needs.
+    // For unused keys, the message names the mechanism or URL that they need.
     let tls = match &address {
         Some(address) if is_used => security::http(reader, TLS, TOKEN_URL, address.is_tls()),
         _ => {
-            TLS.iter().for_each(|key| reader.know(key));
+            TLS.iter().for_each(|key| reader.register(key));
             Some(None)
         }
     };
@@ -99,8 +99,8 @@ fn oauth(reader: &mut Reader, is_used: bool) -> Option<Option<OAuth>> {
             return None;
         }
         (true, true) => {
-            let text = format!("stands beside {TOKEN_URL}, and only one of them can be right");
-            reader.problem(TOKEN_FILE, &format!("{text}: remove one"));
+            let text = format!("cannot be combined with {TOKEN_URL}: remove one of them");
+            reader.problem(TOKEN_FILE, &text);
             return None;
         }
         (false, true) => {

@@ -1,4 +1,4 @@
-//! Passwords, certificates, and which door they are for.
+//! Passwords and certificates for each server.
 
 use std::{
     fmt::Display,
@@ -13,12 +13,12 @@ use crate::{
     tls::{Authorities, Chain, Identity, MaterialError, Tls, Trust},
 };
 
-/// The secret of `key`, or in the file that `key` with `_file` behind it names. A file's content wins
-/// over the built-in default, and two secrets are one too many.
+/// The secret of `key`, or the content of the file that `{key}_file` names. A file overrides the
+/// built-in default. Setting both is a problem.
 pub(super) fn secret(reader: &mut Reader, key: &str, default: Option<&str>) -> Option<Secret> {
     let file_key = format!("{key}_file");
     if reader.is_set(&file_key) && reader.is_set(key) {
-        let text = format!("stands beside {key}, and only one of them can be right: remove one");
+        let text = format!("cannot be combined with {key}: remove one of them");
         reader.problem(&file_key, &text);
     }
     let literal = reader.secret(key, default);
@@ -28,12 +28,12 @@ pub(super) fn secret(reader: &mut Reader, key: &str, default: Option<&str>) -> O
     }
 }
 
-/// What is in the file that `key` names; `Some(None)` where it is not set.
+/// The content of the file that `key` names; `Some(None)` if it is not set.
 pub(super) fn secret_file(reader: &mut Reader, key: &str) -> Option<Option<Secret>> {
     file(reader, key, |path| Secret::from_file(key, path))
 }
 
-/// `None` only if a problem was noted.
+/// `None` only if there is a problem.
 pub(super) fn kafka(reader: &mut Reader) -> Option<Security> {
     let tls = kafka_tls(reader);
     let sasl = sasl::sasl(reader);
@@ -50,15 +50,15 @@ fn kafka_tls(reader: &mut Reader) -> Option<Option<Tls>> {
     if !enabled? {
         return unused(reader, &FILES, &format!("needs {ENABLED} = true")).then_some(None);
     }
-    let authorities = authorities?.unwrap_or_else(Authorities::of_this_machine);
+    let authorities = authorities?.unwrap_or_else(Authorities::system);
     Some(Some(Tls::new(Trust::Host(authorities), identity?)))
 }
 
-/// The keys of TLS towards an HTTP server: authorities, certificate and key.
+/// The TLS keys for an HTTP server: authorities, certificate and key.
 pub(super) type TlsKeys = [&'static str; 3];
 
-/// For addresses that begin with `https`; the inner `None` where none does (`is_used` is false).
-/// `url` is the key of the addresses. `None` only if a problem was noted.
+/// TLS for `https` addresses; the inner `None` means that there are none (`is_used` is false).
+/// `url` is the key of the addresses. `None` only if there is a problem.
 pub(super) fn http(
     reader: &mut Reader,
     keys: TlsKeys,
@@ -72,7 +72,7 @@ pub(super) fn http(
         let text = format!("needs an address with https:// in {url}");
         return unused(reader, &keys, &text).then_some(None);
     }
-    let authorities = authorities?.unwrap_or_else(Authorities::of_this_machine);
+    let authorities = authorities?.unwrap_or_else(Authorities::system);
     Some(Some(Tls::new(Trust::Host(authorities), identity?)))
 }
 
@@ -87,11 +87,11 @@ enum SslMode {
     VerifyFull,
 }
 
-/// As libpq calls the authorities of the machine itself.
+/// libpq's name for the authorities of the machine.
 const SYSTEM: &str = "system";
 
-/// libpq's sslmode, sslrootcert, sslcert and sslkey (PostgreSQL manual, 32.19), but for what would
-/// look safe and not be so, which is a problem here. `None` only if a problem was noted.
+/// libpq's sslmode, sslrootcert, sslcert and sslkey (PostgreSQL manual, 32.19). Combinations that
+/// seem secure but are not are rejected. `None` only if there is a problem.
 pub(super) fn database(reader: &mut Reader) -> Option<Encryption> {
     const MODE: &str = "database.sslmode";
     const ROOT: &str = "database.sslrootcert";
@@ -114,13 +114,13 @@ pub(super) fn database(reader: &mut Reader) -> Option<Encryption> {
     let (mode, authorities) = (mode?, authorities?);
     let trust = match (mode, authorities) {
         (SslMode::VerifyFull, Some(Root::Own(own))) => Trust::Host(own),
-        (SslMode::VerifyFull, _) => Trust::Host(Authorities::of_this_machine()),
-        // libpq too looks at the chain where `require` meets a root certificate.
+        (SslMode::VerifyFull, _) => Trust::Host(Authorities::system()),
+        // libpq too verifies the chain if there is a root certificate with `require`.
         (SslMode::VerifyCa | SslMode::Require, Some(Root::Own(own))) => Trust::Chain(own),
         (SslMode::Require, None) => Trust::Anyone,
         (SslMode::VerifyCa, _) | (SslMode::Require, Some(Root::System)) => {
-            // Public authorities vouch for everybody, so that only the name makes the difference.
-            let text = "needs database.sslrootcert with an authority of your own: set that, or \
+            // Public authorities sign certificates for anyone, so the host name has to be verified.
+            let text = "needs database.sslrootcert with a private authority: set that, or \
                         database.sslmode = \"verify-full\"";
             reader.problem(MODE, text);
             return None;
@@ -151,7 +151,7 @@ enum Root {
     Own(Authorities),
 }
 
-/// What the file named by `key` holds; `Some(None)` where it is not set.
+/// The content of the file that `key` names; `Some(None)` if it is not set.
 fn file<T, E: Display>(
     reader: &mut Reader,
     key: &str,
@@ -164,13 +164,13 @@ fn file<T, E: Display>(
     match read(Path::new(&path)) {
         Ok(content) => Some(Some(content)),
         Err(error) => {
-            reader.problem(key, &format!("names {path}, and: {error}"));
+            reader.problem(key, &format!("({path}): {error}"));
             None
         }
     }
 }
 
-/// A certificate and its key, of which there are both or none.
+/// A certificate and its key: both or neither.
 fn identity(reader: &mut Reader, certificate: &str, key: &str) -> Option<Option<Identity>> {
     for (one, other) in [(certificate, key), (key, certificate)] {
         if reader.is_set(one) && !reader.is_set(other) {
@@ -186,7 +186,7 @@ fn identity(reader: &mut Reader, certificate: &str, key: &str) -> Option<Option<
     }
 }
 
-/// Notes each of `keys` that is set; true if none is.
+/// Reports each of `keys` that is set; true if none is.
 pub(super) fn unused(reader: &mut Reader, keys: &[&str], text: &str) -> bool {
     let set: Vec<_> = keys.iter().filter(|key| reader.is_set(key)).collect();
     for key in &set {

@@ -1,4 +1,4 @@
-//! Where settings come from: a TOML file, the environment, flags.
+//! The sources of settings: a TOML file, the environment, flags.
 
 use std::path::PathBuf;
 
@@ -7,32 +7,32 @@ use figment::{
     value::{Dict, Map, Value},
 };
 
-/// The variable that names the configuration file. It is no setting itself.
+/// The variable that names the configuration file. It is not a setting.
 pub const FILE_VARIABLE: &str = "VENDAS_CONFIG";
 
-/// What every variable of ours starts with.
+/// The prefix of variables.
 pub const PREFIX: &str = "VENDAS_";
 
-/// Variables for the project's own tests, which choose servers by them.
+/// The prefix of variables that select servers in the project's tests.
 const TEST_PREFIX: &str = "VENDAS_TEST_";
 
-/// Where settings are read from, in the order of precedence: the later wins.
+/// The sources of settings, in order of increasing precedence.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
-    /// A TOML file that has to be there.
+    /// A TOML file, which must exist.
     pub file: Option<PathBuf>,
-    /// Settings as TOML, over those of the file.
+    /// Settings as TOML, which override the file.
     pub text: Option<String>,
-    /// Names and values of variables; those that are not ours are passed over.
+    /// Names and values of variables; those without the prefix are ignored.
     pub environment: Vec<(String, String)>,
-    /// What was given on the command line.
+    /// Settings from the command line.
     pub flags: Vec<Flag>,
 }
 
 /// A setting given on the command line.
 #[derive(Clone, Debug)]
 pub struct Flag {
-    /// As it was written, for messages: `--brokers`.
+    /// The flag as it was written, for messages: `--brokers`.
     pub name: String,
     /// The setting's key: `kafka.brokers`, `topics."orders.avro".mapping.total`. See [`key_parts`].
     pub key: String,
@@ -40,8 +40,8 @@ pub struct Flag {
     pub value: String,
 }
 
-/// The names that a key is made of, as TOML writes dotted keys: each is bare (ASCII letters, digits,
-/// underscores and hyphens), or anything but a quote in double quotes. `None` where it is no key.
+/// The parts of a key, written like a dotted key in TOML: each is bare (ASCII letters, digits,
+/// underscores and hyphens), or in double quotes. `None` if it is not a valid key.
 #[must_use]
 pub fn key_parts(key: &str) -> Option<Vec<&str>> {
     let is_bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
@@ -67,8 +67,8 @@ pub(super) fn variable(key: &str) -> String {
     format!("{PREFIX}{}", key.replace('.', "__").to_uppercase())
 }
 
-/// Settings as text, from the environment or from flags; the reader makes of each what its key asks
-/// for. (figment's own `Env` guesses, so that a password of digits becomes a number.)
+/// Settings as text, from the environment or from flags; the reader converts each to the type of
+/// its key. (figment's `Env` guesses types: a password of digits would become a number.)
 pub(super) struct Texts {
     name: &'static str,
     values: Vec<(String, String)>,
@@ -87,7 +87,7 @@ impl Texts {
         Self { name: ENVIRONMENT, values }
     }
 
-    /// Settings by their keys, from the source with that name.
+    /// Settings by key, from the source with that name.
     pub(super) fn of_pairs(name: &'static str, pairs: Vec<(&'static str, String)>) -> Self {
         let values = pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
         Self { name, values }
@@ -99,16 +99,16 @@ impl Texts {
     }
 }
 
-/// The metadata's name of what comes from the environment.
+/// The metadata name of the environment.
 pub(super) const ENVIRONMENT: &str = "environment";
 
-/// The metadata's name of what comes from variables of libpq's.
+/// The metadata name of libpq variables.
 pub(super) const LIBPQ: &str = "libpq";
 
-/// The metadata's name of what comes from `database.url`.
+/// The metadata name of `database.url`.
 pub(super) const URL: &str = "url";
 
-/// The metadata's name of what comes from the command line.
+/// The metadata name of flags.
 pub(super) const FLAGS: &str = "flags";
 
 impl Provider for Texts {
@@ -137,7 +137,7 @@ fn insert(dict: &mut Dict, parts: &[&str], value: Value) {
             if let Value::Dict(_, inner) = entry {
                 insert(inner, rest, value);
             } else {
-                // `a` and `a.b` both given: `a` is no setting, and is reported as unknown.
+                // `a` and `a.b` are both set: `a` is not a setting, and is reported as unknown.
                 let mut inner = Dict::new();
                 insert(&mut inner, rest, value);
                 *entry = Value::from(inner);

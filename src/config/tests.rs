@@ -66,7 +66,7 @@ fn environment_overrides_the_file_and_flags_override_both() {
 }
 
 #[test]
-fn every_problem_is_told_at_once_with_where_it_came_from() {
+fn every_problem_is_reported_at_once_with_its_source() {
     let (_folder, path) = file(
         "[database]\nprot = 1\nport = 'x'\npool_size = 2.5\n[kafka]\ntopics = ['a b']\n[pipeline]\ndepth = 0",
     );
@@ -90,10 +90,10 @@ fn every_problem_is_told_at_once_with_where_it_came_from() {
     let path = path.display().to_string();
     for expected in [
         format!("{path}:2: unknown key database.prot: did you mean database.port?"),
-        format!("{path}:3: database.port is \"x\", must be a whole number from 1 to 65535, or one for each host of a list"),
-        format!("{path}:4: database.pool_size is a number with a fraction, must be a whole number"),
-        format!("{path}:6: kafka.topics is a list, must be a list of which each is a topic's name"),
-        format!("{path}:8: pipeline.depth is 0, must be a whole number from 1 to 64"),
+        format!("{path}:3: database.port is \"x\", must be an integer from 1 to 65535, or a list with one for each host"),
+        format!("{path}:4: database.pool_size is a floating-point number, must be an integer"),
+        format!("{path}:6: kafka.topics is a list, must be a list in which each element is a topic name"),
+        format!("{path}:8: pipeline.depth is 0, must be an integer from 1 to 64"),
         "VENDAS_PIPELINE__BATCH_SIZE: pipeline.batch_size is \"0\", must be".to_owned(),
         "VENDAS_PIPELINE__SHUTDOWN_TIMEOUT: pipeline.shutdown_timeout is \"soon\", must be a duration"
             .to_owned(),
@@ -105,7 +105,7 @@ fn every_problem_is_told_at_once_with_where_it_came_from() {
         "VENDAS_DATABASE__APPLY_SCHEMA: database.apply_schema is \"yes\", must be true or false"
             .to_owned(),
         "VENDAS_HTTP__LISTEN: http.listen is \"8080\", must be host:port, such as".to_owned(),
-        "--brokers: kafka.brokers is \"nowhere\", must be a list of which each is host:port".to_owned(),
+        "--brokers: kafka.brokers is \"nowhere\", must be a list in which each element is host:port".to_owned(),
     ] {
         assert!(found.contains(&expected), "{expected}\nis not in\n{found}");
     }
@@ -113,7 +113,7 @@ fn every_problem_is_told_at_once_with_where_it_came_from() {
 }
 
 #[test]
-fn a_file_that_is_missing_or_no_toml_is_a_problem_that_names_it() {
+fn a_missing_or_invalid_file_is_a_problem_that_names_it() {
     let missing = Sources { file: Some(PathBuf::from("no/such.toml")), ..Sources::default() };
     assert!(problems(&missing)[0].starts_with("no/such.toml: cannot be read"));
     let (_folder, path) = file("[kafka\nbrokers");
@@ -122,7 +122,7 @@ fn a_file_that_is_missing_or_no_toml_is_a_problem_that_names_it() {
 }
 
 #[test]
-fn passwords_stay_as_written_and_are_never_shown() {
+fn passwords_are_kept_unchanged_and_never_shown() {
     let sources = environment(&[("VENDAS_DATABASE__PASSWORD", "007")]);
     let config = load(&sources).unwrap();
     assert_eq!(config.database.password.current().expose_secret(), "007");
@@ -133,7 +133,7 @@ fn passwords_stay_as_written_and_are_never_shown() {
 }
 
 #[test]
-fn a_file_that_is_no_toml_is_not_quoted_since_it_may_hold_a_password() {
+fn an_invalid_file_is_not_quoted_since_it_may_contain_a_password() {
     for content in ["[database]\npassword = s3cr3t", "[database]\npassword = 's3cr3t"] {
         let (_folder, path) = file(content);
         let found = problems(&Sources { file: Some(path), ..Sources::default() }).concat();
@@ -142,7 +142,7 @@ fn a_file_that_is_no_toml_is_not_quoted_since_it_may_hold_a_password() {
 }
 
 #[test]
-fn a_password_file_is_read_without_its_line_end_and_stands_alone() {
+fn a_password_file_is_read_without_its_newline_and_excludes_a_password() {
     let (_folder, path) = file("s3cret\n");
     let name = path.display().to_string();
     let config = load(&environment(&[("VENDAS_DATABASE__PASSWORD_FILE", &name)])).unwrap();
@@ -151,11 +151,11 @@ fn a_password_file_is_read_without_its_line_end_and_stands_alone() {
         ("VENDAS_DATABASE__PASSWORD_FILE", &name),
         ("VENDAS_DATABASE__PASSWORD", "other"),
     ]);
-    assert!(problems(&both)[0].contains("only one of them can be right"));
+    assert!(problems(&both)[0].contains("cannot be combined with"));
 }
 
 #[test]
-fn settings_of_formats_and_registries_fit_together_or_are_told() {
+fn conflicting_settings_of_formats_and_registries_are_reported() {
     let (_folder, avro) = file(r#"{"type": "record", "name": "O", "fields": []}"#);
     let avro = avro.display().to_string();
     let problem = |variables: &[(&str, &str)]| problems(&environment(variables)).join("\n");
@@ -174,11 +174,11 @@ fn settings_of_formats_and_registries_fit_together_or_are_told() {
                 ("VENDAS_MAPPING__SCHEMA_FILE", &avro),
                 ("VENDAS_MAPPING__MESSAGE", "O"),
             ],
-            "mapping.message is for format = \"protobuf\"",
+            "mapping.message applies only to format = \"protobuf\"",
         ),
         (
             vec![("VENDAS_MAPPING__FORMAT", "avro"), ("VENDAS_MAPPING__SCHEMA_FILE", "no/such")],
-            "mapping.schema_file names no/such, and: ",
+            "mapping.schema_file (no/such): ",
         ),
         (vec![("VENDAS_REGISTRY__USER", "a")], "registry.user needs registry.url"),
         (vec![("VENDAS_REGISTRY__CA_FILE", "a")], "registry.ca_file needs registry.url"),
@@ -206,7 +206,7 @@ fn settings_of_formats_and_registries_fit_together_or_are_told() {
     let by_file =
         environment(&[("VENDAS_MAPPING__FORMAT", "avro"), ("VENDAS_MAPPING__SCHEMA_FILE", &avro)]);
     assert!(load(&by_file).is_ok());
-    // JSON behind a header is read without its schema.
+    // JSON after a header is read without its schema.
     assert!(load(&environment(&[("VENDAS_MAPPING__FORMAT", "json_schema")])).is_ok());
 }
 
@@ -224,7 +224,7 @@ fn a_registry_has_tls_where_an_address_begins_with_https() {
 }
 
 #[test]
-fn what_is_wrong_with_a_topic_s_format_is_told_of_where_it_stands() {
+fn a_problem_with_a_topics_format_is_reported_with_its_place() {
     let (_folder, path) = file(
         "[registry]\nurl = ['http://a', 'https://b/c']\n[topics.pedidos.mapping]\nmessage = 'O'",
     );
@@ -256,26 +256,26 @@ fn flags_set_keys_with_digits_and_of_any_topic() {
 
     let key = "topics.\"orders.avro\".mapping.order_i";
     let unknown = Sources { flags: vec![flag(key, "y")], ..Sources::default() };
-    let told = problems(&unknown);
+    let messages = problems(&unknown);
     assert!(
-        told[0].starts_with(&format!("--set {key}: unknown key topics.orders.avro.")),
-        "{told:?}"
+        messages[0].starts_with(&format!("--set {key}: unknown key topics.orders.avro.")),
+        "{messages:?}"
     );
 }
 
 #[test]
-fn settings_of_topics_that_are_not_worked_are_told_of() {
+fn settings_of_topics_that_are_not_processed_are_reported() {
     let idle = |text: &str| {
         let sources = Sources { text: Some(text.to_owned()), ..Sources::default() };
         load(&sources).unwrap().idle_mappings()
     };
     let own = "[topics.pedidos.mapping]\ntotal = 't'\n[topics.\"a.b\".mapping]\ntotal = 't'\n";
-    let told = idle(&format!("[kafka]\ntopics = ['pedido']\n{own}"));
-    assert_eq!(told.len(), 2);
+    let messages = idle(&format!("[kafka]\ntopics = ['pedido']\n{own}"));
+    assert_eq!(messages.len(), 2);
     let expected =
         "[topics.\"a.b\"] has no effect, because kafka.topics (pedido) does not contain a.b";
-    assert!(told[0].starts_with(expected), "{told:?}");
+    assert!(messages[0].starts_with(expected), "{messages:?}");
     let expected = "[topics.pedidos] has no effect, because kafka.topics (pedido)";
-    assert!(told[1].starts_with(expected), "{told:?}");
+    assert!(messages[1].starts_with(expected), "{messages:?}");
     assert!(idle(&format!("[kafka]\ntopics = ['pedidos', 're:a.*']\n{own}")).is_empty());
 }

@@ -1,4 +1,4 @@
-//! Which requests for the dashboard and the metrics are answered. Health has no such guard: the probes of
+//! Access control for the dashboard and the metrics. Health checks are exempt: the probes of
 //! Kubernetes and of load balancers use any host and no password.
 
 use std::{net::SocketAddr, sync::Arc};
@@ -22,31 +22,31 @@ use super::{
     password::{CHALLENGE, Credentials, Password},
 };
 
-/// Where the HTTP server listens, and whom it answers.
+/// The address and the access rules of the HTTP server.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// `host:port`.
     pub listen: String,
-    /// Names in `Host` besides addresses, `localhost` and the host of `listen`.
+    /// Allowed names in `Host`, in addition to addresses, `localhost` and the host of `listen`.
     pub allowed_hosts: Vec<AllowedHost>,
-    /// Who may use it; everybody without them.
+    /// The required user and password; without them, there is no authentication.
     pub credentials: Option<Credentials>,
 }
 
-/// The rules of one server.
+/// The access rules of a server.
 pub(super) struct Access {
     hosts: Hosts,
     password: Option<Password>,
 }
 
-/// Why a request is not answered.
+/// Why a request is refused.
 #[derive(Debug, PartialEq, Eq)]
 enum Refusal {
-    /// No host, several, or something else (RFC 9112, 3.2).
+    /// No host, several, or an invalid one (RFC 9112, 3.2).
     BadHost,
-    /// A host that is not expected.
+    /// A host that is not allowed.
     UnexpectedHost(Host),
-    /// A page of another origin is behind it.
+    /// The request is from a page of another origin.
     CrossOrigin,
     /// The password is missing or wrong.
     Unauthorized,
@@ -83,22 +83,21 @@ impl Access {
     fn log_refused(&self, host: &Host, client: Option<SocketAddr>) {
         let further = match self.hosts.note_refused(host) {
             Logging::Silent => return,
-            Logging::Last => "; more such hosts are not logged",
+            Logging::Last => "; further hosts are not logged",
             Logging::Once => "",
         };
         let client = client.map(display);
         warn!(
             %host,
             client,
-            "refused an HTTP request for an unexpected host: if the name is this server's, add it to \
+            "refused an HTTP request for an unexpected host: if the name belongs to this server, add it to \
              http.allowed_hosts{further}"
         );
     }
 }
 
-/// The host that a request is for: that of its target where this has one, which a server has to prefer
-/// (RFC 9112, 3.2.2), else that of its one Host field. `None` where it is missing, one of several, or
-/// not a host.
+/// The host of a request: that of its target if it has one, which takes precedence (RFC 9112, 3.2.2),
+/// else that of its single Host field. `None` if it is missing, not unique or invalid.
 fn authority(uri: &Uri, headers: &HeaderMap) -> Option<Authority> {
     let mut all = headers.get_all(HOST).iter();
     let (Some(only), None) = (all.next(), all.next()) else { return None };
@@ -108,7 +107,7 @@ fn authority(uri: &Uri, headers: &HeaderMap) -> Option<Authority> {
     }
 }
 
-/// Answers those requests that the rules allow.
+/// Passes on the requests that the rules allow.
 pub(super) async fn guard(
     State(access): State<Arc<Access>>,
     request: Request,
@@ -128,21 +127,21 @@ impl IntoResponse for Refusal {
                 StatusCode::BAD_REQUEST,
                 "the request needs exactly one valid Host field".to_owned(),
             ),
-            // 421 is for a server that does not answer for the target's host (RFC 9110, 15.5.20).
+            // 421: the server is not authoritative for the target's host (RFC 9110, 15.5.20).
             Self::UnexpectedHost(host) => (
                 StatusCode::MISDIRECTED_REQUEST,
                 format!(
-                    "vendas does not answer for the host {host}: if the name is this server's, add \
-                     it to http.allowed_hosts"
+                    "the host {host} is not allowed: if the name belongs to this server, add it to \
+                     http.allowed_hosts"
                 ),
             ),
             Self::CrossOrigin => (
                 StatusCode::FORBIDDEN,
-                "vendas does not answer requests from other sites' pages".to_owned(),
+                "requests from pages of other sites are not allowed".to_owned(),
             ),
             Self::Unauthorized => (
                 StatusCode::UNAUTHORIZED,
-                "vendas needs the user and the password of http.user".to_owned(),
+                "authentication required: the user and the password of http.user".to_owned(),
             ),
         };
         let mut response =

@@ -1,7 +1,7 @@
-//! Whether a run lives, and whether it works: `/healthz` and `/readyz`.
+//! Liveness and readiness of a run: `/healthz` and `/readyz`.
 //!
-//! Those who work notice most outages themselves. An idle run would not, so that servers of which
-//! nothing was heard lately are asked.
+//! Workers report most outages. An idle run would not notice them, so servers without recent
+//! activity are probed.
 
 use std::{
     collections::HashMap,
@@ -25,23 +25,23 @@ use uuid::Uuid;
 use super::{State, fresh};
 use crate::{kafka::OffsetAt, outage::Ongoing, telemetry::Activity};
 
-/// How often the log ends are asked for, and servers of which nothing was heard.
+/// How often log ends are requested and servers without recent activity are probed.
 const PROBE_EVERY: Duration = Duration::from_secs(2);
 
-/// How long PostgreSQL may take to answer that it is there.
+/// The timeout of PostgreSQL's probe.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
-/// The most partitions that an answer tells of by name.
-const NAMED: usize = 10;
+/// The maximum number of partitions that a response names.
+const MAX_NAMED: usize = 10;
 
 /// The servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Server {
-    /// Where orders come from.
+    /// The source of orders.
     Kafka,
-    /// Where they are kept.
+    /// The database.
     Postgresql,
-    /// Where the schemas of records come from.
+    /// The schema registry.
     Registry,
 }
 
@@ -60,7 +60,7 @@ impl Server {
     }
 }
 
-/// What asking the servers came to last.
+/// The last results of the probes.
 #[derive(Debug, Default)]
 pub(super) struct Probes {
     kafka: Probe,
@@ -84,7 +84,7 @@ impl Probe {
     }
 }
 
-/// Asks the servers again and again, without end.
+/// Probes the servers forever.
 pub(super) async fn probe(state: State) {
     tokio::join!(probe_kafka(&state), probe_postgres(&state));
 }
@@ -95,8 +95,8 @@ async fn probe_kafka(state: &State) {
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tick.tick().await;
-        // That a log end is unknown, as while a leader is elected, does not mean that nobody answers.
-        let failure = match ask_log_ends(state).await {
+        // An unknown log end, as during a leader election, does not mean that Kafka does not answer.
+        let failure = match update_log_ends(state).await {
             true => None,
             false => inner.kafka.topics(&inner.topics).await.err(),
         };
@@ -104,30 +104,30 @@ async fn probe_kafka(state: &State) {
     }
 }
 
-/// Notes where the logs of this instance's partitions end, a topic at a time: one may be gone. Whether
-/// any of them was answered.
-async fn ask_log_ends(state: &State) -> bool {
+/// Updates the log ends of this instance's partitions, one topic at a time, since a topic may be
+/// deleted. Returns whether any request was answered.
+async fn update_log_ends(state: &State) -> bool {
     let mut topics: HashMap<Uuid, (Vec<_>, Vec<_>)> = HashMap::new();
-    for (name, told) in state.0.telemetry.partitions() {
-        let (names, all_told) = topics.entry(name.topic_id).or_default();
+    for (name, partition) in state.0.telemetry.partitions() {
+        let (names, of_topic) = topics.entry(name.topic_id).or_default();
         names.push(name);
-        all_told.push(told);
+        of_topic.push(partition);
     }
-    let asking = topics.into_values().map(|(names, told)| async move {
+    let requests = topics.into_values().map(|(names, partitions)| async move {
         match state.0.kafka.offsets(&names, OffsetAt::End).await {
             Ok(ends) => {
-                for (told, (_, end)) in told.iter().zip(ends) {
-                    told.ends_at(end);
+                for (partition, (_, end)) in partitions.iter().zip(ends) {
+                    partition.ends_at(end);
                 }
                 true
             }
             Err(error) => {
-                debug!(%error, "could not ask where the logs end");
+                debug!(%error, "cannot read the log ends");
                 false
             }
         }
     });
-    join_all(asking).await.contains(&true)
+    join_all(requests).await.contains(&true)
 }
 
 async fn probe_postgres(state: &State) {
@@ -143,8 +143,8 @@ async fn probe_postgres(state: &State) {
             inner.probes.postgres.note(None);
             continue;
         }
-        // Who tries to commit again and again needs no company. What was found before that stays, as
-        // the outage began then.
+        // Workers that retry a commit probe the server anyway. The previous result is kept, since the
+        // outage began then.
         if inner.telemetry.postgres.ongoing().is_some() {
             continue;
         }
@@ -159,44 +159,44 @@ async fn probe_postgres(state: &State) {
     }
 }
 
-/// Whether a run works, and why not.
+/// Whether a run is ready, and why not.
 #[derive(Clone, Debug, Serialize)]
 pub struct Health {
-    /// Whether it does.
+    /// Whether it is ready.
     pub ready: bool,
-    /// Why not; empty if it does.
-    pub reasons: Vec<Because>,
-    /// How many of its partitions are worked.
+    /// Why it is not ready; empty if it is.
+    pub reasons: Vec<HealthReason>,
+    /// Its partitions by activity.
     pub partitions: Partitions,
 }
 
-/// One thing that is wrong.
+/// A reason for not being ready.
 #[derive(Clone, Debug, Serialize)]
-pub struct Because {
+pub struct HealthReason {
     /// `kafka`, `postgresql`, `registry`, `run`, `topic`, or a partition by its name.
     pub what: String,
-    /// Since when.
+    /// The time since when.
     pub since: String,
-    /// What it is, in words for a person, without any secret.
+    /// A message without secrets.
     pub error: String,
 }
 
-impl Because {
+impl HealthReason {
     fn new(what: impl Into<String>, Ongoing { since, error }: Ongoing) -> Self {
         Self { what: what.into(), since: since.to_string(), error }
     }
 }
 
-/// How many partitions there are of each kind.
+/// The number of partitions by activity.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Partitions {
-    /// Where they go on is being found out.
+    /// Their offsets are being read.
     pub starting: usize,
-    /// They are worked.
+    /// They are processed.
     pub working: usize,
-    /// They try again and again what a person has to put right.
+    /// They retry an operation until the operator corrects something.
     pub paused: usize,
-    /// They are worked no further until a person decides.
+    /// They are not processed until the operator resets their offsets.
     pub halted: usize,
 }
 
@@ -212,13 +212,13 @@ impl Partitions {
 }
 
 impl State {
-    /// The servers that this run works with.
+    /// The servers that this run uses.
     pub fn servers(&self) -> impl Iterator<Item = Server> {
         let has_registry = self.0.registry.is_some();
         Server::ALL.into_iter().filter(move |server| *server != Server::Registry || has_registry)
     }
 
-    /// Why `server` cannot be used, if it cannot: the oldest of the outages that its users report.
+    /// The outage of `server`, if there is one: the oldest of those that its users report.
     #[must_use]
     pub fn outage(&self, server: Server) -> Option<Ongoing> {
         let (telemetry, probes) = (&self.0.telemetry, &self.0.probes);
@@ -235,40 +235,42 @@ impl State {
         outages.into_iter().flatten().min_by_key(|outage| outage.since)
     }
 
-    /// How the run fares now.
+    /// The current health of the run.
     #[must_use]
     pub fn health(&self) -> Health {
         let mut reasons: Vec<_> = self
             .servers()
-            .filter_map(|server| Some(Because::new(server.name(), self.outage(server)?)))
+            .filter_map(|server| Some(HealthReason::new(server.name(), self.outage(server)?)))
             .collect();
         let (mut partitions, mut troubles) = (Partitions::default(), Vec::new());
         let all = self.0.telemetry.partitions();
-        for (name, told) in &all {
-            let (activity, trouble) = told.activity();
+        for (name, partition) in &all {
+            let (activity, trouble) = partition.activity();
             *partitions.of(activity) += 1;
-            troubles.extend(trouble.map(|trouble| Because::new(name.to_string(), trouble)));
+            troubles.extend(trouble.map(|trouble| HealthReason::new(name.to_string(), trouble)));
         }
         let since = self.0.started;
-        let of_run = |error: &str| Because::new("run", Ongoing { since, error: error.to_owned() });
+        let of_run =
+            |error: &str| HealthReason::new("run", Ongoing { since, error: error.to_owned() });
         if self.0.stopping.is_cancelled() {
-            reasons.push(of_run("told to stop: finishing what is in flight"));
+            reasons.push(of_run("stopping: waiting for the batches in flight"));
         } else if !self.0.telemetry.has_begun() {
-            reasons
-                .extend(self.0.telemetry.topic.ongoing().map(|gone| Because::new("topic", gone)));
-            reasons.push(of_run("finding out which partitions there are to work"));
+            reasons.extend(
+                self.0.telemetry.topic.ongoing().map(|gone| HealthReason::new("topic", gone)),
+            );
+            reasons.push(of_run("starting: reading the assigned partitions"));
         } else if partitions.working == 0 && !all.is_empty() {
             if troubles.is_empty() {
-                reasons.push(of_run("finding out where the partitions go on"));
+                reasons.push(of_run("starting: reading the offsets of the partitions"));
             }
-            troubles.truncate(NAMED);
+            troubles.truncate(MAX_NAMED);
             reasons.append(&mut troubles);
         }
         Health { ready: reasons.is_empty(), reasons, partitions }
     }
 }
 
-/// It lives, or it could not say so.
+/// Always 200: a response proves that the process is alive.
 pub(super) async fn healthz() -> impl IntoResponse {
     fresh("text/plain; charset=utf-8", "ok\n".to_owned())
 }

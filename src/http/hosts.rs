@@ -1,5 +1,5 @@
-//! The hosts that a request may name: the defence against DNS rebinding, where a web page lets its own
-//! name resolve to this server's address and so reads the answers as its own.
+//! The allowed hosts of requests. They protect against DNS rebinding, where a web page lets its own
+//! name resolve to this server's address to read the responses.
 
 use std::{
     collections::BTreeSet,
@@ -8,13 +8,13 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// The longest name in DNS, in characters (RFC 1035, 2.3.4, without the dot of the root).
-const LONGEST_NAME: usize = 253;
+/// The maximum length of a DNS name in characters (RFC 1035, 2.3.4, without the root's dot).
+const MAX_NAME: usize = 253;
 
-/// The ports that a URL leaves out: those of `http` and `https` (RFC 9110, 4.2).
+/// The ports that a URL omits: the defaults of `http` and `https` (RFC 9110, 4.2).
 const DEFAULT_PORTS: [u16; 2] = [80, 443];
 
-/// The most refused hosts that are logged, each once.
+/// The maximum number of refused hosts that are logged, each once.
 const LOGGED: usize = 32;
 
 /// The value of a Host field: `host[:port]` (RFC 9110, 7.2), an IPv6 address in brackets.
@@ -24,17 +24,17 @@ pub(super) struct Authority {
     pub(super) port: Option<u16>,
 }
 
-/// A host, in the form in which it is compared.
+/// A host in normalized form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Host {
     Address(IpAddr),
-    /// In lower case, without the dot of the root.
+    /// In lower case, without the root's dot.
     Name(String),
 }
 
 impl Authority {
-    /// `None` where `text` is neither an address nor a name of letters, digits, hyphens and underscores.
-    /// A name beyond ASCII has its form with `xn--`, as browsers send it.
+    /// `None` if `text` is neither an address nor a name of letters, digits, hyphens and underscores.
+    /// Names with other characters must be in the `xn--` form, as browsers send them.
     pub(super) fn parse(text: &str) -> Option<Self> {
         if let Some(rest) = text.strip_prefix('[') {
             let (address, rest) = rest.split_once(']')?;
@@ -48,7 +48,7 @@ impl Authority {
 }
 
 /// A port may be empty (RFC 3986, 3.2.3): the inner `None`.
-#[expect(clippy::option_option, reason = "the outer one says that it is no port")]
+#[expect(clippy::option_option, reason = "the outer one means that the port is invalid")]
 fn port(digits: &str) -> Option<Option<u16>> {
     if digits.is_empty() {
         return Some(None);
@@ -67,7 +67,7 @@ impl Host {
             let is_allowed = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_');
             !label.is_empty() && label.bytes().all(is_allowed)
         };
-        let is_name = text.len() <= LONGEST_NAME && text.split('.').all(is_label);
+        let is_name = text.len() <= MAX_NAME && text.split('.').all(is_label);
         is_name.then(|| Self::Name(text.to_ascii_lowercase()))
     }
 }
@@ -82,8 +82,9 @@ impl fmt::Display for Host {
     }
 }
 
-/// An entry of `http.allowed_hosts`: a name, with a leading dot for the name and all below it, as in
-/// `server.allowedHosts` of Vite and `ALLOWED_HOSTS` of Django. With a port it is for that port alone.
+/// An entry of `http.allowed_hosts`: a name, with a leading dot for the domain and its subdomains,
+/// as in Vite's `server.allowedHosts` and Django's `ALLOWED_HOSTS`. With a port, it matches only
+/// that port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AllowedHost {
     host: Host,
@@ -92,7 +93,7 @@ pub struct AllowedHost {
 }
 
 impl AllowedHost {
-    /// `None` where `text` is neither `host[:port]` nor `.name[:port]`.
+    /// `None` if `text` is neither `host[:port]` nor `.name[:port]`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (text, with_subdomains) = match text.strip_prefix('.') {
@@ -119,11 +120,11 @@ fn is_below(name: &str, domain: &str) -> bool {
     name.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'))
 }
 
-/// The hosts that requests may name.
+/// The allowed hosts of requests.
 ///
-/// As in Vite's `server.allowedHosts`, IP addresses, `localhost` and the names below it are always among
-/// them: a page cannot call itself by an address, and `localhost` is resolved to nothing but this machine
-/// (RFC 6761, 6.3).
+/// As in Vite's `server.allowedHosts`, IP addresses, `localhost` and its subdomains are always
+/// allowed: DNS rebinding needs a name, and `localhost` always resolves to this machine (RFC 6761,
+/// 6.3).
 #[derive(Debug)]
 pub(super) struct Hosts {
     allowed: Vec<AllowedHost>,
@@ -140,12 +141,12 @@ pub(super) enum Logging {
 }
 
 impl Hosts {
-    /// Those of `http.allowed_hosts`, and the host of `listen` (`host:port`).
+    /// The hosts of `http.allowed_hosts`, and the host of `listen` (`host:port`).
     pub(super) fn new(listen: &str, allowed: &[AllowedHost]) -> Self {
         let own = Authority::parse(listen).map(|Authority { host, .. }| AllowedHost {
             host,
             with_subdomains: false,
-            // A container's port has another number outside.
+            // A container's port can have another number outside.
             port: None,
         });
         let allowed = allowed.iter().cloned().chain(own).collect();
@@ -163,7 +164,7 @@ impl Hosts {
         }
     }
 
-    /// Notes a refused host. Whoever sends many names fills neither the memory nor the log.
+    /// Records a refused host. Clients that send many names cannot fill the memory or the log.
     pub(super) fn note_refused(&self, host: &Host) -> Logging {
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         if refused.len() >= LOGGED || !refused.insert(host.to_string()) {
@@ -256,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_host_is_told_apart_from_a_wrong_one() {
+    fn invalid_hosts_are_distinguished_from_wrong_ones() {
         let long = "a".repeat(254);
         for text in [
             "",

@@ -1,7 +1,7 @@
-//! What Prometheus scrapes: `/metrics`.
+//! Metrics for Prometheus: `/metrics`.
 //!
-//! The counters are the run's own ([`Telemetry`](crate::telemetry::Telemetry)); what has a value at
-//! any moment is asked for at each scrape, so that partitions that were let go leave nothing behind.
+//! Counters are part of the run's [`Telemetry`](crate::telemetry::Telemetry). Gauges are computed
+//! at each scrape, so that revoked partitions disappear.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ use tracing::debug;
 use super::{State, fresh, health::Server};
 use crate::{order::Unmapped, registry::Registry as SchemaRegistry, telemetry::Activity};
 
-/// As OpenMetrics 1.0 has it.
+/// The media type of OpenMetrics 1.0.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -45,17 +45,17 @@ struct Reason {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfServer {
+struct ServerLabel {
     server: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct InState {
+struct StateLabel {
     state: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfPartition {
+struct PartitionLabels {
     topic: String,
     partition: i32,
 }
@@ -65,7 +65,7 @@ struct Build {
     version: &'static str,
 }
 
-/// All metrics, in the form that was asked for: OpenMetrics, or what Prometheus had before it.
+/// All metrics, in the requested format: OpenMetrics, or Prometheus' text format.
 pub(super) async fn metrics(
     extract::State(state): extract::State<State>,
     headers: HeaderMap,
@@ -73,7 +73,7 @@ pub(super) async fn metrics(
     let mut registry = Registry::default();
     register(&state, registry.sub_registry_with_prefix("vendas"));
     if let Err(error) = register_process(&state, registry.sub_registry_with_prefix("process")) {
-        debug!(%error, "the kernel does not say what this process uses");
+        debug!(%error, "cannot read the resource usage of this process");
     }
     let accepted = headers.get(header::ACCEPT).and_then(|accepted| accepted.to_str().ok());
     let open = accepted.is_some_and(|accepted| accepted.contains("application/openmetrics-text"));
@@ -106,44 +106,44 @@ fn register(state: &State, registry: &mut Registry) {
     ] {
         records.get_or_create(&Outcome { outcome }).inc_by(count);
     }
-    let help = "Records committed, each once, by what became of them";
+    let help = "Records committed, by outcome";
     registry.register("records", help, records);
     register_orders(state, registry);
     registry.register("dead_letters", "Records that became dead letters, by reason", letters);
     registry.register(
         "batch_records",
-        "Records committed by one statement",
+        "Records committed per statement",
         telemetry.batch_records.clone(),
     );
-    // With its unit in the name alone: parsers of OpenMetrics differ in whether a histogram may have
-    // one beside it.
+    // The unit is only part of the name: parsers of OpenMetrics differ in whether histograms may
+    // have a UNIT line.
     registry.register(
         "commit_duration_seconds",
-        "Time from sending a statement to PostgreSQL until it was committed",
+        "Time from sending a statement to PostgreSQL to its commit",
         telemetry.commit_seconds.clone(),
     );
     registry.register(
         "failed_inserts",
-        "Inserts that were repeated as upserts since an order was stored already",
+        "Inserts repeated as upserts because an order already existed",
         telemetry.failed_inserts.clone(),
     );
     registry.register(
         "data_losses",
-        "Times that something was lost in Kafka and passed over, see the table offset_resets",
+        "Data losses in Kafka after which processing continued, see the table offset_resets",
         telemetry.data_losses.clone(),
     );
     register_partitions(state, registry);
     register_servers(state, registry);
     registry.register(
         "http_wrong_passwords",
-        "Requests to this HTTP server with a wrong user or password",
+        "HTTP requests with a wrong user or password",
         state.0.wrong_passwords.clone(),
     );
     let build = Info::new(Build { version: env!("CARGO_PKG_VERSION") });
-    registry.register("build", "The version that runs", build);
+    registry.register("build", "The running version", build);
 }
 
-/// A record can hold several orders.
+/// Orders are counted separately from records, since a record can contain several.
 fn register_orders(state: &State, registry: &mut Registry) {
     let telemetry = &state.0.telemetry;
     let (orders, unmapped) =
@@ -155,36 +155,37 @@ fn register_orders(state: &State, registry: &mut Registry) {
     for (kind, counter) in Unmapped::KINDS.into_iter().zip(&telemetry.unmapped) {
         unmapped.get_or_create(&Kind { kind }).inc_by(counter.get());
     }
-    let help = "Orders committed, several of a record each by itself, by what was done with them";
+    let help = "Orders committed, by outcome; a record can contain several orders";
     registry.register("orders", help, orders);
-    let help = "Orders whose record names a field of this kind that the mapping does not read";
+    let help = "Orders whose record has a field of this kind that the mapping does not read";
     registry.register("unmapped_orders", help, unmapped);
 }
 
 fn register_partitions(state: &State, registry: &mut Registry) {
     let (lags, states) =
-        (Family::<OfPartition, Gauge>::default(), Family::<InState, Gauge>::default());
+        (Family::<PartitionLabels, Gauge>::default(), Family::<StateLabel, Gauge>::default());
     for activity in Activity::ALL {
-        // Also those that no partition is in.
-        drop(states.get_or_create(&InState { state: activity.name() }));
+        // Also states without partitions.
+        drop(states.get_or_create(&StateLabel { state: activity.name() }));
     }
-    for (name, told) in state.0.telemetry.partitions() {
-        states.get_or_create(&InState { state: told.activity().0.name() }).inc();
-        if let Some(lag) = told.lag() {
-            let labels = OfPartition { topic: name.topic.to_string(), partition: name.partition };
+    for (name, partition) in state.0.telemetry.partitions() {
+        states.get_or_create(&StateLabel { state: partition.activity().0.name() }).inc();
+        if let Some(lag) = partition.lag() {
+            let labels =
+                PartitionLabels { topic: name.topic.to_string(), partition: name.partition };
             lags.get_or_create(&labels).set(lag);
         }
     }
-    let help = "Offsets from the next one to work to the last stable one, gaps included";
+    let help = "Offsets from the next offset to the last stable offset, including gaps";
     registry.register("lag_offsets", help, lags);
-    registry.register("partitions", "Partitions of this instance, by what is done to them", states);
+    registry.register("partitions", "Partitions of this instance, by state", states);
 }
 
 fn register_servers(state: &State, registry: &mut Registry) {
     let (paused, opened) =
-        (Family::<OfServer, Gauge>::default(), Family::<OfServer, Counter>::default());
+        (Family::<ServerLabel, Gauge>::default(), Family::<ServerLabel, Counter>::default());
     for server in state.servers() {
-        let labels = OfServer { server: server.name() };
+        let labels = ServerLabel { server: server.name() };
         paused.get_or_create(&labels).set(i64::from(state.outage(server).is_some()));
         opened.get_or_create(&labels).inc_by(match server {
             Server::Kafka => state.0.kafka.connections_opened(),
@@ -194,17 +195,26 @@ fn register_servers(state: &State, registry: &mut Registry) {
             }
         });
     }
-    registry.register("paused", "Whether work waits for this server, 1 if it does", paused);
-    registry.register("connections_opened", "Connections opened, those lost included", opened);
+    registry.register(
+        "paused",
+        "Whether processing waits for this server: 1 if it does, else 0",
+        paused,
+    );
+    registry.register(
+        "connections_opened",
+        "Connections opened, including those closed since",
+        opened,
+    );
     if let Some(schemas) = &state.0.registry {
-        let help = "Schemas fetched from the schema registry, each once unless it was forgotten";
+        let help =
+            "Schemas fetched from the schema registry, once each unless evicted from the cache";
         let fetched = Counter::<u64>::default();
         fetched.inc_by(schemas.fetched());
         registry.register("schemas_fetched", help, fetched);
     }
 }
 
-/// What Prometheus' own client libraries tell of a process.
+/// The process metrics of Prometheus' client libraries.
 fn register_process(state: &State, registry: &mut Registry) -> ProcResult<()> {
     let process = Process::myself()?;
     let stat = process.stat()?;

@@ -1,7 +1,7 @@
 //! The HTTP server of `run`: [`metrics`] for Prometheus, [`health`] for supervisors and probes, and the
 //! [`dashboard`].
 //!
-//! **Invariant:** nothing can be changed here. `access` says which requests are answered.
+//! **Invariant:** the server is read-only. `access` controls which requests are answered.
 
 mod access;
 pub mod dashboard;
@@ -42,7 +42,7 @@ use health::Probes;
 pub use hosts::AllowedHost;
 pub use password::Credentials;
 
-/// What the answers are made of. Cheap to clone; all clones are the same.
+/// The shared state of the handlers. Cheap to clone.
 #[derive(Clone)]
 pub struct State(Arc<Inner>);
 
@@ -61,8 +61,8 @@ struct Inner {
 }
 
 impl State {
-    /// Of a run that processes `topics` with these servers, whose amounts are in `currency`. It tells of
-    /// itself in `telemetry`, and ends once `stopping` is cancelled.
+    /// The state of a run that processes `topics` with these servers and reports to `telemetry`.
+    /// Amounts are in `currency`. The run ends after `stopping` is cancelled.
     #[must_use]
     pub fn new(
         servers: Servers,
@@ -87,7 +87,7 @@ impl State {
         }))
     }
 
-    /// The database, for reading.
+    /// The database, for queries.
     #[must_use]
     pub fn store(&self) -> &Store {
         &self.0.store
@@ -105,41 +105,41 @@ impl State {
         self.0.currency
     }
 
-    /// What the run has told so far.
+    /// The telemetry of the run.
     #[must_use]
     pub fn telemetry(&self) -> &Telemetry {
         &self.0.telemetry
     }
 
-    /// Cancelled once the run is told to stop: answers without an end have to end then.
+    /// Cancelled when the run stops: endless responses have to end then.
     #[must_use]
     pub fn stopping(&self) -> &CancellationToken {
         &self.0.stopping
     }
 }
 
-/// Nobody can be served.
+/// The server cannot listen.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "cannot listen at {address}: {cause}: choose another address for http.listen, or stop what \
-     uses it"
+    "cannot listen at {address}: {cause}: choose another address for http.listen, or stop the \
+     program that uses it"
 )]
 pub struct ListenError {
     address: String,
     cause: io::Error,
 }
 
-/// Takes the address `listen`, as `host:port`.
+/// Binds to the address `listen`, as `host:port`.
 ///
 /// # Errors
-/// [`ListenError`] if it is taken, or none of this machine's.
+/// [`ListenError`] if it is in use, or is not an address of this machine.
 pub async fn bind(listen: &str) -> Result<TcpListener, ListenError> {
     let cannot = |cause| ListenError { address: listen.to_owned(), cause };
     TcpListener::bind(listen).await.map_err(cannot)
 }
 
-/// Answers those whom `settings` allow until `stop` is cancelled, and lets answers under way finish for a
-/// second.
+/// Serves the requests that `settings` allow until `stop` is cancelled, then waits up to a second for
+/// responses in progress.
 pub async fn serve(
     listener: TcpListener,
     state: State,
@@ -159,7 +159,7 @@ fn router(state: State, dashboard: Dashboard, settings: &Settings) -> Router {
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .with_state(state.clone());
-    // Everything else is guarded, also what does not exist.
+    // Everything else is guarded, including unknown paths.
     Router::new()
         .route("/metrics", get(metrics::metrics))
         .with_state(state)
@@ -169,7 +169,7 @@ fn router(state: State, dashboard: Dashboard, settings: &Settings) -> Router {
         .merge(open)
 }
 
-/// An answer that holds for this moment alone, and is what it says it is.
+/// A response that must not be cached, with a fixed content type.
 fn fresh(content_type: &'static str, body: String) -> impl IntoResponse {
     let headers: [(HeaderName, HeaderValue); 3] = [
         (header::CONTENT_TYPE, HeaderValue::from_static(content_type)),

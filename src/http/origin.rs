@@ -1,21 +1,21 @@
-//! Whether a page of another origin is behind a request.
+//! Detects requests from pages of other origins.
 
 use axum::http::{HeaderMap, HeaderName, header::ORIGIN};
 
 use super::hosts::Authority;
 
-/// What a browser says of a request's initiator, destination and mode (W3C, Fetch Metadata Request
-/// Headers), which no page can change.
+/// Headers with a request's initiator, destination and mode (W3C, Fetch Metadata Request Headers),
+/// which pages cannot change.
 const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 const DESTINATION: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
-/// Whether a browser sent the request for a page of another origin than `host`. Links to a page are
-/// none of these.
+/// Whether a browser sent the request for a page with another origin than `host`. Following a link
+/// does not count.
 ///
-/// The rules are those of `net/http.CrossOriginProtection` of Go: `Sec-Fetch-Site` decides; without it,
-/// as over plain HTTP from another machine, `Origin` has to be that of the request; without both the
-/// request is not from another page's script.
+/// The rules are those of Go's `net/http.CrossOriginProtection`: `Sec-Fetch-Site` decides; without
+/// it, as over plain HTTP from another machine, `Origin` must match the request; without both, the
+/// request is not from a script of another page.
 pub(super) fn is_cross_origin(headers: &HeaderMap, host: &Authority) -> bool {
     let has = |name: &HeaderName, value: &str| headers.get(name).is_some_and(|is| *is == value);
     if headers.contains_key(&SITE) {
@@ -28,7 +28,7 @@ pub(super) fn is_cross_origin(headers: &HeaderMap, host: &Authority) -> bool {
         .is_some_and(|origin| !origin.to_str().is_ok_and(|origin| is_origin_of(origin, host)))
 }
 
-/// Whether `origin` (RFC 6454, 7) has the host and the port of `host`, whatever its scheme: TLS may end
+/// Whether `origin` (RFC 6454, 7) has the host and the port of `host`, with any scheme: TLS may end
 /// at a proxy.
 fn is_origin_of(origin: &str, host: &Authority) -> bool {
     let Some((scheme, authority)) = origin.split_once("://") else { return false };
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_of_other_pages_are_told_from_the_own_and_from_links() {
+    fn requests_of_other_pages_are_distinguished_from_own_ones_and_links() {
         for site in ["cross-site", "same-site", "", "something new"] {
             assert!(is_refused(&[(SITE, site)]), "{site}");
             assert!(is_refused(&[(SITE, site), (MODE, "cors"), (DESTINATION, "empty")]), "{site}");

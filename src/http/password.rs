@@ -17,14 +17,14 @@ use tracing::{field::display, warn};
 
 use crate::secret::Secret;
 
-/// What a client without the password is asked for.
+/// The challenge for clients without the password.
 pub(super) const CHALLENGE: HeaderValue =
     HeaderValue::from_static(r#"Basic realm="vendas", charset="UTF-8""#);
 
-/// How long wrong passwords stay silent between two log lines.
-const SILENCE: Duration = Duration::from_secs(60);
+/// The time between two log lines about wrong passwords.
+const LOG_EVERY: Duration = Duration::from_secs(60);
 
-/// Who may use the dashboard and the metrics.
+/// The user and the password for the dashboard and the metrics.
 #[derive(Clone, Debug)]
 pub struct Credentials {
     /// Without a colon (RFC 7617, 2).
@@ -34,8 +34,8 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Whether `headers` have this user and this password. Their comparison takes the same time
-    /// wherever they differ from these: it compares hashes, which have one length.
+    /// Whether `headers` have this user and this password. The comparison takes constant time: it
+    /// compares hashes, which have the same length.
     fn are_in(&self, headers: &HeaderMap) -> bool {
         let Some(given) = given(headers) else { return false };
         let expected = Sha256::new()
@@ -48,7 +48,7 @@ impl Credentials {
     }
 }
 
-/// `user:password`, as the client sent it; `None` where it is not basic authentication.
+/// `user:password` from the client; `None` if it is not basic authentication.
 fn given(headers: &HeaderMap) -> Option<Vec<u8>> {
     let mut all = headers.get_all(AUTHORIZATION).iter();
     let (Some(only), None) = (all.next(), all.next()) else { return None };
@@ -59,12 +59,12 @@ fn given(headers: &HeaderMap) -> Option<Vec<u8>> {
     BASE64_STANDARD.decode(encoded.trim_matches(' ')).ok()
 }
 
-/// Lets in who has the credentials, and counts who sends others.
+/// Verifies credentials and counts wrong ones.
 #[derive(Debug)]
 pub(super) struct Password {
     credentials: Credentials,
     wrong: Counter,
-    /// When the last line was logged, and how many wrong ones came since.
+    /// When the last line was logged, and the number of wrong requests since.
     logged: Mutex<(Option<Instant>, u64)>,
 }
 
@@ -74,8 +74,8 @@ impl Password {
         Self { credentials, wrong, logged: Mutex::default() }
     }
 
-    /// Whether a request with `headers`, from `client`, may be answered. One without any credentials is
-    /// a browser's first, and not counted as wrong.
+    /// Whether a request with `headers` from `client` is allowed. A request without credentials is
+    /// not counted as wrong: browsers send one first.
     pub(super) fn allows(&self, headers: &HeaderMap, client: Option<SocketAddr>) -> bool {
         let allowed = self.credentials.are_in(headers);
         if !allowed && headers.contains_key(AUTHORIZATION) {
@@ -91,12 +91,12 @@ impl Password {
         allowed
     }
 
-    /// Notes a wrong one; where a line is due, how many it stands for.
+    /// Counts a wrong request; if a log line is due, returns the number of requests since the last.
     fn due(&self, now: Instant) -> Option<u64> {
         let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
         let (last, requests) = &mut *logged;
         *requests += 1;
-        if last.is_some_and(|last| now.saturating_duration_since(last) < SILENCE) {
+        if last.is_some_and(|last| now.saturating_duration_since(last) < LOG_EVERY) {
             return None;
         }
         *last = Some(now);
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_user_with_the_password_is_let_in() {
+    fn only_the_user_with_the_password_is_allowed() {
         let password = password();
         let right = basic("Ana:pass:wörd");
         for value in [&right, &right.replace("Basic", "bASIC"), &right.replace(' ', "   ")] {
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_a_minute_stands_for_all_wrong_ones_since_the_last() {
+    fn one_log_line_per_minute_counts_all_wrong_requests() {
         let (password, start) = (password(), Instant::now());
         let after = |seconds| password.due(start + Duration::from_secs(seconds));
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Serves connections: so many at once, and none that says nothing.
+//! Serves HTTP connections, with limits on their number and idle time.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -22,28 +22,28 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-/// Connections open at once. Many machines let a program open 1,024 files, and its connections to
-/// Kafka and PostgreSQL have to be among them.
+/// The maximum number of connections. Many machines limit a program to 1,024 open files, including
+/// its connections to Kafka and PostgreSQL.
 const CONNECTIONS: usize = 256;
 
-/// How long a client may take to ask, after connecting and after each answer.
-const ASK_WITHIN: Duration = Duration::from_secs(30);
+/// How long a client may take to send a request, after connecting and after each response.
+const REQUEST_WITHIN: Duration = Duration::from_secs(30);
 
-/// How long answers under way may take once the server is told to stop.
+/// How long responses in progress may take after the server is stopped.
 const FINISH_WITHIN: Duration = Duration::from_secs(1);
 
-/// How long nobody is taken in after that has failed, as it does where no file can be opened.
+/// The pause after accepting a connection failed, for example because too many files are open.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Answers as `router` says until `stop` is cancelled, and lets answers under way finish for a second.
+/// Serves `router` until `stop` is cancelled, then waits up to a second for responses in progress.
 pub(super) async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(ASK_WITHIN);
+    http.timer(TokioTimer::new()).header_read_timeout(REQUEST_WITHIN);
     let service = TowerToHyperService::new(router);
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let permits = Arc::new(Semaphore::new(CONNECTIONS));
     let open = GracefulShutdown::new();
-    while let Some((stream, client, place)) =
-        stop.run_until_cancelled(accept(&listener, &places)).await.flatten()
+    while let Some((stream, client, permit)) =
+        stop.run_until_cancelled(accept(&listener, &permits)).await.flatten()
     {
         let service = service.clone();
         let service = service_fn(move |mut request: Request<Incoming>| {
@@ -54,26 +54,27 @@ pub(super) async fn serve(listener: TcpListener, router: Router, stop: Cancellat
         let connection = open.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {
-                debug!(%error, "a connection over HTTP");
+                debug!(%error, "an HTTP connection failed");
             }
-            drop(place);
+            drop(permit);
         });
     }
-    // Whoever is still being answered then is cut off: the program ends.
+    // Remaining connections are closed when the program ends.
     timeout(FINISH_WITHIN, open.shutdown()).await.ok();
 }
 
-/// The next connection and its client, when there is a place for it; `None` never, since `places` is not closed.
+/// The next connection and its client, when there is a permit; never `None`, since the semaphore is
+/// not closed.
 async fn accept(
     listener: &TcpListener,
-    places: &Arc<Semaphore>,
+    permits: &Arc<Semaphore>,
 ) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let place = Arc::clone(places).acquire_owned().await.ok()?;
+    let permit = Arc::clone(permits).acquire_owned().await.ok()?;
     loop {
         match listener.accept().await {
-            Ok((stream, client)) => return Some((stream, client, place)),
+            Ok((stream, client)) => return Some((stream, client, permit)),
             Err(error) => {
-                warn!(%error, "nobody can be taken in over HTTP just now");
+                warn!(%error, "cannot accept HTTP connections");
                 sleep(PAUSE).await;
             }
         }

@@ -1,62 +1,64 @@
-//! What callers of this module have to react to. Everything else is retried inside it.
+//! Errors that callers of this module have to handle. All others are retried inside the module.
 
 use thiserror::Error;
 use uuid::Uuid;
 
 use super::{NextOffset, TopicPartition};
 
-/// Why a question to Kafka went unanswered, by what its caller does about it.
+/// Why a request to Kafka failed, by what the caller has to do.
 #[derive(Clone, Debug, Error)]
 pub enum KafkaError {
-    /// Wait and ask again: it is expected to pass.
-    #[error("kafka at {brokers} doesn't answer as it should: {cause}")]
+    /// A retry is expected to help.
+    #[error("Kafka at {brokers} is unavailable: {cause}")]
     Unreachable {
-        /// Whom we asked, comma-separated.
+        /// The brokers that were tried, comma-separated.
         brokers: String,
-        /// What each of them answered, or why it didn't.
+        /// The error of each of them.
         cause: String,
     },
-    /// A broker is too old, or no Apache Kafka: needs a person.
-    #[error("broker {broker} {cause}: use Apache Kafka 2.1 or newer")]
+    /// A broker is too old, or not compatible with Apache Kafka. The operator has to correct it.
+    #[error("Kafka broker {broker} {cause}: use Apache Kafka 2.1 or newer")]
     Unsupported {
-        /// Its address.
+        /// The broker's address.
         broker: String,
-        /// What it lacks.
+        /// What is missing.
         cause: String,
     },
-    /// A broker does not let us in, or we do not believe that it is one of ours: needs a person.
-    #[error("kafka broker {broker} {cause}")]
+    /// Authentication failed, of this client or of the broker. The operator has to correct it.
+    #[error("Kafka broker {broker} {cause}")]
     Denied {
-        /// Its address.
+        /// The broker's address.
         broker: String,
-        /// What it said or showed, and the remedy.
+        /// The error and the remedy.
         cause: String,
     },
-    /// The brokers refuse us: needs a person.
-    #[error("kafka refuses topic {topic}: {cause}: check its name and grant READ and DESCRIBE")]
+    /// The brokers deny access. The operator has to correct it.
+    #[error(
+        "Kafka denies access to topic {topic}: {cause}: check its name and grant READ and DESCRIBE"
+    )]
     Refused {
         /// The topic's name.
         topic: String,
-        /// The broker's error, by its name in the protocol.
+        /// The name of the error in the protocol.
         cause: String,
     },
-    /// The topic of this name is another one now, or none: ask for the topics again.
+    /// The topic was deleted or recreated: request the topics again.
     #[error("topic of {partition} was deleted or recreated: its id is no longer {}", partition.topic_id)]
     Gone {
-        /// The partition as it was asked for.
+        /// The partition as it was requested.
         partition: TopicPartition,
     },
 }
 
-/// Why a partition can't be read on. Each halts that partition until somebody decides, and
-/// [`next_batch`](super::PartitionReader::next_batch) gives the same again when called again.
+/// Why a partition cannot be read further. Each halts the partition until the operator resets its
+/// offset; [`next_batch`](super::PartitionReader::next_batch) returns the same error again.
 #[derive(Clone, Debug, Error)]
 pub enum ReadError {
-    /// Retention or a truncation has taken what comes next (error 1, confirmed by asking for the
-    /// log's start and end).
+    /// Retention or truncation has removed the next records (OFFSET_OUT_OF_RANGE, confirmed by a
+    /// request for the log's start and end).
     #[error(
-        "next offset {next_offset} of {partition} lies outside its log, which holds \
-         [{log_start}, {log_end}): {}; choose with `vendas offsets reset --topics {topic} \
+        "next offset {next_offset} of {partition} is outside its log, which contains \
+         [{log_start}, {log_end}): {}; choose an offset with `vendas offsets reset --topics {topic} \
          --partition {number} --to … --because …`",
         lost(*next_offset, *log_start, *log_end),
         topic = .partition.topic, number = .partition.partition
@@ -64,83 +66,82 @@ pub enum ReadError {
     OutOfRange {
         /// The partition.
         partition: TopicPartition,
-        /// Where we wanted to read on.
+        /// The next offset to read.
         next_offset: NextOffset,
-        /// The earliest offset that the log still has.
+        /// The log's start offset.
         log_start: NextOffset,
-        /// The log's end (high watermark).
+        /// The log's end offset (high watermark).
         log_end: NextOffset,
     },
-    /// What was read from `from` on is no longer in the log, which has other records there now: a
-    /// leader was elected that did not have them (KIP-320).
+    /// The log was truncated at `from`, and has other records from there on: the new leader did not
+    /// have the records that were read (KIP-320).
     #[error(
-        "{partition} was read up to {next_offset}, but its log was truncated at {from}: what was \
-         read in [{from}, {next_offset}) is no longer in Kafka, and other records have its offsets; \
-         `vendas offsets reset --topics {topic} --partition {number} --to {from} --because …` \
-         reads those",
+        "{partition} was read up to {next_offset}, but its log was truncated at {from}: the records \
+         read in [{from}, {next_offset}) are no longer in Kafka, and other records have their \
+         offsets; read those with `vendas offsets reset --topics {topic} --partition {number} \
+         --to {from} --because …`",
         topic = .partition.topic, number = .partition.partition
     )]
     Truncated {
         /// The partition.
         partition: TopicPartition,
-        /// Where we wanted to read on.
+        /// The next offset to read.
         next_offset: NextOffset,
-        /// The first offset at which the log differs from what was read.
+        /// The first offset at which the log differs from the records read.
         from: NextOffset,
     },
-    /// Metadata shows another topic of the same name (KIP-516).
+    /// The metadata has another topic id for the same name (KIP-516).
     #[error(
-        "topic of {partition} was recreated: its id was {} and is {topic_id}: \
-         `vendas offsets reset --topics {topic} --partition {number} --to earliest --because …` \
-         starts the new one",
+        "topic of {partition} was recreated: its id was {} and is {topic_id}: read the new topic with \
+         `vendas offsets reset --topics {topic} --partition {number} --to earliest --because …`",
         .partition.topic_id, topic = .partition.topic, number = .partition.partition
     )]
     Recreated {
         /// The partition as it was.
         partition: TopicPartition,
-        /// The id of the topic that has the name now.
+        /// The current topic id.
         topic_id: Uuid,
     },
-    /// What the log holds can't be decoded.
-    #[error("{partition} is damaged at offset {offset}: {detail}")]
+    /// The log cannot be decoded.
+    #[error("{partition} is corrupt at offset {offset}: {detail}")]
     Corrupt {
         /// The partition.
         partition: TopicPartition,
-        /// The first offset that can't be read.
+        /// The first offset that cannot be read.
         offset: NextOffset,
-        /// What is wrong; never any payload.
+        /// The problem, without any payload.
         detail: String,
     },
-    /// One record batch decompresses to more than is allowed.
+    /// A record batch is too large after decompression.
     #[error(
         "{partition} has a record batch at offset {offset} that decompresses to more than \
-         {max_bytes} bytes: raise kafka.max_decompressed_bytes if it is genuine"
+         {max_bytes} bytes: raise kafka.max_decompressed_bytes if the batch is valid"
     )]
     TooLarge {
         /// The partition.
         partition: TopicPartition,
-        /// The batch's first offset not yet read.
+        /// The first unread offset of the batch.
         offset: NextOffset,
-        /// The bound, [`Settings::max_decompressed_bytes`](super::Settings).
+        /// The limit, [`Settings::max_decompressed_bytes`](super::Settings).
         max_bytes: usize,
     },
-    /// The log or the broker is of a kind that can't be read.
-    #[error("{partition} can't be read at offset {offset}: {detail}")]
+    /// The log's format or the broker is not supported.
+    #[error("{partition} cannot be read at offset {offset}: {detail}")]
     Unsupported {
         /// The partition.
         partition: TopicPartition,
-        /// The first offset that can't be read.
+        /// The first offset that cannot be read.
         offset: NextOffset,
         /// What is not supported, and the remedy.
         detail: String,
     },
 }
 
-/// Which span is missing.
+/// The span that is missing.
 fn lost(next_offset: NextOffset, log_start: NextOffset, log_end: NextOffset) -> String {
     if next_offset < log_start {
-        format!("[{next_offset}, {log_start}) was deleted unread")
+        format!("[{next_offset}, {log_start}) was deleted before it was read")
     } else {
-        format!("what was read in [{log_end}, {next_offset}) is no longer there")
+        format!("the records read in [{log_end}, {next_offset}) no longer exist")
     }
 }

@@ -1,19 +1,16 @@
-//! Reads partitions of Apache Kafka: connections, topics, offsets and batches of records.
+//! A client of Apache Kafka: connections, topics, offsets and batches of records.
 //!
-//! [`Kafka`] answers questions about topics and offsets, and a [`PartitionReader`] gives
-//! [`Batch`]es of one partition, committed records only, each with the [`Span`] of offsets that it
-//! accounts for. From the network inwards: [`transport`] has connections, [`cluster`] knows who leads
-//! what, [`fetch`] reads partitions ahead and takes their [`log`]'s format apart, [`group`] shares
-//! them out, and [`produce`] sends.
+//! [`Kafka`] has requests about topics and offsets, and a [`PartitionReader`] returns [`Batch`]es
+//! of a partition, with committed records only, each with the [`Span`] of offsets that it accounts
+//! for. From the network upwards: [`transport`] has connections, [`cluster`] metadata and leaders,
+//! [`fetch`] prefetches partitions, [`log`] decodes their format, [`group`] assigns partitions, and
+//! [`produce`] sends records.
 //!
-//! - **Invariant:** every call has a deadline, and nothing waits for a broker without one.
-//! - **Invariant:** no record batch makes it panic, or allocate beyond [`Settings`].
-//! - **Invariant:** nothing here reads back an offset that was noted in a group as our own: they live
-//!   beside the data.
-#![allow(
-    rustdoc::private_intra_doc_links,
-    reason = "the map leads readers of the code through all of its rooms"
-)]
+//! - **Invariant:** every call has a deadline; nothing waits for a broker without one.
+//! - **Invariant:** no record batch causes a panic, or allocations beyond [`Settings`].
+//! - **Invariant:** offsets committed to a group are never read back: the offsets that count are
+//!   stored with the data.
+#![allow(rustdoc::private_intra_doc_links, reason = "the overview links to private modules")]
 
 mod cluster;
 mod error;
@@ -55,25 +52,26 @@ pub use transport::{
 
 use crate::outage::Ongoing;
 
-/// How to reach Kafka, and within which bounds.
+/// The connection to Kafka, and limits.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Brokers to ask for the others, as `host:port`.
+    /// Bootstrap brokers, as `host:port`.
     pub brokers: Vec<String>,
-    /// Over which transport and as whom.
+    /// TLS and authentication.
     pub security: Security,
-    /// By which the brokers' logs and quotas call us.
+    /// The client id in the brokers' logs and quotas.
     pub client_id: String,
-    /// Bytes of one partition in one fetch, from 1. A larger record batch still comes whole.
+    /// The maximum bytes of a partition per fetch, from 1. Larger record batches are returned in
+    /// full.
     pub fetch_max_bytes: i32,
-    /// Bytes of fetched records that all partitions together may hold, as they came from the brokers.
-    /// Record batches of more than half a partition's share still come whole.
+    /// The maximum bytes of prefetched records of all partitions, before decompression. Record
+    /// batches larger than half a partition's share are still fetched in full.
     pub buffer_bytes: usize,
-    /// Fetched chunks held per partition beside the one in work, from 1.
+    /// The number of prefetched chunks per partition, in addition to the current one, from 1.
     pub read_ahead: usize,
-    /// Bytes that one record batch may decompress to.
+    /// The maximum size of a record batch after decompression.
     pub max_decompressed_bytes: usize,
-    /// How long a broker has to answer, connecting included; a long poll has that much longer.
+    /// The timeout of requests, including connecting; for long polls, in addition to their wait.
     pub timeout: Duration,
 }
 
@@ -92,27 +90,27 @@ impl Default for Settings {
     }
 }
 
-/// What there is of a topic that was asked for by its name, or by a pattern.
+/// The state of a topic that was requested by name or pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TopicState {
-    /// No topic has the name, or matches the pattern, and none was created by asking.
+    /// No topic has the name or matches the pattern.
     Missing {
-        /// The name or the pattern asked for.
+        /// The requested name or pattern.
         topic: Arc<str>,
     },
     /// It exists.
     Present {
         /// Its name.
         topic: Arc<str>,
-        /// Its identity (KIP-516).
+        /// Its id (KIP-516).
         topic_id: Uuid,
-        /// All its partitions by number, with or without a leader.
+        /// All its partitions by number, including those without a leader.
         partitions: Vec<TopicPartition>,
     },
 }
 
 impl TopicState {
-    /// All its partitions; none where it is missing.
+    /// All its partitions; none if it is missing.
     #[must_use]
     pub fn partitions(&self) -> &[TopicPartition] {
         match self {
@@ -122,44 +120,44 @@ impl TopicState {
     }
 }
 
-/// Which end of a partition is asked for.
+/// Which offset of a partition is requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OffsetAt {
-    /// The first offset still there.
+    /// The log start offset.
     Earliest,
-    /// The last stable offset: behind all that can be read now, transactions still open excluded
-    /// (KIP-98).
+    /// The last stable offset: after all records that can be read now, before the first open
+    /// transaction (KIP-98).
     End,
 }
 
-/// One Kafka. Clones share its connections and what is known of it.
+/// A client of a Kafka cluster. Clones share connections and metadata.
 #[derive(Clone)]
 pub struct Kafka {
     cluster: Arc<cluster::Cluster>,
 }
 
 impl Kafka {
-    /// Does no I/O: whether `settings` lead anywhere shows with the first question.
+    /// Does no I/O: the first request shows whether `settings` are correct.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         Self { cluster: Arc::new(cluster::Cluster::new(settings)) }
     }
 
-    /// How many connections were opened so far.
+    /// The number of connections opened so far.
     #[must_use]
     pub fn connections_opened(&self) -> u64 {
         self.cluster.access.opened.load(Ordering::Relaxed)
     }
 
-    /// What keeps partitions from being read now, if anything does.
+    /// The current outage of partitions, if there is one.
     #[must_use]
     pub fn trouble(&self) -> Option<Ongoing> {
         self.cluster.troubles.ongoing()
     }
 
-    /// The topics of `selection`: first those that are named, then those that match a pattern, each in
-    /// the order of their names. A pattern that matches none is a topic that is missing. Kafka's
-    /// internal topics match no pattern. Creates none.
+    /// The topics of `selection`: first those with names, then those that match a pattern, each
+    /// sorted by name. A pattern without matches is a missing topic. Kafka's internal topics match
+    /// no pattern. Creates no topics.
     ///
     /// # Errors
     /// As for [`topics_named`](Self::topics_named).
@@ -182,7 +180,7 @@ impl Kafka {
         Ok(states)
     }
 
-    /// The topics called `names`, in their order. Creates none.
+    /// The topics `names`, in the same order. Creates no topics.
     ///
     /// # Errors
     /// [`KafkaError::Unreachable`] after [`Settings::timeout`] at the latest,
@@ -196,13 +194,13 @@ impl Kafka {
         Ok(states.collect())
     }
 
-    /// The earliest or last offsets of `partitions`, in their order; one request a broker.
+    /// The earliest or last offsets of `partitions`, in the same order, with one request per broker.
     ///
-    /// Leaders that move meanwhile are followed.
+    /// Follows leader changes.
     ///
     /// # Errors
     /// [`KafkaError::Unreachable`] if not all are known after [`Settings::timeout`],
-    /// [`KafkaError::Gone`] if one belongs to a topic that is no more, and as for
+    /// [`KafkaError::Gone`] if one belongs to a topic that no longer exists, and as for
     /// [`topics`](Self::topics).
     pub async fn offsets(
         &self,
@@ -212,10 +210,11 @@ impl Kafka {
         cluster::offsets::offsets(&self.cluster, partitions, at).await
     }
 
-    /// Asks whether records of the topic of `partition` may be fetched, from `at` on. Fetches none.
+    /// Checks for the privilege to fetch from the topic of `partition`, from `at` on. Fetches no
+    /// records.
     ///
     /// # Errors
-    /// [`KafkaError::Refused`] if not, and as for [`offsets`](Self::offsets).
+    /// [`KafkaError::Refused`] without it, and as for [`offsets`](Self::offsets).
     pub async fn may_read(
         &self,
         partition: &TopicPartition,
@@ -225,7 +224,7 @@ impl Kafka {
     }
 
     /// A member of the consumer group `group` for `topics`, which joins with its first
-    /// [`beat`](GroupMember::beat). `id` is the member's where the protocol lets it choose one.
+    /// [`beat`](GroupMember::beat). `id` is the member id, if the protocol allows to choose one.
     #[must_use]
     pub fn member(
         &self,
@@ -239,8 +238,8 @@ impl Kafka {
         GroupMember::new(coordinator, id, topics, settings)
     }
 
-    /// The offsets that `group`, of whatever protocol, has committed of `partitions`, in their
-    /// order; `None` where it has none.
+    /// The offsets that `group`, of any protocol, has committed for `partitions`, in the same order;
+    /// `None` if there are none.
     ///
     /// # Errors
     /// [`GroupError`], but never [`GroupError::Fenced`].
@@ -252,11 +251,11 @@ impl Kafka {
         group::committed(&self.cluster, group, partitions).await
     }
 
-    /// Who is in `group`, and has what; `protocol` is how it would be joined.
+    /// The members of `group` and their partitions; `protocol` is the protocol for joining it.
     ///
     /// # Errors
-    /// As for [`committed`](Self::committed); [`GroupError::Unsupported`] where it could not be joined
-    /// so.
+    /// As for [`committed`](Self::committed); [`GroupError::Unsupported`] if it cannot be joined
+    /// with that protocol.
     pub async fn group(
         &self,
         group: &Arc<str>,
@@ -265,7 +264,7 @@ impl Kafka {
         Box::pin(group::members(&self.cluster, group, protocol)).await
     }
 
-    /// Asks whether we may be a member of `group`, which takes READ. Changes nothing.
+    /// Checks for the privilege to join `group` (READ). Changes nothing.
     ///
     /// # Errors
     /// As for [`committed`](Self::committed).
@@ -273,8 +272,7 @@ impl Kafka {
         Box::pin(group::may_join(&self.cluster, group)).await
     }
 
-    /// Reads `partition` from `from` on. Nothing is fetched before the first batch is asked for;
-    /// then it is read ahead.
+    /// Reads `partition` from `from` on. Prefetching begins when the first batch is requested.
     #[must_use]
     pub fn read(&self, partition: TopicPartition, from: Position) -> PartitionReader {
         PartitionReader::new(Arc::clone(&self.cluster), partition, from)

@@ -1,8 +1,8 @@
-//! Positions in a partition. Only *next* offsets exist, so that no ±1 stands anywhere else.
+//! Positions in a partition. There are only *next* offsets, so no other code adds or subtracts 1.
 
 use std::fmt;
 
-/// The first offset of a partition that is not yet accounted for; 0 or more.
+/// The first offset of a partition that is not processed yet; 0 or more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NextOffset(i64);
 
@@ -13,9 +13,9 @@ impl NextOffset {
         if offset < 0 { None } else { Some(Self(offset)) }
     }
 
-    /// The position behind the record at `offset`.
+    /// The position after the record at `offset`.
     ///
-    /// `None` where `offset` is negative or has no successor.
+    /// `None` if `offset` is negative or has no successor.
     #[must_use]
     pub const fn after(offset: i64) -> Option<Self> {
         match offset.checked_add(1) {
@@ -24,13 +24,13 @@ impl NextOffset {
         }
     }
 
-    /// As Kafka and PostgreSQL count it.
+    /// The offset as a number.
     #[must_use]
     pub const fn get(self) -> i64 {
         self.0
     }
 
-    /// How many offsets lie from here up to `end`; gaps count, and it is 0 at or beyond the end.
+    /// The number of offsets from here to `end`, including gaps; 0 at or beyond the end.
     #[must_use]
     pub const fn lag(self, end: Self) -> i64 {
         if end.0 > self.0 { end.0 - self.0 } else { 0 }
@@ -43,17 +43,17 @@ impl fmt::Display for NextOffset {
     }
 }
 
-/// Where a partition is read on.
+/// A position to read from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
     /// The first offset to read.
     pub next_offset: NextOffset,
-    /// The leader epoch of what lies before it, where that is known: by it a broker finds out that
-    /// its log is no longer the one that was read (KIP-320).
+    /// The leader epoch of the previous record, if known. With it, a broker detects that its log
+    /// differs from the records read (KIP-320).
     pub leader_epoch: Option<i32>,
 }
 
-/// The offsets that a batch accounts for, gaps included: `from <= offset < to`.
+/// The offsets that a batch accounts for, including gaps: `from <= offset < to`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Span {
     from: NextOffset,
@@ -61,25 +61,25 @@ pub struct Span {
 }
 
 impl Span {
-    /// `None` unless `from < to`: a span that accounts for nothing would be no progress.
+    /// `None` unless `from < to`: an empty span would be no progress.
     #[must_use]
     pub fn new(from: NextOffset, to: NextOffset) -> Option<Self> {
         (from < to).then_some(Self { from, to })
     }
 
-    /// The first offset accounted for.
+    /// The first offset of the span.
     #[must_use]
     pub const fn from(self) -> NextOffset {
         self.from
     }
 
-    /// The first offset no longer accounted for, which is the partition's next one afterwards.
+    /// The first offset after the span: the next offset once the span is processed.
     #[must_use]
     pub const fn to(self) -> NextOffset {
         self.to
     }
 
-    /// Whether the span accounts for `offset`.
+    /// Whether the span contains `offset`.
     #[must_use]
     pub const fn contains(self, offset: i64) -> bool {
         self.from.0 <= offset && offset < self.to.0

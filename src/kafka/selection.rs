@@ -1,16 +1,16 @@
-//! Which topics are meant: those of some names, and those whose names match a pattern.
+//! A selection of topics by name and by pattern.
 
 use std::{fmt, sync::Arc};
 
 use regex_lite::Regex;
 
-/// Begins a pattern where names may stand too.
+/// The prefix that distinguishes patterns from names.
 const PREFIX: &str = "re:";
 
-/// The most bytes of a topic's name (org.apache.kafka.common.internals.Topic).
+/// The maximum length of a topic name in bytes (org.apache.kafka.common.internals.Topic).
 const MAX_NAME_BYTES: usize = 249;
 
-/// Topics by name and by pattern. Topics that match a pattern may come at any time.
+/// Topics by name and by pattern. Topics that match a pattern can be created at any time.
 #[derive(Clone, Debug, Default)]
 pub struct Selection {
     names: Vec<Arc<str>>,
@@ -20,12 +20,12 @@ pub struct Selection {
 /// Matches whole names, as in Java's `subscribe(Pattern)` and in KIP-848.
 #[derive(Clone, Debug)]
 struct Pattern {
-    /// As it was written, `re:` included.
+    /// As it was written, including `re:`.
     text: Arc<str>,
     regex: Regex,
 }
 
-/// One entry of a [`Selection`].
+/// An entry of a [`Selection`].
 #[derive(Clone, Debug)]
 pub struct Selected(Entry);
 
@@ -36,8 +36,8 @@ enum Entry {
 }
 
 impl Selected {
-    /// `orders`, or `re:` and a regular expression (of the syntax of the crate regex-lite) for whole
-    /// names. `None` where it is neither.
+    /// Parses `orders`, or `re:` and a regular expression (in the syntax of the crate regex-lite)
+    /// that matches whole names. `None` if it is neither.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         if let Some(expression) = text.strip_prefix(PREFIX) {
@@ -70,19 +70,19 @@ impl FromIterator<Selected> for Selection {
 }
 
 impl Selection {
-    /// The topics that are named, in the order of their names.
+    /// The topics by name, sorted.
     #[must_use]
     pub fn names(&self) -> &[Arc<str>] {
         &self.names
     }
 
-    /// Whether topics that nobody has named may belong to it.
+    /// Whether it has patterns.
     #[must_use]
     pub const fn has_patterns(&self) -> bool {
         !self.patterns.is_empty()
     }
 
-    /// Its only topic, if it has one name and no patterns.
+    /// Its single topic, if it has one name and no patterns.
     #[must_use]
     pub fn only(&self) -> Option<&Arc<str>> {
         match self.names.as_slice() {
@@ -91,7 +91,7 @@ impl Selection {
         }
     }
 
-    /// Whether a topic called `name` belongs to it.
+    /// Whether it contains a topic `name`.
     #[must_use]
     pub fn contains(&self, name: &str) -> bool {
         self.names.iter().any(|named| &**named == name) || self.matches(name)
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_neither_a_name_nor_a_pattern_is_refused() {
+    fn entries_that_are_neither_names_nor_patterns_are_refused() {
         let long = "a".repeat(250);
         for text in ["", ".", "..", "a b", "ä", "re:(", "re:[z-a]", &long] {
             assert!(Selected::parse(text).is_none(), "{text}");
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn the_only_topic_is_one_that_nothing_can_stand_beside() {
+    fn the_only_topic_excludes_other_names_and_patterns() {
         assert_eq!(selection(&["sales"]).only().map(|name| &**name), Some("sales"));
         assert_eq!(selection(&["sales", "re:b"]).only(), None);
         assert_eq!(selection(&["sales", "orders"]).only(), None);

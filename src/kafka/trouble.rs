@@ -1,4 +1,4 @@
-//! Partitions that can't be read just now: told as one outage, each retried at its own pace.
+//! Partitions that cannot be read: reported as one outage, each retried with its own backoff.
 
 use std::{
     fmt::Display,
@@ -8,30 +8,30 @@ use std::{
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 
-use crate::outage::{Gravity, Ongoing, Outage};
+use crate::outage::{Ongoing, Outage, Severity};
 
-const SHORTEST_WAIT: Duration = Duration::from_millis(50);
+const MIN_DELAY: Duration = Duration::from_millis(50);
 /// Before jitter, which at most doubles it.
-const LONGEST_WAIT: Duration = Duration::from_secs(1);
+const MAX_DELAY: Duration = Duration::from_secs(1);
 
-/// From 50 ms to 2 s with jitter, without end.
+/// From 50 ms to 2 s with jitter, without a limit of retries.
 pub(super) fn backoff() -> ExponentialBackoff {
     ExponentialBuilder::default()
-        .with_min_delay(SHORTEST_WAIT)
-        .with_max_delay(LONGEST_WAIT)
+        .with_min_delay(MIN_DELAY)
+        .with_max_delay(MAX_DELAY)
         .with_jitter()
         .without_max_times()
         .build()
 }
 
-/// The outage that all partitions of one Kafka share: it ends when the last of them goes on.
+/// The outage that all partitions of a cluster share: it ends when the last of them continues.
 #[derive(Debug)]
 pub(super) struct Troubles {
     outage: Outage,
     partitions: Mutex<usize>,
 }
 
-/// One partition's trouble, from its first failure up to its first success; its drop is its end.
+/// The trouble of one partition, from its first failure to its next success. Dropping it ends it.
 #[derive(Debug)]
 pub(super) struct Trouble {
     shared: Arc<Troubles>,
@@ -56,9 +56,9 @@ impl Troubles {
 }
 
 impl Trouble {
-    /// Says what is wrong, as the outage sees fit, and waits until it is time to try again.
-    pub(super) async fn wait(&mut self, gravity: Gravity, cause: &(dyn Display + Sync)) {
-        self.shared.outage.failed(gravity, cause);
+    /// Reports the cause to the outage and waits until the next retry.
+    pub(super) async fn wait(&mut self, severity: Severity, cause: &(dyn Display + Sync)) {
+        self.shared.outage.failed(severity, cause);
         self.wait_silently().await;
     }
 
@@ -67,12 +67,12 @@ impl Trouble {
         self.since.elapsed()
     }
 
-    /// Waits without a word: what is wrong isn't certain yet.
+    /// Waits without reporting: the cause is not confirmed yet.
     pub(super) async fn wait_silently(&mut self) {
-        tokio::time::sleep(self.backoff.next().unwrap_or(LONGEST_WAIT)).await;
+        tokio::time::sleep(self.backoff.next().unwrap_or(MAX_DELAY)).await;
     }
 
-    /// The partition was answered.
+    /// Ends it: the partition can be read again.
     pub(super) fn over(mut self) {
         self.over = true;
     }
@@ -82,7 +82,7 @@ impl Drop for Trouble {
     fn drop(&mut self) {
         let mut partitions = self.shared.partitions.lock().unwrap_or_else(PoisonError::into_inner);
         *partitions = partitions.saturating_sub(1);
-        // A reader that is dropped amid trouble proves nothing about Kafka.
+        // Dropping a reader during trouble says nothing about Kafka.
         if *partitions == 0 && self.over {
             self.shared.outage.recovered(Instant::now());
         }

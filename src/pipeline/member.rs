@@ -99,7 +99,7 @@ impl Membership {
                         continue;
                     }
                     Err(error) if joined || error.passes() => {
-                        self.outage.failed(error.gravity(), &error);
+                        self.outage.failed(error.severity(), &error);
                     }
                     Err(error) => return Err(error),
                 }

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::RunError;
 use crate::{
     kafka::{GroupError, KafkaError},
-    outage::{Gravity, Outage},
+    outage::{Outage, Severity},
     store::StoreError,
 };
 
@@ -76,8 +76,8 @@ pub(super) trait Passing: Display {
     /// True where waiting helps.
     fn passes(&self) -> bool;
 
-    fn gravity(&self) -> Gravity {
-        if self.passes() { Gravity::PassesByItself } else { Gravity::NeedsAPerson }
+    fn severity(&self) -> Severity {
+        if self.passes() { Severity::Transient } else { Severity::NeedsAttention }
     }
 }
 
@@ -136,7 +136,7 @@ where
                 outage.recovered(asked);
                 return Ok(Ok(value));
             }
-            Err(error) if error.passes() => outage.failed(Gravity::PassesByItself, &error),
+            Err(error) if error.passes() => outage.failed(Severity::Transient, &error),
             Err(error) => return Err(error),
         }
         if pauses.pause(stop).await.is_err() {

@@ -53,7 +53,7 @@ impl SchemaSource {
                     self.outage.recovered(asked);
                     return schemas;
                 }
-                Err(error) => self.outage.failed(error.gravity(), &error),
+                Err(error) => self.outage.failed(error.severity(), &error),
             }
             // Told to stop never.
             let _ = pauses.pause_during(&self.outage, &never).await;
@@ -81,6 +81,6 @@ impl Drop for Waiting<'_> {
 
 impl Passing for RegistryError {
     fn passes(&self) -> bool {
-        matches!(self, Self::PassesByItself(_))
+        matches!(self, Self::Transient(_))
     }
 }

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     config::{Config, Partitions},
     kafka::{Selection, TopicPartition, TopicState},
-    outage::{Gravity, Outage},
+    outage::{Outage, Severity},
 };
 
 /// How often new partitions are looked for.
@@ -105,7 +105,7 @@ impl Topics {
                     wanted.send_if_modified(|wanted| add(wanted, grown));
                 }
                 Err(error) => {
-                    self.shared.kafka_outage.failed(error.gravity(), &error);
+                    self.shared.kafka_outage.failed(error.severity(), &error);
                 }
             }
         }
@@ -114,8 +114,7 @@ impl Topics {
     fn say_missing(&self, missing: Option<&Arc<str>>) {
         match missing {
             Some(topic) => {
-                self.missing
-                    .failed(Gravity::PassesByItself, &format_args!("{topic} does not exist"));
+                self.missing.failed(Severity::Transient, &format_args!("{topic} does not exist"));
             }
             None => self.missing.recovered(Instant::now()),
         }

@@ -22,7 +22,7 @@ use guess::Guess;
 use crate::{
     config::OnDataLoss,
     kafka::{NextOffset, Position, TopicPartition},
-    outage::Gravity,
+    outage::Severity,
     store::StoreError,
     telemetry::Partition,
 };
@@ -227,12 +227,12 @@ impl Worker {
         match &error {
             StoreError::Fenced | StoreError::NotNew => return Ok(()),
             StoreError::Transient(cause) => {
-                self.shared.postgres.failed(Gravity::PassesByItself, cause);
+                self.shared.postgres.failed(Severity::Transient, cause);
                 return self.pauses.pause_during(&self.shared.postgres, &self.stop).await;
             }
             StoreError::Data(cause) | StoreError::Permanent(cause) => {
                 let cause = format_args!("{}: {cause}", self.partition);
-                self.told.trouble.failed(Gravity::NeedsAPerson, &cause);
+                self.told.trouble.failed(Severity::NeedsAttention, &cause);
             }
         }
         self.pauses.pause(&self.stop).await

@@ -124,7 +124,7 @@ impl Workers {
                             }
                             Ok(Err(_)) => return Ok(()),
                             Err(error) if !started_before => return Err(error),
-                            Err(error) => self.shared.kafka_outage.failed(error.gravity(), &error),
+                            Err(error) => self.shared.kafka_outage.failed(error.severity(), &error),
                         }
                         if until == Until::End {
                             break;
@@ -184,7 +184,7 @@ impl Workers {
             info!(topic = %partition.topic, partition = partition.partition, next_offset = %position.next_offset, "working");
             let stop = self.stop.child_token();
             let told = self.shared.telemetry.partition(&partition);
-            told.at_work(position.next_offset);
+            told.started(position.next_offset);
             if let Some(end) = end {
                 told.ends_at(end);
             }

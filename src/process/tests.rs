@@ -1,4 +1,4 @@
-//! Batches made for tests, here and elsewhere, and what they are split into.
+//! Batches for tests, here and elsewhere, and tests of splitting them.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::{
     order::{OrderKey, sample},
 };
 
-/// A batch of these payloads, from offset 10 on with a gap behind it.
+/// A batch of these payloads, from offset 10 on, followed by a gap.
 pub(crate) async fn processed(payloads: &[&str]) -> ProcessedBatch {
     let records: Vec<_> = (10..)
         .zip(payloads)
@@ -30,7 +30,7 @@ pub(crate) async fn processed(payloads: &[&str]) -> ProcessedBatch {
     process(&partition, Batch::new(span, None, records), &Arc::new(rules), Schemas::default()).await
 }
 
-/// A batch of records that mean this, from offset 10 on with a gap behind them.
+/// A batch of records with these meanings, from offset 10 on, followed by a gap.
 pub(crate) fn batch_of(meanings: Vec<Meaning>) -> ProcessedBatch {
     let outcomes: Vec<_> = (10..)
         .zip(meanings)
@@ -42,7 +42,7 @@ pub(crate) fn batch_of(meanings: Vec<Meaning>) -> ProcessedBatch {
     let end = NextOffset::new(20 + i64::try_from(outcomes.len()).unwrap()).unwrap();
     let span = Span::new(NextOffset::new(5).unwrap(), end).unwrap();
     let partition = TopicPartition { topic: "t".into(), partition: 0, topic_id: uuid::Uuid::nil() };
-    ProcessedBatch { partition, span, leader_epoch: None, outcomes, judgment: None }
+    ProcessedBatch { partition, span, leader_epoch: None, outcomes, purge_boundary: None }
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn parts_end_at_records_and_have_few_orders_or_a_single_record() {
 }
 
 #[test]
-fn what_is_ignored_is_not_rejected() {
+fn ignored_records_are_not_rejected() {
     let order = Meaning::Order(sample::order(OrderKey::Number(1), "1"));
     let rejection = Rejection::new(Reason::RejectedByDatabase, String::new());
     let rejected = batch_of(vec![Meaning::Ignored, order]).rejected(&rejection);
@@ -101,7 +101,7 @@ async fn a_batch_ends_before_its_first_dead_letter() {
     let before = cut.before.unwrap();
     assert_eq!((before.span().to_string(), before.orders()), ("[5, 12)".to_owned(), 2));
     assert_eq!((cut.offset, cut.rejection.reason().code()), (12, "missing_identity"));
-    // The gap before it is worked all the same.
+    // The gap before it is accounted for.
     let cut = processed(&["{}"]).await.until_dead_letter().unwrap_err();
     assert_eq!(cut.before.unwrap().span().to_string(), "[5, 10)");
     assert_eq!(processed(&[order]).await.until_dead_letter().unwrap().orders(), 1);
@@ -121,20 +121,20 @@ async fn records_with_an_order_from_before_the_boundary_are_dead_letters() {
     let both = format!("[{at}, {before}]");
     let unknown = r#"{"order_id": "a", "total": 1}"#;
     let batch = processed(&[&before, &at, &both, unknown, "{}"]).await;
-    assert_eq!(batch.judgment(), None);
+    assert_eq!(batch.purge_boundary(), None);
     let reasons = |batch: &ProcessedBatch| {
         let results = batch.outcomes().iter().map(|outcome| outcome.result.as_ref());
         results.map(|result| result.err().map(|of| of.reason().code())).collect::<Vec<_>>()
     };
-    let batch = batch.judged_by(None);
+    let batch = batch.with_purge_boundary(None);
     assert_eq!(reasons(&batch), [None, None, None, None, Some("missing_identity")]);
     let boundary = jiff::civil::date(2024, 6, 1).at(0, 0, 0, 0);
-    let batch = batch.judged_by(Some(boundary));
+    let batch = batch.with_purge_boundary(Some(boundary));
     let purged = Some("purged");
     assert_eq!(reasons(&batch), [purged, None, purged, None, Some("missing_identity")]);
-    // Whatever it is split into was judged by the same.
+    // Its parts have the same boundary.
     let (first, second) = batch.into_halves().unwrap();
-    assert_eq!((first.judgment(), second.judgment()), (Some(boundary), Some(boundary)));
+    assert_eq!((first.purge_boundary(), second.purge_boundary()), (Some(boundary), Some(boundary)));
     let joined = ProcessedBatch::joined(vec![first, second]).unwrap();
-    assert_eq!(joined.judgment(), Some(boundary));
+    assert_eq!(joined.purge_boundary(), Some(boundary));
 }

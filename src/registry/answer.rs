@@ -1,34 +1,34 @@
-//! What the registry answers.
+//! Responses of the registry.
 
 use serde::Deserialize;
 
 use crate::format::SchemaId;
 
-/// An answer to the question for one schema.
+/// The response to a request for one schema.
 #[derive(Debug)]
 pub(super) enum Answer {
-    /// It is there.
+    /// The schema.
     Found(Found),
     /// The registry does not know it.
     Unknown,
 }
 
-/// A schema as the registry has it.
+/// A schema as the registry returns it.
 #[derive(Debug, Deserialize)]
 pub(super) struct Found {
-    /// What it is written in; Avro, where that is not said.
+    /// Its type; Avro if none is given.
     #[serde(rename = "schemaType", default = "avro")]
     pub(super) kind: String,
     #[serde(rename = "schema")]
     pub(super) text: String,
     #[serde(default)]
     pub(super) references: Vec<Reference>,
-    /// Its id, where it was asked for by its subject.
+    /// Its id, if it was requested by subject.
     #[serde(default, deserialize_with = "id")]
     pub(super) id: Option<SchemaId>,
 }
 
-/// A schema that another one refers to.
+/// A reference to another schema.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Reference {
     pub(super) name: String,
@@ -44,20 +44,20 @@ fn id<'d, D: serde::Deserializer<'d>>(json: D) -> Result<Option<SchemaId>, D::Er
     Ok(Option::<u32>::deserialize(json)?.map(SchemaId))
 }
 
-/// A refusal, as the registry's API words it.
+/// An error of the registry's API.
 #[derive(Debug, Deserialize)]
-struct Refusal {
+struct ApiError {
     error_code: i64,
 }
 
-/// Whether a 404 is the registry's own: another server, or another path of this one, has none of the
-/// API's codes (40401 subject, 40402 version, 40403 schema).
+/// Whether a 404 is from the registry's API. Other servers and other paths do not have its codes
+/// (40401 subject, 40402 version, 40403 schema).
 pub(super) fn is_unknown(body: &[u8]) -> bool {
-    serde_json::from_slice::<Refusal>(body)
+    serde_json::from_slice::<ApiError>(body)
         .is_ok_and(|refusal| matches!(refusal.error_code, 40_401..=40_403))
 }
 
-/// The schema in an answer; `None` if that is no registry's.
+/// The schema in a response; `None` if it is not a response of a registry.
 pub(super) fn found(body: &[u8]) -> Option<Found> {
     serde_json::from_slice(body).ok()
 }
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_said_is_avro_without_references() {
+    fn the_defaults_are_avro_and_no_references() {
         let plain = found(br#"{"schema": "\"string\""}"#).unwrap();
         assert_eq!((plain.kind.as_str(), plain.text.as_str()), ("AVRO", "\"string\""));
         assert!(plain.references.is_empty() && plain.id.is_none());

@@ -1,4 +1,4 @@
-//! What was fetched, within bounds.
+//! A bounded cache of schemas.
 
 use std::{
     num::NonZeroUsize,
@@ -10,15 +10,14 @@ use lru::LruCache;
 
 use crate::format::{NoSchema, Schema, SchemaId};
 
-/// How many schemas are kept: those that were not used for the longest time go first.
+/// The maximum number of schemas; the least recently used are evicted.
 const ENTRIES: NonZeroUsize = NonZeroUsize::new(1_000).unwrap();
 
-/// How many bytes of schemas' texts are kept, as far as they are known: compiled ones take some times
-/// as much.
+/// The maximum size of the schemas' texts in bytes. Compiled schemas take several times as much.
 const BYTES: usize = 16 << 20;
 
-/// How long it is remembered that a schema is unknown or broken, which a person may mend.
-const FORGET_AFTER: Duration = Duration::from_secs(60);
+/// How long an unknown or invalid schema is cached: it may be registered or corrected.
+const NEGATIVE_TTL: Duration = Duration::from_secs(60);
 
 /// Schemas by their ids.
 pub(super) struct Cache {
@@ -39,14 +38,14 @@ impl Default for Cache {
 }
 
 impl Cache {
-    /// What is known of the id.
+    /// The cached result for the id.
     pub(super) fn get(&mut self, id: SchemaId) -> Option<Result<Arc<Schema>, NoSchema>> {
         let entry = self.entries.get(&id)?;
-        let is_fresh = entry.schema.is_ok() || entry.since.elapsed() < FORGET_AFTER;
+        let is_fresh = entry.schema.is_ok() || entry.since.elapsed() < NEGATIVE_TTL;
         is_fresh.then(|| entry.schema.clone())
     }
 
-    /// Keeps what there is of an id, whose text has so many bytes.
+    /// Caches the result for an id, with the size of the schema's text in bytes.
     pub(super) fn put(
         &mut self,
         id: SchemaId,
@@ -64,7 +63,7 @@ impl Cache {
         }
     }
 
-    /// Nothing is known of the id any more.
+    /// Removes the id.
     pub(super) fn forget(&mut self, id: SchemaId) {
         if let Some(entry) = self.entries.pop(&id) {
             self.bytes -= entry.bytes;
@@ -81,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_and_bytes_are_bounded_and_the_longest_unused_go_first() {
+    fn entries_and_bytes_are_bounded_and_the_least_recently_used_are_evicted() {
         let mut cache = Cache::default();
         for id in 0..2_000 {
             cache.put(SchemaId(id), schema(), 1);
@@ -99,12 +98,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unknown_is_remembered_for_a_while_only() {
+    fn unknown_schemas_are_cached_for_a_while_only() {
         let mut cache = Cache::default();
         cache.put(SchemaId(1), Err(NoSchema::Unknown), 0);
         assert!(matches!(cache.get(SchemaId(1)), Some(Err(NoSchema::Unknown))));
         if let Some(entry) = cache.entries.get_mut(&SchemaId(1)) {
-            entry.since = Instant::now().checked_sub(FORGET_AFTER).unwrap();
+            entry.since = Instant::now().checked_sub(NEGATIVE_TTL).unwrap();
         }
         assert!(cache.get(SchemaId(1)).is_none());
     }

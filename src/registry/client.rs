@@ -1,4 +1,4 @@
-//! Asks the registry over HTTP.
+//! Requests to the registry over HTTP.
 
 use std::{
     fmt,
@@ -32,18 +32,18 @@ const REMEDIES: Remedies = Remedies {
     without: "registry.url to http://",
 };
 
-/// Where the schema of an id is.
+/// The path of the schema with this id.
 pub(super) fn path_of_id(id: SchemaId) -> String {
     format!("/schemas/ids/{id}")
 }
 
-/// Where a version of a subject is.
+/// The path of a version of a subject.
 pub(super) fn path_of_subject(subject: &str, version: &str) -> String {
     let subject = utf8_percent_encode(subject, NON_ALPHANUMERIC);
     format!("/subjects/{subject}/versions/{version}")
 }
 
-/// Asks the registry.
+/// An HTTP client of the registry.
 #[derive(Debug)]
 pub(super) struct Client {
     addresses: Vec<Address>,
@@ -69,42 +69,42 @@ impl Client {
         self.http.opened()
     }
 
-    /// The address that answered last; the first one before that.
+    /// The address that answered last; at first, the first one.
     pub(super) fn answering(&self) -> Option<&Address> {
         self.addresses.get(self.answering.load(Ordering::Relaxed))
     }
 
-    /// Asks the address that answered last, then the others.
+    /// Sends a request to the address that answered last, then to the others.
     ///
     /// # Errors
-    /// None has an answer. The text is about the first that was asked.
-    pub(super) async fn ask(&self, path: &str) -> Result<Answer, RegistryError> {
+    /// No address answers. The text is about the first one.
+    pub(super) async fn get(&self, path: &str) -> Result<Answer, RegistryError> {
         let from = self.answering.load(Ordering::Relaxed);
         let count = self.addresses.len();
         let mut first = None;
         for index in (from..count).chain(0..from.min(count)) {
             let Some(address) = self.addresses.get(index) else { continue };
-            let asked = timeout(self.timeout, self.ask_one(address, path)).await;
-            let failure = match asked {
+            let response = timeout(self.timeout, self.get_from(address, path)).await;
+            let failure = match response {
                 Ok(Ok(answer)) => {
                     self.answering.store(index, Ordering::Relaxed);
                     return Ok(answer);
                 }
                 Ok(Err(failure)) => failure,
-                Err(_) => Failure::Passes(format!("has no answer within {:?}", self.timeout)),
+                Err(_) => Failure::Transient(format!("does not answer within {:?}", self.timeout)),
             };
-            let told = |text| format!("the schema registry at {address} {text}");
+            let message = |text| format!("the schema registry at {address} {text}");
             first.get_or_insert_with(|| match failure {
-                Failure::Passes(text) => RegistryError::PassesByItself(told(text)),
-                Failure::NeedsAPerson(text) => RegistryError::NeedsAPerson(told(text)),
+                Failure::Transient(text) => RegistryError::Transient(message(text)),
+                Failure::NeedsAttention(text) => RegistryError::NeedsAttention(message(text)),
             });
         }
         Err(first.unwrap_or_else(|| {
-            RegistryError::NeedsAPerson("registry.url names no address".to_owned())
+            RegistryError::NeedsAttention("registry.url contains no address".to_owned())
         }))
     }
 
-    async fn ask_one(&self, address: &Address, path: &str) -> Result<Answer, Failure> {
+    async fn get_from(&self, address: &Address, path: &str) -> Result<Answer, Failure> {
         let mut request = Request::builder()
             .header(ACCEPT, "application/vnd.schemaregistry.v1+json, application/json");
         if let Some((user, password)) = &self.credentials {
@@ -112,38 +112,41 @@ impl Client {
             request = request.header(AUTHORIZATION, authorization);
         }
         let request = request.body(Full::default()).map_err(unusable)?;
-        let answer = self.http.ask(address, path, request).await?;
-        let rubbish = |status| {
+        let response = self.http.send(address, path, request).await?;
+        let not_a_registry = |status| {
             format!(
-                "answers {status} with what no schema registry answers: check the path in \
+                "answers {status}, but not as a schema registry: check the path in \
                  registry.url (Apicurio's is /apis/ccompat/v7)"
             )
         };
-        match answer.status {
-            StatusCode::OK => match answer::found(&answer.body) {
+        match response.status {
+            StatusCode::OK => match answer::found(&response.body) {
                 Some(found) => Ok(Answer::Found(found)),
-                // A proxy may answer so during a deployment.
-                None => Err(Failure::Passes(rubbish(answer.status))),
+                // A proxy may send such a response during a deployment.
+                None => Err(Failure::Transient(not_a_registry(response.status))),
             },
-            StatusCode::NOT_FOUND if answer::is_unknown(&answer.body) => Ok(Answer::Unknown),
-            StatusCode::NOT_FOUND => Err(Failure::NeedsAPerson(rubbish(answer.status))),
-            StatusCode::UNAUTHORIZED => Err(Failure::NeedsAPerson(
+            StatusCode::NOT_FOUND if answer::is_unknown(&response.body) => Ok(Answer::Unknown),
+            StatusCode::NOT_FOUND => Err(Failure::NeedsAttention(not_a_registry(response.status))),
+            StatusCode::UNAUTHORIZED => Err(Failure::NeedsAttention(
                 "answers 401 Unauthorized: check registry.user and registry.password".to_owned(),
             )),
-            StatusCode::FORBIDDEN => Err(Failure::NeedsAPerson(
-                "answers 403 Forbidden: let registry.user read schemas".to_owned(),
+            StatusCode::FORBIDDEN => Err(Failure::NeedsAttention(
+                "answers 403 Forbidden: allow registry.user to read schemas".to_owned(),
             )),
             status if status.is_redirection() => {
-                let text = format!("redirects{}: set registry.url to where it is", answer.to());
-                Err(Failure::NeedsAPerson(text))
+                let text = format!(
+                    "redirects{}: set registry.url to the final address",
+                    response.redirect()
+                );
+                Err(Failure::NeedsAttention(text))
             }
-            status => Err(Failure::Passes(format!("answers {status}"))),
+            status => Err(Failure::Transient(format!("answers {status}"))),
         }
     }
 }
 
 fn unusable(error: impl fmt::Display) -> Failure {
-    Failure::NeedsAPerson(format!("cannot be asked: {error}"))
+    Failure::NeedsAttention(format!("cannot be contacted: {error}"))
 }
 
 #[cfg(test)]
@@ -151,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_would_act_within_a_path_is_encoded() {
+    fn special_characters_in_a_path_are_encoded() {
         assert_eq!(
             path_of_subject("a/b c-value", "latest"),
             "/subjects/a%2Fb%20c%2Dvalue/versions/latest"

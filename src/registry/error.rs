@@ -1,12 +1,12 @@
-//! Why the registry cannot be asked.
+//! Errors of the registry.
 
-/// Why the registry cannot be asked. The texts name its address, and no secret.
+/// Why a request to the registry failed. The texts name its address, and no secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RegistryError {
-    /// It is out of reach, too slow, or answers what no registry answers: that may pass.
+    /// It is unreachable, too slow, or the response is not that of a registry. A retry can help.
     #[error("{0}")]
-    PassesByItself(String),
-    /// A person has to put something right.
+    Transient(String),
+    /// The operator has to correct something.
     #[error("{0}")]
-    NeedsAPerson(String),
+    NeedsAttention(String),
 }

@@ -1,9 +1,9 @@
-//! Schemas of a schema registry, by the API that Confluent's has and others have too (Apicurio at
-//! `/apis/ccompat/v7`, Karapace, Redpanda): each is fetched once and kept.
+//! Schemas from a schema registry with the API of Confluent's, which others support too
+//! (Apicurio at `/apis/ccompat/v7`, Karapace, Redpanda): each is fetched once and cached.
 //!
-//! - **Invariant:** what cannot be asked now is an error, and never an answer: only the registry itself
-//!   can say that it does not know a schema.
-//! - **Invariant:** memory is bounded, whatever ids are asked for.
+//! - **Invariant:** a failed request is an error, never the result that a schema is unknown. Only a
+//!   response of the registry can say that.
+//! - **Invariant:** memory is bounded, whatever ids are requested.
 
 mod answer;
 mod cache;
@@ -30,40 +30,40 @@ use answer::{Answer, Found, Reference};
 use cache::Cache;
 use client::Client;
 
-/// How the registry is reached.
+/// The connection settings of the registry.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Where it is: the first that answers is asked.
+    /// Its addresses: the first that answers is used.
     pub addresses: Vec<Address>,
     /// The user and the password of basic authentication (RFC 7617).
     pub credentials: Option<(String, Secret)>,
-    /// How TLS is spoken to `https` addresses; needed only if there is one.
+    /// The TLS settings for `https` addresses; needed only if there is one.
     pub tls: Option<Tls>,
-    /// How long an answer may take.
+    /// The timeout of a request.
     pub timeout: Duration,
 }
 
-/// How many schemas one may refer to, directly and through others.
+/// The maximum number of schemas that one may refer to, directly and indirectly.
 const IMPORTS_LIMIT: usize = 200;
 
-/// How long after the registry did not know a schema it is asked once more: one that was registered a
-/// moment ago may not have reached all of its nodes.
-const ASK_AGAIN_AFTER: Duration = Duration::from_millis(500);
+/// How long after a response "unknown" the request is repeated once: a schema that was just
+/// registered may not have reached all nodes of the registry.
+const REPEAT_AFTER: Duration = Duration::from_millis(500);
 
-/// A schema registry. Cheap to clone; all clones share what was fetched.
+/// A schema registry. Cheap to clone; all clones share the cache.
 #[derive(Clone)]
 pub struct Registry(Arc<Inner>);
 
 struct Inner {
     client: Client,
     cache: Mutex<Cache>,
-    /// Held while something is fetched, so that nothing is fetched twice.
+    /// Held during a fetch, so that no schema is fetched twice.
     fetching: tokio::sync::Mutex<()>,
     fetched: AtomicU64,
 }
 
 impl Registry {
-    /// Connects to nothing yet.
+    /// Does not connect yet.
     #[must_use]
     pub fn new(settings: &Settings) -> Self {
         Self(Arc::new(Inner {
@@ -74,29 +74,29 @@ impl Registry {
         }))
     }
 
-    /// Which of its addresses answers, and lets us ask.
+    /// The address that answers and grants access.
     ///
     /// # Errors
     /// [`RegistryError`]
     pub async fn ping(&self) -> Result<Option<&Address>, RegistryError> {
         // No schema has this id.
-        self.0.client.ask(&client::path_of_id(SchemaId(0))).await?;
+        self.0.client.get(&client::path_of_id(SchemaId(0))).await?;
         Ok(self.0.client.answering())
     }
 
-    /// How many connections were opened.
+    /// The number of connections opened.
     #[must_use]
     pub fn connections_opened(&self) -> u64 {
         self.0.client.opened()
     }
 
-    /// How often a schema was fetched.
+    /// The number of schemas fetched.
     #[must_use]
     pub fn fetched(&self) -> u64 {
         self.0.fetched.load(Ordering::Relaxed)
     }
 
-    /// The schemas of these ids, if all are at hand, also those that the registry did not know lately.
+    /// The schemas of these ids, if all results are cached, including those of unknown schemas.
     #[must_use]
     pub fn cached(&self, ids: &BTreeSet<SchemaId>) -> Option<Schemas> {
         let mut cache = self.cache();
@@ -107,10 +107,10 @@ impl Registry {
         Some(schemas)
     }
 
-    /// The schemas of these ids, fetched where they are not at hand.
+    /// The schemas of these ids; those that are not cached are fetched.
     ///
     /// # Errors
-    /// [`RegistryError`], if it cannot be asked. What was fetched is kept.
+    /// [`RegistryError`] if a request fails. Schemas fetched before stay cached.
     pub async fn schemas(&self, ids: &BTreeSet<SchemaId>) -> Result<Schemas, RegistryError> {
         let mut schemas = Schemas::default();
         let mut unknown = Vec::new();
@@ -129,7 +129,7 @@ impl Registry {
             schemas.insert(*id, schema);
         }
         if !unknown.is_empty() {
-            tokio::time::sleep(ASK_AGAIN_AFTER).await;
+            tokio::time::sleep(REPEAT_AFTER).await;
             for id in unknown {
                 self.cache().forget(id);
                 schemas.insert(id, self.fetch(id).await?);
@@ -138,20 +138,20 @@ impl Registry {
         Ok(schemas)
     }
 
-    /// The newest schema of a subject, and its id.
+    /// The latest schema of a subject, and its id.
     ///
     /// # Errors
     /// [`RegistryError`], also if there is none.
     pub async fn newest(&self, subject: &str) -> Result<(SchemaId, Schema), RegistryError> {
-        let found = match self.0.client.ask(&client::path_of_subject(subject, "latest")).await? {
+        let found = match self.0.client.get(&client::path_of_subject(subject, "latest")).await? {
             Answer::Found(found) => found,
             Answer::Unknown => {
                 let at = self.0.client.answering().map(ToString::to_string).unwrap_or_default();
                 let text = format!(
-                    "the schema registry at {at} knows no subject {subject:?}: register a schema \
-                     there, or correct the name (most serializers name it TOPIC-value)"
+                    "the schema registry at {at} has no subject {subject:?}: register a schema, or \
+                     correct the name (most serializers name it TOPIC-value)"
                 );
-                return Err(RegistryError::NeedsAPerson(text));
+                return Err(RegistryError::NeedsAttention(text));
             }
         };
         let id = found.id;
@@ -159,12 +159,13 @@ impl Registry {
         match (id, schema) {
             (Some(id), Ok(schema)) => Ok((id, schema)),
             (_, Err(NoSchema::Broken(why))) => {
-                let text = format!("the newest schema of the subject {subject:?}: {why}");
-                Err(RegistryError::NeedsAPerson(text))
+                let text = format!("the latest schema of the subject {subject:?}: {why}");
+                Err(RegistryError::NeedsAttention(text))
             }
             (None, _) | (_, Err(NoSchema::Unknown)) => {
-                let text = format!("the schema registry names no id for the subject {subject:?}");
-                Err(RegistryError::NeedsAPerson(text))
+                let text =
+                    format!("the schema registry returned no id for the subject {subject:?}");
+                Err(RegistryError::NeedsAttention(text))
             }
         }
     }
@@ -174,11 +175,11 @@ impl Registry {
         if let Some(schema) = self.cache().get(id) {
             return Ok(schema);
         }
-        // Ids are whole numbers of 31 bits there.
+        // The registry's ids are integers of 31 bits.
         let (schema, size) = if i32::try_from(id.0).is_err() {
             (Err(NoSchema::Unknown), 0)
         } else {
-            match self.0.client.ask(&client::path_of_id(id)).await? {
+            match self.0.client.get(&client::path_of_id(id)).await? {
                 Answer::Unknown => (Err(NoSchema::Unknown), 0),
                 Answer::Found(found) => {
                     self.0.fetched.fetch_add(1, Ordering::Relaxed);
@@ -191,7 +192,7 @@ impl Registry {
         Ok(schema)
     }
 
-    /// The schema, with all that it refers to.
+    /// Compiles the schema, with all schemas that it refers to.
     async fn compile(&self, found: Found) -> Result<Result<Schema, NoSchema>, RegistryError> {
         let kind = Kind::ALL.into_iter().find(|kind| kind.name() == found.kind);
         let Some(kind) = kind else {
@@ -199,7 +200,7 @@ impl Registry {
             return Ok(Err(NoSchema::Broken(text)));
         };
         let imports = match kind {
-            // A record of JSON is read without its schema.
+            // JSON records are read without the schema.
             Kind::JsonSchema => Ok(Vec::new()),
             Kind::Avro | Kind::Protobuf => self.imports(&found.references).await?,
         };
@@ -209,14 +210,14 @@ impl Registry {
         }))
     }
 
-    /// What these refer to, each behind what it refers to itself.
+    /// The schemas that these refer to, in order of dependency.
     async fn imports(
         &self,
         references: &[Reference],
     ) -> Result<Result<Vec<Import>, NoSchema>, RegistryError> {
         let mut imports: Vec<Import> = Vec::new();
         let mut seen = BTreeSet::new();
-        // Each is met twice: on the way in, and when all that it refers to is there.
+        // Each is visited twice: before and after its own references.
         let mut open: Vec<(Reference, Option<String>)> =
             references.iter().rev().map(|reference| (reference.clone(), None)).collect();
         while let Some((reference, text)) = open.pop() {
@@ -234,10 +235,10 @@ impl Registry {
             }
             let Reference { subject, version, .. } = &reference;
             let path = client::path_of_subject(subject, &version.to_string());
-            let Answer::Found(found) = self.0.client.ask(&path).await? else {
+            let Answer::Found(found) = self.0.client.get(&path).await? else {
                 let text = format!(
-                    "it refers to version {version} of the subject {subject:?}, which the registry \
-                     does not know"
+                    "it refers to version {version} of the subject {subject:?}, which is not in the \
+                     registry"
                 );
                 return Ok(Err(NoSchema::Broken(text)));
             };
@@ -248,7 +249,7 @@ impl Registry {
     }
 
     fn cache(&self) -> std::sync::MutexGuard<'_, Cache> {
-        // Nothing can be left half done under this lock, so a poisoned one is as good.
+        // No update under this lock can stop halfway, so poisoning is ignored.
         self.0.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! Totals for other programs: JSON and CSV, in which numbers are exact and of no locale.
+//! Totals for other programs: JSON and CSV with exact numbers, independent of locale.
 
 use std::io;
 
@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{number::with_cents, text};
 use crate::store::{Figures, Totals};
 
-/// Amounts are texts, since most programs read a JSON number as a binary float.
+/// Amounts are strings, since most programs read JSON numbers as binary floats.
 #[derive(Serialize)]
 struct Document<'a> {
     as_of: String,
@@ -49,7 +49,7 @@ impl<'a> From<&'a Figures> for Line<'a> {
     }
 }
 
-/// One JSON object on one line, without the line's end.
+/// One JSON object on one line, without a newline.
 ///
 /// # Errors
 /// None that are known of.
@@ -65,30 +65,30 @@ pub fn json(totals: &Totals, top: Option<usize>) -> serde_json::Result<String> {
             .map(|first| Sum { products: first.rest_products, figures: (&first.rest).into() }),
         total: Sum { products: totals.products, figures: (&totals.whole).into() },
     };
-    Ok(tame(&serde_json::to_string(&document)?))
+    Ok(terminal_safe(&serde_json::to_string(&document)?))
 }
 
-/// The same JSON, fit to be looked at in a terminal: what acts on one is written as an escape, for
-/// which JSON only asks below U+0020.
-pub(crate) fn tame(json: &str) -> String {
-    let mut tamed = String::with_capacity(json.len());
+/// The same JSON, safe for a terminal: all control characters are escaped. JSON requires this only
+/// below U+0020.
+pub(crate) fn terminal_safe(json: &str) -> String {
+    let mut escaped = String::with_capacity(json.len());
     for character in json.chars() {
-        // Such a character can only be in a string, and none of them is outside of the first plane.
-        if text::acts(character) && character != '\n' {
-            tamed.push_str(&format!("\\u{:04x}", u32::from(character)));
+        // Such a character can only be in a string, and all are in the Basic Multilingual Plane.
+        if text::controls_terminal(character) && character != '\n' {
+            escaped.push_str(&format!("\\u{:04x}", u32::from(character)));
         } else {
-            tamed.push(character);
+            escaped.push(character);
         }
     }
-    tamed
+    escaped
 }
 
 /// Lines of `product`, then `others` and `total` as the column `line` says, with a header.
 ///
-/// A spreadsheet takes a cell for a formula if it begins with `=`, `+`, `-`, `@`, a tab or a line's
-/// end, and a formula in a product's name can be an attack. Such a name gets a `'` in front, and so
-/// does one that has it already: to have the exact name take one `'` off, or use JSON. All names are
-/// quoted, so that a spreadsheet which parts columns at semicolons finds no cell within a name.
+/// Spreadsheets interpret a cell as a formula if it begins with `=`, `+`, `-`, `@`, a tab or a
+/// newline, and a formula in a product's name can be an attack. Such a name is prefixed with `'`,
+/// and so is a name that begins with `'`: to get the exact name, remove one `'`, or use JSON. All
+/// names are quoted, so that a spreadsheet with semicolons as separators does not split a name.
 ///
 /// # Errors
 /// None that are known of.
@@ -111,17 +111,17 @@ pub fn csv(totals: &Totals, top: Option<usize>) -> io::Result<Vec<u8>> {
     writer.into_inner().map_err(csv::IntoInnerError::into_error)
 }
 
-/// What [`csv()`] or the like made, as it is written; on a terminal with what acts on one spelt out.
+/// The output of [`csv()`] or similar as text; on a terminal, with control characters escaped.
 pub(crate) fn csv_text(csv: &[u8], on_terminal: bool) -> String {
     let csv = String::from_utf8_lossy(csv);
     let shown = |line| text::visible(line) + "\n";
     if on_terminal { csv.lines().map(shown).collect() } else { csv.into_owned() }
 }
 
-/// What a stranger wrote, as a cell that no spreadsheet takes for a formula (see [`csv()`]).
+/// An untrusted text as a cell that spreadsheets do not interpret as a formula (see [`csv()`]).
 pub(super) fn without_formula(name: &str) -> String {
-    // The last four are the first four in the width of an ideograph, which some spreadsheets take
-    // for the same.
+    // The last four are the full-width forms of the first four, which some spreadsheets treat as
+    // equal.
     const BEGINNINGS: [char; 12] =
         ['=', '+', '-', '@', '\t', '\r', '\n', '\'', '＝', '＋', '－', '＠'];
     if name.starts_with(BEGINNINGS) { format!("'{name}") } else { name.to_owned() }

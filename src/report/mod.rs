@@ -1,13 +1,13 @@
-//! Totals and dead letters as people and programs read them.
+//! Formats totals, sales and dead letters for users and for other programs.
 //!
-//! [`table()`] is for people, [`json`] and [`csv()`] are for programs, [`Screen`] is the terminal on
-//! which a table is drawn again and again. Dead letters are shown in the same forms.
+//! [`table()`] is for users, [`json`] and [`csv()`] are for other programs. [`Screen`] redraws a
+//! table on a terminal. Dead letters have the same formats.
 //!
-//! - **Invariant:** nothing is added up here; what a line says, PostgreSQL has computed. Only for people
-//!   money is rounded, to the decimals of its currency.
-//! - **Invariant:** no character of a name acts on a terminal.
+//! - **Invariant:** nothing is computed here; all figures are from PostgreSQL. Only tables round
+//!   money, to the decimals of its currency.
+//! - **Invariant:** no character of a name controls the terminal.
 
-mod letters;
+mod dead_letters;
 mod machine;
 mod number;
 mod period;
@@ -16,11 +16,12 @@ mod screen;
 mod table;
 mod text;
 
-pub(crate) use letters::{
-    counts_csv, counts_json, counts_table, fate, letters_csv, letters_json, letters_table, shown,
+pub(crate) use dead_letters::{
+    counts_csv, counts_json, counts_table, dead_letters_csv, dead_letters_json, dead_letters_table,
+    fate, shown,
 };
 pub use machine::{csv, json};
-pub(crate) use machine::{csv_text, tame};
+pub(crate) use machine::{csv_text, terminal_safe};
 pub use number::{Locale, Style};
 pub use period::{Moment, last, moment, period};
 pub use sales::SalesReport;
@@ -33,7 +34,7 @@ pub(crate) use text::visible;
 use crate::store::{ProductTotal, Totals};
 
 impl Totals {
-    /// The first `count` products, and with the first of those left out what they all come to.
+    /// The first `count` products, and the first of the others, which has the sum of all others.
     fn folded(&self, count: Option<usize>) -> (&[ProductTotal], Option<&ProductTotal>) {
         let count = count.unwrap_or(usize::MAX);
         (self.top.get(..count).unwrap_or(&self.top), self.top.get(count))

@@ -1,10 +1,10 @@
-//! Decimal numbers as people write them. They come as text and stay text.
+//! Formats decimal numbers. They are processed as text.
 
 use clap::ValueEnum;
 
 use crate::order::Currency;
 
-/// How numbers are written.
+/// A number format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Locale {
     /// R$ 1.234,56
@@ -15,7 +15,7 @@ pub enum Locale {
 }
 
 impl Locale {
-    /// pt-BR where `LC_ALL`, or without it `LANG`, begins with `pt_BR`.
+    /// pt-BR if `LC_ALL`, or if that is unset `LANG`, begins with `pt_BR`.
     #[must_use]
     pub fn of(environment: &[(String, String)]) -> Self {
         let variable = |wanted| {
@@ -28,13 +28,13 @@ impl Locale {
         }
     }
 
-    /// As many decimals as there are.
+    /// A quantity with all its decimals.
     #[must_use]
     pub fn quantity(self, decimal: &str) -> String {
         self.written(decimal)
     }
 
-    /// A share of the whole; `-` where the whole is nothing.
+    /// A share of the total; `-` if the total is zero.
     #[must_use]
     pub fn share(self, percent: Option<&str>) -> String {
         percent.map_or_else(|| "-".to_owned(), |percent| format!("{}%", self.written(percent)))
@@ -63,17 +63,17 @@ impl Locale {
     }
 }
 
-/// How numbers are written for people.
+/// The format of numbers in tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Style {
-    /// Their separators.
+    /// The separators.
     pub locale: Locale,
-    /// Of all amounts.
+    /// The currency of all amounts.
     pub currency: Currency,
 }
 
 impl Style {
-    /// With the currency's decimals; further ones are rounded half up, away from zero.
+    /// An amount with the decimals of the currency, rounded half away from zero.
     #[must_use]
     pub fn money(self, decimal: &str) -> String {
         let decimals = usize::try_from(self.currency.decimals()).unwrap_or(0);
@@ -90,7 +90,7 @@ impl Style {
     }
 }
 
-/// `decimal` with exactly so many decimals, rounded half up, away from zero.
+/// `decimal` with exactly so many decimals, rounded half away from zero.
 #[must_use]
 pub(super) fn rounded(decimal: &str, decimals: usize) -> String {
     let (sign, positive) =

@@ -1,4 +1,4 @@
-//! The period of a report, as flags name it.
+//! Parses the period of a report.
 
 use jiff::{
     Span,
@@ -7,15 +7,15 @@ use jiff::{
 
 use crate::store::{Ends, Period, SalesBy, Unit};
 
-/// The years in which a period may lie: what is subtracted to find the period before then stays within
-/// PostgreSQL's timestamps.
+/// The allowed years of a period: the previous period is then within PostgreSQL's range of
+/// timestamps.
 const YEARS: std::ops::RangeInclusive<i16> = 1900..=2999;
 
 /// About a hundred years.
 const MOST: [(Unit, char, i32); 3] =
     [(Unit::Hour, 'h', 876_000), (Unit::Day, 'd', 36_500), (Unit::Month, 'm', 1_200)];
 
-/// A day of the shop's calendar, or a whole hour of its clock.
+/// A day or a whole hour by the shop's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
     /// `2026-11-22`
@@ -41,13 +41,13 @@ impl Moment {
     }
 }
 
-/// Reads a [`Moment`].
+/// Parses a [`Moment`].
 ///
 /// # Errors
-/// What it has to be.
+/// The allowed values.
 pub fn moment(text: &str) -> Result<Moment, String> {
     let within = |date: Date| YEARS.contains(&date.year());
-    // Both parsers take more than these forms, such as an offset from UTC, which would be dropped.
+    // Both parsers accept more than these forms, such as a UTC offset, which would be ignored.
     let moment = match text.len() {
         10 => text.parse().ok().filter(|date| within(*date)).map(Moment::Day),
         16 => text
@@ -64,10 +64,10 @@ pub fn moment(text: &str) -> Result<Moment, String> {
     })
 }
 
-/// Reads `7d`, `24h` or `3m`: days, hours or months.
+/// Parses `7d`, `24h` or `3m`: days, hours or months.
 ///
 /// # Errors
-/// What it has to be.
+/// The allowed values.
 pub fn last(text: &str) -> Result<(i32, Unit), String> {
     let found = MOST.into_iter().find_map(|(unit, letter, most)| {
         let digits = text.strip_suffix(letter)?;
@@ -81,10 +81,10 @@ pub fn last(text: &str) -> Result<(i32, Unit), String> {
     })
 }
 
-/// The period from `from` to `to`, or the last units up to now.
+/// The period from `from` to `to`, or the last units until now.
 ///
 /// # Errors
-/// What is wrong with it, and what helps.
+/// The problem and its remedy.
 pub fn period(
     by: &SalesBy,
     from: Option<Moment>,
@@ -98,10 +98,10 @@ pub fn period(
         .find(|(_, moment)| matches!(moment, Some(Moment::Hour(_))))
         .filter(|_| !by_hour)
     {
-        return Err(format!("{flag} with a time of day needs --by hour; without it, name a day"));
+        return Err(format!("{flag} with a time of day needs --by hour; otherwise use a day"));
     }
     if matches!(last, Some((_, Unit::Hour))) && !by_hour {
-        return Err("--last in hours needs --by hour; without it, use days such as 1d".to_owned());
+        return Err("--last in hours needs --by hour; otherwise use days such as 1d".to_owned());
     }
     let since = from.map(Moment::begins);
     let until = to.map(Moment::ends).transpose()?;
@@ -113,7 +113,7 @@ pub fn period(
         (None, Some(since), Some(until)) => whole_months(since, until),
         _ => None,
     };
-    // Each day or hour is compared with one of its own: months of other lengths have not as many.
+    // Each day or hour is compared with exactly one other: months differ in length.
     let months = months.filter(|_| !matches!(by, SalesBy::Time(Unit::Hour | Unit::Day)));
     Ok(Period { since, until, last, ends: Ends::Whole, months })
 }

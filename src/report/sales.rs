@@ -11,21 +11,21 @@ use super::{
 };
 use crate::store::{Sales, SalesBy, SalesFigure, SalesLine, SalesQuestion, Unit};
 
-/// Where there is no figure, as of an average of no orders, or of a change from 0.
+/// Shown if there is no figure, such as an average of no orders or a change from 0.
 const NONE: &str = "–";
 
-/// What was sold, with all that decides how it is written.
+/// Sales, with the settings of their format.
 #[derive(Clone, Copy, Debug)]
 pub struct SalesReport<'a> {
-    /// What was asked for.
+    /// The query.
     pub question: &'a SalesQuestion,
-    /// What was sold.
+    /// The result.
     pub sales: &'a Sales,
-    /// How a table writes numbers; its currency is that of all amounts.
+    /// The number format of tables, with the currency of all amounts.
     pub style: Style,
     /// The time zone of the shop's clock.
     pub time_zone: &'a str,
-    /// How many products; the others are summed up in one line.
+    /// The maximum number of products; the others are summed up in one line.
     pub top: Option<usize>,
 }
 
@@ -54,7 +54,7 @@ impl Column {
 }
 
 impl SalesReport<'_> {
-    /// What is summed up, when, and as of when; with the period before where that is compared.
+    /// The query, the period and the time of the report, and the period that it is compared with.
     #[must_use]
     pub fn heading(&self) -> Vec<String> {
         let Sales { since, until, since_before, until_before, as_of, .. } = *self.sales;
@@ -74,7 +74,7 @@ impl SalesReport<'_> {
         heading
     }
 
-    /// Header, a line for each product or time, the total; or a sentence if nothing was sold.
+    /// Header, a line for each product or time, and the total; or a sentence if there are no sales.
     #[must_use]
     pub fn table(&self, room: Room) -> Vec<String> {
         if self.sales.lines.is_empty() {
@@ -89,7 +89,7 @@ impl SalesReport<'_> {
         fitted(|shown| self.rows(shown), lines, self.top, room)
     }
 
-    /// What is left out.
+    /// The number of orders that are not included.
     #[must_use]
     pub fn note(&self) -> Option<String> {
         let (count, orders) = match self.sales.unknown_orders {
@@ -100,7 +100,7 @@ impl SalesReport<'_> {
         Some(format!("{count} {orders} not included, as the time of the sale is unknown."))
     }
 
-    /// What a line stands for, as programs know it.
+    /// The subject of a line, for programs.
     const fn by(&self) -> &'static str {
         match self.question.by {
             SalesBy::Product => "product",
@@ -109,7 +109,7 @@ impl SalesReport<'_> {
         }
     }
 
-    /// What a line stands for, in words.
+    /// The subject of a line, in words.
     fn subject(&self) -> String {
         match &self.question.by {
             SalesBy::Kept(field) => visible(field),
@@ -130,7 +130,7 @@ impl SalesReport<'_> {
         matches!(self.question.by, SalesBy::Product | SalesBy::Kept(_))
     }
 
-    /// The name of a line, as a person reads it.
+    /// The name of a line in a table.
     fn name(&self, line: &SalesLine) -> String {
         match (&line.name, &self.question.by) {
             (None, _) => "(none)".to_owned(),
@@ -139,7 +139,7 @@ impl SalesReport<'_> {
         }
     }
 
-    /// The first of `shown` products and the sum of the others, or the newest of so many times.
+    /// The first `shown` products and the sum of the others, or the latest `shown` times.
     fn shown(&self, shown: Option<usize>) -> (&[SalesLine], Option<&SalesLine>) {
         let Sales { lines, rests, .. } = self.sales;
         let count = shown.unwrap_or(usize::MAX);
@@ -189,7 +189,7 @@ impl SalesReport<'_> {
         for (column, figure) in self.columns().iter().zip(&line.figures) {
             let SalesFigure { value, before, change } = figure;
             if *column == Column::Orders && value.is_none() {
-                // Sums of products have none.
+                // Sums by product have no such figure.
                 row.extend(vec![String::new(); if self.question.compare { 3 } else { 1 }]);
                 continue;
             }

@@ -1,4 +1,4 @@
-//! A terminal on which something is drawn again and again.
+//! A terminal screen that is redrawn in place.
 
 use std::{
     fmt,
@@ -19,26 +19,27 @@ use rustix::termios::{
 
 use super::text::{cut, width};
 
-/// The second screen that terminals have, from its making to its drop, which brings the first one
-/// back as it was. What is typed meanwhile is not shown, and forgotten; Ctrl-C is a signal as ever.
+/// The alternate screen of the terminal. Dropping it restores the main screen. Input is not echoed
+/// and is discarded; Ctrl-C still sends a signal.
 #[derive(Debug)]
 pub struct Screen {
     typing: Option<Termios>,
 }
 
 impl Screen {
-    /// Takes the terminal that standard output is.
+    /// Switches standard output to the alternate screen.
     ///
     /// # Errors
-    /// If it cannot be written to.
+    /// If standard output cannot be written to.
     pub fn enter() -> io::Result<Self> {
         let stdin = io::stdin();
         let typing = stdin.is_terminal().then(|| tcgetattr(&stdin)).transpose()?;
-        // Made first, so that whatever is done is undone.
+        // Created first, so that its drop undoes all changes.
         let screen = Self { typing };
         if let Some(mut quiet) = screen.typing.clone() {
             quiet.local_modes.remove(LocalModes::ECHO | LocalModes::ECHONL);
-            // Ctrl-Z would leave the shell on our screen. Zero is no character (termios(3)).
+            // Ctrl-Z would leave the shell on the alternate screen. Zero disables the character
+            // (termios(3)).
             quiet.special_codes[SpecialCodeIndex::VSUSP] = 0;
             tcsetattr(&stdin, OptionalActions::Now, &quiet)?;
         }
@@ -48,17 +49,17 @@ impl Screen {
         Ok(screen)
     }
 
-    /// Columns and lines that it has now.
+    /// The current number of columns and lines.
     #[must_use]
     pub fn size(&self) -> (usize, usize) {
         size().unwrap_or((80, 24))
     }
 
-    /// Puts these lines in the place of what is shown, all at once: nothing is cleared before, and
-    /// terminals that know synchronized output show no half of it.
+    /// Replaces the content with these lines without flicker: nothing is cleared first, and terminals
+    /// with synchronized output show only complete frames.
     ///
     /// # Errors
-    /// If the terminal is gone.
+    /// If the terminal is closed.
     pub fn draw(&mut self, lines: &[String]) -> io::Result<()> {
         let (columns, height) = self.size();
         let mut frame = String::new();
@@ -68,7 +69,7 @@ impl Screen {
             let line = cut(line, columns);
             ansi(&mut frame, &[&MoveTo(0, row)]);
             frame.push_str(&line);
-            // Behind a full line the cursor stands on its last character and would clear that.
+            // After a full line, the cursor is on its last character, which would be cleared.
             if width(&line) < columns {
                 ansi(&mut frame, &[&Clear(ClearType::UntilNewLine)]);
             }
@@ -86,7 +87,7 @@ impl Drop for Screen {
     fn drop(&mut self) {
         let mut frame = String::new();
         ansi(&mut frame, &[&EnableLineWrap, &Show, &LeaveAlternateScreen]);
-        // A terminal that is gone needs nothing restored.
+        // A closed terminal does not need to be restored.
         let _restored = put(&frame).is_ok();
         if let Some(typing) = &self.typing {
             let _restored = tcsetattr(io::stdin(), OptionalActions::Flush, typing).is_ok();
@@ -94,15 +95,14 @@ impl Drop for Screen {
     }
 }
 
-/// Columns and lines of the terminal that standard output is; `None` where it is none, or one that
-/// does not know.
+/// Columns and lines of standard output; `None` if it is not a terminal, or does not know its size.
 #[must_use]
 pub(crate) fn size() -> Option<(usize, usize)> {
     let size = tcgetwinsize(io::stdout()).ok()?;
     (size.ws_col > 0 && size.ws_row > 0).then(|| (size.ws_col.into(), size.ws_row.into()))
 }
 
-/// A command of any kind; [`Command`] itself cannot be put in a list.
+/// Any terminal command; [`Command`] itself is not object safe.
 trait Ansi {
     fn write(&self, frame: &mut String) -> fmt::Result;
 }

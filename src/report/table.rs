@@ -9,48 +9,49 @@ use super::{
 };
 use crate::store::{Figures, Totals};
 
-/// A name that is cut keeps at least so many cells, however narrow the terminal.
+/// The minimum width of a truncated name, in cells.
 const NARROWEST_NAME: usize = 8;
 
-/// Above the products there is the header, below them the total.
-const LINES_BESIDE: usize = 2;
+/// The header and the total.
+const HEADER_AND_TOTAL: usize = 2;
 
-/// How much of a table there is room for.
+/// The space for a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Room {
-    /// All of it.
+    /// Unlimited.
     Enough,
-    /// All of it, with names that go on in a next line where there are fewer columns.
+    /// This many columns and any number of lines: long names are wrapped.
     Columns(u16),
-    /// So many columns and lines: names are cut, and what has no line is among the others.
+    /// This many columns and lines: names are truncated, and further products are summed up as
+    /// others.
     Window {
-        /// Cells of a line.
+        /// The width in cells.
         columns: usize,
-        /// Lines of the table.
+        /// The number of lines.
         lines: usize,
     },
 }
 
-/// Says as of when, in the time zone of this machine.
+/// The heading, with the time in the local time zone.
 #[must_use]
 pub fn heading(totals: &Totals) -> String {
     format!("product totals as of {}", local(totals.as_of))
 }
 
-/// A time by the clock of this machine.
+/// A time in the local time zone.
 pub(crate) fn local(time: Timestamp) -> String {
     time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
 }
 
-/// Header, products, the others if there are more than `top` or than there is room for, total.
+/// Header, products, the others if there are more than `top` or than there is space for, total.
 #[must_use]
 pub fn table(totals: &Totals, top: Option<usize>, style: Style, room: Room) -> Vec<String> {
     let products = usize::try_from(totals.products).unwrap_or(usize::MAX);
     fitted(|shown| rows(totals, shown, style), products, top, room)
 }
 
-/// The table of these rows, in the room there is: `rows` gives the header, so many lines, one that
-/// stands for the others if that is not all of `lines`, and the total.
+/// A table that fits into `room`: `rows` returns the header, so many lines, one for the others if
+/// these are not all of `lines`, and the total.
 pub(super) fn fitted(
     rows: impl Fn(Option<usize>) -> Vec<Vec<String>>,
     lines: usize,
@@ -61,17 +62,17 @@ pub(super) fn fitted(
         Room::Enough => draw(&rows(top), None),
         Room::Columns(columns) => draw(&rows(top), Some(columns)),
         Room::Window { columns, lines: height } => {
-            let free = height.saturating_sub(LINES_BESIDE);
+            let free = height.saturating_sub(HEADER_AND_TOTAL);
             let top = top.unwrap_or(usize::MAX);
             let shown = if lines <= top.min(free) {
                 lines
             } else {
-                // The others need a line too.
+                // One line is for the others.
                 top.min(free.saturating_sub(1))
             };
             let mut rows = rows(Some(shown));
             if rows.len() > height {
-                // Not even the others have a line: the total says most.
+                // There is no line for the others: show only the total.
                 let total = rows.pop();
                 rows.truncate(height.saturating_sub(1));
                 rows.extend(total);

@@ -1,11 +1,10 @@
-//! Names that strangers chose, made fit for a terminal.
+//! Escapes untrusted names for a terminal.
 
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
-/// Whether a character would act on the terminal, or on the order of what stands around it, instead
-/// of standing there itself.
-pub(super) fn acts(character: char) -> bool {
+/// Whether a character controls the terminal or the direction of text instead of being displayed.
+pub(super) fn controls_terminal(character: char) -> bool {
     character.is_control()
         || matches!(
             character,
@@ -14,11 +13,11 @@ pub(super) fn acts(character: char) -> bool {
         )
 }
 
-/// `text` in which characters that act are spelt out: `\n`, `\u{1b}`.
+/// `text` with control characters escaped: `\n`, `\u{1b}`.
 pub(crate) fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
-        if acts(character) {
+        if controls_terminal(character) {
             shown.extend(character.escape_default());
         } else {
             shown.push(character);
@@ -27,12 +26,12 @@ pub(crate) fn visible(text: &str) -> String {
     shown
 }
 
-/// How many cells of a terminal `text` takes.
+/// The width of `text` in cells of a terminal.
 pub(super) fn width(text: &str) -> usize {
     text.width()
 }
 
-/// The beginning of `text` that fits into so many cells, with `…` at its end where it was cut.
+/// `text` truncated to so many cells, with `…` at the end if it was truncated.
 pub(super) fn cut(text: &str, cells: usize) -> String {
     if width(text) <= cells {
         return text.to_owned();
@@ -55,14 +54,14 @@ mod tests {
     use super::{cut, visible, width};
 
     #[test]
-    fn what_acts_on_a_terminal_is_spelt_out_and_the_rest_is_left_alone() {
+    fn control_characters_are_escaped_and_other_characters_are_kept() {
         assert_eq!(visible("\u{1b}[2J\r\n\u{9b}2J\u{202e}"), r"\u{1b}[2J\r\n\u{9b}2J\u{202e}");
         let harmless = "Açaí \"c\\n\" {1}, 👨‍👩‍👧 日本語 ﷽";
         assert_eq!(visible(harmless), harmless);
     }
 
     #[test]
-    fn a_cut_text_fits_and_no_character_is_torn() {
+    fn a_truncated_text_fits_and_no_character_is_split() {
         let text = "aé日👨‍👩‍👧🇧🇷e\u{301}x";
         for cells in 0..12 {
             let cut = cut(text, cells);

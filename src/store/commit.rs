@@ -99,7 +99,7 @@ impl<'a> Session<'a> {
             (answer, _) => answer?,
         };
         let purged_before: Option<DateTime> = row.try_get(1)?;
-        if purged_before != batch.judgment() {
+        if purged_before != batch.purge_boundary() {
             // The batch is judged again by what the statement says of that.
             self.store.server.retention.set(purged_before);
             return Err(StoreError::Fenced);
@@ -243,7 +243,7 @@ impl<'a> Step<'a> {
             to: span.to().get(),
             leader_epoch: batch.end().leader_epoch,
             instance: store.instance,
-            judged_by: batch.judgment().map(WallClock),
+            judged_by: batch.purge_boundary().map(WallClock),
             synchronous_commit: store.synchronous_commit,
             noted,
         }

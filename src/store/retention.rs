@@ -39,8 +39,9 @@ impl Retention {
 }
 
 impl Store {
-    /// Before when orders were purged, by the shop's clock, as far as this process has heard: a batch
-    /// has to be judged by it ([`ProcessedBatch::judged_by`](crate::process::ProcessedBatch::judged_by))
+    /// Before when orders were purged, by the shop's clock, as far as this process has heard: a
+    /// batch has to be judged by it
+    /// ([`ProcessedBatch::with_purge_boundary`](crate::process::ProcessedBatch::with_purge_boundary))
     /// to be committed.
     #[must_use]
     pub fn known_retention(&self) -> Option<DateTime> {

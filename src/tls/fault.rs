@@ -1,41 +1,41 @@
-//! What a failure of TLS means, in words for whoever has to put it right.
+//! Messages for TLS failures, with their causes and remedies.
 
 use std::{error::Error, io};
 
 use rustls::{AlertDescription, CertificateError, PeerIncompatible};
 
-/// The settings by which a server's TLS is put right, as their messages name them.
+/// The settings that remedies for a server's TLS name.
 #[derive(Clone, Copy, Debug)]
 pub struct Remedies {
-    /// Holds the authorities: `kafka.tls.ca_file`.
+    /// The file with the authorities: `kafka.tls.ca_file`.
     pub authorities: &'static str,
-    /// Holds our certificate: `kafka.tls.cert_file`.
+    /// The file with the client certificate: `kafka.tls.cert_file`.
     pub certificate: &'static str,
-    /// Names the server: `kafka.brokers`.
+    /// The address of the server: `kafka.brokers`.
     pub host: &'static str,
-    /// What to set where the server has no TLS: `kafka.tls.enabled = false`.
+    /// What to set if the server does not support TLS: `kafka.tls.enabled = false`.
     pub without: &'static str,
 }
 
 /// A failure of TLS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// What is wrong with whom, and the remedy. Its subject is the server.
+    /// The cause and the remedy, as the predicate of a sentence about the server.
     pub text: String,
-    /// Whether it may pass by itself.
+    /// Whether a retry can help.
     pub passes: bool,
 }
 
 impl Fault {
-    /// What TLS has to do with `error`; `None` if that is nothing. `has_identity`: we would have
-    /// shown a certificate.
+    /// The TLS failure that caused `error`; `None` if there is none. `has_identity`: a client
+    /// certificate is configured.
     #[must_use]
     pub fn behind(
         error: &(dyn Error + 'static),
         has_identity: bool,
         remedies: &Remedies,
     ) -> Option<Self> {
-        let error = beneath(error)?;
+        let error = rustls_error(error)?;
         let Remedies { authorities, certificate, host, without } = remedies;
         let text = match error {
             rustls::Error::InvalidCertificate(error) => certificate_fault(error, authorities, host),
@@ -44,10 +44,10 @@ impl Fault {
                     AlertDescription::CertificateRequired | AlertDescription::BadCertificate,
                     false,
                 ) => {
-                    format!("asks for a client certificate: set {certificate} and its key")
+                    format!("requires a client certificate: set {certificate} and its key")
                 }
                 (alert, true) if is_about_certificates(*alert) => format!(
-                    "refuses our client certificate ({alert:?}): set {certificate} to one from an \
+                    "rejects the client certificate ({alert:?}): set {certificate} to one from an \
                      authority that the server trusts"
                 ),
                 (
@@ -57,19 +57,20 @@ impl Fault {
                     _,
                 ) => incompatible(&format!("{alert:?}")),
                 (alert, _) => {
-                    let text = format!("broke the TLS handshake off ({alert:?}): its log says why");
+                    let text =
+                        format!("aborted the TLS handshake ({alert:?}): see the server's log");
                     return Some(Self { text, passes: true });
                 }
             },
             rustls::Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13) => {
-                incompatible("it offers an older one")
+                incompatible("it offers an older version")
             }
             rustls::Error::PeerIncompatible(cause) => incompatible(&format!("{cause:?}")),
             rustls::Error::InvalidMessage(_) => {
-                format!("doesn't speak TLS at this port: take the port that does, or set {without}")
+                format!("does not support TLS at this port: use its TLS port, or set {without}")
             }
             other => {
-                return Some(Self { text: format!("fails at TLS: {other}"), passes: true });
+                return Some(Self { text: format!("fails in TLS: {other}"), passes: true });
             }
         };
         Some(Self { text, passes: false })
@@ -78,32 +79,31 @@ impl Fault {
 
 fn certificate_fault(error: &CertificateError, authorities: &str, host: &str) -> String {
     match error {
-        // An authority of the same name but with another key shows as a bad signature.
+        // An authority with the same name but another key is reported as a bad signature.
         CertificateError::UnknownIssuer | CertificateError::BadSignature => format!(
-            "has a certificate from an authority that is not trusted here: set {authorities} to a \
+            "has a certificate from an authority that is not trusted: set {authorities} to a \
              file with that authority's certificate"
         ),
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            "has a certificate that has expired: renew it there, or set this machine's clock right"
-                .to_owned()
+            "has an expired certificate: renew it, or correct the clock of this machine".to_owned()
         }
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            "has a certificate that is not valid yet: set this machine's clock right".to_owned()
+            "has a certificate that is not valid yet: correct the clock of this machine".to_owned()
         }
         CertificateError::NotValidForName => {
-            format!("has a certificate for another host: set {host} to the name that it is for")
+            format!("has a certificate for another host: set {host} to the name in the certificate")
         }
         CertificateError::NotValidForNameContext { expected, presented } => format!(
-            "has a certificate for {} and not for {}: set {host} to a name that it is for, or have \
-             it issued for this one",
+            "has a certificate for {} and not for {}: set {host} to a name in the certificate, or \
+             reissue it for this name",
             hosts(presented),
             expected.to_str(),
         ),
-        other => format!("has a certificate that is not accepted: {other}"),
+        other => format!("has an invalid certificate: {other}"),
     }
 }
 
-/// The hosts that a certificate is for; each comes as `DnsName("…")` or the like.
+/// The hosts that a certificate is for; rustls returns each as `DnsName("…")` or similar.
 fn hosts(presented: &[String]) -> String {
     let inner = |name: &str| {
         let inner = name.split_once('(').and_then(|(_, inner)| inner.strip_suffix(')'));
@@ -117,7 +117,7 @@ fn hosts(presented: &[String]) -> String {
 
 fn incompatible(cause: &str) -> String {
     format!(
-        "has no version or cipher of TLS in common with vendas, which knows 1.2 and 1.3 ({cause})"
+        "has no TLS version or cipher in common with vendas, which supports 1.2 and 1.3 ({cause})"
     )
 }
 
@@ -136,14 +136,14 @@ const fn is_about_certificates(alert: AlertDescription) -> bool {
     )
 }
 
-/// The error of rustls that lies beneath, if one does.
-fn beneath<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
+/// The rustls error in the chain of causes, if there is one.
+fn rustls_error<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
     let mut next: Option<&'e (dyn Error + 'static)> = Some(error);
     while let Some(error) = next {
         if let Some(found) = error.downcast_ref() {
             return Some(found);
         }
-        // What an I/O error wraps is not its source, but itself.
+        // The error that an I/O error wraps is not its source.
         next = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
             Some(wrapped) => Some(wrapped),
             None => error.source(),

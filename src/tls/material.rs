@@ -1,4 +1,4 @@
-//! Certificates and keys, and the files that they come from.
+//! Certificates and keys, and their files.
 
 use std::{
     fs::{self, File},
@@ -16,34 +16,35 @@ use rustls::{
 
 use super::provider;
 
-/// More than all public authorities together take, less than a file named by mistake.
+/// The limit for files: larger than all public authorities together, smaller than most files named
+/// by mistake.
 const MAX_FILE_BYTES: u64 = 16 << 20;
 
-/// Why a file does not serve. None of these quotes it, since it may hold a key.
+/// Why a file cannot be used. No message quotes it, since it may contain a key.
 #[derive(Debug, thiserror::Error)]
 pub enum MaterialError {
     /// It cannot be read.
     #[error("{0}")]
     Unreadable(#[from] io::Error),
-    /// It holds no certificate, or a damaged one.
-    #[error("it holds no certificate in PEM (-----BEGIN CERTIFICATE-----)")]
+    /// It contains no certificate, or a damaged one.
+    #[error("contains no PEM certificate (-----BEGIN CERTIFICATE-----)")]
     NoCertificate,
-    /// It holds no key, or one that is encrypted or damaged.
+    /// It contains no key, or an encrypted or damaged one.
     #[error(
-        "it holds no private key in PEM (-----BEGIN PRIVATE KEY-----), or an encrypted one, which \
-         `openssl pkey` decrypts"
+        "contains no unencrypted PEM private key (-----BEGIN PRIVATE KEY-----): convert it with \
+         `openssl pkey`"
     )]
     NoKey,
     /// A certificate in it cannot be used.
-    #[error("it holds a certificate that cannot be used: {0}")]
+    #[error("contains an invalid certificate: {0}")]
     BadCertificate(rustls::Error),
-    /// The key is another certificate's, or of a kind that is not known here.
-    #[error("this key and the certificate make no pair: {0}")]
+    /// The key belongs to another certificate, or is of an unsupported type.
+    #[error("the private key does not match the certificate: {0}")]
     NoPair(rustls::Error),
 }
 
-/// A file, and by what it shows that it is another one now: a change of its inode (device, number,
-/// time of change, size), also behind a symbolic link. `None` while there is no such file.
+/// A file and its inode (device, number, time of change, size), by which changes are detected, also
+/// through symbolic links. `None` if the file does not exist.
 #[derive(Clone, Debug)]
 pub(super) struct Watched {
     pub(super) path: PathBuf,
@@ -51,7 +52,7 @@ pub(super) struct Watched {
 }
 
 impl Watched {
-    /// To be called before the file is read, so that what is written during that shows.
+    /// Must be called before the file is read, so that changes during the read are detected.
     fn new(path: &Path) -> Self {
         let stamp = fs::metadata(path).ok().map(|inode| {
             (inode.dev(), inode.ino(), inode.ctime(), inode.ctime_nsec(), inode.size())
@@ -59,21 +60,21 @@ impl Watched {
         Self { path: path.to_owned(), stamp }
     }
 
-    /// The same file as it is now; `None` if it has not changed.
+    /// The new state of the file; `None` if it has not changed.
     pub(super) fn changed(&self) -> Option<Self> {
         let now = Self::new(&self.path);
         (now.stamp != self.stamp).then_some(now)
     }
 }
 
-/// Certificates, each signed by the next one's key.
+/// A chain of certificates, each signed with the key of the next.
 pub struct Chain {
     certificates: Vec<CertificateDer<'static>>,
     file: Watched,
 }
 
 impl Chain {
-    /// All certificates of a PEM file, in their order.
+    /// All certificates of a PEM file, in order.
     ///
     /// # Errors
     /// [`MaterialError`], also if there are none.
@@ -90,7 +91,7 @@ impl Chain {
     }
 }
 
-/// The authorities whose word is taken.
+/// Trusted authorities.
 #[derive(Clone)]
 pub struct Authorities {
     pub(super) roots: Arc<RootCertStore>,
@@ -98,7 +99,7 @@ pub struct Authorities {
 }
 
 impl Authorities {
-    /// Those of a PEM file, and no others.
+    /// Only the authorities of a PEM file.
     ///
     /// # Errors
     /// [`MaterialError`]
@@ -111,11 +112,10 @@ impl Authorities {
         Ok(Self { roots: Arc::new(roots), file: Some(file) })
     }
 
-    /// Those that this machine trusts, to which its administrator may have added the company's own.
-    /// Where it names none, as in an image that holds this program alone, those that Mozilla trusts,
-    /// which are built in.
+    /// The authorities that this machine trusts. If there are none, as in a container image that
+    /// contains only this program, those that Mozilla trusts, which are built in.
     #[must_use]
-    pub fn of_this_machine() -> Self {
+    pub fn system() -> Self {
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         if roots.is_empty() {
@@ -124,7 +124,7 @@ impl Authorities {
         Self { roots: Arc::new(roots), file: None }
     }
 
-    /// As their file has them now.
+    /// The current content of the file.
     pub(super) fn reread(&self) -> Result<Self, (PathBuf, MaterialError)> {
         match &self.file {
             None => Ok(self.clone()),
@@ -135,7 +135,7 @@ impl Authorities {
     }
 }
 
-/// Our own certificate and its key.
+/// The client certificate and its key.
 #[derive(Clone)]
 pub struct Identity {
     pub(super) certified: Arc<CertifiedKey>,
@@ -156,7 +156,7 @@ impl Identity {
         Ok(Self { certified: Arc::new(certified), chain: chain.file, key: file })
     }
 
-    /// As its files have it now.
+    /// The current content of the files.
     pub(super) fn reread(&self) -> Result<Self, (PathBuf, MaterialError)> {
         let (chain, key) = (&self.chain.path, &self.key.path);
         let chain = Chain::from_file(chain).map_err(|error| (chain.clone(), error))?;

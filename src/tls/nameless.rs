@@ -1,4 +1,4 @@
-//! Takes a server's certificate whatever host it is for.
+//! Verification of a server's certificate without its host name.
 
 use std::sync::Arc;
 
@@ -15,8 +15,7 @@ use rustls::{
 
 use super::Authorities;
 
-/// Takes a certificate whatever host it is for; if there are authorities, one of them has to vouch
-/// for it.
+/// Accepts a certificate for any host. If there are authorities, one of them must have signed it.
 #[derive(Debug)]
 pub(super) struct Nameless {
     authorities: Option<Arc<RootCertStore>>,
@@ -56,8 +55,8 @@ impl ServerCertVerifier for Nameless {
         Ok(ServerCertVerified::assertion())
     }
 
-    // Also where nobody vouches for the certificate: PostgreSQL's channel binding is a promise about
-    // it, which would be worth nothing if whoever shows it need not hold its key.
+    // Required even if the certificate itself is not verified: PostgreSQL's channel binding relies on
+    // the server having the certificate's key.
     fn verify_tls12_signature(
         &self,
         message: &[u8],

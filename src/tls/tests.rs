@@ -10,7 +10,7 @@ fn put(certificate: &Certificate, folder: &Path) {
 }
 
 #[test]
-fn files_that_change_are_read_again_and_broken_ones_leave_in_use_what_was_read_before() {
+fn changed_files_are_read_again_and_broken_ones_are_ignored() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let authority = Authority::new("a").unwrap();
@@ -23,7 +23,7 @@ fn files_that_change_are_read_again_and_broken_ones_leave_in_use_what_was_read_b
     let first = tls.config();
     assert!(Arc::ptr_eq(&first, &tls.config()));
 
-    // The certificate comes before its key, and half of it at first.
+    // The certificate is replaced before its key, and is incomplete at first.
     let second = authority.client("second").unwrap();
     let (half, _) = second.certificate.split_at(second.certificate.len() / 2);
     fs::write(path("cert.pem"), half).unwrap();
@@ -35,7 +35,7 @@ fn files_that_change_are_read_again_and_broken_ones_leave_in_use_what_was_read_b
     assert!(!Arc::ptr_eq(&first, &renewed));
     assert!(Arc::ptr_eq(&renewed, &tls.config()));
 
-    // As Kubernetes does it: what a symbolic link leads to is replaced.
+    // As in Kubernetes: the target of a symbolic link is replaced.
     fs::write(path("other.pem"), Authority::new("b").unwrap().pem()).unwrap();
     fs::remove_file(path("ca.pem")).unwrap();
     assert!(Arc::ptr_eq(&renewed, &tls.config()));

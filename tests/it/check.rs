@@ -79,7 +79,7 @@ async fn each_problem_is_reported_with_its_remedy() -> Result<()> {
 
     let away = ["--brokers", "127.0.0.1:1", "--set", "database.port=1"];
     let away = shop.vendas(&["check"]).args(away).run(DEADLINE).await?.expect_code(1)?;
-    expect(&away, &["FAIL  kafka: kafka at 127.0.0.1:1", "FAIL  database \"", "Connection refused"])
+    expect(&away, &["FAIL  kafka: Kafka at 127.0.0.1:1", "FAIL  database \"", "Connection refused"])
 }
 
 #[tokio::test]
@@ -131,10 +131,8 @@ async fn a_time_zone_other_than_that_of_the_tables_is_reported_with_its_remedy()
     let told = check().run(DEADLINE).await?.expect_code(1)?;
     expect(
         &told,
-        &[
-            "FAIL  shop_clock: rows that do not say when they count do so by America/Sao_Paulo, and \
-           orders.shop_timezone is Asia/Tokyo: ",
-        ],
+        &["FAIL  shop_clock: the tables use the time zone America/Sao_Paulo, but \
+           orders.shop_timezone is Asia/Tokyo: "],
     )?;
     let remedy = told.stdout.split('`').nth(1).unwrap_or_default();
     shop.database.execute(remedy).await?;
@@ -148,7 +146,7 @@ async fn a_time_zone_other_than_that_of_the_tables_is_reported_with_its_remedy()
 async fn check_changes_nothing() -> Result<()> {
     let shop = Shop::open(1).await?;
     let fresh = shop.vendas(&["check"]).run(DEADLINE).await?.expect_code(0)?;
-    expect(&fresh, &["ok    tables: missing, run makes them"])?;
+    expect(&fresh, &["ok    tables: missing, created by vendas run"])?;
     // A role that may not create tables, and a setting that keeps `run` from creating them.
     let guest = role(&shop, "guest without tables").await?;
     let told = "missing: run `vendas schema --apply` as the role that owns the schema";

@@ -16,7 +16,7 @@ async fn all_problems_are_reported_together_with_exit_code_2_before_any_server_i
     for problem in [
         "--brokers: kafka.brokers is \"nowhere\"",
         "--set database.prot: unknown key database.prot: did you mean database.port?",
-        "VENDAS_PIPELINE__BATCH_SIZE: pipeline.batch_size is \"0\", must be a whole number",
+        "VENDAS_PIPELINE__BATCH_SIZE: pipeline.batch_size is \"0\", must be an integer",
         "VENDAS_DATABASE__PASSWORD_FILE: database.password_file",
     ] {
         assert!(ended.stderr.contains(problem), "{problem} is not in {}", ended.stderr);

@@ -57,7 +57,7 @@ async fn a_log_that_was_truncated_and_has_grown_again_halts_its_partition() -> R
     })
     .await?;
     eventually("a log line about the truncation", DEADLINE, async || {
-        let span = format!("truncated at {truncated}: what was read in [{truncated}, 30)");
+        let span = format!("truncated at {truncated}: the records read in [{truncated}, 30)");
         ensure!(count_lines(&run.stderr()?, &span) == 1, "{}", run.state());
         Ok(())
     })
@@ -87,7 +87,7 @@ async fn a_halted_partition_continues_after_offsets_reset() -> Result<()> {
     let run = shop.vendas(&["run"]).start()?;
     until_count(&shop.database, "sales", 80, &run).await?;
     eventually("a log line with the missing span", DEADLINE, async || {
-        let halts = count_lines(&run.stderr()?, "[50, 70) was deleted unread");
+        let halts = count_lines(&run.stderr()?, "[50, 70) was deleted before it was read");
         ensure!(halts == 1, "{}", run.state());
         Ok(())
     })

@@ -157,7 +157,9 @@ async fn after_a_reset_dead_letters_reopen_unless_they_were_discarded_for_the_sa
     // is not.
     let ended = replay(&shop, &["--reason", "missing_quantity"]).await?.expect_code(1)?;
     ensure!(
-        ended.stdout.ends_with("1 dead letter replayed, 1 superseded (--force replays them all the same), 1 still no order\n"),
+        ended.stdout.ends_with(
+            "1 dead letter replayed, 1 superseded (use --force to replay them), 1 still rejected\n"
+        ),
         "{}",
         ended.stdout
     );
@@ -179,7 +181,7 @@ async fn purge_deletes_old_dead_letters_and_reports_how_many_are_open() -> Resul
     let purge = ["purge", "--older-than", "90d"];
     let shown = printed(&shop, &purge).await?;
     ensure!(shown.starts_with("3 dead letters failed before "), "{shown}");
-    ensure!(shown.contains(", 1 of them open\n") && shown.contains("say --yes"), "{shown}");
+    ensure!(shown.contains(", 1 of them open\n") && shown.contains("use --yes"), "{shown}");
     ensure!(shop.database.count("dead_letters").await? == 4, "a dry run deletes");
 
     // The role of `run` has all privileges but this one.

@@ -142,7 +142,7 @@ async fn the_end_of_an_outage_is_noticed_without_new_records() -> Result<()> {
     servers.postgres.stop().await?;
     // Idle partitions query once a minute.
     eventually("a worker that has noticed the outage", DEADLINE * 2, async || {
-        ensure!(run.stderr()?.contains("paused, will go on by itself"), "{}", run.state());
+        ensure!(run.stderr()?.contains("paused, will resume automatically"), "{}", run.state());
         Ok(())
     })
     .await?;
@@ -174,7 +174,7 @@ async fn a_halted_partition_is_reported_and_another_one_keeps_the_run_ready() ->
 
     let only = format!("{}:0", shop.topic);
     let alone = vendas.clone().env("VENDAS_KAFKA__PARTITIONS", &only).start()?;
-    until_ready(&listen, 503, "[50, 70) was deleted unread").await?;
+    until_ready(&listen, 503, "[50, 70) was deleted before it was read").await?;
     alone.kill()?;
 
     let _going_on = vendas.env("VENDAS_PIPELINE__ON_DATA_LOSS", "continue").start()?;
@@ -197,7 +197,7 @@ async fn without_servers_it_is_live_and_not_ready() -> Result<()> {
         .env("VENDAS_DATABASE__PASSWORD", "s3cret");
     let run = nowhere.clone().args(["run"]).start()?;
     let body = until_ready(&listen, 503, r#""what":"kafka""#).await?;
-    ensure!(body.contains("finding out which partitions") && !body.contains("s3cret"), "{body}");
+    ensure!(body.contains("reading the assigned partitions") && !body.contains("s3cret"), "{body}");
     until_ready(&listen, 503, r#""what":"postgresql""#).await?;
     let Answer { status, body, .. } = get(&listen, "/healthz", "*/*").await?;
     ensure!((status, &*body) == (200, "ok\n"), "{status}: {body}");

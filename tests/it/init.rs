@@ -83,7 +83,7 @@ async fn without_a_terminal_it_reports_certain_and_doubtful_fields_and_writes_on
     let refused = shop.vendas(&write).run(DEADLINE).await?.expect_code(1)?;
     ensure_lines(
         &refused.stderr,
-        &["exists: --write OTHER writes another file, --force overwrites it"],
+        &["already exists: use --write OTHER to write another file, or --force to overwrite it"],
     )?;
     ensure!(fs::read_to_string(&file)?.contains("CANCELADO"), "it was overwritten");
 
@@ -105,7 +105,7 @@ async fn without_a_terminal_it_reports_certain_and_doubtful_fields_and_writes_on
 async fn built_in_names_need_no_mapping_and_the_newest_records_are_read() -> Result<()> {
     let shop = Shop::open(1).await?;
     let empty = shop.vendas(&["init"]).run(DEADLINE).await?.expect_code(1)?;
-    ensure_lines(&empty.stderr, &["there are no records to learn from"])?;
+    ensure_lines(&empty.stderr, &["the topics contain no records"])?;
     shop.send(0, &["no JSON"; 300]).await?;
     shop.send_numbers(0, 1..=250).await?;
     let ended = shop.vendas(&["init"]).run(DEADLINE).await?.expect_code(0)?;

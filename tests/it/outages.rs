@@ -61,7 +61,7 @@ async fn started_before_its_servers_it_waits_logs_each_outage_once_and_continues
     let run = outage.run()?;
     until_logged(&run, "PostgreSQL", "paused", 1).await?;
     outage.postgres.restart().await?;
-    until_logged(&run, "PostgreSQL", "going on", 1).await?;
+    until_logged(&run, "PostgreSQL", "resumed", 1).await?;
     until_logged(&run, "Kafka", "paused", 1).await?;
     outage.kafka.restart().await?;
     until_at_least(&outage.database, "sales", 300, &run).await?;
@@ -87,7 +87,7 @@ async fn an_outage_of_postgresql_is_waited_for_and_logged_once() -> Result<()> {
         until_logged(&run, "PostgreSQL", "paused", times).await?;
         outage.postgres.restart().await?;
         until_at_least(&outage.database, "sales", i64::from(sent), &run).await?;
-        for text in ["paused", "going on"] {
+        for text in ["paused", "resumed"] {
             let found = logged(&run, "PostgreSQL", text)?;
             ensure!(found == times, "{text:?} {found} times: {}", run.stderr()?);
         }
@@ -135,11 +135,11 @@ async fn a_table_that_rejects_all_orders_causes_a_pause_and_no_dead_letters() ->
         ),
     ] {
         until_at_least(&shop.database, "sales", i64::from(sent), &run).await?;
-        let before = logged(&run, "", "paused until this is put right")?;
+        let before = logged(&run, "", "paused, needs attention")?;
         shop.database.execute(&format!("ALTER TABLE sales {wrong}")).await?;
         shop.send_numbers(0, sent..sent + 250).await?;
         sent += 250;
-        until_logged(&run, "", "paused until this is put right", before + 1).await?;
+        until_logged(&run, "", "paused, needs attention", before + 1).await?;
         shop.database.execute(&format!("ALTER TABLE sales {repair}")).await?;
     }
     until_at_least(&shop.database, "sales", i64::from(sent), &run).await?;

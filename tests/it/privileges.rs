@@ -212,8 +212,8 @@ async fn a_privilege_revoked_while_running_is_waited_for() -> Result<()> {
         roles.set_granted("REVOKE", &privilege, "FROM").await?;
         send().await?;
         records += 3;
-        let pauses = |log: &str| log.matches("paused until this is put right").count();
-        let goings_on = |log: &str| log.matches("going on").count();
+        let pauses = |log: &str| log.matches("paused, needs attention").count();
+        let goings_on = |log: &str| log.matches("resumed").count();
         eventually("a log line about it", DEADLINE, async || {
             let log = work.stderr()?;
             ensure!(pauses(&log) == goings_on(&log) + 1, "{privilege:?}: {log}");

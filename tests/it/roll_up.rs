@@ -62,7 +62,7 @@ async fn days_are_merged_into_months_and_all_other_sums_stay() -> Result<()> {
     ensure!(shown.stdout.contains("nothing was changed"), "{}", shown.stdout);
     let recent = ["orders", "roll-up", "--older-than", "10d", "--because", "a test", "--yes"];
     let recent = shop.vendas(&recent).run(DEADLINE).await?.expect_code(1)?;
-    ensure!(recent.stderr.contains("stay by day"), "{}", recent.stderr);
+    ensure!(recent.stderr.contains("are kept by day"), "{}", recent.stderr);
     ensure!(shop.database.count("roll_ups").await? == 0, "it was rolled up");
     let ended = roll_up(&shop).args(["--yes"]).run(DEADLINE).await?.expect_code(0)?;
     ensure!(ended.stdout.contains("sums of products before 2025-02-01: "), "{}", ended.stdout);

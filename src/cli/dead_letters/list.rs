@@ -11,28 +11,28 @@ use crate::{config::Config, report};
 pub(in crate::cli) struct Arguments {
     #[command(flatten)]
     which: Which,
-    /// Those that were replayed or discarded too.
+    /// Include replayed and discarded ones.
     #[arg(long)]
     all: bool,
-    /// How many there are of each reason, instead of a line for each.
+    /// Show the number of each reason instead of single dead letters.
     #[arg(long, conflicts_with = "limit")]
     counts: bool,
-    /// The most lines.
+    /// The maximum number of lines.
     #[arg(long, value_name = "N", default_value_t = 100,
           value_parser = clap::value_parser!(u32).range(1..=100_000))]
     limit: u32,
-    /// How they are printed.
+    /// The output format.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// For people. What would act on the terminal is spelt out: \n, \u{1b}.
+    /// A table for reading. Control characters are escaped: \n, \u{1b}.
     Table,
-    /// An array of objects.
+    /// A JSON array of objects.
     Json,
-    /// With a header. A text that a spreadsheet could take for a formula has a ' in front.
+    /// CSV with a header. A text that a spreadsheet could interpret as a formula is prefixed with '.
     Csv,
 }
 
@@ -51,19 +51,18 @@ pub(super) async fn list(config: &Config, arguments: Arguments) -> Result<(), Cl
             Format::Csv => report::csv_text(&report::counts_csv(&counts)?, on_terminal),
         });
     }
-    // One more than is shown says whether there are more.
+    // One more than shown is read, to know whether there are more.
     let mut letters = store.dead_letters(&filter, all, i64::from(limit) + 1).await?;
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = letters.len() > limit;
     letters.truncate(limit);
     print(&match format {
         Format::Table => {
-            let table = report::letters_table(&letters, all, columns);
-            let end =
-                if more { "there are more: --limit N shows them, --counts counts\n" } else { "" };
+            let table = report::dead_letters_table(&letters, all, columns);
+            let end = if more { "there are more: use --limit N or --counts\n" } else { "" };
             table + end
         }
-        Format::Json => report::letters_json(&letters).map_err(failed)?,
-        Format::Csv => report::csv_text(&report::letters_csv(&letters)?, on_terminal),
+        Format::Json => report::dead_letters_json(&letters).map_err(failed)?,
+        Format::Csv => report::csv_text(&report::dead_letters_csv(&letters)?, on_terminal),
     })
 }

@@ -1,4 +1,4 @@
-//! `vendas dead-letters`: what became no order, and what is to become of it.
+//! `vendas dead-letters`: rejected records, and how to resolve them.
 
 mod list;
 mod purge;
@@ -14,41 +14,40 @@ use crate::{config::Config, order::Reason, store::LetterFilter};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum DeadLettersCommand {
-    /// List the open ones, the newest first.
+    /// List open dead letters, newest first.
     #[command(after_help = examples::LIST)]
     List(list::Arguments),
-    /// Show one of them and the bytes of its record, with all that would act on a terminal spelt
-    /// out.
+    /// Show one dead letter and the bytes of its record, with control characters
+    /// escaped.
     #[command(after_help = examples::SHOW)]
     Show(show::Arguments),
-    /// Understand them anew, with the vocabulary as it is now, and write the orders that they are:
-    /// exit code 1 if one of them is still none, or was superseded.
+    /// Process dead letters again with the current settings, and write their orders: exit code 1
+    /// if one of them is still rejected or was superseded.
     #[command(after_help = examples::REPLAY)]
     Replay(settle::ReplayArguments),
-    /// Decide that they are not to become orders. They are kept, with the reason.
+    /// Mark dead letters as not to be replayed. They are kept, with the reason.
     #[command(after_help = examples::DISCARD)]
     Discard(settle::DiscardArguments),
-    /// Delete all that failed long ago, open ones too, and the personal data in them. Needs the
-    /// privilege DELETE, which `run` does without.
+    /// Delete old dead letters, including open ones, and the personal data in them. Needs
+    /// the DELETE privilege, which `vendas run` does not need.
     #[command(after_help = examples::PURGE)]
     Purge(purge::Arguments),
 }
 
-/// Which letters are meant; several of these narrow it down.
+/// Filters for dead letters; several of them are combined with AND.
 #[derive(Debug, Args)]
 struct Which {
-    /// Those of this topic.
+    /// Only dead letters of this topic.
     #[arg(long, value_name = "NAME")]
     topic: Option<String>,
-    /// Those of this reason.
+    /// Only dead letters with this reason.
     #[arg(long, value_name = "CODE", hide_possible_values = true, value_parser = reasons())]
     reason: Option<String>,
-    /// Those that failed at this time or later: 2026-11-22, "2026-11-22 10:00" or
-    /// 2026-11-22T10:00:00Z, without an offset by the clock of this machine; or 2h, 7d for so long
-    /// ago.
+    /// Only dead letters that failed at this time or later: 2026-11-22, "2026-11-22 10:00" or
+    /// 2026-11-22T10:00:00Z, in the local time zone if none is given; or an age, such as 2h or 7d.
     #[arg(long, value_name = "TIME", value_parser = time::moment)]
     since: Option<Timestamp>,
-    /// Those that failed before this time.
+    /// Only dead letters that failed before this time.
     #[arg(long, value_name = "TIME", value_parser = time::moment)]
     until: Option<Timestamp>,
 }
@@ -88,6 +87,6 @@ fn count(letters: u64) -> String {
 
 fn none_of_that_id(id: i64) -> CliError {
     CliError::Failed(format!(
-        "there is no dead letter {id}: `vendas dead-letters list --all` shows which there are"
+        "there is no dead letter {id}: `vendas dead-letters list --all` lists all"
     ))
 }

@@ -7,10 +7,10 @@ use crate::{config::Config, report, store::Purgeable};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Arguments {
-    /// Those that failed longer ago than this, such as 90d.
+    /// The minimum age, such as 90d.
     #[arg(long, value_name = "AGE", value_parser = time::ago)]
     older_than: Timestamp,
-    /// Do it; without this it is only shown.
+    /// Delete them; without this flag they are only counted.
     #[arg(long)]
     yes: bool,
 }
@@ -25,6 +25,6 @@ pub(super) async fn purge(config: &Config, arguments: &Arguments) -> Result<(), 
         let deleted = store.purge_letters(limit).await?;
         print(&format!("{} deleted\n", count(deleted)))
     } else {
-        print("nothing was changed: say --yes to delete them\n")
+        print("nothing was changed: use --yes to delete them\n")
     }
 }

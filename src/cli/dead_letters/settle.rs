@@ -13,15 +13,15 @@ use crate::{
     store::{DeadLetter, Fate, LetterFilter, ReplayableLetter, Store},
 };
 
-/// Letters that did not become orders are named up to this many; `list` has all that are open.
-const MOST_NAMED: usize = 100;
+/// At most so many dead letters that stay open are listed; `list` shows all of them.
+const MAX_LISTED: usize = 100;
 
-/// Letters by their ids or by what is true of them; never all of them by oversight.
+/// Dead letters by id or by filter; at least one is required, so that none are chosen by mistake.
 #[derive(Debug, clap::Args)]
 #[group(id = "chosen", required = true, multiple = true,
         args = ["ids", "topic", "reason", "since", "until", "all"])]
 struct Chosen {
-    /// The letters, as `list` calls them.
+    /// The ids of dead letters, as listed by `vendas dead-letters list`.
     #[arg(value_name = "ID")]
     ids: Vec<i64>,
     #[command(flatten)]
@@ -35,8 +35,8 @@ struct Chosen {
 pub(in crate::cli) struct ReplayArguments {
     #[command(flatten)]
     chosen: Chosen,
-    /// Also where a version of the order was processed after the letter failed, which is then
-    /// overwritten; and what was discarded, if its ID is named.
+    /// Also replay dead letters that are superseded, and so overwrite a version of the order that
+    /// was processed later, and dead letters that were discarded, if their ID is given.
     #[arg(long)]
     force: bool,
 }
@@ -45,7 +45,7 @@ pub(in crate::cli) struct ReplayArguments {
 pub(in crate::cli) struct DiscardArguments {
     #[command(flatten)]
     chosen: Chosen,
-    /// Why, for whoever asks later.
+    /// The reason, stored with the dead letter.
     #[arg(long, value_name = "TEXT",
           value_parser = clap::builder::NonEmptyStringValueParser::new())]
     because: String,
@@ -83,7 +83,7 @@ pub(super) async fn replay(config: &Config, arguments: ReplayArguments) -> Resul
     let registry = config.registry.as_ref().map(Registry::new);
     let ended = replay::replay((&store, registry.as_ref()), &rules, &filter, force, note).await;
     drop(progress);
-    // Also where it ended early: what was done stays done.
+    // Also if it ended early: the dead letters replayed so far are committed.
     print(&tally.text())?;
     ended?;
     if tally.superseded + tally.still_dead + tally.refused > 0 {
@@ -103,7 +103,7 @@ pub(super) async fn discard(config: &Config, arguments: DiscardArguments) -> Res
     print(&format!("{} discarded\n", count(discarded)))
 }
 
-/// Those of the named letters that are not open any more.
+/// The named dead letters that are no longer open.
 async fn settled(store: &Store, filter: &LetterFilter) -> Result<Vec<DeadLetter>, CliError> {
     let Some(ids) = &filter.ids else { return Ok(Vec::new()) };
     let named = LetterFilter { ids: Some(ids.clone()), ..LetterFilter::default() };
@@ -115,14 +115,14 @@ async fn settled(store: &Store, filter: &LetterFilter) -> Result<Vec<DeadLetter>
     Ok(letters)
 }
 
-/// What became of the letters.
+/// The results, counted.
 #[derive(Debug, Default)]
 struct Tally {
     replayed: u64,
     superseded: u64,
     ignored: u64,
     still_dead: u64,
-    /// Those that had been discarded.
+    /// Dead letters that had been discarded before.
     refused: u64,
     lines: Vec<String>,
 }
@@ -137,12 +137,12 @@ impl Tally {
                 self.name(letter.id, line);
             }
             Outcome::Ignored => self.ignored += 1,
-            Outcome::StillDead(rejection) => {
+            Outcome::StillRejected(rejection) => {
                 self.still_dead += 1;
-                // The database's own words can quote the row: `show` has them.
+                // PostgreSQL's message can quote the row: only `show` prints it.
                 let line = match rejection.reason() {
-                    Reason::RejectedByDatabase => format!("still no order: {}", rejection.reason()),
-                    _ => format!("still no order: {rejection}"),
+                    Reason::RejectedByDatabase => format!("still rejected: {}", rejection.reason()),
+                    _ => format!("still rejected: {rejection}"),
                 };
                 self.name(letter.id, &report::visible(&line));
             }
@@ -150,7 +150,7 @@ impl Tally {
     }
 
     fn name(&mut self, id: i64, what: &str) {
-        if self.lines.len() < MOST_NAMED {
+        if self.lines.len() < MAX_LISTED {
             self.lines.push(format!("dead letter {id}: {what}\n"));
         }
     }
@@ -158,14 +158,14 @@ impl Tally {
     fn text(&self) -> String {
         let Self { replayed, superseded, ignored, still_dead, refused, lines } = self;
         let mut text = lines.concat();
-        if lines.len() >= MOST_NAMED {
-            text.push_str("… `vendas dead-letters list` has all that are open\n");
+        if lines.len() >= MAX_LISTED {
+            text.push_str("… `vendas dead-letters list` lists all open ones\n");
         }
         text.push_str(&format!("{} replayed", count(*replayed)));
         for (number, what) in [
-            (superseded, "superseded (--force replays them all the same)"),
-            (ignored, "discarded, since the mapping says that their records are ignored"),
-            (still_dead, "still no order"),
+            (superseded, "superseded (use --force to replay them)"),
+            (ignored, "discarded, since the mapping now ignores their records"),
+            (still_dead, "still rejected"),
             (refused, "discarded before"),
         ] {
             if *number > 0 {

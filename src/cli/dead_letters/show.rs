@@ -16,10 +16,10 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Arguments {
-    /// The letter, as `list` calls it.
+    /// The id of the dead letter, as listed by `vendas dead-letters list`.
     #[arg(value_name = "ID")]
     id: i64,
-    /// Write the record's value and nothing else, byte for byte, to a file or another program.
+    /// Write only the record's value, unchanged, to a file or another program.
     #[arg(long)]
     raw: bool,
 }
@@ -28,7 +28,7 @@ pub(super) async fn show(config: &Config, arguments: &Arguments) -> Result<(), C
     let Arguments { id, raw } = *arguments;
     if raw && io::stdout().is_terminal() {
         return Err(CliError::Failed(
-            "--raw writes whatever a stranger has sent, which can act on this terminal: send it to \
+            "--raw writes untrusted bytes, which can control this terminal: redirect it to \
              a file or another program"
                 .to_owned(),
         ));
@@ -48,7 +48,7 @@ pub(super) async fn show(config: &Config, arguments: &Arguments) -> Result<(), C
     Ok(stdout.flush()?)
 }
 
-/// The value by its schema, where it is in a binary format; nothing where it is not.
+/// The decoded value, if it is in a binary format; otherwise nothing.
 async fn decoded(config: &Config, letter: &DeadLetter, bytes: &LetterBytes) -> String {
     let Some(payload) = &bytes.payload else { return String::new() };
     let reading = config.rules.of(&letter.topic).format();
@@ -71,7 +71,7 @@ async fn decoded(config: &Config, letter: &DeadLetter, bytes: &LetterBytes) -> S
                 Some(json) => {
                     format!("by {by}    {kind}, as JSON {}", report::shown(Some(json.as_bytes())))
                 }
-                None => format!("by {by}    {kind}, but the bytes are no such value\n"),
+                None => format!("by {by}    {kind}, but the bytes do not match the schema\n"),
             }
         }
         Err(Unreadable::UnknownSchema(_)) => format!("by {by}    not known to the registry\n"),

@@ -1,8 +1,8 @@
-//! Times and ages as people type them.
+//! Parses times and ages.
 
 use jiff::{Span, Timestamp, Zoned, civil::DateTime, tz::TimeZone};
 
-/// A point in time: with an offset, by the clock of this machine, or so long ago.
+/// A point in time: with a UTC offset, in the local time zone, or as an age.
 pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
     if let Ok(time) = text.parse::<Timestamp>() {
         return Ok(time);
@@ -14,7 +14,7 @@ pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
     ago(text).map_err(|_| "must be a time such as 2026-11-22T10:00:00Z, or 2h, 7d".to_owned())
 }
 
-/// The point in time that lies so far back, such as 90d.
+/// The point in time of an age such as 90d.
 pub(super) fn ago(text: &str) -> Result<Timestamp, String> {
     text.parse::<Span>()
         .ok()

@@ -1,4 +1,4 @@
-//! `vendas orders`: how long orders are kept, and sums by day.
+//! `vendas orders`: retention of orders and of sums by day.
 
 mod purge;
 mod roll_up;
@@ -20,36 +20,36 @@ use crate::{
 
 #[derive(Debug, Subcommand)]
 pub(super) enum OrdersCommand {
-    /// Delete orders of days long ago, while `run` works. Needs the privilege DELETE, which `run` does
-    /// without.
+    /// Delete old orders; `vendas run` may continue during this. Needs the DELETE
+    /// privilege, which `vendas run` does not need.
     #[command(after_help = examples::ORDERS_PURGE)]
     Purge(purge::Arguments),
-    /// Keep the sums of products of days long ago by month.
+    /// Merge old sums of products by day into sums by month.
     #[command(after_help = examples::ORDERS_ROLL_UP)]
     RollUp(roll_up::Arguments),
 }
 
-/// Before when.
+/// The boundary.
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
 struct Limit {
-    /// Those of the days before the one that lies so far back on the shop's clock, such as 400d or 2y.
+    /// Orders older than this by the shop's clock, in whole days, such as 400d or 2y.
     #[arg(long, value_name = "AGE", value_parser = age)]
     older_than: Option<Span>,
-    /// Those before this day of the shop's clock, such as 2025-01-01.
+    /// Orders before this day by the shop's clock, such as 2025-01-01.
     #[arg(long, value_name = "DAY")]
     before: Option<Date>,
 }
 
 impl Limit {
-    /// The day, and the shop's clock.
+    /// The day of the boundary, and the shop's clock.
     async fn day(&self, store: &Store) -> Result<(Date, ShopDay), CliError> {
         let ago = self.older_than.unwrap_or_default().to_string();
         let clock = store.shop_day(&ago).await?;
         let day = self.before.unwrap_or(clock.then);
         if day > clock.today {
             return Err(CliError::Failed(format!(
-                "--before {day} lies after today, {}, by the shop's clock: name a day that has begun",
+                "--before {day} is after today, {}, by the shop's clock: use today or an earlier day",
                 clock.today
             )));
         }

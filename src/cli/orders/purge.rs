@@ -13,13 +13,13 @@ use crate::{
 pub(in crate::cli) struct Arguments {
     #[command(flatten)]
     limit: Limit,
-    /// Delete the sums of these orders too, and those that earlier purges kept.
+    /// Also delete the sums of these orders, and the sums that earlier purges kept.
     #[arg(long)]
     forget_sums: bool,
-    /// Why; it is kept in the table `purges`.
+    /// The reason, stored in the table `purges`.
     #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     because: String,
-    /// Delete without asking. Without a terminal and without this, it is only shown.
+    /// Do not ask for confirmation. Without a terminal and without this flag, nothing is changed.
     #[arg(long)]
     yes: bool,
 }
@@ -33,18 +33,18 @@ pub(super) async fn purge(config: &Config, arguments: &Arguments) -> Result<(), 
     let purgeable = progress.during(store.purgeable_orders(before), || (None, None)).await?;
     print(&shown(&purgeable, &clock, day, *forget_sums))?;
     if !yes && !confirm("Delete them?")? {
-        return print("nothing was changed: say --yes to delete them\n");
+        return print("nothing was changed: use --yes to delete them\n");
     }
-    let asked = PurgeOrders { before, forget_sums: *forget_sums, because, purged_by: &whoami() };
+    let orders = PurgeOrders { before, forget_sums: *forget_sums, because, purged_by: &whoami() };
     let all = u64::try_from(purgeable.sales_rows + purgeable.orders_rows).ok();
     let mut progress = Progress::new("rows");
-    let purged = purge::purge(&store, asked, |rows| progress.show(Some(rows), all)).await;
+    let purged = purge::purge(&store, orders, |rows| progress.show(Some(rows), all)).await;
     drop(progress);
     let Purged { sales_rows, orders_rows } = purged?;
     print(&format!("deleted {sales_rows} rows of sales and {orders_rows} of orders\n"))
 }
 
-/// What would be deleted, and what comes of it.
+/// What would be deleted, and the consequences.
 fn shown(purgeable: &PurgeableOrders, clock: &ShopDay, day: Date, forget_sums: bool) -> String {
     let PurgeableOrders { sales_rows, orders_rows, orders, total, days, unknown, archived } =
         purgeable;
@@ -55,13 +55,13 @@ fn shown(purgeable: &PurgeableOrders, clock: &ShopDay, day: Date, forget_sums: b
     }
     text.push_str(&format!("\nrows to delete: {sales_rows} of sales, {orders_rows} of orders\n"));
     if *unknown > 0 {
-        text.push_str(&format!("orders whose time is unknown: {unknown}, which stay\n"));
+        text.push_str(&format!("orders with an unknown time: {unknown}, kept\n"));
     }
     text.push_str(&match (forget_sums, archived) {
-        (false, _) => "their sums stay in reports and views\n".to_owned(),
+        (false, _) => "their sums are kept in reports and views\n".to_owned(),
         (true, 0) => "their sums are deleted too\n".to_owned(),
         (true, archived) => format!(
-            "their sums are deleted too, and those of {archived} orders that were purged before\n"
+            "their sums are deleted too, and the sums of {archived} orders that were purged before\n"
         ),
     });
     text.push_str(

@@ -12,15 +12,15 @@ const DAYS_KEPT: i32 = 92;
 pub(in crate::cli) struct Arguments {
     #[command(flatten)]
     limit: Limit,
-    /// Why; it is kept in the table `roll_ups`.
+    /// The reason, stored in the table `roll_ups`.
     #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     because: String,
-    /// Do it without asking. Without a terminal and without this, it is only shown.
+    /// Do not ask for confirmation. Without a terminal and without this flag, nothing is changed.
     #[arg(long)]
     yes: bool,
 }
 
-/// Rolls up whole months: those that end before the day of the limit.
+/// Rolls up whole months that end before the boundary.
 pub(super) async fn roll_up(config: &Config, arguments: &Arguments) -> Result<(), CliError> {
     let Arguments { limit, because, yes } = arguments;
     let store = store(config);
@@ -29,8 +29,8 @@ pub(super) async fn roll_up(config: &Config, arguments: &Arguments) -> Result<()
     let latest = clock.today.saturating_sub(DAYS_KEPT.days());
     if before > latest {
         return Err(CliError::Failed(format!(
-            "sums of the last {DAYS_KEPT} days stay by day, for reports and the dashboard: name a day up \
-             to {latest}"
+            "sums of the last {DAYS_KEPT} days are kept by day, for reports and the dashboard: use \
+             {latest} or an earlier day"
         )));
     }
     let progress = Progress::new("counting sums");
@@ -41,7 +41,7 @@ pub(super) async fn roll_up(config: &Config, arguments: &Arguments) -> Result<()
          day stay\n"
     ))?;
     if !yes && !confirm("Roll them up? It cannot be undone.")? {
-        return print("nothing was changed: say --yes to roll them up\n");
+        return print("nothing was changed: use --yes to roll them up\n");
     }
     store.begin_roll_up(before, because, &whoami()).await?;
     let mut progress = Progress::new("months");

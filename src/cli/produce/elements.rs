@@ -1,10 +1,10 @@
-//! The orders of a file, each as its text: the lines of NDJSON, or the elements of one JSON array.
+//! Splits a file into orders: the lines of NDJSON, or the elements of one JSON array.
 
 use std::fmt;
 
 use serde_json::value::RawValue;
 
-/// Why a file isn't valid, and where: lines and columns (in bytes) count from 1.
+/// Why a file is invalid, and where: lines and columns (in bytes) count from 1.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Fault {
     line: usize,
@@ -18,8 +18,8 @@ impl fmt::Display for Fault {
     }
 }
 
-/// What `bytes` hold: an array, if it is with `[` that they begin, else lines. Blank lines, and the
-/// byte order mark that some editors put first, are passed over.
+/// The elements of an array if `bytes` begin with `[`, else the lines. Blank lines and a leading byte
+/// order mark are skipped.
 pub(super) fn of(bytes: &[u8]) -> Result<Vec<&str>, Fault> {
     let text = std::str::from_utf8(bytes).map_err(|error| not_utf8(bytes, error.valid_up_to()))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -34,7 +34,7 @@ pub(super) fn of(bytes: &[u8]) -> Result<Vec<&str>, Fault> {
     elements.collect()
 }
 
-/// serde_json's error of a text that has `above` lines above it.
+/// Converts serde_json's error in a text that begins after `above` lines.
 fn fault(error: &serde_json::Error, above: usize) -> Fault {
     let text = error.to_string();
     let cause = text.rsplit_once(" at line ").map_or(text.as_str(), |(cause, _)| cause).to_owned();
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_and_array_give_each_element_as_it_is_written() {
+    fn lines_and_arrays_return_each_element_unchanged() {
         let elements = [r#"{"a": 1.50}"#, r#"{ "b":"é [" }"#, "17"];
         let lines = elements.join("\r\n\n  ");
         assert_eq!(of(lines.as_bytes()).unwrap(), elements);

@@ -1,4 +1,4 @@
-//! Writes orders by a schema of the registry.
+//! Encodes orders with a schema of the registry.
 
 use bytes::Bytes;
 
@@ -9,14 +9,14 @@ use crate::{
     registry::Registry,
 };
 
-/// Writes JSON by one schema, with its header.
+/// Encodes JSON with one schema, with the registry's header.
 pub(super) struct Writer {
     id: SchemaId,
     schema: Schema,
 }
 
 impl Writer {
-    /// By the newest schema of a subject.
+    /// Encodes with the latest schema of a subject.
     pub(super) async fn of(config: &Config, subject: &str) -> Result<Self, CliError> {
         let Some(settings) = &config.registry else {
             let text = "--subject needs registry.url".to_owned();
@@ -25,7 +25,7 @@ impl Writer {
         let (id, schema) = Registry::new(settings).newest(subject).await?;
         if matches!(schema, Schema::Protobuf(_)) {
             let text = format!(
-                "the newest schema of the subject {subject:?} is PROTOBUF: produce writes AVRO and \
+                "the latest schema of the subject {subject:?} is PROTOBUF: produce supports AVRO and \
                  JSON"
             );
             return Err(CliError::Failed(text));
@@ -33,10 +33,10 @@ impl Writer {
         Ok(Self { id, schema })
     }
 
-    /// An order in JSON as it is sent.
+    /// Encodes an order in JSON as a payload.
     ///
     /// # Errors
-    /// What does not fit the schema.
+    /// The order does not match the schema.
     pub(super) fn write(&self, json: &Bytes) -> Result<Bytes, String> {
         let mut bytes = format::header(self.id).to_vec();
         match &self.schema {
@@ -45,7 +45,7 @@ impl Writer {
                 bytes.extend(avro::from_json(json, schema)?);
             }
             Schema::Json => bytes.extend_from_slice(json),
-            Schema::Protobuf(_) => return Err("it cannot be written".to_owned()),
+            Schema::Protobuf(_) => return Err("Protobuf is not supported".to_owned()),
         }
         Ok(bytes.into())
     }

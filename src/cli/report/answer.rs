@@ -1,4 +1,4 @@
-//! What a report asks the store for, and what it makes of the answer.
+//! The query of a report, and its result.
 
 use super::Request;
 use crate::{
@@ -7,30 +7,30 @@ use crate::{
     store::{Sales, SalesQuestion, Store, StoreError, Totals},
 };
 
-/// Which of the two reports it is.
+/// Which of the two reports is queried.
 #[derive(Clone, Debug)]
-pub(super) enum Asked {
-    /// Products, since the beginning.
+pub(super) enum Query {
+    /// All sales by product.
     Totals,
-    /// A period, or a line for each hour, day or month.
+    /// Sales of a period, or by hour, day, month or kept field.
     Sales(SalesQuestion),
 }
 
-/// What the store said.
+/// The result of the query.
 #[derive(Clone, Debug)]
 pub(super) enum Answer {
     Totals(Totals),
     Sales(SalesQuestion, Box<Sales>),
 }
 
-impl Asked {
-    /// With `top` products at most, and what the others come to.
+impl Query {
+    /// Queries at most `top` products and the sum of the others.
     pub(super) async fn answer(
         &self,
         store: &Store,
         top: Option<usize>,
     ) -> Result<Answer, StoreError> {
-        // One product more is read than is shown: with it comes what all the others come to.
+        // One more product than shown is read: its row has the sum of all the others.
         let limit = top.and_then(|top| i64::try_from(top).ok()?.checked_add(1));
         match self {
             Self::Totals => Ok(Answer::Totals(store.totals(limit).await?)),
@@ -58,7 +58,7 @@ impl Answer {
         }
     }
 
-    /// What is to be said below a table.
+    /// The note below the table.
     pub(super) fn note(&self, request: &Request) -> Option<String> {
         match self {
             Self::Totals(_) => None,

@@ -11,20 +11,20 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use super::{Answer, Asked, Format, MOST_LINES, Request};
+use super::{Answer, Format, MOST_LINES, Query, Request};
 use crate::{
     cli::{CliError, print},
-    outage::{Gravity, Outage},
+    outage::{Outage, Severity},
     report::{self, Room, Screen},
     store::{Store, StoreError},
 };
 
 type Look = Result<Answer, StoreError>;
 
-/// Asks at each interval until a signal ends it.
+/// Queries at each interval until a signal arrives.
 ///
 /// # Errors
-/// If the first answer cannot be had for a reason that stays, or standard output is gone.
+/// If the first query fails with a permanent error, or standard output is closed.
 pub(super) async fn watch(request: Request, store: Store, every: Duration) -> Result<(), CliError> {
     let mut stop = Stop::new()?;
     let on_screen = request.format == Format::Table && io::stdout().is_terminal();
@@ -33,7 +33,7 @@ pub(super) async fn watch(request: Request, store: Store, every: Duration) -> Re
     } else {
         request.top
     };
-    let looks = look(store, request.asked.clone(), top, every);
+    let looks = look(store, request.query.clone(), top, every);
     if on_screen {
         redraw(&request, looks, &mut stop).await
     } else {
@@ -41,15 +41,15 @@ pub(super) async fn watch(request: Request, store: Store, every: Duration) -> Re
     }
 }
 
-/// Looks at once and then at each interval, until nobody wants to know any more.
-fn look(store: Store, asked: Asked, top: Option<usize>, every: Duration) -> mpsc::Receiver<Look> {
+/// Queries immediately and then at each interval, until the receiver is dropped.
+fn look(store: Store, query: Query, top: Option<usize>, every: Duration) -> mpsc::Receiver<Look> {
     let (sender, looks) = mpsc::channel(1);
     tokio::spawn(async move {
         let mut ticks = interval(every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            if sender.send(asked.answer(&store, top).await).await.is_err() {
+            if sender.send(query.answer(&store, top).await).await.is_err() {
                 return;
             }
         }
@@ -65,16 +65,16 @@ async fn print_each(
     let outage = Outage::new("PostgreSQL");
     let mut printed = false;
     loop {
-        let asked = Instant::now();
+        let requested_at = Instant::now();
         let look = tokio::select! {
-            () = stop.asked() => return Ok(()),
+            () = stop.signalled() => return Ok(()),
             look = looks.recv() => look,
         };
         match look {
             None => return Ok(()),
             Some(Ok(answer)) => {
-                outage.recovered(asked);
-                // A JSON object is a line; other blocks are told apart by what is between them.
+                outage.recovered(requested_at);
+                // JSON objects are one per line; other blocks are separated by an empty line.
                 let before = if printed && request.format != Format::Json { "\n" } else { "" };
                 let heading = match (request.format, &answer) {
                     (Format::Table, Answer::Totals(totals)) => report::heading(totals) + "\n",
@@ -84,9 +84,9 @@ async fn print_each(
                 printed = true;
             }
             Some(Err(StoreError::Transient(cause))) => {
-                outage.failed(Gravity::PassesByItself, &cause);
+                outage.failed(Severity::Transient, &cause);
             }
-            Some(Err(error)) if printed => outage.failed(Gravity::NeedsAPerson, &error),
+            Some(Err(error)) if printed => outage.failed(Severity::NeedsAttention, &error),
             Some(Err(error)) => return Err(error.into()),
         }
     }
@@ -103,7 +103,7 @@ async fn redraw(
     let mut trouble = None;
     loop {
         tokio::select! {
-            () = stop.asked() => return Ok(()),
+            () = stop.signalled() => return Ok(()),
             _ = resized.recv() => {}
             look = looks.recv() => match look {
                 None => return Ok(()),
@@ -112,10 +112,10 @@ async fn redraw(
                     trouble = None;
                 }
                 Some(Err(StoreError::Transient(cause))) => {
-                    trouble = Some(format!("PostgreSQL is away: {cause}"));
+                    trouble = Some(format!("PostgreSQL is unavailable: {cause}"));
                 }
                 Some(Err(error)) if seen.is_some() => {
-                    trouble = Some(format!("paused until this is put right: {error}"));
+                    trouble = Some(format!("paused, needs attention: {error}"));
                 }
                 Some(Err(error)) => return Err(error.into()),
             },
@@ -140,7 +140,7 @@ async fn redraw(
     }
 }
 
-/// The signals that end a watch, all of them an orderly end: there is nothing to be finished.
+/// The signals that end --watch. All of them exit with code 0, since nothing is in flight.
 struct Stop([Signal; 3]);
 
 impl Stop {
@@ -152,7 +152,7 @@ impl Stop {
         ]))
     }
 
-    async fn asked(&mut self) {
+    async fn signalled(&mut self) {
         let [interrupt, terminate, hangup] = &mut self.0;
         tokio::select! {
             _ = interrupt.recv() => {}

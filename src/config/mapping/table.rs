@@ -1,4 +1,4 @@
-//! The values of a mapping's keys, a topic's own before the general ones.
+//! The values of a mapping's keys; those of a topic override the general ones.
 
 use figment::value::{Dict, Value};
 use jiff::tz::TimeZone;
@@ -8,11 +8,11 @@ use crate::{
     order::{DecimalForm, Only, Place},
 };
 
-/// One key after the other of a mapping.
+/// Reads the keys of a mapping.
 pub(in crate::config) struct Table<'a> {
     reader: &'a mut Reader,
     prefix: &'a str,
-    /// A topic's own, and the general one.
+    /// The table of the topic, and the general one.
     tables: &'a [&'a Dict],
     failed: bool,
 }
@@ -26,12 +26,12 @@ impl<'a> Table<'a> {
         Self { reader, prefix, tables, failed: false }
     }
 
-    /// Whether something is wrong with a key that was read.
+    /// Whether a key that was read has a problem.
     pub(super) const fn has_failed(&self) -> bool {
         self.failed
     }
 
-    /// Notes that the value of `key` `text`.
+    /// Reports a problem with the value of `key`: `text` is the predicate.
     pub(in crate::config) fn problem(&mut self, key: &str, text: &str) {
         self.failed = true;
         match self.find(key) {
@@ -39,7 +39,7 @@ impl<'a> Table<'a> {
                 let key = format!("{}.{key}", self.prefix);
                 self.reader.problem_of(&key, &value, text);
             }
-            // Of the general table it was told already.
+            // Problems of the general table are already reported.
             Some((_, false)) => {}
             None => self.reader.problem(&format!("{}.{key}", self.prefix), text),
         }
@@ -54,7 +54,7 @@ impl<'a> Table<'a> {
 
     fn wrong<T>(&mut self, key: &str, found: &(Value, bool), expected: &str) -> Option<T> {
         self.failed = true;
-        // What is wrong with the general mapping is told once.
+        // Problems of the general mapping are reported once.
         if found.1 {
             let key = format!("{}.{key}", self.prefix);
             self.reader.wrong_value(&key, &found.0, expected);
@@ -79,20 +79,20 @@ impl<'a> Table<'a> {
             value if self.reader.is_text_only(value) => value.as_str()?.trim().parse().ok(),
             _ => None,
         };
-        number.or_else(|| self.wrong(key, &found, "a whole number from 0"))
+        number.or_else(|| self.wrong(key, &found, "an integer of 0 or more"))
     }
 
     pub(super) fn text(&mut self, key: &str) -> Option<String> {
         let found = self.find(key)?;
         match found.0.as_str().filter(|text| !text.is_empty()) {
             Some(text) => Some(text.to_owned()),
-            None => self.wrong(key, &found, "a text that is not empty"),
+            None => self.wrong(key, &found, "a non-empty string"),
         }
     }
 
     pub(super) fn texts(&mut self, key: &str) -> Option<Vec<String>> {
         let found = self.find(key)?;
-        self.texts_of(&found.0).or_else(|| self.wrong(key, &found, "a list of texts"))
+        self.texts_of(&found.0).or_else(|| self.wrong(key, &found, "a list of strings"))
     }
 
     fn texts_of(&self, value: &Value) -> Option<Vec<String>> {
@@ -125,7 +125,7 @@ impl<'a> Table<'a> {
     pub(super) fn zone(&mut self, key: &str) -> Option<TimeZone> {
         let found = self.find(key)?;
         let zone = found.0.as_str().and_then(|name| TimeZone::get(name).ok());
-        let expected = "a name of the IANA time zone database, such as \"UTC\"";
+        let expected = "a name from the IANA time zone database, such as \"UTC\"";
         zone.or_else(|| self.wrong(key, &found, expected))
     }
 
@@ -153,7 +153,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// A place, a list of them, or a list in which a list is a key of several fields.
+    /// A place, a list of places, or a list in which an inner list is a key of several fields.
     pub(super) fn places(&mut self, key: &str) -> Option<Vec<Vec<Place>>> {
         let found = self.find(key)?;
         let entries = match &found.0 {
@@ -197,12 +197,12 @@ impl<'a> Table<'a> {
         self.failed = true;
         if found.1 {
             let key = format!("{}.{key}", self.prefix);
-            self.reader.problem_of(&key, &found.0, &format!("holds {text:?}, which {rule}"));
+            self.reader.problem_of(&key, &found.0, &format!("contains {text:?}, which {rule}"));
         }
         None
     }
 
-    /// Places of which none is a key of several fields.
+    /// Places, none of which is a key of several fields.
     pub(super) fn single_places(&mut self, key: &str) -> Option<Vec<Place>> {
         let places = self.places(key)?;
         if places.iter().any(|parts| parts.len() != 1) {
@@ -221,7 +221,7 @@ impl<'a> Table<'a> {
                 "a table such as { at = \"$.eventType\", is = [\"order.created\"] }",
             );
         };
-        // A table within the table, whose keys are read like its own.
+        // An inner table, whose keys are read in the same way.
         let tables = [dict];
         let prefix = format!("{}.only", self.prefix);
         let mut table =
@@ -242,7 +242,7 @@ impl<'a> Table<'a> {
         let prefix = format!("{}.keep", self.prefix);
         let mut kept = Vec::new();
         for name in dict.keys() {
-            self.reader.know(&format!("{prefix}.{name}"));
+            self.reader.register(&format!("{prefix}.{name}"));
             let tables = [dict];
             let mut table =
                 Table { reader: self.reader, prefix: &prefix, tables: &tables, failed: false };

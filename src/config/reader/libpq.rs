@@ -1,4 +1,4 @@
-//! Reads settings in the forms that libpq has for them.
+//! Reads settings in libpq's forms.
 
 use figment::value::Value;
 
@@ -9,8 +9,8 @@ use crate::config::{
 };
 
 impl Reader {
-    /// Takes in what `database.url` says, and below that the variables of libpq's. What the URL sets
-    /// may not be set elsewhere too.
+    /// Adds the settings from `database.url`, and with lower precedence those from libpq variables. A
+    /// setting in the URL must not be set elsewhere.
     pub(in crate::config) fn expand_url(&mut self) {
         const KEY: &str = "database.url";
         const PASSWORD: &str = "database.password";
@@ -21,7 +21,7 @@ impl Reader {
                     let has_password = settings.iter().any(|(key, _)| *key == PASSWORD);
                     if has_password && self.came_from(&value, FLAGS) {
                         let text = format!(
-                            "must not hold a password among the arguments, which other users of \
+                            "must not contain a password on the command line, which other users of \
                              this machine can see: use {PASSWORD}_file or {}",
                             variable(KEY)
                         );
@@ -39,7 +39,10 @@ impl Reader {
             let other = if *key == PASSWORD { "database.password_file" } else { key };
             for key in [*key, other] {
                 if self.is_set(key) {
-                    self.problem(key, "is set, and database.url sets it too: remove one of them");
+                    self.problem(
+                        key,
+                        "conflicts with the value in database.url: remove one of them",
+                    );
                     break;
                 }
             }
@@ -52,7 +55,7 @@ impl Reader {
         self.figment = figment.join(Texts::of_pairs(LIBPQ, libpq.collect()));
     }
 
-    /// The texts of a list: a TOML array of texts and whole numbers, or a text with commas, or a number.
+    /// A list: a TOML array of strings and integers, a string with commas, or a number.
     pub(in crate::config) fn texts(&mut self, key: &str, default: &str) -> Option<Vec<String>> {
         let text = |value: &Value| match value {
             Value::String(_, text) => Some(text.trim().to_owned()),
@@ -71,13 +74,13 @@ impl Reader {
         match texts {
             Some(texts) if !texts.is_empty() => Some(texts),
             _ => {
-                self.wrong_value(key, &value, "a text, or a list of texts");
+                self.wrong_value(key, &value, "a string, or a list of strings");
                 None
             }
         }
     }
 
-    /// Notes that the value of `key` must be something else.
+    /// Reports that the value of `key` is not as `expected`.
     pub(in crate::config) fn wrong(&mut self, key: &str, expected: &str) {
         if let Ok(value) = self.figment.find_value(key) {
             self.wrong_value(key, &value, expected);

@@ -1,4 +1,4 @@
-//! The values of keys, each checked for its type and range. A wrong value is noted as a problem, and the
+//! The values of keys, checked for type and range. An invalid value is reported as a problem; the
 //! result is then `None`, unless a method says otherwise.
 
 use std::{ops::RangeInclusive, time::Duration};
@@ -15,20 +15,20 @@ impl Reader {
         match self.take(key) {
             None => Some(default.to_owned()),
             Some(Value::String(_, text)) if !text.is_empty() => Some(text),
-            Some(other) => self.refuse(key, &other, "a text that is not empty"),
+            Some(other) => self.refuse(key, &other, "a non-empty string"),
         }
     }
 
-    /// `None` where it is not set, too.
+    /// `None` also if it is not set.
     pub(in crate::config) fn optional_text(&mut self, key: &str) -> Option<String> {
         match self.take(key)? {
             Value::String(_, text) if !text.is_empty() => Some(text),
-            other => self.refuse(key, &other, "a text that is not empty"),
+            other => self.refuse(key, &other, "a non-empty string"),
         }
     }
 
-    /// A text that no message repeats. It may be empty. `None` also where it is neither set nor has
-    /// a default.
+    /// A string that no message quotes. It may be empty. `None` also if it is neither set nor has a
+    /// default.
     pub(in crate::config) fn secret(
         &mut self,
         key: &str,
@@ -38,7 +38,7 @@ impl Reader {
             None => default.map(|default| default.to_owned().into()),
             Some(value) if self.came_from(&value, FLAGS) => {
                 let text = format!(
-                    "must not stand among the arguments, which other users of this machine can \
+                    "must not be set on the command line, which other users of this machine can \
                      see: use {key}_file or {}",
                     variable(key)
                 );
@@ -47,7 +47,7 @@ impl Reader {
             }
             Some(Value::String(_, text)) => Some(text.into()),
             Some(_) => {
-                self.problem(key, "must be a text: put it between quotes");
+                self.problem(key, "must be a string: put it in quotes");
                 None
             }
         }
@@ -72,7 +72,7 @@ impl Reader {
         let in_range = number.filter(|number| range.contains(number));
         let converted = in_range.and_then(|number| T::try_from(number).ok());
         if let (None, Some(value)) = (&converted, &value) {
-            let expected = format!("a whole number from {} to {}", range.start(), range.end());
+            let expected = format!("an integer from {} to {}", range.start(), range.end());
             return self.refuse(key, value, &expected);
         }
         converted
@@ -101,7 +101,7 @@ impl Reader {
         self.optional_choice(key, choices)?.or(default)
     }
 
-    /// `Some(None)` where it is not set.
+    /// `Some(None)` if it is not set.
     pub(in crate::config) fn optional_choice<T: Copy>(
         &mut self,
         key: &str,
@@ -153,7 +153,7 @@ impl Reader {
         }
     }
 
-    /// A TOML array of texts, or from the environment and from flags a text with commas.
+    /// A TOML array of strings, or, from the environment and flags, a string with commas.
     pub(in crate::config) fn list<T>(
         &mut self,
         key: &str,
@@ -178,15 +178,15 @@ impl Reader {
         match (parsed, value) {
             (Some(parsed), _) if is_default_empty || !parsed.is_empty() => Some(parsed),
             (_, Some(value)) => {
-                let expected = format!("a list of which each is {expected}");
+                let expected = format!("a list in which each element is {expected}");
                 self.refuse(key, &value, &expected)
             }
             (parsed, None) => parsed,
         }
     }
 
-    /// A TOML array of texts, or a text with commas, of which no message repeats anything. The inner
-    /// `None` is something else; the outer one that it is not set.
+    /// A TOML array of strings, or a string with commas, which no message quotes. The inner `None`
+    /// means that it is something else, the outer one that it is not set.
     #[expect(clippy::option_option, reason = "not set is no problem")]
     pub(in crate::config) fn unrepeated_list(&mut self, key: &str) -> Option<Option<Vec<String>>> {
         Some(match self.take(key)? {
@@ -210,7 +210,7 @@ impl Reader {
         None
     }
 
-    /// Whether there is a value, and it came as text from a source that knows nothing but text.
+    /// Whether there is a value from a source without types.
     fn is_untyped(&self, value: &Option<Value>) -> bool {
         value.as_ref().is_some_and(|value| self.is_text_only(value))
     }

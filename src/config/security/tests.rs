@@ -16,7 +16,7 @@ fn problems(settings: &[(&str, &str)]) -> String {
 }
 
 #[test]
-fn settings_that_would_look_safe_and_not_be_so_are_problems() {
+fn settings_that_seem_secure_but_are_not_are_problems() {
     let authority = Authority::new("a").unwrap();
     let file = authority.file().display().to_string();
     let oauth = [("kafka.sasl.mechanism", "OAUTHBEARER")];
@@ -39,7 +39,7 @@ fn settings_that_would_look_safe_and_not_be_so_are_problems() {
         ),
         (
             vec![("kafka.sasl.mechanism", "OAUTHBEARER"), ("kafka.sasl.user", "a")],
-            "kafka.sasl.user is not for kafka.sasl.mechanism = \"OAUTHBEARER\"",
+            "kafka.sasl.user does not apply to kafka.sasl.mechanism = \"OAUTHBEARER\"",
         ),
         (
             vec![("kafka.sasl.oauth.scope", "a")],
@@ -78,7 +78,7 @@ fn settings_that_would_look_safe_and_not_be_so_are_problems() {
                 ],
             ]
             .concat(),
-            "kafka.sasl.oauth.token_file stands beside kafka.sasl.oauth.token_url",
+            "kafka.sasl.oauth.token_file cannot be combined with kafka.sasl.oauth.token_url",
         ),
         (
             [
@@ -86,7 +86,7 @@ fn settings_that_would_look_safe_and_not_be_so_are_problems() {
                 &[("kafka.sasl.oauth.token_file", &file), ("kafka.sasl.oauth.extensions", "a-b=c")],
             ]
             .concat(),
-            "must be a list of which each is a SASL extension",
+            "must be a list in which each element is a SASL extension",
         ),
         (vec![("database.sslrootcert", &file)], "database.sslrootcert has no effect unless"),
         (vec![("database.sslmode", "verify-ca")], "database.sslmode needs database.sslrootcert"),
@@ -120,12 +120,12 @@ fn a_user_of_the_http_server_has_a_password_and_hosts_are_names() {
         (vec![("http.password_file", empty.as_str())], "http.password_file needs http.user"),
         (
             vec![("http.user", "a"), ("http.password_file", &empty)],
-            "http.password_file holds no password",
+            "http.password_file contains no password",
         ),
-        (vec![("http.user", "a"), ("http.password", "")], "http.password holds no password"),
+        (vec![("http.user", "a"), ("http.password", "")], "http.password contains no password"),
         (
             vec![("http.user", "a"), ("http.password_file", "no/such")],
-            "http.password_file names no/such, and: ",
+            "http.password_file (no/such): ",
         ),
         (
             vec![("http.user", "a:b"), ("http.password", "s3cret")],
@@ -133,7 +133,7 @@ fn a_user_of_the_http_server_has_a_password_and_hosts_are_names() {
         ),
         (
             vec![("http.allowed_hosts", "a.example,*.example")],
-            "http.allowed_hosts is \"a.example,*.example\", must be a list of which each is a host",
+            "http.allowed_hosts is \"a.example,*.example\", must be a list in which each element is a host",
         ),
     ] {
         let found = problems(&[&[listen], &settings[..]].concat());
@@ -147,7 +147,7 @@ fn a_user_of_the_http_server_has_a_password_and_hosts_are_names() {
 }
 
 #[test]
-fn files_that_do_not_serve_are_problems_that_quote_none_of_them() {
+fn unusable_files_are_problems_that_do_not_quote_them() {
     let authority = Authority::new("a").unwrap();
     let (one, other) = (authority.client("one").unwrap(), authority.client("other").unwrap());
     let folder = tempfile::tempdir().unwrap();
@@ -167,22 +167,19 @@ fn files_that_do_not_serve_are_problems_that_quote_none_of_them() {
         vec![("database.sslcert", certificate.to_owned()), ("database.sslkey", key.to_owned())]
     };
     for (settings, expected) in [
-        (
-            tls("kafka.tls.ca_file", "/no/such"),
-            "kafka.tls.ca_file names /no/such, and: No such file",
-        ),
-        (tls("kafka.tls.ca_file", &key), "it holds no certificate in PEM"),
-        (tls("kafka.tls.ca_file", &damaged), "it holds no certificate in PEM"),
+        (tls("kafka.tls.ca_file", "/no/such"), "kafka.tls.ca_file (/no/such): No such file"),
+        (tls("kafka.tls.ca_file", &key), "contains no PEM certificate"),
+        (tls("kafka.tls.ca_file", &damaged), "contains no PEM certificate"),
         (
             tls("kafka.tls.cert_file", &certificate),
             "kafka.tls.cert_file needs kafka.tls.key_file too",
         ),
         (tls("kafka.tls.key_file", &key), "kafka.tls.key_file needs kafka.tls.cert_file too"),
-        (pair(&certificate, &others_key), "this key and the certificate make no pair"),
-        (pair(&certificate, &certificate), "database.sslkey names"),
-        (pair(&certificate, &encrypted), "or an encrypted one, which `openssl pkey` decrypts"),
-        (pair(&certificate, &damaged), "it holds no private key in PEM"),
-        (pair(&key, &key), "database.sslcert names"),
+        (pair(&certificate, &others_key), "the private key does not match the certificate"),
+        (pair(&certificate, &certificate), "database.sslkey ("),
+        (pair(&certificate, &encrypted), "contains no unencrypted PEM private key"),
+        (pair(&certificate, &damaged), "contains no unencrypted PEM private key"),
+        (pair(&key, &key), "database.sslcert ("),
     ] {
         let settings: Vec<_> = settings.iter().map(|(key, value)| (*key, value.as_str())).collect();
         let found = problems(&settings);
@@ -205,7 +202,7 @@ fn a_password_among_the_arguments_is_refused_and_not_repeated() {
             value: "s3cret".to_owned(),
         });
         let found = load(&sources).unwrap_err().to_string();
-        let expected = format!("--set {key}: {key} must not stand among the arguments");
+        let expected = format!("--set {key}: {key} must not be set on the command line");
         assert!(found.contains(&expected), "{found}");
         assert!(found.contains(&format!("use {key}_file or VENDAS_")), "{found}");
         assert!(!found.contains("s3cret"), "{found}");

@@ -1,11 +1,11 @@
-//! The page's files, which are part of the program.
+//! The page's files, which are embedded in the program.
 
 use axum::{
     http::header::CONTENT_TYPE,
     response::{IntoResponse, Response},
 };
 
-/// Path, media type and content of each.
+/// The path, media type and content of each file.
 pub(super) const ASSETS: [(&str, &str, &str); 16] = [
     ("/", HTML, include_str!("page/index.html")),
     ("/assets/style.css", "text/css; charset=utf-8", include_str!("page/style.css")),
@@ -13,7 +13,7 @@ pub(super) const ASSETS: [(&str, &str, &str); 16] = [
     ("/assets/decimals.js", JAVASCRIPT, include_str!("page/decimals.js")),
     ("/assets/elements.js", JAVASCRIPT, include_str!("page/elements.js")),
     ("/assets/figures.js", JAVASCRIPT, include_str!("page/figures.js")),
-    ("/assets/letters.js", JAVASCRIPT, include_str!("page/letters.js")),
+    ("/assets/dead-letters.js", JAVASCRIPT, include_str!("page/dead-letters.js")),
     ("/assets/main.js", JAVASCRIPT, include_str!("page/main.js")),
     ("/assets/numbers.js", JAVASCRIPT, include_str!("page/numbers.js")),
     ("/assets/period.js", JAVASCRIPT, include_str!("page/period.js")),
@@ -29,7 +29,7 @@ const HTML: &str = "text/html; charset=utf-8";
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
-/// Text of a media type.
+/// A response with this media type.
 pub(super) fn text(media_type: &'static str, content: impl IntoResponse) -> Response {
     ([(CONTENT_TYPE, media_type)], content).into_response()
 }
@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn every_module_is_served_and_asked_for_at_once() {
+    fn every_module_is_served_and_preloaded() {
         let (_, _, page) = ASSETS[0];
         for (path, _, content) in ASSETS.iter().filter(|(path, ..)| path.ends_with(".js")) {
             let named = page.contains(&format!("href=\"{path}\""))

@@ -1,12 +1,12 @@
-//! Server-sent events as text: written once, and sent to everybody who looks.
+//! Server-sent events as text: written once and sent to all viewers.
 
 use bytes::Bytes;
 use serde::Serialize;
 
-/// An event of this name with `data` as JSON; `None` where that cannot be written.
+/// An event of this name with `data` as JSON; `None` if it cannot be serialized.
 pub(super) fn event(name: &str, data: &impl Serialize) -> Option<Bytes> {
     let json = serde_json::to_string(data).ok()?;
-    // JSON without white space has no line's end, which would end the data.
+    // JSON without white space has no newline, which would end the data.
     Some(format!("event: {name}\ndata: {json}\n\n").into())
 }
 

@@ -1,4 +1,4 @@
-//! What was read from PostgreSQL, and whether it is still what PostgreSQL holds.
+//! Values that are polled from PostgreSQL, and whether they are current.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -12,35 +12,35 @@ use tokio::{
 
 use crate::store::StoreError;
 
-/// How long between two readings at least and at most, and how many times as long as one took: the
-/// dashboard of a shop with very many products is not to keep PostgreSQL busy.
+/// The minimum and maximum pause between two queries, and its ratio to the duration of a query: the
+/// dashboard of a shop with very many products must not keep PostgreSQL busy.
 const PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const MAX_PAUSE: Duration = Duration::from_secs(60);
 const PAUSE_FACTOR: u32 = 20;
 
-/// How much later than expected the next reading may come before the page says so. It waits in line
-/// for a connection, as the partitions do, and for other readings of the dashboard.
-const PATIENCE: Duration = Duration::from_secs(6);
+/// The tolerated delay of a query before the page reports old values. Queries wait for a
+/// connection, as partitions do, and for other queries of the dashboard.
+const TOLERATED_DELAY: Duration = Duration::from_secs(6);
 const READINGS: u32 = 6;
 
-/// A value that is read again and again; `None` until it is read for the first time.
+/// A polled value; `None` until it is read for the first time.
 #[derive(Debug)]
 pub(super) struct Fresh<T>(Mutex<Inner<T>>);
 
 #[derive(Debug)]
 pub(super) struct Inner<T> {
     pub(super) value: Option<T>,
-    /// Until when this counts as what PostgreSQL holds. `None`: reading it failed.
+    /// Until when the value counts as current. `None`: the last query failed.
     current_until: Option<Instant>,
 }
 
 impl<T> Inner<T> {
-    /// Nothing is read yet, and nothing has failed.
+    /// Nothing is read yet, and no query has failed.
     fn unread() -> Self {
-        Self { value: None, current_until: Some(Instant::now() + PATIENCE) }
+        Self { value: None, current_until: Some(Instant::now() + TOLERATED_DELAY) }
     }
 
-    /// Whether it is not much older than it should be.
+    /// Whether the value is current.
     pub(super) fn is_current(&self) -> bool {
         self.current_until.is_some_and(|until| Instant::now() < until)
     }
@@ -51,12 +51,12 @@ impl<T> Fresh<T> {
         Self(Mutex::new(Inner::unread()))
     }
 
-    /// Nobody asks for it any more: whoever does next is not to be shown what was true long ago.
+    /// Discards the value when there are no viewers, so that the next one does not see an old value.
     pub(super) fn forget(&self) {
         *self.lock() = Inner::unread();
     }
 
-    /// Somebody begins to ask for it, so that it is about to be read if it is not known.
+    /// Marks the value as current when a viewer arrives, since it is about to be read.
     pub(super) fn expect(&self) {
         let mut inner = self.lock();
         if inner.value.is_none() {
@@ -68,36 +68,37 @@ impl<T> Fresh<T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads once, when `turns` allows, and keeps what `keep` makes of the value before and the answer.
-    /// Then `tell` is called. Returns when the next reading is due.
+    /// Queries once, when `turns` permits, and stores the result of `keep` for the previous value
+    /// and the answer. Then `report` is called. Returns when the next query is due.
     pub(super) async fn read<A>(
         &self,
         turns: &Semaphore,
         read: impl Future<Output = Result<A, StoreError>>,
         keep: impl FnOnce(Option<T>, A) -> T,
-        tell: impl FnOnce(Option<&StoreError>),
+        report: impl FnOnce(Option<&StoreError>),
     ) {
         // Never closed.
         let turn = turns.acquire().await;
         let begun = Instant::now();
         let answer = read.await;
         drop(turn);
-        // What failed may have taken until its deadline, which says nothing about how dear it is.
+        // A failed query may have taken until its deadline, so its duration does not count.
         let took = if answer.is_ok() { begun.elapsed() } else { Duration::ZERO };
-        let pause = (took * PAUSE_FACTOR).clamp(PAUSE, LONGEST_PAUSE);
+        let pause = (took * PAUSE_FACTOR).clamp(PAUSE, MAX_PAUSE);
         match answer {
             Ok(answer) => {
                 let mut inner = self.lock();
                 let before = inner.value.take();
                 inner.value = Some(keep(before, answer));
-                inner.current_until = Some(Instant::now() + pause + PATIENCE + took * READINGS);
+                inner.current_until =
+                    Some(Instant::now() + pause + TOLERATED_DELAY + took * READINGS);
                 drop(inner);
-                tell(None);
+                report(None);
             }
             Err(error) => {
-                // What was read before stays.
+                // The previous value is kept.
                 self.lock().current_until = None;
-                tell(Some(&error));
+                report(Some(&error));
             }
         }
         sleep(pause).await;
@@ -124,26 +125,26 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_dearer_a_reading_the_longer_until_the_next() {
+    async fn the_slower_a_query_the_longer_until_the_next() {
         for (took, total) in [(0, 1_000), (10, 1_010), (100, 2_100), (30_000, 90_000)] {
             let fresh = Fresh::new();
             let elapsed = read(&fresh, Duration::from_millis(took), Ok(1)).await;
             assert_eq!(elapsed, Duration::from_millis(total));
-            // Until then, and for as long as one waits in line, it counts as what PostgreSQL holds.
+            // Until then, and during the tolerated delay, it counts as current.
             assert_eq!(state(&fresh), (Some(1), true));
-            sleep(PATIENCE + Duration::from_millis(took) * READINGS).await;
+            sleep(TOLERATED_DELAY + Duration::from_millis(took) * READINGS).await;
             assert_eq!(state(&fresh), (Some(1), false));
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_cannot_be_read_again_stays_and_is_called_old() {
+    async fn a_value_that_cannot_be_read_again_is_kept_and_marked_as_old() {
         let fresh = Fresh::new();
         read(&fresh, Duration::ZERO, Ok(3)).await;
         let failed = read(&fresh, Duration::from_secs(30), Err(StoreError::Fenced)).await;
         assert_eq!(failed, Duration::from_secs(30) + PAUSE);
         assert_eq!(state(&fresh), (Some(3), false));
-        // A new viewer is shown it, too, as long as it is looked at.
+        // New viewers see it too, as long as there are viewers.
         fresh.expect();
         assert_eq!(state(&fresh), (Some(3), false));
         read(&fresh, Duration::ZERO, Ok(1)).await;

@@ -1,12 +1,13 @@
-//! The dashboard at `/`: what was sold in a period, how fast orders come, and whether they are processed.
+//! The dashboard at `/`: sales of a period, the rate of orders, and the state of processing.
 //!
-//! The page is static. Server-sent events from `/events` bring the figures of the period that is looked
-//! at: a snapshot of the run each second, and the sales when they have changed. PostgreSQL is only asked
-//! while somebody looks.
+//! The page is static. Server-sent events from `/events` have the figures of the chosen period: a
+//! snapshot of the run each second, and the sales when they have changed. PostgreSQL is queried only
+//! while there are viewers.
 //!
-//! **Invariant:** nothing here changes anything: all routes answer GET and HEAD alone.
+//! **Invariant:** the dashboard is read-only: all routes accept only GET and HEAD.
 //!
-//! **Invariant:** the page comes from this server alone, and names from a topic are never markup.
+//! **Invariant:** the page loads resources only from this server, and names from a topic are never
+//! markup.
 
 mod assets;
 mod event;
@@ -31,8 +32,8 @@ use assets::{ASSETS, text};
 pub(super) use viewing::Dashboard;
 use window::Window;
 
-/// What every answer says to the browser: no scripts, styles or connections but of this server, no
-/// frames around the page, nothing kept.
+/// The headers of all responses: scripts, styles and connections only from this server, no framing,
+/// no caching.
 const HEADERS: [(HeaderName, HeaderValue); 6] = [
     (
         header::CONTENT_SECURITY_POLICY,
@@ -66,15 +67,18 @@ pub(super) fn routes(dashboard: Dashboard) -> Router {
         .layer(middleware::map_response(guarded))
 }
 
-/// What a viewer asks for.
+/// The query parameters of a viewer.
 #[derive(Debug, serde::Deserialize)]
-struct Wanted {
+struct Parameters {
     #[serde(default)]
     period: Window,
 }
 
-async fn events(State(dashboard): State<Dashboard>, Query(wanted): Query<Wanted>) -> Response {
-    match dashboard.viewer(wanted.period) {
+async fn events(
+    State(dashboard): State<Dashboard>,
+    Query(parameters): Query<Parameters>,
+) -> Response {
+    match dashboard.viewer(parameters.period) {
         Some(viewer) => viewer.into_response(),
         None => (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "5")]).into_response(),
     }

@@ -1,16 +1,16 @@
-//! How fast orders have been coming, over the last minutes.
+//! The rate of orders over the last minutes.
 
 use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
-/// How far back the chart goes.
+/// The time span of the chart.
 pub(super) const HISTORY: Duration = Duration::from_secs(5 * 60);
 
-/// Over how long a rate is taken: long enough to be readable, short enough to follow.
+/// The window of a rate: long enough to be readable, short enough to react.
 const WINDOW: Duration = Duration::from_secs(5);
 
-/// Orders in a tenth of a second's unit: 123 are 12.3 orders per second.
+/// Tenths of orders per second: 123 is 12.3 orders per second.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Rate(pub(super) u64);
 
@@ -26,7 +26,7 @@ impl serde::Serialize for Rate {
     }
 }
 
-/// One look at the counter.
+/// A sample of the counter.
 #[derive(Clone, Copy, Debug)]
 struct Sample {
     at: Instant,
@@ -41,13 +41,13 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// Notes how many orders there have been up to `at`, which no earlier look was later than.
+    /// Adds a sample: the number of orders until `at`, which must not be before earlier samples.
     pub(super) fn note(&mut self, at: Instant, orders: u64) {
         let since = |sample: &Sample| at.saturating_duration_since(sample.at);
         while self.samples.front().is_some_and(|oldest| since(oldest) > HISTORY) {
             self.samples.pop_front();
         }
-        // The newest of those that are old enough, else the oldest there is.
+        // The newest sample that is old enough, else the oldest.
         let first = self.samples.iter().rev().find(|sample| since(sample) >= WINDOW);
         let rate = first.or_else(|| self.samples.front()).map_or(Rate(0), |first| {
             let milliseconds = since(first).as_millis().max(1);
@@ -57,17 +57,17 @@ impl Pace {
         self.samples.push_back(Sample { at, orders, rate });
     }
 
-    /// The newest rate.
+    /// The latest rate.
     pub(super) fn now(&self) -> Rate {
         self.samples.back().map_or(Rate(0), |sample| sample.rate)
     }
 
-    /// The highest of the rates.
+    /// The highest rate.
     pub(super) fn peak(&self) -> Rate {
         self.samples.iter().map(|sample| sample.rate).max().unwrap_or_default()
     }
 
-    /// Each rate with how many seconds before the newest it was, the oldest first.
+    /// Each rate with its age in seconds relative to the latest, oldest first.
     pub(super) fn history(&self) -> Vec<(u64, Rate)> {
         let Some(newest) = self.samples.back() else { return Vec::new() };
         let ago = |sample: &Sample| newest.at.saturating_duration_since(sample.at).as_secs();
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rate_is_that_of_the_last_seconds_however_late_a_look_comes() {
+    fn a_rate_is_that_of_the_last_seconds_however_late_a_sample_is() {
         let begin = Instant::now();
         let mut pace = Pace::default();
         assert_eq!((pace.now(), pace.peak()), (Rate(0), Rate(0)));
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_older_than_the_chart_is_forgotten() {
+    fn samples_older_than_the_chart_are_dropped() {
         let begin = Instant::now();
         let mut pace = Pace::default();
         for second in 0..1000 {

@@ -1,4 +1,4 @@
-//! How the run fares at this moment, as the page is told it each second.
+//! The current state of the run, sent to the page each second.
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -8,13 +8,12 @@ use super::event::event;
 use crate::{
     http::{
         State,
-        health::{Because, Server},
+        health::{HealthReason, Server},
     },
     store::ReasonCount,
 };
 
-/// The event's data. Numbers are texts, as in the reports: a browser reads a JSON number as a binary
-/// float.
+/// The event's data. Numbers are strings, as in reports: browsers read JSON numbers as binary floats.
 #[derive(Serialize)]
 struct Snapshot<'a> {
     instance: Uuid,
@@ -26,11 +25,11 @@ struct Snapshot<'a> {
     /// Orders cancelled and records ignored by this instance since its start.
     cancelled: String,
     ignored: String,
-    reasons: Vec<Because>,
+    reasons: Vec<HealthReason>,
     letters: Option<Vec<Letters<'a>>>,
     /// When the sales were read; `None` until then.
     as_of: Option<String>,
-    /// Whether sales and dead letters are what PostgreSQL holds now.
+    /// Whether sales and dead letters are current.
     current: bool,
 }
 
@@ -40,16 +39,16 @@ struct Letters<'a> {
     letters: String,
 }
 
-/// What is not known from the run itself.
+/// Figures that are not part of the state of the run.
 pub(super) struct Seen<'a> {
-    /// Orders a second, now and at most.
+    /// Orders per second, now and at most.
     pub(super) rate: String,
     pub(super) peak: String,
     /// Open dead letters by reason.
     pub(super) letters: Option<&'a [ReasonCount]>,
     /// When the sales were read.
     pub(super) as_of: Option<jiff::Timestamp>,
-    /// Whether both are what PostgreSQL holds.
+    /// Whether both are current.
     pub(super) current: bool,
 }
 
@@ -79,13 +78,13 @@ pub(super) fn snapshot(state: &State, seen: Seen<'_>) -> Option<Bytes> {
     event("snapshot", &snapshot)
 }
 
-/// Offsets of all this instance's partitions that are not yet processed, as far as is known. Nothing is
-/// while Kafka cannot say where its logs end.
+/// The lag of all partitions of this instance, as far as known; `None` while Kafka does not return
+/// its log ends.
 fn lag(state: &State) -> Option<i64> {
     if state.outage(Server::Kafka).is_some() {
         return None;
     }
     let partitions = state.telemetry().partitions();
-    let lags: Vec<_> = partitions.iter().filter_map(|(_, told)| told.lag()).collect();
+    let lags: Vec<_> = partitions.iter().filter_map(|(_, partition)| partition.lag()).collect();
     (!lags.is_empty()).then(|| lags.iter().sum())
 }

@@ -1,4 +1,4 @@
-//! What was sold in a period, as the page is told it.
+//! The sales of a period for the page.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -14,54 +14,54 @@ use crate::{
     store::{Sales, SalesBy, SalesQuestion, Store, StoreError, Totals, Unit},
 };
 
-/// How many products are shown by name; the others are summed up.
+/// The number of products shown by name; the others are summed up.
 const TOP: u8 = 10;
 
-/// How many months a chart by day covers at most.
+/// The maximum number of months in a chart by day.
 const MONTHS_BY_DAY: usize = 3;
 
-/// How many versions there have been, of all periods.
+/// The number of versions so far, of all periods.
 static VERSIONS: AtomicU64 = AtomicU64::new(0);
 
-/// What PostgreSQL answered.
+/// The result of the queries.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Answer {
     times: (SalesQuestion, Sales),
     products: Products,
-    /// Whether there is any order of any time, so that an empty period is told from a new shop.
+    /// Whether there are any orders at all, which distinguishes an empty period from a new shop.
     begun: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
 enum Products {
-    /// Of all times.
+    /// All sales.
     Totals(Totals),
     Sales(SalesQuestion, Box<Sales>),
 }
 
-/// An answer that was made ready for the page.
+/// A result prepared for the page.
 #[derive(Debug)]
 pub(super) struct Sold {
-    /// Without its times, to tell whether the next one is another.
+    /// The result without times, to detect changes.
     answer: Answer,
-    /// When it was last read, by the database's clock.
+    /// When it was last read, by PostgreSQL's clock.
     pub(super) as_of: Timestamp,
-    /// Another one for each change.
+    /// Incremented at each change.
     pub(super) version: u64,
     /// The event `sales`.
     pub(super) event: Bytes,
 }
 
-/// The event's data. Its parts are as `vendas report --format json` has them.
+/// The event's data. Its parts are the same as in `vendas report --format json`.
 #[derive(Serialize)]
 struct Document<'a> {
     period: &'a str,
     currency: &'a str,
     decimals: u32,
-    /// What a line of `times` stands for.
+    /// The unit of `times`.
     unit: &'a str,
-    /// The period and the one before by the shop's clock, as `2026-11-22T14:00`; their ends are no part
-    /// of them.
+    /// The period and the previous period by the shop's clock, as `2026-11-22T14:00`, with
+    /// exclusive ends.
     since: Option<String>,
     until: Option<String>,
     since_before: Option<String>,
@@ -71,7 +71,7 @@ struct Document<'a> {
     begun: bool,
 }
 
-/// Asks for all that the page shows of a period.
+/// Queries all figures of a period.
 ///
 /// # Errors
 /// As [`Store::totals`].
@@ -106,7 +106,7 @@ pub(super) async fn ask(
     Ok(Answer { times, products, begun })
 }
 
-/// Whether its months are so few that a chart by day can be read.
+/// Whether there are few enough months for a chart by day.
 fn is_short(sales: &Sales) -> bool {
     let month = |name: &str| -> Option<i64> {
         let (year, month) = name.split_once('-')?;
@@ -119,7 +119,7 @@ fn is_short(sales: &Sales) -> bool {
 }
 
 impl Answer {
-    /// Takes out what is different at each reading: the moment.
+    /// Removes the time of the query, which differs each time.
     fn undated(&mut self) -> Timestamp {
         let products = match &mut self.products {
             Products::Totals(totals) => &mut totals.as_of,
@@ -162,7 +162,7 @@ impl Answer {
 }
 
 impl Sold {
-    /// What is shown after `answer`, where `before` was shown.
+    /// Prepares `answer`, after `before` was shown.
     pub(super) fn new(
         before: Option<Self>,
         mut answer: Answer,

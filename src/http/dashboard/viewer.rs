@@ -1,4 +1,4 @@
-//! One who looks.
+//! A viewer of the dashboard.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -14,16 +14,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::viewing::Picture;
 
-/// How soon a browser that lost its connection tries again.
+/// How soon a browser reconnects.
 const RECONNECT_AFTER: Duration = Duration::from_secs(2);
 
-/// A stream of pictures. The place is given back when it is dropped, because the browser is gone.
+/// A stream of pictures. It is dropped when the browser disconnects, which frees the place.
 pub(super) struct Viewer {
     pictures: watch::Receiver<Option<Picture>>,
     stop: CancellationToken,
-    /// What comes first.
+    /// The first events.
     greeting: Option<Bytes>,
-    /// The version of what was sold that this viewer has.
+    /// The version of the sales that this viewer has.
     seen: Option<u64>,
     _place: OwnedSemaphorePermit,
 }
@@ -40,7 +40,7 @@ impl Viewer {
         Self { pictures, stop, greeting, seen: None, _place: place }
     }
 
-    /// What is sent next; pictures that came too fast for this viewer are passed over.
+    /// The next events; if the viewer is too slow, pictures are skipped.
     async fn next(mut self) -> Option<(Result<Bytes, Infallible>, Self)> {
         if let Some(greeting) = self.greeting.take() {
             return Some((Ok(greeting), self));

@@ -1,9 +1,9 @@
-//! Who looks at which period, and what keeps that up to date.
+//! The viewers of each period, and the updates for them.
 //!
-//! **Invariant:** however many look, PostgreSQL is asked by one reader for each period that somebody
-//! looks at, and by one reader at a time.
+//! **Invariant:** regardless of the number of viewers, PostgreSQL is queried by one reader for each
+//! period with viewers, and by one reader at a time.
 //!
-//! **Invariant:** what all viewers of a period see is written once, and they share these bytes.
+//! **Invariant:** the events of a period are serialized once, and all its viewers share these bytes.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -32,14 +32,14 @@ use crate::{
     store::{LetterFilter, ReasonCount},
 };
 
-/// The most that look at once; who comes later is asked to come again. Fewer than the server has
-/// connections, so that metrics and health are answered also then.
-const PLACES: usize = 220;
+/// The maximum number of viewers; others are asked to retry. It is lower than the server's maximum of
+/// connections, so that metrics and health stay available.
+const MAX_VIEWERS: usize = 220;
 
-/// How often the picture changes.
-const BEAT: Duration = Duration::from_secs(1);
+/// The interval of updates.
+const UPDATE_EVERY: Duration = Duration::from_secs(1);
 
-/// What all viewers share. Cheap to clone.
+/// The state that all viewers share. Cheap to clone.
 #[derive(Clone)]
 pub(in crate::http) struct Dashboard(Arc<Shared>);
 
@@ -48,30 +48,30 @@ struct Shared {
     pace: Mutex<Pace>,
     letters: Fresh<Vec<ReasonCount>>,
     views: [View; Window::ALL.len()],
-    /// Somebody has begun to look.
+    /// Notified when a viewer arrives.
     looked: Notify,
-    /// Readings under way at once.
+    /// Limits concurrent queries.
     turns: Semaphore,
     places: Arc<Semaphore>,
 }
 
-/// A period, and who looks at it.
+/// A period and its viewers.
 struct View {
     window: Window,
     sold: Fresh<Sold>,
-    /// The newest; `None` while nobody looks.
+    /// The latest picture; `None` while there are no viewers.
     pictures: watch::Sender<Option<Picture>>,
     looked: Notify,
 }
 
-/// What a viewer is shown at one moment.
+/// The events for viewers at one moment.
 #[derive(Clone, Debug)]
 pub(super) struct Picture {
-    /// Changes with what was sold; `None` until that is known.
+    /// The version of the sales; `None` until they are known.
     pub(super) version: Option<u64>,
-    /// For those who have seen this version: how the run fares.
+    /// For viewers with this version: the state of the run.
     pub(super) beat: Bytes,
-    /// For all others: what was sold, too.
+    /// For all others: also the sales.
     pub(super) whole: Bytes,
 }
 
@@ -85,7 +85,7 @@ impl View {
         }
     }
 
-    fn is_looked_at(&self) -> bool {
+    fn has_viewers(&self) -> bool {
         self.pictures.receiver_count() > 0
     }
 }
@@ -99,11 +99,11 @@ impl Dashboard {
             views: Window::ALL.map(View::new),
             looked: Notify::new(),
             turns: Semaphore::new(1),
-            places: Arc::new(Semaphore::new(PLACES)),
+            places: Arc::new(Semaphore::new(MAX_VIEWERS)),
         }))
     }
 
-    /// Keeps the pictures up to date until it is told to stop.
+    /// Updates the pictures until the run stops.
     pub(in crate::http) async fn keep_up(&self) {
         let readers = self.0.views.iter().map(|view| self.read_sales(view));
         tokio::select! {
@@ -114,19 +114,19 @@ impl Dashboard {
         }
     }
 
-    /// One more viewer of a period, if there is a place.
+    /// Adds a viewer of a period, unless there are too many.
     pub(super) fn viewer(&self, window: Window) -> Option<Viewer> {
         let place = Arc::clone(&self.0.places).try_acquire_owned().ok()?;
         let view = self.view(window)?;
-        let is_first = !view.is_looked_at();
+        let is_first = !view.has_viewers();
         let mut pictures = view.pictures.subscribe();
         if is_first {
             self.0.letters.expect();
             view.sold.expect();
-            // Soon there is more to be seen, but the page need not wait for it.
+            // The next update has more, but the page need not wait for it.
             self.show(view);
         }
-        // Where others look already there is one to begin with.
+        // If there are other viewers, there is a picture to begin with.
         pictures.mark_changed();
         view.looked.notify_one();
         self.0.looked.notify_one();
@@ -143,23 +143,23 @@ impl Dashboard {
     }
 
     async fn take_pictures(&self) {
-        let mut beat = interval(BEAT);
+        let mut beat = interval(UPDATE_EVERY);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             beat.tick().await;
             self.pace().note(Instant::now(), self.0.state.telemetry().orders.get());
             for view in &self.0.views {
-                if view.is_looked_at() {
+                if view.has_viewers() {
                     self.show(view);
                 } else {
-                    // Who comes next is not to be shown what was true long ago.
+                    // The next viewer must not see old values.
                     view.pictures.send_replace(None);
                 }
             }
         }
     }
 
-    /// Shows a period's viewers how things stand.
+    /// Sends the current state to a period's viewers.
     fn show(&self, view: &View) {
         view.pictures.send_replace(self.picture(view));
     }
@@ -186,17 +186,17 @@ impl Dashboard {
         let state = &self.0.state;
         let (store, currency) = (state.store(), state.currency());
         loop {
-            while !view.is_looked_at() {
+            while !view.has_viewers() {
                 view.looked.notified().await;
             }
-            while view.is_looked_at() {
+            while view.has_viewers() {
                 let ask = sold::ask(store, view.window, currency);
                 let keep = |before, answer| {
                     Sold::new(before, answer, view.window, currency, store.shop_timezone())
                 };
                 let tell = |error: Option<&_>| {
                     if let Some(error) = error {
-                        // The work tells of an outage; this is for whoever looks for the cause.
+                        // The workers log an outage; this line is for debugging.
                         debug!(error = %error, "the dashboard cannot read the sales");
                     }
                     self.show(view);
@@ -209,12 +209,12 @@ impl Dashboard {
 
     async fn read_letters(&self) {
         let store = self.0.state.store();
-        let is_looked_at = || self.0.views.iter().any(View::is_looked_at);
+        let has_viewers = || self.0.views.iter().any(View::has_viewers);
         loop {
-            while !is_looked_at() {
+            while !has_viewers() {
                 self.0.looked.notified().await;
             }
-            while is_looked_at() {
+            while has_viewers() {
                 let filter = LetterFilter::default();
                 let ask = store.dead_letter_counts(&filter, false);
                 let tell = |error: Option<&_>| {

@@ -20,7 +20,7 @@ pub(super) enum Window {
     /// Today and the 29 days before, to the end of the current hour.
     #[serde(rename = "30d")]
     Month,
-    /// All that was ever sold.
+    /// All sales.
     #[serde(rename = "all")]
     All,
 }
@@ -39,8 +39,8 @@ impl Window {
         }
     }
 
-    /// What is asked of the store. The current hour is the least that sums are kept of, so a period
-    /// that goes on is compared with the one before up to the end of the same hour.
+    /// The period of the query. Sums are stored by hour, so a period that includes the current hour
+    /// is compared with the previous period until the end of the same hour.
     pub(super) fn period(self) -> Period {
         let (days, ends) = match self {
             Self::Today => (1, Ends::Hour),
@@ -52,12 +52,12 @@ impl Window {
         Period { last: Some((days, Unit::Day)), ends, ..Period::default() }
     }
 
-    /// Whether there is a period before to compare it with.
+    /// Whether it is compared with a previous period.
     pub(super) const fn is_compared(self) -> bool {
         !matches!(self, Self::All)
     }
 
-    /// What a bar of the chart stands for.
+    /// The unit of a bar in the chart.
     pub(super) const fn unit(self) -> Unit {
         match self {
             Self::Today | Self::Yesterday => Unit::Hour,

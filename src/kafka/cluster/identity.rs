@@ -1,4 +1,4 @@
-//! Who a topic is: its id where brokers give it one (KIP-516), else what its name is made into.
+//! The identity of a topic: its id (KIP-516), or an id derived from its name if brokers have none.
 
 use std::{
     collections::HashMap,
@@ -10,39 +10,38 @@ use uuid::{Uuid, uuid};
 use super::lock;
 use crate::kafka::TopicPartition;
 
-/// The namespace of ids made from topics' names (RFC 9562, 5.5).
+/// The namespace of ids derived from topic names (RFC 9562, 5.5).
 const NAMES: Uuid = uuid!("6f0c2f36-0d43-4a53-9d3c-9f2a6a0d7a11");
 
-/// What stands for the id of the topic called `name` where brokers give none (before Kafka 2.8, and
-/// at services behind it). The same for all topics that ever have that name.
+/// The id derived from `name`, if brokers have no topic ids (Kafka before 2.8, and compatible
+/// services). It is the same for all topics that ever have that name.
 pub(in crate::kafka) fn of_name(name: &str) -> Uuid {
     Uuid::new_v5(&NAMES, name.as_bytes())
 }
 
 impl TopicPartition {
-    /// Whether `topic_id` only stands for the topic's name, as brokers gave no id: then a topic that
-    /// was created anew under its name passes for the one before.
+    /// Whether `topic_id` is derived from the topic's name. Then a recreated topic cannot be
+    /// distinguished from the previous one.
     #[must_use]
     pub fn is_known_by_name(&self) -> bool {
         self.topic_id == of_name(&self.topic)
     }
 
-    /// Whether this partition's topic is the one with `id`, as far as anybody can tell.
+    /// Whether this partition's topic has this `id`, as far as that is known.
     pub(in crate::kafka) fn is_of(&self, id: Uuid) -> bool {
         self.topic_id == id || self.is_known_by_name()
     }
 }
 
-/// The ids that brokers have given so far. While brokers are upgraded one after the other, some give
-/// ids and others don't; what one has told holds for all.
+/// The ids that brokers have returned so far. During a rolling upgrade only some brokers return
+/// ids; an id from one broker is valid for all.
 #[derive(Default)]
 pub(super) struct Identities {
     given: Mutex<HashMap<Arc<str>, Uuid>>,
 }
 
 impl Identities {
-    /// The id of the topic called `name`; `given` is what metadata has for it, nil where that is
-    /// nothing.
+    /// The id of the topic `name`; `given` is the id in the metadata, nil if there is none.
     pub(super) fn of(&self, name: &Arc<str>, given: Uuid) -> Uuid {
         let mut known = lock(&self.given);
         if given.is_nil() {

@@ -1,7 +1,7 @@
-//! What is known of the brokers and topics, and the control connections by which it is asked.
+//! Metadata of brokers and topics, and the control connections for requests.
 //!
-//! A broker answers the requests of one connection in order, so that an offset asked for behind a
-//! long poll would wait for it: fetching has connections of its own (see `fetcher`).
+//! A broker processes the requests of a connection in order, so other requests would wait for a long
+//! poll: fetching has separate connections (see `fetcher`).
 
 mod identity;
 pub(in crate::kafka) mod offsets;
@@ -40,10 +40,10 @@ use crate::kafka::{
     trouble::Troubles,
 };
 
-/// The least that one broker gets of a deadline before the next one is asked.
-const SHORTEST_SHARE: Duration = Duration::from_secs(2);
+/// The minimum time for one broker before the next one is tried.
+const MIN_TIME_PER_BROKER: Duration = Duration::from_secs(2);
 
-/// Who leads a partition.
+/// The leader of a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::kafka) struct Leader {
     /// `host:port`
@@ -51,26 +51,26 @@ pub(in crate::kafka) struct Leader {
     pub(in crate::kafka) epoch: i32,
 }
 
-/// A topic as metadata showed it.
+/// The metadata of a topic.
 #[derive(Debug)]
 pub(in crate::kafka) struct Topic {
-    /// Where brokers give none, what stands for it.
+    /// Derived from the name if brokers return none.
     pub(in crate::kafka) id: Uuid,
-    /// All partitions; those without a leader just now with the reason.
+    /// All partitions; those without a leader have the reason.
     pub(in crate::kafka) partitions: BTreeMap<i32, Result<Leader, String>>,
 }
 
-/// An answer about a topic, numbered: what has failed with one answer needs a newer one.
+/// A numbered version of a topic's metadata. If a request fails, it needs a newer version.
 #[derive(Clone, Debug)]
 pub(in crate::kafka) struct Known {
     pub(in crate::kafka) generation: u64,
-    /// `None` where there is no such topic.
+    /// `None` if the topic does not exist.
     pub(in crate::kafka) topic: Option<Arc<Topic>>,
 }
 
 type Slot<T> = Arc<AsyncMutex<Option<T>>>;
 
-/// One Kafka, shared by all who read from it.
+/// A Kafka cluster, shared by all its users.
 pub(in crate::kafka) struct Cluster {
     pub(in crate::kafka) settings: Settings,
     pub(in crate::kafka) access: Arc<Access>,
@@ -80,12 +80,12 @@ pub(in crate::kafka) struct Cluster {
     connections: Mutex<HashMap<String, Slot<Arc<Connection>>>>,
     topics: Mutex<HashMap<Arc<str>, Slot<Known>>>,
     identities: Identities,
-    /// Whom to ask for metadata, the last one that answered first.
+    /// The brokers to request metadata from; the last one that answered is the first.
     candidates: Mutex<Vec<String>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing is left half done under these locks, so a poisoned one is as good.
+    // No update under these locks can stop halfway, so poisoning is ignored.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -130,13 +130,13 @@ impl Cluster {
         loop {
             attempts += 1;
             let waited = timeout_at(deadline, slot.lock()).await;
-            let mut held = waited.map_err(|_| CallError::Late("connecting"))?;
-            held.take_if(|connection| !connection.is_believed());
+            let mut held = waited.map_err(|_| CallError::Timeout("connecting"))?;
+            held.take_if(|connection| !connection.is_authenticated());
             let used_before = held.is_some();
             let connection = match &*held {
                 Some(connection) => Arc::clone(connection),
                 None => {
-                    // Boxed, since it is rare, and everything that asks a broker nests it.
+                    // Boxed, since it is rare and nested in the futures of all requests.
                     let opening = Connection::open(address, &self.access, deadline);
                     let opened = Box::pin(opening).await?;
                     Arc::clone(held.insert(Arc::new(opened)))
@@ -144,13 +144,13 @@ impl Cluster {
             };
             drop(held);
             let result = connection.call(message.clone(), deadline).await;
-            if matches!(result, Err(CallError::Late(_) | CallError::Broken(_))) {
+            if matches!(result, Err(CallError::Timeout(_) | CallError::Broken(_))) {
                 let mut held = slot.lock().await;
                 if held.as_ref().is_some_and(|current| Arc::ptr_eq(current, &connection)) {
                     *held = None;
                 }
             }
-            // Brokers close connections that are idle for long, which says nothing about them.
+            // Brokers close idle connections, so this is not an error of the broker.
             if used_before && attempts == 1 && matches!(result, Err(CallError::Broken(_))) {
                 continue;
             }
@@ -158,14 +158,14 @@ impl Cluster {
         }
     }
 
-    /// The topic called `name`; asked for anew unless there is an answer newer than `stale`.
+    /// The topic `name`; requested again unless its metadata is newer than `stale`.
     pub(in crate::kafka) async fn topic(
         &self,
         name: &Arc<str>,
         stale: Option<u64>,
     ) -> Result<Known, KafkaError> {
         let slot = Arc::clone(lock(&self.topics).entry(Arc::clone(name)).or_default());
-        // Held while asking: those who wait here take the same answer.
+        // Held during the request: waiting callers use the same response.
         let mut known = slot.lock().await;
         if let Some(known) =
             known.as_ref().filter(|known| stale.is_none_or(|s| known.generation > s))
@@ -177,7 +177,8 @@ impl Cluster {
         Ok(known.insert(Known { generation, topic }).clone())
     }
 
-    /// The topic of `partition`; what is known is asked for again if it doesn't know of that one.
+    /// The topic of `partition`; requested again if the known metadata does not contain the
+    /// partition.
     pub(in crate::kafka) async fn topic_of(
         &self,
         partition: &TopicPartition,
@@ -199,7 +200,7 @@ impl Cluster {
         names: &[Arc<str>],
     ) -> Result<HashMap<Arc<str>, Topic>, KafkaError> {
         let asked: Vec<_> = names.iter().map(|name| topic_name(name)).collect();
-        let response = self.ask_anyone(about(&asked), judge_metadata).await?;
+        let response = self.call_any(about(&asked), judge_metadata).await?;
         let addresses = self.remember(&response);
         let mut topics = HashMap::new();
         for topic in response.topics {
@@ -222,13 +223,13 @@ impl Cluster {
         Ok(topics)
     }
 
-    /// All topics that we may know of, but for Kafka's internal ones.
+    /// All visible topics, except Kafka's internal ones.
     pub(in crate::kafka) async fn all_topics(
         &self,
     ) -> Result<HashMap<Arc<str>, Topic>, KafkaError> {
         let request =
             MetadataRequest::default().with_allow_auto_topic_creation(false).with_topics(None);
-        let response = self.ask_anyone(request, judge_metadata).await?;
+        let response = self.call_any(request, judge_metadata).await?;
         let addresses = self.remember(&response);
         let present = response.topics.iter().filter(|topic| {
             let error = ResponseError::try_from_code(topic.error_code);
@@ -242,8 +243,8 @@ impl Cluster {
         Ok(topics.collect())
     }
 
-    /// Asks one broker after the other until one gives an answer that `judge` finds no fault with.
-    pub(in crate::kafka) async fn ask_anyone<M: Api + Clone>(
+    /// Sends a request to one broker after another until `judge` accepts a response.
+    pub(in crate::kafka) async fn call_any<M: Api + Clone>(
         &self,
         request: M,
         judge: impl Fn(&M::Response) -> Result<(), String>,
@@ -253,10 +254,10 @@ impl Cluster {
         let mut causes = Vec::new();
         let mut denied = None;
         for (asked, candidate) in candidates.iter().enumerate() {
-            // A broker that is frozen must not use up the time of those that aren't.
+            // A frozen broker must not use up the time of the others.
             let left = deadline.saturating_duration_since(Instant::now());
             let others = u32::try_from(candidates.len() - asked).unwrap_or(u32::MAX);
-            let share = (left / others.max(1)).max(SHORTEST_SHARE).min(left);
+            let share = (left / others.max(1)).max(MIN_TIME_PER_BROKER).min(left);
             match self.call(candidate, request.clone(), Instant::now() + share).await {
                 Ok(response) => match judge(&response) {
                     Ok(()) => {
@@ -279,17 +280,17 @@ impl Cluster {
                 break;
             }
         }
-        // Next time the one that was asked first is asked last.
+        // Next time the first broker is tried last.
         let mut candidates = lock(&self.candidates);
         if !candidates.is_empty() {
             candidates.rotate_left(1);
         }
         drop(candidates);
-        // Waiting for those that are away would not make the others let us in.
+        // Waiting for unavailable brokers would not change the others' refusal.
         Err(denied.unwrap_or_else(|| self.unreachable(causes.join("; "))))
     }
 
-    /// The one that answered is asked first from now on.
+    /// Makes the broker that answered the first to try.
     fn prefer(&self, answered: &str) {
         let mut candidates = lock(&self.candidates);
         if let Some(place) = candidates.iter().position(|candidate| candidate == answered) {
@@ -297,10 +298,10 @@ impl Cluster {
         }
     }
 
-    /// Who can be asked: the one that answered last, then the others as they were configured, then
-    /// those that metadata names.
+    /// The brokers to try: the one that answered last, then the configured ones, then those in the
+    /// metadata.
     ///
-    /// Returns the brokers' addresses by their numbers.
+    /// Returns the brokers' addresses by node id.
     fn remember(&self, response: &MetadataResponse) -> HashMap<i32, String> {
         let mut candidates = lock(&self.candidates);
         let named = response.brokers.iter().map(|broker| address(&broker.host, broker.port));
@@ -342,7 +343,7 @@ impl Cluster {
     }
 }
 
-/// Asks about the topics called `names`, without creating them.
+/// A metadata request for the topics `names` that does not create them.
 pub(in crate::kafka) fn about<'a>(
     names: impl IntoIterator<Item = &'a TopicName>,
 ) -> MetadataRequest {
@@ -356,7 +357,7 @@ pub(in crate::kafka) fn about<'a>(
 fn judge_metadata(response: &MetadataResponse) -> Result<(), String> {
     match ResponseError::try_from_code(response.error_code) {
         Some(error) => Err(error.to_string()),
-        None if response.brokers.is_empty() => Err("knows no brokers".to_owned()),
+        None if response.brokers.is_empty() => Err("returned no brokers".to_owned()),
         None => Ok(()),
     }
 }

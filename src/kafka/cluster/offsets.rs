@@ -1,4 +1,4 @@
-//! Asks for the earliest or last offsets of partitions, at all their leaders at once.
+//! Requests the earliest or last offsets of partitions from all their leaders concurrently.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -22,7 +22,7 @@ use crate::kafka::{
     trouble::backoff,
 };
 
-/// Which offset of a partition is asked for, and to whom it is visible.
+/// Which offset of a partition is requested, and at which isolation level.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::kafka) enum Bound {
     Start,
@@ -30,10 +30,10 @@ pub(in crate::kafka) enum Bound {
     LastStable,
 }
 
-/// The answer for one partition: its offset or why not.
+/// The result for one partition: its offset or an error.
 pub(in crate::kafka) type BoundOf = (TopicPartition, Result<NextOffset, ResponseError>);
 
-/// The offsets of `partitions`, in their order.
+/// The offsets of `partitions`, in the same order.
 pub(in crate::kafka) async fn offsets(
     cluster: &Cluster,
     partitions: &[TopicPartition],
@@ -48,7 +48,7 @@ pub(in crate::kafka) async fn offsets(
         deadline: cluster.deadline(),
         stale: HashMap::new(),
         found: HashMap::new(),
-        cause: "no answer in time".to_owned(),
+        cause: "timed out".to_owned(),
     };
     for wait in backoff() {
         let missing: BTreeSet<&TopicPartition> =
@@ -81,21 +81,21 @@ struct Inquiry<'a> {
     cluster: &'a Cluster,
     bound: Bound,
     deadline: Instant,
-    /// The topics whose metadata has proved wrong.
+    /// The topics whose metadata is outdated.
     stale: HashMap<Arc<str>, u64>,
     found: HashMap<TopicPartition, NextOffset>,
-    /// Why some are still missing.
+    /// Why some offsets are still missing.
     cause: String,
 }
 
 impl Inquiry<'_> {
-    /// Asks each leader once for those of `missing` that it leads.
+    /// Sends one request to each leader of `missing` partitions.
     async fn round(&mut self, missing: BTreeSet<&TopicPartition>) -> Result<(), KafkaError> {
         let mut generations: HashMap<Arc<str>, u64> = HashMap::new();
         let mut by_leader: HashMap<String, Vec<(TopicPartition, i32)>> = HashMap::new();
         for partition in missing {
             let mut stale = self.stale.get(&partition.topic).copied();
-            // Within one round all partitions of a topic go by the same answer.
+            // Within a round, all partitions of a topic use the same metadata.
             if generations.contains_key(&partition.topic) {
                 stale = None;
             }
@@ -121,7 +121,7 @@ impl Inquiry<'_> {
             match answer {
                 Ok(answer) => {
                     for (partition, offset) in answer {
-                        self.take_in(partition, offset)?;
+                        self.accept(partition, offset)?;
                     }
                 }
                 Err(error @ CallError::NoVersion(_)) => {
@@ -134,12 +134,12 @@ impl Inquiry<'_> {
                 Err(error) => self.cause = format!("{address}: {error}"),
             }
         }
-        // What is still missing is asked for with newer metadata.
+        // Missing offsets are requested again with newer metadata.
         self.stale = generations;
         Ok(())
     }
 
-    fn take_in(
+    fn accept(
         &mut self,
         partition: TopicPartition,
         offset: Result<NextOffset, ResponseError>,
@@ -159,7 +159,7 @@ impl Inquiry<'_> {
 }
 
 impl Cluster {
-    /// Asks the leader at `address` for offsets of partitions that it leads.
+    /// Requests offsets of partitions from their leader at `address`.
     pub(in crate::kafka) async fn bounds(
         &self,
         address: &str,

@@ -1,4 +1,4 @@
-//! Whether we may fetch, which asking for topics and offsets does not tell: that takes DESCRIBE alone.
+//! Checks for the READ privilege. Requests for topics and offsets need only DESCRIBE.
 
 use kafka_protocol::{
     ResponseError,
@@ -14,11 +14,11 @@ use crate::kafka::{
     transport::connection::CallError,
 };
 
-/// Fetches nothing from `at` on, which READ on the topic is needed for. A partition without a leader
-/// has nobody to ask.
+/// Sends a fetch request from `at` on that returns nothing but needs READ on the topic. A partition
+/// without a leader is not checked.
 ///
 /// # Errors
-/// [`KafkaError::Refused`] if we may not, and as asking for offsets fails.
+/// [`KafkaError::Refused`] without the privilege, and the errors of offset requests.
 pub(in crate::kafka) async fn may_read(
     cluster: &Cluster,
     partition: &TopicPartition,
@@ -55,7 +55,7 @@ pub(in crate::kafka) async fn may_read(
     };
     let partitions = response.responses.iter().flat_map(|topic| &topic.partitions);
     let codes = partitions.map(|partition| partition.error_code).chain([response.error_code]);
-    // What else may be wrong passes, or halts that partition with what it needs.
+    // Other errors are transient, or halt the partition with their own message.
     let refusal = codes
         .filter_map(ResponseError::try_from_code)
         .find(|error| *error == ResponseError::TopicAuthorizationFailed);

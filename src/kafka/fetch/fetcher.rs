@@ -1,4 +1,4 @@
-//! Fetches, one task and one connection a broker, for all partitions that it leads.
+//! Fetches records: one task and one connection per broker, for all partitions that it leads.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -21,7 +21,7 @@ use crate::kafka::{
     cluster::about,
     fetch::{
         memory::Memory,
-        request::{self, Asked},
+        request::{self, Included},
         subscription::{Loss, Ready, Subscription, Waiting, Whole, await_room},
     },
     transport::{
@@ -30,22 +30,24 @@ use crate::kafka::{
     },
 };
 
-/// How long a broker may wait for records to come.
+/// How long a broker may wait for new records.
 const LONG_POLL: Duration = Duration::from_millis(500);
-/// The same while more partitions are just being subscribed, which the running poll doesn't cover.
+/// The same while further partitions are being subscribed, since the current poll does not include
+/// them.
 const POLL_WHILE_SETTLING: Duration = Duration::from_millis(50);
-/// How long partitions keep coming after one did, as they do when an assignment changes.
+/// How long further subscriptions are expected after one, as after a change of assignment.
 const SETTLING: Duration = Duration::from_secs(1);
-/// The same while a partition has no room: it must not wait out the others' poll once it has.
+/// The same while a partition has no room: it must not wait for the others' poll when it has room
+/// again.
 const POLL_WHILE_HELD_BACK: Duration = Duration::from_millis(10);
-/// All partitions of a response together, unless one may have more by itself.
+/// The maximum size of a response, unless a single partition may have more.
 const RESPONSE_BYTES: usize = 16 << 20;
-/// A connection unused for this long is replaced before use: who knows what closed it meanwhile.
+/// A connection that was idle for this long is replaced before use, since it may have been closed.
 const STALE_AFTER: Duration = Duration::from_secs(60);
-/// A fetcher without partitions keeps its connection for this long.
+/// How long a fetcher without partitions keeps its connection.
 const IDLE_FOR: Duration = Duration::from_secs(10);
 
-/// The fetchers of one Kafka, by their broker's address.
+/// The fetchers of a cluster, by broker address.
 pub(in crate::kafka) struct Fetchers {
     limits: Limits,
     inboxes: Mutex<HashMap<String, Arc<Inbox>>>,
@@ -55,14 +57,14 @@ pub(in crate::kafka) struct Fetchers {
 struct Limits {
     access: Arc<Access>,
     memory: Arc<Memory>,
-    /// Bytes of one partition in one fetch.
+    /// The maximum bytes of a partition per fetch.
     partition_bytes: usize,
     timeout: Duration,
 }
 
 #[derive(Default)]
 struct Inbox {
-    /// `None` once the fetcher has ended.
+    /// `None` after the fetcher has ended.
     waiting: Mutex<Option<Vec<Subscription>>>,
     arrived: Notify,
 }
@@ -86,7 +88,7 @@ impl Fetchers {
         Self { limits, inboxes: Mutex::default() }
     }
 
-    /// Hands `subscription` to the fetcher of the broker at `address`, starting one if need be.
+    /// Passes `subscription` to the fetcher of the broker at `address`; starts one if there is none.
     pub(in crate::kafka) fn subscribe(&self, address: &str, subscription: Subscription) {
         let mut inboxes = lock(&self.inboxes);
         inboxes.retain(|_, inbox| lock(&inbox.waiting).is_some());
@@ -117,7 +119,7 @@ struct Fetcher {
     last_arrival: Instant,
 }
 
-/// However a fetcher ends, a panic included, nobody is to wait at its inbox any longer.
+/// Closes the inbox however the fetcher ends, including by a panic.
 impl Drop for Fetcher {
     fn drop(&mut self) {
         *lock(&self.inbox.waiting) = None;
@@ -162,14 +164,14 @@ impl Fetcher {
         }
     }
 
-    /// Takes in new subscriptions and those that have room again, drops those without a reader.
+    /// Accepts new subscriptions and those with room again, and drops those without a reader.
     fn admit(&mut self) {
         let arrived = lock(&self.inbox.waiting).as_mut().map(mem::take).unwrap_or_default();
         if !arrived.is_empty() {
             self.last_arrival = Instant::now();
         }
         for subscription in arrived {
-            self.sort_in(subscription);
+            self.enqueue(subscription);
         }
         while let Some(Some(woken)) = self.held_back.next().now_or_never() {
             self.ready.extend(woken);
@@ -177,7 +179,7 @@ impl Fetcher {
         self.ready.retain(|ready| !ready.subscription.feed.is_closed());
     }
 
-    fn sort_in(&mut self, subscription: Subscription) {
+    fn enqueue(&mut self, subscription: Subscription) {
         if !subscription.account.has_room() {
             return self.held_back.push(Box::pin(await_room(subscription)));
         }
@@ -190,9 +192,10 @@ impl Fetcher {
         }
     }
 
-    /// Fetches once for all that have room.
+    /// Fetches once for all subscriptions with room.
     async fn turn(&mut self) -> Result<(), Loss> {
-        let max_wait = if !self.held_back.is_empty() || request::has_twins(&self.ready) {
+        let max_wait = if !self.held_back.is_empty() || request::needs_several_requests(&self.ready)
+        {
             POLL_WHILE_HELD_BACK
         } else if self.last_arrival.elapsed() < SETTLING {
             POLL_WHILE_SETTLING
@@ -219,7 +222,7 @@ impl Fetcher {
         let throttle = u64::try_from(response.throttle_time_ms).unwrap_or(0);
         self.distribute(response, &recreated, limit);
         if throttle > 0 {
-            // The broker is silent for so long anyway (KIP-219).
+            // The broker does not read requests during this time anyway (KIP-219).
             sleep(Duration::from_millis(throttle)).await;
         }
         Ok(())
@@ -228,7 +231,7 @@ impl Fetcher {
     async fn connection(&mut self) -> Result<Connection, Loss> {
         if let Some((connection, used)) = self.connection.take()
             && used.elapsed() < STALE_AFTER
-            && connection.is_believed()
+            && connection.is_authenticated()
         {
             return Ok(connection);
         }
@@ -243,12 +246,12 @@ impl Fetcher {
         match error {
             CallError::NoVersion(_) => Loss::NoVersion(cause),
             CallError::Denied(_) => Loss::Denied(cause),
-            CallError::Late(_) | CallError::Broken(_) => Loss::Connection(cause),
+            CallError::Timeout(_) | CallError::Broken(_) => Loss::Connection(cause),
         }
     }
 
-    /// Bytes that the next response may have with `left` bytes of memory, unless its first record
-    /// batch alone is larger.
+    /// The maximum size of the next response with `left` bytes of memory, unless its first record
+    /// batch is larger.
     fn response_bytes(&self, left: usize) -> usize {
         let partition_bytes = self.limits.partition_bytes;
         let all = self.ready.len().saturating_mul(partition_bytes);
@@ -260,36 +263,36 @@ impl Fetcher {
         let mut answers = request::by_partition(&self.ready, response);
         let total = answers.values().filter_map(|data| data.records.as_ref()).map(Bytes::len).sum();
         let whole = Whole { total, limit, partition_limit: self.limits.partition_bytes };
-        let mut asked = Asked::default();
-        let mut twins = Vec::new();
+        let mut included = Included::default();
+        let mut deferred = Vec::new();
         for mut ready in mem::take(&mut self.ready) {
-            let first = asked.is_empty();
-            if !asked.takes(&ready) {
-                twins.push(ready);
+            let first = included.is_empty();
+            if !included.add(&ready) {
+                deferred.push(ready);
                 continue;
             }
             let outcome = match answers.remove(&ready.key()) {
                 Some(_) if recreated.contains(&ready.subscription.partition.topic_id) => {
                     Err(Loss::Error(ResponseError::InconsistentTopicId))
                 }
-                Some(data) => ready.take_in(data, whole, first),
-                // A broker that throttles us may answer with nothing at all.
+                Some(data) => ready.accept(data, whole, first),
+                // A broker that throttles this client may return an empty response.
                 None if throttled => Ok(None),
-                None => Err(Loss::Connection(format!("{}: no answer for it", self.address))),
+                None => Err(Loss::Connection(format!("{}: missing in the response", self.address))),
             };
             match outcome {
-                // Who got nothing keeps its place, who got something goes to the end: a response
-                // that is full serves the first ones.
+                // Partitions without records keep their place, the others move to the end: a full
+                // response serves the first ones.
                 Ok(None) => self.ready.push_back(ready),
                 Ok(Some(chunk)) => {
                     if let Some(subscription) = ready.deliver(chunk) {
-                        self.sort_in(subscription);
+                        self.enqueue(subscription);
                     }
                 }
                 Err(loss) => ready.lose(loss),
             }
         }
-        for twin in twins {
+        for twin in deferred {
             self.ready.push_front(twin);
         }
     }

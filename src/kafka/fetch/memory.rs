@@ -1,4 +1,4 @@
-//! How much of what was fetched lies in memory, and who may fetch more.
+//! Accounts for the memory of fetched records, and limits further fetches.
 
 use std::{
     sync::{
@@ -11,14 +11,14 @@ use std::{
 use bytes::Bytes;
 use tokio::{sync::Notify, time::timeout};
 
-/// However small a share is, a partition may hold so much.
-const LEAST_BYTES: usize = 32 << 10;
+/// The minimum share of a partition.
+const MIN_SHARE: usize = 32 << 10;
 
-/// How long fetching waits for memory that record batches larger than shares have taken: whoever
-/// holds them may be waiting for a person, and the others have to go on.
-const PATIENCE: Duration = Duration::from_millis(100);
+/// How long fetching waits for memory held by record batches larger than their shares. Their
+/// partitions may be paused for a long time, and the others have to continue.
+const MAX_WAIT: Duration = Duration::from_millis(100);
 
-/// What all partitions together may hold: each has an equal share.
+/// The memory for fetched records: each partition has an equal share.
 pub(in crate::kafka) struct Memory {
     limit: usize,
     accounts: AtomicUsize,
@@ -32,14 +32,14 @@ impl Memory {
         Arc::new(Self { limit, accounts, held, freed: Notify::new() })
     }
 
-    /// Bytes that one fetch for several partitions may bring, waiting a moment if all memory is
-    /// taken. It may still be 0 then; a broker sends one record batch all the same (KIP-74).
+    /// The size limit of a fetch for several partitions. Waits briefly if all memory is in use. It
+    /// may still be 0 then; a broker sends at least one record batch anyway (KIP-74).
     pub(in crate::kafka) async fn left(&self) -> usize {
-        // Before the look, so that nothing is given back unnoticed between it and the waiting.
+        // Registered before the check, so that no release is missed between check and wait.
         let freed = self.freed.notified();
         if self.left_now() == 0 {
-            // What is left after that is looked at below, whether anything was freed or not.
-            timeout(PATIENCE, freed).await.ok();
+            // The memory left is computed below, whether or not any was released.
+            timeout(MAX_WAIT, freed).await.ok();
         }
         self.left_now()
     }
@@ -48,7 +48,7 @@ impl Memory {
         self.limit.saturating_sub(self.held.load(Ordering::Relaxed))
     }
 
-    /// An account for one more partition. The others' shares become smaller.
+    /// Opens an account for another partition, which reduces the shares of the others.
     pub(in crate::kafka) fn open(self: &Arc<Self>) -> Arc<Account> {
         self.accounts.fetch_add(1, Ordering::Relaxed);
         let (held, freed) = (AtomicUsize::new(0), Notify::new());
@@ -56,7 +56,7 @@ impl Memory {
     }
 }
 
-/// What one partition holds. It is closed when nobody reads the partition and nothing is held.
+/// The memory of one partition. The account closes when it has no reader and holds nothing.
 pub(in crate::kafka) struct Account {
     memory: Arc<Memory>,
     held: AtomicUsize,
@@ -64,27 +64,27 @@ pub(in crate::kafka) struct Account {
 }
 
 impl Account {
-    /// Bytes that the partition may hold now.
+    /// The current share of the partition in bytes.
     pub(in crate::kafka) fn share(&self) -> usize {
         let accounts = self.memory.accounts.load(Ordering::Relaxed).max(1);
-        (self.memory.limit / accounts).max(LEAST_BYTES)
+        (self.memory.limit / accounts).max(MIN_SHARE)
     }
 
-    /// Bytes that one fetch may bring: with half of the share in work, the other half is fetched.
+    /// The size limit of a fetch: one half of the share is fetched while the other is processed.
     pub(in crate::kafka) fn fetch_bytes(&self) -> usize {
         self.share() / 2
     }
 
-    /// Whether one more fetch keeps within the share. A partition that holds nothing may always
-    /// fetch, and what is held is given back by committing it, so nothing waits for good.
+    /// Whether another fetch stays within the share. A partition that holds nothing may always
+    /// fetch, and commits release memory, so no partition waits forever.
     pub(in crate::kafka) fn has_room(&self) -> bool {
         self.held.load(Ordering::Relaxed) <= self.share() - self.fetch_bytes()
     }
 
-    /// Waits for that.
+    /// Waits until there is room.
     pub(in crate::kafka) async fn room(&self) {
         loop {
-            // Before the look, so that nothing is given back unnoticed between it and the waiting.
+            // Registered before the check, so that no release is missed between check and wait.
             let freed = self.freed.notified();
             if self.has_room() {
                 return;
@@ -93,8 +93,8 @@ impl Account {
         }
     }
 
-    /// The same bytes, which count as `size` until the last slice of them is dropped: they may be
-    /// part of something larger, which lives as long.
+    /// Wraps the bytes so that they count as `size` until their last slice is dropped: they may be
+    /// part of a larger buffer, which lives as long.
     pub(in crate::kafka) fn hold(self: &Arc<Self>, bytes: Bytes, size: usize) -> Bytes {
         self.held.fetch_add(size, Ordering::Relaxed);
         self.memory.held.fetch_add(size, Ordering::Relaxed);
@@ -124,7 +124,7 @@ impl Drop for Held {
     fn drop(&mut self) {
         self.account.held.fetch_sub(self.size, Ordering::Relaxed);
         self.account.memory.held.fetch_sub(self.size, Ordering::Relaxed);
-        // One fetcher waits at most, and finds out if it waits in a moment.
+        // At most one fetcher waits, for a short time only.
         self.account.freed.notify_one();
         self.account.memory.freed.notify_waiters();
     }
@@ -174,13 +174,13 @@ mod tests {
         let one = memory.open();
         let two = memory.open();
         assert_eq!((one.share(), two.fetch_bytes()), (MIB, MIB / 2));
-        // What is left behind by a reader still counts.
+        // Bytes that a dropped reader still holds count.
         let bytes = two.hold(Bytes::from_static(b"x"), 1);
         drop(two);
         assert_eq!(one.share(), MIB);
         drop(bytes);
         assert_eq!(one.share(), 2 * MIB);
         let many: Vec<_> = (0..1000).map(|_| memory.open()).collect();
-        assert_eq!(many[0].share(), LEAST_BYTES);
+        assert_eq!(many[0].share(), MIN_SHARE);
     }
 }

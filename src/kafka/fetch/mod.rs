@@ -1,10 +1,8 @@
-//! Reads partitions ahead: fetched from their leaders, bounded in memory, and found again when a
-//! leader is lost.
+//! Prefetches partitions from their leaders, within a memory limit, and follows leader changes.
 //!
-//! `fetcher` polls, one task a broker for the `subscription`s of all the partitions it leads, with
-//! one `request` for those that have room;
-//! `reader` gets chunks from there and has them decoded; `search` finds the way back when a leader is
-//! lost, and `memory` knows who may fetch more.
+//! `fetcher` polls with one task per broker and one `request` for all `subscription`s with room.
+//! `reader` receives and decodes the chunks. `search` finds the leader again after it is lost, and
+//! `memory` limits how much is fetched.
 
 pub(in crate::kafka) mod fetcher;
 pub(in crate::kafka) mod memory;

@@ -1,4 +1,4 @@
-//! Reads one partition: batches for its caller, and everything transient dealt with on the way.
+//! Reads batches of one partition, and retries transient errors.
 
 use std::{mem, sync::Arc};
 
@@ -20,37 +20,37 @@ use crate::kafka::{
     trouble::Trouble,
 };
 
-/// Keys and payloads of one batch together, unless its last record is larger. It bounds what one
-/// statement has to carry.
+/// The maximum size of the keys and payloads of a batch, unless its last record is larger. It
+/// limits the size of statements.
 const MAX_BATCH_BYTES: usize = 1 << 20;
 
-/// Several batches are under way between Kafka and PostgreSQL: each may be so small a part of what
-/// its partition may hold.
+/// Several batches of a partition are in flight, so each has at most this part of the partition's
+/// share.
 const BATCHES_A_SHARE: usize = 16;
 
-/// Reads a partition from a position on. Dropping it ends the subscription.
+/// Reads a partition from a position. Dropping it ends the subscription.
 pub struct PartitionReader {
     cluster: Arc<Cluster>,
     partition: TopicPartition,
     account: Arc<Account>,
-    /// Where the next batch's span begins.
+    /// The start of the next batch's span.
     next: NextOffset,
-    /// Of what lies before `next`.
+    /// The leader epoch before `next`.
     leader_epoch: Option<i32>,
-    /// What is left of the chunk in work.
+    /// The rest of the current chunk.
     decoder: Option<Decoder>,
     source: Source,
 }
 
-/// Where chunks come from.
+/// The source of chunks.
 enum Source {
-    /// Nowhere until the first batch is asked for.
+    /// None until the first batch is requested.
     Idle,
-    /// From a leader being looked for, in a task of its own: whoever cancels `next_batch` every so
-    /// often doesn't keep it from being found.
+    /// A search for the leader in a separate task, so that it continues when `next_batch` is
+    /// cancelled.
     Searching(AbortOnDropHandle<Result<Found, ReadError>>),
     Feeding(Found),
-    /// From nowhere until somebody decides.
+    /// None: the partition is halted.
     Halted(ReadError),
 }
 
@@ -66,12 +66,12 @@ impl PartitionReader {
         Self { cluster, partition, account, next, leader_epoch, decoder, source }
     }
 
-    /// What is there, up to `max_records` (at least 1) or a mebibyte, less where many partitions
-    /// share the memory; waits only if nothing is. A larger record comes alone or last.
+    /// The available records, up to `max_records` (at least 1) or 1 MiB, less if many partitions
+    /// share the memory; waits only if there are none. A larger record is alone or last.
     ///
-    /// Its span begins where the one before ended. A batch without records is progress too: over
-    /// transaction markers, aborted records or gaps. Cancelling loses nothing. Whatever passes by
-    /// itself is waited out in here, and told by the log alone.
+    /// Its span begins where the previous one ended. A batch without records is progress too: it
+    /// skips transaction markers, aborted records or gaps. Cancelling loses nothing. Transient
+    /// errors are retried and only logged.
     ///
     /// # Errors
     /// Any [`ReadError`] halts the partition: it is returned again from then on.
@@ -86,7 +86,7 @@ impl PartitionReader {
                 self.decoder = None;
                 self.source = Source::Halted(self.fault(fault, next));
             }
-            // No await between here and the return, so that cancelling loses no records.
+            // No await from here to the return, so that cancelling loses no records.
             let enough = room.is_full() || chunks > self.cluster.settings.read_ahead;
             if !enough && self.take_waiting_chunk(next) {
                 chunks += 1;
@@ -100,7 +100,7 @@ impl PartitionReader {
         }
     }
 
-    /// Appends what there is room for; where that leads to, and what stands in the way there.
+    /// Appends records as long as there is room. Returns the position reached, and the fault there.
     fn decode(
         &mut self,
         room: &mut Room,
@@ -111,13 +111,13 @@ impl PartitionReader {
         let position = decoder.position();
         self.leader_epoch = decoder.leader_epoch().or(self.leader_epoch);
         if !room.is_full() {
-            // It is exhausted, or at fault.
+            // It is exhausted, or has a fault.
             self.decoder = None;
         }
         (position, result.err())
     }
 
-    /// Whether there was another chunk, which is in work now.
+    /// Takes the next chunk, if there is one.
     fn take_waiting_chunk(&mut self, position: NextOffset) -> bool {
         let Source::Feeding(found) = &mut self.source else { return false };
         let Ok(item) = found.feed.try_recv() else { return false };
@@ -138,7 +138,7 @@ impl PartitionReader {
         }
     }
 
-    /// Waits for the next thing to happen. Everything before is accounted for.
+    /// Waits for the next event. Everything before it has been returned.
     async fn refill(&mut self) -> Result<(), ReadError> {
         let next = self.next;
         match &mut self.source {
@@ -156,7 +156,7 @@ impl PartitionReader {
             }
             Source::Feeding(found) => {
                 let item = found.feed.recv().await.unwrap_or_else(|| {
-                    Feed::Lost(Loss::Connection("fetching ended".to_owned()), None)
+                    Feed::Lost(Loss::Connection("the fetcher ended".to_owned()), None)
                 });
                 self.accept(item, next);
             }

@@ -1,4 +1,4 @@
-//! What one request asks a broker for, and what its answers are answers to.
+//! Builds fetch requests and assigns responses to subscriptions.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -19,39 +19,39 @@ use uuid::Uuid;
 
 use crate::kafka::{TopicPartition, cluster::topic_name, fetch::subscription::Ready};
 
-/// What one request asks for, in the order in which it does.
+/// The partitions of a request, in order.
 ///
-/// A partition that somebody reads twice is asked for once: the broker would answer once, and from one
-/// of both positions. Of two topics of one name, one deleted and one created anew, only one is asked
-/// for: by name, a broker could not tell them apart.
+/// A partition with two readers is included once: the broker would answer once, from one of both
+/// positions. Of two topics with the same name, one deleted and one recreated, only one is
+/// included: by name, a broker cannot distinguish them.
 #[derive(Default)]
-pub(super) struct Asked {
+pub(super) struct Included {
     topics: HashMap<Arc<str>, Uuid>,
     partitions: HashSet<(Uuid, i32)>,
 }
 
-impl Asked {
-    /// Whether nothing is asked for yet.
+impl Included {
+    /// Whether no partition is included yet.
     pub(super) fn is_empty(&self) -> bool {
         self.partitions.is_empty()
     }
 
-    /// Whether `ready` is asked for too.
-    pub(super) fn takes(&mut self, ready: &Ready) -> bool {
+    /// Adds `ready`; false if it cannot be in the same request.
+    pub(super) fn add(&mut self, ready: &Ready) -> bool {
         let TopicPartition { topic, topic_id, .. } = &ready.subscription.partition;
         let id = self.topics.entry(Arc::clone(topic)).or_insert(*topic_id);
         id == topic_id && self.partitions.insert(ready.key())
     }
 }
 
-/// Whether one request can't ask for all.
-pub(super) fn has_twins(ready: &VecDeque<Ready>) -> bool {
-    let mut asked = Asked::default();
-    !ready.iter().all(|ready| asked.takes(ready))
+/// Whether one request cannot include all.
+pub(super) fn needs_several_requests(ready: &VecDeque<Ready>) -> bool {
+    let mut included = Included::default();
+    !ready.iter().all(|ready| included.add(ready))
 }
 
-/// Asks for all of `ready` that one request can ask for, up to `partition_bytes` of each and
-/// `max_bytes` of all; the broker may wait `max_wait` for records to come.
+/// A fetch request for as many of `ready` as it can include, for up to `partition_bytes` of each and
+/// `max_bytes` in all; the broker may wait `max_wait` for new records.
 pub(super) fn request(
     ready: &VecDeque<Ready>,
     partition_bytes: usize,
@@ -59,9 +59,9 @@ pub(super) fn request(
     max_bytes: usize,
 ) -> FetchRequest {
     let mut topics: Vec<FetchTopic> = Vec::new();
-    let mut asked = Asked::default();
+    let mut included = Included::default();
     for ready @ Ready { subscription, .. } in ready {
-        if !asked.takes(ready) {
+        if !included.add(ready) {
             continue;
         }
         let partition = FetchPartition::default()
@@ -90,18 +90,18 @@ pub(super) fn request(
         .with_topics(topics)
 }
 
-/// The answers by what was asked for; before version 13 of Fetch they have topics' names only.
+/// The responses by partition; before version 13 of Fetch they have only topic names.
 pub(super) fn by_partition(
     ready: &VecDeque<Ready>,
     response: FetchResponse,
 ) -> HashMap<(Uuid, i32), PartitionData> {
-    let mut asked = Asked::default();
+    let mut included = Included::default();
     for ready in ready {
-        asked.takes(ready);
+        included.add(ready);
     }
     let mut answers = HashMap::new();
     for topic in response.responses {
-        let id = asked.topics.get(topic.topic.as_str()).copied().unwrap_or(topic.topic_id);
+        let id = included.topics.get(topic.topic.as_str()).copied().unwrap_or(topic.topic_id);
         for answer in topic.partitions {
             answers.insert((id, answer.partition_index), answer);
         }
@@ -109,7 +109,7 @@ pub(super) fn by_partition(
     answers
 }
 
-/// The topics of which records came by their names (before version 13 of Fetch).
+/// The topics whose records were returned by name (before version 13 of Fetch).
 pub(super) fn fetched_by_name(response: &FetchResponse) -> Vec<TopicName> {
     let has_records =
         |data: &PartitionData| data.records.as_ref().is_some_and(|records| !records.is_empty());
@@ -120,12 +120,13 @@ pub(super) fn fetched_by_name(response: &FetchResponse) -> Vec<TopicName> {
     topics.map(|topic| topic.topic.clone()).collect()
 }
 
-/// The topics that are read and were created anew, as the broker says now that gave their records.
+/// The topics that were recreated, according to the broker that returned their records.
 ///
-/// Records that came by a topic's name may be its namesake's. A broker learns of a topic before it
-/// opens that topic's log: so if, asked afterwards, it still names the one that was asked for,
-/// they are that one's. Where it has no topic ids (before version 10 of Metadata), it cannot say.
-pub(super) fn recreated(asked: &VecDeque<Ready>, answer: &MetadataResponse) -> HashSet<Uuid> {
+/// Records that were returned by topic name may be of a recreated topic. A broker learns of a topic
+/// before it opens its log: if metadata requested after the fetch still has the expected topic id,
+/// the records are of the expected topic. Without topic ids (before version 10 of Metadata) this is
+/// unknown.
+pub(super) fn recreated(requested: &VecDeque<Ready>, answer: &MetadataResponse) -> HashSet<Uuid> {
     let named = answer.topics.iter().filter_map(|topic| Some((topic.name.as_ref()?, topic)));
     let present: HashMap<&str, &MetadataResponseTopic> =
         named.map(|(name, topic)| (name.as_str(), topic)).collect();
@@ -135,12 +136,11 @@ pub(super) fn recreated(asked: &VecDeque<Ready>, answer: &MetadataResponse) -> H
                 || !topic.topic_id.is_nil() && !partition.is_of(topic.topic_id)
         })
     };
-    let partitions = asked.iter().map(|ready| &ready.subscription.partition);
+    let partitions = requested.iter().map(|ready| &ready.subscription.partition);
     partitions.filter(is_another).map(|partition| partition.topic_id).collect()
 }
 
-/// A number of bytes as requests have it. With a limit of 0 a broker would not wait for records to
-/// come.
+/// A number of bytes in a request. With a limit of 0, a broker would not wait for new records.
 fn on_wire(bytes: usize) -> i32 {
     i32::try_from(bytes).unwrap_or(i32::MAX).max(1)
 }

@@ -1,4 +1,4 @@
-//! Looks for the leader of a partition until there is one, or until that is hopeless.
+//! Searches for the leader of a partition until it is found or an error is final.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,30 +15,30 @@ use crate::kafka::{
     transport::connection::CallError,
     trouble::Trouble,
 };
-use crate::outage::Gravity;
+use crate::outage::Severity;
 
-/// How long a leader may take to move before that is worth a word.
+/// How long a leader may take to move before that is logged.
 const MOVING: Duration = Duration::from_secs(2);
 
-/// How long after something final was seen it is looked at again.
-const DOUBT: Duration = Duration::from_millis(200);
+/// The pause before a final error is checked again.
+const CONFIRM_AFTER: Duration = Duration::from_millis(200);
 
-/// A running subscription and the metadata that led to it.
+/// A subscription and the metadata that it is based on.
 pub(in crate::kafka) struct Found {
     pub(in crate::kafka) feed: mpsc::Receiver<Feed>,
     pub(in crate::kafka) generation: u64,
 }
 
-/// One partition's search.
+/// The search of one partition.
 pub(in crate::kafka) struct Search {
     pub(in crate::kafka) cluster: Arc<Cluster>,
     pub(in crate::kafka) partition: TopicPartition,
     pub(in crate::kafka) account: Arc<Account>,
     pub(in crate::kafka) position: Position,
-    /// The metadata that is known to be wrong.
+    /// The metadata version that is known to be outdated.
     pub(in crate::kafka) stale: Option<u64>,
     pub(in crate::kafka) trouble: Option<Trouble>,
-    /// What halts a partition has to be seen twice in a row: brokers learn of changes one by one.
+    /// A final error has to occur twice in a row: brokers learn of changes at different times.
     pub(in crate::kafka) suspected: bool,
 }
 
@@ -57,57 +57,57 @@ const fn is_about_leadership(error: ResponseError) -> bool {
     )
 }
 
-/// Why there is no leader yet.
+/// Why the search has not succeeded yet.
 enum Setback {
-    Passing(Gravity, String),
-    /// Final, if it is seen again.
+    Transient(Severity, String),
+    /// Final if it occurs again.
     Suspicion(ReadError),
     Final(ReadError),
 }
 
 impl Setback {
     fn passing(cause: impl ToString) -> Self {
-        Self::Passing(Gravity::PassesByItself, cause.to_string())
+        Self::Transient(Severity::Transient, cause.to_string())
     }
 }
 
 impl Search {
-    /// A subscription at the leader; `loss` is how the one before ended.
+    /// Subscribes at the leader; `loss` is why the previous subscription ended.
     pub(in crate::kafka) async fn run(mut self, loss: Option<Loss>) -> Result<Found, ReadError> {
         let mut check_range = false;
         if let Some(loss) = loss {
             check_range = matches!(loss, Loss::Error(ResponseError::OffsetOutOfRange));
             let repeated = self.trouble.is_some();
             match self.judge(loss) {
-                Some(setback) => self.sit_out(setback).await?,
+                Some(setback) => self.handle(setback).await?,
                 None if repeated => self.trouble().wait_silently().await,
-                // From now on it is a trouble, so that a second time isn't tried at once.
+                // From now on retries are delayed.
                 None => _ = self.trouble(),
             }
         }
         loop {
             match self.attempt(check_range).await {
                 Ok(found) => return Ok(found),
-                Err(setback) => self.sit_out(setback).await?,
+                Err(setback) => self.handle(setback).await?,
             }
         }
     }
 
-    async fn sit_out(&mut self, setback: Setback) -> Result<(), ReadError> {
-        let (gravity, cause) = match setback {
+    async fn handle(&mut self, setback: Setback) -> Result<(), ReadError> {
+        let (severity, cause) = match setback {
             Setback::Final(error) => return Err(error),
             Setback::Suspicion(error) if self.suspected => return Err(error),
             Setback::Suspicion(_) => {
                 self.suspected = true;
-                sleep(DOUBT).await;
+                sleep(CONFIRM_AFTER).await;
                 return Ok(());
             }
-            Setback::Passing(gravity, cause) => {
+            Setback::Transient(severity, cause) => {
                 self.suspected = false;
-                (gravity, format!("{}: {cause}", self.partition))
+                (severity, format!("{}: {cause}", self.partition))
             }
         };
-        self.trouble().wait(gravity, &cause).await;
+        self.trouble().wait(severity, &cause).await;
         Ok(())
     }
 
@@ -119,14 +119,14 @@ impl Search {
         self.trouble.get_or_insert_with(|| self.cluster.troubles.begin())
     }
 
-    /// What an ended subscription means; `None` if only asking further will tell.
+    /// The meaning of an ended subscription; `None` if further requests have to show it.
     fn judge(&self, loss: Loss) -> Option<Setback> {
         let (partition, offset) = (self.partition.clone(), self.position.next_offset);
         match loss {
             Loss::Error(ResponseError::OffsetOutOfRange) => None,
-            // A leader that moves is no outage, unless it takes long.
+            // A leader change is not an outage, unless it takes long.
             Loss::Error(error) if is_about_leadership(error) && self.is_fresh() => None,
-            // A leader of the past would not have known the epoch that it was asked with.
+            // A former leader would not know the epoch of the request.
             Loss::Diverged(from) => {
                 Some(Setback::Final(ReadError::Truncated { partition, next_offset: offset, from }))
             }
@@ -138,27 +138,26 @@ impl Search {
                 Some(Setback::Final(ReadError::Unsupported { partition, offset, detail }))
             }
             Loss::Error(ResponseError::CorruptMessage) => {
-                let detail = "the broker finds its log damaged".to_owned();
+                let detail = "the broker reports a corrupt log".to_owned();
                 Some(Setback::Final(ReadError::Corrupt { partition, offset, detail }))
             }
             Loss::Error(ResponseError::UnsupportedCompressionType) => {
                 let detail =
-                    "the broker offers Fetch below version 10, which may not have records \
-                              compressed by zstd (KIP-110): have them written with another \
-                              compression.type"
+                    "the broker supports Fetch only below version 10, which does not support \
+                              zstd (KIP-110): write the records with another compression.type"
                         .to_owned();
                 Some(Setback::Final(ReadError::Unsupported { partition, offset, detail }))
             }
             Loss::Error(error) => {
-                let (gravity, remedy) = match error {
+                let (severity, remedy) = match error {
                     ResponseError::TopicAuthorizationFailed => {
-                        (Gravity::NeedsAPerson, ": grant READ on the topic")
+                        (Severity::NeedsAttention, ": grant READ on the topic")
                     }
-                    _ => (Gravity::PassesByItself, ""),
+                    _ => (Severity::Transient, ""),
                 };
-                Some(Setback::Passing(gravity, format!("{error}{remedy}")))
+                Some(Setback::Transient(severity, format!("{error}{remedy}")))
             }
-            Loss::Denied(cause) => Some(Setback::Passing(Gravity::NeedsAPerson, cause)),
+            Loss::Denied(cause) => Some(Setback::Transient(Severity::NeedsAttention, cause)),
             Loss::Connection(cause) => Some(Setback::passing(cause)),
         }
     }
@@ -191,14 +190,15 @@ impl Search {
                 detail: error.to_string(),
             }),
             KafkaError::Refused { .. } | KafkaError::Denied { .. } => {
-                Setback::Passing(Gravity::NeedsAPerson, error.to_string())
+                Setback::Transient(Severity::NeedsAttention, error.to_string())
             }
             KafkaError::Unreachable { .. } | KafkaError::Gone { .. } => Setback::passing(error),
         })?;
         self.stale = Some(known.generation);
         let Some(topic) = known.topic else {
-            let cause = "there is no such topic: create it, or leave it out".to_owned();
-            return Err(Setback::Passing(Gravity::NeedsAPerson, cause));
+            let cause =
+                "the topic does not exist: create it, or remove it from kafka.topics".to_owned();
+            return Err(Setback::Transient(Severity::NeedsAttention, cause));
         };
         if !self.partition.is_of(topic.id) {
             let (partition, topic_id) = (self.partition.clone(), topic.id);
@@ -207,11 +207,11 @@ impl Search {
         match topic.partitions.get(&self.partition.partition) {
             Some(Ok(leader)) => Ok(leader.clone()),
             Some(Err(cause)) => Err(Setback::passing(cause)),
-            None => Err(Setback::passing("its topic has no such partition")),
+            None => Err(Setback::passing("its topic does not have this partition")),
         }
     }
 
-    /// Whether the position really lies outside the log; a leader that lags may think so too.
+    /// Checks that the position is outside the log; a lagging leader may report that too.
     async fn check_range(&self, leader: &Leader) -> Result<(), Setback> {
         let [log_start, log_end] =
             [Bound::Start, Bound::HighWatermark].map(|bound| self.bound(leader, bound));
@@ -231,17 +231,17 @@ impl Search {
         let asked = vec![(self.partition.clone(), leader.epoch)];
         let deadline = self.cluster.deadline();
         let failed = |error: CallError| {
-            let gravity = match error {
-                CallError::Denied(_) => Gravity::NeedsAPerson,
-                _ => Gravity::PassesByItself,
+            let severity = match error {
+                CallError::Denied(_) => Severity::NeedsAttention,
+                _ => Severity::Transient,
             };
-            Setback::Passing(gravity, format!("{}: {error}", leader.address))
+            Setback::Transient(severity, format!("{}: {error}", leader.address))
         };
         let answer = self.cluster.bounds(&leader.address, asked, bound, deadline).await;
         match answer.map_err(failed)?.pop() {
             Some((_, Ok(offset))) => Ok(offset),
             Some((_, Err(error))) => Err(Setback::passing(error)),
-            None => Err(Setback::passing("no answer about its offsets")),
+            None => Err(Setback::passing("no offsets in the response")),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A partition's place at its fetcher: what it asks for, and what becomes of an answer.
+//! The subscription of a partition at its fetcher: its request, and the handling of responses.
 
 use std::sync::Arc;
 
@@ -18,43 +18,43 @@ use crate::kafka::{
     trouble::Trouble,
 };
 
-/// A partition to fetch from its leader on, and where to.
+/// A partition to fetch from its leader, and the channel for its records.
 pub(in crate::kafka) struct Subscription {
     pub(in crate::kafka) partition: TopicPartition,
     pub(in crate::kafka) account: Arc<Account>,
     pub(in crate::kafka) position: Position,
-    /// Bytes to ask for at least: with less, nothing came.
+    /// The minimum size to request: with less, no records were returned.
     pub(in crate::kafka) least_bytes: usize,
-    /// Of the leader that is asked.
+    /// The epoch of the leader.
     pub(in crate::kafka) leader_epoch: i32,
     pub(in crate::kafka) feed: mpsc::Sender<Feed>,
-    /// Ends with the first answer without an error.
+    /// Ends with the first response without an error.
     pub(in crate::kafka) trouble: Option<Trouble>,
 }
 
-/// What a subscription brings.
+/// An item of a subscription.
 #[derive(Debug)]
 pub(in crate::kafka) enum Feed {
     /// Records to decode.
     Chunk(Chunk),
-    /// The last of it: the subscription has ended, and why.
+    /// The last item: why the subscription ended.
     Lost(Loss, Option<Trouble>),
 }
 
 /// Why a subscription ended.
 #[derive(Clone, Debug)]
 pub(in crate::kafka) enum Loss {
-    /// The connection failed, or the broker.
+    /// The connection or the broker failed.
     Connection(String),
-    /// The broker doesn't speak our version of Fetch.
+    /// The broker does not support a compatible version of Fetch.
     NoVersion(String),
-    /// The broker does not let us in.
+    /// Authentication failed.
     Denied(String),
-    /// The broker has an error for this partition.
+    /// The broker returned an error for this partition.
     Error(ResponseError),
-    /// The leader's log differs from the one that was read, from this offset on (KIP-320).
+    /// The leader's log differs from the records read, from this offset on (KIP-320).
     Diverged(NextOffset),
-    /// What came can't be stepped over.
+    /// The response cannot be skipped.
     Stuck(String),
 }
 
@@ -64,7 +64,7 @@ pub(in crate::kafka) struct Ready {
     pub(in crate::kafka) room: mpsc::OwnedPermit<Feed>,
 }
 
-/// A subscription waiting for that room; `None` once its reader is gone.
+/// A subscription that waits for room; `None` when its reader is dropped.
 pub(in crate::kafka) type Waiting = BoxFuture<'static, Option<Ready>>;
 
 pub(in crate::kafka) async fn await_room(subscription: Subscription) -> Option<Ready> {
@@ -77,41 +77,41 @@ pub(in crate::kafka) async fn await_room(subscription: Subscription) -> Option<R
 }
 
 impl Subscription {
-    /// Bytes that one fetch is to bring, up to `most`: what its share of the memory allows, unless
-    /// its next record batch is larger.
+    /// The size to request, up to `most`: as much as its share of the memory allows, unless its next
+    /// record batch is larger.
     pub(in crate::kafka) fn fetch_bytes(&self, most: usize) -> usize {
         self.account.fetch_bytes().max(self.least_bytes).min(most)
     }
 }
 
-/// The response that an answer is part of.
+/// The response that contains a partition's records.
 #[derive(Clone, Copy)]
 pub(in crate::kafka) struct Whole {
-    /// Bytes of records in it.
+    /// The bytes of records in it.
     pub(in crate::kafka) total: usize,
-    /// Bytes that it was allowed to have.
+    /// The size limit of the response.
     pub(in crate::kafka) limit: usize,
-    /// Bytes that any one partition was allowed to have in it.
+    /// The size limit of each partition in it.
     pub(in crate::kafka) partition_limit: usize,
 }
 
-/// What came for a subscription.
+/// The records for a subscription.
 pub(in crate::kafka) struct Delivery {
     chunk: Chunk,
-    /// Whether it can't be stepped over, which decoding will find out and report.
+    /// Whether it cannot be skipped; decoding reports the fault.
     ends_here: bool,
 }
 
 impl Ready {
-    /// Which partition it is, to the broker.
+    /// The topic id and the partition in requests.
     pub(in crate::kafka) const fn key(&self) -> (Uuid, i32) {
         let partition = &self.subscription.partition;
         (partition.topic_id, partition.partition)
     }
 
-    /// Judges the answer of the broker; `None` if there is nothing new. It is part of a `whole`, in
-    /// which this partition was `first` or not.
-    pub(in crate::kafka) fn take_in(
+    /// Handles the partition's part of a response; `None` if there are no new records. `whole` is the
+    /// response, in which this partition was `first` or not.
+    pub(in crate::kafka) fn accept(
         &mut self,
         data: PartitionData,
         whole: Whole,
@@ -132,27 +132,27 @@ impl Ready {
             self.ask_for_more(data.last_stable_offset, whole);
             return Ok(None);
         }
-        // The headers alone say where to go on, so that the next fetch starts before this one is
-        // decoded.
+        // The headers are enough to know the next position, so the next fetch starts before this
+        // one is decoded.
         let seen = scan(&bytes, subscription.position.next_offset);
         if !seen.faulty {
             bytes.truncate(seen.whole_bytes);
             if bytes.is_empty() && !first {
-                // The space in the response went to others.
+                // The response had no space left.
                 return Ok(None);
             }
             if seen.next_offset == subscription.position.next_offset {
-                // The first record batch comes whole, whatever its size (KIP-74).
+                // The first record batch is complete, whatever its size (KIP-74).
                 let detail =
                     if bytes.is_empty() { "a partial record batch" } else { "older records" };
-                return Err(Loss::Stuck(format!("the broker gives {detail} and no more")));
+                return Err(Loss::Stuck(format!("the broker returns only {detail}")));
             }
         }
         subscription.position = Position {
             next_offset: seen.next_offset,
             leader_epoch: seen.leader_epoch.or(subscription.position.leader_epoch),
         };
-        // A slice keeps the whole response in memory. That is worth it for most of one.
+        // A slice keeps the whole response in memory. That is acceptable if it is most of it.
         let mut size = whole.total;
         if bytes.len().saturating_mul(2) < whole.total {
             bytes = Bytes::copy_from_slice(&bytes);
@@ -168,8 +168,8 @@ impl Ready {
         Ok(Some(Delivery { chunk, ends_here: seen.faulty }))
     }
 
-    /// A broker leaves out a record batch that is larger than what was asked for, unless it is the
-    /// response's first (KIP-74). Where the response had room for what was asked, that was it.
+    /// A broker omits a record batch larger than the requested size, unless it is the first of the
+    /// response (KIP-74). If the response had room for the requested size, that was the cause.
     fn ask_for_more(&mut self, end: i64, whole: Whole) {
         let subscription = &mut self.subscription;
         let asked = subscription.fetch_bytes(whole.partition_limit);
@@ -179,13 +179,13 @@ impl Ready {
         }
     }
 
-    /// Hands it over; the subscription goes on unless that ended it.
+    /// Passes the records on; returns the subscription unless it has ended.
     pub(in crate::kafka) fn deliver(self, delivery: Delivery) -> Option<Subscription> {
         self.room.send(Feed::Chunk(delivery.chunk));
         (!delivery.ends_here).then_some(self.subscription)
     }
 
-    /// Ends the subscription, and says so to its reader.
+    /// Ends the subscription and notifies its reader.
     pub(in crate::kafka) fn lose(self, loss: Loss) {
         self.room.send(Feed::Lost(loss, self.subscription.trouble));
     }
@@ -212,7 +212,7 @@ mod tests {
         await_room(subscription).await.unwrap()
     }
 
-    /// What becomes of `bytes` that came for a partition at offset 1.
+    /// The outcome of a response with `bytes` for a partition at offset 1.
     async fn outcome(
         bytes: &[u8],
         total: usize,
@@ -221,7 +221,7 @@ mod tests {
         let mut ready = ready().await;
         let data = PartitionData::default().with_records(Some(Bytes::copy_from_slice(bytes)));
         let whole = Whole { total, limit: total, partition_limit: total };
-        let result = ready.take_in(data, whole, first);
+        let result = ready.accept(data, whole, first);
         (ready.subscription.position.next_offset, result)
     }
 
@@ -232,10 +232,10 @@ mod tests {
         let mut asked_after = |end, total, limit| {
             let data = PartitionData::default().with_last_stable_offset(end);
             let whole = Whole { total, limit, partition_limit };
-            assert!(matches!(ready.take_in(data, whole, false), Ok(None)));
+            assert!(matches!(ready.accept(data, whole, false), Ok(None)));
             ready.subscription.fetch_bytes(partition_limit)
         };
-        // There is nothing more, or the space went to others.
+        // There are no more records, or the response had no space left.
         assert_eq!(asked_after(1, 0, 2 << 20), 512 << 10);
         assert_eq!(asked_after(9, 2 << 20, 2 << 20), 512 << 10);
         assert_eq!(asked_after(9, 1 << 20, 2 << 20), partition_limit);
@@ -260,7 +260,7 @@ mod tests {
         let partial = &bytes[..bytes.len() - 1];
         let (position, result) = outcome(partial, partial.len(), true).await;
         assert!(matches!(result, Err(Loss::Stuck(_))) && position == at(1));
-        // Behind others it may only have lacked space, and is asked for again.
+        // After other partitions it may only have lacked space, and is requested again.
         assert!(matches!(outcome(partial, partial.len(), false).await.1, Ok(None)));
     }
 

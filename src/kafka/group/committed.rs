@@ -1,4 +1,4 @@
-//! How far a group says that partitions have come.
+//! The committed offsets of a group.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -19,7 +19,8 @@ use crate::kafka::{
     group::{Coordinator, GroupError, group_id},
 };
 
-/// The offsets that `group` has committed of `partitions`, in their order; `None` where it has none.
+/// The offsets that `group` has committed for `partitions`, in the same order; `None` if there are
+/// none.
 pub(in crate::kafka) async fn committed(
     cluster: &Arc<Cluster>,
     group: &Arc<str>,
@@ -38,7 +39,7 @@ pub(in crate::kafka) async fn committed(
         .with_group_id(group_id(group))
         .with_member_epoch(-1)
         .with_topics(Some(topics.collect()));
-    // What an open transaction of that group still holds back is waited for (KIP-447).
+    // Waits for open transactions of that group (KIP-447).
     let request = OffsetFetchRequest::default().with_groups(vec![wanted]).with_require_stable(true);
     let coordinator = Coordinator::new(Arc::clone(cluster), Arc::clone(group));
     let worst = |response: &OffsetFetchResponse| {
@@ -48,7 +49,7 @@ pub(in crate::kafka) async fn committed(
             [group.error_code].into_iter().chain(partitions.map(|partition| partition.error_code))
         });
         let is_error = |code: &i16| {
-            // A group that does not exist has committed nothing.
+            // A group that does not exist has no committed offsets.
             ResponseError::try_from_code(*code)
                 .is_some_and(|error| error != ResponseError::GroupIdNotFound)
         };

@@ -1,5 +1,5 @@
-//! A member of a consumer group by the consumer protocol (KIP-848): the broker assigns, and every
-//! heartbeat brings what is assigned.
+//! A member of a consumer group by the consumer protocol (KIP-848): the broker assigns partitions,
+//! and heartbeat responses have the assignment.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -20,16 +20,16 @@ use crate::kafka::{
     group::{Beat, GroupError, coordinator::Coordinator, group_id, subscription::Subscription},
 };
 
-/// The epochs by which a member joins and leaves (KIP-848).
+/// The member epochs for joining and leaving (KIP-848).
 const JOINING: i32 = 0;
 const LEAVING: i32 = -1;
 
-/// One instance in a group of the consumer protocol.
+/// A member of a group by the consumer protocol.
 pub(super) struct Consumer {
     coordinator: Arc<Coordinator>,
     id: StrBytes,
     subscription: Arc<Subscription>,
-    /// How long the group waits for partitions to be released.
+    /// How long the group waits for revoked partitions to be released.
     rebalance_timeout: Duration,
     state: Mutex<State>,
 }
@@ -37,7 +37,7 @@ pub(super) struct Consumer {
 struct State {
     epoch: i32,
     assigned: Vec<(Uuid, Vec<i32>)>,
-    /// The topics that the group knows this member by.
+    /// The subscribed topics that were sent to the group.
     subscribed: Arc<[Arc<str>]>,
 }
 
@@ -58,12 +58,12 @@ impl Consumer {
         Self { coordinator, id, subscription, rebalance_timeout, state }
     }
 
-    /// Whether the group has let it in.
+    /// Whether it is a member.
     pub(super) fn is_in(&self) -> bool {
         self.state().epoch != JOINING
     }
 
-    /// By which the group knows this member, and of which epoch it is; `None` where it is not in it.
+    /// The member id and the epoch; `None` if it is not a member.
     pub(super) fn identity(&self) -> Option<(StrBytes, i32)> {
         let epoch = self.state().epoch;
         (epoch != JOINING).then(|| (self.id.clone(), epoch))
@@ -92,7 +92,7 @@ impl Consumer {
         let asked = self.coordinator.ask(request, deadline, |response| response.error_code).await;
         let response = match asked {
             Ok(response) => response,
-            // The group, or the protocol, was taken away: so are the partitions.
+            // Without the group or its protocol, the member owns no partitions.
             Err(GroupError::Unsupported { .. } | GroupError::Fenced) if epoch != JOINING => {
                 self.rejoin();
                 return Err(GroupError::Fenced);
@@ -137,8 +137,8 @@ impl Consumer {
             .with_rebalance_timeout_ms(-1)
     }
 
-    /// The partitions by their topics' names. One that metadata does not know yet, or no more, is
-    /// left out: the next beat looks again.
+    /// The partitions by topic name. Partitions that are not in the metadata are omitted until the
+    /// next beat.
     async fn named(
         &self,
         subscribed: &[Arc<str>],

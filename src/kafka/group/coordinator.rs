@@ -1,4 +1,4 @@
-//! The broker that looks after a consumer group: found, asked, and found again when it moves.
+//! The coordinator of a consumer group: found, called, and found again when it moves.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,34 +13,34 @@ use crate::kafka::{
     trouble::backoff,
 };
 
-/// Why a consumer group can't be had, by what the caller does about it.
+/// Why a request to a consumer group failed, by what the caller has to do.
 #[derive(Clone, Debug, Error)]
 pub enum GroupError {
-    /// The group has gone on without this member: let go of all partitions, and join anew.
-    #[error("the group no longer counts this instance in")]
+    /// The group has removed this member: release all partitions and join again.
+    #[error("this instance is no longer a member of the consumer group")]
     Fenced,
-    /// As with any other question.
+    /// As for other requests.
     #[error(transparent)]
     Kafka(#[from] KafkaError),
-    /// The brokers refuse us the group: needs a person.
-    #[error("kafka refuses the consumer group {group}: {cause}: {remedy}")]
+    /// The brokers reject the group. The operator has to correct it.
+    #[error("Kafka rejects the consumer group {group}: {cause}: {remedy}")]
     Refused {
-        /// Its name.
+        /// The group's name.
         group: Arc<str>,
-        /// The broker's error, by its name in the protocol.
+        /// The name of the error in the protocol.
         cause: String,
-        /// What puts it right.
+        /// The remedy.
         remedy: &'static str,
     },
-    /// The group's coordinator does not have the protocol: needs a person.
+    /// The coordinator does not support the protocol. The operator has to correct it.
     #[error(
-        "broker {broker} {cause}: set kafka.group_protocol to auto, or leave out kafka.group and \
-         assign partitions to each instance with kafka.partitions"
+        "Kafka broker {broker} {cause}: set kafka.group_protocol to auto, or remove kafka.group and assign \
+         partitions to each instance with kafka.partitions"
     )]
     Unsupported {
-        /// Its address.
+        /// The broker's address.
         broker: String,
-        /// What it lacks.
+        /// What is missing.
         cause: String,
     },
 }
@@ -52,12 +52,12 @@ impl GroupError {
             | ResponseError::FencedMemberEpoch
             | ResponseError::IllegalGeneration => return Self::Fenced,
             ResponseError::UnsupportedVersion => {
-                let cause = "does not have the consumer group protocol (KIP-848)".to_owned();
+                let cause = "does not support the consumer group protocol (KIP-848)".to_owned();
                 return Self::Unsupported { broker: broker.to_owned(), cause };
             }
-            // group.consumer.migration.policy does not let such a group be converted.
+            // group.consumer.migration.policy does not allow the conversion of such a group.
             ResponseError::GroupIdNotFound => {
-                let cause = format!("has {group} as a group of the classic protocol");
+                let cause = format!("has {group} as a classic group");
                 return Self::Unsupported { broker: broker.to_owned(), cause };
             }
             ResponseError::GroupAuthorizationFailed => "grant READ on the group",
@@ -75,15 +75,15 @@ impl GroupError {
                 "stop an instance, or raise the broker's group.max.size (group.consumer.max.size \
                  for the consumer protocol)"
             }
-            _ => "the broker's log may say more",
+            _ => "see the broker's log",
         };
         Self::Refused { group: Arc::clone(group), cause: error.to_string(), remedy }
     }
 }
 
-/// What a coordinator answers while the group is being moved (and at the very first use of groups,
-/// when the topic of their offsets is made), or when an epoch has just changed.
-pub(super) const fn passes(error: ResponseError) -> bool {
+/// Whether an error is transient: while a group moves to another coordinator, while the offsets
+/// topic is created at the first use of groups, or when an epoch has just changed.
+pub(super) const fn is_transient(error: ResponseError) -> bool {
     matches!(
         error,
         ResponseError::CoordinatorLoadInProgress
@@ -110,20 +110,20 @@ impl Coordinator {
         self.cluster.deadline()
     }
 
-    /// Asks until `deadline` at the latest; `code` is the answer's error code for the group.
+    /// Repeats the request until `deadline`; `code` is the error code for the group in a response.
     pub(in crate::kafka) async fn ask<M: Api + Clone>(
         &self,
         message: M,
         deadline: Instant,
         code: impl Fn(&M::Response) -> i16,
     ) -> Result<M::Response, GroupError> {
-        let mut cause = "no answer in time".to_owned();
+        let mut cause = "timed out".to_owned();
         for wait in backoff() {
             let broker = self.find().await?;
             match self.cluster.call(&broker, message.clone(), deadline).await {
                 Ok(response) => match ResponseError::try_from_code(code(&response)) {
                     None => return Ok(response),
-                    Some(error) if passes(error) => cause = format!("{broker}: {error}"),
+                    Some(error) if is_transient(error) => cause = format!("{broker}: {error}"),
                     Some(error) => return Err(GroupError::of(error, &self.group, &broker)),
                 },
                 Err(error @ CallError::NoVersion(_)) => {
@@ -144,13 +144,13 @@ impl Coordinator {
         Err(self.cluster.unreachable(cause).into())
     }
 
-    /// The coordinator is to be found again.
+    /// Makes the next request find the coordinator again.
     pub(super) fn forget(&self) {
         *self.address() = None;
     }
 
-    /// The address of the broker that coordinates the group. At the very first use of groups, the topic
-    /// of their offsets is made first, which is waited for, up to the settings' timeout.
+    /// The address of the coordinator. At the first use of groups, waits for the creation of the
+    /// offsets topic, up to the timeout in the settings.
     pub(super) async fn find(&self) -> Result<String, GroupError> {
         if let Some(address) = self.address().clone() {
             return Ok(address);
@@ -159,7 +159,7 @@ impl Coordinator {
         let request = FindCoordinatorRequest::default().with_coordinator_keys(vec![key]);
         let deadline = self.deadline();
         for wait in backoff() {
-            let response = self.cluster.ask_anyone(request.clone(), |_| Ok(())).await?;
+            let response = self.cluster.call_any(request.clone(), |_| Ok(())).await?;
             let Some(found) = response.coordinators.first() else { break };
             let found_at = address(&found.host, found.port);
             match ResponseError::try_from_code(found.error_code) {
@@ -167,17 +167,17 @@ impl Coordinator {
                     *self.address() = Some(found_at.clone());
                     return Ok(found_at);
                 }
-                Some(error) if !passes(error) => {
+                Some(error) if !is_transient(error) => {
                     return Err(GroupError::of(error, &self.group, &found_at));
                 }
                 Some(error) if Instant::now() + wait >= deadline => {
-                    let cause = format!("no coordinator of the group {}: {error}", self.group);
+                    let cause = format!("no coordinator for group {}: {error}", self.group);
                     return Err(self.cluster.unreachable(cause).into());
                 }
                 Some(_) => sleep(wait).await,
             }
         }
-        Err(self.cluster.unreachable("no coordinator was named".to_owned()).into())
+        Err(self.cluster.unreachable("the response has no coordinator".to_owned()).into())
     }
 
     fn address(&self) -> std::sync::MutexGuard<'_, Option<String>> {

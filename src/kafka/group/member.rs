@@ -1,4 +1,4 @@
-//! A member of a consumer group, by whichever protocol the group's coordinator has.
+//! A member of a consumer group, by the protocol that the group's coordinator supports.
 
 use std::{
     collections::BTreeMap,
@@ -28,32 +28,32 @@ use super::{
 };
 use crate::kafka::{NextOffset, Selection, TopicPartition, cluster::topic_name};
 
-/// By which protocol a group is joined.
+/// The protocol for joining a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GroupProtocol {
-    /// The consumer protocol where the group's coordinator has it, else the classic one.
+    /// The consumer protocol if the group's coordinator supports it, else the classic one.
     Auto,
-    /// The consumer protocol (KIP-848, Apache Kafka 4.0): the broker assigns.
+    /// The consumer protocol (KIP-848, Apache Kafka 4.0): the broker assigns partitions.
     Consumer,
-    /// The classic protocol: one of the members assigns.
+    /// The classic protocol: one of the members assigns partitions.
     Classic,
 }
 
-/// How a group is joined.
+/// The settings for joining a group.
 #[derive(Clone, Debug)]
 pub struct GroupSettings {
-    /// By which protocol.
+    /// The protocol.
     pub protocol: GroupProtocol,
-    /// The assignors that the classic protocol may use, the preferred one first; at least one.
+    /// The assignors of the classic protocol, in the order of preference; at least one.
     pub assignors: Vec<Assignor>,
-    /// After how long without a heartbeat the group gives this member's partitions to others. The
-    /// consumer protocol goes by the broker's own.
+    /// The session timeout: how long without a heartbeat until the group assigns this member's
+    /// partitions to others. The consumer protocol uses the broker's timeout.
     pub session_timeout: Duration,
-    /// How long the group waits for partitions to be released.
+    /// How long the group waits for revoked partitions to be released.
     pub rebalance_timeout: Duration,
 }
 
-/// One instance in a consumer group.
+/// A member of a consumer group.
 pub struct GroupMember {
     coordinator: Arc<Coordinator>,
     settings: Arc<GroupSettings>,
@@ -63,14 +63,14 @@ pub struct GroupMember {
     is_classic: AtomicBool,
 }
 
-/// What a heartbeat brought.
+/// The result of a heartbeat.
 #[derive(Clone, Debug)]
 pub struct Beat {
-    /// After how long the next one is due.
+    /// The time until the next heartbeat.
     pub every: Duration,
-    /// The partitions that are this member's now.
+    /// The partitions assigned to this member.
     pub assigned: Vec<TopicPartition>,
-    /// Whether it is a member: not so while its first rebalance goes on.
+    /// Whether it is a member: false during its first rebalance.
     pub joined: bool,
 }
 
@@ -108,27 +108,27 @@ impl GroupMember {
         &self.coordinator.group
     }
 
-    /// The protocol by which it takes part: `consumer` or `classic`.
+    /// The protocol in use: `consumer` or `classic`.
     #[must_use]
     pub fn protocol(&self) -> &'static str {
         if self.is_classic() { "classic" } else { "consumer" }
     }
 
-    /// Tells the coordinator that this member lives and has `owned`, and hears what it is to have.
-    /// The first one joins, and so does the first after [`GroupError::Fenced`]; both are for when
-    /// nothing is owned.
+    /// Sends a heartbeat with the `owned` partitions and returns the assignment. The first one
+    /// joins the group, and so does the first after [`GroupError::Fenced`]; `owned` must be empty
+    /// for both.
     ///
     /// # Errors
-    /// [`GroupError`]; [`GroupError::Fenced`] takes all partitions away. After `deadline`, or after
-    /// [`Settings::timeout`](crate::kafka::Settings::timeout) if that is sooner, it is that Kafka is out of
-    /// reach.
+    /// [`GroupError`]; [`GroupError::Fenced`] revokes all partitions. After `deadline`, or after
+    /// [`Settings::timeout`](crate::kafka::Settings::timeout) if that is sooner, it is
+    /// [`KafkaError::Unreachable`](crate::kafka::KafkaError::Unreachable).
     pub async fn beat(
         &self,
         owned: &[TopicPartition],
         deadline: Instant,
     ) -> Result<Beat, GroupError> {
         let deadline = deadline.min(self.coordinator.deadline());
-        let late = || self.coordinator.cluster.unreachable("no answer in time".to_owned()).into();
+        let late = || self.coordinator.cluster.unreachable("timed out".to_owned()).into();
         timeout_at(deadline, self.beat_once(owned, deadline)).await.unwrap_or_else(|_| Err(late()))
     }
 
@@ -152,15 +152,15 @@ impl GroupMember {
         self.classic.beat(owned, deadline).await
     }
 
-    /// Forgets what the group has said: the next [`beat`](Self::beat) joins anew.
+    /// Makes the next [`beat`](Self::beat) join the group again.
     pub fn rejoin(&self) {
         if self.is_classic() { self.classic.rejoin() } else { self.consumer.rejoin() }
     }
 
-    /// Gives everything back, so that nobody has to wait for this member's session to end.
+    /// Leaves the group, so that it does not wait for the session timeout of this member.
     ///
     /// # Errors
-    /// As for [`beat`](Self::beat); then the session ends by itself.
+    /// As for [`beat`](Self::beat); then the session times out.
     pub async fn leave(&self, deadline: Instant) -> Result<(), GroupError> {
         match self.is_classic() {
             true => self.classic.leave(deadline).await,
@@ -168,11 +168,11 @@ impl GroupMember {
         }
     }
 
-    /// Notes in the group how far partitions have come, which nobody here ever reads: it is for
-    /// Kafka's own tools and for lag exporters.
+    /// Commits offsets to the group. vendas never reads them: they are for Kafka's tools and lag
+    /// exporters.
     ///
     /// # Errors
-    /// [`GroupError`]; also where the group has meanwhile given a partition to another member.
+    /// [`GroupError`]; also if a partition was assigned to another member in the meantime.
     pub async fn commit(&self, offsets: &[(TopicPartition, NextOffset)]) -> Result<(), GroupError> {
         let identity =
             if self.is_classic() { self.classic.identity() } else { self.consumer.identity() };

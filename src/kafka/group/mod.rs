@@ -1,8 +1,9 @@
-//! Kafka's consumer groups: who processes which partitions, and how far they have come.
+//! Kafka's consumer groups: assignments and committed offsets.
 //!
-//! The group makes several instances efficient; what makes them right is the offset beside the data.
-//! A [`GroupMember`] takes part by one of two protocols, `consumer` (KIP-848) or `classic`, and gets
-//! its partitions from the `coordinator`; `committed` and `seen` ask about groups without being in them.
+//! The group assigns partitions to instances. Correctness does not depend on it: the offset that is
+//! stored with the data guarantees that. A [`GroupMember`] uses one of two protocols, `consumer`
+//! (KIP-848) or `classic`, and gets its partitions from the `coordinator`; `committed` and `seen`
+//! query groups without joining.
 
 mod classic;
 mod committed;

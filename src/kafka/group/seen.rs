@@ -1,4 +1,4 @@
-//! Who is in a group, seen from outside.
+//! Describes a group without joining it.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -18,28 +18,28 @@ use crate::kafka::{
     group::{Coordinator, GroupError, GroupProtocol, classic::protocol as classic, group_id},
 };
 
-/// A group, seen from outside.
+/// The description of a group.
 #[derive(Clone, Debug)]
 pub struct GroupSeen {
-    /// By which protocol it would be joined now.
+    /// The protocol that a new member would use.
     pub protocol: &'static str,
-    /// Who is in it; nobody where there is no such group.
+    /// The members; empty if the group does not exist.
     pub members: Vec<MemberSeen>,
 }
 
-/// Somebody who is in a group.
+/// The description of a member.
 #[derive(Clone, Debug)]
 pub struct MemberSeen {
-    /// The member's id: the vendas instance's by the consumer protocol; one that the broker has given
-    /// by the classic protocol, which begins with the client id.
+    /// The member id: with the consumer protocol, that of the vendas instance; with the classic
+    /// protocol, one from the broker that begins with the client id.
     pub id: String,
-    /// Where it runs, as the broker sees it.
+    /// Its host, as seen by the broker.
     pub host: String,
-    /// What it has.
+    /// Its partitions.
     pub assigned: Vec<TopicPartition>,
 }
 
-/// Who is in `group`, as far as `protocol` lets it be joined.
+/// The members of `group`, if it can be joined by `protocol`.
 pub(in crate::kafka) async fn members(
     cluster: &Arc<Cluster>,
     group: &Arc<str>,
@@ -56,7 +56,7 @@ pub(in crate::kafka) async fn members(
         GroupProtocol::Consumer => Some(of_consumer(&coordinator).await?),
     };
     match by_consumer {
-        // A group of the classic protocol is none to this question.
+        // This request does not find classic groups.
         Some(members) if members.is_empty() => {
             let members = of_classic(&coordinator).await?;
             Ok(GroupSeen { protocol: "consumer", members })
@@ -94,7 +94,7 @@ async fn of_consumer(coordinator: &Coordinator) -> Result<Vec<MemberSeen>, Group
     Ok(members.collect())
 }
 
-/// During a rebalance a classic group's members have nothing.
+/// During a rebalance, the members of a classic group have no partitions.
 async fn of_classic(coordinator: &Coordinator) -> Result<Vec<MemberSeen>, GroupError> {
     let request = DescribeGroupsRequest::default().with_groups(vec![group_id(&coordinator.group)]);
     let code = |response: &DescribeGroupsResponse| {
@@ -104,7 +104,7 @@ async fn of_classic(coordinator: &Coordinator) -> Result<Vec<MemberSeen>, GroupE
     let mut members = Vec::new();
     let mut ids = BTreeMap::new();
     for member in response.groups.into_iter().flat_map(|group| group.members) {
-        // Other kinds of groups have assignments of other kinds.
+        // Other types of groups have other assignments.
         let places = classic::assigned(member.member_assignment).unwrap_or_default();
         let mut assigned = Vec::new();
         for (topic, partition) in places {
@@ -121,7 +121,7 @@ async fn of_classic(coordinator: &Coordinator) -> Result<Vec<MemberSeen>, GroupE
     Ok(members)
 }
 
-/// `None` where there is no such topic, or we may not know.
+/// `None` if the topic does not exist or is not visible.
 async fn topic_id(cluster: &Cluster, topic: &Arc<str>) -> Result<Option<Uuid>, KafkaError> {
     match cluster.topic(topic, None).await {
         Ok(known) => Ok(known.topic.map(|topic| topic.id)),
@@ -130,8 +130,8 @@ async fn topic_id(cluster: &Cluster, topic: &Arc<str>) -> Result<Option<Uuid>, K
     }
 }
 
-/// Whether we may be a member: asked by the heartbeat of a member that does not exist, which the
-/// broker refuses for want of READ before it looks for the member.
+/// Checks for the privilege to join, with the heartbeat of a member that does not exist: the broker
+/// checks READ before it looks up the member.
 pub(in crate::kafka) async fn may_join(
     cluster: &Arc<Cluster>,
     group: &Arc<str>,
@@ -148,7 +148,7 @@ pub(in crate::kafka) async fn may_join(
     coordinator.ask(request, coordinator.deadline(), code).await.map(drop)
 }
 
-/// A group that does not exist has nobody in it.
+/// A group that does not exist has no members.
 fn known(code: i16) -> i16 {
     match ResponseError::try_from_code(code) {
         Some(ResponseError::GroupIdNotFound) => 0,

@@ -1,5 +1,5 @@
-//! What a member subscribes to: topics by name, and those that match patterns now. Groups know names
-//! only.
+//! The subscription of a member: topics by name, and topics that match patterns. Groups have only
+//! names.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -11,8 +11,7 @@ use tracing::debug;
 
 use crate::kafka::{KafkaError, Selection, cluster::Cluster};
 
-/// How often topics are looked at: for those that match a pattern, for new partitions, and for having
-/// been created anew.
+/// How often topics are checked: for matches of patterns, new partitions, and recreation.
 pub(super) const TOPICS_EVERY: Duration = Duration::from_secs(10);
 
 pub(super) struct Subscription {
@@ -23,35 +22,35 @@ pub(super) struct Subscription {
 
 struct Seen {
     topics: Arc<[Arc<str>]>,
-    /// When the patterns were last compared with the topics that there are.
-    looked: Option<Instant>,
+    /// When the patterns were last matched against the existing topics.
+    checked: Option<Instant>,
 }
 
 impl Subscription {
     pub(super) fn new(cluster: Arc<Cluster>, selection: Selection) -> Self {
-        let seen = Seen { topics: selection.names().into(), looked: None };
+        let seen = Seen { topics: selection.names().into(), checked: None };
         Self { cluster, selection, seen: Mutex::new(seen) }
     }
 
-    /// The topics in the order of their names.
+    /// The topics, sorted by name.
     pub(super) fn topics(&self) -> Arc<[Arc<str>]> {
         Arc::clone(&self.seen().topics)
     }
 
-    /// Looks for topics that match a pattern, when it is time to.
+    /// Updates the topics that match a pattern, if that is due.
     ///
     /// # Errors
-    /// Where they were never seen yet.
+    /// The request fails, and no earlier one has succeeded.
     pub(super) async fn look(&self) -> Result<(), KafkaError> {
-        let looked = self.seen().looked;
-        let is_due = looked.is_none_or(|looked| looked.elapsed() >= TOPICS_EVERY);
+        let checked = self.seen().checked;
+        let is_due = checked.is_none_or(|checked| checked.elapsed() >= TOPICS_EVERY);
         if !self.selection.has_patterns() || !is_due {
             return Ok(());
         }
         let found = match self.cluster.all_topics().await {
             Ok(found) => found,
-            Err(error) if looked.is_some() => {
-                debug!(%error, "could not look for topics that match");
+            Err(error) if checked.is_some() => {
+                debug!(%error, "cannot list topics for the patterns");
                 return Ok(());
             }
             Err(error) => return Err(error),
@@ -62,7 +61,7 @@ impl Subscription {
         topics.sort();
         topics.dedup();
         let mut seen = self.seen();
-        seen.looked = Some(Instant::now());
+        seen.checked = Some(Instant::now());
         if *seen.topics != *topics {
             seen.topics = topics.into();
         }

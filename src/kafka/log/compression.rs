@@ -1,4 +1,4 @@
-//! Decompresses record batches, never into more than is allowed.
+//! Decompresses record batches up to a size limit.
 
 use std::io::{self, Read};
 
@@ -6,16 +6,17 @@ use bytes::Bytes;
 
 use crate::kafka::log::header::Fault;
 
-/// How snappy-java frames its blocks: this magic, two version numbers, then length and block.
+/// The framing of snappy-java: this magic, two version numbers, then blocks with their lengths.
 const XERIAL_MAGIC: &[u8] = b"\x82SNAPPY\0";
 const XERIAL_HEADER_BYTES: usize = 16;
 
-/// The most a zstd frame may look back at least, whatever `limit` is: what level 19 asks for.
+/// The minimum limit of a zstd frame's window, whatever `limit` is: that of level 19.
 const ZSTD_WINDOW_BYTES: u64 = 8 << 20;
 
-/// What `data` holds, decompressed by `codec` (0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd).
+/// Decompresses `data` with `codec` (0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd).
 ///
-/// [`Fault::TooLarge`] as soon as it exceeds `limit` bytes; without compression nothing is copied.
+/// [`Fault::TooLarge`] as soon as the result exceeds `limit` bytes. Without compression, nothing is
+/// copied.
 pub(in crate::kafka) fn decompress(codec: u8, data: &Bytes, limit: usize) -> Result<Bytes, Fault> {
     match codec {
         0 => Ok(data.clone()),
@@ -23,7 +24,7 @@ pub(in crate::kafka) fn decompress(codec: u8, data: &Bytes, limit: usize) -> Res
         2 => snappy(data, limit),
         3 => read_bounded("lz4", lz4_flex::frame::FrameDecoder::new(&data[..]), limit),
         4 => zstd(data, limit),
-        _ => Err(Fault::Unsupported(format!("compression {codec} is unknown: upgrade vendas"))),
+        _ => Err(Fault::Unsupported(format!("unknown compression codec {codec}: upgrade vendas"))),
     }
 }
 
@@ -33,9 +34,9 @@ fn read_bounded(codec: &str, reader: impl Read, limit: usize) -> Result<Bytes, F
     Ok(out.into())
 }
 
-/// Appends to `out`, which may hold up to `limit` bytes in the end.
+/// Appends to `out`, up to `limit` bytes in all.
 fn read_into(codec: &str, reader: impl Read, limit: usize, out: &mut Vec<u8>) -> Result<(), Fault> {
-    // One more than allowed tells a full buffer from one that would overflow.
+    // One byte more than allowed distinguishes a full buffer from an overflow.
     let room = u64::try_from(limit.saturating_sub(out.len())).unwrap_or(u64::MAX);
     reader
         .take(room.saturating_add(1))
@@ -45,14 +46,14 @@ fn read_into(codec: &str, reader: impl Read, limit: usize, out: &mut Vec<u8>) ->
 }
 
 fn damaged(codec: &str, error: &dyn std::fmt::Display) -> Fault {
-    Fault::corrupt(format!("{codec} data that doesn't decompress: {error}"))
+    Fault::corrupt(format!("{codec} decompression failed: {error}"))
 }
 
 fn zstd(data: &[u8], limit: usize) -> Result<Bytes, Fault> {
     let window = u64::try_from(limit).unwrap_or(u64::MAX).max(ZSTD_WINDOW_BYTES);
     let mut out = Vec::new();
     let mut rest = data;
-    // A stream may be several frames, one behind the other.
+    // A stream can consist of several frames.
     while !rest.is_empty() {
         let before = rest.len();
         let decoder =
@@ -60,7 +61,7 @@ fn zstd(data: &[u8], limit: usize) -> Result<Bytes, Fault> {
                 .map_err(|error| damaged("zstd", &error))?;
         read_into("zstd", decoder, limit, &mut out)?;
         if rest.len() == before {
-            return Err(Fault::corrupt("zstd data that doesn't end"));
+            return Err(Fault::corrupt("incomplete zstd data"));
         }
     }
     Ok(out.into())
@@ -72,7 +73,7 @@ fn snappy(data: &[u8], limit: usize) -> Result<Bytes, Fault> {
         snappy_block(data, limit, &mut out)?;
         return Ok(out.into());
     }
-    let truncated = || Fault::corrupt("snappy data that ends early");
+    let truncated = || Fault::corrupt("truncated snappy data");
     let mut rest = data.get(XERIAL_HEADER_BYTES..).ok_or_else(truncated)?;
     while let Some((length, blocks)) = rest.split_first_chunk() {
         let length = usize::try_from(u32::from_be_bytes(*length)).map_err(|_| truncated())?;

@@ -1,4 +1,4 @@
-//! Decodes what was fetched: checks, decompresses and takes apart one record batch at a time.
+//! Decodes fetched data: verifies, decompresses and parses one record batch at a time.
 
 use std::{collections::HashSet, iter::Peekable, vec};
 
@@ -17,27 +17,27 @@ use crate::kafka::{
 /// The type of control record that ends an aborted transaction (KIP-98).
 const ABORT_MARKER: i16 = 0;
 
-/// A transaction of which no record may be delivered.
+/// An aborted transaction: its records must not be delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::kafka) struct Aborted {
     pub(in crate::kafka) first_offset: i64,
     pub(in crate::kafka) producer_id: i64,
 }
 
-/// What one response holds of one partition: record batches, and the aborted transactions among
-/// them. The list belongs to these batches alone; it names all transactions that reach into them,
-/// also those that began before or whose marker comes later.
+/// The data of one partition in a response: record batches, and the aborted transactions in them.
+/// The list applies only to these batches; it includes transactions that began before them or whose
+/// marker follows later.
 #[derive(Debug)]
 pub(in crate::kafka) struct Chunk {
     pub(in crate::kafka) bytes: Bytes,
     pub(in crate::kafka) aborted: Vec<Aborted>,
 }
 
-/// All records in `bytes`, which hold record batches as brokers store and send them, none of a
-/// transaction that was aborted. No broker is needed: benchmarks decode so.
+/// All records in `bytes`, which contain record batches as stored and sent by brokers, without
+/// aborted transactions. For benchmarks.
 ///
-/// `None` where they are not whole record batches, or hold one that decompresses to more than
-/// [`Settings`](crate::kafka::Settings) allow by default.
+/// `None` if these are not complete record batches, or if one decompresses to more than the default in
+/// [`Settings`](crate::kafka::Settings).
 #[must_use]
 pub fn records_in(bytes: &Bytes) -> Option<Vec<Record>> {
     let chunk = Chunk { bytes: bytes.clone(), aborted: Vec::new() };
@@ -48,11 +48,11 @@ pub fn records_in(bytes: &Bytes) -> Option<Vec<Record>> {
     decoder.rest.is_empty().then_some(records)
 }
 
-/// What still fits into a batch.
+/// The room left in a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::kafka) struct Room {
     pub(in crate::kafka) records: usize,
-    /// Of keys and payloads. The last record to fit may be larger.
+    /// The bytes of keys and payloads. The last record may exceed them.
     pub(in crate::kafka) bytes: usize,
 }
 
@@ -61,20 +61,20 @@ impl Room {
         self.records == 0 || self.bytes == 0
     }
 
-    fn make_less(&mut self, record: &Record) {
+    fn subtract(&mut self, record: &Record) {
         let bytes = [&record.key, &record.payload].into_iter().flatten().map(Bytes::len).sum();
         self.records = self.records.saturating_sub(1);
         self.bytes = self.bytes.saturating_sub(bytes);
     }
 }
 
-/// Gives the records of a [`Chunk`] piece by piece.
+/// Decodes the records of a [`Chunk`] incrementally.
 pub(in crate::kafka) struct Decoder {
-    /// The batches not yet opened.
+    /// The remaining batches.
     rest: Bytes,
-    /// Those not yet reached, by where they begin.
+    /// The aborted transactions not yet reached, by first offset.
     aborted: Peekable<vec::IntoIter<Aborted>>,
-    /// The producers whose transactional records belong to an aborted transaction just now.
+    /// The producers with an aborted transaction at the current position.
     excluded: HashSet<i64>,
     open: Option<OpenBatch>,
     position: NextOffset,
@@ -83,8 +83,8 @@ pub(in crate::kafka) struct Decoder {
 }
 
 impl Decoder {
-    /// Records below `position` were asked for by nobody and are dropped: a batch comes whole. A
-    /// batch may decompress to `limit` bytes.
+    /// Records below `position` are dropped, since brokers return complete batches. A batch may
+    /// decompress to `limit` bytes.
     pub(in crate::kafka) fn new(chunk: Chunk, position: NextOffset, limit: usize) -> Self {
         let Chunk { bytes, mut aborted } = chunk;
         aborted.sort_unstable_by_key(|transaction| transaction.first_offset);
@@ -99,20 +99,20 @@ impl Decoder {
         }
     }
 
-    /// The first offset not yet accounted for.
+    /// The first offset not yet decoded.
     pub(in crate::kafka) const fn position(&self) -> NextOffset {
         self.position
     }
 
-    /// The leader epoch of the last batch that was reached, if it said one.
+    /// The leader epoch of the last batch that was reached, if it has one.
     pub(in crate::kafka) const fn leader_epoch(&self) -> Option<i32> {
         self.leader_epoch
     }
 
-    /// Appends up to `room` records to `records` and moves the position behind them, and behind
-    /// all that is no record to us. With room left over, the chunk is exhausted.
+    /// Appends up to `room` records to `records` and moves the position after them, and after entries
+    /// that are not delivered. If room is left, the chunk is exhausted.
     ///
-    /// At a fault the position is where it lies, and all before it has been appended.
+    /// On a fault, the position is that of the fault, and all records before it are appended.
     pub(in crate::kafka) fn take(
         &mut self,
         room: &mut Room,
@@ -127,7 +127,7 @@ impl Decoder {
                     let record = open.record()?;
                     if record.offset >= self.position.get() {
                         self.position = record_end(record.offset)?;
-                        room.make_less(&record);
+                        room.subtract(&record);
                         records.push(record);
                     }
                 }
@@ -141,10 +141,10 @@ impl Decoder {
         }
     }
 
-    /// Opens the next batch, or steps over it where it holds nothing for us. `false` at the end,
-    /// or where there are records to come and `may_open` is false.
+    /// Opens the next batch, or skips it if it has no records to deliver. `false` at the end, or if
+    /// there are more records and `may_open` is false.
     fn next_batch(&mut self, may_open: bool) -> Result<bool, Fault> {
-        // What is left may be a partial batch, which the next response has whole.
+        // The rest may be a partial batch, which the next response has in full.
         let Some(header) = Header::read(&self.rest)? else { return Ok(false) };
         while let Some(begun) =
             self.aborted.next_if(|begun| begun.first_offset < header.next_offset.get())
@@ -178,18 +178,19 @@ impl Decoder {
 }
 
 fn record_end(offset: i64) -> Result<NextOffset, Fault> {
-    NextOffset::after(offset).ok_or_else(|| Fault::corrupt(format!("a record at offset {offset}")))
+    NextOffset::after(offset)
+        .ok_or_else(|| Fault::corrupt(format!("invalid record offset {offset}")))
 }
 
-/// A record batch being taken apart.
+/// A record batch that is being decoded.
 struct OpenBatch {
     data: Bytes,
-    /// Where the next record begins in it.
+    /// The start of the next record in it.
     at: usize,
     remaining: u32,
     base_offset: i64,
     timestamps: Timestamps,
-    /// Behind the record before; offsets rise within a batch.
+    /// The offset after the previous record; offsets increase within a batch.
     floor: i64,
     next_offset: NextOffset,
 }
@@ -207,7 +208,7 @@ impl OpenBatch {
         })
     }
 
-    /// The next record. Inlined, so that it is made where it is to stand and not moved there.
+    /// The next record. Inlined, so that it is built in place and not moved.
     #[inline(always)]
     fn record(&mut self) -> Result<Record, Fault> {
         let mut wire = Wire::new(&self.data, self.at);
@@ -220,7 +221,7 @@ impl OpenBatch {
         let key = wire.nullable()?;
         let payload = wire.nullable()?;
         let headers = match wire.rest() {
-            // Their count, 0: as most records have it.
+            // A count of 0, as in most records.
             [0] => Headers::default(),
             encoded => {
                 Headers::check(encoded)?;
@@ -231,7 +232,7 @@ impl OpenBatch {
         let offset = self.base_offset.saturating_add(i64::from(offset_delta));
         if offset < self.floor || offset >= self.next_offset.get() {
             return Err(Fault::corrupt(format!(
-                "a record at offset {offset} where one of [{}, {}) belongs",
+                "record offset {offset} is outside of [{}, {})",
                 self.floor, self.next_offset
             )));
         }
@@ -248,18 +249,18 @@ impl OpenBatch {
         })
     }
 
-    /// Whether nothing is left behind the last record, as it should be.
+    /// Checks that there are no bytes after the last record.
     fn at_end(&self) -> Result<(), Fault> {
         if self.at == self.data.len() {
             return Ok(());
         }
         Err(Fault::corrupt(format!(
-            "a record batch up to {} with bytes behind its last record",
+            "trailing bytes in the record batch that ends at {}",
             self.next_offset
         )))
     }
 
-    /// Whether this control batch ends an aborted transaction. Compaction may have emptied it.
+    /// Whether this control batch ends an aborted transaction. It may be empty after compaction.
     #[cold]
     fn is_abort_marker(&mut self) -> Result<bool, Fault> {
         if self.remaining == 0 {
@@ -268,7 +269,7 @@ impl OpenBatch {
         let key = self.record()?.key.unwrap_or_default();
         match key.get(2..4) {
             Some(kind) => Ok(kind == ABORT_MARKER.to_be_bytes()),
-            None => Err(Fault::corrupt("a control record without a type")),
+            None => Err(Fault::corrupt("control record without a type")),
         }
     }
 }

@@ -1,26 +1,26 @@
-//! The headers of record batches (message format 2, KIP-98), and what they alone tell.
+//! The headers of record batches (message format 2, KIP-98).
 
 use bytes::{Buf, TryGetError};
 
 use crate::kafka::NextOffset;
 
-/// Base offset and length, which the length itself doesn't count.
+/// Base offset and length, which are not included in the length.
 const PREFIX_BYTES: usize = 12;
-/// Where the format's number stands, in all of them.
+/// The position of the format version, in all formats.
 const MAGIC_AT: usize = 16;
-/// Where the part begins that the checksum covers.
+/// The start of the part that the checksum covers.
 const CHECKED_FROM: usize = 21;
-/// All of the header, the prefix included.
+/// The size of the header, including the prefix.
 pub(in crate::kafka) const HEADER_BYTES: usize = 61;
 
-/// Why bytes can't be read as record batches.
+/// Why bytes cannot be read as record batches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::kafka) enum Fault {
-    /// They aren't what their format demands.
+    /// They do not follow the format.
     Corrupt(String),
-    /// They decompress to more than is allowed.
+    /// They are too large after decompression.
     TooLarge,
-    /// They are of a format that isn't read here.
+    /// The format is not supported.
     Unsupported(String),
 }
 
@@ -30,18 +30,17 @@ impl Fault {
     }
 }
 
-/// Where the timestamps of a batch's records come from (KIP-32), in milliseconds since 1970.
+/// The type of a batch's timestamps (KIP-32), in milliseconds since 1970.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::kafka) enum Timestamps {
-    /// From the producer: each record's own, as a difference from this one.
+    /// Create time: each record has its own, relative to this one.
     Sent { base: i64 },
-    /// From the broker that appended the batch: one for all of its records.
+    /// Log append time: one for all records of the batch.
     Appended { at: i64 },
 }
 
 impl Timestamps {
-    /// A record's timestamp, `delta` being what the record itself says; `None` where it has none,
-    /// which is encoded as -1.
+    /// The timestamp of a record with this `delta`; `None` if it has none, which is encoded as -1.
     pub(in crate::kafka) fn of(self, delta: i64) -> Option<i64> {
         let timestamp = match self {
             Self::Sent { base } => base.saturating_add(delta),
@@ -51,16 +50,16 @@ impl Timestamps {
     }
 }
 
-/// What a record batch says of itself.
+/// The header of a record batch.
 #[derive(Clone, Debug)]
 pub(in crate::kafka) struct Header {
-    /// Of the whole batch, this header included.
+    /// The size of the batch, including this header.
     pub(in crate::kafka) size_bytes: usize,
     pub(in crate::kafka) base_offset: i64,
-    /// Of the leader that wrote it; `None` where the batch does not say.
+    /// The epoch of the leader that wrote it; `None` if the batch has none.
     pub(in crate::kafka) leader_epoch: Option<i32>,
     pub(in crate::kafka) timestamps: Timestamps,
-    /// Behind the batch; also of an empty one, which still accounts for its offsets.
+    /// The offset after the batch, also if it is empty.
     pub(in crate::kafka) next_offset: NextOffset,
     pub(in crate::kafka) crc: u32,
     pub(in crate::kafka) compression: u8,
@@ -71,8 +70,8 @@ pub(in crate::kafka) struct Header {
 }
 
 impl Header {
-    /// The header of the batch at the start of `bytes`; `None` where less than the whole batch is
-    /// there, as at the end of a response.
+    /// The header of the batch at the start of `bytes`; `None` if the batch is incomplete, as at
+    /// the end of a response.
     pub(in crate::kafka) fn read(bytes: &[u8]) -> Result<Option<Self>, Fault> {
         let Some(magic) = bytes.get(MAGIC_AT) else { return Ok(None) };
         match magic {
@@ -80,13 +79,13 @@ impl Header {
                 .unwrap_or(Ok(None))
                 .map(|header| header.filter(|header| header.size_bytes <= bytes.len())),
             0 | 1 => Err(Fault::Unsupported(format!(
-                "message format {magic} of before Kafka 0.11: copy the topic with a newer producer"
+                "message format {magic} from before Kafka 0.11: copy the topic with a newer producer"
             ))),
-            _ => Err(Fault::Unsupported(format!("message format {magic}: upgrade vendas"))),
+            _ => Err(Fault::Unsupported(format!("unknown message format {magic}: upgrade vendas"))),
         }
     }
 
-    /// The outer error says that the bytes end within the header.
+    /// The outer error means that the bytes end within the header.
     fn read_fields(mut bytes: &[u8]) -> Result<Result<Option<Self>, Fault>, TryGetError> {
         let base_offset = bytes.try_get_i64()?;
         let length = bytes.try_get_i32()?;
@@ -104,7 +103,7 @@ impl Header {
 
         let size_bytes = usize::try_from(length).ok().and_then(|n| n.checked_add(PREFIX_BYTES));
         let Some(size_bytes) = size_bytes.filter(|size| *size >= HEADER_BYTES) else {
-            return Ok(Err(Fault::corrupt(format!("a record batch of length {length}"))));
+            return Ok(Err(Fault::corrupt(format!("invalid record batch length {length}"))));
         };
         let next_offset = (base_offset >= 0 && last_offset_delta >= 0)
             .then(|| base_offset.checked_add(i64::from(last_offset_delta)))
@@ -112,11 +111,11 @@ impl Header {
             .and_then(NextOffset::after);
         let Some(next_offset) = next_offset else {
             return Ok(Err(Fault::corrupt(format!(
-                "a record batch from {base_offset} with last offset delta {last_offset_delta}"
+                "record batch at {base_offset} has the invalid last offset delta {last_offset_delta}"
             ))));
         };
         let Ok(records) = u32::try_from(records) else {
-            return Ok(Err(Fault::corrupt(format!("a record batch of {records} records"))));
+            return Ok(Err(Fault::corrupt(format!("invalid record count {records}"))));
         };
         Ok(Ok(Some(Self {
             size_bytes,
@@ -137,33 +136,33 @@ impl Header {
         })))
     }
 
-    /// Compares the checksum of `batch`, which is the whole one that this header heads.
+    /// Verifies the checksum of `batch`, the complete batch of this header.
     pub(in crate::kafka) fn check(&self, batch: &[u8]) -> Result<(), Fault> {
         let computed = crc32c::crc32c(batch.get(CHECKED_FROM..).unwrap_or_default());
         if computed == self.crc {
             return Ok(());
         }
         Err(Fault::corrupt(format!(
-            "the record batch from {} has checksum {computed:08x}, and should have {:08x}",
+            "record batch at {} has the checksum {computed:08x}, expected {:08x}",
             self.base_offset, self.crc
         )))
     }
 }
 
-/// What the headers of a response tell, without its records being decoded.
+/// The result of reading only the headers in a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::kafka) struct Scan {
-    /// Bytes of whole batches; more behind them is a partial one.
+    /// The bytes of complete batches; a partial batch may follow.
     pub(in crate::kafka) whole_bytes: usize,
-    /// Where the next fetch goes on.
+    /// The offset of the next fetch.
     pub(in crate::kafka) next_offset: NextOffset,
-    /// Of the last batch that says one.
+    /// The epoch of the last batch that has one.
     pub(in crate::kafka) leader_epoch: Option<i32>,
-    /// Whether a header is at fault: then all behind `whole_bytes` can't be stepped over.
+    /// Whether a header is invalid: then the bytes after `whole_bytes` cannot be skipped.
     pub(in crate::kafka) faulty: bool,
 }
 
-/// Steps over the batches in `bytes`, which were fetched from `from` on.
+/// Reads the headers of the batches in `bytes`, which were fetched from `from` on.
 pub(in crate::kafka) fn scan(bytes: &[u8], from: NextOffset) -> Scan {
     let mut scan = Scan { whole_bytes: 0, next_offset: from, leader_epoch: None, faulty: false };
     while let Some(rest) = bytes.get(scan.whole_bytes..) {

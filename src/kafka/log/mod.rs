@@ -1,7 +1,7 @@
-//! The format of Kafka's log: record batches taken apart into records, within bounds.
+//! The format of Kafka's log: decodes record batches into records, within size limits.
 //!
-//! `decode` checks and takes apart one batch at a time, with `header`, `compression` and `wire` below
-//! it; `record` is what comes of it.
+//! `decode` verifies and parses one batch at a time, with `header`, `compression` and `wire`; `record` has
+//! the resulting types.
 
 pub(in crate::kafka) mod compression;
 pub(in crate::kafka) mod decode;

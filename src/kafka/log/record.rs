@@ -1,4 +1,4 @@
-//! What the reader hands on: records, in batches that account for every offset between them.
+//! Records, and batches of them that account for all offsets of a span.
 
 use std::{fmt, sync::Arc};
 
@@ -10,15 +10,15 @@ use crate::kafka::{
     log::{header::Fault, wire::Wire},
 };
 
-/// One partition of one topic; a topic that was deleted and created again has another `topic_id`.
+/// A partition of a topic; a recreated topic has another `topic_id`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TopicPartition {
     /// The topic's name.
     pub topic: Arc<str>,
     /// The partition's number within its topic, from 0.
     pub partition: i32,
-    /// The topic's identity (KIP-516), which its name is not; where brokers give none, a UUID of
-    /// version 5 made from the name.
+    /// The topic's id (KIP-516), which identifies it, unlike its name; if brokers have none, a
+    /// version 5 UUID of the name.
     pub topic_id: Uuid,
 }
 
@@ -28,30 +28,30 @@ impl fmt::Display for TopicPartition {
     }
 }
 
-/// What Kafka holds at one offset.
+/// A Kafka record.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Record {
-    /// Where it stands in its partition.
+    /// Its offset in the partition.
     pub offset: i64,
-    /// The key as the producer wrote it.
+    /// The key from the producer.
     pub key: Option<Bytes>,
-    /// The value as the producer wrote it; `None` is a tombstone.
+    /// The value from the producer; `None` is a tombstone.
     pub payload: Option<Bytes>,
-    /// In milliseconds since 1970 (UTC): when the producer sent it, or when the broker appended it
-    /// where the topic says so (`message.timestamp.type`). `None` where it has none.
+    /// The time in milliseconds since 1970 (UTC) when the producer sent it, or when the broker
+    /// appended it, as configured for the topic (`message.timestamp.type`). `None` if it has none.
     pub timestamp: Option<i64>,
-    /// Its headers.
+    /// The headers.
     pub headers: Headers,
 }
 
-/// A record's headers, as Kafka encodes them (KIP-82): their count, then each with its key and value.
-/// Empty where there are none.
+/// The headers of a record in Kafka's encoding (KIP-82): their count, then key and value of each.
+/// Empty if there are none.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Headers(pub Bytes);
 
 impl Headers {
-    /// Each header's key and value, in the order in which the producer wrote them. Ends early where
-    /// the bytes are damaged, which those from the decoder are not.
+    /// The key and value of each header, in the producer's order. Ends early if the bytes are
+    /// invalid, which cannot happen after decoding.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
         let mut wire = Wire::new(&self.0, 0);
         let mut left = if self.0.is_empty() { 0 } else { wire.varint().unwrap_or(0) };
@@ -68,14 +68,15 @@ impl Headers {
         })
     }
 
-    /// The value of the last header of this name (as `lastHeader` of Kafka's Java client); the inner
+    /// The value of the last header with this name (like `lastHeader` in Kafka's Java client); the
+    /// inner
     /// `None` is a null value.
     #[must_use]
     pub fn get(&self, name: &[u8]) -> Option<Option<&[u8]>> {
         self.iter().filter(|(key, _)| *key == name).last().map(|(_, value)| value)
     }
 
-    /// Whether `encoded` are headers and nothing else.
+    /// Checks that `encoded` contains exactly the headers.
     ///
     /// # Errors
     /// [`Fault::Corrupt`] if they are not.
@@ -83,9 +84,9 @@ impl Headers {
         let mut wire = Wire::new(encoded, 0);
         let count = wire.varint()?;
         if count < 0 {
-            return Err(Fault::corrupt(format!("a record with {count} headers")));
+            return Err(Fault::corrupt(format!("invalid header count {count}")));
         }
-        // Each takes at least two bytes, so that a count that is too large ends soon.
+        // Each header takes at least two bytes, so a count that is too large fails early.
         for _ in 0..count {
             header(&mut wire)?;
         }
@@ -93,19 +94,19 @@ impl Headers {
             [] => Ok(()),
             rest => {
                 let bytes = rest.len();
-                Err(Fault::corrupt(format!("a record with {bytes} bytes after its headers")))
+                Err(Fault::corrupt(format!("{bytes} trailing bytes after the headers")))
             }
         }
     }
 }
 
-/// The header that follows; its key may be empty and not null (KIP-82).
+/// Reads a header; its key may be empty but not null (KIP-82).
 fn header<'a>(wire: &mut Wire<'a>) -> Result<(&'a [u8], Option<&'a [u8]>), Fault> {
-    let key = wire.nullable_bytes()?.ok_or_else(|| Fault::corrupt("a header without a key"))?;
+    let key = wire.nullable_bytes()?.ok_or_else(|| Fault::corrupt("header without a key"))?;
     Ok((key, wire.nullable_bytes()?))
 }
 
-/// Prints lengths only: a payload holds personal data and never reaches a log.
+/// Prints only lengths: payloads contain personal data and must not appear in logs.
 impl fmt::Debug for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Record")
@@ -117,18 +118,18 @@ impl fmt::Debug for Record {
     }
 }
 
-/// Prints their length only.
+/// Prints only the length.
 impl fmt::Debug for Headers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Headers").field(&self.0.len()).finish()
     }
 }
 
-/// Consecutive records of one partition, and the span of offsets that they account for.
+/// Consecutive records of a partition, and the span of offsets that they account for.
 ///
-/// Only the reader makes one (and tests do). The span also covers what is no record to us:
-/// transaction markers, records of aborted transactions and the gaps that compaction leaves; so a
-/// batch may be empty.
+/// Only the reader creates batches (and tests). The span includes offsets without a delivered
+/// record: transaction markers, records of aborted transactions and gaps after compaction. A batch
+/// can therefore be empty.
 #[derive(Debug)]
 pub struct Batch {
     span: Span,
@@ -137,32 +138,32 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// `records` are in the order of their offsets, all of them within `span`.
+    /// `records` are in order of their offsets and within `span`.
     pub(crate) fn new(span: Span, leader_epoch: Option<i32>, records: Vec<Record>) -> Self {
         debug_assert!(records.iter().all(|record| span.contains(record.offset)));
         debug_assert!(records.is_sorted_by(|a, b| a.offset < b.offset));
         Self { span, leader_epoch, records }
     }
 
-    /// Every offset that this batch accounts for.
+    /// All offsets that this batch accounts for.
     #[must_use]
     pub const fn span(&self) -> Span {
         self.span
     }
 
-    /// The leader epoch of the last of what it accounts for, where that is known (KIP-320).
+    /// The leader epoch of its last offset, if known (KIP-320).
     #[must_use]
     pub const fn leader_epoch(&self) -> Option<i32> {
         self.leader_epoch
     }
 
-    /// The records, in the order of their offsets.
+    /// The records, in order of their offsets.
     #[must_use]
     pub fn records(&self) -> &[Record] {
         &self.records
     }
 
-    /// Its records.
+    /// Returns the records.
     #[must_use]
     pub fn into_records(self) -> Vec<Record> {
         self.records
@@ -176,7 +177,7 @@ mod tests {
 
     use crate::kafka::Headers;
 
-    /// Two of the name `a`, the last one null, and one of an empty name.
+    /// Two headers named `a`, the last one null, and one with an empty name.
     const THREE: &[u8] = b"\x06\x02a\x02x\x00\x04yz\x02a\x01";
 
     #[test]

@@ -1,4 +1,4 @@
-//! Record batches for tests, made by kafka-protocol's own encoder.
+//! Record batches for tests, encoded by kafka-protocol.
 
 use std::io::Write;
 
@@ -50,7 +50,7 @@ fn compress(data: &[u8], codec: Compression, framed: bool) -> Vec<u8> {
             out.finish().unwrap()
         }
         Compression::Zstd => {
-            // Two frames, one behind the other.
+            // Two consecutive frames.
             let (first, second) = data.split_at(if framed { data.len() / 2 } else { data.len() });
             let level = ruzstd::encoding::CompressionLevel::Fastest;
             let mut out = ruzstd::encoding::compress_to_vec(first, level);
@@ -117,7 +117,7 @@ impl BatchOf {
                 })
                 .collect(),
         };
-        // The batch begins where a record is that compaction may have taken since.
+        // The batch begins at the offset of a record that compaction may have removed.
         let anchor = sent(&record(self.base, None, None));
         let records: Vec<Sent> = self.records.iter().map(sent).collect();
         let kept = if records.is_empty() { vec![anchor] } else { records };
@@ -145,14 +145,14 @@ impl BatchOf {
     }
 }
 
-/// Puts the checksum right again.
+/// Recomputes the checksum.
 pub(in crate::kafka) fn resum(mut batch: Vec<u8>) -> Vec<u8> {
     let crc = crc32c::crc32c(&batch[21..]);
     batch[17..21].copy_from_slice(&crc.to_be_bytes());
     batch
 }
 
-/// One with headers, and with a timestamp that may be lower than that of the record before.
+/// A record with headers, and a timestamp that may be lower than the previous record's.
 pub(in crate::kafka) fn record(offset: i64, key: Option<&[u8]>, payload: Option<&[u8]>) -> Record {
     let bytes = Bytes::copy_from_slice;
     let headers = match offset % 3 {

@@ -1,4 +1,4 @@
-//! Reads the variable-length fields of records, never beyond the bytes that are there.
+//! Reads the variable-length fields of records, with bounds checks.
 
 use std::ops::Range;
 
@@ -8,24 +8,24 @@ const fn zigzag(value: u64) -> i64 {
     (value >> 1).cast_signed() ^ -((value & 1).cast_signed())
 }
 
-// Apart, since a fault is seldom and its text would stand amid what is done with every record.
+// Separate functions, since faults are rare and should not be inlined into the hot path.
 
 #[cold]
 fn ends_early() -> Fault {
-    Fault::corrupt("a record that ends early")
+    Fault::corrupt("truncated record")
 }
 
 #[cold]
 fn too_large() -> Fault {
-    Fault::corrupt("a number of more than 32 bits")
+    Fault::corrupt("an integer of more than 32 bits")
 }
 
 #[cold]
 fn too_long(length: i32) -> Fault {
-    Fault::corrupt(format!("a field of length {length} within a record"))
+    Fault::corrupt(format!("invalid field length {length}"))
 }
 
-/// A place in some bytes.
+/// A position in a buffer.
 pub(in crate::kafka) struct Wire<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -43,7 +43,7 @@ impl<'a> Wire<'a> {
         Ok(*byte)
     }
 
-    /// At most ten bytes of seven bits each, zigzag-encoded. Most numbers in records take one or two.
+    /// At most ten bytes of seven bits each, zigzag-encoded. Most numbers take one or two bytes.
     #[inline(always)]
     pub(in crate::kafka) fn varlong(&mut self) -> Result<i64, Fault> {
         match self.bytes.get(self.at..) {
@@ -69,7 +69,7 @@ impl<'a> Wire<'a> {
                 return Ok(zigzag(value));
             }
         }
-        Err(Fault::corrupt("a number of more than 64 bits"))
+        Err(Fault::corrupt("an integer of more than 64 bits"))
     }
 
     #[inline(always)]
@@ -77,24 +77,24 @@ impl<'a> Wire<'a> {
         i32::try_from(self.varlong()?).map_err(|_| too_large())
     }
 
-    /// Where the bytes stand that follow their length; `None` where that is -1.
+    /// The range of bytes after their length; `None` if the length is -1.
     #[inline(always)]
     pub(in crate::kafka) fn nullable(&mut self) -> Result<Option<Range<usize>>, Fault> {
         let length = self.varint()?;
         if length == -1 { Ok(None) } else { self.skip(length).map(Some) }
     }
 
-    /// The bytes that follow their length; `None` where that is -1.
+    /// The bytes after their length; `None` if the length is -1.
     pub(in crate::kafka) fn nullable_bytes(&mut self) -> Result<Option<&'a [u8]>, Fault> {
         Ok(self.nullable()?.map(|range| self.bytes.get(range).unwrap_or_default()))
     }
 
-    /// All that was not read yet.
+    /// The bytes that were not read yet.
     pub(in crate::kafka) fn rest(&self) -> &'a [u8] {
         self.bytes.get(self.at..).unwrap_or_default()
     }
 
-    /// Steps over `length` bytes and says where they stand.
+    /// Skips `length` bytes and returns their range.
     #[inline]
     pub(in crate::kafka) fn skip(&mut self, length: i32) -> Result<Range<usize>, Fault> {
         let end = usize::try_from(length).ok().and_then(|length| self.at.checked_add(length));

@@ -29,20 +29,20 @@ use crate::{
         transport::connection::{CallError, Connection},
         trouble::Trouble as Retry,
     },
-    outage::Gravity,
+    outage::Severity,
 };
 
-/// Batches sent and not yet acknowledged. Brokers remember the last five of a producer, by which
-/// they tell one that is sent again from a new one.
+/// The maximum number of unacknowledged batches. Brokers detect duplicates among the last five
+/// batches of a producer.
 const IN_FLIGHT: usize = 4;
 
-/// So many times the settings' timeout may pass without an acknowledgement.
-const PATIENCE: u32 = 3;
+/// The number of timeouts without an acknowledgement until sending fails.
+const MAX_TIMEOUTS: u32 = 3;
 
-/// For so long nothing is said of a failure: a new topic's leaders take their time.
-const SILENCE: Duration = Duration::from_secs(1);
+/// Failures are not logged for this long, since leaders of a new topic take some time.
+const QUIET_FOR: Duration = Duration::from_secs(1);
 
-/// What a record needs beside key and payload, at most.
+/// The maximum overhead of a record in addition to key and payload.
 const OVERHEAD_BYTES: usize = 24;
 
 /// A record to be sent.
@@ -59,45 +59,45 @@ impl Pending {
     }
 }
 
-/// By which brokers know what comes from the same producer (KIP-98).
+/// The id and epoch of an idempotent producer (KIP-98).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ProducerId {
     pub(super) id: i64,
     pub(super) epoch: i16,
 }
 
-/// A record batch as it goes over the wire, always the same bytes.
+/// An encoded record batch. Retries send the same bytes.
 struct Encoded {
     bytes: Bytes,
     records: u64,
 }
 
-/// Why a connection was of no more use.
-enum Trouble {
-    Passing(String),
+/// Why sending over a connection ended.
+enum Failure {
+    Transient(String),
     Final(ProduceError),
 }
 
-/// One partition's way to its leader.
+/// Sends the batches of one partition to its leader.
 pub(super) struct Lane {
     cluster: Arc<Cluster>,
     partition: TopicPartition,
     id: ProducerId,
     batches: mpsc::Receiver<Vec<Pending>>,
     acknowledged: Arc<AtomicU64>,
-    /// Sent or about to be, the oldest first, and not yet acknowledged.
+    /// The unacknowledged batches, oldest first.
     window: VecDeque<Encoded>,
-    /// Whether the brokers know our id in this partition, by a first batch that was acknowledged.
-    /// Before that they would take a later batch though the first one failed, as it may while a
-    /// topic is new, and would never take the first one again.
+    /// Whether the first batch was acknowledged, so that brokers know the producer id in this
+    /// partition. Before that they would accept a later batch even if the first one failed, as it
+    /// may while a topic is new, and would then reject the first one.
     introduced: bool,
-    /// Of the next batch's first record.
+    /// The sequence number of the next batch's first record.
     sequence: i32,
-    /// The metadata that has proved wrong.
+    /// The metadata version that is outdated.
     stale: Option<u64>,
-    /// Since when nothing was acknowledged that should have been.
+    /// Since when an acknowledgement is overdue.
     waiting_since: Instant,
-    /// From the first failure up to the next acknowledgement.
+    /// Set from the first failure until the next acknowledgement.
     retry: Option<Retry>,
 }
 
@@ -124,11 +124,11 @@ impl Lane {
         }
     }
 
-    /// Sends until there is nothing left and nothing can come.
+    /// Sends until all batches are acknowledged and no more can come.
     pub(super) async fn run(mut self) -> Result<(), ProduceError> {
-        let patience = self.cluster.settings.timeout * PATIENCE;
+        let patience = self.cluster.settings.timeout * MAX_TIMEOUTS;
         loop {
-            // No connection before there is something to send.
+            // Connects only when there is a batch to send.
             if self.window.is_empty() {
                 let Some(batch) = self.batches.recv().await else { return Ok(()) };
                 self.waiting_since = Instant::now();
@@ -137,8 +137,8 @@ impl Lane {
             }
             let cause = match self.send_on_one_connection().await {
                 Ok(()) => continue,
-                Err(Trouble::Final(error)) => return Err(error),
-                Err(Trouble::Passing(cause)) => cause,
+                Err(Failure::Final(error)) => return Err(error),
+                Err(Failure::Transient(cause)) => cause,
             };
             let waited = self.waiting_since.elapsed();
             if waited >= patience {
@@ -149,37 +149,37 @@ impl Lane {
                 });
             }
             let retry = self.retry.get_or_insert_with(|| self.cluster.troubles.begin());
-            if retry.age() < SILENCE {
+            if retry.age() < QUIET_FOR {
                 retry.wait_silently().await;
             } else {
-                retry.wait(Gravity::PassesByItself, &cause).await;
+                retry.wait(Severity::Transient, &cause).await;
             }
         }
     }
 
-    /// Sends the window, again if need be, and whatever comes. `Ok` when all is acknowledged and no
-    /// more can come.
-    async fn send_on_one_connection(&mut self) -> Result<(), Trouble> {
+    /// Sends the window, repeated if necessary, and further batches. `Ok` when all are acknowledged
+    /// and no more can come.
+    async fn send_on_one_connection(&mut self) -> Result<(), Failure> {
         let known = self.cluster.topic_of(&self.partition, self.stale).await;
         let known = known.map_err(|error| match error {
-            KafkaError::Unreachable { .. } => Trouble::Passing(error.to_string()),
-            other => Trouble::Final(other.into()),
+            KafkaError::Unreachable { .. } => Failure::Transient(error.to_string()),
+            other => Failure::Final(other.into()),
         })?;
         self.stale = Some(known.generation);
         let topic = known.topic.filter(|topic| self.partition.is_of(topic.id));
-        let gone = || Trouble::Final(KafkaError::Gone { partition: self.partition.clone() }.into());
+        let gone = || Failure::Final(KafkaError::Gone { partition: self.partition.clone() }.into());
         let topic = topic.ok_or_else(gone)?;
         let leader = match topic.partitions.get(&self.partition.partition) {
             Some(Ok(leader)) => leader.address.clone(),
-            Some(Err(cause)) => return Err(Trouble::Passing(cause.clone())),
+            Some(Err(cause)) => return Err(Failure::Transient(cause.clone())),
             None => return Err(gone()),
         };
         let opened = Connection::open(&leader, &self.cluster.access, self.cluster.deadline());
         let connection = opened.await.map_err(|error| match error {
             CallError::Denied(cause) => {
-                Trouble::Final(KafkaError::Denied { broker: leader.clone(), cause }.into())
+                Failure::Final(KafkaError::Denied { broker: leader.clone(), cause }.into())
             }
-            error => Trouble::Passing(error.to_string()),
+            error => Failure::Transient(error.to_string()),
         })?;
 
         let call = |bytes: Bytes| {
@@ -215,7 +215,7 @@ impl Lane {
                         self.waiting_since = Instant::now();
                     }
                     let encoded = encode(&self.partition, &batch, self.id, &mut self.sequence);
-                    let encoded = encoded.map_err(Trouble::Final)?;
+                    let encoded = encoded.map_err(Failure::Final)?;
                     answers.push_back(call(encoded.bytes.clone()));
                     self.window.push_back(encoded);
                 }
@@ -225,12 +225,12 @@ impl Lane {
     }
 }
 
-/// Sequences start again at 0 behind the largest one.
+/// Sequence numbers wrap to 0 after the largest one.
 fn after(sequence: i32, records: usize) -> i32 {
     sequence.wrapping_add(i32::try_from(records).unwrap_or_default()) & i32::MAX
 }
 
-/// Also moves `sequence` on.
+/// Also advances `sequence`.
 fn encode(
     partition: &TopicPartition,
     batch: &[Pending],
@@ -249,7 +249,7 @@ fn encode(
             producer_epoch: id.epoch,
             timestamp_type: TimestampType::Creation,
             offset: index.into(),
-            // The batch names its first record's alone.
+            // The batch has only the sequence number of its first record.
             sequence: sequence.wrapping_add(index),
             timestamp: now,
             key: pending.key.clone(),
@@ -273,37 +273,37 @@ fn request(partition: &TopicPartition, records: Bytes, timeout_ms: u128) -> Prod
         .with_name(topic_name(&partition.topic))
         .with_partition_data(vec![data]);
     ProduceRequest::default()
-        // All replicas in sync.
+        // All in-sync replicas.
         .with_acks(-1)
         .with_timeout_ms(i32::try_from(timeout_ms).unwrap_or(i32::MAX))
         .with_topic_data(vec![topic])
 }
 
-/// Whether the batch is in the log.
+/// Checks whether the batch is in the log.
 fn judge(
     partition: &TopicPartition,
     answer: Result<ProduceResponse, CallError>,
-) -> Result<(), Trouble> {
+) -> Result<(), Failure> {
     let refused =
-        |cause| Trouble::Final(ProduceError::Refused { partition: partition.clone(), cause });
+        |cause| Failure::Final(ProduceError::Refused { partition: partition.clone(), cause });
     let answer = answer.map_err(|error| match error {
         CallError::NoVersion(_) | CallError::Denied(_) => refused(error.to_string()),
-        CallError::Late(_) | CallError::Broken(_) => Trouble::Passing(error.to_string()),
+        CallError::Timeout(_) | CallError::Broken(_) => Failure::Transient(error.to_string()),
     })?;
-    let told = answer.responses.first().and_then(|topic| topic.partition_responses.first());
-    let Some(told) = told else {
-        return Err(Trouble::Passing("the broker's answer names no partition".to_owned()));
+    let result = answer.responses.first().and_then(|topic| topic.partition_responses.first());
+    let Some(result) = result else {
+        return Err(Failure::Transient("the response has no partition".to_owned()));
     };
-    let message = told.error_message.as_ref();
+    let message = result.error_message.as_ref();
     let message = message.map_or_else(String::new, |message| format!(" ({message})"));
-    match ResponseError::try_from_code(told.error_code) {
-        // It was sent again, and had arrived the first time.
+    match ResponseError::try_from_code(result.error_code) {
+        // A duplicate: the first attempt had arrived.
         None | Some(ResponseError::DuplicateSequenceNumber) => Ok(()),
-        // A batch before it has failed, and is sent again before this one.
+        // An earlier batch failed, and is sent again before this one.
         Some(ResponseError::OutOfOrderSequenceNumber) => {
-            Err(Trouble::Passing("an earlier batch failed".to_owned()))
+            Err(Failure::Transient("an earlier batch failed".to_owned()))
         }
-        Some(error) if error.is_retriable() => Err(Trouble::Passing(format!("{error}{message}"))),
+        Some(error) if error.is_retriable() => Err(Failure::Transient(format!("{error}{message}"))),
         Some(error) => Err(refused(format!("{error}{message}"))),
     }
 }

@@ -1,13 +1,10 @@
-//! Sends records to a topic: batches of each partition in order, several of them in flight, each
-//! acknowledged by all replicas in sync, and none twice (KIP-98's idempotent producer).
+//! An idempotent producer (KIP-98): sends batches of each partition in order, several of them in
+//! flight, acknowledged by all in-sync replicas, without duplicates.
 //!
-//! A [`Producer`] sorts records by partition and fills their batches; a [`lane`] for each partition
-//! sends them over a connection of its own, for a broker works the requests of one connection one
-//! after the other. [`setup`] sees to the topic before.
-#![allow(
-    rustdoc::private_intra_doc_links,
-    reason = "the map leads readers of the code through all of its files"
-)]
+//! A [`Producer`] partitions records and fills batches; a [`lane`] per partition sends them over a
+//! separate connection, since a broker processes the requests of a connection one after the other.
+//! [`setup`] creates the topic first.
+#![allow(rustdoc::private_intra_doc_links, reason = "the overview links to private modules")]
 
 mod lane;
 mod partitioner;
@@ -34,56 +31,56 @@ use crate::kafka::{
 };
 use lane::{Lane, Pending, ProducerId};
 
-/// What one batch holds at most, if it isn't one large record: well below what brokers accept by
-/// default (`message.max.bytes`, 1 MiB).
+/// The maximum size of a batch, unless it is a single larger record: well below the brokers' default
+/// limit (`message.max.bytes`, 1 MiB).
 const BATCH_BYTES: usize = 256 << 10;
 
-/// Filled batches that wait for their lane, beside those in flight.
+/// The number of full batches that wait for their lane, in addition to those in flight.
 const READY_BATCHES: usize = 2;
 
 /// Why records could not be sent.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ProduceError {
-    /// Kafka could not be asked what has to be known first.
+    /// A request before sending failed.
     #[error(transparent)]
     Kafka(#[from] KafkaError),
-    /// The topic isn't there and could not be created.
-    #[error("topic {topic} was not created: {cause}")]
+    /// The topic does not exist and cannot be created.
+    #[error("cannot create topic {topic}: {cause}")]
     NotCreated {
-        /// Its name.
+        /// The topic's name.
         topic: String,
-        /// What the broker says.
+        /// The broker's error.
         cause: String,
     },
-    /// A broker refuses, for good, what it was sent.
-    #[error("{partition} takes no more records: {cause}")]
+    /// A broker rejects records with a final error.
+    #[error("Kafka rejects records for {partition}: {cause}")]
     Refused {
         /// The partition.
         partition: TopicPartition,
         /// The broker's error.
         cause: String,
     },
-    /// Nothing was acknowledged for too long. What was in flight may be there or not.
-    #[error("{partition} acknowledged nothing for {waited:?}: {cause}")]
+    /// No acknowledgement for too long. It is unknown whether the batches in flight were stored.
+    #[error("no acknowledgement from {partition} for {waited:?}: {cause}")]
     NotAcknowledged {
         /// The partition.
         partition: TopicPartition,
-        /// Since the last acknowledgement.
+        /// The time since the last acknowledgement.
         waited: Duration,
-        /// What happened last.
+        /// The last error.
         cause: String,
     },
-    /// A lane came to an end that no code foresees.
-    #[error("sending failed: report it as a defect")]
+    /// A lane ended unexpectedly.
+    #[error("internal error while sending: report it as a bug")]
     Defect,
 }
 
 impl Kafka {
-    /// Sends to `topic`, which is created with `partitions` (1 or more) and the broker's default
-    /// replication factor if it isn't there.
+    /// A producer for `topic`, which is created with `partitions` (1 or more) and the broker's
+    /// default replication factor if it does not exist.
     ///
     /// # Errors
-    /// [`ProduceError::Kafka`] where no broker answers in time, [`ProduceError::NotCreated`].
+    /// [`ProduceError::Kafka`] if no broker answers in time, [`ProduceError::NotCreated`].
     pub async fn producer(
         &self,
         topic: &Arc<str>,
@@ -115,7 +112,7 @@ impl Kafka {
         }))
     }
 
-    /// Brokers hear of a new topic some moments after it is created.
+    /// Brokers learn of a new topic some time after it is created.
     async fn partitions_created(
         &self,
         topic: &Arc<str>,
@@ -130,23 +127,25 @@ impl Kafka {
             }
             sleep(wait).await;
         }
-        Err(self.cluster.unreachable(format!("topic {topic} was created, but doesn't show")))
+        Err(self
+            .cluster
+            .unreachable(format!("topic {topic} was created, but is not in the metadata")))
     }
 }
 
 /// Sends records to one topic.
 ///
-/// Dropped without [`finish`](Self::finish), it sends no more than what is in flight already.
+/// If it is dropped without [`finish`](Self::finish), only the batches in flight are sent.
 #[derive(Debug)]
 pub struct Producer {
     /// One for each partition, by number.
     lanes: Vec<OpenLane>,
-    /// The lane that takes records without a key; the next one does as soon as its batch is closed.
+    /// The lane for records without a key; it changes when its batch is closed.
     without_key: usize,
     created: bool,
 }
 
-/// A lane, and the batch that is being filled for it.
+/// A lane and its current batch.
 #[derive(Debug)]
 struct OpenLane {
     partition: i32,
@@ -154,30 +153,30 @@ struct OpenLane {
     pending_bytes: usize,
     ready: mpsc::Sender<Vec<Pending>>,
     acknowledged: Arc<AtomicU64>,
-    /// `None` once its end is known.
+    /// `None` after its end is known.
     task: Option<JoinHandle<Result<(), ProduceError>>>,
 }
 
 impl Producer {
-    /// Whether the topic was created for it.
+    /// Whether the topic was created by this producer.
     #[must_use]
     pub const fn has_created_topic(&self) -> bool {
         self.created
     }
 
-    /// How many records each partition has acknowledged so far, by the partition's number.
+    /// The number of records acknowledged so far, by partition.
     #[must_use]
     pub fn acknowledged(&self) -> Vec<(i32, u64)> {
         let lanes = self.lanes.iter();
         lanes.map(|lane| (lane.partition, lane.acknowledged.load(Ordering::Relaxed))).collect()
     }
 
-    /// Takes a record, to be sent when its batch is full. Those of one key stay in one partition,
-    /// in order. Waits while brokers are slower than the caller; given up meanwhile, this record
-    /// alone isn't taken.
+    /// Adds a record, which is sent when its batch is full. Records with the same key are in the
+    /// same partition, in order. Waits while brokers are slower than the caller; if it is
+    /// cancelled, only this record is not added.
     ///
     /// # Errors
-    /// Why no more is sent, [`KafkaError::Gone`] included.
+    /// Why sending has ended, including [`KafkaError::Gone`].
     pub async fn send(
         &mut self,
         key: Option<Bytes>,
@@ -199,7 +198,7 @@ impl Producer {
         Ok(())
     }
 
-    /// Sends what was taken, full batches or not, without waiting for its acknowledgement.
+    /// Sends all added records, including partial batches, without waiting for acknowledgements.
     ///
     /// # Errors
     /// As for [`send`](Self::send).
@@ -210,14 +209,14 @@ impl Producer {
         Ok(())
     }
 
-    /// Sends what was taken, and waits until all of it is acknowledged.
+    /// Sends all added records and waits until they are acknowledged.
     ///
     /// # Errors
-    /// The first that any lane has; the others still send what they have.
+    /// The first error of a lane; the others still send their batches.
     pub async fn finish(&mut self) -> Result<(), ProduceError> {
         let mut result = self.flush().await;
         for lane in &mut self.lanes {
-            // The lane ends when nobody can give it more.
+            // The lane ends when its channel is closed.
             lane.ready = mpsc::channel(1).0;
         }
         for lane in &mut self.lanes {
@@ -237,7 +236,7 @@ impl Producer {
         if index == self.without_key {
             self.without_key = next;
         }
-        // Should whoever waits here give up, the batch is still there.
+        // If this wait is cancelled, the batch is kept.
         if let Ok(place) = lane.ready.reserve().await {
             lane.pending_bytes = 0;
             let batch = mem::take(&mut lane.pending);
@@ -245,7 +244,7 @@ impl Producer {
             place.send(batch);
             return Ok(());
         }
-        // It takes no more because it has failed.
+        // Its channel is closed because it has failed.
         lane.end().await.and(Err(ProduceError::Defect))
     }
 }
@@ -267,7 +266,7 @@ impl OpenLane {
         }
     }
 
-    /// Waits for it, and says what came of it.
+    /// Waits for its end and returns the result.
     async fn end(&mut self) -> Result<(), ProduceError> {
         let ended = match &mut self.task {
             Some(task) => task.await.unwrap_or(Err(ProduceError::Defect)),

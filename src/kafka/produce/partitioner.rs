@@ -1,10 +1,10 @@
-//! Which partition a key belongs to: as Kafka's own producers have it, so that an order stays in its
-//! partition whoever sends it.
+//! Partitions by key like Kafka's producers, so that an order is in the same partition with any
+//! producer.
 
 const SEED: u32 = 0x9747_b28c;
 const MIX: u32 = 0x5bd1_e995;
 
-/// The place of `key` among `partitions`, which are 1 or more.
+/// The index of `key` in `partitions` (1 or more).
 pub(super) fn place(key: &[u8], partitions: usize) -> usize {
     let hash = usize::try_from(murmur2(key) & 0x7fff_ffff).unwrap_or_default();
     hash.checked_rem(partitions).unwrap_or_default()
@@ -12,7 +12,7 @@ pub(super) fn place(key: &[u8], partitions: usize) -> usize {
 
 /// MurmurHash2 with the seed of `org.apache.kafka.common.utils.Utils`.
 fn murmur2(key: &[u8]) -> u32 {
-    // Keys longer than 4 GiB there are none.
+    // There are no keys longer than 4 GiB.
     let mut hash = SEED ^ u32::try_from(key.len()).unwrap_or(u32::MAX);
     let (words, rest) = key.as_chunks::<4>();
     for word in words {
@@ -32,7 +32,7 @@ fn murmur2(key: &[u8]) -> u32 {
 mod tests {
     use super::{murmur2, place};
 
-    /// The values of Kafka's own test (UtilsTest.testMurmur2).
+    /// The values of Kafka's test (UtilsTest.testMurmur2).
     #[test]
     fn hashes_are_those_of_kafka() {
         for (key, hash) in [

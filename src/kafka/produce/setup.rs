@@ -1,4 +1,4 @@
-//! What has to be there before the first record is sent: the topic, and a producer id.
+//! Creates the topic and a producer id before the first record is sent.
 
 use std::fmt::Display;
 
@@ -15,7 +15,7 @@ use crate::kafka::{
     trouble::backoff,
 };
 
-/// Creates the topic, unless somebody else is quicker.
+/// Creates the topic, unless another client has created it.
 pub(super) async fn topic(
     cluster: &Cluster,
     name: &str,
@@ -45,9 +45,9 @@ pub(super) async fn topic(
     }
 }
 
-/// A new one, by which brokers tell what is sent again from what is new.
+/// A new producer id, with which brokers detect duplicates.
 pub(super) async fn producer_id(cluster: &Cluster) -> Result<ProducerId, ProduceError> {
-    // Neither a transaction nor a producer id that is to be gone on with.
+    // Without a transactional id and without an existing producer id.
     let request = InitProducerIdRequest::default()
         .with_transactional_id(None)
         .with_transaction_timeout_ms(i32::MAX)
@@ -64,8 +64,8 @@ pub(super) async fn producer_id(cluster: &Cluster) -> Result<ProducerId, Produce
     }
 }
 
-/// Asks one broker after the other until one answers with no error or with one that stays; says
-/// both, and what goes with the error.
+/// Sends a request to one broker after another until one responds without an error or with a final
+/// one. Returns the response, the error and its details.
 async fn ask<M: Api + Clone, D: Display>(
     cluster: &Cluster,
     request: M,

@@ -1,4 +1,4 @@
-//! How brokers let us in: over which transport, and as whom.
+//! TLS and authentication for connections to brokers.
 
 use std::{
     fmt,
@@ -16,39 +16,39 @@ use crate::{
     tls::{Fault, Remedies, Tls},
 };
 
-/// What every connection has to go through before the first request.
+/// The TLS and SASL settings of connections.
 #[derive(Clone, Debug, Default)]
 pub struct Security {
-    /// Without it everything travels in the clear.
+    /// Without TLS, connections are not encrypted.
     pub tls: Option<Tls>,
-    /// Without it brokers know us by our certificate, if we have one, or not at all.
+    /// Without SASL, brokers identify clients by certificate, or not at all.
     pub sasl: Option<Sasl>,
 }
 
-/// Who we are to the brokers, and by which mechanism that is proved.
+/// The SASL mechanism and its credentials.
 #[derive(Clone, Debug)]
 pub enum Sasl {
-    /// By sending the password (RFC 4616).
+    /// Sends the password (RFC 4616).
     Plain(Login),
-    /// By knowing the password (RFC 7677).
+    /// Proves knowledge of the password (RFC 7677).
     ScramSha256(Login),
-    /// By knowing the password (RFC 5802 with SHA-512).
+    /// Proves knowledge of the password (RFC 5802 with SHA-512).
     ScramSha512(Login),
-    /// By a token (RFC 7628).
+    /// Sends a token (RFC 7628).
     OAuthBearer(OAuth),
 }
 
-/// A name and its password.
+/// A user and a password.
 #[derive(Clone, Debug)]
 pub struct Login {
-    /// The name.
+    /// The user name.
     pub user: String,
-    /// Its password.
+    /// The password.
     pub password: Secret,
 }
 
 impl Sasl {
-    /// Its mechanism.
+    /// The mechanism.
     #[must_use]
     pub const fn mechanism(&self) -> Mechanism {
         match self {
@@ -60,16 +60,16 @@ impl Sasl {
     }
 }
 
-/// The mechanisms of SASL that are known here.
+/// The supported SASL mechanisms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mechanism {
-    /// A password, sent.
+    /// RFC 4616.
     Plain,
     /// A password, proved.
     ScramSha256,
     /// A password, proved.
     ScramSha512,
-    /// A token, sent.
+    /// RFC 7628.
     OAuthBearer,
 }
 
@@ -78,7 +78,7 @@ impl Mechanism {
     pub const ALL: [Self; 4] =
         [Self::Plain, Self::ScramSha256, Self::ScramSha512, Self::OAuthBearer];
 
-    /// As it is registered with IANA.
+    /// The name registered with IANA.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -119,7 +119,7 @@ impl fmt::Display for Security {
         };
         match sent {
             Some(sent) if self.tls.is_none() => {
-                write!(f, ", which sends the {sent} in the clear")?;
+                write!(f, ", which sends the {sent} unencrypted")?;
             }
             _ => {}
         }
@@ -127,16 +127,16 @@ impl fmt::Display for Security {
     }
 }
 
-/// Who opens connections: what brokers are told before they are asked.
+/// Opens connections: TLS, authentication and client id.
 #[derive(Debug)]
 pub(in crate::kafka) struct Access {
-    /// How many connections were let in.
+    /// The number of authenticated connections.
     pub(in crate::kafka) opened: AtomicU64,
     pub(in crate::kafka) client_id: Arc<str>,
     pub(in crate::kafka) security: Security,
 }
 
-/// A connection's bytes, as they are or encrypted.
+/// A plain or encrypted stream.
 pub(in crate::kafka) type Stream = Either<TcpStream, Box<TlsStream<TcpStream>>>;
 
 const REMEDIES: Remedies = Remedies {
@@ -147,7 +147,7 @@ const REMEDIES: Remedies = Remedies {
 };
 
 impl Access {
-    /// Speaks TLS on `stream`, if that is to be done; `address` is `host:port`.
+    /// Sets up TLS on `stream`, if it is enabled; `address` is `host:port`.
     pub(in crate::kafka) async fn secure(
         &self,
         stream: TcpStream,
@@ -159,21 +159,21 @@ impl Access {
         let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         let host = ServerName::try_from(host).map_err(|_| {
-            CallError::Denied("has a name that no certificate can be for".to_owned())
+            CallError::Denied("has a host name that is not valid for TLS".to_owned())
         })?;
         let connector = TlsConnector::from(tls.config());
         match connector.connect(host, stream).await {
             Ok(stream) => Ok(Either::Right(Box::new(stream))),
             Err(error) => Err(self.fault(&error).unwrap_or_else(|| {
                 CallError::Broken(format!(
-                    "broke off amid the TLS handshake ({error}): if that port has no TLS, set {}",
+                    "closed the connection during the TLS handshake ({error}): if that port does not use TLS, set {}",
                     REMEDIES.without
                 ))
             })),
         }
     }
 
-    /// What TLS has to do with `error`, if anything.
+    /// The TLS failure behind `error`, if there is one.
     pub(in crate::kafka) fn fault(
         &self,
         error: &(dyn std::error::Error + 'static),
@@ -187,14 +187,14 @@ impl Access {
         })
     }
 
-    /// What may be amiss where a broker closes a connection that is new.
+    /// A likely cause if a broker closes a new connection.
     pub(in crate::kafka) fn suspicion(&self) -> &'static str {
         match &self.security {
             Security { tls: None, .. } => "if that port expects TLS, set kafka.tls.enabled = true",
             Security { tls: Some(tls), .. } if !tls.has_identity() => {
-                "if it asks for a client certificate, set kafka.tls.cert_file and kafka.tls.key_file"
+                "if it requires a client certificate, set kafka.tls.cert_file and kafka.tls.key_file"
             }
-            Security { .. } => "its log says why",
+            Security { .. } => "see its log",
         }
     }
 }

@@ -1,9 +1,8 @@
-//! The requests that brokers are asked: their numbers, their versions, and how older versions say what
-//! newer ones do.
+//! Requests: their keys, their versions, and conversions for older versions.
 //!
-//! The floors are as low as they can be without another way of working: Apache Kafka 2.1 offers all
-//! of them, and so do services that speak Kafka's protocol and are slow to follow it. Whoever asks
-//! writes the newest form and reads the newest form; the hooks of [`Api`] see to the rest.
+//! The minimum versions are as low as possible without different logic: Apache Kafka 2.1 supports
+//! all of them, and so do compatible services that lag behind. Callers use the latest form of
+//! requests and responses; the hooks of [`Api`] convert older versions.
 
 use std::{borrow::Cow, mem};
 
@@ -26,26 +25,26 @@ use kafka_protocol::{
 };
 use rskafka::protocol::{api_key::ApiKey, primitives::Int16};
 
-/// A request: its number, its versions and what answers it.
+/// A request: its key, its versions and its response.
 pub(in crate::kafka) trait Api: Clone + Encodable + Send {
-    /// What a broker answers.
+    /// The response.
     type Response: Decodable;
-    /// As messages to people call it.
+    /// The name in messages.
     const NAME: &'static str;
-    /// As rskafka knows it; `ApiKey::Unknown(Int16(…))` where it doesn't.
+    /// The key in rskafka; `ApiKey::Unknown(Int16(…))` if rskafka does not have it.
     const KEY: ApiKey;
-    /// The versions that we speak, both inclusive; the highest that the broker knows too is used.
+    /// The supported versions, both inclusive; the highest that the broker supports too is used.
     const VERSIONS: (i16, i16);
     /// The first version with tagged fields (KIP-482).
     const FIRST_FLEXIBLE: i16;
 
-    /// The request as `version` can carry it: without what only newer ones have, or said their way.
+    /// Converts the request to `version`: removes or converts newer fields.
     fn as_in(&self, version: i16) -> Cow<'_, Self> {
         let _ = version;
         Cow::Borrowed(self)
     }
 
-    /// A response of `version`, as the newest would say it.
+    /// Converts a response of `version` to the latest form.
     fn lift(response: Self::Response, version: i16) -> Self::Response {
         let _ = version;
         response
@@ -97,7 +96,7 @@ impl Api for CreateTopicsRequest {
     type Response = CreateTopicsResponse;
     const NAME: &'static str = "CreateTopics";
     const KEY: ApiKey = ApiKey::CreateTopics;
-    // From 4 on with the broker's own number of replicas (KIP-464).
+    // From 4 on with the broker's default replication factor (KIP-464).
     const VERSIONS: (i16, i16) = (4, 7);
     const FIRST_FLEXIBLE: i16 = 5;
 }
@@ -114,8 +113,8 @@ impl Api for ProduceRequest {
     type Response = ProduceResponse;
     const NAME: &'static str = "Produce";
     const KEY: ApiKey = ApiKey::Produce;
-    // From 3 on with message format 2; from 13 on it would be by the topic's id, which brokers before
-    // 4.0 don't know.
+    // From 3 on with message format 2; from 13 on with topic ids, which brokers before 4.0 do not
+    // support.
     const VERSIONS: (i16, i16) = (3, 12);
     const FIRST_FLEXIBLE: i16 = 9;
 }
@@ -124,9 +123,9 @@ impl Api for SaslHandshakeRequest {
     type Response = SaslHandshakeResponse;
     const NAME: &'static str = "SaslHandshake";
     const KEY: ApiKey = ApiKey::SaslHandshake;
-    // Behind version 0 what follows would be no requests.
+    // After version 0, the following messages would not be requests.
     const VERSIONS: (i16, i16) = (1, 1);
-    // It has none.
+    // No version is flexible.
     const FIRST_FLEXIBLE: i16 = i16::MAX;
 }
 
@@ -151,7 +150,7 @@ impl Api for FindCoordinatorRequest {
             return Cow::Borrowed(self);
         }
         let mut request = self.clone();
-        // Nobody here asks for more than one.
+        // Requests here have only one.
         request.key = request.coordinator_keys.pop().unwrap_or_default();
         Cow::Owned(request)
     }
@@ -190,7 +189,7 @@ impl Api for OffsetCommitRequest {
     type Response = OffsetCommitResponse;
     const NAME: &'static str = "OffsetCommit";
     const KEY: ApiKey = ApiKey::OffsetCommit;
-    // From 9 on with a member's epoch (KIP-848) for a generation; by the topic's name.
+    // From 9 on with a member epoch (KIP-848) as generation; with topic names.
     const VERSIONS: (i16, i16) = (2, 9);
     const FIRST_FLEXIBLE: i16 = 8;
 }
@@ -199,8 +198,7 @@ impl Api for OffsetFetchRequest {
     type Response = OffsetFetchResponse;
     const NAME: &'static str = "OffsetFetch";
     const KEY: ApiKey = ApiKey::OffsetFetch;
-    // From 7 on without what an open transaction may still change (KIP-447), from 8 on for several
-    // groups at once.
+    // From 7 on with stable offsets only (KIP-447), from 8 on for several groups at once.
     const VERSIONS: (i16, i16) = (1, 9);
     const FIRST_FLEXIBLE: i16 = 6;
 
@@ -210,7 +208,7 @@ impl Api for OffsetFetchRequest {
         }
         let mut request = self.clone();
         request.require_stable &= version >= 7;
-        // Nobody here asks for more than one.
+        // Requests here have only one.
         let group = request.groups.pop().unwrap_or_default();
         let topics = group.topics.unwrap_or_default().into_iter().map(|topic| {
             OffsetFetchRequestTopic::default()

@@ -1,9 +1,9 @@
-//! Carries kafka-protocol's messages over rskafka's connection.
+//! Sends kafka-protocol's messages over rskafka's connection.
 //!
-//! rskafka's own client fails on transaction markers, delivers aborted records and gives no next
-//! offset; its connection (framing, pipelining, negotiated versions) is sound. rskafka makes that
-//! connection public under the feature `unstable-fuzzing` only, hence the exact pin in Cargo.toml.
-//! Nothing outside this file, `api` and `connection` knows of rskafka, so that all can be replaced.
+//! rskafka's client fails on transaction markers, delivers aborted records and returns no next
+//! offset; its connection (framing, pipelining, version negotiation) is sound. rskafka makes the
+//! connection public only under the feature `unstable-fuzzing`, hence the exact version in
+//! Cargo.toml. Only this file, `api` and `connection` use rskafka, so it can be replaced.
 
 use std::io::{Cursor, Write};
 
@@ -21,10 +21,10 @@ use rskafka::protocol::{
 
 use crate::kafka::transport::api::Api;
 
-/// A request on its way out.
+/// An outgoing request.
 pub(in crate::kafka) struct Outgoing<M>(pub(in crate::kafka) M);
 
-/// A response on its way in.
+/// An incoming response.
 pub(in crate::kafka) struct Incoming<M: Api>(pub(in crate::kafka) M::Response);
 
 impl<M: Api> RequestBody for Outgoing<M> {
@@ -56,8 +56,8 @@ impl<M: Api> ReadVersionedType<Cursor<Vec<u8>>> for Incoming<M> {
         reader: &mut Cursor<Vec<u8>>,
         version: ApiVersion,
     ) -> Result<Self, ReadVersionedError> {
-        // The whole response is taken over, so that records are slices of it and no copies. An
-        // empty cursor at 0 stays behind, which the messenger takes for one read to its end.
+        // Takes the whole response, so that records are slices of it instead of copies. An empty
+        // cursor at 0 remains, which the messenger treats as fully read.
         let read = usize::try_from(reader.position()).map_err(ReadError::Overflow)?;
         let mut body = Bytes::from(std::mem::take(reader.get_mut()));
         reader.set_position(0);
@@ -65,7 +65,7 @@ impl<M: Api> ReadVersionedType<Cursor<Vec<u8>>> for Incoming<M> {
         let response = M::Response::decode(&mut body, version.0.0)
             .map_err(|error| ReadError::Malformed(error.into_boxed_dyn_error()))?;
         if !body.is_empty() {
-            let left = format!("{} bytes left behind the message", body.len());
+            let left = format!("{} trailing bytes after the message", body.len());
             return Err(ReadError::Malformed(left.into()).into());
         }
         Ok(Self(M::lift(response, version.0.0)))

@@ -1,4 +1,5 @@
-//! The requests of classic consumer groups (JoinGroup to DescribeGroups), with the versions spoken.
+//! The requests of classic consumer groups (JoinGroup to DescribeGroups), with the supported
+//! versions.
 
 use std::borrow::Cow;
 
@@ -15,7 +16,7 @@ impl Api for JoinGroupRequest {
     type Response = JoinGroupResponse;
     const NAME: &'static str = "JoinGroup";
     const KEY: ApiKey = ApiKey::JoinGroup;
-    // From 1 on with a rebalance timeout; brokers 4.0 know none below 2.
+    // From 1 on with a rebalance timeout; Kafka 4.0 supports none below 2.
     const VERSIONS: (i16, i16) = (2, 9);
     const FIRST_FLEXIBLE: i16 = 6;
 }
@@ -49,7 +50,7 @@ impl Api for LeaveGroupRequest {
             return Cow::Borrowed(self);
         }
         let mut request = self.clone();
-        // Nobody here asks for more than one.
+        // Requests here have only one.
         request.member_id = request.members.pop().unwrap_or_default().member_id;
         Cow::Owned(request)
     }
@@ -87,7 +88,7 @@ mod tests {
         }
     }
 
-    /// kafka-protocol refuses to drop what a version cannot say.
+    /// kafka-protocol returns an error for fields that a version does not have.
     #[test]
     fn every_version_can_be_written() {
         let group = GroupId(text());

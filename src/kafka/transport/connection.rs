@@ -1,4 +1,4 @@
-//! One connection to one broker, with a deadline on everything.
+//! A connection to a broker, with a deadline for every operation.
 
 use std::{
     error::Error,
@@ -23,46 +23,46 @@ use crate::kafka::transport::{
     },
 };
 
-/// The largest response taken. A record batch comes whole whatever was asked for, and brokers
-/// accept requests of up to 100 MiB (`socket.request.max.bytes`).
+/// The maximum size of a response. Record batches are returned in full whatever size was requested,
+/// and brokers accept requests of up to 100 MiB (`socket.request.max.bytes`).
 const MAX_RESPONSE_BYTES: usize = 128 << 20;
 
-/// A connection that is let in, with versions negotiated. After any [`CallError`] but `NoVersion` it is
-/// poisoned, and to be dropped.
+/// An authenticated connection with negotiated versions. After any [`CallError`] except `NoVersion`
+/// it is unusable and has to be dropped.
 pub(in crate::kafka) struct Connection {
     messenger: Messenger<Stream>,
     access: Arc<Access>,
-    /// Whether anything was answered since it is open.
+    /// Whether there was a response since it was opened.
     answered: AtomicBool,
-    /// When the broker would close it, and a little before.
+    /// When its authentication expires, minus a margin.
     expires: Option<Instant>,
 }
 
 /// Why a call to a broker failed.
 #[derive(Clone, Debug)]
 pub(in crate::kafka) enum CallError {
-    /// The broker doesn't offer this request in a version that we speak.
+    /// The broker supports no compatible version of this request.
     NoVersion(&'static str),
-    /// No answer within the deadline, at what is named.
-    Late(&'static str),
-    /// The connection couldn't be made, or broke.
+    /// The deadline passed during this operation.
+    Timeout(&'static str),
+    /// Connecting failed, or the connection was lost.
     Broken(String),
-    /// The broker does not let us in, or we do not believe it: needs a person.
+    /// Authentication failed, of this client or of the broker. The operator has to correct it.
     Denied(String),
 }
 
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoVersion(what) => write!(f, "offers no version of {what} that is known here"),
-            Self::Late(what) => write!(f, "no answer in time ({what})"),
+            Self::NoVersion(what) => write!(f, "supports no compatible version of {what}"),
+            Self::Timeout(what) => write!(f, "timed out ({what})"),
             Self::Broken(cause) | Self::Denied(cause) => f.write_str(cause),
         }
     }
 }
 
 impl Connection {
-    /// Connects to `address` (`host:port`), negotiates versions, and says who we are.
+    /// Connects to `address` (`host:port`), negotiates versions and authenticates.
     pub(in crate::kafka) async fn open(
         address: &str,
         access: &Arc<Access>,
@@ -70,7 +70,7 @@ impl Connection {
     ) -> Result<Self, CallError> {
         let opening = async {
             let stream = TcpStream::connect(address).await.map_err(CallError::broken)?;
-            // A request is one small write, which must not wait for company.
+            // Requests are small writes, which must not be delayed.
             stream.set_nodelay(true).map_err(CallError::broken)?;
             let stream = access.secure(stream, address).await?;
             let client_id = Arc::clone(&access.client_id);
@@ -85,23 +85,23 @@ impl Connection {
             let (access, answered) = (Arc::clone(access), AtomicBool::new(false));
             let mut connection = Self { messenger, access, answered, expires: None };
             if let Some(sasl) = &connection.access.security.sasl {
-                // Boxed, since it is rare, and everything that asks a broker nests it.
+                // Boxed, since it is rare and nested in the futures of all requests.
                 let authenticated = Box::pin(sasl.authenticate(&connection, deadline)).await?;
                 connection.expires = authenticated;
             }
             connection.access.opened.fetch_add(1, Ordering::Relaxed);
             Ok(connection)
         };
-        timeout_at(deadline, opening).await.unwrap_or(Err(CallError::Late("connecting")))
+        timeout_at(deadline, opening).await.unwrap_or(Err(CallError::Timeout("connecting")))
     }
 
-    /// Whether the broker still believes who we are (KIP-368). Saying it again would do too; a new
-    /// connection is simpler.
-    pub(in crate::kafka) fn is_believed(&self) -> bool {
+    /// Whether the authentication is still valid (KIP-368). Reauthentication would be possible too;
+    /// a new connection is simpler.
+    pub(in crate::kafka) fn is_authenticated(&self) -> bool {
         self.expires.is_none_or(|expires| Instant::now() < expires)
     }
 
-    /// Sends `message` and awaits its answer.
+    /// Sends `message` and awaits the response.
     pub(in crate::kafka) async fn call<M: Api>(
         &self,
         message: M,
@@ -114,26 +114,26 @@ impl Connection {
             }
             Ok(Err(RequestError::NoVersionMatch { .. })) => Err(CallError::NoVersion(M::NAME)),
             Ok(Err(error)) if !self.answered.load(Ordering::Relaxed) => {
-                // Brokers say no more than this to whoever asks before saying who he is.
+                // Brokers only close the connection if a client sends requests before authenticating.
                 Err(explain(&error, &self.access, "if it expects SASL, set kafka.sasl.mechanism"))
             }
             Ok(Err(error)) => Err(CallError::broken(innermost(&error))),
-            Err(_) => Err(CallError::Late(M::NAME)),
+            Err(_) => Err(CallError::Timeout(M::NAME)),
         }
     }
 }
 
-/// What is wrong with a new connection; where it was just closed, there is a `suspicion`.
+/// The error of a new connection; if it was just closed, with a `suspicion`.
 fn explain(error: &RequestError, access: &Access, suspicion: &str) -> CallError {
     if let RequestError::Poisoned(cause) = error {
         return explain(cause, access, suspicion);
     }
     access.fault(error).unwrap_or_else(|| {
-        CallError::Broken(format!("{} before it answered: {suspicion}", innermost(error)))
+        CallError::Broken(format!("{} before it responded: {suspicion}", innermost(error)))
     })
 }
 
-/// What is wrong beneath all that wraps it; a broker that goes away shows as an early end.
+/// The innermost error; a closed connection appears as an unexpected end of file.
 fn innermost(error: &RequestError) -> String {
     if let RequestError::Poisoned(cause) = error {
         return innermost(cause);

@@ -1,7 +1,7 @@
-//! Connections to brokers: made, let in, and spoken over.
+//! Connections to brokers.
 //!
-//! `connection` is made by `bridge` out of two libraries, and carries the requests of `api`; `access`
-//! and `sasl` get it past the brokers' doors.
+//! `connection` uses `bridge` to combine two libraries, and sends the requests of `api`; `access` and
+//! `sasl` have TLS and authentication.
 
 pub(in crate::kafka) mod access;
 pub(in crate::kafka) mod api;

@@ -24,30 +24,30 @@ use crate::{
     secret::Secret,
 };
 
-/// How often a renewal is tried while the token at hand still holds.
-const TRY_AGAIN_AFTER: std::ops::RangeInclusive<Duration> =
+/// How often a failed renewal is retried while the current token is valid.
+const RETRY_AFTER: std::ops::RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(30);
 
-/// Where tokens come from, and what is sent with them. Clones share what was fetched.
+/// The source of tokens, and the extensions sent with them. Clones share the cached token.
 #[derive(Clone, Debug)]
 pub struct OAuth {
-    /// Where tokens come from.
+    /// The source of tokens.
     pub source: TokenSource,
-    /// SASL extensions (KIP-342), names and values: Confluent Cloud's `logicalCluster`.
+    /// SASL extensions (KIP-342), names and values, such as Confluent Cloud's `logicalCluster`.
     pub extensions: Vec<(String, String)>,
 }
 
-/// Where tokens come from.
+/// The source of tokens.
 #[derive(Clone, Debug)]
 pub enum TokenSource {
-    /// A file, read for each new connection, as Kubernetes renews those of service accounts.
+    /// A file, read for each new connection: Kubernetes renews the tokens of service accounts.
     File(Secret),
     /// An OAuth 2.0 server.
     Endpoint(Arc<Tokens>),
 }
 
-/// Tokens of a token endpoint: fetched when first needed, shared by all connections, and renewed when
-/// a connection is made after 80 % of their life.
+/// Tokens from a token endpoint: fetched when first needed, shared by all connections, and renewed
+/// when a connection is opened after 80 % of their lifetime.
 #[derive(Debug)]
 pub struct Tokens {
     endpoint: TokenEndpoint,
@@ -57,7 +57,7 @@ pub struct Tokens {
 #[derive(Debug, Default)]
 struct Cache {
     held: Option<Held>,
-    /// The last attempt, if it failed: when it ended, and why.
+    /// The end and the error of the last attempt, if it failed.
     failed: Option<(Instant, Failure)>,
 }
 
@@ -70,8 +70,8 @@ struct Held {
 
 impl Held {
     fn new(granted: Granted, asked: Instant) -> Self {
-        // Whichever is sooner, as tokens count in whole seconds. One that does not say how long it
-        // holds is for one connection.
+        // The earlier of both, since lifetimes are in whole seconds. A token without a lifetime is
+        // used for one connection.
         let said = [granted.life, remaining_life(&granted.token)];
         let life = said.into_iter().flatten().min().unwrap_or_default();
         let (renew_at, ends) = (asked + life - life / 5, asked + life);
@@ -88,7 +88,7 @@ impl TokenSource {
         }
     }
 
-    /// The brokers do not take `token`: it is not used again.
+    /// Discards `token` after a broker rejected it.
     pub(super) async fn refused(&self, token: &SecretString) {
         if let Self::Endpoint(tokens) = self {
             let mut cache = tokens.cache.lock().await;
@@ -109,17 +109,17 @@ impl fmt::Display for TokenSource {
 }
 
 impl Tokens {
-    /// Asks for nothing yet.
+    /// Sends no request yet.
     #[must_use]
     pub fn new(endpoint: TokenEndpoint) -> Self {
         Self { endpoint, cache: AsyncMutex::default() }
     }
 
-    /// A token that holds. Of `deadline` a half is left when there is none.
+    /// A valid token. If there is none, at least half of the time until `deadline` is left.
     async fn token(&self, deadline: Instant) -> Result<SecretString, CallError> {
         let asked = Instant::now();
         let deadline = asked + deadline.saturating_duration_since(asked) / 2;
-        let late = || Failure::Passes("has no answer in time".to_owned());
+        let late = || Failure::Transient("timed out".to_owned());
         let Ok(mut cache) = timeout_at(deadline, self.cache.lock()).await else {
             return Err(self.explain(late()));
         };
@@ -127,7 +127,7 @@ impl Tokens {
         let held = cache.held.as_ref().filter(|held| now < held.ends);
         if let Some(held) = held {
             let pause = (held.ends - held.renew_at) / 10;
-            let pause = pause.clamp(*TRY_AGAIN_AFTER.start(), *TRY_AGAIN_AFTER.end());
+            let pause = pause.clamp(*RETRY_AFTER.start(), *RETRY_AFTER.end());
             let has_just_failed = cache.failed.as_ref().is_some_and(|(at, _)| now < *at + pause);
             if now < held.renew_at || has_just_failed {
                 return Ok(held.token.clone());
@@ -135,7 +135,7 @@ impl Tokens {
         } else if let Some((at, failure)) = &cache.failed
             && *at >= asked
         {
-            // Who has waited for somebody else's attempt takes its result.
+            // A caller that waited for another's attempt uses its result.
             return Err(self.explain(failure.clone()));
         }
         let fetched = timeout_at(deadline, self.endpoint.fetch()).await;
@@ -154,23 +154,24 @@ impl Tokens {
         let held = cache.held.as_ref().filter(|held| Instant::now() < held.ends);
         let Some(held) = held else { return Err(error) };
         if is_first {
-            warn!(%error, "cannot renew the token, which is used until it expires");
+            warn!(%error, "cannot renew the token, the current one is used until it expires");
         }
         Ok(held.token.clone())
     }
 
-    /// The sentence's subject is a broker.
+    /// The message's subject is the broker.
     fn explain(&self, failure: Failure) -> CallError {
-        let told = |text| format!("needs a token, and the token endpoint {} {text}", self.endpoint);
+        let message =
+            |text| format!("needs a token, but the token endpoint {} {text}", self.endpoint);
         match failure {
-            Failure::Passes(text) => CallError::Broken(told(text)),
-            Failure::NeedsAPerson(text) => CallError::Denied(told(text)),
+            Failure::Transient(text) => CallError::Broken(message(text)),
+            Failure::NeedsAttention(text) => CallError::Denied(message(text)),
         }
     }
 }
 
-/// How long a token that is a JWT (RFC 7519) still holds by this machine's clock; zero if it has
-/// expired. `None` if it does not say.
+/// The remaining lifetime of a JWT (RFC 7519) by this machine's clock; zero if it has expired.
+/// `None` if it has no expiry time.
 pub(super) fn remaining_life(token: &SecretString) -> Option<Duration> {
     #[derive(Deserialize)]
     struct Claims {

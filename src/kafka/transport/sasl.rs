@@ -1,6 +1,6 @@
-//! Proves to a broker who we are (KIP-43, KIP-152).
+//! SASL authentication (KIP-43, KIP-152).
 //!
-//! rskafka has this too, but keeps to itself why a broker refuses and which mechanisms it offers.
+//! rskafka has this too, but does not return the broker's error and its mechanisms.
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,12 +25,11 @@ use crate::kafka::transport::{
     oauth::{OAuth, TokenSource, remaining_life},
 };
 
-/// How often a password is hashed: the least that Apache Kafka's own client takes, so that a false
-/// broker gets no proof that is guessed quickly; the most that librdkafka takes, so that it does not
-/// keep us busy for ever.
+/// The allowed SCRAM iterations: the minimum of Apache Kafka's client, so that a rogue broker
+/// cannot get a proof that is easy to crack; and the maximum of librdkafka, to limit the CPU time.
 const ITERATIONS: std::ops::RangeInclusive<u32> = 4096..=1_000_000;
 
-/// Answers the library's questions about a token.
+/// Provides the token to the SASL library.
 struct Bearer {
     token: SecretString,
     extensions: Vec<(String, String)>,
@@ -53,14 +52,14 @@ impl SessionCallback for Bearer {
 }
 
 impl Sasl {
-    /// Has to be the first thing on a connection, behind the exchange of versions. Returns until when
-    /// that holds, if it does not for good.
+    /// Has to be called directly after the negotiation of versions. Returns the expiry time of the
+    /// authentication, if there is one.
     pub(in crate::kafka) async fn authenticate(
         &self,
         connection: &Connection,
         deadline: Instant,
     ) -> Result<Option<Instant>, CallError> {
-        self.agree(connection, deadline).await?;
+        self.negotiate(connection, deadline).await?;
         match self {
             Self::Plain(login) | Self::ScramSha256(login) | Self::ScramSha512(login) => {
                 let (user, password) = (login.user.clone(), login.password.current());
@@ -75,7 +74,7 @@ impl Sasl {
                 let bearer = Bearer { token: token.clone(), extensions: extensions.clone() };
                 let config = SASLConfig::builder().with_defaults().with_callback(bearer);
                 let result = self.exchange(config.map_err(unusable)?, connection, deadline).await;
-                if let Err(Refusal::OfUs(_)) = &result {
+                if let Err(Refusal::Rejected(_)) = &result {
                     source.refused(&token).await;
                 }
                 result.map_err(|refusal| {
@@ -99,9 +98,9 @@ impl Sasl {
         loop {
             match (self, received.as_deref()) {
                 (Self::OAuthBearer(_), Some(refusal)) if !refusal.is_empty() => {
-                    // Which makes the broker end it as it ends every refusal (RFC 7628, 3.2.3).
+                    // The broker then ends the exchange as after any failure (RFC 7628, 3.2.3).
                     send(connection, vec![1], deadline).await?;
-                    return Err(Refusal::OfUs(String::new()));
+                    return Err(Refusal::Rejected(String::new()));
                 }
                 (_, Some(received)) => self.bound_iterations(received)?,
                 (_, None) => {}
@@ -113,7 +112,7 @@ impl Sasl {
             if state.has_sent_message() {
                 let answer = send(connection, message, deadline).await?;
                 let lifetime = u64::try_from(answer.session_lifetime_ms).unwrap_or_default();
-                // What is sent just before that may arrive behind it.
+                // Messages sent just before that may arrive later.
                 let lifetime = Duration::from_millis(lifetime - lifetime / 5);
                 expires = (!lifetime.is_zero()).then(|| Instant::now() + lifetime);
                 received = Some(answer.auth_bytes);
@@ -122,13 +121,13 @@ impl Sasl {
                 return Ok(expires);
             }
             if !state.has_sent_message() {
-                return Err(denied("neither believes nor refuses us".to_owned()).into());
+                return Err(denied("did not complete the authentication".to_owned()).into());
             }
         }
     }
 
-    /// Agrees on the mechanism.
-    async fn agree(&self, connection: &Connection, deadline: Instant) -> Result<(), CallError> {
+    /// Negotiates the mechanism.
+    async fn negotiate(&self, connection: &Connection, deadline: Instant) -> Result<(), CallError> {
         let wanted = self.mechanism();
         let request = SaslHandshakeRequest::default()
             .with_mechanism(StrBytes::from_static_str(wanted.name()));
@@ -140,27 +139,27 @@ impl Sasl {
                 let offered = offered.join(", ");
                 let known = Mechanism::ALL.map(Mechanism::name).join(", ");
                 Err(denied(format!(
-                    "takes SASL {offered} and not {wanted}: set kafka.sasl.mechanism to one of \
-                     these that is known here too ({known})"
+                    "supports SASL {offered}, but not {wanted}: set kafka.sasl.mechanism to one of \
+                     these that vendas supports too ({known})"
                 )))
             }
             Some(ResponseError::IllegalSaslState) => Err(denied(
-                "wants no SASL at this port: take the port that does, or leave kafka.sasl out"
+                "does not support SASL at this port: use another port, or remove kafka.sasl"
                     .to_owned(),
             )),
             Some(error) => Err(CallError::Broken(format!("SaslHandshake: {error}"))),
         }
     }
 
-    /// SCRAM's first answer says how often the password is to be hashed, as `i=`.
+    /// SCRAM's first response has the number of iterations, as `i=`.
     fn bound_iterations(&self, received: &[u8]) -> Result<(), CallError> {
         let asked = received
             .split(|byte| *byte == b',')
             .find_map(|attribute| std::str::from_utf8(attribute.strip_prefix(b"i=")?).ok());
         match asked.map(str::parse) {
             Some(Ok(asked)) if !ITERATIONS.contains(&asked) => Err(denied(format!(
-                "wants the password hashed {asked} times, must be {} to {}: change the user's \
-                 {} credential there",
+                "requires {asked} SCRAM iterations, must be {} to {}: change the user's {} credential \
+                 in Kafka",
                 ITERATIONS.start(),
                 ITERATIONS.end(),
                 self.mechanism(),
@@ -169,23 +168,23 @@ impl Sasl {
         }
     }
 
-    /// The broker's turn in the exchange was wrong.
+    /// The error for an invalid message from the broker.
     fn distrust(&self, error: &SessionError) -> CallError {
         match self {
             Self::Plain(login) | Self::ScramSha256(login) | Self::ScramSha512(login) => {
                 denied(format!(
-                    "does not prove that it knows the password of {:?} ({error}): is it the right \
-                     broker?",
+                    "failed to prove that it has the password of {:?} ({error}): check \
+                     kafka.brokers",
                     login.user
                 ))
             }
-            Self::OAuthBearer(_) => denied(format!("cannot be told who we are: {error}")),
+            Self::OAuthBearer(_) => denied(format!("fails in SASL: {error}")),
         }
     }
 
     fn refusal_of_password(&self, login: &Login, detail: &str) -> String {
         format!(
-            "refuses kafka.sasl.user {:?}: check it, kafka.sasl.password and kafka.sasl.mechanism\
+            "rejects kafka.sasl.user {:?}: check it, kafka.sasl.password and kafka.sasl.mechanism\
              {detail}",
             login.user
         )
@@ -194,11 +193,12 @@ impl Sasl {
 
 fn refusal_of_token(source: &TokenSource, token: &SecretString, detail: &str) -> String {
     let (what, remedy) = match source {
-        TokenSource::File(_) => {
-            ("refuses the token in kafka.sasl.oauth.token_file", "check what writes that file")
-        }
+        TokenSource::File(_) => (
+            "rejects the token in kafka.sasl.oauth.token_file",
+            "check the program that writes the file",
+        ),
         TokenSource::Endpoint(_) => {
-            ("refuses the token for kafka.sasl.oauth.client_id", "check kafka.sasl.oauth.scope")
+            ("rejects the token for kafka.sasl.oauth.client_id", "check kafka.sasl.oauth.scope")
         }
     };
     let expired = match remaining_life(token) {
@@ -206,15 +206,15 @@ fn refusal_of_token(source: &TokenSource, token: &SecretString, detail: &str) ->
         _ => "",
     };
     format!(
-        "{what}: {expired}{remedy}, and that its issuer, audience and times are those that \
-         the broker's sasl.oauthbearer.* settings ask for, which its log may name{detail}"
+        "{what}: {expired}{remedy}, and that its issuer, audience and times match the broker's \
+         sasl.oauthbearer.* settings, see the broker's log{detail}"
     )
 }
 
-/// Why an exchange came to nothing.
+/// Why an exchange failed.
 enum Refusal {
-    /// The broker does not believe who we are; what it said.
-    OfUs(String),
+    /// The broker rejected the credentials, with this message.
+    Rejected(String),
     Other(CallError),
 }
 
@@ -225,10 +225,10 @@ impl From<CallError> for Refusal {
 }
 
 impl Refusal {
-    /// `told` says it of us, with what the broker said behind it.
-    fn explain(self, told: impl FnOnce(String) -> String) -> CallError {
+    /// `message` builds the message, with the broker's text at the end.
+    fn explain(self, message: impl FnOnce(String) -> String) -> CallError {
         match self {
-            Self::OfUs(detail) => denied(told(detail)),
+            Self::Rejected(detail) => denied(message(detail)),
             Self::Other(error) => error,
         }
     }
@@ -245,14 +245,14 @@ async fn send(
         None => Ok(answer),
         Some(ResponseError::SaslAuthenticationFailed) => {
             let detail = answer.error_message.map(|message| format!(" ({message})"));
-            Err(Refusal::OfUs(detail.unwrap_or_default()))
+            Err(Refusal::Rejected(detail.unwrap_or_default()))
         }
         Some(error) => Err(CallError::Broken(format!("SaslAuthenticate: {error}")).into()),
     }
 }
 
 fn unusable(error: SASLError) -> CallError {
-    denied(format!("cannot be told who we are: {error}"))
+    denied(format!("fails in SASL: {error}"))
 }
 
 const fn denied(cause: String) -> CallError {

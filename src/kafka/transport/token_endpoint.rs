@@ -1,4 +1,4 @@
-//! Asks an OAuth 2.0 server for tokens, by client credentials (RFC 6749, 4.4).
+//! Requests tokens from an OAuth 2.0 server with client credentials (RFC 6749, 4.4).
 
 use std::{fmt, time::Duration};
 
@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
-    http_client::{self, Address, Answer, Failure, HttpClient},
+    http_client::{self, Address, Failure, HttpClient, Response},
     secret::Secret,
     tls::{Remedies, Tls},
 };
@@ -25,14 +25,14 @@ const REMEDIES: Remedies = Remedies {
     without: "kafka.sasl.oauth.token_url to http://",
 };
 
-/// What is not to be encoded in a form (RFC 3986, 2.3): servers that do not decode the user and the
-/// password of basic authentication, as RFC 6749 (2.3.1) has it, understand these all the same.
+/// Characters that are not encoded in a form (RFC 3986, 2.3). Servers that do not decode the user
+/// and the password of basic authentication, as RFC 6749 (2.3.1) requires, still understand these.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// The longest text of a server that is repeated in a message, in characters.
-const LONGEST_DESCRIPTION: usize = 200;
+/// The maximum length of a server's text in a message, in characters.
+const MAX_DESCRIPTION: usize = 200;
 
-/// Where tokens are asked for, and as whom.
+/// A token endpoint and its credentials.
 #[derive(Debug)]
 pub struct TokenEndpoint {
     address: Address,
@@ -42,16 +42,16 @@ pub struct TokenEndpoint {
     http: HttpClient,
 }
 
-/// What a server grants.
+/// A granted token.
 #[derive(Debug)]
 pub(super) struct Granted {
     pub(super) token: SecretString,
-    /// How long it holds, counted from the question, if the server says so.
+    /// Its lifetime from the time of the request, if the server returns it.
     pub(super) life: Option<Duration>,
 }
 
 impl TokenEndpoint {
-    /// `tls` is needed where `address` begins with `https`.
+    /// `tls` is required if `address` begins with `https`.
     #[must_use]
     pub const fn new(
         address: Address,
@@ -64,13 +64,14 @@ impl TokenEndpoint {
         Self { address, client_id, client_secret, scope, http }
     }
 
-    /// Asks once, without a deadline.
+    /// Sends one request, without a deadline.
     ///
     /// # Errors
-    /// The end of a sentence about the endpoint.
+    /// The predicate of a sentence about the endpoint.
     pub(super) async fn fetch(&self) -> Result<Granted, Failure> {
-        let unusable =
-            |error: &dyn fmt::Display| Failure::NeedsAPerson(format!("cannot be asked: {error}"));
+        let unusable = |error: &dyn fmt::Display| {
+            Failure::NeedsAttention(format!("cannot be contacted: {error}"))
+        };
         let encoded = |text: &str| utf8_percent_encode(text, RESERVED).to_string();
         let secret = self.client_secret.current();
         let secret = SecretString::from(encoded(secret.expose_secret()));
@@ -88,22 +89,24 @@ impl TokenEndpoint {
             .header(AUTHORIZATION, authorization)
             .body(Full::from(form))
             .map_err(|error| unusable(&error))?;
-        let answer = self.http.ask(&self.address, "", request).await?;
-        match answer.status {
-            StatusCode::OK => granted(&answer.body).map_err(Failure::Passes),
+        let response = self.http.send(&self.address, "", request).await?;
+        match response.status {
+            StatusCode::OK => granted(&response.body).map_err(Failure::Transient),
             status if status.is_redirection() => {
-                let (to, key) = (answer.to(), REMEDIES.host);
-                Err(Failure::NeedsAPerson(format!("redirects{to}: set {key} to where it is")))
+                let (to, key) = (response.redirect(), REMEDIES.host);
+                Err(Failure::NeedsAttention(format!(
+                    "redirects{to}: set {key} to the final address"
+                )))
             }
             StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                Err(Failure::NeedsAPerson(self.refusal(&answer)))
+                Err(Failure::NeedsAttention(self.refusal(&response)))
             }
-            status => Err(Failure::Passes(format!("answers {status}"))),
+            status => Err(Failure::Transient(format!("answers {status}"))),
         }
     }
 
-    /// Why the server grants nothing (RFC 6749, 5.2), and the remedy.
-    fn refusal(&self, answer: &Answer) -> String {
+    /// The error of the server (RFC 6749, 5.2), and the remedy.
+    fn refusal(&self, response: &Response) -> String {
         #[derive(Default, Deserialize)]
         struct Refusal {
             error: String,
@@ -111,29 +114,29 @@ impl TokenEndpoint {
             error_description: String,
         }
         let Refusal { error, error_description } =
-            serde_json::from_slice(&answer.body).unwrap_or_default();
-        let said = [&*error, &*error_description].join(" ");
-        let said: String = said.trim().chars().take(LONGEST_DESCRIPTION).collect();
-        let said = if said.is_empty() { answer.status.to_string() } else { printable(&said) };
+            serde_json::from_slice(&response.body).unwrap_or_default();
+        let text = [&*error, &*error_description].join(" ");
+        let text: String = text.trim().chars().take(MAX_DESCRIPTION).collect();
+        let text = if text.is_empty() { response.status.to_string() } else { printable(&text) };
         let remedy = match &*error {
             "invalid_scope" => "check kafka.sasl.oauth.scope",
             "unauthorized_client" | "unsupported_grant_type" => {
-                "let this client use the grant client_credentials there"
+                "allow the grant type client_credentials for this client"
             }
             _ => "check it, kafka.sasl.oauth.client_secret and kafka.sasl.oauth.scope",
         };
-        format!("refuses kafka.sasl.oauth.client_id {:?} ({said}): {remedy}", self.client_id)
+        format!("rejects kafka.sasl.oauth.client_id {:?} ({text}): {remedy}", self.client_id)
     }
 }
 
-/// Its address.
+/// Shows its address.
 impl fmt::Display for TokenEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.address.fmt(f)
     }
 }
 
-/// A successful answer (RFC 6749, 5.1).
+/// A successful response (RFC 6749, 5.1).
 fn granted(body: &[u8]) -> Result<Granted, String> {
     #[derive(Deserialize)]
     struct Success {
@@ -143,23 +146,22 @@ fn granted(body: &[u8]) -> Result<Granted, String> {
         #[serde(default)]
         expires_in: Value,
     }
-    let rubbish =
-        || format!("answers with what no token endpoint answers: check {}", REMEDIES.host);
-    let success: Success = serde_json::from_slice(body).map_err(|_| rubbish())?;
+    let invalid = || format!("returned an invalid token response: check {}", REMEDIES.host);
+    let success: Success = serde_json::from_slice(body).map_err(|_| invalid())?;
     let kind = success.token_type.as_deref().unwrap_or("Bearer");
     if !kind.eq_ignore_ascii_case("bearer") {
-        return Err(format!("grants tokens of the type {:?}, must be Bearer", printable(kind)));
+        return Err(format!("returned a token of type {:?}, must be Bearer", printable(kind)));
     }
     let token = success.access_token;
     if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(rubbish());
+        return Err(invalid());
     }
-    // Some write it as a text.
+    // Some servers return it as a string.
     let life = match &success.expires_in {
         Value::String(text) => text.parse().ok(),
         other => other.as_u64(),
     };
-    // What is longer than a year need not be exact.
+    // Lifetimes of more than a year need not be exact.
     let life = life.map(|seconds| Duration::from_secs(seconds.min(365 * 24 * 3600)));
     Ok(Granted { token: token.into(), life })
 }
@@ -173,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_with_a_token_is_told_from_everything_else() {
+    fn only_a_response_with_a_token_is_accepted() {
         let life = |body: &str| granted(body.as_bytes()).map(|granted| granted.life);
         let seconds = |seconds| Ok(Some(Duration::from_secs(seconds)));
         let ours = r#"{"access_token": "a.b.c", "token_type": "bearer", "expires_in": 3600}"#;
@@ -181,10 +183,10 @@ mod tests {
         assert_eq!(life(r#"{"access_token": "a", "expires_in": "60"}"#), seconds(60));
         assert_eq!(life(r#"{"access_token": "a"}"#), Ok(None));
         assert_eq!(life(r#"{"access_token": "a", "expires_in": -1}"#), Ok(None));
-        for rubbish in
+        for invalid in
             ["", "<html>", "{}", r#"{"access_token": ""}"#, r#"{"access_token": "\u0001"}"#]
         {
-            assert!(life(rubbish).unwrap_err().contains("check kafka.sasl.oauth.token_url"));
+            assert!(life(invalid).unwrap_err().contains("check kafka.sasl.oauth.token_url"));
         }
         let other = r#"{"access_token": "a", "token_type": "DPoP"}"#;
         assert!(life(other).unwrap_err().contains("\"DPoP\", must be Bearer"));

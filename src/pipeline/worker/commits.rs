@@ -49,7 +49,7 @@ impl Worker {
             while open && failed.is_none() && in_flight.len() < depth {
                 let Some(batch) = self.gather(pending, prepared) else { break };
                 begun.get_or_insert_with(Instant::now);
-                let batch = batch.judged_by(self.shared.store.known_retention());
+                let batch = batch.with_purge_boundary(self.shared.store.known_retention());
                 let (batch, purged) = self.shared.until_halt(batch, None);
                 if purged.is_some() {
                     // Nothing behind that record is committed.

@@ -1,4 +1,4 @@
-//! The same for programs: JSON and CSV, in which numbers are exact and of no locale.
+//! Sales for other programs: JSON and CSV with exact numbers, independent of locale.
 
 use std::io;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     super::{
-        machine::{tame, without_formula},
+        machine::{terminal_safe, without_formula},
         number::{rounded, with_cents},
     },
     Column, SalesReport,
@@ -15,7 +15,7 @@ use super::{
 use crate::store::{SalesBy, SalesFigure, SalesLine};
 
 impl SalesReport<'_> {
-    /// One JSON object on one line, without the line's end. Amounts and quantities are texts; only the
+    /// One JSON object on one line, without a newline. Amounts and quantities are strings; only the
     /// average is rounded.
     #[must_use]
     pub fn json(&self) -> String {
@@ -46,7 +46,7 @@ impl SalesReport<'_> {
                 "to": self.last_moment(self.sales.until_before),
             });
         }
-        tame(&document.to_string())
+        terminal_safe(&document.to_string())
     }
 
     fn line(&self, line: &SalesLine) -> Value {
@@ -99,12 +99,12 @@ impl SalesReport<'_> {
         }
     }
 
-    /// A line for each product or time, then `others` and `total` as the column `line` says, with a
-    /// header; `unknown_time` has the number of orders that are in none of these. Names are guarded
-    /// against spreadsheets as those of [`csv()`](super::super::csv()) are.
+    /// A header, a line for each product or time, then `others` and `total`, as named in the column
+    /// `line`. `unknown_time` is the number of orders that are not included. Names are escaped for
+    /// spreadsheets as in [`csv()`](super::super::csv()).
     ///
     /// # Errors
-    /// None that are known of.
+    /// None are known.
     pub fn csv(&self) -> io::Result<Vec<u8>> {
         let (lines, others) = self.shown(self.top);
         let mut writer =

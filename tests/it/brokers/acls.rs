@@ -86,7 +86,7 @@ async fn both_report(vendas: impl Fn() -> VendasCommand, told: &str, run: Run) -
         }
         Run::Waits => {
             let waiting = vendas().args(["run"]).start()?;
-            until_paused(&waiting, "paused until this is put right", told).await?;
+            until_paused(&waiting, "paused, needs attention", told).await?;
             waiting.signal(Signal::TERM)?;
             waiting.wait_exit(DEADLINE).await?.expect_code(0)?;
         }

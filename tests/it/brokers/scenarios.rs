@@ -84,7 +84,7 @@ pub(super) async fn retention(servers: &'static Testbed) -> Result<()> {
     shop.send_numbers(1, 100..130).await?;
     servers.kafka.delete_records(&shop.topic, 0, 70).await?;
     let halted = shop.vendas(&["run", "--until-end"]).run(DEADLINE).await?.expect_code(1)?;
-    ensure!(halted.stderr.contains("[50, 70) was deleted unread"), "{}", halted.stderr);
+    ensure!(halted.stderr.contains("[50, 70) was deleted before it was read"), "{}", halted.stderr);
     ensure!(shop.database.count("sales").await? == 60, "the other partition is not read");
     let reset = ["offsets", "reset", "--partition", "0", "--to", "70", "--because", "x", "--yes"];
     shop.vendas(&reset).run(DEADLINE).await?.expect_code(0)?;

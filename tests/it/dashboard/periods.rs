@@ -232,7 +232,7 @@ async fn a_new_shop_and_its_first_orders_are_displayed() -> Result<()> {
     shows(&browser, "#empty .lead", "No orders in this period yet.").await?;
     shop.send_numbers(0, [17]).await?;
     shows(&browser, "#sold", "R$17.10").await?;
-    shows(&browser, "#sold-change", "no orders in the period before").await?;
+    shows(&browser, "#sold-change", "no orders in the previous period").await?;
     let page = browser
         .evaluate(
             "return [document.querySelector('#empty').hidden, \

@@ -112,7 +112,7 @@ async fn control_characters_of_a_record_do_not_reach_the_terminal() -> Result<()
         ensure_no_control_characters(&on_terminal(&shop, args).await?.replace("\r\n", "\n"))?;
     }
     let refused = on_terminal(&shop, &["show", &hostile_ids[0], "--raw"]).await?;
-    ensure!(refused.contains("--raw writes whatever a stranger has sent"), "{refused:?}");
+    ensure!(refused.contains("--raw writes untrusted bytes"), "{refused:?}");
     Ok(())
 }
 

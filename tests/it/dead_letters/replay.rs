@@ -28,7 +28,7 @@ async fn after_the_vocabulary_was_corrected_dead_letters_become_orders_once() ->
     // Not corrected yet.
     let early = dead_letters(&shop, &["replay", "--all"]).await?.expect_code(1)?;
     ensure!(
-        early.stdout.ends_with("0 dead letters replayed, 4 still no order\n"),
+        early.stdout.ends_with("0 dead letters replayed, 4 still rejected\n"),
         "{}",
         early.stdout
     );
@@ -124,7 +124,7 @@ async fn orders_that_the_database_rejects_stay_dead_letters_and_others_are_repla
         .await?;
     let ended = replay(&shop, &["--all"]).await?.expect_code(1)?;
     ensure!(
-        ended.stdout.ends_with("28 dead letters replayed, 2 still no order\n"),
+        ended.stdout.ends_with("28 dead letters replayed, 2 still rejected\n"),
         "{}",
         ended.stdout
     );

@@ -303,6 +303,6 @@ pub(super) fn tally_of(stdout: &str) -> Result<Tally> {
     Ok(Tally {
         replayed: number("replayed"),
         superseded: number("superseded"),
-        still_dead: number("still no order"),
+        still_dead: number("still rejected"),
     })
 }

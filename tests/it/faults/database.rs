@@ -5,8 +5,8 @@ use testbed::{Database, Ended, Result, Vendas, ensure, eventually};
 use super::{load::Load, seed, times};
 use crate::scenario::{DEADLINE, count_lines, terminate};
 
-const TRANSIENT: &str = "paused, will go on by itself";
-const NEEDS_ATTENTION: &str = "paused until this is put right";
+const TRANSIENT: &str = "paused, will resume automatically";
+const NEEDS_ATTENTION: &str = "paused, needs attention";
 
 /// A fault, and its repair.
 struct Fault {

@@ -5,7 +5,7 @@ use testbed::{PostgresOptions, Result, SmallDisk, Vendas, ensure};
 use super::{load::Load, seed, times};
 use crate::scenario::count_lines;
 
-const PAUSED: &str = "paused, will go on by itself";
+const PAUSED: &str = "paused, will resume automatically";
 
 /// Enough for the tables at the start, and soon used up.
 const MEBIBYTES: u32 = 24;

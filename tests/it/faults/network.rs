@@ -22,7 +22,7 @@ const LONG_POLL: Duration = Duration::from_millis(500);
 /// A busy machine may be slow.
 const SLACK: Duration = Duration::from_secs(5);
 
-const LOST: &str = "paused, will go on by itself";
+const LOST: &str = "paused, will resume automatically";
 
 /// A proxy in front of the shared PostgreSQL.
 async fn proxy_of(database: &Database) -> Result<Proxy> {

@@ -55,7 +55,7 @@ async fn an_unclean_election_that_replaces_records_already_read_halts_the_partit
     ensure!(offsets.first() == Some(&100), "the election lost nothing: {offsets:?}");
     cluster.broker(1)?.restart().await?;
 
-    until_line(&vendas, &["truncated at 100: what was read in [100, 150)"]).await?;
+    until_line(&vendas, &["truncated at 100: the records read in [100, 150)"]).await?;
     ensure!(database.count("sales").await? == 150, "records after the truncation were processed");
     Figures { what: "an unclean election", times: 1, records: 250, longest: None, after: None }
         .print();

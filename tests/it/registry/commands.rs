@@ -181,7 +181,7 @@ async fn produce_writes_avro_that_fastavro_reads_and_run_processes() -> Result<(
     let unknown = ["produce", "--subject", "no-such", &file, "--config", &config];
     let refused = with_registry(&shop, url, &unknown).run(DEADLINE).await?.expect_code(1)?;
     let told =
-        format!("the schema registry at {url} knows no subject \"no-such\": register a schema");
+        format!("the schema registry at {url} has no subject \"no-such\": register a schema");
     ensure_parts(&refused.stderr, &[&told])?;
     let refused = shop.vendas(&unknown).run(DEADLINE).await?.expect_code(2)?;
     ensure_parts(&refused.stderr, &["vendas: --subject needs registry.url"])?;

@@ -37,7 +37,7 @@ async fn until_paused(run: &Vendas, listen: &str, before: usize) -> Result<Strin
 async fn until_going_on(run: &Vendas, listen: &str) -> Result<()> {
     until_ready(listen, 200, r#""reasons":[]"#).await?;
     scrape(listen).await?.expect("vendas_paused", &PAUSED, 0.0)?;
-    ensure!(logged(run, "going on")? == logged(run, "paused")?, "{}", run.state());
+    ensure!(logged(run, "resumed")? == logged(run, "paused")?, "{}", run.state());
     Ok(())
 }
 
@@ -70,17 +70,17 @@ async fn with_any_registry_fault_the_partition_waits_and_another_topic_continues
         .start()?;
     until_ready(&listen, 200, r#""reasons":[]"#).await?;
     let faults = [
-        (Fault::Close, "paused, will go on by itself"),
-        (Fault::Silent, "paused, will go on by itself"),
-        (Fault::Status(500), "paused, will go on by itself"),
-        (Fault::Status(503), "paused, will go on by itself"),
+        (Fault::Close, "paused, will resume automatically"),
+        (Fault::Silent, "paused, will resume automatically"),
+        (Fault::Status(500), "paused, will resume automatically"),
+        (Fault::Status(503), "paused, will resume automatically"),
         // Not an error of the API: a wrong path or a proxy.
-        (Fault::Status(404), "paused until this is put right"),
-        (Fault::Status(401), "paused until this is put right"),
-        (Fault::Status(403), "paused until this is put right"),
+        (Fault::Status(404), "paused, needs attention"),
+        (Fault::Status(401), "paused, needs attention"),
+        (Fault::Status(403), "paused, needs attention"),
         (Fault::Redirect, "paused"),
         // A proxy may answer so during a deployment.
-        (Fault::Rubbish, "paused, will go on by itself"),
+        (Fault::Rubbish, "paused, will resume automatically"),
         (Fault::NoSchema, "paused"),
         (Fault::Endless, "paused"),
     ];
@@ -134,10 +134,8 @@ async fn a_schema_is_fetched_once_for_all_partitions_and_the_first_url_may_be_un
     let asked = requests.get(&format!("GET /schemas/ids/{id}"));
     ensure!(asked == Some(&1), "{requests:?}");
     let checked = with_registry(&shop, &urls, &["check"]).run(DEADLINE).await?.expect_code(0)?;
-    let line = format!(
-        "ok    schema registry: {} answers, and does not at http://127.0.0.1:1\n",
-        faulty.url()
-    );
+    let line =
+        format!("ok    schema registry: {} answers, but not http://127.0.0.1:1\n", faulty.url());
     ensure!(checked.stdout.contains(&line), "{}", checked.stdout);
     Ok(())
 }
@@ -170,7 +168,7 @@ async fn registry_passwords_and_private_authorities_are_used_and_waited_for() ->
     let run = run.env("VENDAS_HTTP__LISTEN", &listen).start()?;
     let body = until_paused(&run, &listen, 0).await?;
     ensure!(body.contains("401"), "{body}");
-    ensure!(logged(&run, "paused until this is put right")? == 1, "{}", run.state());
+    ensure!(logged(&run, "paused, needs attention")? == 1, "{}", run.state());
     faulty.require_password("alice", "the new one");
     until_count(&shop.database, "sales", 50, &run).await?;
     until_going_on(&run, &listen).await?;

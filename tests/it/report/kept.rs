@@ -125,17 +125,17 @@ async fn an_unknown_field_is_reported_with_the_existing_ones() -> Result<()> {
         shop.vendas(&args).run(DEADLINE).await
     };
     let empty = by("store", &[]).await?.expect_code(1)?;
-    ensure!(empty.stderr.contains("no order has any; `mapping.keep` says"), "{}", empty.stderr);
+    ensure!(empty.stderr.contains("no order has any; `mapping.keep` sets"), "{}", empty.stderr);
     shop.send(0, &[&order("a", "2026-03-01", &json!("norte"), "0", "1")]).await?;
     let settings = ["mapping.keep.loja=$.store", "mapping.keep.canal=$.order_id"];
     let run = ["run", "--until-end", "--set", settings[0], "--set", settings[1]];
     shop.vendas(&run).run(DEADLINE).await?.expect_code(0)?;
     let wrong = by("week", &[]).await?.expect_code(1)?;
-    let expected = "--by week: must be product, day, hour, month, or a kept field that orders have: \
-                    there are canal, loja";
+    let expected = "--by week: must be product, day, hour, month, or an existing kept field: \
+                    available: canal, loja";
     ensure!(wrong.stderr.contains(expected), "{}", wrong.stderr);
     for (refused, more) in [
-        ("products are not summed", ["--product", "arroz"]),
+        ("totals by kept field do not exist per product", ["--product", "arroz"]),
         ("needs --by hour", ["--last", "24h"]),
     ] {
         let refusal = by("loja", &more).await?.expect_code(2)?;

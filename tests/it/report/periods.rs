@@ -265,12 +265,12 @@ async fn invalid_combinations_are_reported_before_anything_is_read() -> Result<(
     for (args, expected) in [
         (&["--compare"][..], "--compare needs a period"),
         (&["--compare", "--from", "2026-03-01"], "--compare needs a period"),
-        (&["--product", "chá", "--by", "hour"], "products are summed by day"),
+        (&["--product", "chá", "--by", "hour"], "totals per product do not exist by hour"),
         (&["--last", "24h"], "--last in hours needs --by hour"),
         (&["--from", "2026-03-01T10:00"], "--from with a time of day needs --by hour"),
         (&["--from", "2026-03-02", "--to", "2026-03-01"], "--from must not be after --to"),
         (&["--last", "7d", "--to", "2026-03-01"], "cannot be used with"),
-        (&["--by", "day", "--top", "3"], "--top counts products"),
+        (&["--by", "day", "--top", "3"], "--top needs --by product"),
         (&["--from", "yesterday"], "must be a day such as"),
     ] {
         let ended = shop.vendas(&["report"]).args(args).run(DEADLINE).await?.expect_code(2)?;

@@ -97,7 +97,7 @@ async fn missing_acls_are_found_by_check_and_reported_by_run() -> Result<()> {
             let waiting = vendas.args(["run"]).start()?;
             until_paused(
                 &waiting,
-                "paused until this is put right",
+                "paused, needs attention",
                 "TopicAuthorizationFailed: grant READ on the topic",
             )
             .await?;

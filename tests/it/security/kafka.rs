@@ -100,13 +100,13 @@ async fn wrong_credentials_for_kafka_end_the_start_with_cause_and_remedy() -> Re
     let by_address =
         vec![("kafka.brokers", servers.kafka_at("SEALED").replace("localhost", "127.0.0.1"))];
     let untrusted =
-        "has a certificate from an authority that is not trusted here: set kafka.tls.ca_file";
+        "has a certificate from an authority that is not trusted: set kafka.tls.ca_file";
     let refused =
-        |user: &str| format!("refuses kafka.sasl.user \"{user}\": check it, kafka.sasl.password");
+        |user: &str| format!("rejects kafka.sasl.user \"{user}\": check it, kafka.sasl.password");
     let cases: [(&str, Settings, String); 14] = [
         ("SEALED", tls(&servers.stranger.file()), untrusted.to_owned()),
         ("SEALED", vec![("kafka.tls.enabled", "true".to_owned())], untrusted.to_owned()),
-        ("EXPIRED", ours(), "has a certificate that has expired: renew it there".to_owned()),
+        ("EXPIRED", ours(), "has an expired certificate: renew it".to_owned()),
         (
             "ELSEWHERE",
             ours(),
@@ -118,11 +118,11 @@ async fn wrong_credentials_for_kafka_end_the_start_with_cause_and_remedy() -> Re
             [ours(), by_address].concat(),
             "has a certificate for localhost and not for 127.0.0.1: set kafka.brokers".to_owned(),
         ),
-        ("MUTUAL", ours(), "asks for a client certificate: set kafka.tls.cert_file".to_owned()),
+        ("MUTUAL", ours(), "requires a client certificate: set kafka.tls.cert_file".to_owned()),
         (
             "MUTUAL",
             [ours(), certificate(&servers.strangers_client)].concat(),
-            "refuses our client certificate".to_owned(),
+            "rejects the client certificate".to_owned(),
         ),
         (
             "SECURED",
@@ -144,18 +144,18 @@ async fn wrong_credentials_for_kafka_end_the_start_with_cause_and_remedy() -> Re
         (
             "GUARDED",
             sasl("PLAIN", "carol", PASSWORD),
-            "takes SASL SCRAM-SHA-512 and not PLAIN: set kafka.sasl.mechanism".to_owned(),
+            "supports SASL SCRAM-SHA-512, but not PLAIN: set kafka.sasl.mechanism".to_owned(),
         ),
         (
             "SEALED",
             [ours(), sasl("PLAIN", "carol", PASSWORD)].concat(),
-            "wants no SASL at this port".to_owned(),
+            "does not support SASL at this port".to_owned(),
         ),
     ];
     for (listener, settings, told) in cases {
         let vendas = with_settings(&vendas, &[at(servers, listener), settings].concat());
         let checked = run_traced(&vendas, &["check"], 1).await?;
-        ensure!(checked.stdout.contains("FAIL  kafka: kafka broker "), "{}", checked.stdout);
+        ensure!(checked.stdout.contains("FAIL  kafka: Kafka broker "), "{}", checked.stdout);
         ensure!(checked.stdout.contains(&told), "{listener}: no {told:?} in {}", checked.stdout);
         let ended = run_traced(&vendas, &["run"], 1).await?;
         ensure!(ended.stderr.contains(&told), "{listener}: no {told:?} in {}", ended.stderr);
@@ -176,8 +176,8 @@ async fn a_wrong_port_of_kafka_is_reported_with_possible_causes() -> Result<()> 
         ([ours(), plain].concat(), "if that port has no TLS, set kafka.tls.enabled = false"),
         (at(servers, "SEALED"), "if that port expects TLS, set kafka.tls.enabled = true"),
         (at(servers, "GUARDED"), "if it expects SASL, set kafka.sasl.mechanism"),
-        ([ours(), silent()].concat(), "no answer in time (connecting)"),
-        (silent(), "no answer in time (connecting)"),
+        ([ours(), silent()].concat(), "timed out (connecting)"),
+        (silent(), "timed out (connecting)"),
     ];
     for (settings, told) in cases {
         let vendas = with_settings(&vendas, &settings);
@@ -185,7 +185,7 @@ async fn a_wrong_port_of_kafka_is_reported_with_possible_causes() -> Result<()> 
         ensure!(checked.stdout.contains(told), "no {told:?} in {}", checked.stdout);
         // A starting broker may answer in the same way, so it is waited for.
         let waiting = vendas.args(["run"]).start()?;
-        until_paused(&waiting, "paused, will go on by itself", told).await?;
+        until_paused(&waiting, "paused, will resume automatically", told).await?;
         waiting.signal(Signal::TERM)?;
         waiting.wait_exit(DEADLINE).await?.expect_code(0)?;
     }
@@ -215,7 +215,7 @@ async fn a_password_changed_while_running_is_waited_for() -> Result<()> {
     let log = work.stderr()?;
     ensure!(!log.contains("paused"), "{log}");
     set(WRONG_PASSWORD).await?;
-    until_paused(&work, "paused until this is put right", "kafka.sasl.password").await?;
+    until_paused(&work, "paused, needs attention", "kafka.sasl.password").await?;
     set(PASSWORD).await?;
     sent(number + 1).await
 }

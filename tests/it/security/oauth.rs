@@ -78,12 +78,12 @@ async fn tokens_are_renewed_while_a_group_processes_and_no_order_is_lost() -> Re
     // The endpoint is unavailable for longer than a token is valid.
     servers.issuer.fail(client, TokenFault::Unavailable);
     logged(&work, log.len(), &["cannot renew the token", "503"]).await?;
-    logged(&work, log.len(), &["paused, will go on by itself", "answers 503"]).await?;
+    logged(&work, log.len(), &["paused, will resume automatically", "answers 503"]).await?;
     servers.issuer.fail(client, TokenFault::None);
     sent().await?;
     for (fault, words) in [
-        (TokenFault::Audience, "refuses the token for kafka.sasl.oauth.client_id"),
-        (TokenFault::Silent, "has no answer in time"),
+        (TokenFault::Audience, "rejects the token for kafka.sasl.oauth.client_id"),
+        (TokenFault::Silent, "timed out"),
     ] {
         let before = work.stderr()?.len();
         servers.issuer.fail(client, fault);
@@ -118,12 +118,12 @@ async fn a_missing_or_wrong_token_is_reported_with_its_cause() -> Result<()> {
     fs::write(&expired, unsigned_token("gina", Duration::ZERO))?;
     fs::write(&valid, unsigned_token("gina", LONG))?;
     let endpoint = servers.issuer.token_url();
-    let refused = "refuses the token for kafka.sasl.oauth.client_id: check kafka.sasl.oauth.scope";
+    let refused = "rejects the token for kafka.sasl.oauth.client_id: check kafka.sasl.oauth.scope";
     let cases: Vec<(Settings, String)> = vec![
         (
             one("kafka.sasl.oauth.client_secret", WRONG_PASSWORD),
             format!(
-                "needs a token, and the token endpoint {endpoint} refuses \
+                "needs a token, but the token endpoint {endpoint} refuses \
                  kafka.sasl.oauth.client_id \"known\" (invalid_client): check it"
             ),
         ),
@@ -136,12 +136,12 @@ async fn a_missing_or_wrong_token_is_reported_with_its_cause() -> Result<()> {
         (signed(servers, "forged"), refused.to_owned()),
         (
             unsigned(servers, &expired),
-            "refuses the token in kafka.sasl.oauth.token_file: it has expired".to_owned(),
+            "rejects the token in kafka.sasl.oauth.token_file: it has expired".to_owned(),
         ),
         (
             [unsigned(servers, &valid), vec![("kafka.brokers", servers.kafka_at("GUARDED"))]]
                 .concat(),
-            "takes SASL SCRAM-SHA-512 and not OAUTHBEARER: set kafka.sasl.mechanism".to_owned(),
+            "supports SASL SCRAM-SHA-512, but not OAUTHBEARER: set kafka.sasl.mechanism".to_owned(),
         ),
     ];
     for (settings, told) in cases {
@@ -155,13 +155,13 @@ async fn a_missing_or_wrong_token_is_reported_with_its_cause() -> Result<()> {
     // Temporary errors are waited for.
     let (silent, _) = silent_server().await?;
     for (url, told) in [
-        ("http://localhost:1/token".to_owned(), "http://localhost:1/token is out of reach"),
-        (format!("http://{silent}/token"), "has no answer in time"),
+        ("http://localhost:1/token".to_owned(), "http://localhost:1/token is unreachable"),
+        (format!("http://{silent}/token"), "timed out"),
     ] {
         let settings =
             known(vec![("kafka.sasl.oauth.token_url", url), ("kafka.timeout", "2s".to_owned())]);
         let waiting = with_settings(&vendas, &settings).args(["run"]).start()?;
-        logged(&waiting, 0, &["paused, will go on by itself", told]).await?;
+        logged(&waiting, 0, &["paused, will resume automatically", told]).await?;
         waiting.signal(Signal::TERM)?;
         waiting.wait_exit(DEADLINE).await?.expect_code(0)?;
     }
@@ -198,7 +198,7 @@ async fn a_replaced_token_file_is_read_again() -> Result<()> {
                 which sends the token in the clear\n";
     ensure!(checked.stdout.contains(told), "{}", checked.stdout);
     write(Duration::ZERO)?;
-    logged(&work, 0, &["paused until this is put right", "it has expired"]).await?;
+    logged(&work, 0, &["paused, needs attention", "it has expired"]).await?;
     write(LONG)?;
     sent(2).await?;
     work.signal(Signal::TERM)?;

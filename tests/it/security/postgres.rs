@@ -74,26 +74,26 @@ async fn each_sslmode_behaves_as_in_libpq() -> Result<()> {
         ),
         (
             [settings_for("sealed", "verify-full"), theirs()].concat(),
-            "has a certificate from an authority that is not trusted here: set database.sslrootcert",
+            "has a certificate from an authority that is not trusted: set database.sslrootcert",
         ),
         (
             settings_for("sealed", "verify-full"),
-            "has a certificate from an authority that is not trusted here: set database.sslrootcert",
+            "has a certificate from an authority that is not trusted: set database.sslrootcert",
         ),
         (
             [settings_for("sealed", "verify-ca"), theirs()].concat(),
-            "has a certificate from an authority that is not trusted here: set database.sslrootcert",
+            "has a certificate from an authority that is not trusted: set database.sslrootcert",
         ),
         (
             [settings_for("sealed", "require"), theirs()].concat(),
-            "has a certificate from an authority that is not trusted here: set database.sslrootcert",
+            "has a certificate from an authority that is not trusted: set database.sslrootcert",
         ),
         (settings_for("sealed", "disable"), "no encryption: check database.user, database.sslmode"),
         (settings_for("plain", "require"), "check database.user, database.sslmode"),
         (settings_for("certified", "require"), "connection requires a valid client certificate"),
         (
             [settings_for("certified", "require"), certificate(&servers.strangers_client)].concat(),
-            "refuses our client certificate",
+            "rejects the client certificate",
         ),
         (
             [
@@ -138,14 +138,8 @@ async fn no_tls_expired_certificates_and_silence_of_postgresql_are_reported() ->
     let expired = expired.postgres().port();
     let ours = || trusting(&servers.authority);
     let cases = [
-        (
-            [at(expired, "verify-full"), ours()].concat(),
-            "has a certificate that has expired: renew it there",
-        ),
-        (
-            [at(expired, "verify-ca"), ours()].concat(),
-            "has a certificate that has expired: renew it there",
-        ),
+        ([at(expired, "verify-full"), ours()].concat(), "has an expired certificate: renew it"),
+        ([at(expired, "verify-ca"), ours()].concat(), "has an expired certificate: renew it"),
         (at(bare.postgres().port(), "require"), "has no TLS: set ssl = on there"),
         (at(silent, "require"), "no answer within database.connect_timeout"),
         (at(silent, "disable"), "no answer within database.connect_timeout"),

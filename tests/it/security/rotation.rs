@@ -55,8 +55,8 @@ async fn certificates_and_passwords_of_kafka_are_replaced_under_load() -> Result
     // With an invalid file, the last valid contents stay in use.
     fs::write(path("ca.pem"), "-----BEGIN CERTIFICATE-----\nMII")?;
     fs::write(path("password"), "")?;
-    while !(work.stderr()?.contains("the certificates read before stay in use")
-        && work.stderr()?.contains("its last content stays in use"))
+    while !(work.stderr()?.contains("the previous certificates stay in use")
+        && work.stderr()?.contains("its previous content stays in use"))
     {
         sent().await?;
     }
@@ -76,7 +76,7 @@ async fn certificates_and_passwords_of_kafka_are_replaced_under_load() -> Result
     let args =
         ["--alter", "--add-config", &config, "--entity-type", "brokers", "--entity-name", "1"];
     servers.kafka.tool("kafka.admin.ConfigCommand", &args, b"").await?;
-    until_line(&work, &["refuses our client certificate"]).await?;
+    until_line(&work, &["rejects the client certificate"]).await?;
     put(&servers.next.client("certified")?)?;
     sent().await?;
     fs::write(path("ca.pem"), servers.next.pem())?;
@@ -84,7 +84,7 @@ async fn certificates_and_passwords_of_kafka_are_replaced_under_load() -> Result
     set_password(&servers.kafka, "SCRAM-SHA-512", "frank", NEW_PASSWORD).await?;
     eventually("a rejection of the old password", DEADLINE, async || {
         let log = work.stderr()?;
-        ensure!(log.contains("refuses kafka.sasl.user \"frank\""), "{log}");
+        ensure!(log.contains("rejects kafka.sasl.user \"frank\""), "{log}");
         Ok(())
     })
     .await?;
@@ -125,7 +125,7 @@ async fn the_password_of_postgresql_is_replaced_under_load() -> Result<()> {
     sent(2).await?;
     let log = work.stderr()?;
     ensure!(log.contains("using the new content of the file"), "{log}");
-    ensure!(!log.contains("paused until this is put right"), "{log}");
+    ensure!(!log.contains("paused, needs attention"), "{log}");
 
     // A wrong password is waited for until the file contains the right one.
     fs::write(&file, WRONG_PASSWORD)?;

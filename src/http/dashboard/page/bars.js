@@ -1,5 +1,5 @@
-// The chart of sales by hour, day or month: a bar each, over a paler one of the period before. A
-// pointer or the arrow keys choose a bar, whose figures are then shown; the table below has them all.
+// The chart of sales by hour, day or month: one bar for each, in front of a paler one for the previous
+// period. The pointer or the arrow keys select a bar and show its figures; the table below has all.
 
 import { decimal, ratio, step, units } from "./decimals.js";
 import { draw, make, say } from "./elements.js";
@@ -96,7 +96,7 @@ export class Bars {
     });
     const every = spacing(Math.max(1, ...lengths) + 0.9 * size, slot, bars[0]?.step);
     names.forEach((text, index) => {
-      // Hours are counted from midnight; of days and months the newest has a label.
+      // Hours are counted from midnight; of days and months, the latest has a label.
       if ((bars[0].step === "hour" ? index : bars.length - 1 - index) % every !== 0) {
         text.remove();
         return;
@@ -147,7 +147,7 @@ export class Bars {
   }
 }
 
-/** Each how many bars have a label, where one is so wide. */
+/** The number of bars per label, for a label of this width. */
 function spacing(label, slot, step) {
   const least = Math.max(1, Math.ceil(label / slot));
   return step === "hour" ? ([1, 2, 3, 4, 6].find((hours) => hours >= least) ?? 12) : least;

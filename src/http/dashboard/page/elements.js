@@ -1,11 +1,10 @@
-// What all parts of the page make of its elements. Names come from strangers: they only ever become
-// text, never markup.
+// Helpers for the page's elements. Names are untrusted: they are inserted only as text, never as markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 
 export const element = (id) => document.getElementById(id);
 
-/** Sets a text where it is another one, so that nothing is announced or selected anew in vain. */
+/** Sets a text only if it differs, so that screen readers do not repeat it and selections are kept. */
 export function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
@@ -26,8 +25,8 @@ export function draw(name, attributes = {}, ...children) {
   return drawn;
 }
 
-/** Gives `parent` a child for each line. Those that are there stay, and only their texts change: what a
- * reader has selected, or stands on, stays so. */
+/** Makes `parent` have one child per line. Existing children are updated in place, which keeps the
+ * selection and the focus. */
 export function fill(parent, lines, newChild, show) {
   while (parent.children.length > lines.length) parent.lastElementChild.remove();
   while (parent.children.length < lines.length) parent.append(newChild());

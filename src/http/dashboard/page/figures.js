@@ -1,16 +1,16 @@
-// The figures of the period, each with its change against the period before.
+// The figures of the period, each with its change from the previous period.
 
 import { element, make, say } from "./elements.js";
 
 /** Shows total sales, orders and average order. */
-export function showFigures(sales, numbers, said) {
+export function showFigures(sales, numbers, texts) {
   const money = (decimal) => numbers.money(decimal);
   const plain = (count) => numbers.plain(String(count));
   for (const [id, name, written] of [["sold", "total", money], ["orders", "orders", plain], ["average", "average", money]]) {
     const { total } = sales.times;
     say(element(id), written(total[name]));
     const place = element(`${id}-change`);
-    // Said once is enough.
+    // Shown only once.
     const nothing = total.before?.orders === 0 && id !== "sold";
     place.hidden = total.before === undefined || !sales.begun || nothing;
     if (place.hidden) continue;
@@ -18,13 +18,13 @@ export function showFigures(sales, numbers, said) {
     const [delta, before] = place.children;
     delta.hidden = total.before.orders === 0;
     showChange(delta, total.change_percent[name], numbers);
-    say(before, delta.hidden ? said.nothingBefore : said.versus(written(total.before[name])));
+    say(before, delta.hidden ? texts.nothingBefore : texts.versus(written(total.before[name])));
   }
   const compared = sales.since_before !== null && sales.begun;
-  say(element("compared"), compared ? said.compared(beforeName(sales, numbers, said)) : "");
+  say(element("compared"), compared ? texts.compared(beforeName(sales, numbers, texts)) : "");
 }
 
-/** Shows that nothing is known yet. */
+/** Clears the figures while they are unknown. */
 export function clearFigures() {
   for (const id of ["sold", "orders", "average"]) {
     say(element(id), "–");
@@ -33,12 +33,12 @@ export function clearFigures() {
   say(element("compared"), "");
 }
 
-/** The period before, in words. */
-export function beforeName({ period, until_before: until }, numbers, said) {
-  return said.before[period](numbers.moment(until, { hour: "numeric", minute: "2-digit" }));
+/** The previous period, in words. */
+export function beforeName({ period, until_before: until }, numbers, texts) {
+  return texts.before[period](numbers.moment(until, { hour: "numeric", minute: "2-digit" }));
 }
 
-/** Shows a change in percent; the sign says what the colour says. */
+/** Shows a change in percent; the sign has the same meaning as the colour. */
 export function showChange(place, percent, numbers) {
   say(place, numbers.change(percent));
   const same = percent === null || !/[1-9]/.test(percent);

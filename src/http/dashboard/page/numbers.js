@@ -1,6 +1,6 @@
-// Numbers and times as the reader's language writes them. Numbers come as decimal text and stay text:
-// where Intl.NumberFormat is given a string, it rounds every digit exactly and nothing becomes a binary
-// float. Times of sales are those of the shop's clock, and are written as they come.
+// Formats numbers and times for the user's language. Numbers are decimal strings: given a string,
+// Intl.NumberFormat rounds exactly, without binary floats. Times of sales are by the shop's clock and are
+// formatted without conversion.
 
 const FRACTION = { minimumFractionDigits: 0, maximumFractionDigits: 20 };
 const DASH = "–";
@@ -30,7 +30,7 @@ export class Numbers {
     this.#compact = new Intl.NumberFormat(language, { ...money, notation: "compact", minimumFractionDigits: 0, maximumFractionDigits: 1 });
   }
 
-  /** A count or a quantity; what is not known is a dash. */
+  /** A count or a quantity; a dash if unknown. */
   plain(decimal) {
     return decimal === null ? DASH : this.#plain.format(decimal);
   }
@@ -40,7 +40,7 @@ export class Numbers {
     return decimal === null ? DASH : this.#money.format(decimal);
   }
 
-  /** An amount in a few characters, for an axis. */
+  /** A compact amount, for an axis. */
   compact(decimal) {
     return this.#compact.format(decimal);
   }
@@ -50,19 +50,19 @@ export class Numbers {
     return this.#tenths.format(decimal);
   }
 
-  /** A share in percent; a dash where the whole is nothing. */
+  /** A share in percent; a dash if the total is zero. */
   share(percent) {
     return percent === null ? DASH : `${this.#tenths.format(percent)}%`;
   }
 
-  /** A change in percent, with its sign; a dash where there was nothing before. */
+  /** A change in percent, with its sign; a dash if there was nothing before. */
   change(percent) {
     if (percent === null) return DASH;
     const size = this.share(percent.replace("-", ""));
     return percent.startsWith("-") ? MINUS + size : /[1-9]/.test(percent) ? `+${size}` : size;
   }
 
-  /** The time of day, by the reader's clock; with its date unless that is today's. */
+  /** The time of day, by the browser's clock; with the date unless it is today. */
   time(timestamp) {
     const date = new Date(timestamp);
     const time = this.#time.format(date);
@@ -70,7 +70,7 @@ export class Numbers {
     return isToday ? time : `${this.#date.format(date)}, ${time}`;
   }
 
-  /** An hour, day or month of the shop's clock, such as `2026-11-22T14:00`, by what is asked for. */
+  /** An hour, day or month by the shop's clock, such as `2026-11-22T14:00`, with these parts. */
   moment(text, parts) {
     const [date, time = "00:00"] = text.split("T");
     const instant = new Date(`${date.length === 7 ? `${date}-01` : date}T${time}:00Z`);

@@ -1,16 +1,16 @@
-// The period that is looked at, which is kept in the page's address.
+// The selected period, which is part of the page's URL.
 
 const PERIODS = ["today", "yesterday", "7d", "30d", "all"];
 const PARAMETER = "period";
 
-/** That of the address; today's where it names none. */
+/** The period in the URL; by default today. */
 export function chosenPeriod() {
   const named = new URLSearchParams(location.search).get(PARAMETER);
   return PERIODS.includes(named) ? named : PERIODS[0];
 }
 
-/** Marks the period in `nav`, and calls `changed` when another one is chosen, there or by the browser's
- * buttons. */
+/** Marks the period in `nav`, and calls `changed` when another one is selected, there or with the
+ * browser's buttons. */
 export function followPeriod(nav, changed) {
   const show = () => {
     for (const link of nav.querySelectorAll("a")) {
@@ -20,7 +20,7 @@ export function followPeriod(nav, changed) {
   };
   nav.addEventListener("click", (event) => {
     const link = event.target.closest("a");
-    // Another button or key opens a tab.
+    // Other buttons and modifier keys open a tab.
     if (link === null || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey) return;
     event.preventDefault();
     if (link.dataset.period === chosenPeriod()) return;
@@ -35,19 +35,19 @@ export function followPeriod(nav, changed) {
   show();
 }
 
-/** All hours, days or months of a period, also those without sales. */
+/** All hours, days or months of a period, including those without sales. */
 export function timesOf({ unit, since, until, period, times }) {
   const lines = times[`${unit}s`];
   const first = since ?? lines[0]?.[unit];
   if (first === undefined) return [];
-  // A day is shown to its end, also where it goes on.
+  // The current day is shown until its end.
   const end = period === "today" ? since.replace(/T.*/, "T23:00") : null;
   const last = end ?? (period === "all" ? lines.at(-1)[unit] : before(until));
   const known = new Map(lines.map((line) => [line[unit], line]));
   const all = [];
   for (let name = named(first, unit); name <= named(last, unit); name = next(name, unit)) {
     all.push({ name, line: known.get(name) ?? null });
-    // Whatever a row with a wrong date holds, the page stays usable.
+    // A row with an invalid date must not break the page.
     if (all.length >= 1000) break;
   }
   return all;

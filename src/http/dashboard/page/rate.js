@@ -1,4 +1,4 @@
-// The small chart of orders per second. Rates are no money: they may become binary floats.
+// The small chart of orders per second. Unlike amounts, rates may become binary floats.
 
 import { draw } from "./elements.js";
 
@@ -6,7 +6,7 @@ const SECONDS = 300;
 
 export class Rates {
   #place;
-  // Rates with the second in which each came, the oldest first.
+  // Rates with their times in seconds, oldest first.
   #rates = [];
 
   constructor(place) {
@@ -14,14 +14,14 @@ export class Rates {
     new ResizeObserver(() => this.#draw()).observe(place);
   }
 
-  /** Begins with these: how many seconds ago, and the rate then. */
+  /** Starts with these: the age in seconds, and the rate. */
   begin(history) {
     const now = this.#now();
     this.#rates = history.map(([ago, rate]) => [now - ago, Number(rate)]);
     this.#draw();
   }
 
-  /** Adds the newest. */
+  /** Adds the latest rate. */
   add(rate) {
     const now = this.#now();
     this.#rates.push([now, Number(rate)]);

@@ -1,7 +1,7 @@
-// What each reason of a dead letter means, and what to do about it, for people who run a shop.
-// docs/dead-letters.md, "Bad records", says it at length.
+// The meaning of each reason of dead letters and what to do, for shop owners. docs/dead-letters.md, "Bad
+// records", has the details.
 
-/** Which reasons have the same explanation. */
+/** Reasons with the same explanation. */
 const FAMILIES = {
   empty: ["tombstone"],
   schema: ["not_framed", "unknown_schema", "broken_schema"],
@@ -20,7 +20,7 @@ const FAMILIES = {
   defect: ["panicked"],
 };
 
-/** Families that a setting of vendas can help; the records of the others have to be sent again. */
+/** Families that a setting can correct; the records of the others have to be sent again. */
 const REPLAYED = ["empty", "schema", "binary", "twice", "identity", "field", "number", "price", "sum", "database", "defect"];
 
 const ENGLISH = {
@@ -31,14 +31,14 @@ const ENGLISH = {
   twice: ["Orders with a field under two names", "vendas does not guess which of the two counts, such as qty and quantity. Choose one in [mapping] of vendas.toml, then replay."],
   identity: ["Orders without a clear number", "Without one order number or id, orders cannot be told apart. Name the field: mapping.order_number or mapping.order_id, then replay."],
   field: ["Orders with an unreadable field", "The list below says which field. Set its place or format in [mapping] of vendas.toml, then replay; or correct the system that sends them."],
-  number: ["Orders with an impossible number", "A price, quantity or total is negative, zero or too large. For returned goods set mapping.returns and replay; otherwise correct the system that sends them."],
+  number: ["Orders with an invalid number", "A price, quantity or total is negative, zero or too large. For returned goods set mapping.returns and replay; otherwise correct the system that sends them."],
   price: ["Orders without a price or quantity", "Their value is unknown. The fields often have another name: add it to [mapping] of vendas.toml, then replay."],
   sum: ["Orders whose total does not add up", "The stated total differs from the items and charges. Often a charge is not known: set mapping.shipping, mapping.tax or mapping.discount, then replay."],
-  currency: ["Orders in another currency", "Amounts of several currencies are not added up. Process these orders with a configuration of their own (orders.currency)."],
-  text: ["Orders with a text that cannot be stored", "They contain characters that PostgreSQL rejects. Correct the system that sends them and let it send these orders again."],
+  currency: ["Orders in another currency", "Amounts of several currencies are not added up. Process these orders with a separate configuration (orders.currency)."],
+  text: ["Orders with text that cannot be stored", "They contain characters that PostgreSQL rejects. Correct the system that sends them and let it send these orders again."],
   old: ["Orders of days that were purged", "Orders this old have been deleted, and these may have been counted before. Discard them."],
-  database: ["Orders that the database rejected", "A constraint or trigger of your own rejects them; the list below has the message. Change it, then replay."],
-  defect: ["Orders on which vendas failed", "This is a defect of vendas. Please report it; replay with the corrected version."],
+  database: ["Orders that the database rejected", "A constraint or trigger in your database rejects them; the list below has the message. Change it, then replay."],
+  defect: ["Orders on which vendas failed", "This is a bug in vendas. Please report it, then replay with the corrected version."],
   unknown: ["Rejected records", "The list below says what is wrong with each."],
 };
 
@@ -50,20 +50,20 @@ const PORTUGUESE = {
   twice: ["Pedidos com um campo sob dois nomes", "O vendas não adivinha qual dos dois vale, como qty e quantity. Escolha um em [mapping] no vendas.toml e reprocesse."],
   identity: ["Pedidos sem um número claro", "Sem um número ou id, não se distinguem os pedidos. Indique o campo: mapping.order_number ou mapping.order_id, e reprocesse."],
   field: ["Pedidos com um campo ilegível", "A lista abaixo diz qual campo. Defina o lugar ou o formato dele em [mapping] no vendas.toml e reprocesse, ou corrija o sistema que os envia."],
-  number: ["Pedidos com um número impossível", "Um preço, uma quantidade ou um total é negativo, zero ou grande demais. Para devoluções, defina mapping.returns e reprocesse; senão, corrija o sistema que os envia."],
+  number: ["Pedidos com um número inválido", "Um preço, uma quantidade ou um total é negativo, zero ou grande demais. Para devoluções, defina mapping.returns e reprocesse; senão, corrija o sistema que os envia."],
   price: ["Pedidos sem preço ou quantidade", "O valor deles é desconhecido. Muitas vezes o campo tem outro nome: inclua-o em [mapping] no vendas.toml e reprocesse."],
   sum: ["Pedidos cujo total não fecha", "O total informado difere dos itens e encargos. Muitas vezes falta um encargo: defina mapping.shipping, mapping.tax ou mapping.discount e reprocesse."],
   currency: ["Pedidos em outra moeda", "Valores de moedas diferentes não são somados. Processe estes pedidos com uma configuração própria (orders.currency)."],
   text: ["Pedidos com um texto que não pode ser gravado", "Contêm caracteres que o PostgreSQL recusa. Corrija o sistema que os envia e envie os pedidos de novo."],
   old: ["Pedidos de dias já removidos", "Pedidos tão antigos foram apagados, e estes podem já ter sido contados. Descarte-os."],
   database: ["Pedidos recusados pelo banco de dados", "Uma restrição ou um gatilho seu os recusa; a lista abaixo tem a mensagem. Altere e reprocesse."],
-  defect: ["Pedidos em que o vendas falhou", "É um defeito do vendas. Por favor, relate-o; reprocesse com a versão corrigida."],
+  defect: ["Pedidos em que o vendas falhou", "É um erro do vendas. Por favor, relate-o e reprocesse com a versão corrigida."],
   unknown: ["Registros rejeitados", "A lista abaixo diz o que há de errado com cada um."],
 };
 
 const ADVICE = { en: ENGLISH, "pt-BR": PORTUGUESE };
 
-/** A title, what to do, and whether replaying is part of that. */
+/** A title, advice, and whether the advice includes a replay. */
 export function advice(reason, language) {
   const known = Object.entries(FAMILIES).find(([, reasons]) => reasons.includes(reason));
   const family = known?.[0] ?? "unknown";

@@ -1,12 +1,12 @@
-// The figures as they come. EventSource connects again by itself where a connection ends; what it
-// gives up on, or what has fallen silent, is opened again here.
+// The event stream. EventSource reconnects by itself when a connection ends; streams that it gives up on
+// or that are silent are reopened here.
 
 // The server sends something every second.
 const SILENCE = 6000;
 const AGAIN = 3000;
 
-/** Calls the handler that has an event's name with its data, and `lost` when none come any more.
- * Returns what opens the stream again, for another period. */
+/** Calls the handler with an event's name with its data, and `lost` when the stream is lost. Returns a
+ * function that reopens the stream for another period. */
 export function follow(period, handlers, lost) {
   let source = null;
   let timer = null;
@@ -47,7 +47,7 @@ export function follow(period, handlers, lost) {
     after(SILENCE);
   }
 
-  // Whom nobody looks at needs no figures.
+  // A hidden page needs no events.
   document.addEventListener("visibilitychange", open);
   open();
   return open;

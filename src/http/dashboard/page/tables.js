@@ -4,20 +4,20 @@ import { ratio, units } from "./decimals.js";
 import { draw, element, fill, make, say } from "./elements.js";
 import { showChange } from "./figures.js";
 
-/** Shows what each product sold, and below it the others and all of them. */
-export function showProducts(sales, said, numbers) {
+/** Shows sales by product, then the others and the total. */
+export function showProducts(sales, texts, numbers) {
   const { products, others, total } = sales.products;
-  // The longest bar is that of the product that sold for most.
+  // The best-selling product has the longest bar.
   const most = units(products[0]?.share_percent, 1);
   const show = (row, name, line, share) => showSold(row, name, line, share, numbers);
   fill(element("products"), products, soldRow, (row, line) => {
-    const name = line.product.trim() === "" ? said.unnamed : line.product;
+    const name = line.product.trim() === "" ? texts.unnamed : line.product;
     const share = units(line.share_percent, 1);
     show(row, name, line, most > 0n && share > 0n ? ratio(share, most) : 0);
   });
   const sums = [];
-  if (others) sums.push([said.others(numbers.plain(String(others.products))), others, "others"]);
-  if (products.length > 0) sums.push([said.total(numbers.plain(String(total.products))), total, "total"]);
+  if (others) sums.push([texts.others(numbers.plain(String(others.products))), others, "others"]);
+  if (products.length > 0) sums.push([texts.total(numbers.plain(String(total.products))), total, "total"]);
   fill(element("sums"), sums, soldRow, (row, [name, line, kind]) => {
     row.className = kind;
     show(row, name, line, 0);
@@ -25,15 +25,15 @@ export function showProducts(sales, said, numbers) {
   const compared = total.before !== undefined;
   const table = element("products").parentElement;
   table.classList.toggle("compared", compared);
-  // Products have sums by day, so a day that goes on is compared with a whole one.
+  // Products have sums by day, so the current day is compared with a whole day.
   table.classList.toggle("unfair", sales.period === "today");
   table.parentElement.hidden = products.length === 0;
   element("no-products").hidden = products.length > 0;
-  if (compared) say(element("delta-head"), said.delta[sales.period]);
+  if (compared) say(element("delta-head"), texts.delta[sales.period]);
 }
 
-/** Shows the same as the chart. */
-export function showTimes(bars, head, before, said, numbers) {
+/** Shows the data of the chart. */
+export function showTimes(bars, head, before, texts, numbers) {
   say(element("time-head"), head);
   say(element("before-head"), before ?? "");
   element("times").parentElement.classList.toggle("compared", before !== null);
@@ -58,7 +58,7 @@ function showSold(row, name, line, length, numbers) {
   if (line.change_percent) showChange(delta.firstChild, line.change_percent.amount, numbers);
 }
 
-// `bdi` keeps a name that is written from right to left from turning its neighbours around.
+// `bdi` isolates names that are written from right to left.
 function soldRow() {
   const name = make("th", "", make("bdi"), draw("svg", { class: "bar", "aria-hidden": "true" },
     draw("rect", { class: "track", width: "100%", height: "100%" }),

@@ -1,4 +1,4 @@
-// Everything that the page says, in the languages in which it says it.
+// The texts of the page in its languages.
 
 const ENGLISH = {
   period: "Period",
@@ -11,7 +11,7 @@ const ENGLISH = {
   orders: "Orders",
   average: "Average order",
   versus: (figure) => `vs. ${figure}`,
-  nothingBefore: "no orders in the period before",
+  nothingBefore: "no orders in the previous period",
   compared: (before) => `compared with ${before}`,
   before: {
     today: (time) => `yesterday until ${time}`,
@@ -47,7 +47,7 @@ const ENGLISH = {
   letters: "Dead letters",
   lettersUnit: "rejected records, see below",
   noLetters: "no rejected records",
-  lettersTitle: "Dead letters, and what to do about them",
+  lettersTitle: "Dead letters and what to do",
   moreLetters: (count) => `and ${count} for other reasons: vendas dead-letters list --counts`,
   instance: "This instance",
   passed: (cancelled, ignored) => `Since it started: orders cancelled ${cancelled}, records ignored ${ignored}`,
@@ -121,7 +121,7 @@ const PORTUGUESE = {
   letters: "Registros rejeitados",
   lettersUnit: "veja abaixo o que fazer",
   noLetters: "nenhum",
-  lettersTitle: "Registros rejeitados, e o que fazer",
+  lettersTitle: "Registros rejeitados e o que fazer",
   moreLetters: (count) => `e ${count} por outros motivos: vendas dead-letters list --counts`,
   instance: "Esta instância",
   passed: (cancelled, ignored) => `Desde o início: pedidos cancelados ${cancelled}, registros ignorados ${ignored}`,
@@ -151,12 +151,12 @@ const PORTUGUESE = {
 const TEXTS = { en: ENGLISH, "pt-BR": PORTUGUESE };
 const KEY = "language";
 
-/** What the page says in `language`. */
+/** The texts in `language`. */
 export function texts(language) {
   return TEXTS[language];
 }
 
-/** The language that was chosen here before, else the first that both the reader and the page know. */
+/** The language that was selected before, else the first of the browser's languages that the page has. */
 export function preferredLanguage() {
   const kept = keptLanguage();
   if (kept !== null) return kept;
@@ -167,12 +167,12 @@ export function preferredLanguage() {
   return "en";
 }
 
-/** Remembers a choice, where the browser lets pages remember anything. */
+/** Remembers the selection, if the browser allows it. */
 export function keepLanguage(language) {
   try {
     localStorage.setItem(KEY, language);
   } catch {
-    // It is chosen for as long as the page is open.
+    // The selection lasts while the page is open.
   }
 }
 

@@ -1,4 +1,4 @@
-//! With chunks handed in by the tests in a fetcher's stead.
+//! Tests that pass chunks to the reader instead of a fetcher.
 
 use std::{future::poll_fn, pin::pin, task::Poll};
 
@@ -12,7 +12,7 @@ use crate::kafka::{
     log::samples::{BatchOf, at, chunk},
 };
 
-/// A reader from offset 0 on, and where its chunks are put in.
+/// A reader from offset 0 on, and the sender of its chunks.
 fn reader() -> (PartitionReader, mpsc::Sender<Feed>) {
     let settings = Settings { brokers: Vec::new(), ..Settings::default() };
     let partition = TopicPartition { topic: "orders".into(), partition: 0, topic_id: Uuid::nil() };
@@ -56,7 +56,7 @@ async fn progress_without_records_is_a_batch() {
 }
 
 #[tokio::test]
-async fn a_fault_comes_after_what_precedes_it_and_stays() {
+async fn a_fault_is_returned_after_earlier_records_and_again() {
     let (mut reader, sender) = reader();
     let mut damaged = chunk(&[BatchOf::plain(0, &[b"a"]), BatchOf::plain(1, &[b"b"])], &[]);
     let mut bytes = damaged.bytes.to_vec();
@@ -72,7 +72,7 @@ async fn a_fault_comes_after_what_precedes_it_and_stays() {
 }
 
 #[tokio::test]
-async fn what_was_fetched_before_a_loss_is_delivered_and_the_search_begins_behind_it() {
+async fn records_fetched_before_a_loss_are_delivered_and_the_search_begins_after_them() {
     let (mut reader, sender) = reader();
     sender.send(feed(&[BatchOf::plain(0, &[b"a"])])).await.unwrap();
     let loss = Loss::Error(ResponseError::CorruptMessage);

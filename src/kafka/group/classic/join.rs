@@ -1,9 +1,9 @@
-//! One rebalance of a classic group as a member goes through it: JoinGroup, which the broker answers
-//! when all members have asked or the rebalance timeout has passed, and SyncGroup, which it answers
-//! when the leader has assigned.
+//! One rebalance of a classic group from a member's view: JoinGroup, which the broker answers when
+//! all members have joined or the rebalance timeout has passed, and SyncGroup, which it answers
+//! when the leader has assigned partitions.
 //!
-//! A broker answers the requests of one connection in order, so that both have a connection of their
-//! own: heartbeats go on over the control connection while they wait.
+//! A broker processes the requests of a connection in order, so both use a separate connection:
+//! heartbeats continue on the control connection during this.
 
 use std::{
     collections::BTreeSet,
@@ -31,7 +31,7 @@ use crate::kafka::{
     cluster::Cluster,
     group::{
         GroupError, GroupSettings,
-        coordinator::{Coordinator, passes},
+        coordinator::{Coordinator, is_transient},
         group_id,
     },
     transport::{
@@ -41,43 +41,43 @@ use crate::kafka::{
     trouble::backoff,
 };
 
-/// A member's place in one generation of its group.
+/// Membership in one generation of a group.
 #[derive(Debug)]
 pub(super) struct Membership {
     pub(super) generation: i32,
     pub(super) assignor: Assignor,
     pub(super) assigned: BTreeSet<Place>,
-    /// The topics that it has joined for.
+    /// The subscribed topics.
     pub(super) subscribed: Arc<[Arc<str>]>,
-    /// Whether it gave up something that it had, for which the group waits.
+    /// Whether it has to revoke partitions that the group waits for.
     pub(super) gives_up: bool,
-    /// The topics of all members and their partitions, where this member has assigned them.
+    /// The topics of all members and their partitions, if this member is the leader.
     pub(super) led: Option<Partitions>,
 }
 
-/// What became of a rebalance.
+/// The outcome of a rebalance.
 #[derive(Debug)]
 pub(super) enum Outcome {
     Joined(Membership),
-    /// Another one has begun before it was over.
+    /// Another rebalance began before it ended.
     Again,
 }
 
-/// What a member asks to be let in with.
+/// The parameters of joining.
 pub(super) struct Ticket {
     pub(super) coordinator: Arc<Coordinator>,
     pub(super) settings: Arc<GroupSettings>,
     pub(super) topics: Arc<[Arc<str>]>,
-    /// Its id, which the broker gives; empty before that.
+    /// The member id from the broker; empty before the first join.
     pub(super) id: Arc<Mutex<StrBytes>>,
-    /// What it has, and since which generation (-1 for none).
+    /// The owned partitions, and their generation (-1 for none).
     pub(super) claimed: BTreeSet<Place>,
     pub(super) generation: i32,
 }
 
-/// Why an attempt is over.
+/// Why an attempt ended.
 enum Stop {
-    /// The coordinator is to be found again.
+    /// The coordinator has to be found again.
     Failed(String),
     Again,
     Error(GroupError),
@@ -89,10 +89,10 @@ impl From<GroupError> for Stop {
     }
 }
 
-/// Goes through a rebalance.
+/// Takes part in a rebalance.
 ///
 /// # Errors
-/// [`GroupError`]; [`GroupError::Fenced`] where the group does not know what the member has.
+/// [`GroupError`]; [`GroupError::Fenced`] if the group does not know the member.
 pub(super) async fn join(ticket: Ticket) -> Result<Outcome, GroupError> {
     let deadline = ticket.coordinator.deadline();
     let mut cause = String::new();
@@ -123,7 +123,7 @@ impl Ticket {
         let name = joined.protocol_name.as_deref().unwrap_or_default();
         let assignor = Assignor::named(name).ok_or_else(|| {
             let cause = format!("the group uses the assignor {name:?}");
-            self.refused(cause, "use assignors of kafka.group_assignors in all of its members")
+            self.refused(cause, "configure all members with an assignor of kafka.group_assignors")
         })?;
         let led = match joined.leader == joined.member_id {
             true => Some(self.lead(&joined, assignor).await?),
@@ -141,7 +141,7 @@ impl Ticket {
         })
     }
 
-    /// Assigns for all members.
+    /// Assigns partitions to all members.
     async fn lead(
         &self,
         joined: &JoinGroupResponse,
@@ -152,7 +152,7 @@ impl Ticket {
         let partitions = partitions(&self.coordinator.cluster, topics.collect()).await;
         let partitions = partitions.map_err(GroupError::from)?;
         let shares = assignor.assign(&candidates, &partitions);
-        debug!(group = %self.coordinator.group, generation = joined.generation_id, ?shares, "assigning as the leader of the group");
+        debug!(group = %self.coordinator.group, generation = joined.generation_id, ?shares, "assigning partitions as the group leader");
         let assignments = shares.into_iter().map(|(id, share)| {
             Ok(SyncGroupRequestAssignment::default()
                 .with_member_id(StrBytes::from_string(id))
@@ -177,7 +177,7 @@ impl Ticket {
 
     fn malformed(&self, what: &str, Malformed(why): &Malformed) -> GroupError {
         self.refused(
-            format!("{what} is not of Kafka's consumer protocol ({why})"),
+            format!("{what} does not follow Kafka's consumer protocol ({why})"),
             "check which other clients are members of the group",
         )
     }
@@ -195,13 +195,13 @@ impl Ticket {
     }
 }
 
-/// A member of whom nothing can be made out takes part with no topics.
+/// A member with an invalid subscription takes part without topics.
 fn candidate(
     member: &kafka_protocol::messages::join_group_response::JoinGroupResponseMember,
 ) -> Candidate {
     let (id, instance) = (member.member_id.as_str(), member.group_instance_id.as_deref());
     protocol::candidate(id, instance, member.metadata.clone()).unwrap_or_else(|Malformed(why)| {
-        warn!(member = id, "the member's subscription is not of Kafka's consumer protocol ({why}): it gets no partitions");
+        warn!(member = id, "the member's subscription does not follow Kafka's consumer protocol ({why}): it is assigned no partitions");
         Candidate {
             id: id.to_owned(),
             instance: None,
@@ -212,7 +212,7 @@ fn candidate(
     })
 }
 
-/// The partitions of all of `topics`; of those that do not exist, or of which we may not know, none.
+/// The partitions of all of `topics`; none for topics that do not exist or are not visible.
 pub(super) async fn partitions(
     cluster: &Cluster,
     topics: BTreeSet<Arc<str>>,
@@ -254,7 +254,7 @@ impl Call<'_> {
             self.ticket.set_id(response.member_id.clone());
             return Ok(response);
         }
-        // Asked for again with the id that it gives (KIP-394).
+        // Repeated with the id in the response (KIP-394).
         self.ticket.set_id(response.member_id);
         let response = self.ask(self.request()?).await?;
         self.check(response.error_code)?;
@@ -282,7 +282,7 @@ impl Call<'_> {
             .with_protocols(protocols.collect()))
     }
 
-    /// What this member is assigned; `assignments` are everybody's where it leads.
+    /// The assignment of this member; `assignments` are those of all members if it is the leader.
     async fn sync_group(
         &self,
         joined: &JoinGroupResponse,
@@ -301,14 +301,14 @@ impl Call<'_> {
         Ok(assigned.map_err(|why| self.ticket.malformed("the leader's assignment", &why))?)
     }
 
-    /// Waits for as long as the group may wait for its members. Some may be given longer than this
-    /// one: then it asks again.
+    /// Waits for as long as the group may wait for its members. Members can have longer timeouts than
+    /// this one: then the request is repeated.
     async fn ask<M: Api>(&self, message: M) -> Result<M::Response, Stop> {
         let ticket = self.ticket;
         let deadline = ticket.coordinator.deadline() + ticket.settings.rebalance_timeout;
         match self.connection.call(message, deadline).await {
             Ok(response) => Ok(response),
-            Err(CallError::Late(_)) => {
+            Err(CallError::Timeout(_)) => {
                 ticket.coordinator.forget();
                 Err(Stop::Again)
             }
@@ -323,10 +323,12 @@ impl Call<'_> {
             Some(ResponseError::RebalanceInProgress) => Err(Stop::Again),
             Some(ResponseError::UnknownMemberId) => {
                 ticket.set_id(StrBytes::default());
-                // There is nothing that could be another's by now.
+                // It owns nothing that could belong to another member by now.
                 Err(if ticket.claimed.is_empty() { Stop::Again } else { GroupError::Fenced.into() })
             }
-            Some(error) if passes(error) => Err(Stop::Failed(format!("{}: {error}", self.broker))),
+            Some(error) if is_transient(error) => {
+                Err(Stop::Failed(format!("{}: {error}", self.broker)))
+            }
             Some(error) => {
                 Err(GroupError::of(error, &ticket.coordinator.group, &self.broker).into())
             }

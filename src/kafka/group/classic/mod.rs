@@ -1,8 +1,8 @@
-//! A member of a consumer group by the classic protocol, which brokers of all versions have: the
-//! members join, one of them assigns for all, and heartbeats tell when to join again.
+//! A member of a consumer group by the classic protocol, which all broker versions support: the
+//! members join, the leader assigns partitions to all, and heartbeat responses request a rejoin.
 //!
-//! A rebalance runs in a task of its own (`join`), so that a member which keeps its partitions goes
-//! on with them meanwhile. `assign` decides who gets what when this member leads.
+//! A rebalance runs in a separate task (`join`), so that a member continues to process the partitions
+//! that it keeps. `assign` has the assignors, for when this member is the leader.
 
 mod assign;
 mod join;
@@ -42,13 +42,13 @@ use crate::kafka::{
     },
 };
 
-/// How often it is looked whether a rebalance is over.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How often a running rebalance is polled.
+const POLL_EVERY: Duration = Duration::from_millis(50);
 
-/// How often a heartbeat tells during a rebalance that this member lives.
+/// The heartbeat interval during a rebalance.
 const BEAT_DURING_REBALANCE_EVERY: Duration = Duration::from_secs(1);
 
-/// Of no generation.
+/// No generation.
 const NO_GENERATION: i32 = -1;
 
 /// One instance in a classic group.
@@ -56,13 +56,13 @@ pub(super) struct Classic {
     coordinator: Arc<Coordinator>,
     settings: Arc<GroupSettings>,
     subscription: Arc<Subscription>,
-    /// Given by the broker with the first join, and kept until it says that it does not know it.
+    /// The member id from the first join; kept until the broker does not know it.
     id: Arc<Mutex<StrBytes>>,
     state: Mutex<State>,
 }
 
 struct State {
-    /// `None` before the first join is over and after this member was fenced.
+    /// `None` until the first join has ended, and after this member was fenced.
     membership: Option<Membership>,
     joining: Option<AbortOnDropHandle<Result<Outcome, GroupError>>>,
     due: Due,
@@ -70,13 +70,13 @@ struct State {
     looked: Instant,
 }
 
-/// When this member is to join again.
+/// When this member has to rejoin.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Due {
     No,
-    /// As soon as it has released what it has no more.
+    /// After it has released the revoked partitions.
     WhenReleased,
-    /// At once; where the assignor is not cooperative, as soon as it has released everything.
+    /// Immediately; if the assignor is not cooperative, after it has released all partitions.
     Now,
 }
 
@@ -101,8 +101,8 @@ impl Classic {
         Self { coordinator, settings, subscription, id: Arc::default(), state }
     }
 
-    /// As [`GroupMember::beat`](super::GroupMember::beat). Never waits for a rebalance: until that is
-    /// over a cooperative member goes on having what it had.
+    /// As [`GroupMember::beat`](super::GroupMember::beat). Never waits for a rebalance: until it
+    /// has ended, a cooperative member keeps its partitions.
     pub(super) async fn beat(
         &self,
         owned: &[TopicPartition],
@@ -122,14 +122,14 @@ impl Classic {
     ) -> Result<Beat, GroupError> {
         self.note_join().await?;
         self.heartbeat(deadline).await?;
-        self.look_at_topics().await;
+        self.check_topics().await;
         let owned = owned.iter().map(|owned| (Arc::clone(&owned.topic), owned.partition)).collect();
         let (assigned, every, joined) = {
             let mut state = self.state();
             self.join_if_due(&mut state, &owned);
             let every = match state.joining {
-                Some(_) => LOOK_EVERY,
-                // As often as Java's clients are told to beat: three times a session.
+                Some(_) => POLL_EVERY,
+                // Three heartbeats per session timeout, as recommended for Java clients.
                 None => self.settings.session_timeout / 3,
             };
             (state.assigned(), every, state.membership.is_some())
@@ -137,7 +137,7 @@ impl Classic {
         Ok(Beat { every, assigned: self.identified(assigned).await?, joined })
     }
 
-    /// Takes in what a rebalance has come to, if it is over.
+    /// Applies the result of a rebalance, if it has ended.
     async fn note_join(&self) -> Result<(), GroupError> {
         let ended = {
             let mut state = self.state();
@@ -195,7 +195,7 @@ impl Classic {
         state.beaten = Instant::now();
         match ResponseError::try_from_code(response.error_code) {
             Some(ResponseError::RebalanceInProgress) => state.due = Due::Now,
-            // The rebalance that it takes part in is over, and its answer on the way.
+            // The rebalance has ended, and its response is on the way.
             Some(ResponseError::IllegalGeneration) if state.joining.is_some() => {}
             Some(ResponseError::UnknownMemberId) => {
                 drop(state);
@@ -208,9 +208,9 @@ impl Classic {
         Ok(())
     }
 
-    /// Whoever has assigned sees to it that new partitions are assigned too. All look whether a
-    /// topic has been created anew, which the group does not tell them.
-    async fn look_at_topics(&self) {
+    /// The leader rejoins for new partitions. All members check whether a topic was recreated,
+    /// which the group protocol does not report.
+    async fn check_topics(&self) {
         let led = {
             let mut state = self.state();
             let Some(membership) = &state.membership else { return };
@@ -228,7 +228,7 @@ impl Classic {
                 Err(_) => return,
             };
             if let Err(error) = cluster.topic(name, Some(stale)).await {
-                debug!(%error, "could not look at the group's topics");
+                debug!(%error, "cannot check the group's topics");
                 return;
             }
         }
@@ -260,7 +260,7 @@ impl Classic {
                         return;
                     }
                 }
-                // Also what it is about to take up, and what it has not released yet.
+                // Including partitions that it is about to start, and revoked ones not yet released.
                 let claimed = membership.assigned.union(owned).cloned().collect();
                 (claimed, membership.generation)
             }
@@ -298,15 +298,14 @@ impl Classic {
         self.coordinator.ask(request, deadline, code).await.map(drop)
     }
 
-    /// By which the group knows this member, and of which generation it is; `None` where it is in
-    /// none.
+    /// The member id and the generation; `None` if it is not a member.
     pub(super) fn identity(&self) -> Option<(StrBytes, i32)> {
         let generation = self.state().membership.as_ref()?.generation;
         Some((self.id(), generation))
     }
 
-    /// The partitions with their topics' ids. Those of a topic that metadata does not show yet, or
-    /// no more, are left out: the next beat looks again.
+    /// The partitions with topic ids. Partitions of topics that are not in the metadata are omitted
+    /// until the next beat.
     async fn identified(
         &self,
         assigned: BTreeSet<Place>,

@@ -1,5 +1,5 @@
-//! What members of a classic group tell each other through the broker, which does not look into it:
-//! Kafka's ConsumerProtocolSubscription and ConsumerProtocolAssignment, behind their version.
+//! The messages between the members of a classic group, which the broker does not interpret: Kafka's
+//! ConsumerProtocolSubscription and ConsumerProtocolAssignment, each after its version.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,21 +19,21 @@ use kafka_protocol::{
 use super::assign::{Candidate, Place};
 use crate::kafka::cluster::topic_name;
 
-/// The type of group that consumers form.
+/// The protocol type of consumer groups.
 pub(super) const PROTOCOL_TYPE: &str = "consumer";
 
-/// The subscription with what a member has (from 1 on), and since which generation (from 2 on). A
-/// client that knows older versions only reads what it knows of it.
+/// The subscription has the owned partitions from version 1 on, and their generation from 2 on.
+/// Clients that support only older versions ignore the rest.
 const SUBSCRIPTION_VERSION: i16 = 2;
 
-/// No version has more in it.
+/// Later versions have the same fields.
 const ASSIGNMENT_VERSION: i16 = 0;
 
-/// Why a message makes no sense: never a payload, only what was expected.
+/// Why a message is invalid, without its payload.
 #[derive(Debug)]
 pub(in crate::kafka::group) struct Malformed(pub(super) String);
 
-/// What this member subscribes to and `claimed` since `generation`.
+/// The subscription of this member, with the partitions that it `claimed` in `generation`.
 pub(super) fn subscription(
     topics: &[Arc<str>],
     claimed: &BTreeSet<Place>,
@@ -44,7 +44,7 @@ pub(super) fn subscription(
     let owned = by_topic(claimed).into_iter().map(|(topic, numbers)| {
         Owned::default().with_topic(topic_name(&topic)).with_partitions(numbers)
     });
-    // Where older Java clients look for it (CooperativeStickyAssignor).
+    // Older Java clients read the generation here (CooperativeStickyAssignor).
     let user_data = Bytes::copy_from_slice(&generation.to_be_bytes());
     let subscription = ConsumerProtocolSubscription::default()
         .with_topics(topics)
@@ -54,7 +54,7 @@ pub(super) fn subscription(
     write(&subscription, SUBSCRIPTION_VERSION)
 }
 
-/// What the member `id` says of itself.
+/// Parses the subscription of member `id`.
 pub(super) fn candidate(
     id: &str,
     instance: Option<&str>,
@@ -78,7 +78,7 @@ pub(super) fn candidate(
     })
 }
 
-/// What a member gets.
+/// The assignment of a member.
 pub(super) fn assignment(share: &BTreeSet<Place>) -> Result<Bytes, Malformed> {
     let assigned = by_topic(share).into_iter().map(|(topic, numbers)| {
         Assigned::default().with_topic(topic_name(&topic)).with_partitions(numbers)
@@ -88,8 +88,8 @@ pub(super) fn assignment(share: &BTreeSet<Place>) -> Result<Bytes, Malformed> {
     write(&assignment, ASSIGNMENT_VERSION)
 }
 
-/// What a member has got. No bytes at all are no partitions: so say brokers where a leader named
-/// other members only.
+/// Parses an assignment. No bytes are no partitions: brokers send that if the leader omitted the
+/// member.
 pub(in crate::kafka::group) fn assigned(bytes: Bytes) -> Result<BTreeSet<Place>, Malformed> {
     if bytes.is_empty() {
         return Ok(BTreeSet::new());
@@ -121,15 +121,15 @@ fn write<M: Encodable>(message: &M, version: i16) -> Result<Bytes, Malformed> {
     Ok(bytes.freeze())
 }
 
-/// A newer version than any known here is read as the newest one known: what newer ones add comes
-/// last (ConsumerProtocol.java).
+/// Newer versions are read as the latest supported one: they only append fields
+/// (ConsumerProtocol.java).
 fn read<M: Decodable + Message>(mut bytes: Bytes) -> Result<M, Malformed> {
     if bytes.len() < size_of::<i16>() {
-        return Err(Malformed("it has no version".to_owned()));
+        return Err(Malformed("no version".to_owned()));
     }
     let version = bytes.get_i16();
     if version < 0 {
-        return Err(Malformed(format!("it has version {version}")));
+        return Err(Malformed(format!("invalid version {version}")));
     }
     M::decode(&mut bytes, version.min(M::VERSIONS.max))
         .map_err(|error| Malformed(error.to_string()))
@@ -153,10 +153,10 @@ mod tests {
         assert_eq!((read.generation, read.instance.as_deref()), (7, Some("static")));
     }
 
-    /// The bytes of a `KafkaConsumer` 2.8.2 with the topic `t` and partition 3 of it, by hand after
-    /// ConsumerProtocol.java of that version: it has the generation in its user data.
+    /// The bytes of a `KafkaConsumer` 2.8.2 with topic `t` and partition 3, written manually
+    /// according to ConsumerProtocol.java of that version: the generation is in the user data.
     #[test]
-    fn older_java_clients_are_understood() {
+    fn older_java_clients_are_supported() {
         let mut bytes = vec![0, 1];
         bytes.extend([0, 0, 0, 1, 0, 1, b't']);
         bytes.extend([0, 0, 0, 4, 0, 0, 0, 9]);
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_none_is_refused() {
+    fn invalid_messages_are_refused() {
         for bytes in [&[][..], &[0], &[255, 255], &[0, 1, 0, 0, 0, 9]] {
             assert!(candidate("a", None, Bytes::copy_from_slice(bytes)).is_err(), "{bytes:?}");
         }

@@ -1,4 +1,4 @@
-//! Against kafka-protocol's own encoder (see `samples`), and bytes that nobody would encode.
+//! Tests with kafka-protocol's encoder (see `samples`), and with invalid bytes.
 
 mod mutations;
 
@@ -13,16 +13,16 @@ use crate::kafka::log::{
 
 const LIMIT: usize = 1 << 20;
 
-fn helping(records: usize) -> Room {
+fn room_for(records: usize) -> Room {
     Room { records, bytes: usize::MAX }
 }
 
-/// All of it, in helpings of `room`.
+/// All records, taken with this `room`.
 fn drain(decoder: &mut Decoder, room: usize) -> Result<Vec<Record>, Fault> {
     let mut all = Vec::new();
     loop {
         let before = all.len();
-        decoder.take(&mut helping(room), &mut all)?;
+        decoder.take(&mut room_for(room), &mut all)?;
         assert!(all.len() - before <= room);
         if all.len() - before < room {
             return Ok(all);
@@ -35,18 +35,18 @@ fn offsets(records: &[Record]) -> Vec<i64> {
 }
 
 #[test]
-fn position_moves_behind_the_last_record_within_a_batch_and_behind_the_batch_at_its_end() {
+fn position_moves_after_the_last_record_within_a_batch_and_after_the_batch_at_its_end() {
     let batch = BatchOf { next: 20, ..BatchOf::plain(10, &[b"a", b"b", b"c"]) };
     let mut decoder = Decoder::new(chunk(&[batch], &[]), at(10), LIMIT);
     let mut records = Vec::new();
-    decoder.take(&mut helping(2), &mut records).unwrap();
+    decoder.take(&mut room_for(2), &mut records).unwrap();
     assert_eq!((offsets(&records), decoder.position()), (vec![10, 11], at(12)));
-    decoder.take(&mut helping(1), &mut records).unwrap();
+    decoder.take(&mut room_for(1), &mut records).unwrap();
     assert_eq!((offsets(&records), decoder.position()), (vec![10, 11, 12], at(20)));
 }
 
 #[test]
-fn empty_control_and_aborted_batches_are_stepped_over() {
+fn empty_control_and_aborted_batches_are_skipped() {
     let log = [
         BatchOf { records: Vec::new(), ..BatchOf::plain(0, &[b"", b""]) },
         BatchOf::plain(2, &[b"gone"]).transactional(7),
@@ -59,10 +59,10 @@ fn empty_control_and_aborted_batches_are_stepped_over() {
 }
 
 #[test]
-fn markers_behind_the_last_record_taken_are_part_of_its_helping() {
+fn markers_after_the_last_record_belong_to_the_same_take() {
     let log = [BatchOf::plain(0, &[b"a"]).transactional(7), BatchOf::marker(1, 7, true)];
     let mut decoder = Decoder::new(chunk(&log, &[]), at(0), LIMIT);
-    decoder.take(&mut helping(1), &mut Vec::new()).unwrap();
+    decoder.take(&mut room_for(1), &mut Vec::new()).unwrap();
     assert_eq!(decoder.position(), at(2));
 }
 
@@ -135,13 +135,13 @@ fn a_record_has_its_own_timestamp_or_that_of_its_batch_if_the_broker_set_it() {
 }
 
 #[test]
-fn a_record_with_damaged_headers_is_corrupt() {
+fn a_record_with_invalid_headers_is_corrupt() {
     let mut batch = BatchOf::plain(2, &[b"a"]);
     batch.records[0].headers = Headers(Bytes::from_static(b"\x02\x02k\x02v"));
     let whole = batch.encode();
     let at_count = whole.len() - 5;
     assert_eq!(whole[at_count], 2);
-    // A header more than there is, one fewer, none at all, and a key of another length.
+    // One header too many, one too few, none at all, and a key of another length.
     for (place, byte) in [(0, 4), (0, 0), (0, 1), (1, 4), (1, 1), (3, 4), (3, 0)] {
         let mut damaged = whole.clone();
         damaged[at_count + place] = byte;
@@ -152,7 +152,7 @@ fn a_record_with_damaged_headers_is_corrupt() {
 }
 
 #[test]
-fn what_precedes_a_damaged_batch_is_still_delivered() {
+fn records_before_a_corrupt_batch_are_still_delivered() {
     let mut bytes = BatchOf::plain(0, &[b"a", b"b"]).encode();
     let mut damaged = BatchOf::plain(2, &[b"c"]).encode();
     *damaged.last_mut().unwrap() ^= 1;
@@ -160,13 +160,13 @@ fn what_precedes_a_damaged_batch_is_still_delivered() {
     let mut decoder =
         Decoder::new(Chunk { bytes: bytes.into(), aborted: Vec::new() }, at(0), LIMIT);
     let mut records = Vec::new();
-    let fault = decoder.take(&mut helping(10), &mut records).unwrap_err();
+    let fault = decoder.take(&mut room_for(10), &mut records).unwrap_err();
     assert!(matches!(&fault, Fault::Corrupt(text) if text.contains("checksum")), "{fault:?}");
     assert_eq!((offsets(&records), decoder.position()), (vec![0, 1], at(2)));
 }
 
 #[test]
-fn a_bomb_is_refused_in_every_compression() {
+fn a_decompression_bomb_is_refused_with_every_codec() {
     let zeros: &'static [u8] = vec![0; 4 << 20].leak();
     for codec in &CODECS[1..] {
         for framed in [false, true] {
@@ -183,7 +183,7 @@ fn codec() -> impl Strategy<Value = Compression> {
     (0..CODECS.len()).prop_map(|index| CODECS[index])
 }
 
-/// What happens to a log, in the words of a test.
+/// An event in the history of a log.
 #[derive(Clone, Debug)]
 enum Event {
     Records { producer: i64, transactional: bool, gaps: Vec<(i64, Vec<u8>)>, tail: i64 },
@@ -203,13 +203,13 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// A log as a broker would hold it.
+/// A log as stored by a broker.
 #[derive(Default)]
 struct Log {
     batches: Vec<BatchOf>,
     /// First offset, marker's offset and producer of aborted transactions.
     aborted: Vec<(i64, i64, i64)>,
-    /// Where each producer's open transaction began, and which records are in it.
+    /// The start of each producer's open transaction, and its records.
     open: std::collections::BTreeMap<i64, (i64, Vec<Record>)>,
     visible: Vec<Record>,
     end: i64,
@@ -260,7 +260,7 @@ impl Log {
         }
     }
 
-    /// What a broker answers a fetch from `from` on with, `count` batches in all.
+    /// The response of a broker to a fetch from `from` on, with `count` batches.
     fn fetch(&self, from: i64, count: usize) -> (Chunk, NextOffset) {
         let held = self.batches.iter().filter(|batch| batch.next > from);
         let held: Vec<BatchOf> = held.take(count).cloned().collect();
@@ -359,7 +359,7 @@ fn survives(bytes: Vec<u8>) -> Result<(), TestCaseError> {
     let seen = scan(&bytes, from);
     let mut decoder = Decoder::new(Chunk { bytes, aborted: Vec::new() }, from, LIMIT);
     let mut records = Vec::new();
-    let result = decoder.take(&mut helping(1000), &mut records);
+    let result = decoder.take(&mut room_for(1000), &mut records);
     prop_assert!(records.is_sorted_by(|a, b| a.offset < b.offset));
     prop_assert!(records.iter().all(|r| (5..decoder.position().get()).contains(&r.offset)));
     if result.is_ok() && records.len() < 1000 {
@@ -370,7 +370,7 @@ fn survives(bytes: Vec<u8>) -> Result<(), TestCaseError> {
 }
 
 #[test]
-fn a_helping_ends_with_the_record_that_fills_its_bytes() {
+fn a_take_ends_with_the_record_that_fills_the_room() {
     let batch = BatchOf::plain(0, &[b"12345", b"67890", b"abcde"]);
     let mut decoder = Decoder::new(chunk(&[batch], &[]), at(0), LIMIT);
     let mut records = Vec::new();

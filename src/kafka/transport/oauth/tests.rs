@@ -15,7 +15,8 @@ use tokio::{
 use super::*;
 use crate::http_client::Address;
 
-/// An endpoint whose answers are `status` and `body` with `{n}` counted; and how often it was asked.
+/// An endpoint with responses of `status` and `body`, in which `{n}` is a counter; and its request
+/// count.
 async fn endpoint(answers: &'static [(u16, &'static str)]) -> (Arc<Tokens>, Arc<AtomicU64>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}/token", listener.local_addr().unwrap());
@@ -60,7 +61,7 @@ async fn a_token_is_fetched_once_for_all_and_renewed_after_four_fifths_of_its_li
     held.renew_at = Instant::now();
     drop(cache);
     assert_eq!(token(&tokens).await.unwrap(), "t1");
-    // What a broker refuses is used no longer.
+    // A rejected token is not used again.
     let source = TokenSource::Endpoint(Arc::clone(&tokens));
     source.refused(&"t0".into()).await;
     assert_eq!(token(&tokens).await.unwrap(), "t1");
@@ -83,20 +84,20 @@ async fn a_token_that_cannot_be_renewed_is_used_until_it_expires() {
     assert_eq!(token(&tokens).await.unwrap(), "t0");
     set(|held| held.renew_at = Instant::now()).await;
     assert_eq!(token(&tokens).await.unwrap(), "t0");
-    // It is not tried again at once.
+    // It is not retried immediately.
     assert_eq!(token(&tokens).await.unwrap(), "t0");
     assert_eq!(asked.load(Ordering::Relaxed), 2);
     set(|held| held.ends = Instant::now()).await;
     let error = token(&tokens).await.unwrap_err();
     assert!(matches!(&error, CallError::Broken(text) if text.contains("answers 503")), "{error}");
     let error = token(&tokens).await.unwrap_err();
-    let expected = "refuses kafka.sasl.oauth.client_id \"a:b\" (invalid_client who?): check it, \
+    let expected = "rejects kafka.sasl.oauth.client_id \"a:b\" (invalid_client who?): check it, \
                     kafka.sasl.oauth.client_secret";
     assert!(matches!(&error, CallError::Denied(text) if text.contains(expected)), "{error}");
 }
 
 #[test]
-fn a_jwt_says_how_long_it_holds() {
+fn a_jwt_has_its_expiry_time() {
     let life = |claims: &str| {
         remaining_life(&format!("e30.{}.sig", URL_SAFE_NO_PAD.encode(claims)).into())
     };

@@ -1,9 +1,8 @@
-//! Who gets which partitions: what the leader of a classic group decides for all of its members.
+//! Assignors: how the leader of a classic group assigns partitions to the members.
 //!
-//! Pure functions of what the members say of themselves and of the topics' partitions. The names,
-//! and what one of these assignors expects of the generation before, are those of Kafka's Java client
-//! (`CooperativeStickyAssignor`, `RangeAssignor`), so that a Java member may lead one generation and
-//! this instance the next. Racks are not regarded.
+//! They are pure functions of the members' subscriptions and the topics' partitions. Names and
+//! semantics are those of Kafka's Java client (`CooperativeStickyAssignor`, `RangeAssignor`), so
+//! that a Java member may lead one generation and this instance the next. Racks are ignored.
 
 mod range;
 mod sticky;
@@ -15,12 +14,12 @@ use std::{
     sync::Arc,
 };
 
-/// How a classic group shares partitions out.
+/// An assignor of a classic group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Assignor {
-    /// Balanced over all topics; a member keeps what it has, as far as balance allows. A partition
-    /// that moves is first revoked, then assigned in another rebalance (KIP-429), so that the others
-    /// are processed without a pause.
+    /// Balanced over all topics; members keep their partitions as far as balance allows. A
+    /// partition that moves is first revoked, then assigned in another rebalance (KIP-429), so that
+    /// the others are processed without a pause.
     CooperativeSticky,
     /// Consecutive partitions of each topic. All partitions are revoked before each rebalance.
     Range,
@@ -30,7 +29,7 @@ impl Assignor {
     /// All of them.
     pub const ALL: [Self; 2] = [Self::CooperativeSticky, Self::Range];
 
-    /// The name by which the members of a group agree on it.
+    /// Its name in the group protocol.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -39,7 +38,7 @@ impl Assignor {
         }
     }
 
-    /// The one of this name.
+    /// The assignor with this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|assignor| assignor.name() == name)
@@ -58,29 +57,29 @@ impl Assignor {
     }
 }
 
-/// A partition by its topic's name, which is all that the classic protocol knows of topics.
+/// A partition by topic name; the classic protocol has no topic ids.
 pub(in crate::kafka::group) type Place = (Arc<str>, i32);
 
 /// The partitions of each topic.
 pub(super) type Partitions = BTreeMap<Arc<str>, BTreeSet<i32>>;
 
-/// The partitions of each member by its id; every member is there, some with none.
+/// The partitions of each member by its id; includes members without partitions.
 pub(super) type Shares = BTreeMap<String, BTreeSet<Place>>;
 
-/// A member that is to get partitions.
+/// A member to assign partitions to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Candidate {
     pub(super) id: String,
     /// The id of a static member (KIP-345).
     pub(super) instance: Option<String>,
     pub(super) topics: BTreeSet<Arc<str>>,
-    /// What it says that it has.
+    /// The partitions that it claims to own.
     pub(super) claimed: BTreeSet<Place>,
-    /// The generation in which it got that; -1 for none.
+    /// The generation of that claim; -1 for none.
     pub(super) generation: i32,
 }
 
-/// Every member with nothing.
+/// An empty assignment for every member.
 fn nothing(members: &[Candidate]) -> Shares {
     members.iter().map(|member| (member.id.clone(), BTreeSet::new())).collect()
 }

@@ -1,17 +1,17 @@
-//! Consecutive partitions of each topic, the members in the order of their ids.
+//! Assigns consecutive partitions of each topic, to members in the order of their ids.
 
 use std::sync::Arc;
 
 use super::{Candidate, Partitions, Shares, nothing};
 
-/// As Java's `RangeAssignor`: of each topic everyone gets as many, and the first ones one more where
-/// that does not come out even.
+/// As Java's `RangeAssignor`: all members get the same number of partitions of each topic, and the
+/// first ones get one more if there is a remainder.
 pub(super) fn assign(members: &[Candidate], partitions: &Partitions) -> Shares {
     let mut shares = nothing(members);
     for (topic, numbers) in partitions {
         let mut subscribed: Vec<&Candidate> =
             members.iter().filter(|member| member.topics.contains(topic)).collect();
-        // Static members come first, in the order of the ids that they keep across restarts.
+        // Static members are first, in the order of their ids, which persist across restarts.
         subscribed.sort_by_key(|member| (member.instance.is_none(), &member.instance, &member.id));
         let mut numbers = numbers.iter();
         let mut left = numbers.len();

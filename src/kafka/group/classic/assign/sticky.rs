@@ -1,5 +1,5 @@
-//! As balanced as subscriptions allow, moving as little as possible, and nothing at once that another
-//! member still has.
+//! Assigns partitions as evenly as subscriptions allow, with as few moves as possible, and only after
+//! their previous owners have revoked them.
 
 use std::{
     cmp::Reverse,
@@ -10,8 +10,8 @@ use std::{
 
 use super::{Candidate, Partitions, Place, Shares};
 
-/// [`sticky`] without the partitions that another member still claims: that one revokes them, and
-/// the rebalance for which it then asks assigns them (KIP-429).
+/// [`sticky`] without the partitions that another member still owns: that member revokes them and
+/// triggers another rebalance, which assigns them (KIP-429).
 pub(super) fn cooperative(members: &[Candidate], partitions: &Partitions) -> Shares {
     let mut claims: BTreeMap<&Place, BTreeSet<&str>> = BTreeMap::new();
     for member in members {
@@ -26,12 +26,12 @@ pub(super) fn cooperative(members: &[Candidate], partitions: &Partitions) -> Sha
     shares
 }
 
-/// The assignment that the group tends to.
+/// The target assignment.
 ///
-/// Members keep what they have. The rest goes to whoever has the least. Then partitions move along
-/// the shortest ways from a member to one that has two fewer, until there is no such way: the loads
-/// are then as even as they can be (Harvey et al., "Semi-matchings for bipartite graphs and load
-/// balancing", 2003, theorem 3.1), whatever the members subscribe to.
+/// Members keep their partitions. The others go to the members with the fewest. Then partitions
+/// move along the shortest paths from a member to one with at least two fewer, until there is no
+/// such path: the loads are then optimal (Harvey et al., "Semi-matchings for bipartite graphs and
+/// load balancing", 2003, theorem 3.1), for any subscriptions.
 pub(super) fn sticky(members: &[Candidate], partitions: &Partitions) -> Shares {
     let mut table = Table::new(members, partitions);
     let owners = owners(members, partitions);
@@ -43,7 +43,7 @@ pub(super) fn sticky(members: &[Candidate], partitions: &Partitions) -> Shares {
         free.extend(numbers.iter().map(|number| (Arc::clone(topic), *number)));
     }
     free.retain(|place| !owners.contains_key(place));
-    // Those that few can take go first.
+    // Partitions with the fewest subscribers first.
     free.sort_by_key(|(topic, _)| table.subscribers.get(topic).map_or(0, Vec::len));
     for place in &free {
         if let Some(member) = table.least_loaded(&place.0) {
@@ -54,8 +54,8 @@ pub(super) fn sticky(members: &[Candidate], partitions: &Partitions) -> Shares {
     table.into_shares()
 }
 
-/// Who keeps what: of several who claim a partition the one whose generation is the newest, and
-/// nobody where that is not one alone.
+/// The owners of partitions: of several members that claim a partition, the one with the latest
+/// generation, or none if that is not unique.
 fn owners(members: &[Candidate], partitions: &Partitions) -> BTreeMap<Place, usize> {
     let mut best: BTreeMap<&Place, (i32, Option<usize>)> = BTreeMap::new();
     for (index, member) in members.iter().enumerate() {
@@ -75,12 +75,12 @@ fn owners(members: &[Candidate], partitions: &Partitions) -> BTreeMap<Place, usi
     best.into_iter().filter_map(|(place, (_, owner))| Some((place.clone(), owner?))).collect()
 }
 
-/// Members by their place in the list, and what they have.
+/// Members by index, and their partitions.
 struct Table<'a> {
     members: &'a [Candidate],
-    /// Who subscribes to each topic, in the order of their ids.
+    /// The subscribers of each topic, in the order of their ids.
     subscribers: BTreeMap<Arc<str>, Vec<usize>>,
-    /// What each member has of each topic.
+    /// The partitions of each member by topic.
     held: Vec<BTreeMap<Arc<str>, BTreeSet<i32>>>,
     loads: Vec<usize>,
 }
@@ -117,7 +117,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Takes a partition of `topic` away from `member`: one that it did not have before, if it can be.
+    /// Takes a partition of `topic` from `member`, preferably one that it did not own before.
     fn take(&mut self, member: usize, topic: &Arc<str>) -> Option<Place> {
         let claimed = &self.members.get(member)?.claimed;
         let held = self.held.get_mut(member)?;
@@ -136,8 +136,8 @@ impl<'a> Table<'a> {
         self.subscribers.get(topic)?.iter().copied().min_by_key(|member| self.load(*member))
     }
 
-    /// Moves partitions along one way from a member to one that has at least two fewer. False where
-    /// there is none.
+    /// Moves partitions along one path from a member to one with at least two fewer. False if there
+    /// is no such path.
     fn even_out(&mut self) -> bool {
         let mut order: Vec<usize> = (0..self.members.len()).collect();
         order.sort_by_key(|member| Reverse(self.load(*member)));
@@ -146,8 +146,8 @@ impl<'a> Table<'a> {
             if self.load(from) < lightest + 2 {
                 return false;
             }
-            if let Some(way) = self.way(from) {
-                for (giver, topic, taker) in way {
+            if let Some(path) = self.path(from) {
+                for (giver, topic, taker) in path {
                     if let Some(place) = self.take(giver, &topic) {
                         self.give(taker, &place);
                     }
@@ -158,9 +158,9 @@ impl<'a> Table<'a> {
         false
     }
 
-    /// The shortest way on which a partition's worth of load gets from `from` to a member that has at
-    /// least two fewer: who gives of which topic to whom, from its end to its beginning.
-    fn way(&self, from: usize) -> Option<Vec<(usize, Arc<str>, usize)>> {
+    /// The shortest path from `from` to a member with at least two fewer partitions: the moves as
+    /// giver, topic and receiver, from the end of the path to its beginning.
+    fn path(&self, from: usize) -> Option<Vec<(usize, Arc<str>, usize)>> {
         let enough = self.load(from).checked_sub(2)?;
         let mut reached: BTreeMap<usize, (usize, Arc<str>)> = BTreeMap::new();
         let mut spread: BTreeSet<&Arc<str>> = BTreeSet::new();
@@ -170,7 +170,7 @@ impl<'a> Table<'a> {
             for giver in mem::take(&mut ring) {
                 let topics = self.held.get(giver).into_iter().flat_map(BTreeMap::keys);
                 for topic in topics {
-                    // Whoever holds some of a topic reaches all who subscribe to it.
+                    // From a member with partitions of a topic, all its subscribers are reachable.
                     if !spread.insert(topic) {
                         continue;
                     }
@@ -207,12 +207,12 @@ fn backwards(
     end: usize,
     reached: &BTreeMap<usize, (usize, Arc<str>)>,
 ) -> Vec<(usize, Arc<str>, usize)> {
-    let mut way = Vec::new();
+    let mut path = Vec::new();
     let mut taker = end;
     while taker != from {
         let Some((giver, topic)) = reached.get(&taker) else { break };
-        way.push((*giver, Arc::clone(topic), taker));
+        path.push((*giver, Arc::clone(topic), taker));
         taker = *giver;
     }
-    way
+    path
 }

@@ -68,14 +68,14 @@ fn a_partition_that_moves_is_revoked_first() {
 }
 
 #[test]
-fn of_two_who_claim_a_partition_the_newer_keeps_it() {
+fn of_two_claims_the_newer_wins() {
     let partitions = topics(&[("t", 2)]);
     let old = claiming(member("old", &["t"]), "t", &[0, 1], 3);
     let new = claiming(member("new", &["t"]), "t", &[0], 4);
     let shares = sticky::cooperative(&[old, new], &partitions);
     assert_eq!(numbers(&shares, "old"), ["t-1"]);
     assert_eq!(numbers(&shares, "new"), ["t-0"]);
-    // Of the same generation both give it up.
+    // With the same generation, both revoke it.
     let one = claiming(member("one", &["t"]), "t", &[0], 4);
     let two = claiming(member("two", &["t"]), "t", &[0], 4);
     let shares = sticky::cooperative(&[one, two], &partitions);
@@ -83,7 +83,7 @@ fn of_two_who_claim_a_partition_the_newer_keeps_it() {
     assert!(all.len() <= 2 && all.iter().filter(|number| **number == 0).count() <= 1, "{all:?}");
 }
 
-/// Where only a chain of moves makes loads even: `a` can give to `b` alone, and `b` to `c`.
+/// Only a chain of moves evens out the loads: `a` can give only to `b`, and `b` only to `c`.
 #[test]
 fn loads_even_out_along_chains() {
     let partitions = topics(&[("x", 2), ("y", 1)]);
@@ -126,7 +126,7 @@ fn group(
     })
 }
 
-/// As it would be right after `shares`: everyone claims what it got.
+/// The members after `shares`: all claim their partitions.
 fn after(members: &[Candidate], shares: &Shares, generation: i32) -> Vec<Candidate> {
     let claim = |member: &Candidate| Candidate {
         claimed: shares[&member.id].clone(),
@@ -136,7 +136,7 @@ fn after(members: &[Candidate], shares: &Shares, generation: i32) -> Vec<Candida
     members.iter().map(claim).collect()
 }
 
-/// That every partition has exactly one owner, which subscribes to it, if anybody does.
+/// Checks that every partition with subscribers has exactly one owner, which subscribes to it.
 fn complete(partitions: &Partitions, members: &[Candidate], shares: &Shares) {
     assert_eq!(shares.len(), members.len());
     let mut owners: BTreeMap<Place, usize> = BTreeMap::new();
@@ -160,8 +160,8 @@ fn squares(loads: impl Iterator<Item = usize>) -> usize {
     loads.map(|load| load * load).sum()
 }
 
-/// Of all complete assignments: the least sum of squared loads, and the most claims that one of
-/// those keeps.
+/// Of all complete assignments: the least sum of squared loads, and the maximum number of claims
+/// kept with it.
 fn best(partitions: &Partitions, members: &[Candidate]) -> (usize, usize) {
     let places: Vec<Place> = partitions
         .iter()
@@ -213,7 +213,7 @@ proptest! {
     }
 
     #[test]
-    fn equal_subscriptions_come_to_equal_shares((partitions, mut members) in group(8, 20)) {
+    fn equal_subscriptions_have_equal_shares((partitions, mut members) in group(8, 20)) {
         for member in &mut members {
             member.topics = partitions.keys().cloned().collect();
         }
@@ -223,9 +223,9 @@ proptest! {
         prop_assert!(most - least <= 1, "{:?}", shares);
     }
 
-    /// Where all subscribe to the same and nothing is claimed twice, no balanced assignment moves less.
+    /// With equal subscriptions and without conflicting claims, no balanced assignment moves less.
     #[test]
-    fn no_more_moves_than_must((partitions, mut members) in group(3, 3)) {
+    fn no_more_moves_than_necessary((partitions, mut members) in group(3, 3)) {
         let mut taken = BTreeSet::new();
         for member in &mut members {
             member.topics = partitions.keys().cloned().collect();
@@ -237,16 +237,16 @@ proptest! {
     }
 
     #[test]
-    fn what_is_balanced_stays((partitions, members) in group(8, 12)) {
+    fn a_balanced_assignment_is_kept((partitions, members) in group(8, 12)) {
         let shares = sticky::sticky(&members, &partitions);
         let again = after(&members, &shares, 5);
         prop_assert_eq!(&sticky::cooperative(&again, &partitions), &shares);
     }
 
-    /// Nobody gets what another still has, and the rebalances come to an end: after two where all
-    /// subscribe to the same.
+    /// No member is assigned a partition that another still owns, and rebalances end: after two
+    /// with equal subscriptions.
     #[test]
-    fn partitions_move_by_way_of_nobody((partitions, members) in group(8, 12), equal in any::<bool>()) {
+    fn moved_partitions_are_unassigned_in_between((partitions, members) in group(8, 12), equal in any::<bool>()) {
         let mut members = members;
         if equal {
             for member in &mut members {
@@ -271,7 +271,7 @@ proptest! {
         }
     }
 
-    /// In whichever order the broker names them.
+    /// In whatever order the broker lists them.
     #[test]
     fn the_order_of_members_does_not_matter((partitions, members) in group(6, 9)) {
         let reversed: Vec<_> = members.iter().rev().cloned().collect();

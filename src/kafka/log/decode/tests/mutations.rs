@@ -1,5 +1,5 @@
-//! Real record batches of every compression, damaged over and over; most with a checksum that is
-//! right all the same, so that what lies behind it is reached. For a long run see [`testbed::fuzz`].
+//! Mutated record batches with every codec; most with a recomputed checksum, so that the code after
+//! its verification is reached. For long runs see [`testbed::fuzz`].
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -12,18 +12,18 @@ use super::*;
 
 const CASES: u64 = 10_000;
 
-/// How long one may take, without optimisation too.
+/// The time limit per batch, also for unoptimised builds.
 const AT_MOST: Duration = Duration::from_millis(250);
 
-/// Where a header's fields stand that lead elsewhere when they are wrong, and how many bytes they
-/// have: base offset, length, format, attributes, last offset delta, producer, number of records.
+/// The positions and sizes of header fields that affect decoding: base offset, length, format,
+/// attributes, last offset delta, producer, number of records.
 const FIELDS: [(usize, usize); 7] = [(0, 8), (8, 4), (16, 1), (21, 2), (23, 4), (43, 8), (57, 4)];
 
-/// What a wrong number is likely to break something with.
+/// Values that are likely to cause errors.
 const NUMBERS: [i64; 12] =
     [0, 1, -1, 2, 61, 127, 128, 1 << 20, i32::MAX as i64, i32::MIN as i64, i64::MAX, i64::MIN];
 
-/// Batches of every codec: of no record, of one, of many, compressible ones and others.
+/// Batches with every codec: without records, with one, with many, compressible or not.
 fn batches() -> Vec<Vec<u8>> {
     let noise: Vec<u8> = (0..300_u64).map(|seed| Random(seed).bits().to_le_bytes()[0]).collect();
     let mut batches = vec![
@@ -70,7 +70,7 @@ fn damage(batch: &mut Vec<u8>, random: &mut Random) {
     }
 }
 
-/// Two batches, one behind the other, of which the first was damaged; and who aborted from where.
+/// Two consecutive batches, the first one mutated; and aborted transactions.
 fn draw(seed: u64, batches: &[Vec<u8>]) -> (Bytes, Vec<Aborted>) {
     let mut random = Random(seed);
     let mut batch = batches[random.below(batches.len())].clone();
@@ -101,7 +101,7 @@ fn mutated_batches_are_read_or_refused_in_bounded_time_and_memory() {
             let chunk = Chunk { bytes: bytes.clone(), aborted: aborted.clone() };
             let mut decoder = Decoder::new(chunk, at(5), LIMIT);
             let mut records = Vec::new();
-            (decoder.take(&mut helping(1000), &mut records), records)
+            (decoder.take(&mut room_for(1000), &mut records), records)
         };
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             survives(bytes.to_vec())?;
@@ -135,7 +135,7 @@ fn mutated_batches_are_read_or_refused_in_bounded_time_and_memory() {
         faults[1],
         faults[2]
     );
-    // Neither harmless nor beyond recognition.
+    // A fair share of both outcomes.
     let corrupt = faults[0];
     assert!(
         cases < CASES || (delivered > cases / 20 && corrupt > cases / 5),

@@ -1,18 +1,18 @@
-// Dead letters by reason, with what to do about each; and notices.
+// Dead letters by reason with advice, and notices.
 
 import { element, fill, make, say } from "./elements.js";
 import { advice } from "./reasons.js";
 
-/** So many reasons are explained; the others are counted. */
+/** The number of reasons that are explained; the others are counted. */
 const EXPLAINED = 6;
 
-/** Shows how many dead letters are open, and why. */
-export function showLetters(letters, language, said, numbers) {
+/** Shows the number of open dead letters and their reasons. */
+export function showDeadLetters(letters, language, texts, numbers) {
   const sum = (counts) => counts.reduce((sum, { letters }) => sum + BigInt(letters), 0n);
   const open = sum(letters);
   say(element("letters"), numbers.plain(open));
   element("letters").classList.toggle("alarming", open > 0n);
-  say(element("letters-unit"), open > 0n ? said.lettersUnit : said.noLetters);
+  say(element("letters-unit"), open > 0n ? texts.lettersUnit : texts.noLetters);
   element("what-to-do").hidden = open === 0n;
   fill(element("reasons"), letters.slice(0, EXPLAINED), entry, (entry, { reason, letters: count }) => {
     const [heading, text, commands] = entry.children;
@@ -31,21 +31,21 @@ export function showLetters(letters, language, said, numbers) {
   const others = letters.slice(EXPLAINED);
   const more = element("more-letters");
   more.hidden = others.length === 0;
-  say(more, said.moreLetters(numbers.plain(sum(others))));
+  say(more, texts.moreLetters(numbers.plain(sum(others))));
 }
 
-/** Shows what the operator should know: lines, each with what the program says of it in English. */
+/** Shows notices for the operator: lines, each with the program's message in English. */
 export function showNotices(lines) {
   const list = element("notices");
   fill(list, lines, notice, (entry, [line, detail]) => {
-    const [said, small] = entry.children;
-    say(said, line);
+    const [text, small] = entry.children;
+    say(text, line);
     say(small, detail);
   });
   list.hidden = lines.length === 0;
 }
 
-// Lines break between words only: a browser would also break one after a hyphen, as in `--because`.
+// Lines break only between words: browsers also break after hyphens, as in `--because`.
 function showCommand(place, command) {
   fill(place, command.split(" "), () => make("span"), (word, text) => say(word, `${text} `));
 }

@@ -1,4 +1,4 @@
-//! Dead letters as tables, JSON and CSV, and the bytes of one as text or in hexadecimal.
+//! Dead letters as tables, JSON and CSV, and the bytes of a record as text or in hexadecimal.
 
 use std::{fmt::Write as _, io};
 
@@ -7,19 +7,19 @@ use csv::{QuoteStyle, WriterBuilder};
 use serde::Serialize;
 
 use super::{
-    machine::{tame, without_formula},
+    machine::{terminal_safe, without_formula},
     table::local,
     text::visible,
 };
 use crate::store::{DeadLetter, Fate, ReasonCount};
 
-/// More bytes of a record are not shown.
+/// The maximum number of bytes of a record that are shown.
 const MOST_BYTES: usize = 16 * 1024;
 
 const BYTES_IN_A_LINE: usize = 16;
 
 #[derive(Serialize)]
-struct Letter<'a> {
+struct Line<'a> {
     id: i64,
     topic: &'a str,
     partition: i32,
@@ -34,7 +34,7 @@ struct Letter<'a> {
     discarded_because: Option<&'a str>,
 }
 
-impl<'a> From<&'a DeadLetter> for Letter<'a> {
+impl<'a> From<&'a DeadLetter> for Line<'a> {
     fn from(letter: &'a DeadLetter) -> Self {
         let mut line = Self {
             id: letter.id,
@@ -85,9 +85,9 @@ impl<'a> From<&'a ReasonCount> for Count<'a> {
     }
 }
 
-/// A line for each letter; with what became of it where `settled_too`. Fitted into `columns`, if
-/// there is such a limit.
-pub(crate) fn letters_table(
+/// A line for each dead letter, with its fate if `settled_too`, fitted into `columns` if there is a
+/// limit.
+pub(crate) fn dead_letters_table(
     letters: &[DeadLetter],
     settled_too: bool,
     columns: Option<u16>,
@@ -147,7 +147,7 @@ fn drawn(mut table: Table, columns: Option<u16>) -> String {
     table.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
 }
 
-/// What became of a letter, in words.
+/// The fate of a dead letter, in words.
 pub(crate) fn fate(fate: &Fate) -> String {
     match fate {
         Fate::Open => "open".to_owned(),
@@ -164,30 +164,30 @@ pub(crate) fn fate(fate: &Fate) -> String {
     }
 }
 
-/// An array of objects.
+/// A JSON array of objects.
 ///
 /// # Errors
-/// None that are known of.
-pub(crate) fn letters_json(letters: &[DeadLetter]) -> serde_json::Result<String> {
-    let letters: Vec<_> = letters.iter().map(Letter::from).collect();
-    Ok(tame(&serde_json::to_string_pretty(&letters)?) + "\n")
+/// None are known.
+pub(crate) fn dead_letters_json(letters: &[DeadLetter]) -> serde_json::Result<String> {
+    let letters: Vec<_> = letters.iter().map(Line::from).collect();
+    Ok(terminal_safe(&serde_json::to_string_pretty(&letters)?) + "\n")
 }
 
-/// An array of objects.
+/// A JSON array of objects.
 ///
 /// # Errors
-/// None that are known of.
+/// None are known.
 pub(crate) fn counts_json(counts: &[ReasonCount]) -> serde_json::Result<String> {
     let counts: Vec<_> = counts.iter().map(Count::from).collect();
-    Ok(tame(&serde_json::to_string_pretty(&counts)?) + "\n")
+    Ok(terminal_safe(&serde_json::to_string_pretty(&counts)?) + "\n")
 }
 
-/// A line for each letter, with a header. Texts that are not vendas' own are guarded against
-/// spreadsheets as names of products are.
+/// A line for each dead letter, with a header. Untrusted texts are escaped for spreadsheets, as
+/// names of products are.
 ///
 /// # Errors
-/// None that are known of.
-pub(crate) fn letters_csv(letters: &[DeadLetter]) -> io::Result<Vec<u8>> {
+/// None are known.
+pub(crate) fn dead_letters_csv(letters: &[DeadLetter]) -> io::Result<Vec<u8>> {
     let mut writer = WriterBuilder::new().quote_style(QuoteStyle::NonNumeric).from_writer(vec![]);
     writer.write_record([
         "id",
@@ -204,7 +204,7 @@ pub(crate) fn letters_csv(letters: &[DeadLetter]) -> io::Result<Vec<u8>> {
         "discarded_because",
     ])?;
     for letter in letters {
-        let line = Letter::from(letter);
+        let line = Line::from(letter);
         writer.write_record([
             line.id.to_string(),
             line.topic.to_owned(),
@@ -226,7 +226,7 @@ pub(crate) fn letters_csv(letters: &[DeadLetter]) -> io::Result<Vec<u8>> {
 /// A line for each reason, with a header.
 ///
 /// # Errors
-/// None that are known of.
+/// None are known.
 pub(crate) fn counts_csv(counts: &[ReasonCount]) -> io::Result<Vec<u8>> {
     let mut writer = WriterBuilder::new().quote_style(QuoteStyle::NonNumeric).from_writer(vec![]);
     writer.write_record(["reason", "letters", "first_failed_at", "last_failed_at"])?;
@@ -243,8 +243,9 @@ pub(crate) fn counts_csv(counts: &[ReasonCount]) -> io::Result<Vec<u8>> {
     writer.into_inner().map_err(csv::IntoInnerError::into_error)
 }
 
-/// The beginning of these bytes, fit for a terminal and indented, so that no line of theirs can be
-/// taken for one of ours: as text if they are UTF-8, else in hexadecimal. Says which, and how many.
+/// The beginning of these bytes, escaped for the terminal and indented, so that their lines cannot be
+/// mistaken for output of vendas: as text if they are UTF-8, else in hexadecimal. The first line has
+/// their number and form.
 pub(crate) fn shown(bytes: Option<&[u8]>) -> String {
     let Some(bytes) = bytes else { return "none\n".to_owned() };
     let (form, lines) = match std::str::from_utf8(bytes) {
@@ -253,7 +254,7 @@ pub(crate) fn shown(bytes: Option<&[u8]>) -> String {
     };
     let mut shown = format!("{} bytes, {form}\n{lines}", bytes.len());
     if bytes.len() > MOST_BYTES {
-        // A String takes everything.
+        // Writing to a String cannot fail.
         let _written = writeln!(shown, "  … only the first {MOST_BYTES} bytes are shown").is_ok();
     }
     shown
@@ -278,7 +279,7 @@ fn hex_lines(bytes: &[u8]) -> String {
             line.iter().map(|byte| if readable(byte) { char::from(*byte) } else { '.' }).collect();
         let width = BYTES_IN_A_LINE * 3;
         let start = index * BYTES_IN_A_LINE;
-        // A String takes everything.
+        // Writing to a String cannot fail.
         let _written = writeln!(lines, "  {start:08x}  {:width$} |{ascii}|", hex.join(" ")).is_ok();
     }
     lines
