@@ -1,4 +1,4 @@
-//! Dead letters as a person works with them: find, look at, discard, delete.
+//! Finds, reads, discards and deletes dead letters.
 
 use jiff::Timestamp;
 use tokio_postgres::{
@@ -8,7 +8,7 @@ use tokio_postgres::{
 
 use super::{Store, StoreError, replay::lock_letters};
 
-/// Which letters are meant, as `$1` to `$5`; what is not said leaves it open.
+/// Selects dead letters by `$1` to `$5`; a null parameter does not restrict.
 pub(super) const FILTER: &str = "\
     ($1::bigint[] IS NULL OR id = ANY ($1)) \
     AND ($2::text IS NULL OR topic = $2) \
@@ -16,17 +16,18 @@ pub(super) const FILTER: &str = "\
     AND ($4::timestamptz IS NULL OR failed_at >= $4) \
     AND ($5::timestamptz IS NULL OR failed_at < $5)";
 
-/// Open letters, as the index of them puts it.
+/// Open dead letters, phrased as in the partial index on them.
 const OPEN: &str = "replayed_at IS NULL AND discarded_at IS NULL";
 
 /// The columns of a [`DeadLetter`].
 const LETTER: &str = "id, topic, partition, record_offset, reason, detail, failed_at, replayed_at, \
                       order_id, numbered, discarded_at, discarded_because";
 
-/// The most letters that one statement discards or deletes, so that none takes long.
+/// The maximum number of dead letters that one statement discards or deletes, to keep statements
+/// short.
 const AT_ONCE: i64 = 5_000;
 
-/// Which letters are meant: those that all of this is true of.
+/// Selects dead letters that satisfy all of these conditions.
 #[derive(Clone, Debug, Default)]
 pub struct LetterFilter {
     /// One of these ids.
@@ -41,10 +42,10 @@ pub struct LetterFilter {
     pub until: Option<Timestamp>,
 }
 
-/// A record that became no order, without its bytes.
+/// A rejected record, without its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadLetter {
-    /// By which the commands call it.
+    /// Its id, used by the commands.
     pub id: i64,
     /// The record's topic.
     pub topic: String,
@@ -54,39 +55,38 @@ pub struct DeadLetter {
     pub offset: i64,
     /// The code of the reason.
     pub reason: String,
-    /// The place of the trouble. What the database itself rejected can quote the record here.
+    /// Where and why it failed. For records rejected by the database, this can quote the record.
     pub detail: String,
-    /// When the record was read.
+    /// When the record was processed.
     pub failed_at: Timestamp,
-    /// What became of it since.
+    /// Its current state.
     pub fate: Fate,
 }
 
-/// What has become of a letter.
+/// The state of a dead letter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// Nothing yet.
+    /// Neither replayed nor discarded.
     Open,
-    /// It was replayed, and is an order.
+    /// Replayed: its order was written.
     Replayed {
         /// When.
         at: Timestamp,
-        /// The order, as `orders` spells its key; `None` where it is several.
+        /// The order's key as in `orders`; `None` for several orders.
         order_id: Option<String>,
-        /// Whether that is an order number.
+        /// Whether the key is an order number.
         numbered: bool,
     },
-    /// It is not to become an order: a person has decided so, or it was replayed and the mapping
-    /// says that its record is ignored.
+    /// Discarded by an operator, or by a replay under a mapping that ignores its record.
     Discarded {
         /// When.
         at: Timestamp,
-        /// Why, in that person's words or in those of the replay.
+        /// Why, as given by the operator or the replay.
         because: String,
     },
 }
 
-/// The bytes of a letter's record.
+/// The bytes of a dead letter's record.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LetterBytes {
     /// The key as the producer wrote it.
@@ -95,12 +95,12 @@ pub struct LetterBytes {
     pub payload: Option<Vec<u8>>,
 }
 
-/// How many letters there are of one reason.
+/// The number of dead letters with one reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReasonCount {
-    /// Its code.
+    /// The reason's code.
     pub reason: String,
-    /// How many letters.
+    /// The number of dead letters.
     pub letters: i64,
     /// When the first of them failed.
     pub first_failed_at: Timestamp,
@@ -108,18 +108,18 @@ pub struct ReasonCount {
     pub last_failed_at: Timestamp,
 }
 
-/// How many letters are old enough to be deleted.
+/// The number of dead letters that a purge would delete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Purgeable {
-    /// All of them.
+    /// All dead letters.
     pub letters: i64,
-    /// Those among them that nobody has replayed or discarded.
+    /// The open ones among them.
     pub open: i64,
 }
 
 impl Store {
-    /// The newest `limit` letters that `filter` means, the last to fail first; open ones alone, or
-    /// the settled ones with them.
+    /// The newest `limit` dead letters that match `filter`, newest first; only open ones, or also
+    /// settled ones.
     ///
     /// # Errors
     /// As [`Store::session`].
@@ -138,7 +138,7 @@ impl Store {
         rows.iter().map(letter).collect()
     }
 
-    /// The letters that `filter` means, counted by reason, the most frequent first.
+    /// The number of dead letters that match `filter` by reason, the most frequent first.
     ///
     /// # Errors
     /// As [`Store::session`].
@@ -166,7 +166,7 @@ impl Store {
             .collect()
     }
 
-    /// One letter with its bytes; `None` if there is none of that id.
+    /// The dead letter with this id and its bytes, if it exists.
     ///
     /// # Errors
     /// As [`Store::session`].
@@ -183,11 +183,10 @@ impl Store {
         Ok(Some((letter(row)?, bytes)))
     }
 
-    /// Notes of all open letters that `filter` means that they are not to become orders, and why.
-    /// Returns how many these were.
+    /// Discards all open dead letters that match `filter`. Returns their number.
     ///
     /// # Errors
-    /// As [`Store::session`]. What was discarded until then stays so.
+    /// As [`Store::session`]. Dead letters discarded before the error stay discarded.
     pub async fn discard_letters(
         &self,
         filter: &LetterFilter,
@@ -201,7 +200,7 @@ impl Store {
         self.change_letters(&which, &change, filter, &[(&because, Type::TEXT)]).await
     }
 
-    /// How many letters failed before `limit`.
+    /// The number of dead letters that failed before `limit`.
     ///
     /// # Errors
     /// As [`Store::session`].
@@ -215,18 +214,16 @@ impl Store {
         Ok(Purgeable { letters: row.try_get("letters")?, open: row.try_get("open")? })
     }
 
-    /// Deletes the letters that failed before `limit`, whatever became of them, and returns how many
-    /// these were.
+    /// Deletes the dead letters that failed before `limit`, open or settled. Returns their number.
     ///
     /// # Errors
-    /// As [`Store::session`]. What was deleted until then stays so.
+    /// As [`Store::session`]. Dead letters deleted before the error stay deleted.
     pub async fn purge_letters(&self, limit: Timestamp) -> Result<u64, StoreError> {
         let change = "DELETE FROM {schema}.dead_letters USING page WHERE dead_letters.id = page.id";
         self.change_letters(FILTER, change, &before(limit), &[]).await
     }
 
-    /// Changes the letters that are `which`, some at a time, in the order of their ids: none is looked
-    /// for twice.
+    /// Applies `change` to the dead letters that match `which`, page by page in id order.
     async fn change_letters(
         &self,
         which: &str,
@@ -294,7 +291,7 @@ impl LetterFilter {
     }
 }
 
-/// Prints lengths only: both hold personal data.
+/// Prints only lengths: key and payload can hold personal data.
 impl std::fmt::Debug for LetterBytes {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("LetterBytes")

@@ -1,4 +1,4 @@
-//! Whether connections are encrypted, and how one is made.
+//! TLS for connections to PostgreSQL, and how a connection is made.
 
 use std::error::Error as _;
 
@@ -20,9 +20,9 @@ use crate::tls::{Fault, Remedies, Tls};
 pub enum Encryption {
     /// Never: `disable`.
     Never,
-    /// Where the server does not let us in otherwise: `allow`.
+    /// Only if the server rejects unencrypted connections: `allow`.
     IfDemanded(Tls),
-    /// Where the server can, and lets us in so: `prefer`.
+    /// If the server supports and accepts it: `prefer`.
     IfOffered(Tls),
     /// Always: `require` and above.
     Always(Tls),
@@ -35,7 +35,7 @@ pub(super) const REMEDIES: Remedies = Remedies {
     without: "database.sslmode = \"disable\"",
 };
 
-/// The way by which a connection was made: who cancels its statements takes the same.
+/// How a connection was made. Cancel requests are sent the same way.
 #[derive(Clone)]
 pub(super) enum Way {
     UnixSocket,
@@ -53,7 +53,7 @@ impl std::fmt::Debug for Way {
     }
 }
 
-/// A connection, what holds it, and how it was made.
+/// A connection, its leash, and how it was made.
 pub(super) struct Connected {
     pub(super) client: Client,
     pub(super) leash: Leash,
@@ -68,8 +68,8 @@ impl Encryption {
         }
     }
 
-    /// Connects to the one host of `config`, in one way or, where libpq would do so too, in the
-    /// other. If both fail, the error that tells more.
+    /// Connects to the only host of `config`, with or without TLS, and falls back to the other
+    /// where libpq would. If both fail, returns the more specific error.
     pub(super) async fn connect(&self, config: &Config) -> Result<Connected, Error> {
         match self {
             Self::Never => plainly(config).await,
@@ -87,14 +87,14 @@ impl Encryption {
     }
 }
 
-/// Whether the other way may be open. Unlike libpq, which tries it after any error, not after a
-/// wrong password: that would be sent once more, then in the clear.
+/// Whether to try the other way. libpq does so after any error; this does not after a wrong
+/// password, to avoid sending the password again unencrypted.
 fn is_shut(error: &Error) -> bool {
     error.code() == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION)
         || Fault::behind(error, false, &REMEDIES).is_some()
 }
 
-/// Whether the server was asked for TLS and does not have it, which tokio-postgres says in words only.
+/// Whether the server does not support TLS. tokio-postgres reports this only as text.
 pub(super) fn lacks_tls(error: &Error) -> bool {
     error.source().is_some_and(|cause| cause.to_string() == "server does not support TLS")
 }
@@ -122,7 +122,7 @@ async fn encrypted(config: &Config, tls: &Tls) -> Result<Connected, Error> {
 }
 
 impl Way {
-    /// Asks the server to end what it does for the connection that `token` is from.
+    /// Sends a cancel request for the connection of `token`.
     pub(super) async fn cancel(self, token: CancelToken) -> Result<(), Error> {
         match self {
             Self::UnixSocket => token.cancel_query(NoTls).await,

@@ -1,4 +1,4 @@
-//! The statement that commits a batch: put together from sections, one for each table that the batch
+//! The statement that commits a batch, assembled from one section for each table that the batch
 //! writes (`sql/commit/`).
 
 use std::{
@@ -8,13 +8,13 @@ use std::{
 
 use crate::process::ProcessedBatch;
 
-/// How rows come into `sales` and `orders`.
+/// How rows are written to `sales` and `orders`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Way {
-    /// As new rows, without looking for older ones: half the work. Where an order is there already
+    /// Insert new rows without looking up existing ones: half the work. If an order already exists,
     /// the statement writes nothing.
     Insert,
-    /// In place of older ones.
+    /// Insert rows or replace existing ones.
     Upsert,
 }
 
@@ -23,13 +23,13 @@ pub enum Way {
 pub struct CommitStatement {
     pub(super) way: Way,
     pub(super) sales: bool,
-    /// Whether it has orders with a row in `sales` and none in `orders`.
+    /// Whether it has orders with a row in `sales` but none in `orders`.
     pub(super) unlisted: bool,
     pub(super) orders: bool,
     pub(super) dead_letters: bool,
 }
 
-/// The parameters of the frame, in their order.
+/// The parameters of the frame, in order.
 pub(super) const STEP: [&str; 10] = [
     "topic",
     "partition",
@@ -42,7 +42,7 @@ pub(super) const STEP: [&str; 10] = [
     "synchronous_commit",
     "noted",
 ];
-/// The same of each section.
+/// The parameters of each section.
 pub(super) const ORDERS: [&str; 10] = [
     "orders",
     "order_hours",
@@ -76,13 +76,13 @@ const UPSERT_SALE: &str = "ON CONFLICT (order_number) DO UPDATE \
     SET total = excluded.total, counted_at = excluded.counted_at, processed_at = excluded.processed_at";
 
 impl CommitStatement {
-    /// Whether it fails where an order is there already.
+    /// Whether it fails if an order already exists.
     #[must_use]
     pub fn inserts(self) -> bool {
         self.way == Way::Insert && (self.sales || self.orders)
     }
 
-    /// The one for this batch.
+    /// The statement for this batch.
     pub(super) fn of(batch: &ProcessedBatch, way: Way) -> Self {
         let nothing =
             Self { way, sales: false, unlisted: false, orders: false, dead_letters: false };
@@ -143,7 +143,7 @@ impl CommitStatement {
     }
 }
 
-/// The text of each statement, made when it is used first.
+/// The text of each statement, built at its first use.
 #[derive(Debug)]
 pub(super) struct CommitTexts {
     schema: String,

@@ -28,7 +28,7 @@ async fn every_partition_has_its_turn_before_the_first_is_done() -> Result<()> {
         .env("VENDAS_PIPELINE__BATCH_SIZE", "10")
         .start()?;
     eventually("work on all partitions", DEADLINE, async || {
-        let working = lines(&run.stderr()?, "working");
+        let working = lines(&run.stderr()?, "processing partition");
         ensure!(working == usize::from(PARTITIONS), "{working}, {}", run.state());
         Ok(())
     })

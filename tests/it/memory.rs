@@ -37,7 +37,7 @@ async fn two_hundred_partitions_that_cannot_be_committed_keep_within_the_memory_
         .start()?;
     eventually("work on all partitions", DEADLINE, async || {
         let log = run.stderr()?;
-        let working = log.lines().filter(|line| line.contains("working")).count();
+        let working = log.lines().filter(|line| line.contains("processing partition")).count();
         ensure!(working == usize::from(PARTITIONS), "{working}, {}", run.state());
         Ok(())
     })

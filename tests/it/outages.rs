@@ -162,6 +162,6 @@ async fn an_interrupted_run_to_the_end_is_no_success() -> Result<()> {
     until_said(&run, "Kafka", "paused", 1).await?;
     run.signal(Signal::INT)?;
     let ended = run.wait_exit(DEADLINE).await?.expect_code(1)?;
-    ensure!(ended.stderr.contains("stopped before the end"), "{}", ended.stderr);
+    ensure!(ended.stderr.contains("interrupted before reaching the end"), "{}", ended.stderr);
     Ok(())
 }

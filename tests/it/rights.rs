@@ -187,7 +187,7 @@ async fn a_right_that_is_taken_away_amid_the_work_is_waited_for() -> Result<()> 
     let work = roles.vendas(&roles.app, &["run"]).start()?;
     eventually("a line that it works", DEADLINE, async || {
         let log = work.stderr()?;
-        ensure!(log.contains("working"), "{log}");
+        ensure!(log.contains("processing partition"), "{log}");
         Ok(())
     })
     .await?;

@@ -111,7 +111,7 @@ impl Scene {
     async fn has_shown_that_it_works(&self, kind: Endless, it: &Vendas, end: i64) -> Result<()> {
         eventually("that it works", DEADLINE, async || {
             let works = match kind {
-                Endless::Run => it.stderr()?.contains("working"),
+                Endless::Run => it.stderr()?.contains("processing partition"),
                 Endless::Watch => !it.stdout()?.is_empty(),
                 Endless::Simulate => self.end().await? > end,
             };

@@ -21,7 +21,7 @@ enum Old {
     LeftAlive,
 }
 
-const ELSEWHERE: &str = "connected to another PostgreSQL server";
+const ELSEWHERE: &str = "connected to a different or newly promoted PostgreSQL server";
 
 /// The short run in which all the tests run leaves out what another case of it shows too.
 fn in_full() -> bool {
@@ -268,7 +268,7 @@ async fn a_server_that_does_not_tell_everything_of_itself_is_used_if_it_takes_wr
     ensure!(checked.stdout.contains(&format!("at {host} answers")), "{}", checked.stdout);
     database.execute(&format!("ALTER ROLE {role} SET default_transaction_read_only = on")).await?;
     let refused = vendas(&["check"]).run(DEADLINE).await?.expect_code(1)?;
-    for says in ["127.0.0.1:1: ", "refused", &host, "it only reads"] {
+    for says in ["127.0.0.1:1: ", "refused", &host, "it is read-only"] {
         ensure!(refused.stdout.contains(says), "no {says:?}: {}", refused.stdout);
     }
     database
