@@ -64,7 +64,8 @@ async fn without_a_terminal_it_takes_what_is_certain_says_what_is_not_and_writes
         &ended.stdout,
         &[
             "3 records, the newest of 2 partitions",
-            "in doubt: situacao (CANCELADO, PAGO): which values mean that an order does not count?",
+            "undecided: situacao (CANCELADO, PAGO): which values mean that an order does not \
+             count?",
             "status = \"situacao\"; cancelled = [\"CANCELADO\"]",
             "3 records: 3 orders, 0 cancelled, 0 ignored, 0 dead letters",
             "sold: 2026-11-22 to 2026-11-24",
@@ -163,7 +164,7 @@ async fn the_sample_says_what_no_role_takes_up_and_which_records_replace_each_ot
         &checked.stdout,
         &[
             "2 records: 1 order, ",
-            "1 order came again with other contents",
+            "1 order repeated with different contents",
             "refund_total  2 times  a cancellation or a return?",
         ],
     )

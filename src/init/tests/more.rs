@@ -1,4 +1,4 @@
-//! More records of other producers: those of demos, tutorials, ERPs and webhooks.
+//! Records of further producers: demos, tutorials, ERPs and webhooks.
 
 use super::wild::{assert_settled, proposal, settled};
 
@@ -138,7 +138,7 @@ fn events_that_cancel_and_carry_the_whole_order_are_asked_about() {
     let proposal = proposal(&[&placed, &updated]);
     let notes = proposal.notes.join("\n");
     assert!(
-        notes.contains("$.eventType has several kinds (ORDER_PLACED, ORDER_UPDATED)"),
+        notes.contains("$.eventType has several values (ORDER_PLACED, ORDER_UPDATED)"),
         "{notes}"
     );
 }

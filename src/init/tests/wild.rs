@@ -131,7 +131,7 @@ fn shops_of_many_makes_have_their_mapping_proposed() {
 fn a_sum_that_lines_do_not_come_to_is_no_total_unless_a_person_says_so() {
     let proposal = proposal(&[VTEX]);
     assert!(proposal.settings.iter().all(|setting| setting.key != "total"), "{proposal:?}");
-    let asked = |doubt: &&crate::init::proposal::Doubt| doubt.question.starts_with("value is what");
+    let asked = |doubt: &&crate::init::proposal::Doubt| doubt.question.starts_with("value equals lines");
     assert_eq!(proposal.doubts.iter().filter(asked).count(), 1, "{proposal:?}");
 }
 
@@ -295,7 +295,7 @@ fn the_records_timestamps_tell_whether_a_clock_is_utc() {
         sample[0].1.timestamp = Some(sent.parse::<jiff::Timestamp>().unwrap().as_millisecond());
         let zone = TimeZone::get("America/Sao_Paulo").unwrap();
         let proposal = propose(Input { sample: &sample, shop_timezone: &zone });
-        let asks = proposal.doubts.iter().any(|doubt| doubt.question.contains("by whose clock"));
+        let asks = proposal.doubts.iter().any(|doubt| doubt.question.contains("in which time zone"));
         let utc = proposal.settings.iter().any(|setting| setting.key == "times_without_zone");
         (asks, utc)
     };
