@@ -1,4 +1,4 @@
-//! From settings to a mapping: checks them, every problem at once, and builds the tree.
+//! Compiles settings into a mapping: validates them, reporting all problems, and builds the tree.
 
 use super::{
     Beside, Composite, Level, Mapping, MappingError, MappingSettings, Opens, Place, Role, Shown,
@@ -7,10 +7,10 @@ use super::{
 };
 
 impl Mapping {
-    /// Checks the settings, and makes of them what a decoder can follow.
+    /// Validates the settings and compiles them.
     ///
     /// # Errors
-    /// Every problem there is.
+    /// All problems.
     pub fn compile(settings: MappingSettings) -> Result<Self, Vec<MappingError>> {
         let mut compiler = Compiler::new(&settings);
         compiler.check();
@@ -29,7 +29,7 @@ impl Mapping {
     }
 }
 
-/// Where a name or a path comes from: what comes first goes before what comes later.
+/// The origin of a name or path, in order of priority.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Origin {
     Mapping,
@@ -37,7 +37,7 @@ enum Origin {
     BuiltIn,
 }
 
-/// A place of a role, on its way into the tree.
+/// A place of a role to be added to the tree.
 struct Found<'s> {
     role: Role,
     origin: Origin,
@@ -83,7 +83,7 @@ impl<'s> Compiler<'s> {
         self.errors.push(MappingError { key: key.to_owned(), text: text.into() });
     }
 
-    /// Every role's places, for each way in which a record can hold an order.
+    /// Adds the places of all roles, for each position of an order in a record.
     fn orders(&mut self) {
         let settings = self.settings;
         let mut prefixes = vec![vec![], vec![Step::Each]];
@@ -114,7 +114,7 @@ impl<'s> Compiler<'s> {
             let shown = self.show(place.to_string(), None);
             self.take(&[], place, Taker::Only { rank, place: shown });
         }
-        // What stands beside the value is the same for every prefix.
+        // Places outside the value are the same for every prefix.
         let mut unique: Vec<Beside> = Vec::new();
         for beside in self.beside.drain(..) {
             if !unique.iter().any(|it| it.place == beside.place && it.taker.is_like(beside.taker)) {
@@ -124,7 +124,7 @@ impl<'s> Compiler<'s> {
         self.beside = unique;
     }
 
-    /// The names of the vocabulary and the built-in ones, each as a path of one step.
+    /// The names of the vocabulary and the built-in names, each as a path of one step.
     fn names(&self) -> Vec<(Role, Origin, [Step; 1])> {
         let named = |name: &str| [Step::Name(name.to_owned())];
         let added = self.settings.vocabulary.iter();
@@ -135,7 +135,7 @@ impl<'s> Compiler<'s> {
         added.chain(built_in).collect()
     }
 
-    /// All places that are fields, those that go before others first.
+    /// All places that are fields, in order of priority.
     fn found<'f>(&mut self, names: &'f [(Role, Origin, [Step; 1])]) -> Vec<Found<'f>>
     where
         's: 'f,
@@ -196,13 +196,13 @@ impl<'s> Compiler<'s> {
         let index = u16::try_from(self.composites.len()).unwrap_or(u16::MAX);
         let count = u8::try_from(parts.len()).unwrap_or(u8::MAX);
         self.composites.push(Composite { rank, parts: count, place });
-        // Its fields are put into the tree with the order's own.
+        // Its fields within the order are added with the order's roles.
         for (part, place) in (0_u8..).zip(parts).filter(|(_, place)| !place.is_of_order()) {
             self.take(&[], place, Taker::Part { composite: index, part, shared: true });
         }
     }
 
-    /// The list of items, and the roles within each.
+    /// Adds the list of items and the roles of an item.
     fn items(&mut self, prefix: &[Step], found: &[Found<'_>]) {
         for list in found.iter().filter(|found| found.role == Role::Items) {
             let steps = match list.steps {
@@ -226,7 +226,7 @@ impl<'s> Compiler<'s> {
         }
     }
 
-    /// The order's own roles, and those of an item that stand on the order.
+    /// Adds the order's roles, and an item's roles in the order itself.
     fn order(&mut self, prefix: &[Step], found: &[Found<'_>]) {
         let of_level = |level| {
             let is_here = move |it: &&Found<'_>| it.role.level() == level && it.role != Role::Items;
@@ -253,16 +253,16 @@ impl<'s> Compiler<'s> {
         }
         for it in of_level(Level::Item) {
             let spot = spot(&mut self.root, prefix, it.steps);
-            // What stands on the order is the order's where it can be both.
+            // A place that can be both is the order's.
             if spot.items.is_none() && !spot.takers.iter().any(|taker| taker.is_of_order()) {
                 let taker = Taker::Flat { role: it.role, rank: it.rank, place: it.place };
-                // Two roles of one place are told of where the items are.
+                // Two roles with one place are reported for the list of items.
                 let _ = add(spot, it.origin, taker);
             }
         }
     }
 
-    /// Has `taker` take what stands at `place`.
+    /// Adds `taker` to `place`.
     fn take(&mut self, prefix: &[Step], place: &Place, taker: Taker) {
         match place {
             Place::Field { from_record, steps } => {
@@ -282,7 +282,7 @@ impl<'s> Compiler<'s> {
         }
     }
 
-    /// What matters although no role takes it up, in the objects that roles are looked for in.
+    /// Adds the suspicious fields that no role reads.
     fn suspects(&mut self) {
         let settings = self.settings;
         let own = |role: Role| {
@@ -304,8 +304,8 @@ impl<'s> Compiler<'s> {
     }
 }
 
-/// Marks the suspects of an object in which roles are looked for, and of all objects inside of it.
-/// `event` is the bit of an event's type there.
+/// Marks the suspicious fields of an object and of all objects nested in it. `event` is the bit for
+/// an event type there.
 fn suspect(spot: &mut Spot, (within, event): (Opens, u8), known: u8) {
     let within = spot.opens.unwrap_or(within);
     if let Some(tree) = &mut spot.object {
@@ -343,14 +343,14 @@ fn shared_place(found: &Found<'_>, other: Role) -> MappingError {
     };
     MappingError {
         key: format!("mapping.{}", found.role),
-        text: format!("holds {name:?}, which already stands for {other}"),
+        text: format!("contains {name:?}, already used for {other}"),
     }
 }
 
-/// Adds a role's taker, unless what goes before it takes the same place already.
+/// Adds a role's taker, unless one with priority already takes the same place.
 ///
 /// # Errors
-/// The other role, where the mapping names one place for two.
+/// The other role, if the mapping assigns one place to two roles.
 fn add(spot: &mut Spot, origin: Origin, taker: Taker) -> Result<(), Role> {
     if spot.takers.iter().any(|have| have.is_like(taker)) {
         return Ok(());

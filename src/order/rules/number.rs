@@ -1,4 +1,4 @@
-//! Numbers as the mapping says that they are written.
+//! Parses numbers in the mapping's notation.
 
 use super::super::{
     Currency, Reason, Rejection,
@@ -9,7 +9,7 @@ use super::super::{
     },
 };
 
-/// How amounts of money and quantities are written.
+/// The notation of amounts and quantities.
 #[derive(Clone, Debug)]
 pub(in crate::order) struct Numbers {
     money: Notation,
@@ -31,7 +31,7 @@ impl Numbers {
         Self { money, quantity: money.for_quantity() }
     }
 
-    /// An amount of money within its bound, in units of 10^-4. `place` is where it stands.
+    /// An amount of money within its bound, in units of 10^-4. `place` is its place.
     pub(super) fn money(
         &self,
         value: &Value<'_>,
@@ -41,7 +41,7 @@ impl Numbers {
         number(value, bound, &self.money, place)
     }
 
-    /// A quantity within its bound, in units of 10^-4. `place` is where it stands.
+    /// A quantity within its bound, in units of 10^-4. `place` is its place.
     pub(super) fn quantity(
         &self,
         value: &Value<'_>,

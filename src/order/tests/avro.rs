@@ -255,7 +255,7 @@ fn bytes_that_are_no_value_are_no_order() {
     assert_eq!(
         rejection.detail(),
         format!(
-            "the bytes must be a value of their schema: at byte {} the value must end",
+            "the bytes must be a value of their Avro schema: at byte {} the value must end",
             whole.len()
         )
     );
@@ -286,7 +286,7 @@ fn too_many_items_are_read_and_not_kept() {
     };
     assert_eq!(of_bytes(&schema, &encode(&schema, &items(9_999))).unwrap().total(), 9_999.into());
     let rejection = of_bytes(&schema, &encode(&schema, &items(10_000))).unwrap_err();
-    assert_eq!(rejection.detail(), "items must hold at most 9999 items");
+    assert_eq!(rejection.detail(), "items must contain at most 9999 items");
 }
 
 #[test]

@@ -94,23 +94,24 @@ fn names_of_fields_are_case_sensitive() {
 #[test]
 fn a_role_that_stands_twice_in_one_object_is_a_duplicate_even_if_null() {
     for (json, detail) in [
-        (r#"{"order_id":"a","order_id":"a","total":1}"#, "the order holds order_id twice"),
+        (r#"{"order_id":"a","order_id":"a","total":1}"#, "the order contains order_id twice"),
         (
             r#"{"order_id":"a","id_ordem":null,"total":1}"#,
-            "the order holds both order_id and id_ordem, which stand for the same (order_id)",
+            "the order contains both order_id and id_ordem, which are the same role (order_id)",
         ),
-        (r#"{"order_id":"a","total":null,"total":1}"#, "the order holds total twice"),
+        (r#"{"order_id":"a","total":null,"total":1}"#, "the order contains total twice"),
         (
             r#"{"order_id":"a","items":null,"itens":[],"total":1}"#,
-            "the order holds both items and itens, which stand for the same (items)",
+            "the order contains both items and itens, which are the same role (items)",
         ),
         (
             r#"{"order_id":"a","order_items":[{"qty":1},{"qty":1,"q\u0074y":2}],"total":1}"#,
-            "order_items[1] holds qty twice",
+            "order_items[1] contains qty twice",
         ),
         (
             r#"{"order_id":"a","items":[{"qty":1,"unit_price":1,"preco_unitario":1}]}"#,
-            "items[0] holds both unit_price and preco_unitario, which stand for the same (unit_price)",
+            "items[0] contains both unit_price and preco_unitario, which are the same role \
+             (unit_price)",
         ),
     ] {
         rejected(json, Reason::DuplicateField, detail);
@@ -135,7 +136,7 @@ fn an_order_has_a_number_or_an_id_and_not_both() {
     rejected(
         r#"{"order_number":17,"order_id":"17","total":1}"#,
         Reason::TwoIdentities,
-        "order_number and order_id must not both stand",
+        "order_number and order_id must not both be present",
     );
     rejected(
         r#"{"order_number":17.0,"total":1}"#,
@@ -145,12 +146,12 @@ fn an_order_has_a_number_or_an_id_and_not_both() {
     rejected(
         r#"{"order_number":2147483648,"total":1}"#,
         Reason::OutOfRange,
-        "order_number must lie between -2147483648 and 2147483647",
+        "order_number must be between -2147483648 and 2147483647",
     );
     rejected(
         r#"{"order_id":"  ","total":1}"#,
         Reason::InvalidOrderId,
-        "order_id must be more than blanks",
+        "order_id must not be blank",
     );
     assert_eq!(order(r#"{"order_id":17,"total":1}"#).id(), Some("17"));
 }
@@ -202,11 +203,11 @@ fn products_are_kept_as_they_are_given_and_must_be_usable_text() {
     for (json, reason, rule) in [
         ("5.5", Reason::InvalidProduct, "must be text"),
         ("{}", Reason::InvalidProduct, "must be text"),
-        (r#""""#, Reason::InvalidProduct, "must be more than blanks"),
-        (r#"" \n\u3000""#, Reason::InvalidProduct, "must be more than blanks"),
+        (r#""""#, Reason::InvalidProduct, "must not be blank"),
+        (r#"" \n\u3000""#, Reason::InvalidProduct, "must not be blank"),
         (&format!("\"{longest}a\""), Reason::InvalidProduct, "must have at most 200 characters"),
-        (r#""a\u0000""#, Reason::NulCharacter, "must not hold the character U+0000"),
-        (r#""\udfff""#, Reason::LoneSurrogate, "must not hold half of a surrogate pair"),
+        (r#""a\u0000""#, Reason::NulCharacter, "must not contain the character U+0000"),
+        (r#""\udfff""#, Reason::LoneSurrogate, "must not contain an unpaired surrogate"),
     ] {
         rejected(&product(json), reason, &format!("items[1].produto {rule}"));
     }
@@ -218,7 +219,7 @@ fn a_record_is_judged_whole_so_that_a_bad_date_rejects_a_numbered_order_too() {
         rejected(
             &format!(r#"{{"order_number":1,"total":1,"sold_at":{date}}}"#),
             Reason::InvalidDate,
-            "sold_at must be a date and time that exist",
+            "sold_at must be an existing date and time",
         );
     }
     for date in [r#""22/11/26 10:11:12""#, r#""""#, "20261122", "{}", r#""\ud800""#] {

@@ -44,7 +44,8 @@ fn a_stated_total_must_agree_with_priced_items_and_the_computed_one_is_kept() {
         rejected(
             &two(stated),
             Reason::TotalMismatch,
-            "the total must be the sum of quantity x unit price over order_items, to within half a cent an item",
+            "the total must be the sum of quantity x unit price over order_items, to within half a \
+             cent per item",
         );
     }
 }
@@ -110,7 +111,7 @@ fn an_order_has_at_most_9999_items() {
         format!(r#"{{"order_id":"a","items":[{list}]}}"#)
     };
     assert_eq!(total(&order(9_999)), "9999.00");
-    rejected(&order(10_000), Reason::OutOfRange, "items must hold at most 9999 items");
+    rejected(&order(10_000), Reason::OutOfRange, "items must contain at most 9999 items");
 }
 
 #[test]

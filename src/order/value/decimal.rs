@@ -1,8 +1,9 @@
-//! Exact decimals: literals are read digit by digit, calculated with as integers, never as floats.
+//! Exact decimals: literals are parsed digit by digit and computed with as integers, never as
+//! floats.
 //!
-//! The bounds make every later step exact: a quantity has fewer than 6 + 4 digits, a price 10 + 4,
-//! an order 9,999 items, so that the sum of their products stays below 10^28, which is within both
-//! `i128` (1.7 × 10^38) and `Decimal` (7.9 × 10^28).
+//! The bounds make every later step exact: a quantity has at most 6 + 4 digits, a price 10 + 4, and
+//! an order 9,999 items. The sum of their products is below 10^28, within both `i128` (1.7 × 10^38)
+//! and `Decimal` (7.9 × 10^28).
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use iso_currency::Currency;
@@ -15,70 +16,70 @@ use super::{
 
 mod comma;
 
-/// How many decimals a number may have; numbers are counted in units of 10^-4.
+/// The maximum number of decimals; numbers are in units of 10^-4.
 pub(in crate::order) const DECIMALS: u32 = 4;
 
-/// How many decimals an amount of money shows at the least.
+/// The minimum number of decimals of an amount.
 const MONEY_DECIMALS: u32 = 2;
 
-/// From 10^16 on, numbers are beyond every bound.
+/// Numbers from 10^16 on exceed every bound.
 const WHOLE_DIGITS: i64 = 16;
 
-/// What a number must stay below, in either direction.
+/// The limit of a number's magnitude (exclusive).
 #[derive(Clone, Copy, Debug)]
 pub(in crate::order) struct Bound {
     units: i128,
-    /// What its user demands, as a person reads it.
+    /// The rule, as shown in messages.
     pub(in crate::order) rule: &'static str,
 }
 
-/// Of a quantity.
+/// The bound of a quantity.
 pub(in crate::order) const QUANTITY: Bound =
     Bound { units: 10_i128.pow(6 + DECIMALS), rule: "must be above 0 and below 1,000,000" };
-/// Of a unit price.
+/// The bound of a unit price.
 pub(in crate::order) const UNIT_PRICE: Bound =
     Bound { units: 10_i128.pow(10 + DECIMALS), rule: "must be 0 or more and below 10,000,000,000" };
-/// Of a stated total.
+/// The bound of a stated total.
 pub(in crate::order) const TOTAL: Bound = Bound {
     units: 10_i128.pow(16 + DECIMALS),
     rule: "must be 0 or more and below 10,000,000,000,000,000",
 };
 
-/// Why a value is no number to calculate with.
+/// Why a value is not a usable number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::order) enum Trouble {
-    /// It is not a number, nor a text that holds one in the mapping's notation.
+    /// It is neither a number nor a text with a number in the mapping's notation.
     NotANumber,
-    /// It is not below its bound.
+    /// It exceeds its bound.
     TooLarge,
     /// It has more than 4 decimals.
     TooFine,
 }
 
-/// How a topic's producer writes numbers; the default is JSON's grammar and nothing else.
+/// The notation of numbers in a topic; the default is only JSON's grammar.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::order) struct Notation {
-    /// Texts are written as in Brazil: `R$ 1.234,56`; a currency that stands there is this one.
+    /// Texts are in Brazilian notation: `R$ 1.234,56`; a currency in them must be this one.
     pub(in crate::order) comma: Option<Currency>,
-    /// Texts are base64 (RFC 4648, section 4) of a big-endian integer in two's complement, with this
-    /// many decimals: Kafka Connect's Decimal. Goes before `comma`.
+    /// Texts are base64 (RFC 4648, section 4) of a big-endian integer in two's complement, with
+    /// this many decimals: Kafka Connect's Decimal. Has priority over `comma`.
     pub(in crate::order) base64_scale: Option<u32>,
-    /// How many of an integer's last digits stand behind the point: 2 for cents. Money in `units`
-    /// and `nanos` states its unit itself and is not divided.
+    /// The number of an integer's last digits that are decimals: 2 for cents. Money in `units` and
+    /// `nanos` defines its own unit and is not divided.
     pub(in crate::order) minor_digits: Option<u32>,
-    /// Any number of decimals is rounded to this many (at most 4), half away from zero.
+    /// Numbers are rounded to this many decimals (at most 4), half away from zero.
     pub(in crate::order) round_to: Option<u32>,
-    /// A number that is a float of 32 bits is taken by that float's shortest form.
+    /// A number that is a 32-bit float is replaced by that float's shortest form.
     pub(in crate::order) float32: bool,
 }
 
 impl Notation {
-    /// Whether a plain number in JSON means what it says.
+    /// Whether JSON numbers are taken unchanged.
     const fn is_plain(&self) -> bool {
         self.minor_digits.is_none() && self.round_to.is_none()
     }
 
-    /// The same for quantities, which are no money.
+    /// The notation for quantities, which are not money.
     pub(in crate::order) const fn for_quantity(self) -> Self {
         Self {
             comma: self.comma,
@@ -90,15 +91,15 @@ impl Notation {
     }
 }
 
-/// The number that `value` states, in units of 10^-4.
+/// Parses `value` as a number in units of 10^-4.
 ///
-/// Trailing zeros don't count. A literal with more than 4 decimals that lies within 0.000001
-/// (inclusive) of one with 4 is taken as that one: so other programs print binary floats. This
-/// does not hold where the notation rounds, and for exact decimals, base64 and `units` with `nanos`,
-/// which hold no floats.
+/// Trailing zeros are ignored. A literal with more than 4 decimals that is within 0.000001
+/// (inclusive) of a number with 4 decimals is taken as that number: other programs print binary
+/// floats this way. This does not apply if the notation rounds, nor to exact decimals, base64, and
+/// `units` with `nanos`, which contain no floats.
 ///
-/// In this order: [`Notation::float32`], [`Notation::minor_digits`], [`Notation::round_to`], the
-/// bound.
+/// Applied in this order: [`Notation::float32`], [`Notation::minor_digits`],
+/// [`Notation::round_to`], the bound.
 pub(in crate::order) fn parse(
     value: &Value<'_>,
     bound: Bound,
@@ -142,9 +143,10 @@ pub(in crate::order) fn money(units: i128, scale: u32) -> Option<Decimal> {
     shortest(units, scale, MONEY_DECIMALS)
 }
 
-/// The same number without its trailing zeros, but with `least` decimals if `scale` has as many.
+/// The number without trailing zeros, but with at least `least` decimals if `scale` has as many.
 pub(in crate::order) fn trim(units: i128, scale: u32, least: u32) -> (i128, u32) {
-    // Almost all numbers are small, and 64 bits divide several times faster than 128.
+    // Almost all numbers are small, and 64-bit division is several times faster than 128-bit
+    // division.
     if let Ok(small) = i64::try_from(units) {
         let (mut small, mut scale) = (small, scale);
         while scale > least && small % 10 == 0 {
@@ -166,8 +168,8 @@ fn shortest(units: i128, scale: u32, least: u32) -> Option<Decimal> {
     Decimal::try_from_i128_with_scale(units, scale).ok()
 }
 
-/// The units of what nearly all numbers are, in one go over their bytes: digits, perhaps up to 4
-/// decimals, at most 18 digits in all. `None` for others, which may be numbers all the same.
+/// The fast path for nearly all numbers, in one pass over their bytes: digits with up to 4
+/// decimals, at most 18 digits in total. `None` for others, which may still be numbers.
 fn plain_units(text: &str) -> Option<u64> {
     let bytes = text.as_bytes();
     if bytes.len() > 15 || matches!(bytes, [] | [b'0', b'0'..=b'9', ..] | [.., b'.']) {
@@ -184,7 +186,7 @@ fn plain_units(text: &str) -> Option<u64> {
             _ => return None,
         }
     }
-    // A point at the beginning is no number either.
+    // A leading point is not a number either.
     let power = [10_000, 1_000, 100, 10, 1].get(decimals)?;
     (bytes.first() != Some(&b'.')).then(|| units * power)
 }
@@ -202,8 +204,8 @@ fn json(text: &str, notation: &Notation) -> Result<i128, Trouble> {
     in_units(literal, notation)
 }
 
-/// The shortest decimal form of the 32-bit float that `literal` is exactly, as a 64-bit float; `None`
-/// if it isn't one. Nothing is calculated with floats here: they are read, compared and printed.
+/// The shortest decimal form of the 32-bit float that equals `literal` as a 64-bit float; `None` if
+/// there is none. Floats are only parsed, compared and printed here.
 fn shortest_float32(literal: &str) -> Option<String> {
     let single: f32 = literal.parse().ok()?;
     let double: f64 = literal.parse().ok()?;
@@ -281,7 +283,7 @@ fn rounded_units(digits: Significant<'_>, decimals: u32) -> i128 {
     rounded * 10_i128.pow(DECIMALS - decimals)
 }
 
-/// Those of the number with 4 decimals that lies within a hundredth of a unit, which is 0.000001.
+/// The number with 4 decimals within a hundredth of a unit, which is 0.000001.
 fn nearest_units(digits: Significant<'_>) -> Result<i128, Trouble> {
     let cut = digits.cut(i64::from(DECIMALS));
     match (cut.tenths, cut.hundredths) {
@@ -300,8 +302,8 @@ impl Literal<'_> {
         Self { exponent: self.exponent.saturating_sub(digits), ..self }
     }
 
-    /// Those of its value without its sign, in units of 10^-4. The short way for what nearly all
-    /// literals are: up to 18 digits, 4 decimals, no exponent but what makes cents of an integer.
+    /// The magnitude in units of 10^-4. The fast path for nearly all literals: up to 18 digits, 4
+    /// decimals, and no exponent except the one that converts cents.
     fn plain_units(&self) -> Option<u64> {
         let (whole, fraction) = (self.whole, self.fraction);
         if whole.len() > 14 || !(-i64::from(DECIMALS)..=0).contains(&self.exponent) {
@@ -319,7 +321,7 @@ impl Literal<'_> {
         Some(units)
     }
 
-    /// What `units` makes of its digits, with its sign; the way for every literal.
+    /// Applies `units` to the digits and adds the sign; the general path for all literals.
     fn signed_units(
         &self,
         units: impl FnOnce(Significant<'_>) -> Result<i128, Trouble>,

@@ -153,7 +153,7 @@ fn what_repeats_itself_takes_time_by_its_size() {
     assert_eq!(takes_little_time("", &scalars), "a total 1.00");
     // More items than an order may have.
     let items = [start.clone(), length(3, &[]).repeat(many)].concat();
-    let detail = "out_of_range: items must hold at most 9999 items";
+    let detail = "out_of_range: items must contain at most 9999 items";
     assert_eq!(takes_little_time("", &items), detail);
     // Empty messages, each of which has defaults that are taken.
     let nothing = [start, length(11, &length(4, &[]).repeat(many))].concat();

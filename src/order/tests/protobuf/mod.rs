@@ -100,7 +100,8 @@ fn built_in_names_are_found_without_a_mapping() {
             // A total that is not there is 0, which is not what these items come to.
             (
                 r#"order_id: "a" items { product: "p" qty: 1 unit_price: 1 }"#,
-                "total_mismatch: the total must be the sum of quantity x unit price over items, to within half a cent an item",
+                "total_mismatch: the total must be the sum of quantity x unit price over items, to \
+                 within half a cent per item",
             ),
             (r#"total: 5"#, "missing_identity: the order must have a number or an id"),
             (r#"order_id: "a" total: 5"#, "a total 5.00"),
@@ -266,7 +267,8 @@ fn json_within_texts_and_bytes_is_read() {
                 (r#"wrapped { value: '{"id": "b"}' } data: '{"total": 2}'"#, "b total 2.00"),
                 (
                     "data: 'x'",
-                    "not_json: a text that the mapping reads as JSON must hold JSON, nested at most 128 deep",
+                    "not_json: a text that the mapping reads as JSON must contain JSON, nested at \
+                     most 128 levels deep",
                 ),
             ],
         );
