@@ -255,7 +255,7 @@ fn bytes_that_are_no_value_are_no_order() {
     assert_eq!(
         rejection.detail(),
         format!(
-            "the bytes must be a value of their Avro schema: at byte {} the value must end",
+            "the bytes must be a value of their Avro schema: at byte {}: the value must end",
             whole.len()
         )
     );
