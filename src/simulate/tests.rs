@@ -117,7 +117,8 @@ fn documents_are_valid_and_of_many_customers() {
         let document = order["documento_cliente"].as_str().unwrap().to_owned();
         let digits: Vec<u32> = document.chars().filter_map(|c| c.to_digit(10)).collect();
         assert_eq!((document.len(), digits.len()), (14, 11), "{document}");
-        // The rule in its other usual form: a sum by falling weights, times ten, modulo eleven.
+        // The rule in its other common form: a sum with descending weights, times ten, modulo
+        // eleven.
         for (checked, heaviest) in [(9, 10), (10, 11)] {
             let weights = (2..=heaviest).rev();
             let sum: u32 = digits.iter().zip(weights).map(|(digit, weight)| digit * weight).sum();
@@ -129,7 +130,7 @@ fn documents_are_valid_and_of_many_customers() {
     assert!(documents.len() > 500, "{}", documents.len());
 }
 
-/// How often each came, the most frequent first.
+/// The frequency of each, the most frequent first.
 fn counted<T: Eq + Hash>(all: impl Iterator<Item = T>) -> Vec<(T, usize)> {
     let mut counts = HashMap::new();
     for one in all {
@@ -164,7 +165,7 @@ fn few_products_and_customers_make_most_sales_and_baskets_are_small() {
     let products = counted(items.iter().map(|item| item["nome_produto"].as_str().unwrap()));
     assert_eq!(products.len(), PRODUCTS.len(), "each is sold, and no other");
     assert_eq!(products[0].0, PRODUCTS[0].0);
-    // An even draw up to an even draw: the first x of them make x·(1 − ln x).
+    // A uniform draw up to a uniform draw: the first x account for x·(1 − ln x).
     let best: usize = products[..5].iter().map(|(_, count)| count).sum();
     assert!((310..=335).contains(&per_mille(best, items.len())), "{products:?}");
     let customers = counted(orders.iter().map(|order| &order["documento_cliente"]));
@@ -197,7 +198,7 @@ fn few_products_and_customers_make_most_sales_and_baskets_are_small() {
     let cheap: usize = counted.iter().sum();
     assert!((690..=710).contains(&per_mille(counted[1], cheap)), "{counted:?}");
     assert!((960..=980).contains(&per_mille(counted[1..4].iter().sum(), cheap)), "{counted:?}");
-    // What a shop of this kind sells to a customer.
+    // Sales to a customer of a shop of this kind.
     let worth: Decimal =
         items.iter().map(|it| decimal(&it["quantidade"]) * decimal(&it["preco_unitario"])).sum();
     let average = worth / Decimal::from(orders.len());
@@ -271,7 +272,7 @@ fn days_before_are_sold_in_as_in_a_shop() {
     let today = times.iter().filter(|time| time.date() == until.date()).count();
     assert!(today * 10 > on(&[3]) * 3 && today * 10 < on(&[3]) * 7, "{today}: {by_day:?}");
 
-    // Corrections keep the time of their order, and what comes after the past is sold now.
+    // Corrections keep the time of their order, and orders after the past are sold now.
     let habits = Habits { corrections: share("30%"), ..habits };
     let mut sent: HashMap<String, DateTime> = HashMap::new();
     for order in read(records(Shop::open(habits), count + 20)) {
