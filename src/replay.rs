@@ -9,7 +9,7 @@ use crate::{
     order::{Meaning, Reason, Rejection, Rulebook},
     process::understand_all,
     registry::{Registry, RegistryError},
-    store::{Cause, LetterFilter, ReplayableLetter, Replayed, Reread, Store, StoreError},
+    store::{Cause, DeadLetterFilter, ReplayableDeadLetter, Replayed, Redecoded, Store, StoreError},
 };
 
 /// What became of a letter.
@@ -50,15 +50,15 @@ pub enum ReplayError {
 pub async fn replay(
     (store, registry): (&Store, Option<&Registry>),
     rules: &Arc<Rulebook>,
-    filter: &LetterFilter,
+    filter: &DeadLetterFilter,
     force: bool,
-    mut tell: impl FnMut(&ReplayableLetter, Outcome<'_>),
+    mut tell: impl FnMut(&ReplayableDeadLetter, Outcome<'_>),
 ) -> Result<(), ReplayError> {
     // Only those that are named: to take up all that was ever discarded would be an oversight.
     let discarded_too = force && filter.ids.is_some();
     let mut after = None;
     loop {
-        let page = store.letters_to_replay(filter, discarded_too, after).await?;
+        let page = store.dead_letters_to_replay(filter, discarded_too, after).await?;
         if page.is_empty() {
             return Ok(());
         }
@@ -105,7 +105,7 @@ fn judged(
 /// The letters in parts, the first one last. In none of them two letters are about the same order,
 /// since each version is compared with the one before; and a letter of several orders is alone, since
 /// how old these are is known by when it was replayed.
-fn parts(letters: impl Iterator<Item = Reread>) -> Vec<Vec<Reread>> {
+fn parts(letters: impl Iterator<Item = Redecoded>) -> Vec<Vec<Redecoded>> {
     let (mut parts, mut part, mut keys) = (Vec::new(), Vec::new(), HashSet::new());
     for reread in letters {
         let orders = reread.1.as_ref().map_or(&[][..], Meaning::orders);
@@ -129,7 +129,7 @@ fn parts(letters: impl Iterator<Item = Reread>) -> Vec<Vec<Reread>> {
 
 /// What to try in the place of a part of which the database rejects a row: its halves, the first
 /// one last; of a single letter that it is no order.
-fn smaller(mut part: Vec<Reread>, cause: Cause) -> Result<Vec<Vec<Reread>>, StoreError> {
+fn smaller(mut part: Vec<Redecoded>, cause: Cause) -> Result<Vec<Vec<Redecoded>>, StoreError> {
     if part.len() > 1 {
         let second = part.split_off(part.len() / 2);
         return Ok(vec![second, part]);

@@ -17,7 +17,7 @@ use super::{Cli, CliError, print, produce::Target, signals};
 use crate::{
     config::Config,
     kafka::Producer,
-    simulate::{Before, Clock, Days, Habits, Kind, Rate, Shape, Share, Shop},
+    simulate::{Before, Clock, Days, ShopSettings, Kind, Rate, Shape, Share, Shop},
 };
 
 /// Records drawn between two looks at what else there is to do.
@@ -90,7 +90,7 @@ enum Key {
 }
 
 impl Arguments {
-    fn habits(&self, config: &Config) -> Result<Habits, CliError> {
+    fn habits(&self, config: &Config) -> Result<ShopSettings, CliError> {
         let usage = |text| CliError::Usage(Cli::command().error(ErrorKind::ValueValidation, text));
         if self.invalid.parts() + self.corrections.parts() > Share::WHOLE {
             return Err(usage("--invalid and --corrections come to more than 100%"));
@@ -100,7 +100,7 @@ impl Arguments {
                 "--past needs orders that say when they were sold: --shape numbered has none",
             ));
         }
-        Ok(Habits {
+        Ok(ShopSettings {
             shape: match self.shape {
                 ShapeName::Ecommerce => Shape::Ecommerce,
                 ShapeName::EcommerceStatedTotal => Shape::EcommerceStatedTotal,

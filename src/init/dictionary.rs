@@ -102,7 +102,7 @@ fn meanings(word: &str) -> Words {
     if !known.is_empty() {
         return known;
     }
-    run_together(word).unwrap_or_default()
+    compound(word).unwrap_or_default()
 }
 
 /// The meanings of a word or of its singular.
@@ -123,14 +123,14 @@ fn listed(word: &str) -> Words {
 
 /// The meanings of the known words that form `word` as a compound. Longer first words are tried
 /// first.
-fn run_together(word: &str) -> Option<Words> {
+fn compound(word: &str) -> Option<Words> {
     if word.len() < 5 {
         return None;
     }
-    cut(word).map(|parts| parts.iter().fold(Words::default(), |all, part| all.and(*part)))
+    split_compound(word).map(|parts| parts.iter().fold(Words::default(), |all, part| all.and(*part)))
 }
 
-fn cut(word: &str) -> Option<Vec<Words>> {
+fn split_compound(word: &str) -> Option<Vec<Words>> {
     if word.is_empty() {
         return Some(Vec::new());
     }
@@ -144,7 +144,7 @@ fn cut(word: &str) -> Option<Vec<Words>> {
             Words::default()
         };
         if !meaning.is_empty()
-            && let Some(mut parts) = cut(rest)
+            && let Some(mut parts) = split_compound(rest)
         {
             parts.insert(0, meaning);
             return Some(parts);

@@ -20,7 +20,7 @@ pub(crate) enum Json {
     /// A string without quotes and escapes.
     Text(String),
     /// A string that contains a JSON object or list.
-    Holding(Box<Self>),
+    Embedded(Box<Self>),
     /// A list.
     List(Vec<Self>),
     /// An object's fields, in order.
@@ -70,7 +70,7 @@ impl Json {
         if inner.starts_with(['{', '['])
             && let Ok(raw) = serde_json::from_str::<&RawValue>(inner)
         {
-            return Self::Holding(Box::new(Self::of(raw.get(), depth)));
+            return Self::Embedded(Box::new(Self::of(raw.get(), depth)));
         }
         Self::Text(text)
     }
@@ -146,7 +146,7 @@ mod tests {
         let json = Json::parse(r#"{"a": 1.50, "b": "{\"c\": [2811.403981156083227688213804]}"}"#);
         let json = json.unwrap();
         assert_eq!(json.field("a"), Some(&Json::Number("1.50".to_owned())));
-        let Some(Json::Holding(inner)) = json.field("b") else { panic!("{json:?}") };
+        let Some(Json::Embedded(inner)) = json.field("b") else { panic!("{json:?}") };
         let number = Json::Number("2811.403981156083227688213804".to_owned());
         assert_eq!(inner.field("c"), Some(&Json::List(vec![number])));
         assert_eq!(Json::parse("{"), None);

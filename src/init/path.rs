@@ -55,7 +55,7 @@ impl Path {
             at = match (step, at) {
                 (Step::Name(name), at) => at.field(name)?,
                 (Step::Each, Json::List(elements)) => elements.first()?,
-                (Step::Text, Json::Holding(inner)) => inner,
+                (Step::Text, Json::Embedded(inner)) => inner,
                 (Step::Each | Step::Text, _) => return None,
             };
         }

@@ -95,7 +95,7 @@ impl<'j> Found<'j> {
                     }
                 }
             }
-            Json::Holding(inner) => self.walk(owner, inner, &path.then(Step::Text)),
+            Json::Embedded(inner) => self.walk(owner, inner, &path.then(Step::Text)),
             Json::List(elements) if json.is_list_of_objects() => {
                 let lines = self.lists.entry(path.clone()).or_default();
                 lines.extend(elements.iter().map(|element| (owner, element)));

@@ -28,13 +28,13 @@ const LINES: usize = 20;
 
 /// The dead letters of the current interval.
 #[derive(Debug, Default)]
-pub(super) struct Letters {
+pub(super) struct DeadLetterLog {
     interval: Mutex<Interval>,
 }
 
-impl Letters {
+impl DeadLetterLog {
     /// Logs the dead letters of `batch`, which is committed.
-    pub(super) fn tell(&self, batch: &ProcessedBatch, telemetry: &Telemetry) {
+    pub(super) fn log(&self, batch: &ProcessedBatch, telemetry: &Telemetry) {
         for Outcome { record, result } in batch.outcomes() {
             let Err(rejection) = result else { continue };
             let reason = rejection.reason();
@@ -130,16 +130,16 @@ mod tests {
 
     #[tokio::test]
     async fn every_dead_letter_is_logged_or_counted_and_each_interval_starts_empty() {
-        let (letters, telemetry) = (Letters::default(), Telemetry::default());
+        let (letters, telemetry) = (DeadLetterLog::default(), Telemetry::default());
         let (bad, good) = ("[]", r#"{"order_id": "a", "total": 1}"#);
         let batch = crate::process::tests::processed(&[bad, good, bad, bad]).await;
         for _ in 0..LINES {
-            letters.tell(&batch, &telemetry);
+            letters.log(&batch, &telemetry);
         }
         let unlogged = u64::try_from(LINES * 2).unwrap();
         assert_eq!(letters.lock().unlogged, BTreeMap::from([(Reason::NotAnObject, unlogged)]));
         letters.end_interval();
-        letters.tell(&batch, &telemetry);
+        letters.log(&batch, &telemetry);
         assert!(letters.lock().unlogged.is_empty());
         let counted = telemetry.dead_letters[&Reason::NotAnObject].get();
         assert_eq!(counted, 3 * (u64::try_from(LINES).unwrap() + 1));

@@ -36,7 +36,7 @@ pub use tally::Tally;
 
 use begun::Begun;
 use fold::fold_periodically;
-use letters::Letters;
+use letters::DeadLetterLog;
 use member::Membership;
 use retry::{Stopped, persist};
 use schemas::SchemaSource;
@@ -167,7 +167,7 @@ pub enum Halt {
 
 impl Halt {
     /// The offset to continue from after skipping lost data; `None` for other causes.
-    const fn behind_loss(&self) -> Option<NextOffset> {
+    const fn offset_after_loss(&self) -> Option<NextOffset> {
         match self {
             Self::Read(ReadError::OutOfRange { next_offset, log_start, log_end, .. }) => {
                 Some(if next_offset.get() < log_start.get() { *log_start } else { *log_end })
@@ -188,7 +188,7 @@ struct Shared {
     postgres: Arc<Outage>,
     kafka_outage: Arc<Outage>,
     telemetry: Arc<Telemetry>,
-    letters: Arc<Letters>,
+    dead_letter_log: Arc<DeadLetterLog>,
     unmapped: Warnings,
     schemas: SchemaSource,
     begun: Begun,
@@ -223,14 +223,14 @@ impl Shared {
 
 impl Shared {
     /// Skips lost data and logs that. Returns whether the partition's next offset was still `from`.
-    async fn pass_over_loss(
+    async fn skip_lost_data(
         &self,
         partition: &TopicPartition,
         from: NextOffset,
         to: (uuid::Uuid, NextOffset),
         halt: &Halt,
     ) -> Result<bool, StoreError> {
-        let moved = self.store.pass_over_loss(partition, from, to, &halt.to_string()).await?;
+        let moved = self.store.skip_lost_data(partition, from, to, &halt.to_string()).await?;
         if moved {
             self.telemetry.data_losses.inc();
             error!(
@@ -278,15 +278,15 @@ pub async fn run(
                 kafka_outage: Arc::clone(&telemetry.kafka),
                 schemas: SchemaSource::new(registry, Arc::clone(&telemetry.registry)),
                 telemetry,
-                letters: Arc::default(),
+                dead_letter_log: Arc::default(),
                 unmapped: Warnings::default(),
                 begun: Begun::default(),
             });
-            let letters = Arc::clone(&shared.letters);
-            let telling =
+            let letters = Arc::clone(&shared.dead_letter_log);
+            let logging =
                 AbortOnDropHandle::new(tokio::spawn(Arc::clone(&letters).end_intervals()));
             let worked = work(config, until, stop, shared).await;
-            drop(telling);
+            drop(logging);
             letters.end_interval();
             worked?
         }

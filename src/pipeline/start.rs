@@ -98,7 +98,7 @@ impl Starts {
                     started.halted.push((partition, Halted { halt, next_offset }));
                     continue;
                 }
-                let Ok(earliest) = self.pass_over_topic(row, &partition, &halt, stop).await? else {
+                let Ok(earliest) = self.skip_old_topic(row, &partition, &halt, stop).await? else {
                     return Ok(Err(Stopped));
                 };
                 position = Position { next_offset: earliest, leader_epoch: None };
@@ -126,7 +126,7 @@ impl Starts {
                     continue;
                 }
                 let (from, to) = ((&start.partition, next_offset), (start.partition.topic_id, end));
-                let Ok(()) = self.pass_over(from, to, &halt, stop).await? else {
+                let Ok(()) = self.skip_to(from, to, &halt, stop).await? else {
                     return Ok(Err(Stopped));
                 };
                 start.position = Position { next_offset: end, leader_epoch: None };
@@ -151,14 +151,14 @@ impl Starts {
         let to = (partition.topic_id, row.next_offset);
         let because = "the brokers now assign topic ids";
         let note =
-            || self.shared.store.pass_over_loss(&row.partition, row.next_offset, to, because);
+            || self.shared.store.skip_lost_data(&row.partition, row.next_offset, to, because);
         let noted = persist(stop, &self.shared.postgres, note).await?;
         info!(topic = %partition.topic, partition = partition.partition, topic_id = %partition.topic_id, "{because}");
         Ok(noted.map(drop))
     }
 
     /// Moves the offset of a deleted topic to the first record of the new topic of the same name.
-    async fn pass_over_topic(
+    async fn skip_old_topic(
         &self,
         row: &PartitionRow,
         partition: &TopicPartition,
@@ -171,19 +171,19 @@ impl Starts {
         };
         let earliest = earliest.first().map_or(row.next_offset, |(_, offset)| *offset);
         let from = (&row.partition, row.next_offset);
-        let moved = self.pass_over(from, (partition.topic_id, earliest), halt, stop).await?;
+        let moved = self.skip_to(from, (partition.topic_id, earliest), halt, stop).await?;
         Ok(moved.map(|()| earliest))
     }
 
     /// If another instance was faster, the worker detects that.
-    async fn pass_over(
+    async fn skip_to(
         &self,
         (partition, from): (&TopicPartition, NextOffset),
         to: (Uuid, NextOffset),
         halt: &Halt,
         stop: &CancellationToken,
     ) -> Answer<()> {
-        let pass = || self.shared.pass_over_loss(partition, from, to, halt);
+        let pass = || self.shared.skip_lost_data(partition, from, to, halt);
         let moved = persist(stop, &self.shared.postgres, pass).await?;
         Ok(moved.map(drop))
     }

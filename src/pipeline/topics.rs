@@ -66,7 +66,7 @@ impl Topics {
             if let (Some(topic), Until::End) = (&missing, until) {
                 return Err(RunError::NoSuchTopic(Arc::clone(topic)));
             }
-            self.say_missing(missing.as_ref());
+            self.report_missing(missing.as_ref());
             let present = present(states);
             if !present.is_empty() {
                 return Ok(Ok(present));
@@ -100,7 +100,7 @@ impl Topics {
             match self.shared.kafka.topics(&self.selection).await {
                 Ok(states) => {
                     self.shared.kafka_outage.recovered(asked);
-                    self.say_missing(missing(&states).as_ref());
+                    self.report_missing(missing(&states).as_ref());
                     let grown = self.chosen(&present(states));
                     wanted.send_if_modified(|wanted| add(wanted, grown));
                 }
@@ -111,7 +111,7 @@ impl Topics {
         }
     }
 
-    fn say_missing(&self, missing: Option<&Arc<str>>) {
+    fn report_missing(&self, missing: Option<&Arc<str>>) {
         match missing {
             Some(topic) => {
                 self.missing

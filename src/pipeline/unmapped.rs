@@ -37,7 +37,7 @@ pub(super) struct Warnings {
 
 impl Warnings {
     /// Warns of each kind with a count above zero in `orders`, at most once an hour.
-    pub(super) fn tell(&self, topic: &str, orders: [u64; Unmapped::KINDS.len()]) {
+    pub(super) fn warn(&self, topic: &str, orders: [u64; Unmapped::KINDS.len()]) {
         for (kind, (name, remedy)) in KINDS.iter().enumerate() {
             let found = orders.get(kind).is_some_and(|orders| *orders > 0);
             if found && self.is_due(kind, Instant::now()) {

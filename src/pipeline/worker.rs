@@ -45,7 +45,7 @@ pub(super) struct Worker {
     unconfirmed: bool,
     end: Option<NextOffset>,
     stop: CancellationToken,
-    told: Arc<Partition>,
+    status: Arc<Partition>,
     pauses: Pauses,
     guess: Guess,
     tally: Tally,
@@ -87,13 +87,13 @@ impl From<Stopped> for Broken {
 impl Worker {
     pub(super) fn new(
         shared: Arc<Shared>,
-        (partition, told): (TopicPartition, Arc<Partition>),
+        (partition, status): (TopicPartition, Arc<Partition>),
         next: Position,
         end: Option<NextOffset>,
         stop: CancellationToken,
     ) -> Self {
         let (pauses, guess, tally) = (Pauses::new(), Guess::default(), Tally::default());
-        Self { shared, partition, next, unconfirmed: false, end, stop, told, pauses, guess, tally }
+        Self { shared, partition, next, unconfirmed: false, end, stop, status, pauses, guess, tally }
     }
 
     /// Processes the partition until its end, if there is one, or until told to stop.
@@ -107,11 +107,11 @@ impl Worker {
                 Err(Broken::Halted(halt)) => halt,
             };
             let to = match self.shared.settings.on_data_loss {
-                OnDataLoss::Continue => halt.behind_loss(),
+                OnDataLoss::Continue => halt.offset_after_loss(),
                 OnDataLoss::Halt => None,
             };
             let passed = match to {
-                Some(to) => self.pass_over_loss(&halt, to).await,
+                Some(to) => self.skip_lost_data(&halt, to).await,
                 None => Err(halt.into()),
             };
             match passed {
@@ -124,7 +124,7 @@ impl Worker {
         }
     }
 
-    async fn pass_over_loss(&mut self, halt: &Halt, to: NextOffset) -> Result<(), Broken> {
+    async fn skip_lost_data(&mut self, halt: &Halt, to: NextOffset) -> Result<(), Broken> {
         loop {
             let row = self.row().await?;
             if row.next_offset != self.next.next_offset {
@@ -134,7 +134,7 @@ impl Worker {
             }
             let to = (self.partition.topic_id, to);
             let passed =
-                self.shared.pass_over_loss(&self.partition, row.next_offset, to, halt).await;
+                self.shared.skip_lost_data(&self.partition, row.next_offset, to, halt).await;
             // If it has moved, the row shows that.
             if let Err(error) = passed {
                 self.react(error).await?;
@@ -234,7 +234,7 @@ impl Worker {
             }
             StoreError::Data(cause) | StoreError::Permanent(cause) => {
                 let cause = format_args!("{}: {cause}", self.partition);
-                self.told.trouble.failed(Gravity::NeedsAPerson, &cause);
+                self.status.trouble.failed(Gravity::NeedsAPerson, &cause);
             }
         }
         self.pauses.pause(&self.stop).await

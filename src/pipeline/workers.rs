@@ -32,7 +32,7 @@ pub(super) struct Workers {
     shared: Arc<Shared>,
     stop: CancellationToken,
     tasks: JoinSet<Result<Tally, Halted>>,
-    at_work: HashMap<TopicPartition, AtWork>,
+    running: HashMap<TopicPartition, Running>,
     halted: HashMap<TopicPartition, Halted>,
     /// Processed up to their end.
     done: HashSet<TopicPartition>,
@@ -40,7 +40,7 @@ pub(super) struct Workers {
     tally: Tally,
 }
 
-struct AtWork {
+struct Running {
     stop: CancellationToken,
     task: AbortHandle,
     /// When it was revoked.
@@ -58,7 +58,7 @@ impl Workers {
             shared,
             stop,
             tasks: JoinSet::new(),
-            at_work: HashMap::new(),
+            running: HashMap::new(),
             halted: HashMap::new(),
             done: HashSet::new(),
             owned,
@@ -91,7 +91,7 @@ impl Workers {
             self.revoke_all_but(&now_wanted);
             let missing = self.missing(&now_wanted);
             self.publish(&missing);
-            if until == Until::End && self.at_work.is_empty() && missing.is_empty() {
+            if until == Until::End && self.running.is_empty() && missing.is_empty() {
                 return match self.halted.is_empty() {
                     true => Ok(()),
                     false => Err(RunError::Halted(self.halts().cloned().collect())),
@@ -152,7 +152,7 @@ impl Workers {
     /// The wanted partitions without a worker, neither running nor ended.
     fn missing(&self, wanted: &Wanted) -> Vec<TopicPartition> {
         let known = |partition: &&TopicPartition| {
-            self.at_work.contains_key(*partition)
+            self.running.contains_key(*partition)
                 || self.halted.contains_key(*partition)
                 || self.done.contains(*partition)
         };
@@ -161,12 +161,12 @@ impl Workers {
 
     fn revoke_all_but(&mut self, wanted: &Wanted) {
         self.halted.retain(|partition, _| wanted.contains(partition));
-        for (partition, at_work) in &mut self.at_work {
-            if !wanted.contains(partition) && at_work.revoked.is_none() {
+        for (partition, running) in &mut self.running {
+            if !wanted.contains(partition) && running.revoked.is_none() {
                 info!(topic = %partition.topic, partition = partition.partition, "revoking \
                     partition");
-                at_work.stop.cancel();
-                at_work.revoked = Some(Instant::now());
+                running.stop.cancel();
+                running.revoked = Some(Instant::now());
             }
         }
     }
@@ -175,9 +175,9 @@ impl Workers {
     /// either first or fenced.
     fn abort_overdue(&self) {
         let bound = self.shared.settings.shutdown_timeout;
-        let revoked = self.at_work.values().filter_map(|at_work| Some((at_work, at_work.revoked?)));
-        for (at_work, _) in revoked.filter(|(_, since)| since.elapsed() >= bound) {
-            at_work.task.abort();
+        let revoked = self.running.values().filter_map(|running| Some((running, running.revoked?)));
+        for (running, _) in revoked.filter(|(_, since)| since.elapsed() >= bound) {
+            running.task.abort();
         }
     }
 
@@ -185,16 +185,16 @@ impl Workers {
         for Start { partition, position, end } in started.ready {
             info!(topic = %partition.topic, partition = partition.partition, next_offset = %position.next_offset, "processing partition");
             let stop = self.stop.child_token();
-            let told = self.shared.telemetry.partition(&partition);
-            told.at_work(position.next_offset);
+            let status = self.shared.telemetry.partition(&partition);
+            status.at_work(position.next_offset);
             if let Some(end) = end {
-                told.ends_at(end);
+                status.ends_at(end);
             }
             let shared = Arc::clone(&self.shared);
             let worker =
-                Worker::new(shared, (partition.clone(), told), position, end, stop.clone());
+                Worker::new(shared, (partition.clone(), status), position, end, stop.clone());
             let task = self.tasks.spawn(worker.run());
-            self.at_work.insert(partition, AtWork { stop, task, revoked: None });
+            self.running.insert(partition, Running { stop, task, revoked: None });
         }
         for (partition, halt) in started.halted {
             self.halt(partition, halt);
@@ -202,8 +202,8 @@ impl Workers {
     }
 
     fn publish(&self, missing: &[TopicPartition]) {
-        let at_work = self.at_work.keys().chain(self.halted.keys()).chain(missing);
-        let mut owned: Vec<_> = at_work.cloned().collect();
+        let running = self.running.keys().chain(self.halted.keys()).chain(missing);
+        let mut owned: Vec<_> = running.cloned().collect();
         owned.sort();
         self.shared.telemetry.assign(&owned);
         self.owned.send_if_modified(|before| {
@@ -222,15 +222,15 @@ impl Workers {
             Err(error) => error.id(),
         };
         let partition = self
-            .at_work
+            .running
             .iter()
-            .find(|(_, at_work)| at_work.task.id() == id)
+            .find(|(_, running)| running.task.id() == id)
             .map(|(p, _)| p.clone());
         let Some(partition) = partition else {
             return Ok(());
         };
-        let at_work = self.at_work.remove(&partition);
-        let revoked = at_work.is_some_and(|at_work| at_work.revoked.is_some());
+        let running = self.running.remove(&partition);
+        let revoked = running.is_some_and(|running| running.revoked.is_some());
         match ended {
             Ok((_, Ok(tally))) => {
                 self.tally.add(&tally);
@@ -254,8 +254,8 @@ impl Workers {
 
     fn halt(&mut self, partition: TopicPartition, halted: Halted) {
         error!(error = %halted.halt, "partition halted");
-        let told = self.shared.telemetry.partition(&partition);
-        told.halted(halted.next_offset, halted.halt.to_string());
+        let status = self.shared.telemetry.partition(&partition);
+        status.halted(halted.next_offset, halted.halt.to_string());
         self.halted.insert(partition, halted);
     }
 

@@ -79,7 +79,7 @@ impl Fault {
     }
 
     /// The record's payload.
-    pub(super) fn spoil(
+    pub(super) fn corrupt(
         self,
         mut sale: Sale,
         shape: Shape,

@@ -50,7 +50,7 @@ const CORRECTABLE: usize = 1_000;
 
 /// The parameters of a shop.
 #[derive(Clone, Debug)]
-pub struct Habits {
+pub struct ShopSettings {
     /// The shape of its orders.
     pub shape: Shape,
     /// The seed of the random numbers.
@@ -120,7 +120,7 @@ pub struct Simulated {
 /// Generates an endless sequence of records.
 #[derive(Debug)]
 pub struct Shop {
-    habits: Habits,
+    settings: ShopSettings,
     random: Random,
     customers: Vec<Customer>,
     sent: VecDeque<Sale>,
@@ -133,19 +133,19 @@ pub struct Shop {
 impl Shop {
     /// Creates a shop and draws its customers.
     #[must_use]
-    pub fn open(habits: Habits) -> Self {
-        let mut random = Random::seed_from_u64(habits.seed);
+    pub fn open(settings: ShopSettings) -> Self {
+        let mut random = Random::seed_from_u64(settings.seed);
         let customers = (0..CUSTOMERS).map(|_| Customer::draw(&mut random)).collect();
-        let past = habits.before.map(|before| Past::draw(before, &mut random));
+        let past = settings.before.map(|before| Past::draw(before, &mut random));
         Self {
             random,
             customers,
             past,
             drawn: 0,
             sent: VecDeque::with_capacity(CORRECTABLE),
-            next_number: habits.first_number,
+            next_number: settings.first_number,
             sold_at: Clock::BEGINNING,
-            habits,
+            settings,
         }
     }
 
@@ -156,12 +156,12 @@ impl Shop {
     pub fn next_record(&mut self) -> Result<Simulated, serde_json::Error> {
         self.drawn += 1;
         let draw = self.random.random_range(0..Share::WHOLE);
-        let Habits { invalid, corrections, .. } = self.habits;
+        let ShopSettings { invalid, corrections, .. } = self.settings;
         if draw < invalid.parts() {
             let sale = self.sell();
             let key = sale.identity.key();
-            let payload = Fault::draw(self.habits.shape, &mut self.random)
-                .spoil(sale, self.habits.shape)?
+            let payload = Fault::draw(self.settings.shape, &mut self.random)
+                .corrupt(sale, self.settings.shape)?
                 .map(Bytes::from);
             return Ok(Simulated { kind: Kind::Invalid, key, payload });
         }
@@ -171,7 +171,7 @@ impl Shop {
             known @ 1.. if correct => (Kind::Correction, self.correct(known)),
             _ => (Kind::Order, self.sell()),
         };
-        let payload = sale.write(self.habits.shape)?;
+        let payload = sale.write(self.settings.shape)?;
         let key = sale.identity.key();
         if self.sent.len() == CORRECTABLE {
             self.sent.pop_front();
@@ -189,7 +189,7 @@ impl Shop {
             _ => self.random.random_range(5..=8),
         };
         let lines =
-            (0..lines).map(|_| catalogue::line(&mut self.random, self.habits.hard)).collect();
+            (0..lines).map(|_| catalogue::line(&mut self.random, self.settings.hard)).collect();
         // Customers at the front buy more often.
         let customer = skewed(CUSTOMERS, &mut self.random);
         Sale {
@@ -201,7 +201,7 @@ impl Shop {
     }
 
     fn identity(&mut self) -> Identity {
-        if self.habits.shape == Shape::Numbered {
+        if self.settings.shape == Shape::Numbered {
             let number = self.next_number;
             self.next_number = number.checked_add(1).unwrap_or(1);
             return Identity::Number(number);
@@ -217,7 +217,7 @@ impl Shop {
         {
             return sold_at;
         }
-        match &self.habits.clock {
+        match &self.settings.clock {
             Clock::Now(zone) => Timestamp::now().to_zoned(zone.clone()).datetime(),
             Clock::Drawn => {
                 let later = self.random.random_range(0..20_i64).seconds();
@@ -236,8 +236,8 @@ impl Shop {
         let at = self.random.random_range(0..sale.lines.len().max(1));
         match self.random.random_range(0..4) {
             0 if sale.lines.len() > 1 => drop(sale.lines.remove(at)),
-            1 => sale.lines.push(catalogue::line(&mut self.random, self.habits.hard)),
-            2 if self.habits.shape != Shape::EcommerceStatedTotal => {
+            1 => sale.lines.push(catalogue::line(&mut self.random, self.settings.hard)),
+            2 if self.settings.shape != Shape::EcommerceStatedTotal => {
                 if let Some(line) = sale.lines.get_mut(at) {
                     line.unit_price += Decimal::from(self.random.random_range(1..=5));
                 }

@@ -11,7 +11,7 @@ use super::{
     pool::Lent,
     rows::WallClock,
     session::Parameter,
-    statement::{self, CommitStatement, Way},
+    statement::{self, CommitStatement, WriteMode},
 };
 use crate::{
     kafka::{NextOffset, Span},
@@ -54,9 +54,9 @@ impl<'a> Session<'a> {
     pub async fn prepare(
         &self,
         batch: &ProcessedBatch,
-        way: Way,
+        mode: WriteMode,
     ) -> Result<CommitStatement, StoreError> {
-        let statement = CommitStatement::of(batch, way);
+        let statement = CommitStatement::of(batch, mode);
         self.lent.connection()?.prepare(statement).await?;
         Ok(statement)
     }
@@ -92,8 +92,8 @@ impl<'a> Session<'a> {
             parameters.extend(columns.dead_letters.parameters());
         }
         let answer = connection.answer(statement, &parameters).await;
-        let row = match (answer, statement.way) {
-            (Err(StoreError::Data(cause)), Way::Insert) if cause.is_unique_violation() => {
+        let row = match (answer, statement.mode) {
+            (Err(StoreError::Data(cause)), WriteMode::Insert) if cause.is_unique_violation() => {
                 return Err(StoreError::NotNew);
             }
             (answer, _) => answer?,
@@ -112,7 +112,7 @@ impl<'a> Session<'a> {
     }
 
     async fn upsert(&self, batch: &ProcessedBatch) -> Result<Committed, StoreError> {
-        let statement = self.prepare(batch, Way::Upsert).await?;
+        let statement = self.prepare(batch, WriteMode::Upsert).await?;
         self.commit(batch, statement).await
     }
 
@@ -200,7 +200,7 @@ impl<'a> Session<'a> {
                 Err(error) => return Err(error),
             }
         }
-        if let Some(cause) = alike(&causes).filter(|_| records > 1 && causes.len() == records) {
+        if let Some(cause) = common_cause(&causes).filter(|_| records > 1 && causes.len() == records) {
             return Err(StoreError::Permanent(Cause::new(format!(
                 "every order of the batch {span} was rejected for the same reason, check the \
                  table's constraints and triggers: {cause}"
@@ -267,7 +267,7 @@ impl<'a> Step<'a> {
 }
 
 /// The common cause, if all causes are alike.
-fn alike(causes: &[Cause]) -> Option<&Cause> {
+fn common_cause(causes: &[Cause]) -> Option<&Cause> {
     let (first, rest) = causes.split_first()?;
     rest.iter().all(|cause| cause.is_like(first)).then_some(first)
 }

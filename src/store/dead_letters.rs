@@ -6,7 +6,7 @@ use tokio_postgres::{
     types::{ToSql, Type},
 };
 
-use super::{Store, StoreError, replay::lock_letters};
+use super::{Store, StoreError, replay::lock_dead_letters};
 
 /// Selects dead letters by `$1` to `$5`; a null parameter does not restrict.
 pub(super) const FILTER: &str = "\
@@ -29,7 +29,7 @@ const AT_ONCE: i64 = 5_000;
 
 /// Selects dead letters that satisfy all of these conditions.
 #[derive(Clone, Debug, Default)]
-pub struct LetterFilter {
+pub struct DeadLetterFilter {
     /// One of these ids.
     pub ids: Option<Vec<i64>>,
     /// Records of this topic.
@@ -60,12 +60,12 @@ pub struct DeadLetter {
     /// When the record was processed.
     pub failed_at: Timestamp,
     /// Its current state.
-    pub fate: Fate,
+    pub state: DeadLetterState,
 }
 
 /// The state of a dead letter.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum DeadLetterState {
     /// Neither replayed nor discarded.
     Open,
     /// Replayed: its order was written.
@@ -88,7 +88,7 @@ pub enum Fate {
 
 /// The bytes of a dead letter's record.
 #[derive(Clone, PartialEq, Eq)]
-pub struct LetterBytes {
+pub struct DeadLetterBytes {
     /// The key as the producer wrote it.
     pub key: Option<Vec<u8>>,
     /// The value as the producer wrote it; `None` is a tombstone.
@@ -125,7 +125,7 @@ impl Store {
     /// As [`Store::session`].
     pub async fn dead_letters(
         &self,
-        filter: &LetterFilter,
+        filter: &DeadLetterFilter,
         settled_too: bool,
         limit: i64,
     ) -> Result<Vec<DeadLetter>, StoreError> {
@@ -134,7 +134,7 @@ impl Store {
             "SELECT {LETTER} FROM {{schema}}.dead_letters WHERE {FILTER} AND {which} \
              ORDER BY failed_at DESC, id DESC LIMIT $6"
         );
-        let rows = self.letter_rows(&sql, filter, &[(&limit, Type::INT8)]).await?;
+        let rows = self.dead_letter_rows(&sql, filter, &[(&limit, Type::INT8)]).await?;
         rows.iter().map(letter).collect()
     }
 
@@ -144,7 +144,7 @@ impl Store {
     /// As [`Store::session`].
     pub async fn dead_letter_counts(
         &self,
-        filter: &LetterFilter,
+        filter: &DeadLetterFilter,
         settled_too: bool,
     ) -> Result<Vec<ReasonCount>, StoreError> {
         let which = if settled_too { "true" } else { OPEN };
@@ -153,7 +153,7 @@ impl Store {
              FROM {{schema}}.dead_letters WHERE {FILTER} AND {which} \
              GROUP BY reason ORDER BY letters DESC, reason COLLATE \"C\""
         );
-        let rows = self.letter_rows(&sql, filter, &[]).await?;
+        let rows = self.dead_letter_rows(&sql, filter, &[]).await?;
         rows.iter()
             .map(|row| {
                 Ok(ReasonCount {
@@ -173,13 +173,13 @@ impl Store {
     pub async fn dead_letter(
         &self,
         id: i64,
-    ) -> Result<Option<(DeadLetter, LetterBytes)>, StoreError> {
+    ) -> Result<Option<(DeadLetter, DeadLetterBytes)>, StoreError> {
         let sql =
             format!("SELECT {LETTER}, key, payload FROM {{schema}}.dead_letters WHERE {FILTER}");
-        let filter = LetterFilter { ids: Some(vec![id]), ..LetterFilter::default() };
-        let rows = self.letter_rows(&sql, &filter, &[]).await?;
+        let filter = DeadLetterFilter { ids: Some(vec![id]), ..DeadLetterFilter::default() };
+        let rows = self.dead_letter_rows(&sql, &filter, &[]).await?;
         let Some(row) = rows.first() else { return Ok(None) };
-        let bytes = LetterBytes { key: row.try_get("key")?, payload: row.try_get("payload")? };
+        let bytes = DeadLetterBytes { key: row.try_get("key")?, payload: row.try_get("payload")? };
         Ok(Some((letter(row)?, bytes)))
     }
 
@@ -187,9 +187,9 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::session`]. Dead letters discarded before the error stay discarded.
-    pub async fn discard_letters(
+    pub async fn discard_dead_letters(
         &self,
-        filter: &LetterFilter,
+        filter: &DeadLetterFilter,
         because: &str,
     ) -> Result<u64, StoreError> {
         let which = format!("{FILTER} AND {OPEN}");
@@ -197,19 +197,19 @@ impl Store {
             "UPDATE {{schema}}.dead_letters SET discarded_at = now(), discarded_because = $8 \
              FROM page WHERE dead_letters.id = page.id AND {OPEN}"
         );
-        self.change_letters(&which, &change, filter, &[(&because, Type::TEXT)]).await
+        self.change_dead_letters(&which, &change, filter, &[(&because, Type::TEXT)]).await
     }
 
     /// The number of dead letters that failed before `limit`.
     ///
     /// # Errors
     /// As [`Store::session`].
-    pub async fn purgeable_letters(&self, limit: Timestamp) -> Result<Purgeable, StoreError> {
+    pub async fn purgeable_dead_letters(&self, limit: Timestamp) -> Result<Purgeable, StoreError> {
         let sql = format!(
             "SELECT count(*) AS letters, count(*) FILTER (WHERE {OPEN}) AS open \
              FROM {{schema}}.dead_letters WHERE {FILTER}"
         );
-        let rows = self.letter_rows(&sql, &before(limit), &[]).await?;
+        let rows = self.dead_letter_rows(&sql, &before(limit), &[]).await?;
         let Some(row) = rows.first() else { return Ok(Purgeable { letters: 0, open: 0 }) };
         Ok(Purgeable { letters: row.try_get("letters")?, open: row.try_get("open")? })
     }
@@ -218,17 +218,17 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::session`]. Dead letters deleted before the error stay deleted.
-    pub async fn purge_letters(&self, limit: Timestamp) -> Result<u64, StoreError> {
+    pub async fn purge_dead_letters(&self, limit: Timestamp) -> Result<u64, StoreError> {
         let change = "DELETE FROM {schema}.dead_letters USING page WHERE dead_letters.id = page.id";
-        self.change_letters(FILTER, change, &before(limit), &[]).await
+        self.change_dead_letters(FILTER, change, &before(limit), &[]).await
     }
 
     /// Applies `change` to the dead letters that match `which`, page by page in id order.
-    async fn change_letters(
+    async fn change_dead_letters(
         &self,
         which: &str,
         change: &str,
-        filter: &LetterFilter,
+        filter: &DeadLetterFilter,
         more: &[(&(dyn ToSql + Sync), Type)],
     ) -> Result<u64, StoreError> {
         let sql = self.sql(&format!(
@@ -244,7 +244,7 @@ impl Store {
         let (mut after, mut all) = (i64::MIN, 0);
         loop {
             let change = async {
-                lock_letters(connection).await?;
+                lock_dead_letters(connection).await?;
                 let place: [_; 2] = [(&after as _, Type::INT8), (&AT_ONCE as _, Type::INT8)];
                 let parameters = [&filter.parameters()[..], &place, more].concat();
                 let row = connection.in_time(client.query_typed_one(&sql, &parameters)).await?;
@@ -265,10 +265,10 @@ impl Store {
         }
     }
 
-    pub(super) async fn letter_rows(
+    pub(super) async fn dead_letter_rows(
         &self,
         sql: &str,
-        filter: &LetterFilter,
+        filter: &DeadLetterFilter,
         more: &[(&(dyn ToSql + Sync), Type)],
     ) -> Result<Vec<Row>, StoreError> {
         let parameters = [&filter.parameters()[..], more].concat();
@@ -278,7 +278,7 @@ impl Store {
     }
 }
 
-impl LetterFilter {
+impl DeadLetterFilter {
     /// `$1` to `$5` of [`FILTER`].
     fn parameters(&self) -> [(&(dyn ToSql + Sync), Type); 5] {
         [
@@ -292,33 +292,33 @@ impl LetterFilter {
 }
 
 /// Prints only lengths: key and payload can hold personal data.
-impl std::fmt::Debug for LetterBytes {
+impl std::fmt::Debug for DeadLetterBytes {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LetterBytes")
+        f.debug_struct("DeadLetterBytes")
             .field("key_bytes", &self.key.as_ref().map(Vec::len))
             .field("payload_bytes", &self.payload.as_ref().map(Vec::len))
             .finish()
     }
 }
 
-fn before(limit: Timestamp) -> LetterFilter {
-    LetterFilter { until: Some(limit), ..LetterFilter::default() }
+fn before(limit: Timestamp) -> DeadLetterFilter {
+    DeadLetterFilter { until: Some(limit), ..DeadLetterFilter::default() }
 }
 
 fn letter(row: &Row) -> Result<DeadLetter, StoreError> {
     let replayed_at: Option<Timestamp> = row.try_get("replayed_at")?;
     let discarded_at: Option<Timestamp> = row.try_get("discarded_at")?;
-    let fate = match (replayed_at, discarded_at) {
-        (Some(at), _) => Fate::Replayed {
+    let state = match (replayed_at, discarded_at) {
+        (Some(at), _) => DeadLetterState::Replayed {
             at,
             order_id: row.try_get("order_id")?,
             numbered: row.try_get::<_, Option<_>>("numbered")?.unwrap_or_default(),
         },
-        (None, Some(at)) => Fate::Discarded {
+        (None, Some(at)) => DeadLetterState::Discarded {
             at,
             because: row.try_get::<_, Option<_>>("discarded_because")?.unwrap_or_default(),
         },
-        (None, None) => Fate::Open,
+        (None, None) => DeadLetterState::Open,
     };
     Ok(DeadLetter {
         id: row.try_get("id")?,
@@ -328,6 +328,6 @@ fn letter(row: &Row) -> Result<DeadLetter, StoreError> {
         reason: row.try_get("reason")?,
         detail: row.try_get("detail")?,
         failed_at: row.try_get("failed_at")?,
-        fate,
+        state,
     })
 }

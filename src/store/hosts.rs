@@ -114,7 +114,7 @@ impl Role {
     }
 
     /// Why a server with this role is not acceptable; `None` if it is.
-    pub(super) fn refused_by(&self, target: Target) -> Option<&'static str> {
+    pub(super) fn mismatch(&self, target: Target) -> Option<&'static str> {
         let is_standby = self.is_standby == Some(true);
         match target {
             Target::Any => None,
@@ -131,16 +131,16 @@ impl Role {
 
 /// The server that the pool's connections use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Whereabouts {
+pub(super) struct Location {
     /// The position of the server in `database.host`.
     pub(super) host: usize,
     pub(super) history: Option<History>,
 }
 
-impl Whereabouts {
+impl Location {
     /// Returns both timelines if `other` is on a newer timeline of the same cluster: this server is
     /// then a former primary that is still running, or came back, after a promotion.
-    pub(super) fn is_succeeded_by(&self, other: &Self) -> Option<(i32, i32)> {
+    pub(super) fn newer_timeline(&self, other: &Self) -> Option<(i32, i32)> {
         let (mine, theirs) = (self.history?, other.history?);
         let is_former = mine.system == theirs.system && mine.timeline < theirs.timeline;
         is_former.then_some((mine.timeline, theirs.timeline))

@@ -49,18 +49,18 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 pub use commit::{Committed, Session};
-pub use dead_letters::{DeadLetter, Fate, LetterBytes, LetterFilter, Purgeable, ReasonCount};
+pub use dead_letters::{DeadLetter, DeadLetterState, DeadLetterBytes, DeadLetterFilter, Purgeable, ReasonCount};
 pub use encryption::Encryption;
 pub use error::{Cause, StoreError};
 pub use hosts::{Host, Target};
 pub use offsets::PartitionRow;
 pub use purge::{Purge, PurgeGuard, Purged};
 pub use purgeable::{PurgeableOrders, ShopDay};
-pub use replay::{LetterPlace, ReplayableLetter, Replayed, Reread};
+pub use replay::{DeadLetterPosition, ReplayableDeadLetter, Replayed, Redecoded};
 pub use roll_up::RollUp;
 pub use sales::{Ends, Period, Sales, SalesBy, SalesFigure, SalesLine, SalesQuestion, Unit};
 pub use schema::{Finding, SCHEMA, quote_identifier};
-pub use statement::{CommitStatement, Way};
+pub use statement::{CommitStatement, WriteMode};
 pub use totals::{Difference, Figures, ProductTotal, Totals, Verification, View};
 
 use pool::{Lending, Lent};
@@ -171,7 +171,7 @@ impl Store {
     pub async fn session(&self) -> Result<Session<'_>, StoreError> {
         let lent = self.lend().await?;
         // Done here because a later round trip would let one batch overtake another.
-        lent.connection()?.ask_for_order_rows().await?;
+        lent.connection()?.look_up_order_rows().await?;
         Ok(Session::new(self, lent))
     }
 

@@ -27,7 +27,7 @@ const PUT_PARTITIONS: &str = "\
 
 /// Records a reset of partitions with their current offsets. The rows stay locked until the reset
 /// is done, so that no batch is committed in between.
-const NOTE_RESETS: &str = "\
+const RECORD_RESETS: &str = "\
     WITH put AS ( \
         SELECT * FROM UNNEST($1::text[], $2::int[], $3::uuid[], $4::bigint[]) \
             AS put (topic, partition, topic_id, next_offset) \
@@ -143,7 +143,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::session`].
-    pub async fn pass_over_loss(
+    pub async fn skip_lost_data(
         &self,
         partition: &TopicPartition,
         from: NextOffset,
@@ -187,7 +187,7 @@ impl Store {
         noted: Option<(&str, &str)>,
     ) -> Result<(), StoreError> {
         let put = self.sql(&PUT_PARTITIONS.replace("{present}", present));
-        let note = self.sql(NOTE_RESETS);
+        let note = self.sql(RECORD_RESETS);
         let topics: Vec<&str> = rows.iter().map(|(partition, _)| &*partition.topic).collect();
         let partitions: Vec<i32> = rows.iter().map(|(partition, _)| partition.partition).collect();
         let ids: Vec<Uuid> = rows.iter().map(|(partition, _)| partition.topic_id).collect();

@@ -13,7 +13,7 @@ use super::{Cause, StoreError, server::Server, session::Connection};
 
 /// Waiting in the queue for a connection is not an outage, however long the queue: every holder's
 /// work is bounded by deadlines.
-const WAIT_FOR_A_PLACE: Duration = Duration::from_secs(24 * 3600);
+const SLOT_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 
 /// Every waiter gets a connection within about this time.
 const ROUND: Duration = Duration::from_millis(250);
@@ -24,7 +24,7 @@ const LONGEST_TURN: Duration = Duration::from_millis(100);
 /// A slot of the pool. The borrower connects, since a pool that connects by itself does not report
 /// why connecting failed.
 #[derive(Debug, Default)]
-pub(super) struct Place {
+pub(super) struct Slot {
     connection: Option<Connection>,
 }
 
@@ -36,31 +36,31 @@ pub(super) struct Place {
 /// server only, and cannot reject a running server: its test of an idle connection waits forever
 /// for a frozen server, and passes on a standby.
 #[derive(Debug)]
-pub(super) struct Places;
+pub(super) struct Slots;
 
-impl ManageConnection for Places {
-    type Connection = Place;
+impl ManageConnection for Slots {
+    type Connection = Slot;
     type Error = StoreError;
 
-    async fn connect(&self) -> Result<Place, StoreError> {
-        Ok(Place::default())
+    async fn connect(&self) -> Result<Slot, StoreError> {
+        Ok(Slot::default())
     }
 
-    async fn is_valid(&self, _: &mut Place) -> Result<(), StoreError> {
+    async fn is_valid(&self, _: &mut Slot) -> Result<(), StoreError> {
         Ok(())
     }
 
-    fn has_broken(&self, place: &mut Place) -> bool {
+    fn has_broken(&self, slot: &mut Slot) -> bool {
         // A slot without a connection is dropped too: if the server allows fewer connections than
         // there are slots, empty slots would be lent while an open connection is idle.
-        place.connection.as_ref().is_none_or(|connection| !connection.is_usable())
+        slot.connection.as_ref().is_none_or(|connection| !connection.is_usable())
     }
 }
 
 /// Lends the connections of the pool, first come, first served.
 #[derive(Debug)]
 pub(super) struct Lending {
-    pool: Pool<Places>,
+    pool: Pool<Slots>,
     /// Keeps the order of the waiters: the pool itself would let a borrower that returns a
     /// connection take it again before them.
     line: Semaphore,
@@ -73,8 +73,8 @@ impl Lending {
         let pool = Pool::builder()
             .max_size(size)
             .test_on_check_out(false)
-            .connection_timeout(WAIT_FOR_A_PLACE)
-            .build_unchecked(Places);
+            .connection_timeout(SLOT_TIMEOUT)
+            .build_unchecked(Slots);
         let line = Semaphore::new(size as usize);
         Self { pool, line, waiting: AtomicU32::new(0), size }
     }
@@ -92,16 +92,16 @@ impl Lending {
         let waiting = Waiting::new(&self.waiting);
         let turn = self.line.acquire().await.map_err(|_| busy())?;
         drop(waiting);
-        let mut place = self.pool.get().await.map_err(|error| match error {
+        let mut slot = self.pool.get().await.map_err(|error| match error {
             RunError::User(error) => error,
             RunError::TimedOut => busy(),
         })?;
-        match &mut place.connection {
+        match &mut slot.connection {
             Some(connection) if connection.is_usable() => connection.replan(),
             // Boxed because of the compiler's limits on nested futures.
             none => *none = Some(Connection::open(server).boxed().await?),
         }
-        Ok(Lent { place, _turn: turn })
+        Ok(Lent { slot, _turn: turn })
     }
 
     /// How long a worker with a backlog keeps a connection.
@@ -131,14 +131,14 @@ impl Drop for Waiting<'_> {
 /// continues.
 #[derive(Debug)]
 pub(super) struct Lent<'a> {
-    place: PooledConnection<'a, Places>,
+    slot: PooledConnection<'a, Slots>,
     _turn: SemaphorePermit<'a>,
 }
 
 impl Lent<'_> {
     /// The open connection. Always present: [`Lending::lend`] opens it.
     pub(super) fn connection(&self) -> Result<&Connection, StoreError> {
-        self.place
+        self.slot
             .connection
             .as_ref()
             .ok_or_else(|| StoreError::Transient(Cause::new("the connection is closed")))

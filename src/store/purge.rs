@@ -120,7 +120,7 @@ impl Store {
         let lent = self.lend().await?;
         let connection = lent.connection()?;
         let begun = in_transaction(connection, "", async {
-            self.keep_batches_out(connection).await?;
+            self.exclude_batches(connection).await?;
             let client = connection.client();
             let row = connection.in_time(client.query_typed_one(&sql, &parameters)).await?;
             Ok(row.try_get(0)?)

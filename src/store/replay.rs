@@ -23,7 +23,7 @@ use bytes::Bytes;
 use jiff::{Timestamp, civil::DateTime};
 use tokio_postgres::types::{ToSql, Type};
 
-use super::{LetterFilter, Store, StoreError, dead_letters::FILTER, session::Connection};
+use super::{DeadLetterFilter, Store, StoreError, dead_letters::FILTER, session::Connection};
 use crate::{
     kafka::{Headers, Record, TopicPartition},
     order::{Meaning, Rejection},
@@ -33,7 +33,7 @@ use effects::{Marks, Rows};
 
 /// Key of the advisory lock that allows one session at a time to replay, discard or delete dead
 /// letters: an arbitrary constant.
-const LETTERS_LOCK: i64 = 0x7665_6e64_6175;
+const DEAD_LETTERS_LOCK: i64 = 0x7665_6e64_6175;
 
 /// The maximum number of dead letters read at once, and approximately the maximum of their bytes.
 const PAGE: i64 = 100;
@@ -41,7 +41,7 @@ const PAGE_BYTES: i64 = 16 * 1024 * 1024;
 
 /// The next dead letters to replay, in the order in which they failed; at least one, regardless of
 /// its size.
-const NEXT_LETTERS: &str = "\
+const NEXT_DEAD_LETTERS: &str = "\
     SELECT * FROM ( \
         SELECT page.*, sum(size) OVER (ORDER BY failed_at, id) - size AS size_before FROM ( \
             SELECT id, topic, partition, topic_id, record_offset, key, payload, record_timestamp, \
@@ -90,7 +90,7 @@ const MARK_STILL_DEAD: &str = "\
 
 /// A dead letter with everything needed to decode its record again.
 #[derive(Clone)]
-pub struct ReplayableLetter {
+pub struct ReplayableDeadLetter {
     /// Its id, used by the commands.
     pub id: i64,
     /// The partition that the record was read from.
@@ -102,7 +102,7 @@ pub struct ReplayableLetter {
 }
 
 /// A dead letter and the current result of decoding its record.
-pub type Reread = (ReplayableLetter, Result<Meaning, Rejection>);
+pub type Redecoded = (ReplayableDeadLetter, Result<Meaning, Rejection>);
 
 /// The outcome of replaying a dead letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,7 +119,7 @@ pub enum Replayed {
 }
 
 /// A position among all dead letters, in the order in which they failed.
-pub type LetterPlace = (Timestamp, i64);
+pub type DeadLetterPosition = (Timestamp, i64);
 
 impl Store {
     /// The current time of the database's clock.
@@ -139,12 +139,12 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::session`].
-    pub async fn letters_to_replay(
+    pub async fn dead_letters_to_replay(
         &self,
-        filter: &LetterFilter,
+        filter: &DeadLetterFilter,
         discarded_too: bool,
-        after: Option<LetterPlace>,
-    ) -> Result<Vec<ReplayableLetter>, StoreError> {
+        after: Option<DeadLetterPosition>,
+    ) -> Result<Vec<ReplayableDeadLetter>, StoreError> {
         let (failed_at, id) = after.unzip();
         let parameters: [(&(dyn ToSql + Sync), Type); 5] = [
             (&discarded_too, Type::BOOL),
@@ -153,14 +153,14 @@ impl Store {
             (&PAGE, Type::INT8),
             (&PAGE_BYTES, Type::INT8),
         ];
-        let sql = NEXT_LETTERS.replace("{filter}", FILTER);
-        let rows = self.letter_rows(&sql, filter, &parameters).await?;
+        let sql = NEXT_DEAD_LETTERS.replace("{filter}", FILTER);
+        let rows = self.dead_letter_rows(&sql, filter, &parameters).await?;
         rows.iter()
             .map(|row| {
                 let key: Option<Vec<u8>> = row.try_get("key")?;
                 let payload: Option<Vec<u8>> = row.try_get("payload")?;
                 let headers: Option<Vec<u8>> = row.try_get("headers")?;
-                Ok(ReplayableLetter {
+                Ok(ReplayableDeadLetter {
                     id: row.try_get("id")?,
                     partition: TopicPartition {
                         topic: row.try_get::<_, String>("topic")?.into(),
@@ -190,7 +190,7 @@ impl Store {
     /// As [`Session::commit`](super::Session::commit). [`StoreError::Data`] concerns one of them.
     pub async fn replay(
         &self,
-        letters: &[Reread],
+        letters: &[Redecoded],
         purged_before: Option<DateTime>,
         force: bool,
     ) -> Result<Option<Vec<Replayed>>, StoreError> {
@@ -207,14 +207,14 @@ impl Store {
     async fn replay_in_transaction(
         &self,
         connection: &Connection,
-        letters: &[Reread],
+        letters: &[Redecoded],
         purged_before: Option<DateTime>,
         force: bool,
     ) -> Result<Option<Vec<Replayed>>, StoreError> {
         let client = connection.client();
-        connection.ask_for_order_rows().await?;
-        lock_letters(connection).await?;
-        self.keep_batches_out(connection).await?;
+        connection.look_up_order_rows().await?;
+        lock_dead_letters(connection).await?;
+        self.exclude_batches(connection).await?;
         if self.purged_before_on(connection).await? != purged_before {
             return Ok(None);
         }
@@ -254,7 +254,7 @@ impl Store {
     }
 
     /// Waits for batches that are being committed, and excludes others until the transaction ends.
-    pub(super) async fn keep_batches_out(&self, connection: &Connection) -> Result<(), StoreError> {
+    pub(super) async fn exclude_batches(&self, connection: &Connection) -> Result<(), StoreError> {
         let sql = self.sql(&format!(
             "SET LOCAL lock_timeout = {}; \
              LOCK TABLE {{schema}}.partitions IN SHARE ROW EXCLUSIVE MODE; \
@@ -290,7 +290,7 @@ impl Store {
 /// Begins a durable transaction in which no other session replays, discards or deletes dead
 /// letters. The lock is taken in a separate statement, so that the next one sees what the last
 /// holder committed.
-pub(super) async fn lock_letters(connection: &Connection) -> Result<(), StoreError> {
+pub(super) async fn lock_dead_letters(connection: &Connection) -> Result<(), StoreError> {
     let begin = format!(
         "{}; SELECT pg_advisory_xact_lock({LETTERS_LOCK}); SET LOCAL synchronous_commit = on",
         connection.begin()
@@ -299,9 +299,9 @@ pub(super) async fn lock_letters(connection: &Connection) -> Result<(), StoreErr
 }
 
 /// Prints the record's position, but not its contents.
-impl std::fmt::Debug for ReplayableLetter {
+impl std::fmt::Debug for ReplayableDeadLetter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ReplayableLetter")
+        f.debug_struct("ReplayableDeadLetter")
             .field("id", &self.id)
             .field("partition", &self.partition)
             .field("record", &self.record)

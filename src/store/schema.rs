@@ -6,7 +6,7 @@ use tokio_postgres::types::{ToSql, Type};
 
 use super::{
     Cause, Store, StoreError,
-    tables::{Found, TABLES, Table, precision_and_scale, will_do},
+    tables::{Found, TABLES, Table, precision_and_scale, satisfies},
 };
 use crate::order::SalesBounds;
 
@@ -33,12 +33,12 @@ pub struct Finding {
     pub problem: String,
     /// How to fix it.
     pub remedy: String,
-    lack: Option<Lack>,
+    missing: Option<Missing>,
 }
 
 /// What is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Lack {
+enum Missing {
     /// All tables.
     Everything,
     /// Some tables, or an upgrade step. As for [`Self::Everything`], the remedy is applying the
@@ -52,12 +52,12 @@ impl Finding {
     /// Whether none of the tables exists yet.
     #[must_use]
     pub fn is_fresh(&self) -> bool {
-        self.lack == Some(Lack::Everything)
+        self.missing == Some(Missing::Everything)
     }
 
     /// Whether applying the schema is the remedy.
     const fn is_absent(&self) -> bool {
-        matches!(self.lack, Some(Lack::Everything | Lack::Part))
+        matches!(self.missing, Some(Missing::Everything | Missing::Part))
     }
 }
 
@@ -90,7 +90,7 @@ impl Store {
                 what: format!("schema {quoted}"),
                 problem: format!("the role \"{user}\" lacks USAGE"),
                 remedy: format!("GRANT USAGE ON SCHEMA {quoted} TO {role}"),
-                lack: None,
+                missing: None,
             });
         }
         let (present, absent): (Vec<_>, Vec<_>) =
@@ -101,7 +101,7 @@ impl Store {
                 what: names.join(", "),
                 problem: "missing".to_owned(),
                 remedy: APPLY.to_owned(),
-                lack: Some(if present.is_empty() { Lack::Everything } else { Lack::Part }),
+                missing: Some(if present.is_empty() { Missing::Everything } else { Missing::Part }),
             });
         }
         for table in present {
@@ -114,7 +114,7 @@ impl Store {
             let version = self.schema_version().await?;
             if version < VERSION {
                 // The remaining upgrade steps add these.
-                findings.retain(|finding| finding.lack != Some(Lack::Column));
+                findings.retain(|finding| finding.missing != Some(Missing::Column));
             }
             findings.extend(self.compare_version(version));
         }
@@ -222,18 +222,18 @@ impl Store {
                                     AND has_schema_privilege(oid, 'CREATE') \
                                     FROM pg_namespace WHERE nspname = $1), \
                                    has_database_privilege(current_database(), 'CREATE'))";
-        self.asked_of_schema(sql).await
+        self.schema_query(sql).await
     }
 
     /// True as well if the schema does not exist yet.
     async fn may_use_schema(&self) -> Result<bool, StoreError> {
         let sql = "SELECT coalesce(bool_and(has_schema_privilege(oid, 'USAGE')), true) \
                    FROM pg_namespace WHERE nspname = $1";
-        self.asked_of_schema(sql).await
+        self.schema_query(sql).await
     }
 
     /// The result of a boolean query about the configured schema, `$1`.
-    async fn asked_of_schema(&self, sql: &str) -> Result<bool, StoreError> {
+    async fn schema_query(&self, sql: &str) -> Result<bool, StoreError> {
         let lent = self.lend().await?;
         let connection = lent.connection()?;
         let asked = [(&self.schema as &(dyn ToSql + Sync), Type::TEXT)];
@@ -283,7 +283,7 @@ impl Store {
             what: self.qualified("schema_version"),
             problem,
             remedy: remedy.to_owned(),
-            lack: (version < VERSION).then_some(Lack::Part),
+            missing: (version < VERSION).then_some(Missing::Part),
         })
     }
 
@@ -294,7 +294,7 @@ impl Store {
             what: name.clone(),
             problem,
             remedy,
-            lack: None,
+            missing: None,
         };
         let mut findings = Vec::new();
         if found.is_view != table.is_view {
@@ -310,15 +310,15 @@ impl Store {
         }
         for (column, data_type) in table.columns {
             let have = found.columns.get(*column).map(|column| column.data_type.as_str());
-            if have.is_none_or(|have| !will_do(data_type, have)) {
+            if have.is_none_or(|have| !satisfies(data_type, have)) {
                 let wanted = data_type.replace('|', " or ");
                 let problem = match have {
                     Some(have) => format!("column {column} is {have}, must be {wanted}"),
                     None => format!("has no column {column} of type {wanted}"),
                 };
                 let remedy = format!("alter it, or {ELSEWHERE}");
-                let lack = have.is_none().then_some(Lack::Column);
-                findings.push(Finding { lack, ..finding(problem, remedy) });
+                let missing = have.is_none().then_some(Missing::Column);
+                findings.push(Finding { missing, ..finding(problem, remedy) });
             }
         }
         for (column, have) in &found.columns {

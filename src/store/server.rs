@@ -17,7 +17,7 @@ use tracing::warn;
 use super::{
     Cause, Encryption, Host, Settings, StoreError, Target,
     encryption::{Connected, REMEDIES, lacks_tls},
-    hosts::{Role, Whereabouts},
+    hosts::{Role, Location},
     retention::Retention,
     schema::quote_identifier,
     statement::CommitTexts,
@@ -61,7 +61,7 @@ pub(super) struct Server {
     pub(super) opened: AtomicU64,
     pub(super) epochs: Epochs,
     /// The server of the newest connection.
-    whereabouts: Mutex<Option<Whereabouts>>,
+    location: Mutex<Option<Location>>,
     /// The number of changes of that server.
     failovers: watch::Sender<u64>,
     pub(super) retention: Arc<Retention>,
@@ -105,7 +105,7 @@ impl Server {
             prepared_statements: settings.prepared_statements,
             opened: AtomicU64::new(0),
             epochs: Epochs::default(),
-            whereabouts: Mutex::new(None),
+            location: Mutex::new(None),
             failovers: watch::Sender::new(0),
             retention: Arc::default(),
         }
@@ -123,8 +123,8 @@ impl Server {
 
     /// The server that connections use, once there was a connection.
     pub(super) fn host(&self) -> Option<&Host> {
-        let whereabouts = *self.whereabouts();
-        self.hosts.get(whereabouts?.host)
+        let location = *self.location();
+        self.hosts.get(location?.host)
     }
 
     /// Connects to the first acceptable server, starting with the last one used.
@@ -134,11 +134,11 @@ impl Server {
     /// # Errors
     /// The errors of all servers; [`StoreError::Permanent`] only if none of them is transient.
     pub(super) async fn connect(&self) -> Result<(Connected, u64), StoreError> {
-        let last = self.whereabouts().map_or(0, |whereabouts| whereabouts.host);
+        let last = self.location().map_or(0, |location| location.host);
         let mut failures = Vec::new();
         for host in (last..self.hosts.len()).chain(0..last) {
             let connected = match self.connect_to(host).await {
-                Ok((connected, role)) => self.arrive(host, &role).map(|epoch| (connected, epoch)),
+                Ok((connected, role)) => self.register(host, &role).map(|epoch| (connected, epoch)),
                 Err(error) => Err(error),
             };
             match connected {
@@ -191,7 +191,7 @@ impl Server {
         let explained = |error| explain(error, host, encryption);
         let connected = encryption.connect(&config).await.map_err(explained)?;
         let role = Role::of(&connected.client).await.map_err(explained)?;
-        match role.refused_by(self.target) {
+        match role.mismatch(self.target) {
             None => Ok((connected, role)),
             Some(why) => {
                 let text = format!(
@@ -204,13 +204,13 @@ impl Server {
 
     /// Records the server of a new connection. Connections to other servers are not used again, so
     /// that states of different servers are never mixed.
-    fn arrive(&self, host: usize, role: &Role) -> Result<u64, StoreError> {
-        let now = Whereabouts { host, history: role.history };
-        let mut whereabouts = self.whereabouts();
-        if let Some(before) = *whereabouts
+    fn register(&self, host: usize, role: &Role) -> Result<u64, StoreError> {
+        let now = Location { host, history: role.history };
+        let mut location = self.location();
+        if let Some(before) = *location
             && before != now
         {
-            if let Some((own, seen)) = now.is_succeeded_by(&before) {
+            if let Some((own, seen)) = now.newer_timeline(&before) {
                 let host = self.hosts.get(host).map(ToString::to_string).unwrap_or_default();
                 return Err(StoreError::Transient(Cause::new(format!(
                     "PostgreSQL at {host} is a former primary: it is on timeline {own}, but this \
@@ -226,12 +226,12 @@ impl Server {
                 "connected to a different or newly promoted PostgreSQL server"
             );
         }
-        *whereabouts = Some(now);
+        *location = Some(now);
         Ok(self.epochs.current())
     }
 
-    fn whereabouts(&self) -> MutexGuard<'_, Option<Whereabouts>> {
-        self.whereabouts.lock().unwrap_or_else(PoisonError::into_inner)
+    fn location(&self) -> MutexGuard<'_, Option<Location>> {
+        self.location.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -19,7 +19,7 @@ use tracing::debug;
 
 use super::{
     Cause, StoreError,
-    encryption::{Connected, Way},
+    encryption::{Connected, Transport},
     retention::Retention,
     rows::{Oids, order_rows},
     server::{Epochs, Server, SqlText},
@@ -39,7 +39,7 @@ pub(super) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 pub(super) struct Connection {
     client: Client,
     leash: Leash,
-    way: Way,
+    transport: Transport,
     epochs: Epochs,
     epoch: u64,
     prepared: Mutex<HashMap<CommitStatement, Statement>>,
@@ -56,11 +56,11 @@ impl Connection {
     /// # Errors
     /// As [`Server::connect`].
     pub(super) async fn open(server: &Server) -> Result<Self, StoreError> {
-        let (Connected { client, leash, way }, epoch) = server.connect().await?;
+        let (Connected { client, leash, transport }, epoch) = server.connect().await?;
         Ok(Self {
             client,
             leash,
-            way,
+            transport,
             epochs: server.epochs.clone(),
             epoch,
             prepared: Mutex::default(),
@@ -105,7 +105,7 @@ impl Connection {
     }
 
     /// Looks up the type that [`Self::order_rows`] returns.
-    pub(super) async fn ask_for_order_rows(&self) -> Result<(), StoreError> {
+    pub(super) async fn look_up_order_rows(&self) -> Result<(), StoreError> {
         let ask = async {
             let types = self.client.query_typed_one(&self.sql.types, &[]);
             let row = self.in_time(types).await?;
@@ -189,9 +189,9 @@ impl Connection {
     /// Cancels this connection's statement on the server, so that repeated attempts do not leave
     /// statements behind that wait for a lock. Nothing waits for the result.
     fn cancel(&self) {
-        let (token, way, deadline) = (self.client.cancel_token(), self.way.clone(), self.deadline);
+        let (token, transport, deadline) = (self.client.cancel_token(), self.transport.clone(), self.deadline);
         tokio::spawn(async move {
-            if let Ok(Err(error)) = timeout(deadline, way.cancel(token)).await {
+            if let Ok(Err(error)) = timeout(deadline, transport.cancel(token)).await {
                 debug!(%error, "cannot cancel a statement");
             }
         });

@@ -10,7 +10,7 @@ use crate::process::ProcessedBatch;
 
 /// How rows are written to `sales` and `orders`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Way {
+pub enum WriteMode {
     /// Insert new rows without looking up existing ones: half the work. If an order already exists,
     /// the statement writes nothing.
     Insert,
@@ -21,7 +21,7 @@ pub enum Way {
 /// What a batch writes, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CommitStatement {
-    pub(super) way: Way,
+    pub(super) mode: WriteMode,
     pub(super) sales: bool,
     /// Whether it has orders with a row in `sales` but none in `orders`.
     pub(super) unlisted: bool,
@@ -79,13 +79,13 @@ impl CommitStatement {
     /// Whether it fails if an order already exists.
     #[must_use]
     pub fn inserts(self) -> bool {
-        self.way == Way::Insert && (self.sales || self.orders)
+        self.mode == WriteMode::Insert && (self.sales || self.orders)
     }
 
     /// The statement for this batch.
-    pub(super) fn of(batch: &ProcessedBatch, way: Way) -> Self {
+    pub(super) fn of(batch: &ProcessedBatch, mode: WriteMode) -> Self {
         let nothing =
-            Self { way, sales: false, unlisted: false, orders: false, dead_letters: false };
+            Self { mode, sales: false, unlisted: false, orders: false, dead_letters: false };
         batch.outcomes().iter().fold(nothing, |mut statement, outcome| {
             match &outcome.result {
                 Ok(meaning) => {
@@ -103,7 +103,7 @@ impl CommitStatement {
     }
 
     fn text(self, schema: &str) -> String {
-        let upserts = self.way == Way::Upsert;
+        let upserts = self.mode == WriteMode::Upsert;
         let mut sections = String::new();
         let mut names = STEP.to_vec();
         let mut add = |there: bool, sql: &str, parameters: &[&'static str]| {
@@ -172,7 +172,7 @@ mod tests {
     };
 
     const NOTHING: CommitStatement = CommitStatement {
-        way: Way::Insert,
+        mode: WriteMode::Insert,
         sales: false,
         unlisted: false,
         orders: false,
@@ -181,7 +181,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_batch_has_the_sections_that_it_writes() {
-        let of = |batch| CommitStatement::of(&batch, Way::Insert);
+        let of = |batch| CommitStatement::of(&batch, WriteMode::Insert);
         let cancelled = batch_of(vec![Meaning::Order(sample::cancelled(OrderKey::Number(1)))]);
         assert_eq!(of(cancelled), CommitStatement { orders: true, ..NOTHING });
         let plain = batch_of(vec![Meaning::Order(sample::order(OrderKey::Number(1), "1"))]);
@@ -194,9 +194,9 @@ mod tests {
     fn every_statement_has_each_of_its_parameters_and_no_placeholder_is_left() {
         for bits in 0..32 {
             let bit = |n: u32| bits >> n & 1 == 1;
-            let way = if bit(0) { Way::Insert } else { Way::Upsert };
+            let mode = if bit(0) { WriteMode::Insert } else { WriteMode::Upsert };
             let (sales, unlisted, orders, dead_letters) = (bit(1), bit(2), bit(3), bit(4));
-            let statement = CommitStatement { way, sales, unlisted, orders, dead_letters };
+            let statement = CommitStatement { mode, sales, unlisted, orders, dead_letters };
             let text = statement.text("s");
             assert!(!text.contains('{'), "{statement:?}: {text}");
             let sections = [

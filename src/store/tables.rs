@@ -375,7 +375,7 @@ impl Found {
 }
 
 /// Whether a column of type `have` satisfies `wanted`, a type of [`Table::columns`].
-pub(super) fn will_do(wanted: &str, have: &str) -> bool {
+pub(super) fn satisfies(wanted: &str, have: &str) -> bool {
     wanted.split('|').any(|wanted| {
         wanted == have || wanted == "numeric(p,s)" && precision_and_scale(have).is_some()
     })
@@ -390,7 +390,7 @@ pub(super) fn precision_and_scale(data_type: &str) -> Option<(u32, u32)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{precision_and_scale, will_do};
+    use super::{precision_and_scale, satisfies};
 
     #[test]
     fn types_are_compared_with_each_that_will_do() {
@@ -398,10 +398,10 @@ mod tests {
         for (have, right) in
             [("numeric", true), ("numeric(12,2)", true), ("numeric(3,-2)", false), ("text", false)]
         {
-            assert_eq!(will_do(total, have), right, "{have}");
+            assert_eq!(satisfies(total, have), right, "{have}");
         }
-        assert!(!will_do("numeric", "numeric(12,2)"));
-        assert!(will_do("integer|bigint", "bigint"));
+        assert!(!satisfies("numeric", "numeric(12,2)"));
+        assert!(satisfies("integer|bigint", "bigint"));
         assert_eq!(precision_and_scale("numeric(12,2)"), Some((12, 2)));
         assert_eq!(precision_and_scale("numeric"), None);
     }

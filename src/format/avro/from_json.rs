@@ -28,7 +28,7 @@ const STEPS_LIMIT: usize = 4_000_000;
 /// whole numbers; fields that are not in the schema are an error.
 pub(crate) fn from_json(text: &str, schema: &Schema) -> Result<Vec<u8>, String> {
     let json = json::whole(text)?;
-    let mut encoder = Encoder { schema, bytes: Vec::new(), steps: 0, stands_in: false };
+    let mut encoder = Encoder { schema, bytes: Vec::new(), steps: 0, in_default: false };
     match encoder.value(schema.root(), json, 0) {
         Ok(()) => Ok(encoder.bytes),
         Err(Misfit { place, rule }) if place.is_empty() => Err(format!("the value {rule}")),
@@ -41,7 +41,7 @@ struct Encoder<'s> {
     bytes: Vec<u8>,
     steps: usize,
     /// Whether it encodes a schema's default, whose bytes are written as characters up to U+00FF.
-    stands_in: bool,
+    in_default: bool,
 }
 
 /// A value that does not fit.
@@ -107,11 +107,11 @@ impl<'s> Encoder<'s> {
             }
             (Type::Text, Json::Text(text)) => self.counted(text.as_bytes()),
             (Type::Bytes, Json::Text(text)) => {
-                let bytes = if self.stands_in { characters(&text)? } else { text.into_bytes() };
+                let bytes = if self.in_default { characters(&text)? } else { text.into_bytes() };
                 self.counted(&bytes);
             }
             (Type::Fixed(_, size), Json::Text(text)) => {
-                let bytes = if self.stands_in { characters(&text)? } else { fixed(&text, *size) };
+                let bytes = if self.in_default { characters(&text)? } else { fixed(&text, *size) };
                 if bytes.len() != *size {
                     let rule = format!("must be text of {size} bytes, or as many in hexadecimal");
                     return Err(Misfit::new(rule));
@@ -125,7 +125,7 @@ impl<'s> Encoder<'s> {
                     .ok_or_else(|| Misfit::new(format!("must be one of {}", symbols.join(", "))))?;
                 self.long(symbol);
             }
-            (Type::Decimal(decimal), Json::Text(text)) if self.stands_in => {
+            (Type::Decimal(decimal), Json::Text(text)) if self.in_default => {
                 self.unscaled(decimal, &characters(&text)?)?;
             }
             (Type::Decimal(decimal), value) => {
@@ -215,9 +215,9 @@ impl<'s> Encoder<'s> {
         let Some(default) = &field.default else {
             return Err(Misfit::new("is missing, and the schema has no default for it: add it"));
         };
-        let before = std::mem::replace(&mut self.stands_in, true);
+        let before = std::mem::replace(&mut self.in_default, true);
         let encoded = self.value(field.of, default, depth + 1);
-        self.stands_in = before;
+        self.in_default = before;
         encoded
     }
 

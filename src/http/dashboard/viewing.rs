@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     http::State,
-    store::{LetterFilter, ReasonCount},
+    store::{DeadLetterFilter, ReasonCount},
 };
 
 /// The most that look at once; who comes later is asked to come again. Fewer than the server has
@@ -215,7 +215,7 @@ impl Dashboard {
                 self.0.looked.notified().await;
             }
             while is_looked_at() {
-                let filter = LetterFilter::default();
+                let filter = DeadLetterFilter::default();
                 let ask = store.dead_letter_counts(&filter, false);
                 let tell = |error: Option<&_>| {
                     if let Some(error) = error {

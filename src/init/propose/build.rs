@@ -99,10 +99,10 @@ impl Findings<'_, '_> {
             proposal.settings.push(Setting::new("records", Value::Places(records)));
         }
         let found = self.found();
-        let intruders = self.intruders(&found);
-        let explicit = !intruders.is_empty();
+        let misread_fields = self.misread_fields(&found);
+        let explicit = !misread_fields.is_empty();
         if explicit {
-            let because = format!("{} would otherwise be read as something else", intruders.join(", "));
+            let because = format!("{} would otherwise be read as something else", misread_fields.join(", "));
             proposal.settings.push(Setting::new("built_in", Value::Flag(false)).because(because));
         }
         self.identify(&mut proposal, explicit);
@@ -129,7 +129,7 @@ impl Findings<'_, '_> {
         };
         let is_number = single.as_deref().is_some_and(|name| {
             built_in::names("order_number").contains(&name)
-                || self.identified.places.first().is_some_and(|place| numbers_orders(place))
+                || self.identified.places.first().is_some_and(|place| is_order_number(place))
         });
         let role = if is_number { "order_number" } else { "order_id" };
         proposal.roles.push(Role { role, place: shown, found: self.identity.owners, of });
@@ -218,16 +218,16 @@ impl Findings<'_, '_> {
     }
 
     /// Fields that the built-in names would assign to the wrong role.
-    fn intruders(&self, found: &[Found]) -> Vec<String> {
+    fn misread_fields(&self, found: &[Found]) -> Vec<String> {
         let is_used = |path: &Path| {
             self.identified.has_path(path) || found.iter().any(|role| role.places.contains(path))
         };
         let has = |role: &str| found.iter().any(|found| found.role == role);
-        let mut intruders = Vec::new();
+        let mut misread_fields = Vec::new();
         let mut look = |role: &str, path: &Path, adds_up: bool| {
             let is_named = path.bare().is_some_and(|name| built_in::names(role).contains(&name));
             if is_named && (adds_up || !has(role)) && !is_used(path) {
-                intruders.extend(path.bare().map(str::to_owned));
+                misread_fields.extend(path.bare().map(str::to_owned));
             }
         };
         for place in &self.study.profile.places {
@@ -249,9 +249,9 @@ impl Findings<'_, '_> {
                 }
             }
         }
-        intruders.sort();
-        intruders.dedup();
-        intruders
+        misread_fields.sort();
+        misread_fields.dedup();
+        misread_fields
     }
 
     fn is_a_number(&self, place: &Place<'_>) -> bool {
@@ -278,7 +278,7 @@ fn written(role: &str, path: &Path) -> String {
 
 /// Whether a place is named as an order number and contains only integers that fit
 /// `sales.order_number`.
-fn numbers_orders(place: &Place<'_>) -> bool {
+fn is_order_number(place: &Place<'_>) -> bool {
     let name = Name::of(&place.path);
     let fits = |json: &Json| match json {
         Json::Number(digits) => digits.parse::<i32>().is_ok(),

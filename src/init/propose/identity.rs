@@ -47,12 +47,12 @@ pub(super) struct Evidence<'a, 'p, 'j> {
     /// The product, if orders are single lines.
     pub(super) product: &'a Choice<'p, 'j>,
     /// The places to exclude.
-    pub(super) barred: &'a dyn Fn(&Place<'j>) -> bool,
+    pub(super) excluded: &'a dyn Fn(&Place<'j>) -> bool,
 }
 
 impl<'p, 'j> Evidence<'_, 'p, 'j> {
     pub(super) fn identity(&self) -> (Identity, Choice<'p, 'j>) {
-        let places = self.profile.places.iter().filter(|place| !(self.barred)(place));
+        let places = self.profile.places.iter().filter(|place| !(self.excluded)(place));
         let count = self.orders.len();
         let choice = choose::choose(places, count, scores::identity, value::is_identity, 35);
         if choice.is_empty() {

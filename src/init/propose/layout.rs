@@ -42,7 +42,7 @@ pub(crate) fn layout<'j>(documents: &[(usize, &'j Json)]) -> Layout<'j> {
     for (record, document) in documents {
         let below = list.as_ref().and_then(|path| path.find(document));
         let orders: Vec<&Json> = match (document, below) {
-            (Json::Holding(inner), _) => {
+            (Json::Embedded(inner), _) => {
                 in_texts = true;
                 match &**inner {
                     Json::List(elements) => elements.iter().collect(),

@@ -23,7 +23,7 @@ pub(super) fn add(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     let study = findings.study;
     let items = findings.items.map(|list| &list.path);
     proposal.leftovers =
-        leftovers(&study.profile, &taken.join("\n"), items, &|path| study.is_barred(path));
+        leftovers(&study.profile, &taken.join("\n"), items, &|path| study.is_excluded(path));
 }
 
 /// The unmapped fields of the records of `input`: their places do not occur in `taken`, the text of
@@ -32,20 +32,20 @@ pub(crate) fn leftovers_of(input: Input<'_>, taken: &str) -> Vec<Leftover> {
     let documents = study::documents(input.sample);
     let study = Study::of(input, &documents);
     let items = study.items().map(|list| &list.path);
-    leftovers(&study.profile, taken, items, &|path| study.is_barred(path))
+    leftovers(&study.profile, taken, items, &|path| study.is_excluded(path))
 }
 
 fn leftovers(
     profile: &Profile<'_>,
     taken: &str,
     items: Option<&Path>,
-    barred: &dyn Fn(&Path) -> bool,
+    excluded: &dyn Fn(&Path) -> bool,
 ) -> Vec<Leftover> {
     let mut leftovers = Vec::new();
     let mut add = |place: &Place<'_>, shown: String, found: usize| {
         let is_taken = is_named(taken, &place.path.place()) || is_named(taken, &shown);
         let may_be = may_be(&Name::of(&place.path), place);
-        if let Some(may_be) = may_be.filter(|_| !is_taken && !barred(&place.path)) {
+        if let Some(may_be) = may_be.filter(|_| !is_taken && !excluded(&place.path)) {
             leftovers.push(Leftover { place: shown, found, may_be });
         }
     };

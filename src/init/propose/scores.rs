@@ -75,10 +75,10 @@ pub(super) fn items(name: &Name) -> i32 {
 /// The score for an item's product. `alone`: the item is the order itself.
 pub(super) fn product(name: &Name, alone: bool) -> i32 {
     let others = [Word::Quantity, Word::Price, Word::Money, Word::Time, Word::Status, Word::Kind];
-    let barred =
+    let excluded =
         name.own.iter().any(|own| own.any(&others) && !own.any(&[Word::Title, Word::Product]));
     if name.foreign
-        || barred
+        || excluded
         || name.all.any(&[Word::Person, Word::Property, Word::Event, Word::Shop])
     {
         return 0;

@@ -87,28 +87,28 @@ impl<'j> Study<'j> {
     }
 
     /// Whether a place belongs to an earlier state, a schema or similar.
-    pub(super) fn is_barred(&self, path: &Path) -> bool {
+    pub(super) fn is_excluded(&self, path: &Path) -> bool {
         let is_connect = self.profile.places.iter().any(|place| place.path.is_below("payload"));
         let before = self.change_event.as_ref().is_some_and(|envelope| {
             let inner = path.0.strip_prefix(envelope.0.as_slice());
             let name = inner.and_then(<[Step]>::first);
             ["before", "source", "transaction"]
                 .iter()
-                .any(|barred| name == Some(&Step::Name((*barred).to_owned())))
+                .any(|excluded| name == Some(&Step::Name((*excluded).to_owned())))
         });
         before || (is_connect && path.is_below("schema"))
     }
 
     /// The places of the order that may have a role.
     pub(super) fn places(&self) -> Vec<&Place<'j>> {
-        self.profile.places.iter().filter(|place| !self.is_barred(&place.path)).collect()
+        self.profile.places.iter().filter(|place| !self.is_excluded(&place.path)).collect()
     }
 
     /// The list of items, if there is one.
     pub(super) fn items(&self) -> Option<&List<'j>> {
         let numbers = |json: &Json| value::number(json, self.reading()).is_some();
         let scored =
-            self.profile.lists.iter().filter(|list| !self.is_barred(&list.path)).map(|list| {
+            self.profile.lists.iter().filter(|list| !self.is_excluded(&list.path)).map(|list| {
                 let best = |score: &dyn Fn(&Name) -> i32, pass: &dyn Fn(&Json) -> bool| {
                     !choose::choose(&list.places, list.lines.len(), score, pass, 45).is_empty()
                 };
@@ -173,12 +173,12 @@ impl<'j> Study<'j> {
             tombstones: &self.documents.tombstones,
             is_flat,
             product,
-            barred: &|place| {
+            excluded: &|place| {
                 let outer = inner.as_ref().is_some_and(|inner| {
                     !place.path.0.starts_with(&inner.0)
                         && scores::identity(&Name::of(&place.path)) <= 70
                 });
-                outer || self.is_barred(&place.path)
+                outer || self.is_excluded(&place.path)
             },
         };
         evidence.identity()

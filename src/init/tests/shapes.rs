@@ -69,7 +69,7 @@ fn comes_to(shape: &Shape, settings: &[Setting]) -> Vec<String> {
     let rules = outcome::rules(settings, ZONE, "BRL").unwrap_or_else(|problems| {
         panic!("{}: {problems}\n{}", shape.name, render::toml(settings, None))
     });
-    // One of the shapes has numbers beyond INT, for a table that takes them.
+    // One of the shapes has numbers beyond INT, for a table with BIGINT.
     let book = Rulebook { general: rules, topics: BTreeMap::new() };
     let book = book.within(SalesBounds { wide_numbers: true, total: None });
     let outcome: Outcome =
@@ -231,7 +231,7 @@ fn row(shape: &Shape, verdict: &Verdict) -> String {
 }
 
 #[test]
-fn each_shape_has_its_mapping_proposed_and_the_document_says_how() {
+fn each_shape_gets_the_documented_proposal() {
     let mut table = vec![
         "| shape | `vendas init` gives | what it asks for |".to_owned(),
         "| --- | --- | --- |".to_owned(),

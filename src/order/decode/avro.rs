@@ -15,7 +15,7 @@ use crate::{
     format::avro::{Fault, Field, Input, Leaf, Record, Schema, Type, TypeId},
     order::{
         Reason, Rejection,
-        mapping::{Opens, Spot, Tree, Way},
+        mapping::{Opens, Spot, Tree, Handling},
         value::Value,
     },
 };
@@ -70,16 +70,16 @@ impl<'m, 'p> Walk<'_, 'm, 'p> {
     /// Reads a value at nesting depth `depth`.
     fn value(&mut self, of: TypeId, spot: &'m Spot, from: From, depth: usize) -> Result<(), Fault> {
         let of = self.input.branch(self.schema, of)?;
-        match spot.way {
-            Way::Take => {
+        match spot.handling {
+            Handling::Take => {
                 let found = self.whole(of, depth)?;
                 self.shape.sink.take(spot, found);
                 Ok(())
             }
-            Way::Enter => self.enter(of, spot, from, depth),
-            Way::Both => self.both(of, spot, depth),
-            Way::Suspect => {
-                if let Some(text) = self.says(of, depth)? {
+            Handling::Enter => self.enter(of, spot, from, depth),
+            Handling::Both => self.both(of, spot, depth),
+            Handling::Suspect => {
+                if let Some(text) = self.suspect_text(of, depth)? {
                     self.shape.sink.suspect(spot, Some(text));
                 }
                 Ok(())

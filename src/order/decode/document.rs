@@ -1,6 +1,6 @@
 //! The values that an order has for each role.
 
-use super::{Found, Slot, slot::Twice};
+use super::{Found, Slot, slot::Duplicate};
 use crate::order::{Rejection, mapping::Role};
 
 /// A decoded order, not yet validated.
@@ -24,9 +24,9 @@ pub(in crate::order) struct Document<'p> {
     /// The suspicious fields found: the bits of [`crate::order::mapping::suspects`].
     pub(in crate::order) suspects: u8,
     /// Roles with two values of the same rank, with the item's index for an item's roles.
-    pub(super) twice: Vec<(Option<usize>, Role, Twice)>,
+    pub(super) duplicate: Vec<(Option<usize>, Role, Duplicate)>,
     /// The same for an item's roles in the order itself.
-    pub(in crate::order) flat_twice: Vec<(Role, Twice)>,
+    pub(in crate::order) flat_duplicates: Vec<(Role, Duplicate)>,
 }
 
 /// The list of items.
@@ -36,7 +36,7 @@ pub(in crate::order) struct Items<'p> {
     /// The rank and place of the list, if there is one that is not `null`.
     pub(in crate::order) list: Option<(u8, u16)>,
     /// The first problem with the list.
-    pub(in crate::order) trouble: Option<Rejection>,
+    pub(in crate::order) problem: Option<Rejection>,
     /// Ranks, places and duplicates, as for a single value.
     pub(in crate::order) slot: Slot<'p>,
 }
@@ -81,13 +81,13 @@ impl<'p> Document<'p> {
     }
 
     /// The first duplicate role that matters, with the item's index for an item's role.
-    pub(in crate::order) fn twice(&self) -> Option<(Option<usize>, Role, Twice)> {
-        self.twice.iter().copied().find(|(item, role, twice)| {
+    pub(in crate::order) fn duplicate(&self) -> Option<(Option<usize>, Role, Duplicate)> {
+        self.duplicate.iter().copied().find(|(item, role, duplicate)| {
             let slot = match item {
                 None => self.peek(*role),
                 Some(index) => self.items.all.get(*index).and_then(|item| item.peek(*role)),
             };
-            slot.is_some_and(|slot| slot.minds(*twice))
+            slot.is_some_and(|slot| slot.matters_for(*duplicate))
         })
     }
 
@@ -129,7 +129,7 @@ impl<'p> ItemFields<'p> {
     }
 
     /// Whether a duplicate of this item matters.
-    pub(in crate::order) fn minds(&self, role: Role, twice: Twice) -> bool {
-        self.peek(role).is_some_and(|slot| slot.minds(twice))
+    pub(in crate::order) fn matters_for(&self, role: Role, duplicate: Duplicate) -> bool {
+        self.peek(role).is_some_and(|slot| slot.matters_for(duplicate))
     }
 }

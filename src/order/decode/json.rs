@@ -16,7 +16,7 @@ use super::{
 };
 use crate::order::{
     Reason, Rejection,
-    mapping::{Opens, Spot, Tree, Way},
+    mapping::{Opens, Spot, Tree, Handling},
     text,
     value::Value,
 };
@@ -92,17 +92,17 @@ impl<'m, 'p> Reader<'_, 'm, 'p> {
                 map.next_value::<IgnoredAny>()?;
                 continue;
             };
-            match spot.way {
-                Way::Take => {
+            match spot.handling {
+                Handling::Take => {
                     let json = map.next_value::<&'p RawValue>()?.get();
                     self.shape.sink.take(spot, Found::Json(json));
                 }
-                Way::Enter => map.next_value_seed(Walk::into(self, spot))?,
-                Way::Both => {
+                Handling::Enter => map.next_value_seed(Walk::into(self, spot))?,
+                Handling::Both => {
                     let json = map.next_value::<&'p RawValue>()?.get();
                     self.both(spot, json).map_err(M::Error::custom)?;
                 }
-                Way::Suspect => {
+                Handling::Suspect => {
                     let json = map.next_value::<&'p RawValue>()?.get();
                     if !matches!(json, "null" | "false" | "\"\"" | "0" | "[]" | "{}") {
                         let text = json.strip_prefix('"');
@@ -232,16 +232,16 @@ impl<'p> DeserializeSeed<'p> for Walk<'_, '_, '_, 'p> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'p>>(self, json: D) -> Result<(), D::Error> {
-        match self.spot.way {
-            Way::Enter => {
+        match self.spot.handling {
+            Handling::Enter => {
                 if let Some(items) = self.spot.items {
                     self.reader.shape.at = At::Items(items);
                 }
                 json.deserialize_any(self)
             }
-            Way::Take | Way::Both | Way::Suspect => {
+            Handling::Take | Handling::Both | Handling::Suspect => {
                 let json = <&'p RawValue as serde::Deserialize>::deserialize(json)?.get();
-                if self.spot.way == Way::Both {
+                if self.spot.handling == Handling::Both {
                     self.reader.both(self.spot, json).map_err(D::Error::custom)
                 } else {
                     self.reader.shape.sink.take(self.spot, Found::Json(json));

@@ -27,7 +27,7 @@ fn text_value(json: &str) -> Value<'_> {
     // The syntax of escapes is already checked, so this is the only possible error.
     match serde_json::from_str(json) {
         Ok(text) => Value::Text(Cow::Owned(text)),
-        Err(_) => Value::HalfCharacter,
+        Err(_) => Value::LoneSurrogate,
     }
 }
 

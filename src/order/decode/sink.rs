@@ -24,7 +24,7 @@ pub(in crate::order) struct Sink<'m, 'p> {
     shared: Option<Box<Document<'p>>>,
     only: Slot<'p>,
     /// The first problem with the record's structure.
-    trouble: Option<Rejection>,
+    problem: Option<Rejection>,
     aborted: bool,
 }
 
@@ -39,7 +39,7 @@ pub(in crate::order) struct Decoded<'s, 'p> {
     /// The value that decides whether the record counts.
     pub(in crate::order) only: Slot<'p>,
     /// The first problem with the record's structure.
-    pub(in crate::order) trouble: Option<&'s Rejection>,
+    pub(in crate::order) problem: Option<&'s Rejection>,
     /// Whether it could not be read to its end.
     pub(in crate::order) aborted: bool,
 }
@@ -60,7 +60,7 @@ impl<'m, 'p> Sink<'m, 'p> {
             has_list: false,
             shared: None,
             only: Slot::default(),
-            trouble: None,
+            problem: None,
             aborted: false,
         }
     }
@@ -74,7 +74,7 @@ impl<'m, 'p> Sink<'m, 'p> {
             single: is_single.then_some(&self.document),
             shared: self.shared.as_deref(),
             only: self.only,
-            trouble: self.trouble.as_ref(),
+            problem: self.problem.as_ref(),
             aborted: self.aborted,
         }
     }
@@ -92,15 +92,15 @@ impl<'m, 'p> Sink<'m, 'p> {
 
     /// Records a problem with the record's structure.
     pub(super) fn fault(&mut self, reason: Reason, detail: impl FnOnce() -> String) {
-        if self.trouble.is_none() {
-            self.trouble = Some(Rejection::new(reason, detail()));
+        if self.problem.is_none() {
+            self.problem = Some(Rejection::new(reason, detail()));
         }
     }
 
     /// Records that the record could not be read to its end.
     pub(super) fn abort(&mut self, why: Rejection) {
         self.aborted = true;
-        self.trouble.get_or_insert(why);
+        self.problem.get_or_insert(why);
     }
 
     /// The name of the current list of items.
@@ -119,7 +119,7 @@ impl<'m, 'p> Sink<'m, 'p> {
     pub(super) fn suspect(&mut self, spot: &Spot, text: Option<&str>) {
         let events = spot.suspect & (suspects::EVENT_OF_RECORD | suspects::EVENT_OF_ORDER);
         self.document.suspects |= spot.suspect & !events;
-        if events != 0 && text.is_some_and(suspects::says_cancelled) {
+        if events != 0 && text.is_some_and(suspects::is_cancellation) {
             self.of(events & suspects::EVENT_OF_RECORD != 0).suspects |= suspects::STATUS;
         }
     }
@@ -135,21 +135,21 @@ impl<'m, 'p> Sink<'m, 'p> {
                         (index, document.items.all.last_mut().and_then(|item| item.slot(role)))
                     }
                 };
-                if let Some(twice) = slot.and_then(|slot| slot.put(rank, place, found)) {
-                    document.twice.push((item, role, twice));
+                if let Some(duplicate) = slot.and_then(|slot| slot.put(rank, place, found)) {
+                    document.duplicate.push((item, role, duplicate));
                 }
             }
             Taker::Flat { role, rank, place } => {
                 let slot = document.flat.get_or_insert_default().slot(role);
-                if let Some(twice) = slot.and_then(|slot| slot.put(rank, place, found)) {
-                    document.flat_twice.push((role, twice));
+                if let Some(duplicate) = slot.and_then(|slot| slot.put(rank, place, found)) {
+                    document.flat_duplicates.push((role, duplicate));
                 }
             }
             Taker::Shared { role, rank, place } => {
                 let shared = self.shared.get_or_insert_default();
                 let slot = shared.slot(role);
-                if let Some(twice) = slot.and_then(|slot| slot.put(rank, place, found)) {
-                    shared.twice.push((None, role, twice));
+                if let Some(duplicate) = slot.and_then(|slot| slot.put(rank, place, found)) {
+                    shared.duplicate.push((None, role, duplicate));
                 }
             }
             Taker::Charge { place } => document.charges.push(Charge { place, found }),
@@ -264,8 +264,8 @@ impl<'m, 'p> Sink<'m, 'p> {
     pub(super) fn begin_items(&mut self, (rank, place): (u8, u16), is_null: bool) -> bool {
         let items = &mut self.document.items;
         let found = if is_null { Found::Nothing } else { Found::Json("[]") };
-        if let Some(twice) = items.slot.put(rank, place, found) {
-            self.document.twice.push((None, Role::Items, twice));
+        if let Some(duplicate) = items.slot.put(rank, place, found) {
+            self.document.duplicate.push((None, Role::Items, duplicate));
             return false;
         }
         if is_null || items.list.is_some_and(|(known, _)| known < rank) {
@@ -273,16 +273,16 @@ impl<'m, 'p> Sink<'m, 'p> {
         }
         items.list = Some((rank, place));
         items.all.clear();
-        items.trouble = None;
+        items.problem = None;
         true
     }
 
     /// Records a problem with the current list of items.
     pub(super) fn items_fault(&mut self, reason: Reason, detail: impl FnOnce(&str) -> String) {
         let Some((_, place)) = self.document.items.list else { return };
-        if self.document.items.trouble.is_none() {
+        if self.document.items.problem.is_none() {
             let detail = detail(self.mapping.name(place));
-            self.document.items.trouble = Some(Rejection::new(reason, detail));
+            self.document.items.problem = Some(Rejection::new(reason, detail));
         }
     }
 }

@@ -60,13 +60,13 @@ pub(in crate::order) struct Slot<'p> {
 
 /// Two fields of the same rank in one object: ambiguous.
 #[derive(Clone, Copy)]
-pub(in crate::order) struct Twice {
+pub(in crate::order) struct Duplicate {
     rank: u8,
     pub(in crate::order) earlier: u16,
     pub(in crate::order) later: u16,
 }
 
-impl Twice {
+impl Duplicate {
     pub(super) const fn new(rank: u8, earlier: u16, later: u16) -> Self {
         Self { rank, earlier, later }
     }
@@ -96,7 +96,7 @@ impl<'p> Slot<'p> {
 
     /// Stores the value if its place has priority over the current one. Returns a duplicate of its
     /// rank.
-    pub(super) fn put(&mut self, rank: u8, place: u16, found: Found<'p>) -> Option<Twice> {
+    pub(super) fn put(&mut self, rank: u8, place: u16, found: Found<'p>) -> Option<Duplicate> {
         let bit = 1_u16.checked_shl(u32::from(rank)).unwrap_or_default();
         let again = self.seen & bit != 0;
         let earlier = if self.rank == rank { self.place } else { place };
@@ -105,7 +105,7 @@ impl<'p> Slot<'p> {
         if !self.is_stated || (rank < self.rank && is_stated) {
             *self = Self { found, place, seen: self.seen, rank, is_stated };
         }
-        again.then(|| Twice::new(rank, earlier, place))
+        again.then(|| Duplicate::new(rank, earlier, place))
     }
 
     /// Stores a default, unless there is a value.
@@ -116,8 +116,8 @@ impl<'p> Slot<'p> {
     }
 
     /// Whether a duplicate matters: not if a place with priority is present.
-    pub(super) const fn minds(&self, twice: Twice) -> bool {
-        !self.is_stated || twice.rank <= self.rank
+    pub(super) const fn matters_for(&self, duplicate: Duplicate) -> bool {
+        !self.is_stated || duplicate.rank <= self.rank
     }
 
     /// This slot or `other`, depending on which place has priority.
@@ -161,11 +161,11 @@ mod tests {
     fn one_rank_twice_matters_unless_a_better_one_is_there() {
         let mut slot = Slot::default();
         assert!(slot.put(1, 7, Found::Json("null")).is_none());
-        let twice = slot.put(1, 8, Found::Json("5")).unwrap();
-        assert_eq!((twice.earlier, twice.later), (7, 8));
-        assert!(slot.minds(twice));
+        let duplicate = slot.put(1, 8, Found::Json("5")).unwrap();
+        assert_eq!((duplicate.earlier, duplicate.later), (7, 8));
+        assert!(slot.matters_for(duplicate));
         slot.put(0, 9, Found::Json("6"));
-        assert!(!slot.minds(twice));
+        assert!(!slot.matters_for(duplicate));
         assert_eq!(number(&slot), Some(("6".to_owned(), 9)));
     }
 }

@@ -46,7 +46,7 @@ impl Compiler<'_> {
         }
         let by_key = settings.places.iter().any(|(role, places)| {
             matches!(role, Role::OrderId | Role::OrderNumber)
-                && places.iter().any(|place| place.iter().all(Place::is_beside_value))
+                && places.iter().any(|place| place.iter().all(Place::is_outside_value))
         });
         if settings.tombstones == Tombstones::Cancel && !by_key {
             self.error(

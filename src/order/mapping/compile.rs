@@ -1,7 +1,7 @@
 //! Compiles settings into a mapping: validates them, reporting all problems, and builds the tree.
 
 use super::{
-    Beside, Composite, Level, Mapping, MappingError, MappingSettings, Opens, Place, Role, Shown,
+    OutsidePlace, Composite, Level, Mapping, MappingError, MappingSettings, Opens, Place, Role, Shown,
     Spot, Step, Taker, suspects,
     tree::{spot, spot_below},
 };
@@ -16,7 +16,7 @@ impl Mapping {
         compiler.check();
         compiler.orders();
         compiler.suspects();
-        let Compiler { errors, places, mut root, key, beside, composites, .. } = compiler;
+        let Compiler { errors, places, mut root, key, outside, composites, .. } = compiler;
         if !errors.is_empty() {
             return Err(errors);
         }
@@ -25,7 +25,7 @@ impl Mapping {
             key.settle();
             key
         });
-        Ok(Self { settings, root, key, places, beside, composites })
+        Ok(Self { settings, root, key, places, outside, composites })
     }
 }
 
@@ -53,7 +53,7 @@ pub(super) struct Compiler<'s> {
     places: Vec<Shown>,
     root: Spot,
     key: Option<Spot>,
-    beside: Vec<Beside>,
+    outside: Vec<OutsidePlace>,
     composites: Vec<Composite>,
 }
 
@@ -71,10 +71,10 @@ impl<'s> Compiler<'s> {
                 opens: Some(Opens::Order),
                 items: None,
                 suspect: 0,
-                way: super::Way::Enter,
+                handling: super::Handling::Enter,
             },
             key: None,
-            beside: Vec::new(),
+            outside: Vec::new(),
             composites: Vec::new(),
         }
     }
@@ -115,13 +115,13 @@ impl<'s> Compiler<'s> {
             self.take(&[], place, Taker::Only { rank, place: shown });
         }
         // Places outside the value are the same for every prefix.
-        let mut unique: Vec<Beside> = Vec::new();
-        for beside in self.beside.drain(..) {
-            if !unique.iter().any(|it| it.place == beside.place && it.taker.is_like(beside.taker)) {
-                unique.push(beside);
+        let mut unique: Vec<OutsidePlace> = Vec::new();
+        for outside in self.outside.drain(..) {
+            if !unique.iter().any(|it| it.place == outside.place && it.taker.is_like(outside.taker)) {
+                unique.push(outside);
             }
         }
-        self.beside = unique;
+        self.outside = unique;
     }
 
     /// The names of the vocabulary and the built-in names, each as a path of one step.
@@ -278,7 +278,7 @@ impl<'s> Compiler<'s> {
                     spot.takers.push(taker);
                 }
             }
-            _ => self.beside.push(Beside { place: place.clone(), taker }),
+            _ => self.outside.push(OutsidePlace { place: place.clone(), taker }),
         }
     }
 

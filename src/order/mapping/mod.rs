@@ -22,7 +22,7 @@ pub use place::{Place, Step};
 pub use role::Role;
 
 pub(super) use role::Level;
-pub(super) use tree::{Opens, Spot, Taker, Tree, Way};
+pub(super) use tree::{Opens, Spot, Taker, Tree, Handling};
 
 /// The maximum number of places of a role, without its built-in names.
 pub const PLACES_LIMIT: usize = 14;
@@ -168,7 +168,7 @@ pub struct Mapping {
     /// The places that takers refer to by their index.
     places: Vec<Shown>,
     /// The places outside the value, in order of rank.
-    beside: Vec<Beside>,
+    outside: Vec<OutsidePlace>,
     /// The parts of keys of several fields.
     composites: Vec<Composite>,
 }
@@ -188,7 +188,7 @@ pub(super) struct Shown {
 
 /// A place outside the value, and its taker.
 #[derive(Clone, Debug)]
-pub(super) struct Beside {
+pub(super) struct OutsidePlace {
     pub(super) place: Place,
     pub(super) taker: Taker,
 }
@@ -225,19 +225,19 @@ impl Mapping {
         self.shown(place).map_or("", |shown| &shown.text)
     }
 
-    pub(super) fn beside(&self) -> &[Beside] {
-        &self.beside
+    pub(super) fn outside(&self) -> &[OutsidePlace] {
+        &self.outside
     }
 
     /// Whether the mapping reads places outside the record's value.
-    pub(super) const fn reads_beside_value(&self) -> bool {
-        !self.beside.is_empty() || self.key.is_some()
+    pub(super) const fn reads_outside_value(&self) -> bool {
+        !self.outside.is_empty() || self.key.is_some()
     }
 
     /// Whether the mapping reads the record's key.
     pub(super) fn reads_key(&self) -> bool {
-        let is_key = |beside: &Beside| matches!(beside.place, Place::Key(_));
-        self.key.is_some() || self.beside.iter().any(is_key)
+        let is_key = |outside: &OutsidePlace| matches!(outside.place, Place::Key(_));
+        self.key.is_some() || self.outside.iter().any(is_key)
     }
 
     pub(super) fn composites(&self) -> &[Composite] {
@@ -254,7 +254,7 @@ impl Default for Mapping {
             root: Spot::default(),
             key: None,
             places: Vec::new(),
-            beside: Vec::new(),
+            outside: Vec::new(),
             composites: Vec::new(),
         })
     }

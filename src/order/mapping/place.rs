@@ -85,7 +85,7 @@ impl Place {
 
     /// Whether the place is outside the record's value, and so exists without one.
     #[must_use]
-    pub const fn is_beside_value(&self) -> bool {
+    pub const fn is_outside_value(&self) -> bool {
         !matches!(self, Self::Field { .. })
     }
 }

@@ -30,7 +30,7 @@ pub(super) const EVENT_TYPES: &[&str] = &[
 ];
 
 /// Whether an event type means that the order does not count.
-pub(in crate::order) fn says_cancelled(event: &str) -> bool {
+pub(in crate::order) fn is_cancellation(event: &str) -> bool {
     let event = event.to_ascii_lowercase();
     ["cancel", "anulad", "anulled", "annulled", "voided", "refund", "estorn", "reembols"]
         .iter()
@@ -160,10 +160,10 @@ mod tests {
     #[test]
     fn event_types_that_cancel_are_recognized() {
         for event in ["ORDER_CANCELLED", "order.canceled", "PedidoCancelado", "estorno"] {
-            assert!(says_cancelled(event), "{event}");
+            assert!(is_cancellation(event), "{event}");
         }
         for event in ["ORDER_PLACED", "order.created", "PedidoPago", ""] {
-            assert!(!says_cancelled(event), "{event}");
+            assert!(!is_cancellation(event), "{event}");
         }
     }
 

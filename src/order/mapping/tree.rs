@@ -20,12 +20,12 @@ pub(in crate::order) struct Spot {
     /// The bits of a suspicious field: see [`super::suspects`].
     pub(in crate::order) suspect: u8,
     /// How to process it; set when the tree is complete.
-    pub(in crate::order) way: Way,
+    pub(in crate::order) handling: Handling,
 }
 
 /// How to process a value, precomputed for speed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::order) enum Way {
+pub(in crate::order) enum Handling {
     /// The value itself is taken.
     #[default]
     Take,
@@ -76,11 +76,11 @@ impl Spot {
     /// Computes how to process this value and its contents.
     pub(super) fn settle(&mut self) {
         let inside = self.object.is_some() || self.each.is_some() || self.text.is_some();
-        self.way = match (self.takers.is_empty(), inside || self.items.is_some()) {
-            (false, true) => Way::Both,
-            (false, false) => Way::Take,
-            (true, true) => Way::Enter,
-            (true, false) => Way::Suspect,
+        self.handling = match (self.takers.is_empty(), inside || self.items.is_some()) {
+            (false, true) => Handling::Both,
+            (false, false) => Handling::Take,
+            (true, true) => Handling::Enter,
+            (true, false) => Handling::Suspect,
         };
         let fields = self.object.iter_mut().flat_map(|tree| tree.names.values_mut());
         for spot in fields {

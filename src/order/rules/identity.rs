@@ -109,7 +109,7 @@ impl Rules {
 /// A text, or the digits of an integer.
 fn id_text(value: Value<'_>, name: &str) -> Result<String, Rejection> {
     let invalid = |rule| Rejection::new(Reason::InvalidOrderId, format!("{name} {rule}"));
-    if let Value::Text(_) | Value::HalfCharacter = value {
+    if let Value::Text(_) | Value::LoneSurrogate = value {
         let place = || name.to_owned();
         return stored::text(value, Reason::InvalidOrderId, place);
     }

@@ -54,7 +54,7 @@ fn one(value: &Value<'_>, place: impl Fn() -> String) -> Result<String, Rejectio
         Value::Moment(moment) => Ok(quoted(&moment.to_string())),
         Value::Clock(at) => Ok(quoted(&at.to_string())),
         Value::Day(day) => Ok(quoted(&day.to_string())),
-        Value::Text(_) | Value::HalfCharacter => {
+        Value::Text(_) | Value::LoneSurrogate => {
             Ok(quoted(&stored::text(value.clone(), Reason::InvalidKept, place)?))
         }
         _ => Err(invalid("must be text, a number, true or false")),

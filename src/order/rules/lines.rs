@@ -58,9 +58,9 @@ impl<'d> Lines<'d> {
         charges: &Charges,
     ) -> Result<Worth, Rejection> {
         if let (None, Some(line)) = (self.list, self.all.first()) {
-            let twice = self.document.flat_twice.iter().copied();
-            if let Some((role, twice)) = twice.into_iter().find(|it| line.minds(it.0, it.1)) {
-                return Err(self.rules.twice("the order", role, twice));
+            let duplicate = self.document.flat_duplicates.iter().copied();
+            if let Some((role, duplicate)) = duplicate.into_iter().find(|it| line.matters_for(it.0, it.1)) {
+                return Err(self.rules.duplicate("the order", role, duplicate));
             }
         }
         let priced = self.all.iter().filter(|line| is_priced(line)).count();

@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use super::{
     Currency, Meaning, Order, OrderKey, Reason, Rejection, Rules, SalesBounds, Unmapped,
-    decode::{Decoded, Document, Found, Sink, Twice, avro, json, protobuf},
+    decode::{Decoded, Document, Found, Sink, Duplicate, avro, json, protobuf},
     mapping::{Mapping, Place, Role, Spot, Tombstones, suspects},
     text,
     value::{Value, decimal, time},
@@ -85,8 +85,8 @@ impl Rules {
         let mapping = &self.mapping;
         let arena = Bump::new();
         let mut sink = Sink::new(mapping);
-        if mapping.reads_beside_value() {
-            self.beside(&mut sink, (partition, record), schemas, &arena);
+        if mapping.reads_outside_value() {
+            self.outside(&mut sink, (partition, record), schemas, &arena);
         }
         let Some(payload) = &record.payload else {
             return self.tombstone(&sink.decoded());
@@ -99,8 +99,8 @@ impl Rules {
         if !decoded.aborted && !self.counts(&decoded) {
             return Ok(Meaning::Ignored);
         }
-        if let Some(trouble) = decoded.trouble {
-            return Err(trouble.clone());
+        if let Some(problem) = decoded.problem {
+            return Err(problem.clone());
         }
         let shared = decoded.shared;
         if let Some(document) = decoded.single {
@@ -150,10 +150,10 @@ impl Rules {
         index: Option<usize>,
         record: &Record,
     ) -> Result<Order, Rejection> {
-        if let Some(trouble) = &document.items.trouble {
-            return Err(trouble.clone());
+        if let Some(problem) = &document.items.problem {
+            return Err(problem.clone());
         }
-        self.no_role_twice(document)?;
+        self.reject_duplicates(document)?;
         let key = self.key(document, shared, index)?;
         if self.is_cancelled(document, shared)? {
             return Ok(cancelled(key));
@@ -184,18 +184,18 @@ impl Rules {
 }
 
 impl Rules {
-    fn no_role_twice(&self, document: &Document<'_>) -> Result<(), Rejection> {
-        let Some((item, role, twice)) = document.twice() else { return Ok(()) };
+    fn reject_duplicates(&self, document: &Document<'_>) -> Result<(), Rejection> {
+        let Some((item, role, duplicate)) = document.duplicate() else { return Ok(()) };
         let place = match (item, document.items.list) {
             (Some(index), Some((_, list))) => format!("{}[{index}]", self.mapping.name(list)),
             _ => "the order".to_owned(),
         };
-        Err(self.twice(&place, role, twice))
+        Err(self.duplicate(&place, role, duplicate))
     }
 
     /// `place` is the object with the duplicate role.
-    fn twice(&self, place: &str, role: Role, twice: Twice) -> Rejection {
-        let (earlier, later) = (self.mapping.name(twice.earlier), self.mapping.name(twice.later));
+    fn duplicate(&self, place: &str, role: Role, duplicate: Duplicate) -> Rejection {
+        let (earlier, later) = (self.mapping.name(duplicate.earlier), self.mapping.name(duplicate.later));
         let detail = if earlier == later {
             format!("{place} contains {later} twice")
         } else {
@@ -282,7 +282,7 @@ impl Rules {
 
 impl Rules {
     /// Reads the places outside the record's value.
-    fn beside<'r, 'p>(
+    fn outside<'r, 'p>(
         &'r self,
         sink: &mut Sink<'r, 'p>,
         (partition, record): (&TopicPartition, &'p Record),
@@ -292,8 +292,8 @@ impl Rules {
         'r: 'p,
     {
         let key = record.key.as_deref().map(|bytes| self.reading.key(bytes, schemas));
-        for beside in self.mapping.beside() {
-            let value = match &beside.place {
+        for outside in self.mapping.outside() {
+            let value = match &outside.place {
                 Place::Key(None) => match key {
                     None => Value::Null,
                     Some(Ok(Encoded::Json(bytes))) => bytes_value(Some(bytes)),
@@ -314,7 +314,7 @@ impl Rules {
                 }
                 Place::Key(Some(_)) | Place::Field { .. } => continue,
             };
-            sink.give(beside.taker, Found::Value(arena.alloc(value)));
+            sink.give(outside.taker, Found::Value(arena.alloc(value)));
         }
         if let Some(spot) = self.mapping.key() {
             let encoded = match key {

@@ -5,7 +5,7 @@ use super::super::{
     mapping::{DecimalForm, MappingSettings},
     value::{
         Value,
-        decimal::{self, Bound, Notation, Trouble},
+        decimal::{self, Bound, Notation, NumberError},
     },
 };
 
@@ -57,18 +57,18 @@ fn number(
     notation: &Notation,
     place: impl Fn() -> String,
 ) -> Result<i128, Rejection> {
-    decimal::parse(value, bound, notation).map_err(|trouble| {
+    decimal::parse(value, bound, notation).map_err(|problem| {
         let place = place();
-        match trouble {
-            Trouble::NotANumber => {
+        match problem {
+            NumberError::NotANumber => {
                 let detail = format!("{place} must be a decimal number");
                 Rejection::new(Reason::InvalidNumber, detail)
             }
-            Trouble::TooLarge => {
+            NumberError::TooLarge => {
                 let detail = format!("{place} {}", bound.rule);
                 Rejection::new(Reason::OutOfRange, detail)
             }
-            Trouble::TooFine => {
+            NumberError::TooFine => {
                 let detail = format!("{place} must have at most {} decimals", decimal::DECIMALS);
                 Rejection::new(Reason::OutOfRange, detail)
             }

@@ -15,7 +15,7 @@ pub(super) fn text(
     let reject = |reason, rule| Err(Rejection::new(reason, format!("{} {rule}", place())));
     let text = match value {
         Value::Text(text) => text,
-        Value::HalfCharacter => {
+        Value::LoneSurrogate => {
             return reject(Reason::LoneSurrogate, "must not contain an unpaired surrogate");
         }
         _ => return reject(reason, "must be text"),

@@ -1,4 +1,4 @@
-//! Records that are orders, and orders that break a rule.
+//! Valid orders, and orders that violate a rule.
 
 use uuid::Uuid;
 
@@ -64,7 +64,7 @@ fn added_names_are_understood_and_field_names_may_be_escaped() {
 }
 
 #[test]
-fn unknown_fields_are_passed_over_whatever_stands_in_them() {
+fn unknown_fields_are_ignored_regardless_of_their_value() {
     let deep = "[".repeat(100) + &"]".repeat(100);
     for value in [
         "1e999999",
@@ -92,7 +92,7 @@ fn names_of_fields_are_case_sensitive() {
 }
 
 #[test]
-fn a_role_that_stands_twice_in_one_object_is_a_duplicate_even_if_null() {
+fn two_fields_of_one_role_are_a_duplicate_even_if_null() {
     for (json, detail) in [
         (r#"{"order_id":"a","order_id":"a","total":1}"#, "the order contains order_id twice"),
         (
@@ -119,7 +119,7 @@ fn a_role_that_stands_twice_in_one_object_is_a_duplicate_even_if_null() {
 }
 
 #[test]
-fn null_is_as_if_absent() {
+fn null_counts_as_absent() {
     assert_eq!(total(r#"{"order_number":null,"order_id":"a","items":null,"total":1}"#), "1.00");
     let json = r#"{"order_id":"a","total":null,"sold_at":null,"items":[{"product":null,"qty":1,"unit_price":2}]}"#;
     assert_eq!((total(json).as_str(), items(json).len()), ("2.00", 0));
@@ -175,7 +175,7 @@ fn items_are_a_list_of_objects() {
 }
 
 #[test]
-fn a_number_in_the_place_of_items_is_judged_alike_whatever_else_stands_there() {
+fn a_number_in_the_place_of_items_is_always_reported_alike() {
     let place = |text: &str| vec![vec![Place::parse(text).unwrap()]];
     let places = vec![(Role::Items, place("lines")), (Role::Tax, place("lines"))];
     let rules = rules_of(MappingSettings { places, ..MappingSettings::default() });
@@ -190,7 +190,7 @@ fn a_number_in_the_place_of_items_is_judged_alike_whatever_else_stands_there() {
 }
 
 #[test]
-fn products_are_kept_as_they_are_given_and_must_be_usable_text() {
+fn products_are_stored_unchanged_and_must_be_valid_text() {
     let product = |json: &str| {
         format!(
             r#"{{"order_id":"a","items":[{{"qty":1,"unit_price":1}},{{"produto":{json},"qty":1,"unit_price":1}}]}}"#
@@ -214,7 +214,7 @@ fn products_are_kept_as_they_are_given_and_must_be_usable_text() {
 }
 
 #[test]
-fn a_record_is_judged_whole_so_that_a_bad_date_rejects_a_numbered_order_too() {
+fn a_record_is_judged_as_a_whole_and_a_bad_date_rejects_a_numbered_order_too() {
     for date in [r#""31/02/2026 10:11:12""#, r#""22/11/2026 24:00:00""#] {
         rejected(
             &format!(r#"{{"order_number":1,"total":1,"sold_at":{date}}}"#),
@@ -226,7 +226,7 @@ fn a_record_is_judged_whole_so_that_a_bad_date_rejects_a_numbered_order_too() {
         let json = format!(r#"{{"order_number":1,"total":1,"sold_at":{date}}}"#);
         assert_eq!(understand(&json).unwrap_err().reason(), Reason::InvalidDate, "{date}");
     }
-    // As PHP writes slashes.
+    // Slashes as escaped by PHP.
     let json = r#"{"order_number":1,"total":1,"sold_at":"22\/11\/2026 10:11:12"}"#;
     assert_eq!(order(json).sold_at().unwrap().to_string(), "2026-11-22T10:11:12");
 }
@@ -249,7 +249,7 @@ fn nothing_of_the_payload_is_printed_by_debug() {
 }
 
 #[test]
-fn a_key_that_is_not_json_throughout_has_no_fields() {
+fn a_key_that_is_not_valid_json_has_no_fields() {
     let rules = rules_of(MappingSettings {
         places: vec![(Role::OrderId, vec![vec![Place::parse("key:$.id").unwrap()]])],
         ..MappingSettings::default()
@@ -267,7 +267,7 @@ fn a_key_that_is_not_json_throughout_has_no_fields() {
 }
 
 #[test]
-fn a_type_of_event_that_cancels_is_an_unmapped_status() {
+fn an_event_type_that_cancels_is_an_unmapped_status() {
     let unmapped = |order: &crate::order::Order| order.unmapped().kinds().collect::<Vec<_>>();
     let whole = |name: &str, kind: &str| {
         order(&format!(r#"{{"{name}": "{kind}", "order_id": "a", "total": 5}}"#))
@@ -276,7 +276,7 @@ fn a_type_of_event_that_cancels_is_an_unmapped_status() {
         assert_eq!(unmapped(&whole(name, "ORDER_CANCELLED")), [1], "{name}");
         assert!(unmapped(&whole(name, "ORDER_PLACED")).is_empty(), "{name}");
     }
-    // A status that no role takes up is told of in any case.
+    // A status that no role reads is always reported.
     assert_eq!(unmapped(&whole("final_status", "PAID")), [1]);
     let records = MappingSettings {
         records: vec![Place::parse("$.data").unwrap()],
@@ -290,7 +290,7 @@ fn a_type_of_event_that_cancels_is_an_unmapped_status() {
     // Next to the order, before it or after it.
     assert_eq!(of(r#"{"type": "cancelled", "data": {"order_id": "a", "total": 5}}"#), [[1]]);
     assert_eq!(of(r#"{"data": {"order_id": "a", "total": 5}, "type": "cancelled"}"#), [[1]]);
-    // Within one of several orders, of that one alone.
+    // Within one of several orders, only for that order.
     let two = r#"{"data": [{"order_id": "a", "total": 5, "type": "cancelled"}, {"order_id": "b", "total": 5}]}"#;
     assert_eq!(of(two), [vec![1], vec![]]);
 }

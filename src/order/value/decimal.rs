@@ -47,7 +47,7 @@ pub(in crate::order) const TOTAL: Bound = Bound {
 
 /// Why a value is not a usable number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::order) enum Trouble {
+pub(in crate::order) enum NumberError {
     /// It is neither a number nor a text with a number in the mapping's notation.
     NotANumber,
     /// It exceeds its bound.
@@ -104,7 +104,7 @@ pub(in crate::order) fn parse(
     value: &Value<'_>,
     bound: Bound,
     notation: &Notation,
-) -> Result<i128, Trouble> {
+) -> Result<i128, NumberError> {
     let units = match value {
         Value::Number(number) => match plain_units(number).filter(|_| notation.is_plain()) {
             Some(units) => Ok(units.into()),
@@ -113,7 +113,7 @@ pub(in crate::order) fn parse(
         Value::Exact(number) => match plain_units(number).filter(|_| notation.is_plain()) {
             Some(units) => Ok(units.into()),
             None => {
-                let literal = Literal::split(number).ok_or(Trouble::NotANumber)?;
+                let literal = Literal::split(number).ok_or(NumberError::NotANumber)?;
                 exact_units(literal.divided(notation.minor_digits), notation.round_to)
             }
         },
@@ -127,9 +127,9 @@ pub(in crate::order) fn parse(
             },
         },
         Value::Units { units, nanos } => units_and_nanos(*units, *nanos, notation),
-        _ => Err(Trouble::NotANumber),
+        _ => Err(NumberError::NotANumber),
     }?;
-    if -bound.units < units && units < bound.units { Ok(units) } else { Err(Trouble::TooLarge) }
+    if -bound.units < units && units < bound.units { Ok(units) } else { Err(NumberError::TooLarge) }
 }
 
 /// A quantity in its shortest form: 2 and not 2.0000. `None` beyond `Decimal`'s 96 bits.
@@ -192,8 +192,8 @@ fn plain_units(text: &str) -> Option<u64> {
 }
 
 /// A number of JSON's grammar.
-fn json(text: &str, notation: &Notation) -> Result<i128, Trouble> {
-    let literal = Literal::split(text).ok_or(Trouble::NotANumber)?;
+fn json(text: &str, notation: &Notation) -> Result<i128, NumberError> {
+    let literal = Literal::split(text).ok_or(NumberError::NotANumber)?;
     if notation.float32
         && let Some(digits) = literal.significant()
         && digits.decimals() > i64::from(DECIMALS)
@@ -215,11 +215,11 @@ fn shortest_float32(literal: &str) -> Option<String> {
 
 /// Kafka Connect's Decimal in JSON: org.apache.kafka.connect.data.Decimal, whose bytes are those of
 /// java.math.BigInteger's `toByteArray`.
-fn connect_decimal(text: &str, scale: u32, notation: &Notation) -> Result<i128, Trouble> {
-    let bytes = STANDARD.decode(text).map_err(|_| Trouble::NotANumber)?;
-    let first = *bytes.first().ok_or(Trouble::NotANumber)?;
+fn connect_decimal(text: &str, scale: u32, notation: &Notation) -> Result<i128, NumberError> {
+    let bytes = STANDARD.decode(text).map_err(|_| NumberError::NotANumber)?;
+    let first = *bytes.first().ok_or(NumberError::NotANumber)?;
     let mut integer = if first < 0x80 { [0; 16] } else { [0xff; 16] };
-    let start = integer.len().checked_sub(bytes.len()).ok_or(Trouble::TooLarge)?;
+    let start = integer.len().checked_sub(bytes.len()).ok_or(NumberError::TooLarge)?;
     integer[start..].copy_from_slice(&bytes);
     let integer = i128::from_be_bytes(integer);
     let digits = integer.unsigned_abs().to_string();
@@ -237,18 +237,18 @@ fn units_and_nanos(
     units: Option<&str>,
     nanos: Option<&str>,
     notation: &Notation,
-) -> Result<i128, Trouble> {
+) -> Result<i128, NumberError> {
     if units.is_none() && nanos.is_none() {
-        return Err(Trouble::NotANumber);
+        return Err(NumberError::NotANumber);
     }
-    let units = Literal::split_integer(units.unwrap_or("0")).ok_or(Trouble::NotANumber)?;
-    let nanos = Literal::split_integer(nanos.unwrap_or("0")).ok_or(Trouble::NotANumber)?;
+    let units = Literal::split_integer(units.unwrap_or("0")).ok_or(NumberError::NotANumber)?;
+    let nanos = Literal::split_integer(nanos.unwrap_or("0")).ok_or(NumberError::NotANumber)?;
     let is_zero = |literal: &Literal<'_>| literal.whole == b"0";
     if units.negative != nanos.negative && !is_zero(&units) && !is_zero(&nanos) {
-        return Err(Trouble::NotANumber);
+        return Err(NumberError::NotANumber);
     }
     let mut fraction = [b'0'; 9];
-    let start = fraction.len().checked_sub(nanos.whole.len()).ok_or(Trouble::NotANumber)?;
+    let start = fraction.len().checked_sub(nanos.whole.len()).ok_or(NumberError::NotANumber)?;
     fraction[start..].copy_from_slice(nanos.whole);
     let negative = if is_zero(&units) { nanos.negative } else { units.negative };
     let money = Literal { negative, whole: units.whole, fraction: &fraction, exponent: 0 };
@@ -256,7 +256,7 @@ fn units_and_nanos(
 }
 
 /// The value of a literal that may be a printed float, in units of 10^-4.
-fn in_units(literal: Literal<'_>, notation: &Notation) -> Result<i128, Trouble> {
+fn in_units(literal: Literal<'_>, notation: &Notation) -> Result<i128, NumberError> {
     let literal = literal.divided(notation.minor_digits);
     if notation.round_to.is_some() {
         return exact_units(literal, notation.round_to);
@@ -268,10 +268,10 @@ fn in_units(literal: Literal<'_>, notation: &Notation) -> Result<i128, Trouble> 
 }
 
 /// The value of a literal, in units of 10^-4: exactly, or rounded on its digits.
-fn exact_units(literal: Literal<'_>, round_to: Option<u32>) -> Result<i128, Trouble> {
+fn exact_units(literal: Literal<'_>, round_to: Option<u32>) -> Result<i128, NumberError> {
     literal.signed_units(|digits| match round_to {
         Some(decimals) => Ok(rounded_units(digits, decimals.min(DECIMALS))),
-        None if digits.decimals() > i64::from(DECIMALS) => Err(Trouble::TooFine),
+        None if digits.decimals() > i64::from(DECIMALS) => Err(NumberError::TooFine),
         None => Ok(digits.cut(i64::from(DECIMALS)).units),
     })
 }
@@ -284,14 +284,14 @@ fn rounded_units(digits: Significant<'_>, decimals: u32) -> i128 {
 }
 
 /// The number with 4 decimals within a hundredth of a unit, which is 0.000001.
-fn nearest_units(digits: Significant<'_>) -> Result<i128, Trouble> {
+fn nearest_units(digits: Significant<'_>) -> Result<i128, NumberError> {
     let cut = digits.cut(i64::from(DECIMALS));
     match (cut.tenths, cut.hundredths) {
         _ if cut.length <= 0 => Ok(cut.units),
         (0, 0) => Ok(cut.units),
         (0, 1) if cut.length == 2 => Ok(cut.units),
         (9, 9) => Ok(cut.units + 1),
-        _ => Err(Trouble::TooFine),
+        _ => Err(NumberError::TooFine),
     }
 }
 
@@ -324,11 +324,11 @@ impl Literal<'_> {
     /// Applies `units` to the digits and adds the sign; the general path for all literals.
     fn signed_units(
         &self,
-        units: impl FnOnce(Significant<'_>) -> Result<i128, Trouble>,
-    ) -> Result<i128, Trouble> {
+        units: impl FnOnce(Significant<'_>) -> Result<i128, NumberError>,
+    ) -> Result<i128, NumberError> {
         match self.significant() {
             None => Ok(0),
-            Some(digits) if digits.point > WHOLE_DIGITS => Err(Trouble::TooLarge),
+            Some(digits) if digits.point > WHOLE_DIGITS => Err(NumberError::TooLarge),
             Some(digits) => units(digits).map(|units| self.signed(units)),
         }
     }

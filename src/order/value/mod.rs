@@ -29,7 +29,7 @@ pub(super) enum Value<'p> {
     /// A text without unpaired surrogates.
     Text(Cow<'p, str>),
     /// A text with an unpaired surrogate.
-    HalfCharacter,
+    LoneSurrogate,
     /// A list of 3 to 7 integers, Java's list form of a date: year, month, day, hour, minute,
     /// second, nanosecond.
     Numbers(NumberList),

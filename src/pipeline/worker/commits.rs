@@ -10,7 +10,7 @@ use crate::{
     config::OnDeadLetter,
     pipeline::{Halt, Tally, prepare::Prepared},
     process::ProcessedBatch,
-    store::{CommitStatement, Committed, Session, StoreError, Way},
+    store::{CommitStatement, Committed, Session, StoreError, WriteMode},
 };
 
 /// The maximum record bytes that one statement commits, except for a single batch. This keeps
@@ -169,7 +169,7 @@ impl Worker {
         let (batch, cause) = session.try_in_parts(batch).await?;
         let (before, halt) = self.shared.until_halt(batch, cause.as_ref());
         if let Some(before) = before {
-            let statement = session.prepare(&before, Way::Upsert).await?;
+            let statement = session.prepare(&before, WriteMode::Upsert).await?;
             let committed = session.commit(&before, statement).await?;
             self.advance(committed, &before, asked);
         }
@@ -182,14 +182,14 @@ impl Worker {
         self.next = batch.end();
         self.unconfirmed = true;
         self.shared.postgres.recovered(asked);
-        self.told.trouble.recovered(asked);
-        self.told.moved(self.next.next_offset);
+        self.status.trouble.recovered(asked);
+        self.status.moved(self.next.next_offset);
         self.pauses.reset();
         let telemetry = &self.shared.telemetry;
         let tally = Tally::of(batch);
-        self.shared.letters.tell(batch, telemetry);
+        self.shared.dead_letter_log.log(batch, telemetry);
         telemetry.committed(&tally, asked.elapsed());
-        self.shared.unmapped.tell(&self.partition.topic, tally.unmapped);
+        self.shared.unmapped.warn(&self.partition.topic, tally.unmapped);
         self.tally.add(&tally);
     }
 }

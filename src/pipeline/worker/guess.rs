@@ -7,7 +7,7 @@
 //! time that few inserts succeeded in between. A stream of only existing orders then has one failed
 //! statement in a thousand, and a stream of only new orders has none.
 
-use crate::store::Way;
+use crate::store::WriteMode;
 
 /// The number of upserts after a wrong guess that followed a run of right ones.
 const FEWEST: u32 = 16;
@@ -27,12 +27,12 @@ pub(super) struct Guess {
 
 impl Guess {
     /// The way of the next commit.
-    pub(super) fn next(&mut self) -> Way {
+    pub(super) fn next(&mut self) -> WriteMode {
         match self.upserts {
-            0 => Way::Insert,
+            0 => WriteMode::Insert,
             _ => {
                 self.upserts -= 1;
-                Way::Upsert
+                WriteMode::Upsert
             }
         }
     }
@@ -62,7 +62,7 @@ mod tests {
         let mut guess = Guess::default();
         let (mut inserts, mut wrong) = (0, 0);
         for commit in 1..=commits {
-            if guess.next() == Way::Insert {
+            if guess.next() == WriteMode::Insert {
                 if commit % nth == 0 {
                     guess.wrong();
                     wrong += 1;

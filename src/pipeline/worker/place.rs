@@ -74,7 +74,7 @@ impl Worker {
                 "PostgreSQL has lost commits: processing these records again"
             );
         }
-        self.told.moved(row.next_offset);
+        self.status.moved(row.next_offset);
         Ok(row)
     }
 

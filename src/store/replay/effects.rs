@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 
-use super::{Replayed, Reread};
+use super::{Replayed, Redecoded};
 use crate::{
     order::Meaning,
     store::rows::{OrderRow, key},
@@ -22,7 +22,7 @@ pub(super) struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    pub(super) fn of(letters: &'a [Reread]) -> Self {
+    pub(super) fn of(letters: &'a [Redecoded]) -> Self {
         let mut readable: Vec<_> = letters
             .iter()
             .filter_map(|(letter, result)| Some((letter, result.as_ref().ok()?)))
@@ -59,7 +59,7 @@ pub(super) struct Marks<'a> {
 
 impl<'a> Marks<'a> {
     /// `written` contains the dead letters of which an order was written.
-    pub(super) fn of(letters: &'a [Reread], written: &[i64]) -> Self {
+    pub(super) fn of(letters: &'a [Redecoded], written: &[i64]) -> Self {
         let mut marks = Self::default();
         for (letter, result) in letters {
             let outcome = match result.as_ref().map(Meaning::orders) {

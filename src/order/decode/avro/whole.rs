@@ -113,10 +113,10 @@ impl<'p> Walk<'_, '_, 'p> {
 
     /// The text, or an empty one for other values; `None` for `null`, false, 0 and empty values.
     /// Skips the value.
-    pub(super) fn says(&mut self, of: TypeId, depth: usize) -> Result<Option<&'p str>, Fault> {
+    pub(super) fn suspect_text(&mut self, of: TypeId, depth: usize) -> Result<Option<&'p str>, Fault> {
         const OTHER: &str = "";
         if let Some(leaf) = self.input.leaf(self.schema, of)? {
-            let says = match leaf {
+            let has_content = match leaf {
                 Leaf::Text(text) => return Ok(Some(text).filter(|text| !text.is_empty())),
                 Leaf::Null | Leaf::Flag(false) | Leaf::Whole(0) => false,
                 Leaf::Float(number) => number != 0.0,
@@ -125,19 +125,19 @@ impl<'p> Walk<'_, '_, 'p> {
                 Leaf::Decimal { unscaled, .. } => unscaled.iter().any(|byte| *byte != 0),
                 _ => true,
             };
-            return Ok(says.then_some(OTHER));
+            return Ok(has_content.then_some(OTHER));
         }
         let before = self.input;
         self.input.skip(self.schema, of, depth)?;
         let after = self.input;
         self.input = before;
-        let says = match self.schema.of(of) {
+        let has_content = match self.schema.of(of) {
             Type::Record(record) => !record.fields.is_empty(),
             Type::Array(_) | Type::Map(_) => self.input.block()?.is_some(),
             _ => true,
         };
         self.input = after;
-        Ok(says.then_some(OTHER))
+        Ok(has_content.then_some(OTHER))
     }
 }
 

@@ -38,14 +38,14 @@ impl<'m, 'p> Walker<'_, 'm, 'p> {
         if elements().next()?.is_none() {
             return Ok(());
         }
-        match spot.way {
-            Way::Suspect => self.shape.sink.suspect(spot, None),
-            Way::Take => {
+        match spot.handling {
+            Handling::Suspect => self.shape.sink.suspect(spot, None),
+            Handling::Take => {
                 let found = self.whole_list(field, elements())?;
                 self.shape.sink.take(spot, found.unwrap_or(Found::Value(&Value::Other)));
             }
-            Way::Enter => self.enter_list(field, elements(), spot)?,
-            Way::Both => {
+            Handling::Enter => self.enter_list(field, elements(), spot)?,
+            Handling::Both => {
                 let found = self.whole_list(field, elements())?;
                 let enters = spot.enters(Made::List);
                 if !enters || found.is_some() {
@@ -132,7 +132,7 @@ impl<'m, 'p> Walker<'_, 'm, 'p> {
         spot: &'m Spot,
     ) -> Result<(), Error> {
         let tree = spot.object.as_deref();
-        let Some(tree) = tree.filter(|_| matches!(spot.way, Way::Enter | Way::Both)) else {
+        let Some(tree) = tree.filter(|_| matches!(spot.handling, Handling::Enter | Handling::Both)) else {
             self.leaf(Leaf::OTHER, spot, From::Field);
             return Ok(());
         };

@@ -23,7 +23,7 @@ use crate::{
     },
     order::{
         Reason, Rejection,
-        mapping::{Opens, Spot, Tree, Way},
+        mapping::{Opens, Spot, Tree, Handling},
         value::{NumberList, Value},
     },
 };
@@ -104,7 +104,7 @@ impl<'m, 'p> Walker<'_, 'm, 'p> {
     ) -> Result<(), Error> {
         let Some(node) = self.graph.node(id) else { return Ok(()) };
         let is_entered = spot.object.is_some();
-        if spot.way == Way::Enter && is_entered {
+        if spot.handling == Handling::Enter && is_entered {
             return self.enter(id, within, segments, spot, from);
         }
         let whole = Whole::of(node, self.graph, within, segments, self.arena)?;
@@ -242,13 +242,13 @@ impl<'m, 'p> Walker<'_, 'm, 'p> {
 
     /// A value without fields.
     fn leaf(&mut self, leaf: Leaf<'p>, spot: &'m Spot, from: From) {
-        match spot.way {
-            Way::Take => self.shape.sink.take(spot, leaf.found(self.arena)),
-            Way::Suspect if leaf.is_blank() => {}
-            Way::Suspect => self.shape.sink.suspect(spot, leaf.text()),
-            Way::Enter | Way::Both => {
+        match spot.handling {
+            Handling::Take => self.shape.sink.take(spot, leaf.found(self.arena)),
+            Handling::Suspect if leaf.is_blank() => {}
+            Handling::Suspect => self.shape.sink.suspect(spot, leaf.text()),
+            Handling::Enter | Handling::Both => {
                 let text = spot.text.as_deref().zip(leaf.text());
-                if spot.way == Way::Both && text.is_none() {
+                if spot.handling == Handling::Both && text.is_none() {
                     self.shape.sink.take(spot, leaf.found(self.arena));
                     // A value in the place of a list of items is judged as such.
                     if spot.items.is_none() {
@@ -259,7 +259,7 @@ impl<'m, 'p> Walker<'_, 'm, 'p> {
                     Some((inner, text)) => {
                         json::read_within(text, inner, self.shape.sink, self.arena);
                     }
-                    None if spot.way == Way::Both => self.shape.other(spot, From::Field, false),
+                    None if spot.handling == Handling::Both => self.shape.other(spot, From::Field, false),
                     None => self.shape.other(spot, from, false),
                 }
             }

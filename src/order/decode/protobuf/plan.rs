@@ -5,7 +5,7 @@ use std::{ptr, rc::Rc};
 
 use crate::{
     format::protobuf::{Field, Node, NodeId},
-    order::mapping::{Spot, Tree, Way},
+    order::mapping::{Spot, Tree, Handling},
 };
 
 /// What to do with the fields of a message.
@@ -48,13 +48,13 @@ impl<'m> Plans<'m> {
 /// The spot of a field in the tree: by its name, or else by its JSON name.
 fn spot<'m>(field: &Field, node: &Node, tree: &'m Tree) -> Option<&'m Spot> {
     let by_name = tree.names.get(&field.name);
-    if by_name.is_some_and(|spot| spot.way != Way::Suspect) {
+    if by_name.is_some_and(|spot| spot.handling != Handling::Suspect) {
         return by_name;
     }
     let Some(name) = &field.json_name else { return by_name };
     let by_json_name = tree.names.get(name).filter(|spot| {
         // Another field may have this name.
-        (spot.way != Way::Suspect || by_name.is_none())
+        (spot.handling != Handling::Suspect || by_name.is_none())
             && !node.fields.iter().any(|other| other.name == *name)
     });
     by_json_name.or(by_name)

@@ -1,4 +1,4 @@
-//! Bytes that are no message: a reason, soon, and with little memory.
+//! Bytes that are not a message: a reason, in bounded time and memory.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ fn rules_of_schema(mapping: &str) -> Rules {
 }
 
 #[test]
-fn a_message_that_is_cut_off_is_an_error_or_the_message_of_what_is_left() {
+fn a_truncated_message_is_an_error_or_the_message_of_the_rest() {
     let sample = Sample::of(SCHEMA);
     let rules = rules_by("keep = { x = \"$.inner.total\", y = \"$.eight\" }", &sample);
     let whole = sample.encode(
@@ -48,7 +48,7 @@ fn a_message_that_is_cut_off_is_an_error_or_the_message_of_what_is_left() {
 }
 
 #[test]
-fn rules_of_the_wire_format_are_kept() {
+fn rules_of_the_wire_format_are_enforced() {
     let rules = rules_of_schema("keep = { x = \"$.inner.total\" }");
     let cases = [
         (vec![0x0a], "at byte 1: the message ends within a field"),
@@ -113,7 +113,7 @@ fn groups_nest_128_deep_and_not_deeper_known_or_not() {
 }
 
 #[test]
-fn messages_may_be_recursive_without_an_end() {
+fn messages_may_be_infinitely_recursive() {
     let mut bytes = field(2, 0, &[1]);
     for _ in 0..2_000 {
         bytes = length(4, &bytes);
@@ -123,7 +123,7 @@ fn messages_may_be_recursive_without_an_end() {
     assert!(told(&rules, &bytes).contains("no_items_no_total"));
 }
 
-/// How long any of these may take, without optimisation too.
+/// The time limit for each of these, also in debug builds.
 const AT_MOST: Duration = Duration::from_secs(2);
 
 #[track_caller]
@@ -133,24 +133,24 @@ fn takes_little_time(mapping: &str, bytes: &[u8]) -> String {
 }
 
 #[test]
-fn what_repeats_itself_takes_time_by_its_size() {
+fn repetition_takes_time_proportional_to_the_size() {
     let many = 200_000;
     let deep = "keep = { x = \"$.inner.inner.inner.inner.inner.inner.inner.inner.total\" }";
     let start = [length(1, b"a"), field(2, 0, &[1])].concat();
-    // Messages that are merged, within messages that are merged.
+    // Merged messages within merged messages.
     let mut merged = start.clone();
     for part in [length(4, &length(4, &[])), length(4, &[]), length(4, &length(4, &length(4, &[])))]
     {
         merged.extend(part.repeat(many / 5));
     }
     assert_eq!(takes_little_time(deep, &merged), "a total 1.00");
-    // Members of a oneof that take each other's place.
+    // Members of a oneof that replace each other.
     let oneof =
         [start.clone(), [length(9, &[]), length(10, &field(2, 0, &[1]))].concat().repeat(many / 5)]
             .concat();
     let told = takes_little_time("keep = { x = \"$.a.total\", y = \"$.b.total\" }", &oneof);
     assert_eq!(told, r#"a total 1.00 kept {"y":1}"#);
-    // A field that is there over and over.
+    // A field with many occurrences.
     let scalars =
         [start.clone(), [field(2, 0, &[1]), length(1, b"a")].concat().repeat(many)].concat();
     assert_eq!(takes_little_time("", &scalars), "a total 1.00");
@@ -158,7 +158,7 @@ fn what_repeats_itself_takes_time_by_its_size() {
     let items = [start.clone(), length(3, &[]).repeat(many)].concat();
     let detail = "out_of_range: items must contain at most 9999 items";
     assert_eq!(takes_little_time("", &items), detail);
-    // Empty messages, each of which has defaults that are taken.
+    // Empty messages with defaults that roles read.
     let nothing = [start, length(11, &length(4, &[]).repeat(many))].concat();
     let mapping = "shipping = [\"$.d.d[*].a\", \"$.d.d[*].b\", \"$.d.d[*].c\"]";
     assert_eq!(takes_little_time(mapping, &nothing), "a total 1.00");

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use iso_currency::Currency;
 
-use super::{Literal, Trouble};
+use super::{Literal, NumberError};
 use crate::order::value::number::split_digits;
 
 /// Applies `units` to the number in `text`: an optional minus, an optional currency sign or code,
@@ -16,10 +16,10 @@ use crate::order::value::number::split_digits;
 pub(super) fn parse(
     text: &str,
     currency: Currency,
-    units: impl FnOnce(Literal<'_>) -> Result<i128, Trouble>,
-) -> Result<i128, Trouble> {
-    let (negative, number) = number(text, currency).ok_or(Trouble::NotANumber)?;
-    let (whole, fraction) = digits(number).ok_or(Trouble::NotANumber)?;
+    units: impl FnOnce(Literal<'_>) -> Result<i128, NumberError>,
+) -> Result<i128, NumberError> {
+    let (negative, number) = number(text, currency).ok_or(NumberError::NotANumber)?;
+    let (whole, fraction) = digits(number).ok_or(NumberError::NotANumber)?;
     units(Literal { negative, whole: &whole, fraction, exponent: 0 })
 }
 
