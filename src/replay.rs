@@ -9,7 +9,9 @@ use crate::{
     order::{Meaning, Reason, Rejection, Rulebook},
     process::understand_all,
     registry::{Registry, RegistryError},
-    store::{Cause, DeadLetterFilter, ReplayableDeadLetter, Replayed, Redecoded, Store, StoreError},
+    store::{
+        Cause, DeadLetterFilter, Redecoded, ReplayableDeadLetter, Replayed, Store, StoreError,
+    },
 };
 
 /// What became of a letter.

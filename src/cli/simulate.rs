@@ -17,7 +17,7 @@ use super::{Cli, CliError, print, produce::Target, signals};
 use crate::{
     config::Config,
     kafka::Producer,
-    simulate::{Before, Clock, Days, ShopSettings, Kind, Rate, Shape, Share, Shop},
+    simulate::{Before, Clock, Days, Kind, Rate, Shape, Share, Shop, ShopSettings},
 };
 
 /// Records drawn between two looks at what else there is to do.

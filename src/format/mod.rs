@@ -4,10 +4,7 @@
 //! and [`avro`] and [`protobuf`] compile schemas for the decoders. Pure: no I/O, no clock.
 //! [`crate::registry`] fetches schemas, and [`crate::order`] decodes orders.
 
-#![allow(
-    rustdoc::private_intra_doc_links,
-    reason = "the overview links to private modules"
-)]
+#![allow(rustdoc::private_intra_doc_links, reason = "the overview links to private modules")]
 
 pub(crate) mod avro;
 pub(crate) mod decimal;

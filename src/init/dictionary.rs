@@ -127,7 +127,8 @@ fn compound(word: &str) -> Option<Words> {
     if word.len() < 5 {
         return None;
     }
-    split_compound(word).map(|parts| parts.iter().fold(Words::default(), |all, part| all.and(*part)))
+    split_compound(word)
+        .map(|parts| parts.iter().fold(Words::default(), |all, part| all.and(*part)))
 }
 
 fn split_compound(word: &str) -> Option<Vec<Words>> {

@@ -123,7 +123,10 @@ pub(crate) fn outcome(outcome: &Outcome) -> String {
     }
     for (kind, orders) in &outcome.unmapped {
         let kind = kind.replace('_', " ");
-        text.push_str(&format!("  {}: a {kind} that the mapping does not read\n", count(*orders, "order")));
+        text.push_str(&format!(
+            "  {}: a {kind} that the mapping does not read\n",
+            count(*orders, "order")
+        ));
     }
     if outcome.replaced > 0 {
         text.push_str(&format!(

@@ -167,7 +167,11 @@ pub(crate) fn of_lines(topic: &Arc<str>, lines: Vec<Bytes>) -> Sample {
     let records = (0..).zip(lines).map(|(offset, line)| {
         (partition.clone(), Record { offset, payload: Some(line), ..Record::default() })
     });
-    Sample { topic: Arc::clone(topic), records: records.collect(), from: "read from a file".to_owned() }
+    Sample {
+        topic: Arc::clone(topic),
+        records: records.collect(),
+        from: "read from a file".to_owned(),
+    }
 }
 
 #[cfg(test)]

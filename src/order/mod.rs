@@ -10,10 +10,7 @@
 //! - ***Invariant:** a rejection contains places and rules, and never quotes the payload.
 //! - ***Invariant:** time and memory are linear in the payload's size, and recursion is bounded by
 //!   the depth of the mapping.
-#![allow(
-    rustdoc::private_intra_doc_links,
-    reason = "the overview links to private modules"
-)]
+#![allow(rustdoc::private_intra_doc_links, reason = "the overview links to private modules")]
 
 mod currency;
 mod decode;

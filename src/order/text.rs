@@ -9,7 +9,10 @@ const DEPTH_LIMIT: usize = 128;
 pub(super) fn of(bytes: &[u8]) -> Result<&str, Rejection> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let valid = error.valid_up_to();
-        Rejection::new(Reason::NotUtf8, format!("the bytes are not valid UTF-8 from byte {valid} on"))
+        Rejection::new(
+            Reason::NotUtf8,
+            format!("the bytes are not valid UTF-8 from byte {valid} on"),
+        )
     })?;
     if text.starts_with('\u{feff}') {
         let detail = "the text must not begin with a byte order mark";

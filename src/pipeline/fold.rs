@@ -25,8 +25,12 @@ pub(super) async fn fold_periodically(store: Store, stop: CancellationToken) {
         }
         let started = Instant::now();
         match store.fold_ledgers().await {
-            Ok(folded) => debug!(folded, elapsed_ms = started.elapsed().as_millis(), "folded the \
-                ledgers"),
+            Ok(folded) => debug!(
+                folded,
+                elapsed_ms = started.elapsed().as_millis(),
+                "folded the \
+                ledgers"
+            ),
             Err(error) => debug!(%error, "cannot fold the ledgers"),
         }
         pause = AT_MOST_EVERY.max(started.elapsed() * PAUSE_FACTOR);

@@ -105,8 +105,10 @@ impl Membership {
             }
             if heard.elapsed() > self.session_timeout {
                 if joined && !owned.is_empty() {
-                    self.warn("fenced: the group coordinator was unreachable for \
-                               kafka.session_timeout");
+                    self.warn(
+                        "fenced: the group coordinator was unreachable for \
+                               kafka.session_timeout",
+                    );
                 }
                 self.member.rejoin();
                 self.want(Wanted::new());

@@ -87,8 +87,10 @@ pub enum RunError {
     #[error("topic {0} does not exist: create it, or set kafka.topics")]
     NoSuchTopic(Arc<str>),
     /// Told to stop before reaching the end.
-    #[error("interrupted before reaching the end of the topics: committed batches are kept, the \
-             next run continues from there")]
+    #[error(
+        "interrupted before reaching the end of the topics: committed batches are kept, the \
+             next run continues from there"
+    )]
     StoppedEarly,
     /// Partitions that need an operator's decision.
     #[error("{} halted: {}", count(.0.len()), join(.0))]

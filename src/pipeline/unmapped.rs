@@ -15,12 +15,21 @@ const INTERVAL: Duration = Duration::from_secs(3600);
 
 /// The name of each of [`Unmapped::KINDS`] in the warning, and the remedy.
 const KINDS: [(&str, &str); Unmapped::KINDS.len()] = [
-    ("product", "set mapping.items and mapping.product, otherwise these orders are missing from \
-                 sales by product"),
-    ("status", "set mapping.status and mapping.cancelled, otherwise cancelled orders count as \
-                sold"),
-    ("currency", "set mapping.currency and orders.currency, otherwise amounts in different \
-                  currencies are added up"),
+    (
+        "product",
+        "set mapping.items and mapping.product, otherwise these orders are missing from \
+                 sales by product",
+    ),
+    (
+        "status",
+        "set mapping.status and mapping.cancelled, otherwise cancelled orders count as \
+                sold",
+    ),
+    (
+        "currency",
+        "set mapping.currency and orders.currency, otherwise amounts in different \
+                  currencies are added up",
+    ),
     (
         "charge",
         "set mapping.shipping, mapping.tax or mapping.discount, otherwise it is missing from the \

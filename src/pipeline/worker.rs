@@ -93,7 +93,18 @@ impl Worker {
         stop: CancellationToken,
     ) -> Self {
         let (pauses, guess, tally) = (Pauses::new(), Guess::default(), Tally::default());
-        Self { shared, partition, next, unconfirmed: false, end, stop, status, pauses, guess, tally }
+        Self {
+            shared,
+            partition,
+            next,
+            unconfirmed: false,
+            end,
+            stop,
+            status,
+            pauses,
+            guess,
+            tally,
+        }
     }
 
     /// Processes the partition until its end, if there is one, or until told to stop.

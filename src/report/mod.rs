@@ -17,7 +17,7 @@ mod table;
 mod text;
 
 pub(crate) use letters::{
-    counts_csv, counts_json, counts_table, state, letters_csv, letters_json, letters_table, shown,
+    counts_csv, counts_json, counts_table, letters_csv, letters_json, letters_table, shown, state,
 };
 pub use machine::{csv, json};
 pub(crate) use machine::{csv_text, tame};

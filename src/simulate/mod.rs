@@ -8,10 +8,7 @@
 //!
 //! - ***Invariant:** the same seed gives the same records, byte for byte, regardless of the pace.
 //! - **Invariant:** prices and totals are exact decimals, from the draw to the text.
-#![allow(
-    rustdoc::private_intra_doc_links,
-    reason = "the overview links to private modules"
-)]
+#![allow(rustdoc::private_intra_doc_links, reason = "the overview links to private modules")]
 
 mod catalogue;
 mod customer;

@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::{
-    Before, Clock, Fault, ShopSettings, Kind, Random, Shape, Share, Shop, Simulated,
+    Before, Clock, Fault, Kind, Random, Shape, Share, Shop, ShopSettings, Simulated,
     catalogue::{HARD, PRODUCTS},
 };
 use crate::order::Rules;

@@ -200,7 +200,9 @@ impl<'a> Session<'a> {
                 Err(error) => return Err(error),
             }
         }
-        if let Some(cause) = common_cause(&causes).filter(|_| records > 1 && causes.len() == records) {
+        if let Some(cause) =
+            common_cause(&causes).filter(|_| records > 1 && causes.len() == records)
+        {
             return Err(StoreError::Permanent(Cause::new(format!(
                 "every order of the batch {span} was rejected for the same reason, check the \
                  table's constraints and triggers: {cause}"

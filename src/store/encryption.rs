@@ -76,11 +76,15 @@ impl Encryption {
             Self::Always(tls) => connect_tls(config, tls).await,
             Self::IfOffered(tls) => match connect_tls(config, tls).await {
                 Err(error) if lacks_tls(&error) => connect_plain(config).await,
-                Err(error) if may_fall_back(&error) => connect_plain(config).await.map_err(|_| error),
+                Err(error) if may_fall_back(&error) => {
+                    connect_plain(config).await.map_err(|_| error)
+                }
                 result => result,
             },
             Self::IfDemanded(tls) => match connect_plain(config).await {
-                Err(error) if may_fall_back(&error) => connect_tls(config, tls).await.map_err(|_| error),
+                Err(error) if may_fall_back(&error) => {
+                    connect_tls(config, tls).await.map_err(|_| error)
+                }
                 result => result,
             },
         }

@@ -49,14 +49,16 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 pub use commit::{Committed, Session};
-pub use dead_letters::{DeadLetter, DeadLetterState, DeadLetterBytes, DeadLetterFilter, Purgeable, ReasonCount};
+pub use dead_letters::{
+    DeadLetter, DeadLetterBytes, DeadLetterFilter, DeadLetterState, Purgeable, ReasonCount,
+};
 pub use encryption::Encryption;
 pub use error::{Cause, StoreError};
 pub use hosts::{Host, Target};
 pub use offsets::PartitionRow;
 pub use purge::{Purge, PurgeGuard, Purged};
 pub use purgeable::{PurgeableOrders, ShopDay};
-pub use replay::{DeadLetterPosition, ReplayableDeadLetter, Replayed, Redecoded};
+pub use replay::{DeadLetterPosition, Redecoded, ReplayableDeadLetter, Replayed};
 pub use roll_up::RollUp;
 pub use sales::{Ends, Period, Sales, SalesBy, SalesFigure, SalesLine, SalesQuestion, Unit};
 pub use schema::{Finding, SCHEMA, quote_identifier};

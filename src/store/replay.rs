@@ -292,7 +292,7 @@ impl Store {
 /// holder committed.
 pub(super) async fn lock_dead_letters(connection: &Connection) -> Result<(), StoreError> {
     let begin = format!(
-        "{}; SELECT pg_advisory_xact_lock({LETTERS_LOCK}); SET LOCAL synchronous_commit = on",
+        "{}; SELECT pg_advisory_xact_lock({DEAD_LETTERS_LOCK}); SET LOCAL synchronous_commit = on",
         connection.begin()
     );
     connection.in_time(connection.client().batch_execute(&begin)).await

@@ -253,8 +253,8 @@ impl SalesQuestion {
         let bounds = [sales.since, sales.until, sales.since_before, sales.until_before];
         if has_days || bounds.iter().flatten().any(parts_a_month) {
             return Err(StoreError::Permanent(Cause::new(format!(
-                "sums of products are kept by month before {limit}: begin and end the period, and the \
-                 one before that is compared, on the first day of a month, or use --by month"
+                "product sums before {limit} are stored by month: begin and end the period, and \
+                 the period to compare with, on the first day of a month, or use --by month"
             ))));
         }
         Ok(())

@@ -133,8 +133,10 @@ impl Store {
                 StoreError::Permanent(cause) => {
                     let missing: Vec<String> = findings.iter().map(Finding::to_string).collect();
                     let missing = missing.join("; ");
-                    StoreError::Permanent(Cause::new(format!("{missing}; applying the schema \
-                        failed: {cause}")))
+                    StoreError::Permanent(Cause::new(format!(
+                        "{missing}; applying the schema \
+                        failed: {cause}"
+                    )))
                 }
                 passing => passing,
             })?;

@@ -17,7 +17,7 @@ use tracing::warn;
 use super::{
     Cause, Encryption, Host, Settings, StoreError, Target,
     encryption::{Connected, REMEDIES, lacks_tls},
-    hosts::{Role, Location},
+    hosts::{Location, Role},
     retention::Retention,
     schema::quote_identifier,
     statement::CommitTexts,

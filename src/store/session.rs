@@ -189,7 +189,8 @@ impl Connection {
     /// Cancels this connection's statement on the server, so that repeated attempts do not leave
     /// statements behind that wait for a lock. Nothing waits for the result.
     fn cancel(&self) {
-        let (token, transport, deadline) = (self.client.cancel_token(), self.transport.clone(), self.deadline);
+        let (token, transport, deadline) =
+            (self.client.cancel_token(), self.transport.clone(), self.deadline);
         tokio::spawn(async move {
             if let Ok(Err(error)) = timeout(deadline, transport.cancel(token)).await {
                 debug!(%error, "cannot cancel a statement");

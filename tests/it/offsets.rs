@@ -144,11 +144,7 @@ async fn an_offset_that_vanishes_halts_its_partition_instead_of_being_made_up() 
     shop.database.execute("DELETE FROM partitions").await?;
     shop.send_numbers(0, 5..8).await?;
     eventually("a word about it", DEADLINE, async || {
-        ensure!(
-            run.stderr()?.contains("is missing from PostgreSQL, it was 5"),
-            "{}",
-            run.state()
-        );
+        ensure!(run.stderr()?.contains("is missing from PostgreSQL, it was 5"), "{}", run.state());
         Ok(())
     })
     .await?;

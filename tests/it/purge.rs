@@ -216,8 +216,14 @@ async fn an_order_that_comes_again_after_it_was_purged_is_a_dead_letter() -> Res
     shop.send(0, &[&new, &old, &new]).await?;
     let halt = ["run", "--until-end", "--on-dead-letter", "halt"];
     let halted = shop.vendas(&halt).run(DEADLINE).await?.expect_code(1)?;
-    ensure!(halted.stderr.contains("at offset 16 is not a valid order (purged: \
-                                    "), "{}", halted.stderr);
+    ensure!(
+        halted.stderr.contains(
+            "at offset 16 is not a valid order (purged: \
+                                    "
+        ),
+        "{}",
+        halted.stderr
+    );
     let next = shop.rows("SELECT next_offset FROM partitions").await?;
     ensure!(next == ["16"], "{next:?}");
     verified(&shop).await

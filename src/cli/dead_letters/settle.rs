@@ -10,7 +10,7 @@ use crate::{
     registry::Registry,
     replay::{self, Outcome},
     report,
-    store::{DeadLetter, DeadLetterState, DeadLetterFilter, ReplayableDeadLetter, Store},
+    store::{DeadLetter, DeadLetterFilter, DeadLetterState, ReplayableDeadLetter, Store},
 };
 
 /// Letters that did not become orders are named up to this many; `list` has all that are open.

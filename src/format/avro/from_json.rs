@@ -204,8 +204,11 @@ impl<'s> Encoder<'s> {
             None => Ok(()),
             Some(((key, _), _)) => {
                 let names: Vec<_> = record.fields.iter().map(|field| &*field.name).collect();
-                let rule =
-                    format!("is not a field of {} (its fields are {})", record.name, names.join(", "));
+                let rule = format!(
+                    "is not a field of {} (its fields are {})",
+                    record.name,
+                    names.join(", ")
+                );
                 Err(Misfit::new(rule).within(key.clone()))
             }
         }

@@ -120,7 +120,8 @@ fn day(since: i32) -> Leaf<'static> {
 fn time(since: i64, unit: Unit) -> Option<Time> {
     let per_second = unit.per_second();
     let seconds = since.checked_div_euclid(per_second)?;
-    let nanosecond = since.checked_rem_euclid(per_second)?.checked_mul(1_000_000_000 / per_second)?;
+    let nanosecond =
+        since.checked_rem_euclid(per_second)?.checked_mul(1_000_000_000 / per_second)?;
     let small = |part: i64| i8::try_from(part).ok();
     let (hour, minute) = (small(seconds / 3_600)?, small(seconds / 60 % 60)?);
     Time::new(hour, minute, small(seconds % 60)?, i32::try_from(nanosecond).ok()?).ok()

@@ -35,7 +35,10 @@ impl Entry {
                 _ => continue,
             };
             if !field.fits(&wire) {
-                return Err(Broken::rule(at, "a map entry must have the wire types of its key and value"));
+                return Err(Broken::rule(
+                    at,
+                    "a map entry must have the wire types of its key and value",
+                ));
             }
             *place = Some(wire);
             if let (2, Kind::Message(_), Wire::Length(span)) = (number, field.kind, wire) {

@@ -19,8 +19,8 @@ const NAMED_LIMIT: usize = 20;
 
 /// The schema at `path`, with all its imports.
 pub(super) fn open(path: &Path) -> Result<FileDescriptor, SchemaError> {
-    let bytes =
-        fs::read(path).map_err(|error| SchemaError::new(format!("cannot read the file: {error}")))?;
+    let bytes = fs::read(path)
+        .map_err(|error| SchemaError::new(format!("cannot read the file: {error}")))?;
     let is_text = path.extension().is_some_and(|it| it == "proto");
     if !is_text && let Ok(file) = sources::set(&bytes) {
         return Ok(file);

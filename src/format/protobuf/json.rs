@@ -66,7 +66,10 @@ impl<'p> Writer<'p> {
         self.steps += node.fields.len();
         if self.steps > self.limit || self.out.len() > self.limit {
             let at = segments.first().map_or(0, |segment| segment.start);
-            return Err(Broken::rule(at, "the record's JSON must not be more than 64 times as long as the record"));
+            return Err(Broken::rule(
+                at,
+                "the record's JSON must not be more than 64 times as long as the record",
+            ));
         }
         let mut found = Vec::new();
         collect(node, within, segments, |_| true, &mut found)?;

@@ -102,7 +102,8 @@ impl Findings<'_, '_> {
         let misread_fields = self.misread_fields(&found);
         let explicit = !misread_fields.is_empty();
         if explicit {
-            let because = format!("{} would otherwise be read as something else", misread_fields.join(", "));
+            let because =
+                format!("{} would otherwise be read as something else", misread_fields.join(", "));
             proposal.settings.push(Setting::new("built_in", Value::Flag(false)).because(because));
         }
         self.identify(&mut proposal, explicit);

@@ -131,7 +131,8 @@ fn mappings_are_proposed_for_many_shop_systems() {
 fn a_sum_other_than_that_of_the_lines_is_a_total_only_if_confirmed() {
     let proposal = proposal(&[VTEX]);
     assert!(proposal.settings.iter().all(|setting| setting.key != "total"), "{proposal:?}");
-    let asked = |doubt: &&crate::init::proposal::Doubt| doubt.question.starts_with("value equals lines");
+    let asked =
+        |doubt: &&crate::init::proposal::Doubt| doubt.question.starts_with("value equals lines");
     assert_eq!(proposal.doubts.iter().filter(asked).count(), 1, "{proposal:?}");
 }
 
@@ -295,7 +296,8 @@ fn the_records_timestamps_show_whether_times_are_utc() {
         sample[0].1.timestamp = Some(sent.parse::<jiff::Timestamp>().unwrap().as_millisecond());
         let zone = TimeZone::get("America/Sao_Paulo").unwrap();
         let proposal = propose(Input { sample: &sample, shop_timezone: &zone });
-        let asks = proposal.doubts.iter().any(|doubt| doubt.question.contains("in which time zone"));
+        let asks =
+            proposal.doubts.iter().any(|doubt| doubt.question.contains("in which time zone"));
         let utc = proposal.settings.iter().any(|setting| setting.key == "times_without_zone");
         (asks, utc)
     };

@@ -15,7 +15,7 @@ use crate::{
     format::avro::{Fault, Field, Input, Leaf, Record, Schema, Type, TypeId},
     order::{
         Reason, Rejection,
-        mapping::{Opens, Spot, Tree, Handling},
+        mapping::{Handling, Opens, Spot, Tree},
         value::Value,
     },
 };

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::order::{
     Reason, Rejection,
-    mapping::{Opens, Spot, Tree, Handling},
+    mapping::{Handling, Opens, Spot, Tree},
     text,
     value::Value,
 };
@@ -70,9 +70,7 @@ impl<'m, 'p> Reader<'_, 'm, 'p> {
     fn unread(&mut self) {
         let items = |sink: &Sink<'m, 'p>| sink.items_name().to_owned();
         let (reason, detail) = match self.shape.at {
-            At::Value => {
-                (Reason::NotAnObject, "found a number, must be an object".to_owned())
-            }
+            At::Value => (Reason::NotAnObject, "found a number, must be an object".to_owned()),
             At::Items((_, place)) => (
                 Reason::InvalidItems,
                 format!("{} must be a list", self.shape.sink.mapping.name(place)),

@@ -15,7 +15,7 @@ mod slot;
 
 pub(super) use document::{Charge, Document, ItemFields, Kept};
 pub(super) use sink::{Decoded, Sink};
-pub(super) use slot::{Found, Slot, Duplicate};
+pub(super) use slot::{Duplicate, Found, Slot};
 
 /// The maximum number of items of an order, and of orders of a record.
 pub(super) const ELEMENTS_LIMIT: usize = 9_999;

@@ -1,8 +1,8 @@
 //! Compiles settings into a mapping: validates them, reporting all problems, and builds the tree.
 
 use super::{
-    OutsidePlace, Composite, Level, Mapping, MappingError, MappingSettings, Opens, Place, Role, Shown,
-    Spot, Step, Taker, suspects,
+    Composite, Level, Mapping, MappingError, MappingSettings, Opens, OutsidePlace, Place, Role,
+    Shown, Spot, Step, Taker, suspects,
     tree::{spot, spot_below},
 };
 
@@ -117,7 +117,8 @@ impl<'s> Compiler<'s> {
         // Places outside the value are the same for every prefix.
         let mut unique: Vec<OutsidePlace> = Vec::new();
         for outside in self.outside.drain(..) {
-            if !unique.iter().any(|it| it.place == outside.place && it.taker.is_like(outside.taker)) {
+            if !unique.iter().any(|it| it.place == outside.place && it.taker.is_like(outside.taker))
+            {
                 unique.push(outside);
             }
         }

@@ -22,7 +22,7 @@ pub use place::{Place, Step};
 pub use role::Role;
 
 pub(super) use role::Level;
-pub(super) use tree::{Opens, Spot, Taker, Tree, Handling};
+pub(super) use tree::{Handling, Opens, Spot, Taker, Tree};
 
 /// The maximum number of places of a role, without its built-in names.
 pub const PLACES_LIMIT: usize = 14;

@@ -59,7 +59,9 @@ impl<'d> Lines<'d> {
     ) -> Result<Worth, Rejection> {
         if let (None, Some(line)) = (self.list, self.all.first()) {
             let duplicate = self.document.flat_duplicates.iter().copied();
-            if let Some((role, duplicate)) = duplicate.into_iter().find(|it| line.matters_for(it.0, it.1)) {
+            if let Some((role, duplicate)) =
+                duplicate.into_iter().find(|it| line.matters_for(it.0, it.1))
+            {
                 return Err(self.rules.duplicate("the order", role, duplicate));
             }
         }

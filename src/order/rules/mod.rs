@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use super::{
     Currency, Meaning, Order, OrderKey, Reason, Rejection, Rules, SalesBounds, Unmapped,
-    decode::{Decoded, Document, Found, Sink, Duplicate, avro, json, protobuf},
+    decode::{Decoded, Document, Duplicate, Found, Sink, avro, json, protobuf},
     mapping::{Mapping, Place, Role, Spot, Tombstones, suspects},
     text,
     value::{Value, decimal, time},
@@ -195,7 +195,8 @@ impl Rules {
 
     /// `place` is the object with the duplicate role.
     fn duplicate(&self, place: &str, role: Role, duplicate: Duplicate) -> Rejection {
-        let (earlier, later) = (self.mapping.name(duplicate.earlier), self.mapping.name(duplicate.later));
+        let (earlier, later) =
+            (self.mapping.name(duplicate.earlier), self.mapping.name(duplicate.later));
         let detail = if earlier == later {
             format!("{place} contains {later} twice")
         } else {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 
-use super::{Replayed, Redecoded};
+use super::{Redecoded, Replayed};
 use crate::{
     order::Meaning,
     store::rows::{OrderRow, key},

@@ -42,8 +42,14 @@ async fn a_partition_halts_before_a_record_that_is_no_order_and_the_others_go_on
     // One is corrected, one is skipped, as it says.
     let corrected = ["--set", super::CORRECTED];
     let halted = shop.vendas(&RUN).args(corrected).run(DEADLINE).await?.expect_code(1)?;
-    ensure!(halted.stderr.contains("at offset 140 is not a valid order (not_json: \
-                                    "), "{}", halted.stderr);
+    ensure!(
+        halted.stderr.contains(
+            "at offset 140 is not a valid order (not_json: \
+                                    "
+        ),
+        "{}",
+        halted.stderr
+    );
     ensure!(!halted.stderr.contains("rubbish"), "{}", halted.stderr);
     ensure!(shop.rows(state).await? == ["140,150|290|0"], "{:?}", shop.rows(state).await?);
     let skip = [
@@ -98,9 +104,11 @@ async fn an_order_that_the_database_rejects_halts_its_partition_too() -> Result<
     })
     .await?;
     let log = run.stderr()?;
-    let text =
-        format!("the record of {}-0 at offset 57 is not a valid order (rejected_by_database: \
-                 ", shop.topic);
+    let text = format!(
+        "the record of {}-0 at offset 57 is not a valid order (rejected_by_database: \
+                 ",
+        shop.topic
+    );
     ensure!(log.contains(&text) && log.contains("lucky"), "{log}");
     run.kill()?;
     ensure!(shop.database.count("dead_letters").await? == 0, "a dead letter");

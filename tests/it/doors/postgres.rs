@@ -139,8 +139,11 @@ async fn a_postgresql_without_tls_with_an_expired_certificate_or_without_a_word(
             [at(expired, "verify-ca"), ours()].concat(),
             "has a certificate that has expired: renew it there",
         ),
-        (at(bare.postgres().port(), "require"), "does not support TLS: set ssl = on in \
-                                                 postgresql.conf"),
+        (
+            at(bare.postgres().port(), "require"),
+            "does not support TLS: set ssl = on in \
+                                                 postgresql.conf",
+        ),
         (at(silent, "require"), "no answer within database.connect_timeout"),
         (at(silent, "disable"), "no answer within database.connect_timeout"),
     ];

@@ -142,7 +142,8 @@ pub(super) fn kinds(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     }
     let (likeliest, all) = if others.is_empty() {
         let orders = is.iter().filter(|kind| !cancels.contains(kind)).copied().collect::<Vec<_>>();
-        let text = format!("orders: {}; {} cancels an order", orders.join(", "), cancels.join(", "));
+        let text =
+            format!("orders: {}; {} cancels an order", orders.join(", "), cancels.join(", "));
         (text, "all are orders and count")
     } else {
         let text = format!("orders: {}; others are ignored", is.join(", "));
@@ -283,8 +284,7 @@ pub(super) fn quantity(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
 pub(super) fn total(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     let worth = &findings.worth;
     if worth.total.is_empty() && worth.pricing == Pricing::Unpriced {
-        let numbers =
-            "no field contains the order's value: found neither prices nor a total";
+        let numbers = "no field contains the order's value: found neither prices nor a total";
         proposal.notes.push(numbers.to_owned());
         let named = findings.study.places().into_iter().find(|place| {
             scores::total(&Name::of(&place.path)) >= 60

@@ -127,9 +127,8 @@ pub(super) fn long_numbers(findings: &Findings<'_, '_>, proposal: &mut Proposal)
         proposal.settings.push(Setting::new("float32", Value::Flag(true)).because(because));
     }
     if long > 0 {
-        let question = format!(
-            "amounts with more than 4 decimals: {long}: should they be rounded to cents?"
-        );
+        let question =
+            format!("amounts with more than 4 decimals: {long}: should they be rounded to cents?");
         let round = Setting::new("round", Value::Text("cents".to_owned()));
         let answers = vec![
             Answer::new("yes, half up", vec![round]),
@@ -251,8 +250,10 @@ fn clock(findings: &Findings<'_, '_>, proposal: &mut Proposal, at: &str) {
         (false, true) => {}
         _ => {
             let question = format!("{at} has times without an offset: in which time zone?");
-            let answers =
-                vec![Answer::new("the shop's time zone", Vec::new()), Answer::new("UTC", vec![utc])];
+            let answers = vec![
+                Answer::new("the shop's time zone", Vec::new()),
+                Answer::new("UTC", vec![utc]),
+            ];
             proposal.doubts.push(Doubt { question, answers, likeliest: 0 });
         }
     }
@@ -274,7 +275,10 @@ fn without_time(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
         let question = "no field has the time of sale: use the record's timestamp?".to_owned();
         let answers = vec![
             Answer::new("no: orders have no time", Vec::new()),
-            Answer::new("yes: the time of sale is the record's timestamp", vec![place("sold_at", "timestamp")]),
+            Answer::new(
+                "yes: the time of sale is the record's timestamp",
+                vec![place("sold_at", "timestamp")],
+            ),
         ];
         proposal.doubts.push(Doubt { question, answers, likeliest: 0 });
     }

@@ -113,7 +113,11 @@ impl<'p> Walk<'_, '_, 'p> {
 
     /// The text, or an empty one for other values; `None` for `null`, false, 0 and empty values.
     /// Skips the value.
-    pub(super) fn suspect_text(&mut self, of: TypeId, depth: usize) -> Result<Option<&'p str>, Fault> {
+    pub(super) fn suspect_text(
+        &mut self,
+        of: TypeId,
+        depth: usize,
+    ) -> Result<Option<&'p str>, Fault> {
         const OTHER: &str = "";
         if let Some(leaf) = self.input.leaf(self.schema, of)? {
             let has_content = match leaf {

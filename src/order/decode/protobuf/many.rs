@@ -132,7 +132,8 @@ impl<'m, 'p> Walker<'_, 'm, 'p> {
         spot: &'m Spot,
     ) -> Result<(), Error> {
         let tree = spot.object.as_deref();
-        let Some(tree) = tree.filter(|_| matches!(spot.handling, Handling::Enter | Handling::Both)) else {
+        let Some(tree) = tree.filter(|_| matches!(spot.handling, Handling::Enter | Handling::Both))
+        else {
             self.leaf(Leaf::OTHER, spot, From::Field);
             return Ok(());
         };

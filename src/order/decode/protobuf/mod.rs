@@ -23,7 +23,7 @@ use crate::{
     },
     order::{
         Reason, Rejection,
-        mapping::{Opens, Spot, Tree, Handling},
+        mapping::{Handling, Opens, Spot, Tree},
         value::{NumberList, Value},
     },
 };
@@ -259,7 +259,9 @@ impl<'m, 'p> Walker<'_, 'm, 'p> {
                     Some((inner, text)) => {
                         json::read_within(text, inner, self.shape.sink, self.arena);
                     }
-                    None if spot.handling == Handling::Both => self.shape.other(spot, From::Field, false),
+                    None if spot.handling == Handling::Both => {
+                        self.shape.other(spot, From::Field, false)
+                    }
                     None => self.shape.other(spot, from, false),
                 }
             }

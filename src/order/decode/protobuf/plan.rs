@@ -5,7 +5,7 @@ use std::{ptr, rc::Rc};
 
 use crate::{
     format::protobuf::{Field, Node, NodeId},
-    order::mapping::{Spot, Tree, Handling},
+    order::mapping::{Handling, Spot, Tree},
 };
 
 /// What to do with the fields of a message.

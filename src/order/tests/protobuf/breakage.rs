@@ -74,12 +74,21 @@ fn rules_of_the_wire_format_are_enforced() {
         (field(2, 0, &[0x80; 11]), "at byte 1: a number must have at most 64 bits"),
         (field(99, 1, &[0; 7]), "at byte 2: the message ends within a field"),
         (field(99, 5, &[0; 3]), "at byte 2: the message ends within a field"),
-        (length(2, &[1]), "at byte 0: the field total must have the wire type of its declared \
-                           type"),
-        (field(3, 0, &[1]), "at byte 0: the field items must have the wire type of its declared \
-                             type"),
-        (field(7, 5, &[1; 4]), "at byte 0: the field eight must have the wire type of its declared \
-                                type"),
+        (
+            length(2, &[1]),
+            "at byte 0: the field total must have the wire type of its declared \
+                           type",
+        ),
+        (
+            field(3, 0, &[1]),
+            "at byte 0: the field items must have the wire type of its declared \
+                             type",
+        ),
+        (
+            field(7, 5, &[1; 4]),
+            "at byte 0: the field eight must have the wire type of its declared \
+                                type",
+        ),
         // The outer length is right, the inner one is not.
         (length(4, &[0x0a, 5, b'a']), "at byte 3: a length must not reach beyond its message"),
     ];
@@ -105,8 +114,11 @@ fn groups_nest_128_deep_and_not_deeper_known_or_not() {
                 field(number, 4, &[]).repeat(depth),
             ];
             let told = told(&rules, &bytes.concat());
-            let expected =
-                if deep { "too_deep: messages must be nested at most 128 levels deep" } else { "a total 1.00" };
+            let expected = if deep {
+                "too_deep: messages must be nested at most 128 levels deep"
+            } else {
+                "a total 1.00"
+            };
             assert_eq!(told, expected, "{number} {depth}");
         }
     }
