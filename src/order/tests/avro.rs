@@ -358,5 +358,5 @@ fn an_id_of_eight_bytes_is_reported() {
     let record = Record { payload, ..Record::default() };
     let rejection = rules.understand(&partition, &record, &schemas).unwrap_err();
     assert_eq!(rejection.reason(), Reason::UnknownSchema);
-    assert!(rejection.detail().contains("ids of 8 bytes"), "{rejection}");
+    assert!(rejection.detail().contains("8-byte ids"), "{rejection}");
 }
