@@ -1,10 +1,10 @@
 -- The tables of vendas. PostgreSQL 14 or newer.
 --
--- Run it as the role that owns the schema, with that schema first in search_path; to run it again
--- changes nothing. `vendas schema --apply` does just this, in one transaction.
+-- Run it as the role that owns the schema, with that schema first in search_path. Running it again
+-- changes nothing. `vendas schema --apply` does the same in one transaction.
 
--- Steps 4 and 5 change what commits write. Commits begin with `partitions`: whoever waits here holds
--- nothing that the steps below wait for.
+-- Steps 4 and 5 change what commits write. Commits lock `partitions` first, so commits that wait
+-- here hold no lock that the steps below wait for.
 DO $$
 BEGIN
     IF to_regclass('schema_version') IS NOT NULL THEN
@@ -15,7 +15,7 @@ BEGIN
 END
 $$;
 
--- What each numbered order is worth; processed_at is the database's clock in UTC, counted_at that of
+-- The total of each numbered order. processed_at is the database's time in UTC; counted_at is as in
 -- `orders`.
 CREATE TABLE IF NOT EXISTS sales (
     order_number INT PRIMARY KEY,
@@ -29,14 +29,14 @@ BEGIN
     IF to_regtype('order_item') IS NULL THEN
         CREATE TYPE order_item AS (product TEXT, quantity NUMERIC, amount NUMERIC);
     END IF;
-    -- A row of `orders` on its way here.
+    -- A row of `orders` as a statement's parameter.
     IF to_regtype('order_row') IS NULL THEN
         CREATE TYPE order_row AS (
             order_id TEXT, numbered BOOLEAN, total NUMERIC, items order_item[], sold_at TIMESTAMP,
             letters_before INT, charges NUMERIC, kept JSONB, cancelled BOOLEAN, counted_at TIMESTAMP
         );
-    -- Step 3. An instance of version 2 that is still running then cannot write `orders` any more:
-    -- it would leave charges, kept and cancelled as an older version of the order had them.
+    -- Step 3. From here on a running instance of version 2 cannot write `orders`: it would keep
+    -- charges, kept and cancelled from an older version of the order.
     ELSIF NOT EXISTS (
         SELECT FROM pg_attribute
         WHERE attrelid = (SELECT typrelid FROM pg_type WHERE oid = 'order_row'::regtype)
@@ -45,7 +45,7 @@ BEGIN
         ALTER TYPE order_row
             ADD ATTRIBUTE charges NUMERIC, ADD ATTRIBUTE kept JSONB, ADD ATTRIBUTE cancelled BOOLEAN;
     END IF;
-    -- Step 4, after which an instance of version 3 cannot write `orders` any more, either.
+    -- Step 4. From here on a running instance of version 3 cannot write `orders` either.
     IF NOT EXISTS (
         SELECT FROM pg_attribute
         WHERE attrelid = (SELECT typrelid FROM pg_type WHERE oid = 'order_row'::regtype)
@@ -56,17 +56,18 @@ BEGIN
 END
 $$;
 
--- Every order that has an id of its own, or that names products, has kept fields or was cancelled.
--- Number 17 and id '17' are two orders, which is why `numbered` belongs to the key. sold_at is the
--- wall clock of the shop. Ids are sorted by their bytes, since a language's rules make every look
--- into the index dearer.
+-- Every order that has an id instead of a number, names products, has kept fields, or was
+-- cancelled. Number 17 and id '17' are two orders, so `numbered` is part of the key. sold_at is in
+-- the shop's time zone. Ids are sorted bytewise: a language's collation would make every index
+-- lookup more expensive.
 --
--- total is the sum of the items' amounts and of charges (shipping and tax less discounts), and of
--- items that name no product. kept holds the fields that `mapping.keep` names. Of a cancelled order
--- the row says only that it was cancelled, with total 0 and no items, and it has no row in `sales`.
+-- total is the sum of the items' amounts, of charges (shipping and tax less discounts), and of
+-- items without a product. kept holds the fields listed in `mapping.keep`. A cancelled order has
+-- total 0, no items, and no row in `sales`.
 --
--- counted_at is when the order counts in sums by hour and day: sold_at, or else the record's own
--- timestamp by the shop's clock. Where it is null, it is sold_at, or else processed_at by that clock.
+-- counted_at is when the order counts in sums by hour and day: sold_at, or else the record's
+-- timestamp in the shop's time zone. If it is null, sold_at counts, or else processed_at in that
+-- time zone.
 CREATE TABLE IF NOT EXISTS orders (
     order_id TEXT COLLATE "C",
     numbered BOOLEAN,
@@ -81,8 +82,8 @@ CREATE TABLE IF NOT EXISTS orders (
     PRIMARY KEY (order_id, numbered)
 );
 
--- Step 3. Constant defaults rewrite no row (PostgreSQL manual, ALTER TABLE). Asked for first, since
--- ADD COLUMN IF NOT EXISTS locks the table also where there is nothing to add.
+-- Step 3. Constant defaults do not rewrite the table (PostgreSQL manual, ALTER TABLE). Checked
+-- first because ADD COLUMN IF NOT EXISTS locks the table even if there is nothing to add.
 DO $$
 BEGIN
     IF NOT EXISTS (
@@ -113,8 +114,8 @@ BEGIN
 END
 $$;
 
--- A numbered order whose newer version names no product loses its row here. Most numbered orders
--- never had one, and this index, empty then, makes looking for it cost next to nothing.
+-- For deleting the row of a numbered order whose newer version names no product. Most numbered
+-- orders never have a row; this index is then empty and the lookup costs almost nothing.
 CREATE INDEX IF NOT EXISTS orders_numbered ON orders (order_id) WHERE numbered;
 
 CREATE OR REPLACE VIEW order_items AS
@@ -122,8 +123,8 @@ SELECT orders.order_id, orders.numbered, item.product, item.quantity, item.amoun
 FROM orders, UNNEST(orders.items) AS item
 WHERE NOT orders.cancelled;
 
--- The clock of the shop, by which rows count that have no counted_at: that of orders.shop_timezone
--- when this table was made. Another one needs rebuild_sums().
+-- The shop's time zone, in which rows without counted_at count: the value of orders.shop_timezone
+-- when this table was created. Changing it requires rebuild_sums().
 CREATE TABLE IF NOT EXISTS shop_clock (
     timezone TEXT NOT NULL
 );
@@ -131,8 +132,8 @@ INSERT INTO shop_clock (timezone)
 SELECT coalesce(nullif(current_setting('vendas.shop_timezone', true), ''), 'UTC')
 WHERE NOT EXISTS (SELECT FROM shop_clock);
 
--- The hour in which an order counts, one function for each type that sales.processed_at may have.
--- Where nobody knows the time it is -infinity.
+-- The hour in which an order counts, with one function for each possible type of
+-- sales.processed_at. If the time is unknown, the hour is -infinity.
 CREATE OR REPLACE FUNCTION counted_hour(
     counted_at TIMESTAMP, sold_at TIMESTAMP, processed_at TIMESTAMP, timezone TEXT
 ) RETURNS TIMESTAMP LANGUAGE sql STABLE AS $$
@@ -146,25 +147,26 @@ CREATE OR REPLACE FUNCTION counted_hour(
         counted_at, sold_at, processed_at AT TIME ZONE timezone)), '-infinity')
 $$;
 
--- At which day a sum of products is kept; `rolled_up_before` is that of `roll_ups`, null where there is none.
+-- The day at which a product sum is stored; `rolled_up_before` is that of `roll_ups`, or null if
+-- there is none.
 CREATE OR REPLACE FUNCTION kept_day(day DATE, rolled_up_before DATE)
 RETURNS DATE LANGUAGE sql STABLE AS $$
     SELECT CASE WHEN day < rolled_up_before THEN date_trunc('month', day::timestamp)::date ELSE day END
 $$;
 
--- What was sold when is the sum over `sales` and `orders`, by construction: whatever changes an
--- order, triggers note the difference in a ledger, in the same transaction, a row for each statement.
--- Nobody waits for anybody there, unlike at a row for each product or hour. The ledgers are folded
--- into sums now and then; the views add up both.
+-- Sales by time and product equal the sums over `sales` and `orders` by construction. When any
+-- statement changes orders, triggers insert one row with the differences into a ledger, in the same
+-- transaction. Unlike updates of one row per product or hour, these inserts do not block each
+-- other. The ledgers are folded into sums periodically; the views add up both.
 --
 -- An order with a number counts by its row in `sales`, one without by its row in `orders`; charges
--- and products are in `orders` for both. Each table has a ledger and sums of its own, so that a
--- trigger needs no other rows than those that changed, and TRUNCATE leaves the other's alone.
+-- and products are in `orders` for both. Each table has its own ledger and sums, so that a trigger
+-- needs only the changed rows, and TRUNCATE of one table does not affect the sums of the other.
 --
--- The n-th elements of a ledger's arrays belong together: an hour of the shop's clock and its sums; a
--- product on a day and its sums. Arrays of rows would be half as long again. A row longer than 2 kB is
--- not compressed, which would take longer than all else that is done with it (PostgreSQL manual,
--- CREATE TABLE, toast_tuple_target).
+-- The n-th elements of a ledger's arrays belong together: an hour in the shop's time zone and its
+-- sums; a product on a day and its sums. Arrays of rows would be 50 % longer. toast_tuple_target
+-- keeps rows longer than 2 kB from being compressed: compression would take longer than everything
+-- else done with them (PostgreSQL manual, CREATE TABLE).
 CREATE TABLE IF NOT EXISTS sales_ledger (
     hours TIMESTAMP[] NOT NULL,
     orders BIGINT[] NOT NULL,
@@ -206,23 +208,23 @@ CREATE TABLE IF NOT EXISTS product_sums (
     amount NUMERIC NOT NULL
 );
 
--- Step 5. Orders that count before purged_before, by the shop's clock, were purged: no commit writes
--- such an order, since it may have been stored and counted before. One row, or none before the first
--- purge.
+-- Step 5. Orders that count before purged_before, in the shop's time zone, were purged. No commit
+-- writes such an order: it may have been stored and counted before. One row, or none before the
+-- first purge.
 CREATE TABLE IF NOT EXISTS retention (
     purged_before TIMESTAMP NOT NULL
 );
 CREATE UNIQUE INDEX IF NOT EXISTS retention_one_row ON retention ((true));
 
--- The purges, with how many rows of `sales` and `orders` each has deleted so far.
+-- The purges, with the number of rows of `sales` and `orders` that each has deleted so far.
 CREATE TABLE IF NOT EXISTS purges (
     id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     purged_before TIMESTAMP NOT NULL,
     forget_sums BOOLEAN NOT NULL,
     because TEXT NOT NULL,
-    -- The user of a machine.
+    -- An operating system user and host.
     purged_by TEXT NOT NULL,
-    -- The role of that user in PostgreSQL.
+    -- The PostgreSQL role of that user.
     role NAME NOT NULL DEFAULT session_user,
     sales BIGINT NOT NULL DEFAULT 0,
     orders BIGINT NOT NULL DEFAULT 0,
@@ -230,8 +232,8 @@ CREATE TABLE IF NOT EXISTS purges (
     ended_at TIMESTAMPTZ
 );
 
--- The sums of purged rows. The sums above include them: they are what `sales` and `orders` come to,
--- with what is archived here.
+-- The sums of purged rows. The sums above include them: they equal the sums over `sales` and
+-- `orders` plus these.
 CREATE TABLE IF NOT EXISTS archived_sales_hours (
     hour TIMESTAMP PRIMARY KEY,
     orders BIGINT NOT NULL,
@@ -252,14 +254,14 @@ CREATE TABLE IF NOT EXISTS archived_product_days (
     PRIMARY KEY (day, product)
 );
 
--- Before which day sums of products are kept by month: rolled up, they stand at the first day of theirs.
--- The greatest counts; it is the first day of a month.
+-- Product sums before this day are stored by month, at the first day of the month. The greatest
+-- value applies; it is the first day of a month.
 CREATE TABLE IF NOT EXISTS roll_ups (
     rolled_up_before DATE PRIMARY KEY,
     because TEXT NOT NULL,
-    -- The user of a machine.
+    -- An operating system user and host.
     rolled_up_by TEXT NOT NULL,
-    -- The role of that user in PostgreSQL.
+    -- The PostgreSQL role of that user.
     role NAME NOT NULL DEFAULT session_user,
     rolled_up_at TIMESTAMPTZ NOT NULL DEFAULT now()
 );
@@ -276,8 +278,8 @@ FROM (
 GROUP BY part.product
 HAVING sum(part.quantity) <> 0 OR sum(part.amount) <> 0;
 
--- Most sums are in no row of the ledger: these need no grouping, which for millions of them takes most of
--- the time.
+-- Most sums have no row in the ledger. They need no grouping, which would take most of the time for
+-- millions of rows.
 CREATE OR REPLACE VIEW product_days AS
 WITH noted AS (
     SELECT noted.day, noted.product, sum(noted.orders)::bigint AS orders, sum(noted.quantity) AS quantity,
@@ -303,7 +305,7 @@ FROM (
 ) AS part
 WHERE part.orders <> 0 OR part.quantity <> 0 OR part.amount <> 0;
 
--- Unlike days, months stay as they are when days are rolled up.
+-- Unlike daily sums, monthly sums do not change when days are rolled up.
 CREATE OR REPLACE VIEW product_months AS
 SELECT date_trunc('month', part.day::timestamp)::date AS month, part.product,
        sum(part.orders)::bigint AS orders, sum(part.quantity) AS quantity, sum(part.amount) AS amount
@@ -339,17 +341,17 @@ SELECT hour::date AS day, sum(orders)::bigint AS orders, sum(total) AS total, su
 FROM order_hours
 GROUP BY hour::date;
 
--- The functions of the triggers, three for each table: each event has transition tables of its own.
--- What an operator left null counts as nothing, under no name, as does what a cancelled order holds.
--- An upsert calls for two of them, also where it only inserts.
+-- The trigger functions, three for each table: each event has its own transition tables. Nulls
+-- stored by an operator count as zero and as an empty name; cancelled orders do not count. An
+-- upsert fires two of them, even if it only inserts.
 --
--- A statement that commits a batch knows what it writes, and notes the sums of that by itself, which
--- is cheaper; `vendas.noted` says so to the triggers, which then note only what was there before.
+-- A statement that commits a batch knows what it writes and records these sums itself, at a lower
+-- cost. It sets `vendas.noted`, and the triggers then record only the replaced rows.
 DO $do$
 DECLARE
     added CONSTANT TEXT := 'SELECT 1 AS sign, * FROM added';
     removed CONSTANT TEXT := 'SELECT -1 AS sign, * FROM removed';
-    -- Notes the sums of rows, each with the sign with which it counts.
+    -- Records the sums of rows, each with its sign.
     note_sales CONSTANT TEXT := $note$
         INSERT INTO sales_ledger (hours, orders, totals)
         SELECT array_agg(hour), array_agg(orders), array_agg(total)
@@ -413,8 +415,8 @@ DECLARE
         FROM hours, products
         WHERE hours IS NOT NULL OR days IS NOT NULL;
     $note$;
-    -- A cancelled order leaves `sales`, whoever says that it was cancelled. Here and not in the
-    -- statement that writes `orders`: whoever may write that table needs no right to delete.
+    -- A cancelled order leaves `sales`, regardless of what cancelled it. Done here and not in the
+    -- statement that writes `orders`: that role then needs no DELETE privilege on `sales`.
     leave_sales CONSTANT TEXT := $leave$
         IF EXISTS (SELECT FROM added WHERE cancelled AND numbered) THEN
             DELETE FROM sales WHERE order_number = ANY (ARRAY(
@@ -476,8 +478,8 @@ $body$
 END
 $do$;
 
--- A purge that keeps the sums says so by `vendas.purge` in its transaction: what it deletes stays in
--- the sums, and is added to the archive.
+-- A purge that keeps the sums sets `vendas.purge` in its transaction: the deleted rows stay in the
+-- sums, and their sums are added to the archive.
 CREATE OR REPLACE FUNCTION archive_sales() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
@@ -521,7 +523,7 @@ BEGIN
 END
 $$;
 
--- What is deleted from the archive leaves the sums.
+-- Rows deleted from the archive are subtracted from the sums.
 CREATE OR REPLACE FUNCTION note_archived_deleted() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
@@ -546,7 +548,7 @@ BEGIN
 END
 $$;
 
--- After a TRUNCATE the sums are what is archived.
+-- After a TRUNCATE the sums equal the archive.
 CREATE OR REPLACE FUNCTION forget_sales() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
@@ -569,8 +571,8 @@ BEGIN
 END
 $$;
 
--- Moves what the ledgers hold into the sums, and returns how many of their rows; null if another
--- session is at it.
+-- Folds the ledgers into the sums and returns the number of folded rows; null if another session is
+-- folding.
 CREATE OR REPLACE FUNCTION fold_ledgers() RETURNS BIGINT
 LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
@@ -623,7 +625,7 @@ BEGIN
 END
 $$;
 
--- Deletes sums of which nothing is left, as after a purge that forgets them.
+-- Deletes sums that are zero, such as after a purge that deletes sums.
 CREATE OR REPLACE FUNCTION drop_empty_sums() RETURNS VOID
 LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
@@ -635,8 +637,9 @@ BEGIN
 END
 $$;
 
--- Rolls up the first month after that of `done` (null: the first one) in which days are left that
--- `roll_ups` wants by month. Returns that month, null if there is none. It changes no sum of a month.
+-- Rolls up the first month after that of `done` (null: the first one) that has daily sums before
+-- the boundary in `roll_ups`. Returns that month, or null if there is none. Monthly sums do not
+-- change.
 CREATE OR REPLACE FUNCTION roll_up_month(done DATE) RETURNS DATE
 LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
@@ -677,8 +680,8 @@ BEGIN
 END
 $$;
 
--- What the sums have to be, from every row there is and what is archived: to compare them, or to
--- rebuild them. No views, which would keep an operator from changing a column's type.
+-- The expected sums, computed from all rows and the archive, for comparing or rebuilding the stored
+-- sums. Functions instead of views: views would prevent an operator from changing a column's type.
 CREATE OR REPLACE FUNCTION summed_sales()
 RETURNS TABLE (hour TIMESTAMP, orders BIGINT, total NUMERIC)
 LANGUAGE sql STABLE AS $$
@@ -726,7 +729,7 @@ LANGUAGE sql STABLE AS $$
     GROUP BY day, product
 $$;
 
--- Makes the sums anew, while nobody writes. Also where another clock is to be the shop's.
+-- Rebuilds the sums while writers are locked out. Also needed after changing the shop's time zone.
 CREATE OR REPLACE FUNCTION rebuild_sums() RETURNS VOID
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -744,7 +747,8 @@ BEGIN
 END
 $$;
 
--- Most of these run with their owner's rights, and so must not find anybody else's tables.
+-- Most of these run with their owner's privileges, so their search_path must contain no other
+-- schema.
 DO $$
 DECLARE
     name TEXT;
@@ -761,7 +765,7 @@ BEGIN
 END
 $$;
 
--- A call for each batch would cost as much as the sums that it has noted by itself.
+-- The WHEN condition avoids a call for each batch, which would cost as much as recording its sums.
 CREATE OR REPLACE TRIGGER note_inserted AFTER INSERT ON sales
 REFERENCING NEW TABLE AS added
 FOR EACH STATEMENT WHEN (current_setting('vendas.noted', true) IS DISTINCT FROM 'true')
@@ -808,11 +812,11 @@ REFERENCING OLD TABLE AS removed
 FOR EACH STATEMENT WHEN (current_setting('vendas.purge', true) IS DISTINCT FROM 'roll up')
 EXECUTE FUNCTION note_archived_deleted();
 
--- How far each partition has been worked: the first offset that is not yet accounted for, moved in
--- the same statement as the rows that account for those before it. A partition has one row, which is
--- rewritten with every batch; while an old snapshot is open (a pg_dump) PostgreSQL keeps all its
--- versions, and only a key that holds the offset itself still finds the newest one at once. So
--- (topic, partition) has no constraint of its own: whoever makes a row holds a lock.
+-- The next offset of each partition: the first offset that is not yet processed, moved in the same
+-- statement that writes the results of the previous ones. A partition has one row, which every
+-- batch updates. While an old snapshot is open (such as of pg_dump), PostgreSQL keeps all its
+-- versions, and only a key that contains the offset finds the newest one directly. Therefore
+-- (topic, partition) has no unique constraint; rows are inserted under a lock.
 CREATE TABLE IF NOT EXISTS partitions (
     topic TEXT NOT NULL,
     partition INT NOT NULL,
@@ -824,8 +828,8 @@ CREATE TABLE IF NOT EXISTS partitions (
     UNIQUE (topic, partition, next_offset)
 );
 
--- Where partitions were set otherwise than by working them: by `vendas offsets reset`, or past what
--- Kafka had lost. From nothing where there was no offset.
+-- Changes of next offsets other than by processing: by `vendas offsets reset`, or past data that
+-- Kafka has lost. from_offset is null if there was no offset.
 CREATE TABLE IF NOT EXISTS offset_resets (
     id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     topic TEXT NOT NULL,
@@ -835,17 +839,17 @@ CREATE TABLE IF NOT EXISTS offset_resets (
     to_topic_id UUID NOT NULL,
     to_offset BIGINT NOT NULL,
     because TEXT NOT NULL,
-    -- Who says so: a user of a machine, or an instance.
+    -- An operating system user and host, or an instance.
     reset_by TEXT NOT NULL,
-    -- Who that is to PostgreSQL.
+    -- The PostgreSQL role of that user or instance.
     role NAME NOT NULL DEFAULT session_user,
     reset_at TIMESTAMPTZ NOT NULL DEFAULT now()
 );
 
--- Records that became no order, with the bytes as they were and the reason. The bytes can hold
--- personal data. A dead letter is open until it is replayed, which makes it the order that order_id
--- and numbered then name (they are null if it came to several orders), or until it is discarded.
--- record_timestamp is in milliseconds since 1970; headers are as Kafka encodes them (KIP-82).
+-- Rejected records, with their original bytes and the reason. The bytes can hold personal data. A
+-- dead letter is open until it is replayed or discarded. order_id and numbered are the key of the
+-- order that a replay wrote, or null if it wrote several. record_timestamp is in milliseconds since
+-- 1970; headers are in Kafka's encoding (KIP-82).
 CREATE TABLE IF NOT EXISTS dead_letters (
     id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     topic TEXT NOT NULL,
@@ -880,25 +884,25 @@ BEGIN
 END
 $$;
 
--- Open letters are listed and replayed in the order in which they failed.
+-- Open dead letters are listed and replayed in the order in which they failed.
 CREATE INDEX IF NOT EXISTS dead_letters_open ON dead_letters (failed_at, id)
 WHERE replayed_at IS NULL AND discarded_at IS NULL;
 
--- Whether an order came from a letter, and so how old it is.
+-- Finds the dead letter from which an order was replayed, and with it the order's age.
 CREATE INDEX IF NOT EXISTS dead_letters_replayed ON dead_letters (order_id, numbered)
 WHERE replayed_at IS NOT NULL;
 
--- The same for orders of a dead letter that came to several.
+-- The same for dead letters with several orders.
 CREATE INDEX IF NOT EXISTS dead_letters_replayed_together ON dead_letters (replayed_at)
 WHERE replayed_at IS NOT NULL AND order_id IS NULL;
 
--- The steps that this schema has taken; a newer vendas adds its own.
+-- The steps applied to this schema; a newer vendas adds its own.
 CREATE TABLE IF NOT EXISTS schema_version (
     version INT PRIMARY KEY,
     applied_at TIMESTAMPTZ NOT NULL DEFAULT now()
 );
 
--- Step 4 begins with what is there already.
+-- Step 4: sums of the existing rows.
 DO $$
 BEGIN
     IF NOT EXISTS (SELECT FROM schema_version WHERE version = 4) THEN

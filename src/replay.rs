@@ -9,7 +9,9 @@ use crate::{
     order::{Meaning, Reason, Rejection, Rulebook},
     process::understand_all,
     registry::{Registry, RegistryError},
-    store::{Cause, LetterFilter, ReplayableLetter, Replayed, Reread, Store, StoreError},
+    store::{
+        Cause, DeadLetterFilter, Redecoded, ReplayableDeadLetter, Replayed, Store, StoreError,
+    },
 };
 
 /// The outcome of replaying a dead letter.
@@ -50,15 +52,15 @@ pub enum ReplayError {
 pub async fn replay(
     (store, registry): (&Store, Option<&Registry>),
     rules: &Arc<Rulebook>,
-    filter: &LetterFilter,
+    filter: &DeadLetterFilter,
     force: bool,
-    mut report: impl FnMut(&ReplayableLetter, Outcome<'_>),
+    mut report: impl FnMut(&ReplayableDeadLetter, Outcome<'_>),
 ) -> Result<(), ReplayError> {
     // Only if they are named: replaying all discarded dead letters would hardly be intended.
     let discarded_too = force && filter.ids.is_some();
     let mut after = None;
     loop {
-        let page = store.letters_to_replay(filter, discarded_too, after).await?;
+        let page = store.dead_letters_to_replay(filter, discarded_too, after).await?;
         if page.is_empty() {
             return Ok(());
         }
@@ -105,7 +107,7 @@ fn with_purge_boundary(
 /// Splits dead letters into parts, the first part last. No part has two versions of the same order,
 /// since each version is compared with the one before. A dead letter with several orders has its
 /// own part, since the age of these orders is known by the time of their replay.
-fn parts(letters: impl Iterator<Item = Reread>) -> Vec<Vec<Reread>> {
+fn parts(letters: impl Iterator<Item = Redecoded>) -> Vec<Vec<Redecoded>> {
     let (mut parts, mut part, mut keys) = (Vec::new(), Vec::new(), HashSet::new());
     for reread in letters {
         let orders = reread.1.as_ref().map_or(&[][..], Meaning::orders);
@@ -129,7 +131,7 @@ fn parts(letters: impl Iterator<Item = Reread>) -> Vec<Vec<Reread>> {
 
 /// What to try instead of a part of which PostgreSQL rejects a row: its halves, the first one last;
 /// or for a single dead letter, that it is rejected.
-fn smaller(mut part: Vec<Reread>, cause: Cause) -> Result<Vec<Vec<Reread>>, StoreError> {
+fn smaller(mut part: Vec<Redecoded>, cause: Cause) -> Result<Vec<Vec<Redecoded>>, StoreError> {
     if part.len() > 1 {
         let second = part.split_off(part.len() / 2);
         return Ok(vec![second, part]);

@@ -17,7 +17,7 @@ use super::{Cli, CliError, print, produce::Target, signals};
 use crate::{
     config::Config,
     kafka::Producer,
-    simulate::{Before, Clock, Days, Habits, Kind, Rate, Shape, Share, Shop},
+    simulate::{Before, Clock, Days, Kind, Rate, Shape, Share, Shop, ShopSettings},
 };
 
 /// Records generated before other tasks may run.
@@ -91,7 +91,7 @@ enum Key {
 }
 
 impl Arguments {
-    fn habits(&self, config: &Config) -> Result<Habits, CliError> {
+    fn habits(&self, config: &Config) -> Result<ShopSettings, CliError> {
         let usage = |text| CliError::Usage(Cli::command().error(ErrorKind::ValueValidation, text));
         if self.invalid.parts() + self.corrections.parts() > Share::WHOLE {
             return Err(usage("--invalid and --corrections add up to more than 100%"));
@@ -101,7 +101,7 @@ impl Arguments {
                 "--past needs orders with a time of sale: --shape numbered has none",
             ));
         }
-        Ok(Habits {
+        Ok(ShopSettings {
             shape: match self.shape {
                 ShapeName::Ecommerce => Shape::Ecommerce,
                 ShapeName::EcommerceStatedTotal => Shape::EcommerceStatedTotal,

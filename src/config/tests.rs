@@ -98,7 +98,7 @@ fn every_problem_is_reported_at_once_with_its_source() {
         "VENDAS_PIPELINE__SHUTDOWN_TIMEOUT: pipeline.shutdown_timeout is \"soon\", must be a duration"
             .to_owned(),
         "VENDAS_ORDERS__SHOP_TIMEZONE: orders.shop_timezone is \"Mars/Olympus\"".to_owned(),
-        "VENDAS_VOCABULARY__QUANTITY: vocabulary.quantity holds \"produto\", which already stands for product"
+        "VENDAS_VOCABULARY__QUANTITY: vocabulary.quantity contains \"produto\", already used for product"
             .to_owned(),
         "VENDAS_LOG__LEVEL: log.level is \"vendas=loud\"".to_owned(),
         "VENDAS_KAFAK__BROKERS: unknown key kafak.brokers: did you mean kafka.brokers?".to_owned(),

@@ -1,23 +1,24 @@
-//! Decimals as JSON writes numbers: Avro's `decimal` and `big-decimal`, Confluent's `Decimal`.
+//! Decimals as JSON numbers: Avro's `decimal` and `big-decimal`, Confluent's `Decimal`.
 
 use bumpalo::Bump;
 use num_bigint::BigInt;
 
-/// How many bytes an unscaled integer may have. Exact money has at most 16.
+/// The maximum size of an unscaled integer in bytes. Exact money has at most 16.
 const BYTES_LIMIT: usize = 1_024;
 
-/// How many zeros are added to an integer's digits. A number that needs more has an exponent, so that
-/// its text is short whatever its scale.
+/// The maximum number of zeros added to an integer's digits. A number that needs more is written
+/// with an exponent, so that its text is short regardless of its scale.
 const ZEROS_LIMIT: usize = 64;
 
-/// The exact number `unscaled` × 10^-`scale`, by JSON's grammar (RFC 8259, section 6), in `arena`.
+/// The exact number `unscaled` × 10^-`scale` in JSON's grammar (RFC 8259, section 6), allocated in
+/// `arena`.
 ///
-/// `unscaled` is a big-endian integer in two's complement; no bytes are 0. The text has as many decimals
-/// as the scale says: `-12.50`, `0.00`. A negative scale adds zeros: `1200`. Where more than 64 zeros
-/// would be added, it is the integer with an exponent: `12e-80`.
+/// `unscaled` is a big-endian two's complement integer; empty bytes mean 0. The text has as many
+/// decimals as the scale: `-12.50`, `0.00`. A negative scale adds zeros: `1200`. If more than 64
+/// zeros would be added, the text is the integer with an exponent: `12e-80`.
 ///
-/// `None` where the integer has more than 1,024 bytes, without those that only repeat its sign, and for
-/// the scale `i64::MIN`.
+/// `None` if the integer has more than 1,024 bytes, not counting sign extension, and for the scale
+/// `i64::MIN`.
 pub(crate) fn literal<'a>(unscaled: &[u8], scale: i64, arena: &'a Bump) -> Option<&'a str> {
     let unscaled = without_sign_bytes(unscaled);
     if unscaled.len() <= 16 {
@@ -30,7 +31,7 @@ pub(crate) fn literal<'a>(unscaled: &[u8], scale: i64, arena: &'a Bump) -> Optio
     scaled(&BigInt::from_signed_bytes_be(unscaled).to_string(), scale, arena)
 }
 
-/// The same integer without leading bytes that only repeat its sign.
+/// The same integer without sign extension.
 fn without_sign_bytes(mut bytes: &[u8]) -> &[u8] {
     while let [sign @ (0 | 0xff), rest @ ..] = bytes {
         if rest.first().is_none_or(|next| (sign ^ next) & 0x80 != 0) {
@@ -47,7 +48,7 @@ fn small(bytes: &[u8]) -> i128 {
     bytes.iter().fold(sign, |number, byte| number << 8 | u128::from(*byte)).cast_signed()
 }
 
-/// An integer's digits, perhaps after a minus, × 10^-`scale`.
+/// An integer's digits, with an optional minus, × 10^-`scale`.
 fn scaled<'a>(integer: &str, scale: i64, arena: &'a Bump) -> Option<&'a str> {
     let (minus, digits) = match integer.strip_prefix('-') {
         Some(digits) => ("-", digits),
@@ -62,7 +63,7 @@ fn scaled<'a>(integer: &str, scale: i64, arena: &'a Bump) -> Option<&'a str> {
     }
 }
 
-/// The digits with a point before the last `decimals` of them, of which there is at least one.
+/// The digits with a point before the last `decimals` digits; at least one.
 fn with_point<'a>(minus: &str, digits: &str, decimals: usize, arena: &'a Bump) -> Option<&'a str> {
     let (whole, fraction) = digits.split_at_checked(digits.len().saturating_sub(decimals))?;
     let point = minus.len() + whole.len().max(1);
@@ -84,7 +85,7 @@ fn with_point<'a>(minus: &str, digits: &str, decimals: usize, arena: &'a Bump) -
 fn without_point<'a>(integer: &str, scale: i64, arena: &'a Bump) -> Option<&'a str> {
     let exponent = scale.checked_neg()?;
     let text = match usize::try_from(exponent) {
-        // A zero has no more digits.
+        // Zero stays a single digit.
         Ok(_) if integer == "0" => integer.to_owned(),
         Ok(zeros) if zeros <= ZEROS_LIMIT => format!("{integer}{}", "0".repeat(zeros)),
         _ => format!("{integer}e{exponent}"),
@@ -167,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_only_repeat_the_sign_don_t_count() {
+    fn sign_extension_is_ignored() {
         for count in (1..40).chain([5_000]) {
             let mut padded = vec![0xff; count];
             padded.push(0x85);
@@ -189,7 +190,7 @@ mod tests {
             let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
             let digits: BigInt = format!("{whole}{fraction}").parse().unwrap();
             let shown = i64::try_from(fraction.len()).unwrap() - exponent.parse::<i64>().unwrap();
-            // Both as whole numbers of 10^-150.
+            // Both in units of 10^-150.
             let at = |scale: i64| BigInt::from(10).pow(u32::try_from(150 - scale).unwrap());
             prop_assert_eq!(digits * at(shown), BigInt::from_signed_bytes_be(&bytes) * at(scale));
             prop_assert!(text.len() <= 1 + 97 + 1 + 65);

@@ -1,13 +1,13 @@
-//! The header that a schema registry's serializers put before a record's bytes: a zero byte and the
-//! schema's id (Confluent's documentation, "Wire format"); Protocol Buffers have the message's place
-//! in its file behind it.
+//! The header that a schema registry's serializers write before a record's bytes: a zero byte and
+//! the schema id (Confluent's documentation, "Wire format"). For Protocol Buffers, message indexes
+//! follow.
 
 use std::fmt;
 
-/// What the header begins with.
+/// The first byte of the header.
 pub(super) const MAGIC: u8 = 0;
 
-/// The id under which a registry keeps a schema.
+/// The id of a schema in a registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SchemaId(pub u32);
 
@@ -17,24 +17,24 @@ impl fmt::Display for SchemaId {
     }
 }
 
-/// The schema's id and what follows the header; `None` where there is no header.
+/// The schema id and the bytes after the header; `None` without a header.
 pub(super) fn split(bytes: &[u8]) -> Option<(SchemaId, &[u8])> {
     let (header, rest) = bytes.split_first_chunk::<5>()?;
     let [MAGIC, id @ ..] = *header else { return None };
     Some((SchemaId(u32::from_be_bytes(id)), rest))
 }
 
-/// The header of a record of this schema.
+/// The header of a record with this schema.
 pub(crate) fn header(SchemaId(id): SchemaId) -> [u8; 5] {
     let [a, b, c, d] = id.to_be_bytes();
     [MAGIC, a, b, c, d]
 }
 
-/// How many messages may lie within each other; more than this is no header.
+/// The maximum nesting of messages; more than this is not a header.
 const INDEXES_LIMIT: usize = 100;
 
-/// The place of the message in its schema's file, and what follows it: numbers in zigzag, how many
-/// there are before them; a single zero stands for the first message.
+/// The message indexes and the bytes after them: zigzag varints, preceded by their count. A single
+/// zero stands for the first message.
 pub(super) fn message_indexes(bytes: &[u8]) -> Option<(Vec<usize>, &[u8])> {
     let (count, mut rest) = zigzag(bytes)?;
     let count = usize::try_from(count).ok().filter(|count| *count <= INDEXES_LIMIT)?;
@@ -50,7 +50,7 @@ pub(super) fn message_indexes(bytes: &[u8]) -> Option<(Vec<usize>, &[u8])> {
     Some((indexes, rest))
 }
 
-/// A number of up to 64 bits, seven a byte, its sign in the lowest bit.
+/// A zigzag varint of up to 64 bits.
 fn zigzag(bytes: &[u8]) -> Option<(i64, &[u8])> {
     let mut value = 0_u64;
     for (at, byte) in bytes.iter().enumerate().take(10) {

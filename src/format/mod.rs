@@ -1,14 +1,10 @@
-//! The formats in which a record's bytes can be written, and the schemas that say what they hold.
+//! The formats of records, and their schemas.
 //!
-//! [`Reading`] says how a topic's records are read, [`framing`] takes a schema registry's header off,
-//! [`avro`] and [`protobuf`] compile schemas into what a decoder can follow. Pure: no I/O, no clock;
-//! where schemas come from is [`crate::registry`]'s affair. What a record holds for an order is
-//! [`crate::order`]'s.
+//! [`Reading`] is the format of a topic's records, [`framing`] parses a schema registry's header,
+//! and [`avro`] and [`protobuf`] compile schemas for the decoders. Pure: no I/O, no clock.
+//! [`crate::registry`] fetches schemas, and [`crate::order`] decodes orders.
 
-#![allow(
-    rustdoc::private_intra_doc_links,
-    reason = "the map leads readers of the code through all of its files"
-)]
+#![allow(rustdoc::private_intra_doc_links, reason = "the overview links to private modules")]
 
 pub(crate) mod avro;
 pub(crate) mod decimal;
@@ -26,22 +22,22 @@ pub use schemas::{NoSchema, Schemas};
 pub(crate) use framing::header;
 pub(crate) use reading::{Encoded, Unreadable};
 
-/// The kind of a schema, as registries name it.
+/// The type of a schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Apache Avro.
     Avro,
     /// Protocol Buffers.
     Protobuf,
-    /// JSON Schema: the record is JSON behind its header.
+    /// JSON Schema: the record is JSON after its header.
     JsonSchema,
 }
 
 impl Kind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [Self; 3] = [Self::Avro, Self::Protobuf, Self::JsonSchema];
 
-    /// As the registry's API names it (`schemaType`).
+    /// Its name in the registry's API (`schemaType`).
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -52,34 +48,34 @@ impl Kind {
     }
 }
 
-/// A schema as it was written, with all that it refers to.
+/// The source of a schema, with all schemas that it refers to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
-    /// What it is written in.
+    /// The type of the schema.
     pub kind: Kind,
     /// The schema itself.
     pub text: String,
-    /// Other schemas that it refers to, each behind those that it refers to itself.
+    /// The schemas that it refers to, in dependency order.
     pub imports: Vec<Import>,
 }
 
 /// A schema that another one refers to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Import {
-    /// The name by which it is referred to: a type's of Avro, a file's of Protocol Buffers.
+    /// The name used in references: of a type in Avro, of a file in Protocol Buffers.
     pub name: String,
     /// The schema itself.
     pub text: String,
 }
 
-/// A schema, compiled.
+/// A compiled schema.
 #[derive(Clone, Debug)]
 pub enum Schema {
     /// Apache Avro.
     Avro(avro::Schema),
     /// Protocol Buffers.
     Protobuf(protobuf::Schema),
-    /// JSON Schema, which says nothing that is needed to read a record.
+    /// JSON Schema, which is not needed to decode a record.
     Json,
 }
 
@@ -87,7 +83,7 @@ impl Schema {
     /// Compiles a schema.
     ///
     /// # Errors
-    /// It breaks the rules of its kind, or refers to what is not there.
+    /// It is invalid, or refers to missing schemas.
     pub fn compile(source: &Source) -> Result<Self, SchemaError> {
         match source.kind {
             Kind::Avro => avro::Schema::compile(&source.text, &source.imports).map(Self::Avro),
@@ -98,7 +94,7 @@ impl Schema {
         }
     }
 
-    /// What it is written in.
+    /// The type of the schema.
     #[must_use]
     pub const fn kind(&self) -> Kind {
         match self {
@@ -109,7 +105,7 @@ impl Schema {
     }
 }
 
-/// Why a schema does not serve.
+/// Why a schema cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct SchemaError(pub String);

@@ -1,4 +1,4 @@
-//! How a topic's records are read.
+//! The format of a topic's records.
 
 use std::sync::Arc;
 
@@ -7,21 +7,21 @@ use super::{
     protobuf::{self, Message},
 };
 
-/// What `mapping.format` says.
+/// The values of `mapping.format`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
-    /// Where a registry is configured, records that begin with its header are read by their schemas;
-    /// all others are JSON.
+    /// If a registry is configured, records with its header are decoded by their schemas; all
+    /// others are JSON.
     #[default]
     Auto,
     /// All are JSON.
     Json,
-    /// All are of that kind: behind a header, or by the schema of a file.
+    /// All have this schema type: with a header, or by the schema in a file.
     Of(Kind),
 }
 
 impl Format {
-    /// All of them, by their names in the configuration.
+    /// All formats with their names in the configuration.
     pub const ALL: [(&str, Self); 5] = [
         ("auto", Self::Auto),
         ("json", Self::Json),
@@ -43,22 +43,21 @@ impl Format {
     }
 }
 
-/// How the bytes of a topic's records, values and keys, are read.
+/// How to decode the values and keys of a topic's records.
 #[derive(Clone, Debug, Default)]
 pub enum Reading {
     /// All are JSON.
     #[default]
     Json,
-    /// What begins with a registry's header is read by its schema, the rest is JSON.
+    /// Bytes with a registry header are decoded by its schema; others are JSON.
     Either,
-    /// All values begin with a registry's header, whose schema is of that kind; keys as in
-    /// [`Self::Either`].
+    /// All values have a registry header with a schema of this type; keys as in [`Self::Either`].
     Framed(Kind),
-    /// All values are read by one schema and have no header; keys are JSON.
+    /// All values are decoded by one schema and have no header; keys are JSON.
     By(Arc<Schema>),
 }
 
-/// What bytes are to be read as.
+/// Bytes with their format.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Encoded<'s, 'p> {
     /// Text in JSON.
@@ -70,8 +69,8 @@ pub(crate) enum Encoded<'s, 'p> {
 }
 
 impl Encoded<'_, '_> {
-    /// The same as JSON text, without the registry's header; `None` where the bytes cannot be read, or
-    /// are not UTF-8.
+    /// Converts it to JSON text, without the registry header; `None` if the bytes cannot be decoded
+    /// or are not UTF-8.
     pub(crate) fn as_json(self) -> Option<String> {
         match self {
             Self::Json(text) => std::str::from_utf8(text).ok().map(str::to_owned),
@@ -81,40 +80,40 @@ impl Encoded<'_, '_> {
     }
 }
 
-/// Why bytes cannot be read.
+/// Why bytes cannot be decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Unreadable {
-    /// There is no header where one has to be.
+    /// The required header is missing.
     NotFramed,
     /// Bytes begin with a header, and no registry is configured.
     NoRegistry,
-    /// The registry has no schema of this id.
+    /// The registry has no schema with this id.
     UnknownSchema(SchemaId),
-    /// The schema of this id, or of the file, does not serve: why.
+    /// Why the schema with this id, or in the file, cannot be used.
     BrokenSchema(Option<SchemaId>, String),
-    /// The header of Protocol Buffers breaks off, or names no message of its schema.
+    /// The message indexes are truncated, or refer to no message of the schema.
     NoSuchMessage(SchemaId),
 }
 
 impl Reading {
-    /// The id of the schema without which these bytes cannot be read; `is_key` for a record's key.
+    /// The id of the schema required to decode these bytes; `is_key` for a record's key.
     #[must_use]
     pub fn schema_id(&self, bytes: &[u8], is_key: bool) -> Option<SchemaId> {
         match self {
             Self::Json | Self::By(_) => None,
-            // JSON behind a header is read without its schema.
+            // JSON after a header is decoded without its schema.
             Self::Framed(Kind::JsonSchema) if !is_key => None,
             Self::Either | Self::Framed(_) => Some(framing::split(bytes)?.0),
         }
     }
 
-    /// Whether it may need schemas of a registry.
+    /// Whether it may require schemas from a registry.
     #[must_use]
     pub const fn is_by_id(&self) -> bool {
         matches!(self, Self::Either | Self::Framed(_))
     }
 
-    /// What a record's value is to be read as.
+    /// The format of a record's value.
     pub(crate) fn value<'s, 'p>(
         &'s self,
         bytes: &'p [u8],
@@ -133,20 +132,20 @@ impl Reading {
                 let schema = schema(id, schemas)?;
                 if schema.kind() != *kind {
                     let text = format!(
-                        "it is {}, and mapping.format says {}",
+                        "it is {}, but mapping.format is {}",
                         schema.kind().name(),
                         kind.name()
                     );
                     return Err(Unreadable::BrokenSchema(Some(id), text));
                 }
-                behind_header(id, schema, rest)
+                after_header(id, schema, rest)
             }
             Self::By(schema) => match &**schema {
                 Schema::Avro(schema) => Ok(Encoded::Avro(schema, bytes)),
                 Schema::Protobuf(schema) => match schema.message() {
                     Some(message) => Ok(Encoded::Protobuf(message, bytes)),
                     None => {
-                        Err(Unreadable::BrokenSchema(None, "it has no message at all".to_owned()))
+                        Err(Unreadable::BrokenSchema(None, "it contains no message".to_owned()))
                     }
                 },
                 Schema::Json => Ok(Encoded::Json(bytes)),
@@ -154,7 +153,7 @@ impl Reading {
         }
     }
 
-    /// What a record's key is to be read as.
+    /// The format of a record's key.
     pub(crate) fn key<'s, 'p>(
         &'s self,
         bytes: &'p [u8],
@@ -169,7 +168,7 @@ impl Reading {
 
 fn either<'s, 'p>(bytes: &'p [u8], schemas: &'s Schemas) -> Result<Encoded<'s, 'p>, Unreadable> {
     match framing::split(bytes) {
-        Some((id, rest)) => behind_header(id, schema(id, schemas)?, rest),
+        Some((id, rest)) => after_header(id, schema(id, schemas)?, rest),
         None => Ok(Encoded::Json(bytes)),
     }
 }
@@ -181,7 +180,7 @@ fn schema(id: SchemaId, schemas: &Schemas) -> Result<&Schema, Unreadable> {
     })
 }
 
-fn behind_header<'s, 'p>(
+fn after_header<'s, 'p>(
     id: SchemaId,
     schema: &'s Schema,
     rest: &'p [u8],

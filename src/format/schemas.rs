@@ -1,29 +1,29 @@
-//! The schemas that are at hand for some records.
+//! The schemas available for a batch of records.
 
 use std::{collections::HashMap, sync::Arc};
 
 use super::{Schema, SchemaId};
 
-/// Schemas by their ids.
+/// Schemas by id.
 #[derive(Clone, Debug, Default)]
 pub struct Schemas(HashMap<SchemaId, Result<Arc<Schema>, NoSchema>>);
 
-/// Why there is no schema of an id, which does not pass by itself.
+/// Why there is no schema with an id; not transient.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoSchema {
-    /// The registry knows none.
+    /// The registry has none.
     Unknown,
-    /// It is there and cannot be used: why.
+    /// It exists but cannot be used, with the reason.
     Broken(String),
 }
 
 impl Schemas {
-    /// Adds what there is of an id.
+    /// Adds the result for an id.
     pub fn insert(&mut self, id: SchemaId, schema: Result<Arc<Schema>, NoSchema>) {
         self.0.insert(id, schema);
     }
 
-    /// What there is of an id: [`NoSchema::Unknown`] where it was not asked for.
+    /// The schema with an id: [`NoSchema::Unknown`] if it was not requested.
     ///
     /// # Errors
     /// [`NoSchema`]

@@ -1,8 +1,8 @@
-//! The names that are understood without a mapping.
+//! The names that vendas reads without a mapping.
 
 use crate::order::Role;
 
-/// The built-in names of the role with that key in `mapping`.
+/// The built-in names of the role with this key in `mapping`.
 pub(crate) fn names(role: &str) -> Vec<&'static str> {
     Role::ALL
         .into_iter()

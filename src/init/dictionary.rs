@@ -1,8 +1,8 @@
-//! What the names of fields can mean, in English, Portuguese and Spanish.
+//! The meanings of field names in English, Portuguese and Spanish.
 //!
-//! A name is cut into words at separators and at changes of case (`orderId`, `order_id`, `OrderID`,
-//! `nº pedido`), and where a word is not known, into known words (`orderid`, `itemid`). Case and
-//! accents do not count. A word may have several meanings: `data` is a date in Portuguese and a
+//! A name is split into words at separators and at changes of case (`orderId`, `order_id`,
+//! `OrderID`, `nº pedido`). An unknown word is split into known words (`orderid`, `itemid`). Case
+//! and accents are ignored. A word may have several meanings: `data` is a date in Portuguese and a
 //! wrapper in English.
 
 use super::path::Path;
@@ -35,25 +35,26 @@ impl Words {
     }
 }
 
-/// What the names on a path can mean.
+/// The meanings of the names on a path.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Name {
-    /// The meanings of the last name's words, each.
+    /// The meanings of each word of the last name.
     pub(crate) own: Vec<Words>,
-    /// All meanings of the last name and of the names above it that are no mere wrappers.
+    /// All meanings of the last name and of the names above it, except wrappers.
     pub(crate) all: Words,
-    /// How many words of the last name are not known.
+    /// The number of unknown words of the last name.
     pub(crate) unknown: i32,
-    /// Whether a name above the last one is that of another thing, such as a customer.
+    /// Whether a name above the last one denotes something other than the order, such as a
+    /// customer.
     pub(crate) foreign: bool,
-    /// Whether a name above the last one is that of the payment, which may state sums of the order.
+    /// Whether a name above the last one denotes the payment, which may contain sums of the order.
     pub(crate) of_payment: bool,
-    /// How many names there are above the last one.
+    /// The number of names above the last one.
     pub(crate) depth: i32,
 }
 
 impl Name {
-    /// What `path` can mean.
+    /// The meanings of `path`.
     pub(crate) fn of(path: &Path) -> Self {
         let mut names: Vec<&str> = path.names().collect();
         let last = names.pop().unwrap_or_default();
@@ -80,7 +81,7 @@ impl Name {
         name
     }
 
-    /// Whether the last name has a word of that meaning.
+    /// Whether the last name has a word with this meaning.
     pub(crate) fn is(&self, word: Word) -> bool {
         self.own.iter().any(|words| words.has(word))
     }
@@ -89,19 +90,19 @@ impl Name {
         self.all.has(word)
     }
 
-    /// Whether each word of the last name has one of those meanings.
+    /// Whether each word of the last name has one of these meanings.
     pub(crate) fn is_only(&self, words: &[Word]) -> bool {
         self.unknown == 0 && !self.own.is_empty() && self.own.iter().all(|own| own.any(words))
     }
 }
 
-/// What a word means: in itself, without its plural's ending, or as several words run together.
+/// The meanings of a word: as listed, as a plural, or as a compound of known words.
 fn meanings(word: &str) -> Words {
     let known = known(word);
     if !known.is_empty() {
         return known;
     }
-    run_together(word).unwrap_or_default()
+    compound(word).unwrap_or_default()
 }
 
 /// The meanings of a word or of its singular.
@@ -120,15 +121,17 @@ fn listed(word: &str) -> Words {
     Words(means.fold(0, |all, (word, _)| all | word.bit()))
 }
 
-/// The meanings of known words that make up `word` without a gap, the longest first one first.
-fn run_together(word: &str) -> Option<Words> {
+/// The meanings of the known words that form `word` as a compound. Longer first words are tried
+/// first.
+fn compound(word: &str) -> Option<Words> {
     if word.len() < 5 {
         return None;
     }
-    cut(word).map(|parts| parts.iter().fold(Words::default(), |all, part| all.and(*part)))
+    split_compound(word)
+        .map(|parts| parts.iter().fold(Words::default(), |all, part| all.and(*part)))
 }
 
-fn cut(word: &str) -> Option<Vec<Words>> {
+fn split_compound(word: &str) -> Option<Vec<Words>> {
     if word.is_empty() {
         return Some(Vec::new());
     }
@@ -142,7 +145,7 @@ fn cut(word: &str) -> Option<Vec<Words>> {
             Words::default()
         };
         if !meaning.is_empty()
-            && let Some(mut parts) = cut(rest)
+            && let Some(mut parts) = split_compound(rest)
         {
             parts.insert(0, meaning);
             return Some(parts);
@@ -190,16 +193,16 @@ const fn plain(c: char) -> char {
     }
 }
 
-/// A status or the type of an event that says that an order does not count.
+/// A status or event type that excludes an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// It was cancelled.
+    /// The order was cancelled.
     Cancelled,
-    /// Its money went back, or never came.
+    /// The payment was refunded or failed.
     Reversed,
 }
 
-/// What a status says about whether the order counts.
+/// Whether and how a status excludes an order.
 pub(crate) fn ending(status: &str) -> Option<Ending> {
     let words = split(status);
     let begins = |beginnings: &[&str]| {
@@ -240,7 +243,7 @@ pub(crate) fn ending(status: &str) -> Option<Ending> {
     .then_some(Ending::Reversed)
 }
 
-/// Whether an event's type says that the record states an order as it was placed or paid.
+/// Whether an event type means that the record contains an order as placed or paid.
 pub(crate) fn is_placement(event: &str) -> bool {
     let known = [
         "create",
@@ -290,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_cut_into_words_without_case_and_accents() {
+    fn names_are_split_into_words_without_case_and_accents() {
         for (name, words) in [
             ("orderId", &["order", "id"][..]),
             ("order_id", &["order", "id"]),
@@ -305,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn words_that_run_together_are_told_apart() {
+    fn compounds_are_split_into_words() {
         for together in ["orderid", "idpedido", "transactionid"] {
             let name = name(&[together]);
             assert!(name.has(Word::Order) && name.has(Word::Id), "{together}: {name:?}");

@@ -1,29 +1,29 @@
-//! A JSON document in memory, with its numbers as they are written.
+//! A JSON document in memory, with numbers as written.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// Deeper values are left out: no order that people send nests like that.
+/// Values nested deeper are ignored: orders are not nested this deeply.
 const DEPTH: usize = 16;
 
 /// A JSON value.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Json {
-    /// `null`, and what lies too deep.
+    /// `null`, or a value nested too deeply.
     Null,
     /// `true` or `false`.
     Bool(bool),
-    /// A number, as it is written.
+    /// A number as written.
     Number(String),
-    /// A string, without its quotes and escapes.
+    /// A string without quotes and escapes.
     Text(String),
-    /// A string that contains the JSON of an object or of a list.
-    Holding(Box<Self>),
+    /// A string that contains a JSON object or list.
+    Embedded(Box<Self>),
     /// A list.
     List(Vec<Self>),
-    /// An object's fields, in their order.
+    /// An object's fields, in order.
     Object(Vec<(String, Self)>),
 }
 
@@ -70,12 +70,12 @@ impl Json {
         if inner.starts_with(['{', '['])
             && let Ok(raw) = serde_json::from_str::<&RawValue>(inner)
         {
-            return Self::Holding(Box::new(Self::of(raw.get(), depth)));
+            return Self::Embedded(Box::new(Self::of(raw.get(), depth)));
         }
         Self::Text(text)
     }
 
-    /// The value of the first field of that name; `None` for what is no object.
+    /// The value of the first field with this name; `None` if this is not an object.
     pub(crate) fn field(&self, name: &str) -> Option<&Self> {
         match self {
             Self::Object(fields) => {
@@ -85,13 +85,13 @@ impl Json {
         }
     }
 
-    /// Whether it is a list that has elements, all of them objects.
+    /// Whether it is a non-empty list of objects.
     pub(crate) fn is_list_of_objects(&self) -> bool {
         matches!(self, Self::List(elements)
             if !elements.is_empty() && elements.iter().all(|one| matches!(one, Self::Object(_))))
     }
 
-    /// An amount of money as an object of whole units and billionths (google.type.Money).
+    /// Whether it is an amount of money with units and nanos (google.type.Money).
     pub(crate) fn is_units_and_nanos(&self) -> bool {
         let Self::Object(fields) = self else { return false };
         let has = |name: &str| fields.iter().any(|(known, _)| known == name);
@@ -101,7 +101,7 @@ impl Json {
             })
     }
 
-    /// The text, for what is one.
+    /// The text, if it is one.
     pub(crate) fn as_text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
@@ -146,7 +146,7 @@ mod tests {
         let json = Json::parse(r#"{"a": 1.50, "b": "{\"c\": [2811.403981156083227688213804]}"}"#);
         let json = json.unwrap();
         assert_eq!(json.field("a"), Some(&Json::Number("1.50".to_owned())));
-        let Some(Json::Holding(inner)) = json.field("b") else { panic!("{json:?}") };
+        let Some(Json::Embedded(inner)) = json.field("b") else { panic!("{json:?}") };
         let number = Json::Number("2811.403981156083227688213804".to_owned());
         assert_eq!(inner.field("c"), Some(&Json::List(vec![number])));
         assert_eq!(Json::parse("{"), None);

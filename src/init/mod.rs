@@ -1,13 +1,13 @@
-//! Proposes how the records of a topic are to be understood, and shows what they come to.
+//! Proposes a mapping for the records of a topic, and shows its result.
 //!
-//! In reading order: [`json`] and [`path`] hold documents and places in them, [`profile`] collects the
-//! places of a sample, [`dictionary`] says what names can mean, [`value`] and [`times`] what values
-//! look like, [`propose`] picks a place for each role, and [`proposal`] is the result: settings that
-//! are certain, doubts, and what is left over.
+//! In reading order: [`json`] and [`path`] are documents and places in them. [`profile`] collects
+//! the places of a sample. [`dictionary`] has the meanings of names, and [`value`] and [`times`]
+//! the formats of values. [`propose`] picks a place for each role. [`proposal`] is the result:
+//! certain settings, doubts, and unmapped fields.
 //!
-//! - **Invariant:** what cannot be known from the records is a doubt, and never a setting.
-//! - **Invariant:** no value of a record is printed but those of a status, a kind of event and a
-//!   currency.
+//! - ***Invariant:** anything that cannot be known from the records is a doubt, never a setting.
+//! - ***Invariant:** the only record values printed are those of statuses, event types and
+//!   currencies.
 
 mod built_in;
 mod dictionary;

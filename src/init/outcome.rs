@@ -1,4 +1,4 @@
-//! What the records of a sample come to by the rules of a mapping.
+//! The result of processing a sample with the rules of a mapping.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -16,31 +16,31 @@ use crate::{
     order::{Meaning, Order, OrderKey, Reason, Rules, Unmapped},
 };
 
-/// What records come to, taken one after the other.
+/// The result of processing records in sequence.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     pub(crate) records: usize,
-    /// The orders in the end: the last version of each, without those that were cancelled.
+    /// The final orders: the last version of each, without cancelled ones.
     pub(crate) orders: usize,
-    /// Orders that a record cancelled.
+    /// Cancelled orders.
     pub(crate) cancelled: usize,
-    /// Records that were passed over.
+    /// Ignored records.
     pub(crate) ignored: usize,
-    /// Records that are no valid orders: how many of each reason, and where the first one's trouble is.
+    /// Rejected records: the count of each reason, and the detail of the first one.
     pub(crate) dead_letters: BTreeMap<Reason, (usize, String)>,
-    /// Of the orders in the end.
+    /// The total of the final orders.
     pub(crate) sum: Decimal,
-    /// The first and the last day of a sale.
+    /// The first and the last day of sale.
     pub(crate) days: Option<(Date, Date)>,
-    /// How often an order came again with other contents.
+    /// The number of times that an order was replaced with different contents.
     pub(crate) replaced: usize,
-    /// How many orders name something that no role takes up, by its kind.
+    /// The number of orders with a field that no role reads, by its kind.
     pub(crate) unmapped: BTreeMap<&'static str, usize>,
-    /// The orders in the end, in the order in which they came first.
+    /// The final orders, in the order of their first occurrence.
     pub(crate) kept: Vec<Order>,
 }
 
-/// What `sample` comes to by `rules` and `schemas`.
+/// Processes `sample` with `rules` and `schemas`.
 pub(crate) fn outcome(
     sample: &[(TopicPartition, Record)],
     rules: &Rules,
@@ -98,31 +98,31 @@ impl Outcome {
         }
     }
 
-    /// The commonest reason for which records are no valid orders, and where the first one's trouble is.
+    /// The most frequent reason for rejection, with the detail of its first record.
     pub(crate) fn commonest(&self) -> Option<(Reason, &str)> {
-        // Of several that are as common, the first one.
+        // In case of a tie, the first one.
         let letters = self.dead_letters.iter().rev();
         letters
             .max_by_key(|(_, (count, _))| *count)
             .map(|(reason, (_, detail))| (*reason, &**detail))
     }
 
-    /// Whether there are records, and none is an order, cancels one or is ignored.
+    /// Whether all records, at least one, were rejected.
     pub(crate) fn is_rejected(&self) -> bool {
         self.records > 0 && self.rejected() == self.records
     }
 
-    /// How many records are no valid orders.
+    /// The number of rejected records.
     pub(crate) fn rejected(&self) -> usize {
         self.dead_letters.values().map(|(count, _)| count).sum()
     }
 }
 
-/// The rules that `settings` make, for a shop in that time zone that keeps its books in `currency`
-/// unless the settings say otherwise.
+/// The rules from `settings`, for a shop in time zone `zone`, with `currency` unless the settings
+/// contain one.
 ///
 /// # Errors
-/// What is wrong with them.
+/// The problems of the settings.
 pub(crate) fn rules(
     settings: &[Setting],
     zone: &str,

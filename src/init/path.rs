@@ -7,27 +7,27 @@ use super::json::Json;
 /// One step of a path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Step {
-    /// Into the field of that name.
+    /// Into the field with this name.
     Name(String),
     /// Into each element of a list.
     Each,
-    /// Into the JSON that a text contains.
+    /// Into the JSON contained in a text.
     Text,
 }
 
-/// The steps from the order (or from the item, or from the whole record) to a value.
+/// The steps from the order (or the item, or the record) to a value.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Path(pub(crate) Vec<Step>);
 
 impl Path {
-    /// The same path and one more step.
+    /// The path extended by one step.
     pub(crate) fn then(&self, step: Step) -> Self {
         let mut steps = self.0.clone();
         steps.push(step);
         Self(steps)
     }
 
-    /// The names on the way, the last one last.
+    /// The names on the path, from first to last.
     pub(crate) fn names(&self) -> impl DoubleEndedIterator<Item = &str> {
         self.0.iter().filter_map(|step| match step {
             Step::Name(name) => Some(name.as_str()),
@@ -35,7 +35,7 @@ impl Path {
         })
     }
 
-    /// The name, where the path is a field's bare name.
+    /// The name, if the path is a bare field name.
     pub(crate) fn bare(&self) -> Option<&str> {
         match self.0.as_slice() {
             [Step::Name(name)] => Some(name),
@@ -48,22 +48,22 @@ impl Path {
         self.0.len() > 1 && self.names().next() == Some(name)
     }
 
-    /// The value at the path; the first one where it leads into lists. `None` for null.
+    /// The value at the path; in lists, the first one. `None` for null.
     pub(crate) fn find<'j>(&self, json: &'j Json) -> Option<&'j Json> {
         let mut at = json;
         for step in &self.0 {
             at = match (step, at) {
                 (Step::Name(name), at) => at.field(name)?,
                 (Step::Each, Json::List(elements)) => elements.first()?,
-                (Step::Text, Json::Holding(inner)) => inner,
+                (Step::Text, Json::Embedded(inner)) => inner,
                 (Step::Each | Step::Text, _) => return None,
             };
         }
         Some(at).filter(|at| **at != Json::Null)
     }
 
-    /// As `mapping` takes it, without quotes: `qty` for a field of the order or item itself, else
-    /// `$.a['odd name'].b~[*]`.
+    /// The path as written in `mapping`, without quotes: `qty` for a direct field of the order or
+    /// item, otherwise `$.a['odd name'].b~[*]`.
     pub(crate) fn place(&self) -> String {
         match self.bare() {
             Some(name)
@@ -94,7 +94,7 @@ impl fmt::Display for Path {
     }
 }
 
-/// Whether RFC 9535 takes the name after a dot.
+/// Whether RFC 9535 allows the name after a dot.
 fn is_plain(name: &str) -> bool {
     let first = |c: char| c.is_ascii_alphabetic() || c == '_' || !c.is_ascii();
     name.chars().next().is_some_and(first) && name.chars().all(|c| first(c) || c.is_ascii_digit())

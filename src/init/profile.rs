@@ -1,4 +1,4 @@
-//! The places of a sample's records: where values are found, and in how many records.
+//! The places of a sample: where values occur, and in how many records.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use super::{
     path::{Path, Step},
 };
 
-/// A place and the values that are found there, each with the order (or the line) that it is of.
+/// A place and its values, each with the order (or line) that it belongs to.
 #[derive(Clone, Debug)]
 pub(crate) struct Place<'j> {
     pub(crate) path: Path,
@@ -26,7 +26,7 @@ impl<'j> Place<'j> {
         self.values.iter().all(|(_, value)| pass(value))
     }
 
-    /// In how many orders it is: a place within a list may have several values of one.
+    /// The number of orders with a value: a place within a list may have several values per order.
     pub(crate) fn owners(&self) -> usize {
         let mut owners: Vec<usize> = self.values.iter().map(|(owner, _)| *owner).collect();
         owners.dedup();
@@ -37,7 +37,7 @@ impl<'j> Place<'j> {
 /// A list of objects, such as an order's items.
 #[derive(Clone, Debug)]
 pub(crate) struct List<'j> {
-    /// Where the list is, without the step into its elements.
+    /// The list's path, without the step into its elements.
     pub(crate) path: Path,
     /// The elements, each with its order.
     pub(crate) lines: Vec<(usize, &'j Json)>,
@@ -63,7 +63,7 @@ impl<'j> Profile<'j> {
         }
         let lists = found.lists.into_iter().map(|(path, lines)| {
             let elements: Vec<&Json> = lines.iter().map(|(_, line)| *line).collect();
-            // Lists within lines are no lines of the order.
+            // Lists within lines are not lines of the order.
             let places = Self::of(&elements).places;
             List { path, lines, places }
         });
@@ -95,7 +95,7 @@ impl<'j> Found<'j> {
                     }
                 }
             }
-            Json::Holding(inner) => self.walk(owner, inner, &path.then(Step::Text)),
+            Json::Embedded(inner) => self.walk(owner, inner, &path.then(Step::Text)),
             Json::List(elements) if json.is_list_of_objects() => {
                 let lines = self.lists.entry(path.clone()).or_default();
                 lines.extend(elements.iter().map(|element| (owner, element)));
@@ -107,7 +107,7 @@ impl<'j> Found<'j> {
         }
     }
 
-    /// A name that comes twice in an object counts once.
+    /// A name that occurs twice in an object counts once.
     fn add(&mut self, owner: usize, json: &'j Json, path: &Path) {
         let values = self.places.entry(path.clone()).or_default();
         if values.last().is_none_or(|(last, _)| *last != owner) {

@@ -1,9 +1,9 @@
-//! What is proposed: settings that are certain, doubts with their answers, and what is left over.
+//! A proposal: certain settings, doubts with their possible answers, and unmapped fields.
 
 /// The table of a setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Table {
-    /// `[mapping]`, or a topic's own.
+    /// `[mapping]`, or the mapping of a topic.
     Mapping,
     /// `[orders]`
     Orders,
@@ -20,9 +20,9 @@ pub(crate) enum Value {
     Text(String),
     /// A list of texts.
     Texts(Vec<String>),
-    /// Places, each of one or several fields.
+    /// Places, each consisting of one or several fields.
     Places(Vec<Vec<String>>),
-    /// Which records are orders: those that have one of the texts at the place.
+    /// Selects the records with one of the texts at the place.
     Only {
         /// The place.
         at: String,
@@ -34,7 +34,7 @@ pub(crate) enum Value {
 }
 
 impl Value {
-    /// As TOML writes it.
+    /// The value in TOML.
     pub(crate) fn toml(&self) -> String {
         let list = |texts: &[String]| {
             format!("[{}]", texts.iter().map(|text| quoted(text)).collect::<Vec<_>>().join(", "))
@@ -67,7 +67,7 @@ impl Value {
     }
 }
 
-/// A TOML string (its basic form takes all that JSON's escapes state).
+/// A basic TOML string.
 fn quoted(text: &str) -> String {
     let mut quoted = String::from('"');
     for c in text.chars() {
@@ -81,13 +81,13 @@ fn quoted(text: &str) -> String {
     quoted
 }
 
-/// A setting that is proposed.
+/// A proposed setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Setting {
     pub(crate) table: Table,
     pub(crate) key: &'static str,
     pub(crate) value: Value,
-    /// Why, in a few words; empty where the key says it.
+    /// A short reason; empty if the key is self-explanatory.
     pub(crate) because: String,
 }
 
@@ -101,28 +101,28 @@ impl Setting {
         self
     }
 
-    /// As the file has it: `key = value`.
+    /// The line in the file: `key = value`.
     pub(crate) fn line(&self) -> String {
         format!("{} = {}", self.key, self.value.toml())
     }
 }
 
-/// What cannot be known from the records.
+/// A question that the records do not answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Doubt {
-    /// The question, with the place in question.
+    /// The question, including the place.
     pub(crate) question: String,
-    /// What can be answered.
+    /// The possible answers.
     pub(crate) answers: Vec<Answer>,
-    /// The likeliest answer, as an index.
+    /// The index of the most likely answer.
     pub(crate) likeliest: usize,
 }
 
-/// An answer, and what it sets.
+/// An answer and its settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) text: String,
-    /// Nothing where the records are to be taken as they are.
+    /// Empty if the answer requires no setting.
     pub(crate) settings: Vec<Setting>,
 }
 
@@ -132,41 +132,41 @@ impl Answer {
     }
 }
 
-/// A role and where it is found.
+/// A role and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Role {
     pub(crate) role: &'static str,
     pub(crate) place: String,
-    /// In how many orders (or lines, for what is of an item).
+    /// The number of orders (or lines, for roles of an item) that have it.
     pub(crate) found: usize,
-    /// Of how many.
+    /// The number of all orders (or lines).
     pub(crate) of: usize,
 }
 
-/// A field that no role takes up and that looks as if it mattered.
+/// A field that no role reads and that may be relevant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Leftover {
     pub(crate) place: String,
     pub(crate) found: usize,
-    /// What it may mean.
+    /// Its possible meaning.
     pub(crate) may_be: &'static str,
 }
 
-/// What is proposed for the records of a topic.
+/// The proposal for the records of a topic.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Proposal {
     pub(crate) roles: Vec<Role>,
-    /// What is certain.
+    /// The certain settings.
     pub(crate) settings: Vec<Setting>,
     pub(crate) doubts: Vec<Doubt>,
-    /// What there is to say besides.
+    /// Further remarks.
     pub(crate) notes: Vec<String>,
     pub(crate) leftovers: Vec<Leftover>,
 }
 
 impl Proposal {
-    /// The settings with the answers to the doubts, by their indices; a doubt without an answer sets
-    /// nothing.
+    /// The settings combined with the answers, given by index; an unanswered doubt adds no
+    /// settings.
     pub(crate) fn with(&self, answers: &[Option<usize>]) -> Vec<Setting> {
         let mut settings = self.settings.clone();
         for (doubt, answer) in self.doubts.iter().zip(answers) {
@@ -184,7 +184,7 @@ impl Proposal {
     }
 }
 
-/// The later setting counts, but statuses that cancel add up.
+/// The later setting overrides, but lists of texts are merged.
 fn merge(known: &mut Setting, setting: &Setting) {
     match (&mut known.value, &setting.value) {
         (Value::Texts(texts), Value::Texts(more)) => {

@@ -1,11 +1,11 @@
-//! What is printed, and what is written into a file.
+//! The printed output, and the contents of the written file.
 
 use super::{
     outcome::Outcome,
     proposal::{Doubt, Leftover, Proposal, Setting, Table},
 };
 
-/// The settings as TOML: `[mapping]`, or the table of one topic's own.
+/// The settings as TOML: `[mapping]`, or the table of one topic.
 pub(crate) fn toml(settings: &[Setting], topic: Option<&str>) -> String {
     let mut text = String::new();
     for (table, heading) in [
@@ -31,7 +31,7 @@ pub(crate) fn toml(settings: &[Setting], topic: Option<&str>) -> String {
     text
 }
 
-/// A topic's own mapping; names with dots are quoted.
+/// The table of a topic's mapping; names with dots are quoted.
 fn own_table(topic: &str) -> String {
     let plain = topic.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
     if plain {
@@ -41,12 +41,12 @@ fn own_table(topic: &str) -> String {
     }
 }
 
-/// How many of something, with its plural.
+/// A count with its noun, in the plural if needed.
 pub(crate) fn count(count: usize, thing: &str) -> String {
     if count == 1 { format!("1 {thing}") } else { format!("{count} {thing}s") }
 }
 
-/// Roles and places, what is left over, and what there is to say besides.
+/// The roles and places, the unmapped fields and the notes.
 pub(crate) fn proposal(proposal: &Proposal) -> String {
     let mut text = String::new();
     let width =
@@ -72,14 +72,14 @@ fn is_of_item(role: &str) -> bool {
     matches!(role, "product" | "quantity" | "unit_price" | "amount" | "item_discount")
 }
 
-/// Fields that no role takes up and that look as if they mattered.
+/// The fields that no role reads and that may be relevant.
 pub(crate) fn leftovers(leftovers: &[Leftover]) -> String {
-    /// More are only counted.
+    /// The maximum number listed; the rest is counted.
     const MOST: usize = 15;
     if leftovers.is_empty() {
         return String::new();
     }
-    let mut text = "not taken up by any role, and may matter:\n".to_owned();
+    let mut text = "not mapped, but may be relevant:\n".to_owned();
     for Leftover { place, found, may_be } in leftovers.iter().take(MOST) {
         text.push_str(&format!("  {place}  {found} times  {may_be}?\n"));
     }
@@ -89,11 +89,11 @@ pub(crate) fn leftovers(leftovers: &[Leftover]) -> String {
     text
 }
 
-/// A doubt with its answers and what each sets, where nobody can be asked.
+/// A doubt with its answers and their settings, for non-interactive use.
 pub(crate) fn doubt(doubt: &Doubt) -> String {
-    let mut text = format!("in doubt: {}\n", doubt.question);
+    let mut text = format!("undecided: {}\n", doubt.question);
     for (at, answer) in doubt.answers.iter().enumerate() {
-        let likeliest = if at == doubt.likeliest { " (likeliest)" } else { "" };
+        let likeliest = if at == doubt.likeliest { " (most likely)" } else { "" };
         let lines = answer.settings.iter().map(Setting::line).collect::<Vec<_>>().join("; ");
         let lines = if lines.is_empty() { "no setting".to_owned() } else { lines };
         text.push_str(&format!("  {}{likeliest}: {lines}\n", answer.text));
@@ -101,7 +101,7 @@ pub(crate) fn doubt(doubt: &Doubt) -> String {
     text
 }
 
-/// What records come to.
+/// The result of processing records.
 pub(crate) fn outcome(outcome: &Outcome) -> String {
     let mut text = format!(
         "{}: {}, {} cancelled, {} ignored, {}\n",
@@ -123,19 +123,22 @@ pub(crate) fn outcome(outcome: &Outcome) -> String {
     }
     for (kind, orders) in &outcome.unmapped {
         let kind = kind.replace('_', " ");
-        text.push_str(&format!("  {}: a {kind} that no role takes up\n", count(*orders, "order")));
+        text.push_str(&format!(
+            "  {}: a {kind} that the mapping does not read\n",
+            count(*orders, "order")
+        ));
     }
     if outcome.replaced > 0 {
         text.push_str(&format!(
-            "  {} came again with other contents: the later one replaced the earlier one; if each \
-             record is one line of an order, give order_id several fields\n",
+            "  {} repeated with different contents: the later record replaced the earlier one; if \
+             each record is one line of an order, use several fields as order_id\n",
             count(outcome.replaced, "order")
         ));
     }
     text
 }
 
-/// What is wrong with most of the records and what helps, if more than half are no valid orders.
+/// The most frequent reason and its remedy, if more than half of the records are rejected.
 pub(crate) fn trouble(outcome: &Outcome) -> Option<String> {
     let (reason, detail) = outcome.commonest()?;
     let share = match outcome.is_rejected() {
@@ -146,7 +149,7 @@ pub(crate) fn trouble(outcome: &Outcome) -> Option<String> {
     Some(format!("{share}, most often {reason} ({detail}): {}", reason.remedy()))
 }
 
-/// A whole vendas.toml: brokers, the schema registry, topics and the mapping of each topic.
+/// A complete vendas.toml: brokers, schema registry, topics and the mapping of each topic.
 pub(crate) fn file(
     brokers: &[String],
     registry: &[String],
@@ -155,8 +158,9 @@ pub(crate) fn file(
     let list = |names: &mut dyn Iterator<Item = &str>| {
         format!("[{}]", names.map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", "))
     };
-    let mut text = "# Written by `vendas init`. docs/mapping.md explains the mapping; `vendas check --sample 200` \
-                    shows what it\n# makes of records. vendas.example.toml has all other settings.\n\n"
+    let mut text = "# Written by `vendas init`. docs/mapping.md explains the mapping; `vendas \
+                    check --sample 200` shows its\n# result. vendas.example.toml contains all \
+                    other settings.\n\n"
         .to_owned();
     text.push_str(&format!(
         "[kafka]\nbrokers = {}\n",

@@ -12,20 +12,20 @@ use crate::{
     kafka::{Kafka, NextOffset, OffsetAt, Position, Record, TopicPartition, TopicState},
 };
 
-/// Records of one topic: those of a partition one after the other, in the order of their offsets.
+/// Records of one topic, grouped by partition, in offset order.
 #[derive(Debug)]
 pub(crate) struct Sample {
     pub(crate) topic: Arc<str>,
     pub(crate) records: Vec<(TopicPartition, Record)>,
-    /// Where they come from, as the end of a sentence.
+    /// Their source, as the end of a sentence.
     pub(crate) from: String,
 }
 
-/// Up to `most` records of each configured topic, shared out evenly over its partitions: the newest
-/// of each, from its end backwards. `tell` hears how many were read.
+/// Up to `most` records of each configured topic, distributed evenly over its partitions: the
+/// newest of each. Reports the number of records read to `tell`.
 ///
 /// # Errors
-/// What keeps a topic from being read, and its remedy.
+/// Why a topic cannot be read, with the remedy.
 pub(crate) async fn of_topics(
     config: &Config,
     most: usize,
@@ -62,7 +62,7 @@ pub(crate) async fn of_topics(
     Ok(samples)
 }
 
-/// Which offsets are read of each partition that has records.
+/// The offsets to read from each partition that has records.
 async fn spans(
     kafka: &Kafka,
     partitions: &[TopicPartition],
@@ -78,7 +78,7 @@ async fn spans(
             (start.lag(end) > 0).then_some((partition, start, end))
         })
         .collect();
-    // Partitions with few records leave their share to the others.
+    // Partitions with few records leave the rest of their share to the others.
     spans.sort_by_key(|(_, start, end)| start.lag(*end));
     let lags: Vec<i64> = spans.iter().map(|(_, start, end)| start.lag(*end)).collect();
     for ((_, start, end), share) in spans.iter_mut().zip(shares(&lags, most)) {
@@ -89,14 +89,14 @@ async fn spans(
     Ok(spans)
 }
 
-/// How many of `most` records are read of each partition, of which `lags` (ascending) has how many
-/// records it has.
+/// The number of records to read from each partition, `most` in total; `lags` contains the numbers
+/// of available records, ascending.
 fn shares(lags: &[i64], most: usize) -> Vec<i64> {
     let mut left = i64::try_from(most).unwrap_or(i64::MAX);
     let mut others = i64::try_from(lags.len()).unwrap_or(i64::MAX);
     let mut shares = Vec::new();
     for lag in lags {
-        // Rounded up, so that none is left out as long as there are records to share out.
+        // Rounded up, so that no partition is left out while records remain to be distributed.
         let share = left.div_euclid(others) + i64::from(left.rem_euclid(others) > 0);
         let share = share.min(*lag);
         left -= share;
@@ -114,7 +114,7 @@ async fn span(
     wait: Duration,
     tell: &mut dyn FnMut(usize),
 ) -> Result<Vec<(TopicPartition, Record)>, String> {
-    /// Records asked for at once.
+    /// The number of records requested at once.
     const CHUNK: usize = 500;
     let position = Position { next_offset: from, leader_epoch: None };
     let mut reader = kafka.read(partition.clone(), position);
@@ -135,7 +135,7 @@ async fn span(
 }
 
 impl Sample {
-    /// The same records as JSON, without a registry's header, where they can be read.
+    /// The records converted to JSON, without a registry's header, if they can be decoded.
     pub(crate) fn as_json(
         &self,
         reading: &Reading,
@@ -160,14 +160,18 @@ impl Sample {
     }
 }
 
-/// The records of a file, each with its line as its value.
+/// The records of a file, with one line each as the value.
 pub(crate) fn of_lines(topic: &Arc<str>, lines: Vec<Bytes>) -> Sample {
     let partition =
         TopicPartition { topic: Arc::clone(topic), partition: 0, topic_id: Uuid::nil() };
     let records = (0..).zip(lines).map(|(offset, line)| {
         (partition.clone(), Record { offset, payload: Some(line), ..Record::default() })
     });
-    Sample { topic: Arc::clone(topic), records: records.collect(), from: "of a file".to_owned() }
+    Sample {
+        topic: Arc::clone(topic),
+        records: records.collect(),
+        from: "read from a file".to_owned(),
+    }
 }
 
 #[cfg(test)]

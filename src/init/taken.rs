@@ -1,9 +1,9 @@
-//! The places that a mapping in force takes up.
+//! The places that the current mapping reads.
 
 use super::path::{Path, Step};
 use crate::order::{self, MappingSettings, Role};
 
-/// All places of `mapping`, one a line: as bare names or as paths from `$`.
+/// All places of `mapping`, one per line, as bare names or as paths from `$`.
 pub(crate) fn places(mapping: &MappingSettings) -> String {
     let mut taken: Vec<String> = Vec::new();
     let own = mapping.places.iter().flat_map(|(_, places)| places.iter().flatten());

@@ -1,36 +1,36 @@
-//! What a value looks like as a point in time.
+//! Recognizes values that are points in time.
 
 use jiff::{civil::DateTime, fmt::strtime};
 
 use super::{json::Json, value};
 
-/// How a point in time is written.
+/// The format of a point in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Look {
     /// With its offset to UTC.
     WithOffset,
-    /// A clock's time without an offset, which is UTC or the shop's or another's.
+    /// A local time without an offset, in an unknown time zone.
     Naive(DateTime),
-    /// A day alone.
+    /// A date without a time.
     Day,
-    /// Two numbers and a year: day and month, or month and day.
+    /// Two numbers and a year: day/month or month/day.
     Slashed {
         /// The first number.
         first: u8,
         /// The second number.
         second: u8,
-        /// Whether a time of day stands with it.
+        /// Whether it includes a time of day.
         timed: bool,
     },
     /// Unix time.
     Epoch,
     /// A list of year, month, day, and so on.
     Parts,
-    /// In a format that has to be named.
+    /// A format that requires `sold_at_format`.
     Other(&'static str),
 }
 
-/// Formats that are not understood without `sold_at_format`.
+/// Formats that require `sold_at_format`.
 const FORMATS: [&str; 14] = [
     "%Y%m%d%H%M%S",
     "%Y%m%d",
@@ -48,7 +48,7 @@ const FORMATS: [&str; 14] = [
     "%d/%m/%y",
 ];
 
-/// How `json` states a point in time; `None` if it does not look like one.
+/// The format of `json` as a point in time; `None` if it does not look like one.
 pub(crate) fn look(json: &Json) -> Option<Look> {
     match json {
         Json::Text(text) => of_text(text.trim()),
@@ -58,7 +58,7 @@ pub(crate) fn look(json: &Json) -> Option<Look> {
             let is_epoch = matches!(whole.len(), 10 | 13 | 16 | 19)
                 && whole.bytes().all(|byte| byte.is_ascii_digit())
                 && !whole.starts_with('0');
-            // A day such as 20261122 is a number too, which a format does not take.
+            // A number such as 20261122 may be a date, but a format does not apply to numbers.
             is_epoch.then_some(Look::Epoch)
         }
         Json::List(elements) => {

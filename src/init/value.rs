@@ -1,10 +1,10 @@
-//! What single values look like: numbers as decimals, times, currencies.
+//! Recognizes the types of values: decimal numbers, currencies, identifiers.
 
 use rust_decimal::Decimal;
 
 use super::json::Json;
 
-/// How decimal numbers are written in texts.
+/// The notation of decimal numbers in texts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Decimals {
     /// `1234.56`
@@ -12,11 +12,11 @@ pub(crate) enum Decimals {
     Point,
     /// `R$ 1.234,56`
     Comma,
-    /// Bytes in base64, of a whole number with that many decimals (Kafka Connect's Decimal).
+    /// The bytes of an integer in base64, with this scale (Kafka Connect's Decimal).
     Base64(u32),
 }
 
-/// The number that a value states, to 28 digits; `None` for what states none.
+/// The value as a number with up to 28 digits; `None` if it is not one.
 pub(crate) fn number(json: &Json, decimals: Decimals) -> Option<Decimal> {
     match json {
         Json::Number(literal) => literal_number(literal),
@@ -41,12 +41,12 @@ fn literal_number(literal: &str) -> Option<Decimal> {
     literal.parse().or_else(|_| Decimal::from_scientific(literal)).ok()
 }
 
-/// Whether it is a number as JSON writes it.
+/// Whether it is a JSON number.
 fn is_literal(text: &str) -> bool {
     matches!(Json::parse(text), Some(Json::Number(_)))
 }
 
-/// A number with points between thousands and a comma before decimals, perhaps with a currency sign.
+/// A number with points between thousands and a decimal comma, optionally with a currency sign.
 fn comma(text: &str) -> Option<Decimal> {
     let signs = ["R$", "US$", "€", "$", "£", "EUR", "BRL"];
     let text = text.trim();
@@ -71,7 +71,7 @@ fn comma(text: &str) -> Option<Decimal> {
     Some(if negative { -number } else { number })
 }
 
-/// The whole number that big-endian bytes in base64 state, in two's complement.
+/// A big-endian two's complement integer in base64.
 fn bytes_in_base64(text: &str, scale: u32) -> Option<Decimal> {
     let digit = |byte: u8| match byte {
         b'A'..=b'Z' => Some(byte - b'A'),
@@ -97,8 +97,8 @@ fn bytes_in_base64(text: &str, scale: u32) -> Option<Decimal> {
     Decimal::try_from_i128_with_scale(number, scale).ok()
 }
 
-/// Whether a text is a number with a decimal comma or a currency sign that has no meaning with a
-/// decimal point.
+/// Whether a text is a number with a decimal comma or currency sign, but not one with a decimal
+/// point.
 pub(crate) fn is_comma_only(json: &Json) -> bool {
     json.as_text()
         .is_some_and(|text| comma(text).is_some() && number(json, Decimals::Point).is_none())
@@ -115,8 +115,8 @@ pub(crate) fn is_integer(json: &Json) -> bool {
     }
 }
 
-/// Whether a number has decimals beyond the fourth that are no trace of a float of 64 bits: those lie
-/// within 0.000001 of a number with four.
+/// Whether a number has more than four decimals that are not a rounding error of a 64-bit float:
+/// such errors are within 0.000001 of a number with four decimals.
 pub(crate) fn is_long(json: &Json) -> bool {
     let (Json::Number(text) | Json::Text(text)) = json else { return false };
     let Some(number) = number(json, Decimals::Point) else { return false };
@@ -128,7 +128,8 @@ pub(crate) fn is_long(json: &Json) -> bool {
     (number - near).abs() > Decimal::new(1, 6)
 }
 
-/// Whether a number is one of 32 bits that was written with the digits of 64: 349.8999938964844.
+/// Whether a number is a 32-bit float printed with the digits of a 64-bit one, such as
+/// 349.8999938964844.
 pub(crate) fn is_float32(json: &Json) -> bool {
     let Json::Number(literal) = json else { return false };
     let digits = literal.bytes().filter(u8::is_ascii_digit).count();
@@ -138,7 +139,7 @@ pub(crate) fn is_float32(json: &Json) -> bool {
         && single.to_string().len() + 2 < literal.len()
 }
 
-/// Whether bytes in base64 could stand there: a text without blanks, whole groups of four.
+/// Whether a text may be base64: no spaces, and complete groups of four.
 pub(crate) fn is_base64(json: &Json) -> bool {
     json.as_text().is_some_and(|text| {
         let body = text.trim_end_matches('=');
@@ -150,14 +151,13 @@ pub(crate) fn is_base64(json: &Json) -> bool {
     })
 }
 
-/// A currency's code of ISO 4217, by its look: three letters.
+/// Whether a text looks like an ISO 4217 currency code: three letters.
 pub(crate) fn is_currency(json: &Json) -> bool {
     json.as_text()
         .is_some_and(|text| text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_alphabetic()))
 }
 
-/// Whether a value can identify an order: a text that is no date and has no blanks at its ends, or an
-/// integer.
+/// Whether a value can identify an order: a text without surrounding spaces, or an integer.
 pub(crate) fn is_identity(json: &Json) -> bool {
     match json {
         Json::Text(text) => !text.is_empty() && text.chars().count() <= 200 && text.trim() == text,
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn floats_of_32_bits_and_long_decimals_are_told_apart() {
+    fn floats_of_32_bits_and_long_decimals_are_distinguished() {
         for float in ["349.8999938964844", "0.10000000149011612"] {
             assert!(is_float32(&json(float)), "{float}");
         }

@@ -1,13 +1,13 @@
-//! The currency that a shop keeps its books in.
+//! The currency of a shop.
 
-/// A currency of ISO 4217.
+/// An ISO 4217 currency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Currency {
     pub(super) iso: iso_currency::Currency,
 }
 
 impl Currency {
-    /// The currency of this code, such as `BRL`; `None` where ISO 4217 has none.
+    /// The currency with this code, such as `BRL`; `None` if ISO 4217 has none.
     #[must_use]
     pub fn of_code(code: &str) -> Option<Self> {
         iso_currency::Currency::from_code(code).map(|iso| Self { iso })
@@ -19,10 +19,10 @@ impl Currency {
         self.iso.code()
     }
 
-    /// How many decimals its smallest unit has: 2 for the real, 0 for the yen.
+    /// The number of decimals of its minor unit: 2 for the real, 0 for the yen.
     #[must_use]
     pub fn decimals(self) -> u32 {
-        // Metals and funds have none, and are counted in whole units.
+        // Metals and funds have no minor unit and count in whole units.
         self.iso.exponent().map_or(0, u32::from)
     }
 }

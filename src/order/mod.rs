@@ -1,19 +1,16 @@
-//! Understands a record: what is found where, what it says, and what it is worth. Pure: no I/O, no
-//! clock.
+//! Decodes and validates a record: the orders it contains and their value. Pure: no I/O, no clock.
 //!
-//! In reading order: [`mapping`] says where each role is found; [`text`] makes bytes safe to read;
-//! [`decode`] walks a record and hands values to roles; [`value`] reads single values; [`rules`] judge
-//! them and make an [`Order`] or a [`Rejection`] of them.
+//! In reading order: [`mapping`] defines the places of roles; [`text`] checks that bytes are safe
+//! to parse; [`decode`] reads a record and collects the values of roles; [`value`] parses single
+//! values; [`rules`] validate them and produce an [`Order`] or a [`Rejection`].
 //!
-//! - **Invariant:** no number passes through a float, and none is rounded unless the mapping says so.
-//! - **Invariant:** decoders know nothing of money, and the rules nothing of a record's format.
-//! - **Invariant:** a rejection names places and rules and never quotes the payload.
-//! - **Invariant:** time and memory are linear in the payload, and nothing recurses into it beyond
+//! - ***Invariant:** no number is converted to a float, and none is rounded unless the mapping
+//!   requires it.
+//! - ***Invariant:** decoders do not interpret money, and rules do not depend on a record's format.
+//! - ***Invariant:** a rejection contains places and rules, and never quotes the payload.
+//! - ***Invariant:** time and memory are linear in the payload's size, and recursion is bounded by
 //!   the depth of the mapping.
-#![allow(
-    rustdoc::private_intra_doc_links,
-    reason = "the map leads readers of the code through all of its files"
-)]
+#![allow(rustdoc::private_intra_doc_links, reason = "the overview links to private modules")]
 
 mod currency;
 mod decode;
@@ -49,7 +46,7 @@ use crate::{
     kafka::{Record, TopicPartition},
 };
 
-/// How the records of one topic are understood; made by [`Rules::new`].
+/// The rules for decoding the records of one topic; created by [`Rules::new`].
 #[derive(Clone, Debug)]
 pub struct Rules {
     mapping: Mapping,
@@ -62,25 +59,25 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// The mapping that they are made from.
+    /// The mapping of these rules.
     #[must_use]
     pub const fn mapping(&self) -> &Mapping {
         &self.mapping
     }
 
-    /// How the records' bytes are read.
+    /// The format of the records.
     #[must_use]
     pub const fn format(&self) -> &Reading {
         &self.reading
     }
 
-    /// In which the shop keeps its books.
+    /// The shop's currency.
     #[must_use]
     pub const fn currency(&self) -> Currency {
         self.currency
     }
 
-    /// To whose wall clock times are converted.
+    /// The time zone to which times are converted.
     #[must_use]
     pub const fn shop_timezone(&self) -> &TimeZone {
         &self.shop_timezone
@@ -90,9 +87,9 @@ impl Rules {
 /// The rules of every topic.
 #[derive(Clone, Debug)]
 pub struct Rulebook {
-    /// For topics that have none of their own.
+    /// For topics without rules of their own.
     pub general: Arc<Rules>,
-    /// Those of single topics.
+    /// The rules of individual topics.
     pub topics: BTreeMap<Arc<str>, Arc<Rules>>,
 }
 
@@ -103,14 +100,14 @@ impl Rulebook {
         self.topics.get(topic).unwrap_or(&self.general)
     }
 
-    /// The ids of the schemas without which these records cannot be understood.
+    /// The ids of the schemas required to decode these records.
     #[must_use]
     pub fn schema_ids(&self, records: &[(TopicPartition, Record)]) -> BTreeSet<SchemaId> {
         let ids = records.iter().map(|(at, record)| self.of(&at.topic).schema_ids(record));
         ids.flatten().collect()
     }
 
-    /// The same rules, within what the table `sales` can hold.
+    /// The same rules, limited to what the table `sales` can store.
     #[must_use]
     pub fn within(&self, bounds: SalesBounds) -> Self {
         let within = |rules: &Arc<Rules>| Arc::new(Rules { bounds, ..(**rules).clone() });
@@ -119,28 +116,28 @@ impl Rulebook {
     }
 }
 
-/// What the columns of the table `sales` can hold without loss; by default those of `schema.sql`.
+/// What the columns of the table `sales` can store without loss; by default those of `schema.sql`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SalesBounds {
     /// Whether `order_number` is BIGINT and not INT.
     pub wide_numbers: bool,
-    /// Precision and scale where `total` is NUMERIC(p,s); `None` for a plain NUMERIC.
+    /// Precision and scale if `total` is NUMERIC(p,s); `None` for a plain NUMERIC.
     pub total: Option<(u32, u32)>,
 }
 
-/// What a record comes to.
+/// The meaning of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Meaning {
-    /// One order, as most records do.
+    /// One order, the usual case.
     Order(Order),
-    /// Several orders (at most 9,999), in the order in which the record holds them.
+    /// Several orders (at most 9,999), in the order of the record.
     Orders(Vec<Order>),
-    /// Nothing: `mapping.only` or `mapping.tombstones` says that such records are passed over.
+    /// Nothing: `mapping.only` or `mapping.tombstones` ignores such records.
     Ignored,
 }
 
 impl Meaning {
-    /// The orders, in the order in which the record holds them.
+    /// The orders, in the order of the record.
     #[must_use]
     pub fn orders(&self) -> &[Order] {
         match self {
@@ -150,17 +147,17 @@ impl Meaning {
         }
     }
 
-    /// Whether one of the orders counts before `time`, by the shop's clock. One of which nobody knows
-    /// when it was sold, and one that is cancelled, does not.
+    /// Whether one of the orders counts before `time`, in the shop's time zone. Orders without a
+    /// known time and cancelled ones do not.
     #[must_use]
     pub fn is_before(&self, time: DateTime) -> bool {
         self.orders().iter().any(|order| order.counted_at.is_some_and(|at| at < time))
     }
 }
 
-/// An order understood: which one it is, what it is worth, and which products it names.
+/// A valid order: its key, its value and its products.
 ///
-/// Only [`Rules::understand`] makes one.
+/// Created only by [`Rules::understand`].
 #[derive(Clone, PartialEq, Eq)]
 pub struct Order {
     key: OrderKey,
@@ -174,15 +171,15 @@ pub struct Order {
     unmapped: Unmapped,
 }
 
-/// What an order's record names and no role takes up, although it can change what the order is worth.
+/// Fields of an order's record that no role reads although they can change the order's value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Unmapped(u8);
 
 impl Unmapped {
-    /// Every kind of field that this tells of, by its name in metrics and logs.
+    /// The names of all kinds of such fields in metrics and logs.
     pub const KINDS: [&'static str; 5] = ["product", "status", "currency", "charge", "minor_units"];
 
-    /// The kinds that were found, as indices into [`Self::KINDS`].
+    /// The kinds found, as indices into [`Self::KINDS`].
     pub fn kinds(self) -> impl Iterator<Item = usize> {
         (0..Self::KINDS.len()).filter(move |kind| self.0 & (1 << kind) != 0)
     }
@@ -194,7 +191,7 @@ impl Unmapped {
     }
 }
 
-/// What tells orders apart; number 17 and id "17" are two orders.
+/// The identity of an order; number 17 and id "17" are two orders.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum OrderKey {
     /// The order has a number.
@@ -203,7 +200,7 @@ pub enum OrderKey {
     Id(String),
 }
 
-/// A product that an order names.
+/// An item of an order with a product.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Item {
     product: String,
@@ -218,7 +215,7 @@ impl Order {
         &self.key
     }
 
-    /// The order's number, if that is what it has.
+    /// The order's number, if it has one.
     #[must_use]
     pub const fn number(&self) -> Option<i64> {
         match self.key {
@@ -227,7 +224,7 @@ impl Order {
         }
     }
 
-    /// The order's id, if that is what it has.
+    /// The order's id, if it has one.
     #[must_use]
     pub fn id(&self) -> Option<&str> {
         match &self.key {
@@ -236,69 +233,68 @@ impl Order {
         }
     }
 
-    /// Whether the record says that the order was cancelled: it then has a key and nothing else.
+    /// Whether the order was cancelled: it then has only a key.
     #[must_use]
     pub const fn is_cancelled(&self) -> bool {
         self.cancelled
     }
 
-    /// What the order is worth, lines and charges together: exact, in its shortest form with 2 to 8
+    /// The order's total, lines and charges together: exact, in its shortest form with 2 to 8
     /// decimals; 0 or more unless the mapping allows returns.
     #[must_use]
     pub const fn total(&self) -> Decimal {
         self.total
     }
 
-    /// Shipping and tax less discounts: what is in the total and in no line.
+    /// Shipping and tax less discounts: the part of the total outside the lines.
     #[must_use]
     pub const fn charges(&self) -> Decimal {
         self.charges
     }
 
-    /// The fields of the shop's own that `mapping.keep` names, as a JSON object; `None` where the
-    /// record has none of them.
+    /// The fields of `mapping.keep` as a JSON object; `None` if the record has none of them.
     #[must_use]
     pub fn kept(&self) -> Option<&str> {
         self.kept.as_deref()
     }
 
-    /// What the record names and no role takes up.
+    /// The fields that no role reads.
     #[must_use]
     pub const fn unmapped(&self) -> Unmapped {
         self.unmapped
     }
 
-    /// The items that name a product, in the order in which they were given.
+    /// The items with a product, in the order of the record.
     ///
-    /// Their amounts sum to the total, unless there were items without a product.
+    /// Their amounts sum to the total less the charges, unless there are items without a product.
     #[must_use]
     pub fn items(&self) -> &[Item] {
         &self.items
     }
 
-    /// When it was sold, by the wall clock that was stated, or the shop's if an offset was stated
-    /// with it; to the microsecond, in the years 1 to 9999.
+    /// The time of sale as stated, or converted to the shop's time zone if it has an offset; with
+    /// microsecond precision, in the years 1 to 9999.
     #[must_use]
     pub const fn sold_at(&self) -> Option<DateTime> {
         self.sold_at
     }
 
-    /// When it counts in sums by hour and day: [`Self::sold_at`], or else the record's own timestamp on
-    /// the shop's wall clock. `None` where neither is known, and for cancelled orders.
+    /// When it counts in sums by hour and day: [`Self::sold_at`], or else the record's timestamp in
+    /// the shop's time zone. `None` if neither is known, and for cancelled orders.
     #[must_use]
     pub const fn counted_at(&self) -> Option<DateTime> {
         self.counted_at
     }
 
-    /// Whether the order has a row in `sales`: every order with a number does, unless it was
+    /// Whether the order has a row in `sales`: every order with a number does, unless it is
     /// cancelled.
     #[must_use]
     pub const fn is_in_sales(&self) -> bool {
         matches!(self.key, OrderKey::Number(_)) && !self.cancelled
     }
 
-    /// Whether the order has a row in `orders`: one with an id does, or one that names products, or
-    /// has kept fields, or was cancelled.
+    /// Whether the order has a row in `orders`: every order that has an id, products or kept
+    /// fields, or is cancelled.
     #[must_use]
     pub const fn is_in_orders(&self) -> bool {
         matches!(self.key, OrderKey::Id(_))
@@ -309,33 +305,33 @@ impl Order {
 }
 
 impl Item {
-    /// The product's name: 1 to 200 characters as they were given, without U+0000.
+    /// The product's name: 1 to 200 characters, unchanged, without U+0000.
     #[must_use]
     pub fn product(&self) -> &str {
         &self.product
     }
 
-    /// How much of it: above 0 and below 1,000,000, up to 4 decimals, without trailing zeros.
+    /// The quantity: above 0 and below 1,000,000, up to 4 decimals, without trailing zeros.
     #[must_use]
     pub const fn quantity(&self) -> Decimal {
         self.quantity
     }
 
-    /// What it is worth: exact, 0 or more, in its shortest form with 2 to 8 decimals.
+    /// The amount: exact, 0 or more, in its shortest form with 2 to 8 decimals.
     #[must_use]
     pub const fn amount(&self) -> Decimal {
         self.amount
     }
 }
 
-/// Prints what kind of order it is: its contents are the payload's and never reach a log.
+/// Prints only the number of items: the contents belong to the payload and must not be logged.
 impl fmt::Debug for Order {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Order").field("items", &self.items.len()).finish_non_exhaustive()
     }
 }
 
-/// Prints which of the two it is, and not what it says.
+/// Prints only the variant, not the value.
 impl fmt::Debug for OrderKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -1,4 +1,4 @@
-//! Why a record is not an order.
+//! The reasons for rejecting a record.
 
 use std::fmt;
 
@@ -7,14 +7,14 @@ use jiff::civil::DateTime;
 /// Declares the reasons once: variant, code and documentation stay together.
 macro_rules! reasons {
     ($($(#[doc = $doc:literal])+ $name:ident => $code:literal,)+) => {
-        /// The kinds of trouble for which a record becomes a dead letter.
+        /// The reasons for which a record becomes a dead letter.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Reason {
             $($(#[doc = $doc])+ $name,)+
         }
 
         impl Reason {
-            /// Every reason, in the order in which a record is judged.
+            /// All reasons, in the order in which a record is checked.
             pub const ALL: &'static [Self] = &[$(Self::$name),+];
 
             /// The reason's name in tables, metrics and logs: lowercase words joined by `_`.
@@ -29,31 +29,31 @@ macro_rules! reasons {
 }
 
 reasons! {
-    /// The record has no value at all.
+    /// The record has no value.
     Tombstone => "tombstone",
-    /// The record has no header of a schema registry, and has to have one.
+    /// The record lacks the required schema registry header.
     NotFramed => "not_framed",
-    /// The schema registry knows no schema of the id in the record's header.
+    /// The schema registry has no schema with the id in the record's header.
     UnknownSchema => "unknown_schema",
     /// The record's schema cannot be used.
     BrokenSchema => "broken_schema",
-    /// The bytes are no value of their Avro schema.
+    /// The bytes are not a value of their Avro schema.
     NotAvro => "not_avro",
-    /// The bytes are no message of their Protocol Buffers schema.
+    /// The bytes are not a message of their Protocol Buffers schema.
     NotProtobuf => "not_protobuf",
-    /// The bytes are not UTF-8 throughout.
+    /// The bytes are not valid UTF-8.
     NotUtf8 => "not_utf8",
     /// The text begins with a byte order mark.
     ByteOrderMark => "byte_order_mark",
-    /// Lists and objects nest more than 128 deep.
+    /// Lists and objects are nested more than 128 levels deep.
     TooDeep => "too_deep",
-    /// The text is not one JSON document, or something follows it.
+    /// The text is not a single JSON document.
     NotJson => "not_json",
     /// The document is JSON, but neither an object nor a list of objects.
     NotAnObject => "not_an_object",
-    /// The items are no list, or one of them is no object.
+    /// The items are not a list, or one of them is not an object.
     InvalidItems => "invalid_items",
-    /// One role stands twice in one object.
+    /// An object has two fields with the same role.
     DuplicateField => "duplicate_field",
     /// There is neither an order number nor an order id.
     MissingIdentity => "missing_identity",
@@ -61,25 +61,25 @@ reasons! {
     TwoIdentities => "two_identities",
     /// The order number is not a plain integer.
     InvalidOrderNumber => "invalid_order_number",
-    /// The order id is neither usable text nor an integer.
+    /// The order id is neither valid text nor an integer.
     InvalidOrderId => "invalid_order_id",
     /// The status is neither text nor a number nor a flag.
     InvalidStatus => "invalid_status",
-    /// The order names another currency than `orders.currency`.
+    /// The order's currency is not `orders.currency`.
     OtherCurrency => "other_currency",
-    /// The date of the sale is of no known form, or does not exist.
+    /// The time of sale has an unknown format, or does not exist.
     InvalidDate => "invalid_date",
     /// A quantity, price or total is not a decimal number.
     InvalidNumber => "invalid_number",
-    /// A number or the count of items lies beyond what is calculated exactly.
+    /// A number or the count of items is outside the supported range.
     OutOfRange => "out_of_range",
     /// The stated total is below zero.
     NegativeTotal => "negative_total",
     /// There are neither items nor a total.
     NoItemsNoTotal => "no_items_no_total",
-    /// Some items have a price and some have none.
+    /// Some items have a price and some do not.
     PartlyPriced => "partly_priced",
-    /// No item has a price, and no total is stated.
+    /// No item has a price, and there is no total.
     MissingTotal => "missing_total",
     /// An item has no quantity.
     MissingQuantity => "missing_quantity",
@@ -87,32 +87,33 @@ reasons! {
     QuantityNotPositive => "quantity_not_positive",
     /// A unit price is below zero.
     NegativePrice => "negative_price",
-    /// What a line comes to is below zero.
+    /// The amount of a line is below zero.
     NegativeAmount => "negative_amount",
     /// Shipping, tax or a discount is below zero.
     NegativeCharge => "negative_charge",
-    /// What a line is said to come to is not its quantity times its price.
+    /// The amount of a line is not its quantity times its price.
     AmountMismatch => "amount_mismatch",
-    /// A product is not usable text.
+    /// A product is not valid text.
     InvalidProduct => "invalid_product",
-    /// A text that would be stored holds the character U+0000, which PostgreSQL cannot keep.
+    /// A text to be stored contains the character U+0000, which PostgreSQL cannot store.
     NulCharacter => "nul_character",
-    /// A text holds half of a surrogate pair, which is no character.
+    /// A text contains an unpaired surrogate.
     LoneSurrogate => "lone_surrogate",
-    /// A field to be kept is not a usable text, a number or a flag.
+    /// A field to keep is not a valid text, a number or a flag.
     InvalidKept => "invalid_kept",
-    /// The stated total is not what the items and the charges come to.
+    /// The total is not the sum of the items and charges.
     TotalMismatch => "total_mismatch",
-    /// The order is older than what is kept: orders of its day were purged.
+    /// Orders of this order's day were purged.
     Purged => "purged",
-    /// The database refused the order's rows.
+    /// The database rejected the order's rows.
     RejectedByDatabase => "rejected_by_database",
-    /// The task that understood the record panicked.
+    /// The task that processed the record panicked.
     Panicked => "panicked",
 }
 
 impl Reason {
-    /// What helps most often, as a sentence's end. docs/dead-letters.md, "Bad records", says it at length.
+    /// The most common remedy, as the end of a sentence. docs/dead-letters.md, "Bad records", has
+    /// details.
     #[must_use]
     pub const fn remedy(self) -> &'static str {
         match self {
@@ -127,12 +128,12 @@ impl Reason {
             | Self::TooDeep
             | Self::NotJson
             | Self::NotAnObject => {
-                "records must be JSON objects; for Avro and Protobuf set registry.url or \
-                 mapping.schema_file, for JSON in a text mapping.records = \"$~\""
+                "records must be JSON objects; for Avro and Protobuf, set registry.url or \
+                 mapping.schema_file; for JSON in a text, set mapping.records = \"$~\""
             }
-            Self::DuplicateField => "say in [mapping] which of the fields counts",
+            Self::DuplicateField => "set in [mapping] which of the fields counts",
             Self::MissingIdentity => {
-                "name the field that identifies an order: mapping.order_number or mapping.order_id"
+                "map the field that identifies an order: mapping.order_number or mapping.order_id"
             }
             Self::TwoIdentities => "set mapping.identity to the one that counts",
             Self::InvalidItems
@@ -147,19 +148,18 @@ impl Reason {
             }
             Self::OtherCurrency => "set orders.currency",
             Self::OutOfRange => {
-                "for an order number: ALTER TABLE sales ALTER order_number TYPE bigint; else correct \
-                 the producer"
+                "for an order number: ALTER TABLE sales ALTER order_number TYPE bigint; otherwise correct the producer"
             }
             Self::NegativeTotal
             | Self::QuantityNotPositive
             | Self::NegativePrice
             | Self::NegativeAmount
-            | Self::NegativeCharge => "for returned goods set mapping.returns",
+            | Self::NegativeCharge => "for returns, set mapping.returns",
             Self::NoItemsNoTotal
             | Self::PartlyPriced
             | Self::MissingTotal
             | Self::MissingQuantity => {
-                "name the fields in [mapping]: items, quantity, unit_price, total"
+                "map the fields in [mapping]: items, quantity, unit_price, total"
             }
             Self::AmountMismatch | Self::TotalMismatch => {
                 "map the charges: mapping.shipping, mapping.tax, mapping.discount"
@@ -178,11 +178,11 @@ impl fmt::Display for Reason {
     }
 }
 
-/// Why one record is not an order: the kind of trouble, and where it lies.
+/// Why a record is rejected: the reason and the detail.
 ///
-/// Those that [`Rules::understand`](super::Rules::understand) makes name the place and the rule,
-/// such as `order_items[3].qty must be above 0` (items count from 0), and never quote the payload:
-/// it holds personal data, and a rejection is logged.
+/// The details of [`Rules::understand`](super::Rules::understand) contain the place and the rule,
+/// such as `order_items[3].qty must be above 0` (items count from 0). They never quote the payload:
+/// it holds personal data, and rejections are logged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}: {detail}")]
 pub struct Rejection {
@@ -191,24 +191,25 @@ pub struct Rejection {
 }
 
 impl Rejection {
-    /// `detail` says where the trouble lies and what the rule is, without the payload's values.
+    /// `detail` is the place and the rule, without values of the payload.
     #[must_use]
     pub fn new(reason: Reason, detail: impl Into<String>) -> Self {
         Self { reason, detail: detail.into() }
     }
 
-    /// That an order counts before `purged_before`, by the shop's clock.
+    /// The rejection of a record with an order that counts before `purged_before`, in the shop's
+    /// time zone.
     #[must_use]
     pub fn purged(purged_before: DateTime) -> Self {
         let day = purged_before.date();
         let detail = format!(
-            "an order of this record counts before {day}, and `vendas orders purge` has removed the \
-             orders before that day"
+            "an order of this record counts before {day}, and `vendas orders purge` has deleted \
+             the orders before that day"
         );
         Self::new(Reason::Purged, detail)
     }
 
-    /// The kind of trouble.
+    /// The reason.
     #[must_use]
     pub const fn reason(&self) -> Reason {
         self.reason

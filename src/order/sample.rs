@@ -1,10 +1,10 @@
-//! Orders made without a record, for tests of what is done with them.
+//! Orders created without a record, for tests.
 
 use rust_decimal::Decimal;
 
 use super::{Order, OrderKey, Unmapped};
 
-/// An order that names no product.
+/// An order without products.
 pub(crate) fn order(key: OrderKey, total: &str) -> Order {
     let total: Decimal = total.parse().unwrap();
     Order {
@@ -20,7 +20,7 @@ pub(crate) fn order(key: OrderKey, total: &str) -> Order {
     }
 }
 
-/// One that was cancelled.
+/// A cancelled order.
 pub(crate) fn cancelled(key: OrderKey) -> Order {
     Order { cancelled: true, ..order(key, "0") }
 }

@@ -1,32 +1,35 @@
-//! From bytes to text that is safe to read: UTF-8, without a byte order mark, not too deep.
+//! Checks that bytes are safe to parse as text: UTF-8, no byte order mark, not nested too deeply.
 
 use super::{Reason, Rejection};
 
-/// How deep lists and objects may nest, the order's own object included.
+/// The maximum nesting depth of lists and objects, including the order's object.
 const DEPTH_LIMIT: usize = 128;
 
 /// The payload as text.
 pub(super) fn of(bytes: &[u8]) -> Result<&str, Rejection> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let valid = error.valid_up_to();
-        Rejection::new(Reason::NotUtf8, format!("the bytes are not UTF-8 from byte {valid} on"))
+        Rejection::new(
+            Reason::NotUtf8,
+            format!("the bytes are not valid UTF-8 from byte {valid} on"),
+        )
     })?;
     if text.starts_with('\u{feff}') {
-        let detail = "the text must begin without a byte order mark";
+        let detail = "the text must not begin with a byte order mark";
         return Err(Rejection::new(Reason::ByteOrderMark, detail));
     }
     if is_too_deep(text) {
-        let detail = format!("lists and objects must nest at most {DEPTH_LIMIT} deep");
+        let detail = format!("lists and objects must be nested at most {DEPTH_LIMIT} levels deep");
         return Err(Rejection::new(Reason::TooDeep, detail));
     }
     Ok(text)
 }
 
-/// serde_json limits the depth of what is visited but not of what is passed over; this holds for
-/// both. Brackets count outside of strings, whether or not the rest is JSON.
+/// serde_json limits the depth of visited values but not of skipped ones; this check covers both.
+/// It counts brackets outside strings, whether or not the text is valid JSON.
 pub(super) fn is_too_deep(text: &str) -> bool {
-    // Hardly an order has so many brackets at all, and counting them is much the faster. In chunks
-    // whose count fits a byte, so that the compiler counts many bytes at once.
+    // Few orders have that many brackets at all, and counting them is much faster. Chunks whose
+    // count fits a byte let the compiler vectorize it.
     let brackets = |chunk: &[u8]| {
         let count = |sum: u8, byte: &u8| sum.wrapping_add(u8::from(matches!(byte, b'[' | b'{')));
         usize::from(chunk.iter().fold(0, count))

@@ -1,4 +1,4 @@
-//! Where partitions started whose offsets this process has made.
+//! The start offsets of partitions whose rows this process has inserted.
 
 use std::{
     collections::HashMap,
@@ -10,9 +10,9 @@ use crate::{
     store::Store,
 };
 
-/// The offsets at which partitions started. A standby that is promoted a moment later may not have their
-/// rows: then it has nothing that was committed after them either, and the partitions start there again.
-/// Where a start is no longer known, only a person can say where that was.
+/// The start offsets of partitions. A standby that is promoted shortly afterwards may lack their
+/// rows. It then also lacks everything committed after them, and the partitions start there again.
+/// If a start offset is no longer known, an operator has to set it.
 #[derive(Debug, Default)]
 pub(super) struct Begun {
     starts: Mutex<HashMap<TopicPartition, Start>>,
@@ -21,12 +21,12 @@ pub(super) struct Begun {
 #[derive(Clone, Copy, Debug)]
 struct Start {
     offset: NextOffset,
-    /// How many failovers there had been.
+    /// The number of failovers until then.
     failovers: u64,
 }
 
 impl Begun {
-    /// Notes starts that PostgreSQL was told of after so many failovers.
+    /// Records starts that were inserted after this number of failovers.
     pub(super) fn note(&self, starts: &[(TopicPartition, NextOffset)], failovers: u64) {
         let starts = starts
             .iter()
@@ -34,8 +34,8 @@ impl Begun {
         self.lock().extend(starts);
     }
 
-    /// Where a partition started whose row is gone, if PostgreSQL has failed over since. A row that
-    /// is gone without a failover was deleted by somebody.
+    /// The start offset of a partition whose row is missing, if PostgreSQL has failed over since. A
+    /// row that is missing without a failover was deleted.
     pub(super) fn lost(&self, partition: &TopicPartition, store: &Store) -> Option<NextOffset> {
         let start = self.lock().get(partition).copied()?;
         (*store.failovers().borrow() > start.failovers).then_some(start.offset)

@@ -1,4 +1,4 @@
-//! Keeps the ledgers of differences short.
+//! Folds the ledgers of differences periodically.
 
 use std::time::{Duration, Instant};
 
@@ -7,16 +7,16 @@ use tracing::debug;
 
 use crate::store::Store;
 
-/// The shortest pause between two folds.
+/// The minimum pause between two folds.
 const AT_MOST_EVERY: Duration = Duration::from_secs(5);
 
-/// While an old snapshot is open, PostgreSQL keeps the ledger's rows although they are folded, and
-/// each fold takes longer. Pausing for this many times as long bounds what that can cost.
+/// While an old snapshot is open, PostgreSQL keeps folded ledger rows, and each fold takes longer.
+/// A pause of this many times its duration bounds the cost.
 const PAUSE_FACTOR: u32 = 20;
 
-/// Folds now and then until `stop` is cancelled. What fails is tried again the next time: the totals
-/// are right all the same, and whoever commits tells of an outage.
-pub(super) async fn fold_now_and_then(store: Store, stop: CancellationToken) {
+/// Folds periodically until `stop` is cancelled. Failures are retried the next time: the totals
+/// stay correct, and commits report an outage.
+pub(super) async fn fold_periodically(store: Store, stop: CancellationToken) {
     let mut pause = AT_MOST_EVERY;
     loop {
         tokio::select! {
@@ -25,8 +25,13 @@ pub(super) async fn fold_now_and_then(store: Store, stop: CancellationToken) {
         }
         let started = Instant::now();
         match store.fold_ledgers().await {
-            Ok(folded) => debug!(folded, elapsed_ms = started.elapsed().as_millis(), "folded"),
-            Err(error) => debug!(%error, "could not fold the ledgers"),
+            Ok(folded) => debug!(
+                folded,
+                elapsed_ms = started.elapsed().as_millis(),
+                "folded the \
+                ledgers"
+            ),
+            Err(error) => debug!(%error, "cannot fold the ledgers"),
         }
         pause = AT_MOST_EVERY.max(started.elapsed() * PAUSE_FACTOR);
     }

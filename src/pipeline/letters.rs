@@ -1,5 +1,5 @@
-//! Tells the log of dead letters: of each while they are few, and how many they are when they are
-//! many. The table `dead_letters` has all of them.
+//! Logs dead letters: individually while they are few, and as counts when they are many. The table
+//! `dead_letters` contains all of them.
 
 use std::{
     collections::BTreeMap,
@@ -19,29 +19,30 @@ use crate::{
     telemetry::Telemetry,
 };
 
-/// How long an interval is: so often are those counted that got no line of their own.
+/// The length of an interval, after which the dead letters without a log line of their own are
+/// counted.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// How many dead letters of one interval get a line of their own, over all partitions.
+/// The number of dead letters per interval, over all partitions, that get a log line of their own.
 const LINES: usize = 20;
 
-/// The dead letters of the present interval.
+/// The dead letters of the current interval.
 #[derive(Debug, Default)]
-pub(super) struct Letters {
+pub(super) struct DeadLetterLog {
     interval: Mutex<Interval>,
 }
 
-impl Letters {
-    /// Tells of the dead letters in `batch`, which is committed.
-    pub(super) fn tell(&self, batch: &ProcessedBatch, telemetry: &Telemetry) {
+impl DeadLetterLog {
+    /// Logs the dead letters of `batch`, which is committed.
+    pub(super) fn log(&self, batch: &ProcessedBatch, telemetry: &Telemetry) {
         for Outcome { record, result } in batch.outcomes() {
             let Err(rejection) = result else { continue };
             let reason = rejection.reason();
             telemetry.dead_letter(reason);
-            if !self.lock().may_tell(reason) {
+            if !self.lock().logs_individually(reason) {
                 continue;
             }
-            // The database's own words can quote the row.
+            // The database's message can quote the row.
             let detail = (reason != Reason::RejectedByDatabase).then(|| rejection.detail());
             let TopicPartition { topic, partition, .. } = batch.partition();
             warn!(
@@ -55,17 +56,17 @@ impl Letters {
         }
     }
 
-    /// Ends the present interval, and tells of those that got no line of their own in it.
+    /// Ends the current interval, and logs counts of the dead letters without a line of their own.
     pub(super) fn end_interval(&self) {
         let ended = mem::take(&mut *self.lock());
-        if !ended.untold.is_empty() {
-            let records: u64 = ended.untold.values().sum();
+        if !ended.unlogged.is_empty() {
+            let records: u64 = ended.unlogged.values().sum();
             let reasons = ended.reasons();
             warn!(records, %reasons, "more records became dead letters");
         }
     }
 
-    /// Ends one interval after the other. Whoever aborts this has the last one to end.
+    /// Ends one interval after another. The caller that aborts this has to end the last one.
     pub(super) async fn end_intervals(self: Arc<Self>) {
         let mut tick = interval_at(Instant::now() + INTERVAL, INTERVAL);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -76,7 +77,7 @@ impl Letters {
     }
 
     fn lock(&self) -> MutexGuard<'_, Interval> {
-        // Nothing can be left half done under this lock, so a poisoned one is as good.
+        // No update under this lock can be left incomplete, so a poisoned lock is usable.
         self.interval.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -84,24 +85,24 @@ impl Letters {
 #[derive(Debug, Default)]
 struct Interval {
     lines: usize,
-    untold: BTreeMap<Reason, u64>,
+    unlogged: BTreeMap<Reason, u64>,
 }
 
 impl Interval {
-    /// Whether a dead letter may have a line of its own; else it is counted.
-    fn may_tell(&mut self, reason: Reason) -> bool {
+    /// Whether a dead letter gets a line of its own; otherwise it is counted.
+    fn logs_individually(&mut self, reason: Reason) -> bool {
         if self.lines < LINES {
             self.lines += 1;
             return true;
         }
-        *self.untold.entry(reason).or_default() += 1;
+        *self.unlogged.entry(reason).or_default() += 1;
         false
     }
 
-    /// How many of each reason got no line, such as `tombstone:1,not_json:25`.
+    /// The counts by reason, such as `tombstone:1,not_json:25`.
     fn reasons(&self) -> String {
         let mut text = String::new();
-        for (reason, records) in &self.untold {
+        for (reason, records) in &self.unlogged {
             let comma = if text.is_empty() { "" } else { "," };
             // Writing to a string cannot fail.
             let _ = write!(text, "{comma}{reason}:{records}");
@@ -118,28 +119,28 @@ mod tests {
     fn the_first_of_an_interval_get_lines_and_the_others_are_counted_by_reason() {
         let mut interval = Interval::default();
         for _ in 0..LINES {
-            assert!(interval.may_tell(Reason::NotJson));
+            assert!(interval.logs_individually(Reason::NotJson));
         }
         assert_eq!(interval.reasons(), "");
         for reason in [Reason::NotJson, Reason::Tombstone, Reason::NotJson] {
-            assert!(!interval.may_tell(reason));
+            assert!(!interval.logs_individually(reason));
         }
         assert_eq!(interval.reasons(), "tombstone:1,not_json:2");
     }
 
     #[tokio::test]
-    async fn every_dead_letter_is_told_of_or_counted_and_each_interval_begins_anew() {
-        let (letters, telemetry) = (Letters::default(), Telemetry::default());
+    async fn every_dead_letter_is_logged_or_counted_and_each_interval_starts_empty() {
+        let (letters, telemetry) = (DeadLetterLog::default(), Telemetry::default());
         let (bad, good) = ("[]", r#"{"order_id": "a", "total": 1}"#);
         let batch = crate::process::tests::processed(&[bad, good, bad, bad]).await;
         for _ in 0..LINES {
-            letters.tell(&batch, &telemetry);
+            letters.log(&batch, &telemetry);
         }
-        let untold = u64::try_from(LINES * 2).unwrap();
-        assert_eq!(letters.lock().untold, BTreeMap::from([(Reason::NotAnObject, untold)]));
+        let unlogged = u64::try_from(LINES * 2).unwrap();
+        assert_eq!(letters.lock().unlogged, BTreeMap::from([(Reason::NotAnObject, unlogged)]));
         letters.end_interval();
-        letters.tell(&batch, &telemetry);
-        assert!(letters.lock().untold.is_empty());
+        letters.log(&batch, &telemetry);
+        assert!(letters.lock().unlogged.is_empty());
         let counted = telemetry.dead_letters[&Reason::NotAnObject].get();
         assert_eq!(counted, 3 * (u64::try_from(LINES).unwrap() + 1));
     }

@@ -1,5 +1,4 @@
-//! This instance as a member of Kafka's consumer group: which partitions it is given, and how far
-//! they have come.
+//! This instance's membership in a consumer group: its assignment, and its committed offsets.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -22,23 +21,23 @@ use crate::{
     telemetry::Telemetry,
 };
 
-/// Brokers want to hear from their members every 5 seconds, and tell them no sooner of a change.
-/// Partitions are shared out the sooner for beating faster.
+/// Brokers expect a heartbeat every 5 seconds, and report changes only in responses to heartbeats.
+/// More frequent heartbeats make rebalances faster.
 const BEAT_AT_LEAST_EVERY: Duration = Duration::from_secs(1);
 
-/// How often the group is told how far its partitions have come.
+/// How often offsets are committed to the group.
 const MIRROR_EVERY: Duration = Duration::from_secs(5);
 
-/// How long leaving the group may take; then its session ends by itself.
+/// How long leaving the group may take; after that, its session times out.
 const LEAVE_WITHIN: Duration = Duration::from_secs(3);
 
-/// Takes part in a group.
+/// Takes part in a consumer group.
 pub(super) struct Membership {
     member: Arc<GroupMember>,
     session_timeout: Duration,
-    /// What the group wants this instance to work.
+    /// The partitions assigned to this instance.
     wanted: watch::Sender<Wanted>,
-    /// What it works, or is about to.
+    /// The partitions that it processes, or is about to.
     owned: watch::Receiver<Vec<TopicPartition>>,
     outage: Arc<Outage>,
     telemetry: Arc<Telemetry>,
@@ -59,10 +58,10 @@ impl Membership {
         Self { member, session_timeout, wanted, owned, outage, telemetry, mirror }
     }
 
-    /// Joins, and stays until told to leave.
+    /// Joins the group, and stays until told to leave.
     ///
     /// # Errors
-    /// What keeps it from joining for the first time and does not pass.
+    /// Non-transient errors of joining for the first time.
     pub(super) async fn take_part(mut self, leave: CancellationToken) -> Result<(), GroupError> {
         let mirroring =
             AbortOnDropHandle::new(tokio::spawn(self.mirror.clone().repeat(self.owned.clone())));
@@ -72,13 +71,13 @@ impl Membership {
         loop {
             let owned = self.owned.borrow_and_update().clone();
             let mut every = BEAT_AT_LEAST_EVERY;
-            // Others may have its partitions by now: it joins again when it has released them.
+            // Other members may own its partitions now: it rejoins after releasing them.
             lost = lost && !owned.is_empty();
             if !lost {
                 let asked = Instant::now();
                 match self.member.beat(&owned, (heard + self.session_timeout).into()).await {
                     Ok(beat) => {
-                        // A rebalance that has only begun proves nothing.
+                        // A rebalance in progress does not end an outage.
                         if beat.joined {
                             self.outage.recovered(asked);
                         }
@@ -93,7 +92,7 @@ impl Membership {
                         self.want(beat.assigned.into_iter().collect());
                     }
                     Err(GroupError::Fenced) => {
-                        self.warn("fenced: the group has gone on without this instance");
+                        self.warn("fenced: the group has removed this instance");
                         self.want(Wanted::new());
                         (lost, heard) = (true, Instant::now());
                         continue;
@@ -106,7 +105,10 @@ impl Membership {
             }
             if heard.elapsed() > self.session_timeout {
                 if joined && !owned.is_empty() {
-                    self.warn("fenced: the group was out of reach for kafka.session_timeout");
+                    self.warn(
+                        "fenced: the group coordinator was unreachable for \
+                               kafka.session_timeout",
+                    );
                 }
                 self.member.rejoin();
                 self.want(Wanted::new());
@@ -124,12 +126,12 @@ impl Membership {
         drop(mirroring);
         let deadline = TokioInstant::now() + LEAVE_WITHIN;
         if timeout_at(deadline, self.mirror.once(&last_owned)).await.is_err() {
-            debug!("no time to tell the group how far its partitions have come");
+            debug!("no time left to commit offsets to the group");
         }
         match timeout_at(deadline, self.member.leave(deadline)).await {
             Ok(Ok(())) => info!(group = %self.member.group(), "left the group"),
-            Ok(Err(error)) => debug!(%error, "could not leave the group"),
-            Err(_) => debug!("no time to leave the group"),
+            Ok(Err(error)) => debug!(%error, "cannot leave the group"),
+            Err(_) => debug!("no time left to leave the group"),
         }
         Ok(())
     }
@@ -143,12 +145,11 @@ impl Membership {
     }
 
     fn warn(&self, why: &str) {
-        warn!(group = %self.member.group(), "{why}: releasing its partitions, then joining again");
+        warn!(group = %self.member.group(), "{why}: revoking its partitions, then rejoining");
     }
 }
 
-/// Tells the group how far its partitions have come, for Kafka's own tools and for lag exporters.
-/// Nobody here reads it.
+/// Commits offsets to the group for Kafka's tools and lag exporters. vendas does not read them.
 #[derive(Clone)]
 struct Mirror {
     member: Arc<GroupMember>,
@@ -167,20 +168,20 @@ impl Mirror {
         }
     }
 
-    /// What fails is told again the next time, and by whoever it hinders.
+    /// Failures are retried the next time; the code that needs the server reports an outage.
     async fn once(&mut self, owned: &[TopicPartition]) {
         self.mirrored.retain(|partition, _| owned.contains(partition));
         match self.moved(owned).await {
             Ok(moved) if moved.is_empty() => {}
             Ok(moved) => match self.member.commit(&moved).await {
                 Ok(()) => self.mirrored.extend(moved),
-                Err(error) => debug!(%error, "could not tell how far partitions have come"),
+                Err(error) => debug!(%error, "cannot commit offsets to the group"),
             },
-            Err(error) => debug!(%error, "could not read how far partitions have come"),
+            Err(error) => debug!(%error, "cannot read the partitions' next offsets"),
         }
     }
 
-    /// Those of `owned` that have come further than the group knows.
+    /// The partitions of `owned` whose offsets differ from those last committed to the group.
     async fn moved(
         &self,
         owned: &[TopicPartition],
@@ -196,7 +197,7 @@ impl Mirror {
                 && self.mirrored.get(&row.partition) != Some(&row.next_offset)
         });
         let moved: Vec<_> = moved.map(|row| row.partition).collect();
-        // What a crash of PostgreSQL can still take back is not told to others.
+        // Only durable offsets are committed: a crash of PostgreSQL could revert the others.
         let rows = self.store.make_durable(&moved).await?;
         Ok(rows.into_iter().map(|row| (row.partition, row.next_offset)).collect())
     }

@@ -1,5 +1,5 @@
-//! Carries batches from Kafka to PostgreSQL: a worker for each partition, from the first record to
-//! an orderly end.
+//! Moves batches from Kafka to PostgreSQL, with one worker per partition, from start to orderly
+//! shutdown.
 
 mod begun;
 mod fold;
@@ -35,8 +35,8 @@ use crate::{
 pub use tally::Tally;
 
 use begun::Begun;
-use fold::fold_now_and_then;
-use letters::Letters;
+use fold::fold_periodically;
+use letters::DeadLetterLog;
 use member::Membership;
 use retry::{Stopped, persist};
 use schemas::SchemaSource;
@@ -45,54 +45,57 @@ use topics::{Topics, Wanted};
 use unmapped::Warnings;
 use workers::Workers;
 
-/// The servers that a run works with. Cheap to clone; all clones are the same.
+/// The servers that a run uses. Cheap to clone; clones share their connections.
 #[derive(Clone)]
 pub struct Servers {
-    /// Where orders come from.
+    /// The source of the records.
     pub kafka: Kafka,
-    /// Where they are kept.
+    /// The destination of the orders.
     pub store: Store,
-    /// Where the schemas of their records come from, if there is one.
+    /// The schema registry, if configured.
     pub registry: Option<Registry>,
 }
 
-/// When the work is done.
+/// When a run ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Until {
     /// When it is told to stop.
     Stopped,
-    /// When everything is committed that was in the topics at the start.
+    /// When all records that were in the topics at the start are committed.
     End,
 }
 
-/// Why the work ended before it was done.
+/// Why a run failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// Kafka does not let us work.
+    /// A non-transient error of Kafka.
     #[error(transparent)]
     Kafka(#[from] KafkaError),
-    /// The consumer group does not let us work.
+    /// A non-transient error of the consumer group.
     #[error(transparent)]
     Group(#[from] GroupError),
-    /// The group whose offsets were to be taken over has none.
+    /// The group in `kafka.start_from` has no committed offsets.
     #[error(
-        "the consumer group {0} has committed no offset of these topics: check its name, or set \
+        "the consumer group {0} has no committed offsets for these topics: check its name, or set \
          kafka.start_from to \"earliest\" or \"latest\""
     )]
     NothingCommitted(Arc<str>),
-    /// PostgreSQL does not let us work.
+    /// A non-transient error of PostgreSQL.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A topic is not there, so there is no end to work towards.
+    /// A topic does not exist, so the run has no defined end.
     #[error("topic {0} does not exist: create it, or set kafka.topics")]
     NoSuchTopic(Arc<str>),
-    /// Told to stop while there was an end to work towards.
-    #[error("stopped before the end: what was committed stays, the next run goes on from there")]
+    /// Told to stop before reaching the end.
+    #[error(
+        "interrupted before reaching the end of the topics: committed batches are kept, the \
+             next run continues from there"
+    )]
     StoppedEarly,
-    /// Partitions that need a decision.
+    /// Partitions that need an operator's decision.
     #[error("{} halted: {}", count(.0.len()), join(.0))]
     Halted(Vec<Halt>),
-    /// A worker came to an end that no code foresees.
+    /// A worker panicked or ended unexpectedly.
     #[error("a partition's worker failed: report it as a defect")]
     WorkerFailed,
 }
@@ -105,35 +108,35 @@ fn join(halts: &[Halt]) -> String {
     halts.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
-/// Why a partition is worked no further until a person decides.
+/// Why the processing of a partition is halted until an operator decides.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Halt {
-    /// What Kafka holds there cannot be read on.
+    /// The partition's log cannot be read any further.
     #[error(transparent)]
     Read(#[from] ReadError),
     /// The offset that PostgreSQL holds belongs to another topic of the same name.
     #[error(
-        "the offset of {0} in PostgreSQL, {1}, belongs to a topic that is no more: what that held \
-         from there on was not read; `vendas offsets reset --topics {topic} --partition {number} \
-         --to earliest --because …` starts the new one",
+        "the offset of {0} in PostgreSQL, {1}, belongs to a deleted topic: its records from there \
+         on were not read; `vendas offsets reset --topics {topic} --partition {number} --to \
+         earliest --because …` starts the new topic",
         topic = .0.topic, number = .0.partition
     )]
     OtherTopic(TopicPartition, NextOffset),
-    /// PostgreSQL has lost the offset, and maybe more.
+    /// PostgreSQL has lost the offset, and possibly other data.
     #[error(
-        "the offset of {0} is no longer in PostgreSQL, where it was {1}: if nothing else is \
-         missing there, `vendas offsets reset --topics {topic} --partition {number} --to {1} \
-         --because …` goes on",
+        "the offset of {0} is missing from PostgreSQL, it was {1}: if nothing else is missing \
+         there, `vendas offsets reset --topics {topic} --partition {number} --to {1} --because …` \
+         restores it",
         topic = .0.topic, number = .0.partition
     )]
     NoOffset(TopicPartition, NextOffset),
-    /// A record is no order, and `pipeline.on_dead_letter` is `halt`.
+    /// A record is not a valid order, and `pipeline.on_dead_letter` is `halt`.
     #[error(
-        "the record of {partition} at offset {offset} is no order ({why}), and \
-         pipeline.on_dead_letter is \"halt\": put right what refuses it (the vocabulary, a \
-         constraint of a table), or set pipeline.on_dead_letter to \"record\", or skip it \
-         (`vendas offsets reset --topics {topic} --partition {number} --to {next} --because …`), and \
-         start again",
+        "the record of {partition} at offset {offset} is not a valid order ({why}), and \
+         pipeline.on_dead_letter is \"halt\": fix the cause (the mapping or vocabulary, a table \
+         constraint), or set pipeline.on_dead_letter to \"record\", or skip the record (`vendas \
+         offsets reset --topics {topic} --partition {number} --to {next} --because …`), then \
+         restart",
         topic = partition.topic,
         number = partition.partition,
         next = offset.saturating_add(1)
@@ -141,32 +144,32 @@ pub enum Halt {
     DeadLetter {
         /// The partition.
         partition: TopicPartition,
-        /// The record's offset, which is the partition's next one.
+        /// The record's offset, equal to the partition's next offset.
         offset: i64,
-        /// The reason and the place of the trouble, without the record's values.
+        /// The reason and place of the rejection, without values of the record.
         why: String,
     },
-    /// The log ends before the offset that PostgreSQL holds, so that records were lost in Kafka.
+    /// The log ends before the offset stored in PostgreSQL: Kafka has lost records.
     #[error(
-        "the offset of {partition} in PostgreSQL is {next_offset}, but its log ends at {end}: what \
-         was read in [{end}, {next_offset}) is no longer in Kafka; `vendas offsets reset --topics \
-         {topic} --partition {number} --to {end} --because …` reads what comes there now",
+        "the offset of {partition} in PostgreSQL is {next_offset}, but its log ends at {end}: the \
+         records read in [{end}, {next_offset}) are no longer in Kafka; `vendas offsets reset \
+         --topics {topic} --partition {number} --to {end} --because …` continues at the end of the \
+         log",
         topic = .partition.topic, number = .partition.partition
     )]
     BeyondEnd {
         /// The partition.
         partition: TopicPartition,
-        /// Where it was to go on.
+        /// The offset to continue from.
         next_offset: NextOffset,
-        /// Where its log ends (the last stable offset, which never goes back by itself).
+        /// Where its log ends (the last stable offset, which normally never decreases).
         end: NextOffset,
     },
 }
 
 impl Halt {
-    /// Where the partition would go on if what Kafka has lost were passed over; `None` if it is
-    /// about something else.
-    const fn behind_loss(&self) -> Option<NextOffset> {
+    /// The offset to continue from after skipping lost data; `None` for other causes.
+    const fn offset_after_loss(&self) -> Option<NextOffset> {
         match self {
             Self::Read(ReadError::OutOfRange { next_offset, log_start, log_end, .. }) => {
                 Some(if next_offset.get() < log_start.get() { *log_start } else { *log_end })
@@ -178,7 +181,7 @@ impl Halt {
     }
 }
 
-/// What all workers share.
+/// State shared by all workers.
 struct Shared {
     kafka: Kafka,
     store: Store,
@@ -187,15 +190,16 @@ struct Shared {
     postgres: Arc<Outage>,
     kafka_outage: Arc<Outage>,
     telemetry: Arc<Telemetry>,
-    letters: Arc<Letters>,
+    dead_letter_log: Arc<DeadLetterLog>,
     unmapped: Warnings,
     schemas: SchemaSource,
     begun: Begun,
 }
 
 impl Shared {
-    /// What of a batch is to be committed, and why no more of it if that is not all. `cause` is that
-    /// of the first order in it that the database rejects: a rejection would quote the row.
+    /// Splits a batch into the part to commit and the reason to halt after it, if any. `cause` is
+    /// that of the first order that the database rejected; the rejection itself would quote the
+    /// row.
     fn until_halt(
         &self,
         batch: ProcessedBatch,
@@ -220,38 +224,38 @@ impl Shared {
 }
 
 impl Shared {
-    /// Goes on behind what Kafka has lost, and says so. Whether the partition still stood at `from`.
-    async fn pass_over_loss(
+    /// Skips lost data and logs that. Returns whether the partition's next offset was still `from`.
+    async fn skip_lost_data(
         &self,
         partition: &TopicPartition,
         from: NextOffset,
         to: (uuid::Uuid, NextOffset),
         halt: &Halt,
     ) -> Result<bool, StoreError> {
-        let moved = self.store.pass_over_loss(partition, from, to, &halt.to_string()).await?;
+        let moved = self.store.skip_lost_data(partition, from, to, &halt.to_string()).await?;
         if moved {
             self.telemetry.data_losses.inc();
             error!(
                 error = %halt,
                 next_offset = %to.1,
-                "data loss: going on behind it, as pipeline.on_data_loss says"
+                "data loss: skipping the lost records, as set by pipeline.on_data_loss"
             );
         }
         Ok(moved)
     }
 }
 
-/// How much longer the group waits for partitions to be released than this instance takes for it.
+/// How much longer the group waits for revoked partitions than this instance needs to release them.
 const REBALANCE_MARGIN: Duration = Duration::from_secs(5);
 
-/// Works the configured topics, or those of their partitions that are this instance's, until
-/// `until`, or until `stop` is cancelled; then finishes what is in flight, for as long as
-/// `pipeline.shutdown_timeout` allows.
+/// Processes the configured topics, or the partitions assigned to this instance, until `until`, or
+/// until `stop` is cancelled. Then waits for the batches in flight for at most
+/// `pipeline.shutdown_timeout`.
 ///
-/// While Kafka or PostgreSQL is out of reach it waits. How it fares is told to `telemetry`.
+/// Waits while Kafka or PostgreSQL is unreachable. Reports its state to `telemetry`.
 ///
 /// # Errors
-/// [`RunError`]; none of them loses or repeats anything.
+/// [`RunError`]. No error causes lost or duplicate processing.
 pub async fn run(
     config: &Config,
     servers: Servers,
@@ -260,7 +264,7 @@ pub async fn run(
     stop: &CancellationToken,
 ) -> Result<Tally, RunError> {
     let Servers { kafka, store, registry } = servers;
-    info!(instance = %store.instance(), "offsets are moved in this name");
+    info!(instance_id = %store.instance(), "starting");
     let prepare = || async {
         store.prepare_schema(config.apply_schema).await?;
         store.sales_bounds().await
@@ -276,15 +280,15 @@ pub async fn run(
                 kafka_outage: Arc::clone(&telemetry.kafka),
                 schemas: SchemaSource::new(registry, Arc::clone(&telemetry.registry)),
                 telemetry,
-                letters: Arc::default(),
+                dead_letter_log: Arc::default(),
                 unmapped: Warnings::default(),
                 begun: Begun::default(),
             });
-            let letters = Arc::clone(&shared.letters);
-            let telling =
+            let letters = Arc::clone(&shared.dead_letter_log);
+            let logging =
                 AbortOnDropHandle::new(tokio::spawn(Arc::clone(&letters).end_intervals()));
             let worked = work(config, until, stop, shared).await;
-            drop(telling);
+            drop(logging);
             letters.end_interval();
             worked?
         }
@@ -302,7 +306,7 @@ async fn work(
     stop: &CancellationToken,
     shared: Arc<Shared>,
 ) -> Result<Tally, RunError> {
-    let folding = AbortOnDropHandle::new(tokio::spawn(fold_now_and_then(
+    let folding = AbortOnDropHandle::new(tokio::spawn(fold_periodically(
         shared.store.clone(),
         stop.child_token(),
     )));
@@ -311,7 +315,7 @@ async fn work(
     let Ok(present) = topics.first(until, stop).await? else {
         return Ok(Tally::default());
     };
-    // All of them, whoever is going to work them: that decides what "latest" means once and for all.
+    // For all partitions, not only those of this instance: this fixes what "latest" means.
     if starts.settle(&present, &config.start_from, stop).await?.is_err() {
         return Ok(Tally::default());
     }
@@ -360,7 +364,7 @@ async fn work(
         }
     }
     drop(folding);
-    // Nobody told it to stop, so that what was to go on for ever has failed.
+    // It ended without being told to stop.
     if until == Until::Stopped && !stop.is_cancelled() {
         return Err(RunError::WorkerFailed);
     }

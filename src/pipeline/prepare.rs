@@ -1,4 +1,4 @@
-//! Reads ahead: batches, processed and in order, into a bounded channel.
+//! Prefetches and processes batches, in order, into a bounded channel.
 
 use std::sync::Arc;
 
@@ -11,21 +11,21 @@ use crate::{
     process::{ProcessedBatch, process},
 };
 
-/// The most orders of a statement, unless a single record holds more: a record may hold thousands,
-/// and `pipeline.batch_size` counts records.
+/// The maximum number of orders per statement, unless a single record has more. A record may
+/// contain thousands, and `pipeline.batch_size` counts records.
 const MOST_ORDERS: usize = 10_000;
 
-/// Processed batches of one partition, each starting where the one before ended. Dropping it ends
-/// the reading.
+/// Processed batches of one partition, each starting where the previous one ended. Dropping it
+/// stops reading.
 pub(super) struct Prepared {
     batches: mpsc::Receiver<Result<ProcessedBatch, Halt>>,
-    /// What stands behind the last batch that was taken.
+    /// A halt that follows the last batch taken.
     halt: Option<Halt>,
     task: AbortHandle,
 }
 
 impl Prepared {
-    /// Reads from `from` on; up to `end`, if there is one, and maybe some records further.
+    /// Reads from `from` to `end`, if there is one, and possibly some records further.
     pub(super) fn start(
         shared: &Arc<Shared>,
         partition: TopicPartition,
@@ -33,7 +33,7 @@ impl Prepared {
         end: Option<NextOffset>,
     ) -> Self {
         let Pipeline { batch_size, commit_records, depth, .. } = shared.settings;
-        // So much as the next commit may take.
+        // As much as the next commit may take.
         let (sender, batches) = mpsc::channel(depth.max(commit_records / batch_size));
         let shared = Arc::clone(shared);
         let task = tokio::spawn(async move {
@@ -54,7 +54,7 @@ impl Prepared {
                 let parts = prepared.map(|batch| batch.into_parts(MOST_ORDERS));
                 let parts = parts.into_iter().flatten().map(Ok);
                 for prepared in parts.chain(halt.map(Err)) {
-                    // Nobody listens any more.
+                    // The receiver is gone.
                     if sender.send(prepared).await.is_err() {
                         return;
                     }
@@ -67,7 +67,7 @@ impl Prepared {
         Self { batches, halt: None, task: task.abort_handle() }
     }
 
-    /// The next batch, or why there is none; `None` once the end was reached. Cancel-safe.
+    /// The next batch or halt; `None` at the end. Cancel-safe.
     pub(super) async fn next(&mut self) -> Option<Result<ProcessedBatch, Halt>> {
         match self.halt.take() {
             Some(halt) => Some(Err(halt)),
@@ -75,12 +75,12 @@ impl Prepared {
         }
     }
 
-    /// The next batch, if it is there already.
+    /// The next batch, if one is ready.
     pub(super) fn next_waiting(&mut self) -> Option<ProcessedBatch> {
         match self.batches.try_recv() {
             Ok(Ok(batch)) => Some(batch),
             Ok(Err(halt)) => {
-                // Its turn comes when all before it is committed.
+                // Handled after all batches before it are committed.
                 self.halt = Some(halt);
                 None
             }

@@ -1,4 +1,4 @@
-//! Waiting for what passes by itself.
+//! Retries of transient errors.
 
 use std::{
     fmt::Display,
@@ -36,8 +36,8 @@ impl Pauses {
         self.delays = None;
     }
 
-    /// As [`Self::pause`], but no longer than `outage` lasts: when another worker finds that it is
-    /// over, nobody waits on, and the next one begins with short pauses again.
+    /// As [`Self::pause`], but ends with `outage`: when another worker finds that it is over, this
+    /// one continues and resets its pauses.
     pub(super) async fn pause_during(
         &mut self,
         outage: &Outage,
@@ -71,9 +71,9 @@ impl Pauses {
     }
 }
 
-/// Whether an error is expected to pass by itself.
+/// Whether an error is transient.
 pub(super) trait Passing: Display {
-    /// True where waiting helps.
+    /// Whether waiting helps.
     fn passes(&self) -> bool;
 
     fn severity(&self) -> Severity {
@@ -89,7 +89,7 @@ impl Passing for StoreError {
 
 impl Passing for KafkaError {
     fn passes(&self) -> bool {
-        // What is gone stays so: the topics have to be asked for again.
+        // A topic that is gone requires new metadata.
         matches!(self, Self::Unreachable { .. })
     }
 }
@@ -111,10 +111,10 @@ impl Passing for RunError {
     }
 }
 
-/// Does `work` again and again until it succeeds, is told to stop, or fails for good.
+/// Repeats `work` until it succeeds, is told to stop, or fails permanently.
 ///
 /// # Errors
-/// The outer one is an error that does not pass; the inner one says that it was told to stop.
+/// The outer error is not transient; the inner one means that it was told to stop.
 pub(super) async fn persist<T, E, F>(
     stop: &CancellationToken,
     outage: &Outage,

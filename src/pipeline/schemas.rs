@@ -20,7 +20,7 @@ use crate::{
     registry::{Registry, RegistryError},
 };
 
-/// Where schemas come from, and who waits for it.
+/// The source of schemas, and the number of batches that wait for it.
 #[derive(Debug)]
 pub(super) struct SchemaSource {
     registry: Option<Registry>,
@@ -33,7 +33,7 @@ impl SchemaSource {
         Self { registry, outage, waiting: AtomicUsize::new(0) }
     }
 
-    /// The schemas of these records. While the registry is out of reach it waits, and says so.
+    /// The schemas of these records. Waits while the registry is unreachable, and reports that.
     pub(super) async fn of(&self, records: &[Record], rules: &Rules) -> Schemas {
         let Some(registry) = self.registry.as_ref().filter(|_| rules.format().is_by_id()) else {
             return Schemas::default();
@@ -44,7 +44,7 @@ impl SchemaSource {
         }
         let _waiting = Waiting::new(self);
         let mut pauses = Pauses::new();
-        // Whoever does not want to wait any longer drops this.
+        // The caller stops waiting by dropping the future.
         let never = CancellationToken::new();
         loop {
             let asked = Instant::now();
@@ -55,13 +55,13 @@ impl SchemaSource {
                 }
                 Err(error) => self.outage.failed(error.severity(), &error),
             }
-            // Told to stop never.
+            // Never told to stop.
             let _ = pauses.pause_during(&self.outage, &never).await;
         }
     }
 }
 
-/// Somebody waits for a schema. When the last one has gone, nobody will find out that an outage is over.
+/// Counts a waiter. After the last one is gone, nothing would detect the end of an outage.
 struct Waiting<'a>(&'a SchemaSource);
 
 impl<'a> Waiting<'a> {

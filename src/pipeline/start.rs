@@ -1,4 +1,4 @@
-//! Where partitions are worked from: decided, and kept in PostgreSQL, before the first record is
+//! The start offsets of partitions: decided and stored in PostgreSQL before the first record is
 //! read.
 
 use std::{
@@ -22,29 +22,29 @@ use crate::{
     store::{PartitionRow, StoreError},
 };
 
-/// A partition to work.
+/// A partition to process.
 pub(super) struct Start {
     pub(super) partition: TopicPartition,
     pub(super) position: Position,
-    /// Where the work ends, if it does.
+    /// Where processing ends, if it does.
     pub(super) end: Option<NextOffset>,
 }
 
-/// What became of partitions that were to be started.
+/// The result of starting partitions.
 #[derive(Default)]
 pub(super) struct Started {
     pub(super) ready: Vec<Start>,
-    /// Those that a person has to decide on.
+    /// The partitions that need an operator's decision.
     pub(super) halted: Vec<(TopicPartition, Halted)>,
 }
 
-/// Finds out where partitions go on.
+/// Determines where partitions continue.
 pub(super) struct Starts {
     shared: Arc<Shared>,
     until: Until,
 }
 
-/// The inner error says that it was told to stop.
+/// The inner error means that it was told to stop.
 type Answer<T> = Result<Result<T, Stopped>, RunError>;
 
 impl Starts {
@@ -52,18 +52,18 @@ impl Starts {
         Self { shared, until }
     }
 
-    /// Where `partitions` go on. One that has no row yet came after the first start, so that it is
-    /// worked from its first record on.
+    /// Where `partitions` continue. A partition without a row was created after the first start,
+    /// and is processed from its first record.
     ///
     /// # Errors
-    /// [`RunError`] where waiting does not help.
+    /// [`RunError`] for errors that are not transient.
     pub(super) async fn find(
         &self,
         partitions: &[TopicPartition],
         stop: &CancellationToken,
     ) -> Answer<Started> {
         match self.try_find(partitions, stop).await {
-            // A topic was deleted meanwhile: what is there will be seen the next time.
+            // A topic was deleted concurrently: the next call sees the new state.
             Err(RunError::Kafka(KafkaError::Gone { .. })) => Ok(Ok(Started::default())),
             found => found,
         }
@@ -83,7 +83,7 @@ impl Starts {
         let mut started = Started::default();
         for partition in partitions.iter().cloned() {
             let Some(row) = rows.get(&place(&partition)) else {
-                // Somebody has deleted it just now: the next time it is made.
+                // It was deleted concurrently: the next call inserts it.
                 continue;
             };
             let mut position = row.position();
@@ -98,7 +98,7 @@ impl Starts {
                     started.halted.push((partition, Halted { halt, next_offset }));
                     continue;
                 }
-                let Ok(earliest) = self.pass_over_topic(row, &partition, &halt, stop).await? else {
+                let Ok(earliest) = self.skip_old_topic(row, &partition, &halt, stop).await? else {
                     return Ok(Err(Stopped));
                 };
                 position = Position { next_offset: earliest, leader_epoch: None };
@@ -126,7 +126,7 @@ impl Starts {
                     continue;
                 }
                 let (from, to) = ((&start.partition, next_offset), (start.partition.topic_id, end));
-                let Ok(()) = self.pass_over(from, to, &halt, stop).await? else {
+                let Ok(()) = self.skip_to(from, to, &halt, stop).await? else {
                     return Ok(Err(Stopped));
                 };
                 start.position = Position { next_offset: end, leader_epoch: None };
@@ -140,8 +140,8 @@ impl Starts {
         Ok(Ok(started))
     }
 
-    /// Notes the id that brokers give the topic since they were upgraded. If somebody else was quicker,
-    /// or has moved the offset meanwhile, the worker will find that out.
+    /// Stores the id that the brokers assign to the topic since their upgrade. If another instance
+    /// was faster or has moved the offset, the worker detects that.
     async fn identify(
         &self,
         row: &PartitionRow,
@@ -149,16 +149,16 @@ impl Starts {
         stop: &CancellationToken,
     ) -> Answer<()> {
         let to = (partition.topic_id, row.next_offset);
-        let because = "the brokers give topics ids now";
+        let because = "the brokers now assign topic ids";
         let note =
-            || self.shared.store.pass_over_loss(&row.partition, row.next_offset, to, because);
+            || self.shared.store.skip_lost_data(&row.partition, row.next_offset, to, because);
         let noted = persist(stop, &self.shared.postgres, note).await?;
         info!(topic = %partition.topic, partition = partition.partition, topic_id = %partition.topic_id, "{because}");
         Ok(noted.map(drop))
     }
 
-    /// Moves the offset of a topic that is no more to the first record of its namesake.
-    async fn pass_over_topic(
+    /// Moves the offset of a deleted topic to the first record of the new topic of the same name.
+    async fn skip_old_topic(
         &self,
         row: &PartitionRow,
         partition: &TopicPartition,
@@ -171,27 +171,27 @@ impl Starts {
         };
         let earliest = earliest.first().map_or(row.next_offset, |(_, offset)| *offset);
         let from = (&row.partition, row.next_offset);
-        let moved = self.pass_over(from, (partition.topic_id, earliest), halt, stop).await?;
+        let moved = self.skip_to(from, (partition.topic_id, earliest), halt, stop).await?;
         Ok(moved.map(|()| earliest))
     }
 
-    /// If somebody else was quicker, the worker will find that out.
-    async fn pass_over(
+    /// If another instance was faster, the worker detects that.
+    async fn skip_to(
         &self,
         (partition, from): (&TopicPartition, NextOffset),
         to: (Uuid, NextOffset),
         halt: &Halt,
         stop: &CancellationToken,
     ) -> Answer<()> {
-        let pass = || self.shared.pass_over_loss(partition, from, to, halt);
+        let pass = || self.shared.skip_lost_data(partition, from, to, halt);
         let moved = persist(stop, &self.shared.postgres, pass).await?;
         Ok(moved.map(drop))
     }
 
-    /// Those of these halted partitions about which somebody has decided since.
+    /// The halted partitions that were reset since.
     ///
     /// # Errors
-    /// As PostgreSQL answers.
+    /// As [`Store::session`](crate::store::Store::session).
     pub(super) async fn decided(
         &self,
         halted: &HashMap<TopicPartition, Halted>,
@@ -206,10 +206,10 @@ impl Starts {
         Ok(decided.map(|row| row.partition).collect())
     }
 
-    /// Makes the rows that `partitions` lack, and so decides where those start.
+    /// Inserts the missing rows of `partitions`, which fixes where those start.
     ///
     /// # Errors
-    /// [`RunError`] where waiting does not help.
+    /// [`RunError`] for errors that are not transient.
     pub(super) async fn settle(
         &self,
         partitions: &[TopicPartition],
@@ -227,8 +227,8 @@ impl Starts {
         if absent.is_empty() {
             return Ok(Ok(()));
         }
-        // A partition that a worked topic gets later starts at its first record: whatever it holds
-        // came after us.
+        // A partition added to a processed topic starts at its first record: all its records are
+        // newer than the first start.
         let worked: HashSet<_> = rows.into_keys().map(|(topic, _)| topic).collect();
         let (grown, new): (Vec<_>, Vec<_>) =
             absent.into_iter().partition(|partition| worked.contains(&partition.topic));
@@ -244,8 +244,8 @@ impl Starts {
             return Ok(Err(Stopped));
         };
         starts.extend(new);
-        // Whichever instance is first decides, the others' rows are not taken.
-        // Before, since a failover may come between.
+        // The first instance decides; the rows of the others are ignored. The number of failovers
+        // is read first because a failover may happen in between.
         let failovers = *self.shared.store.failovers().borrow();
         let put = || self.shared.store.start_partitions(&starts);
         let made = persist(stop, &self.shared.postgres, put).await?;
@@ -253,7 +253,7 @@ impl Starts {
         Ok(made)
     }
 
-    /// Where `group` left off; the first record where it has committed nothing.
+    /// The committed offsets of `group`; the first record of partitions without one.
     async fn committed(
         &self,
         group: &Arc<str>,
@@ -279,10 +279,11 @@ impl Starts {
             return Err(RunError::NothingCommitted(Arc::clone(group)));
         }
         for (partition, offset) in &starts {
-            info!(%group, topic = %partition.topic, partition = partition.partition, %offset, "starting where the group left off");
+            info!(%group, topic = %partition.topic, partition = partition.partition, %offset, "starting at the group's committed offset");
         }
         for partition in &without {
-            info!(%group, topic = %partition.topic, partition = partition.partition, "the group has committed nothing: starting at the first record");
+            info!(%group, topic = %partition.topic, partition = partition.partition, "the group \
+                has no committed offset: starting at the earliest offset");
         }
         let Ok(earliest) = self.offsets(&without, OffsetAt::Earliest, stop).await? else {
             return Ok(Err(Stopped));
@@ -316,7 +317,7 @@ impl Starts {
     }
 }
 
-/// A partition by its topic's name, whichever topic has that now: what `partitions` has a row for.
+/// A partition by topic name and number, regardless of the topic id: the key of `partitions`.
 type Place = (Arc<str>, i32);
 
 fn topics_of<'a>(partitions: impl IntoIterator<Item = &'a TopicPartition>) -> Vec<Arc<str>> {

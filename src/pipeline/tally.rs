@@ -1,28 +1,28 @@
-//! What became of records, counted.
+//! Counts the outcomes of records.
 
 use std::fmt;
 
 use crate::{order::Unmapped, process::ProcessedBatch};
 
-/// What was done.
+/// Counts of outcomes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Records read and committed, each once for every time that it was committed.
+    /// Records committed; a record counts each time that it is committed.
     pub records: u64,
-    /// Orders that they came to, one or several for each record; without cancelled ones.
+    /// Orders in them, one or several per record, without cancelled ones.
     pub orders: u64,
-    /// Orders that they cancelled.
+    /// Cancelled orders.
     pub cancelled: u64,
-    /// Records that were ignored, as the mapping says.
+    /// Records that the mapping ignores.
     pub ignored: u64,
     /// Records that became dead letters.
     pub dead_letters: u64,
-    /// Orders whose record names a field of each of [`Unmapped::KINDS`] that no role takes up.
+    /// Orders whose record has a field of each of [`Unmapped::KINDS`] that no role reads.
     pub unmapped: [u64; Unmapped::KINDS.len()],
 }
 
 impl Tally {
-    /// Of the records in `batch`.
+    /// Counts the records of `batch`.
     pub(super) fn of(batch: &ProcessedBatch) -> Self {
         let mut tally = Self { records: batch.outcomes().len() as u64, ..Self::default() };
         for outcome in batch.outcomes() {

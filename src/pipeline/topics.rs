@@ -1,4 +1,4 @@
-//! Which partitions there are to work: all of the configured topics, or those that are named.
+//! The partitions to process: all partitions of the configured topics, or the configured ones.
 
 use std::{
     collections::HashSet,
@@ -22,13 +22,13 @@ use crate::{
     outage::{Outage, Severity},
 };
 
-/// How often new partitions are looked for.
+/// How often to look for new partitions.
 pub(super) const REFRESH_EVERY: Duration = Duration::from_secs(10);
 
-/// The partitions that this instance is to work now.
+/// The partitions that this instance is to process now.
 pub(super) type Wanted = HashSet<TopicPartition>;
 
-/// The configured topics, as Kafka has them.
+/// The configured topics and their state in Kafka.
 pub(super) struct Topics {
     shared: Arc<Shared>,
     selection: Selection,
@@ -46,8 +46,8 @@ impl Topics {
         }
     }
 
-    /// The partitions that are there at the start. Waits for Kafka, and for at least one of the
-    /// topics unless the work has an end.
+    /// The partitions that exist at the start. Waits for Kafka, and, unless the run has an end, for
+    /// at least one of the topics.
     ///
     /// # Errors
     /// [`RunError`] where waiting does not help.
@@ -66,7 +66,7 @@ impl Topics {
             if let (Some(topic), Until::End) = (&missing, until) {
                 return Err(RunError::NoSuchTopic(Arc::clone(topic)));
             }
-            self.say_missing(missing.as_ref());
+            self.report_missing(missing.as_ref());
             let present = present(states);
             if !present.is_empty() {
                 return Ok(Ok(present));
@@ -77,15 +77,15 @@ impl Topics {
         }
     }
 
-    /// Those of `present` that this instance works when nobody shares them out.
+    /// The partitions of `present` that this instance processes without a consumer group.
     pub(super) fn chosen(&self, present: &[TopicPartition]) -> Wanted {
         let chosen =
             present.iter().filter(|found| self.partitions.contain(&found.topic, found.partition));
         chosen.cloned().collect()
     }
 
-    /// Adds to `wanted` what the topics get while they are worked, until the last receiver is gone.
-    /// Work that has an end is what was there at its start.
+    /// Adds new partitions of the topics to `wanted` until the last receiver is gone. A run that
+    /// has an end processes only the partitions that exist at its start.
     pub(super) async fn follow(self, wanted: watch::Sender<Wanted>, until: Until) {
         if until == Until::End {
             return wanted.closed().await;
@@ -100,7 +100,7 @@ impl Topics {
             match self.shared.kafka.topics(&self.selection).await {
                 Ok(states) => {
                     self.shared.kafka_outage.recovered(asked);
-                    self.say_missing(missing(&states).as_ref());
+                    self.report_missing(missing(&states).as_ref());
                     let grown = self.chosen(&present(states));
                     wanted.send_if_modified(|wanted| add(wanted, grown));
                 }
@@ -111,7 +111,7 @@ impl Topics {
         }
     }
 
-    fn say_missing(&self, missing: Option<&Arc<str>>) {
+    fn report_missing(&self, missing: Option<&Arc<str>>) {
         match missing {
             Some(topic) => {
                 self.missing.failed(Severity::Transient, &format_args!("{topic} does not exist"));
@@ -121,8 +121,8 @@ impl Topics {
     }
 }
 
-/// Adds partitions that were not there before. Those of a topic that was recreated under its name
-/// take the place of the old ones. What is only missing stays: it may come back.
+/// Adds new partitions. Partitions of a recreated topic replace the old ones. Missing partitions
+/// are kept: they may reappear.
 fn add(wanted: &mut Wanted, found: Wanted) -> bool {
     let new: Vec<_> = found.into_iter().filter(|found| !wanted.contains(found)).collect();
     let place = |partition: &TopicPartition| (Arc::clone(&partition.topic), partition.partition);
@@ -141,7 +141,7 @@ fn present(states: Vec<TopicState>) -> Vec<TopicPartition> {
     partitions.flatten().collect()
 }
 
-/// The first of the topics that is not there.
+/// The first missing topic.
 fn missing(states: &[TopicState]) -> Option<Arc<str>> {
     states.iter().find_map(|state| match state {
         TopicState::Missing { topic } => Some(Arc::clone(topic)),

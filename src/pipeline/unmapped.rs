@@ -1,4 +1,4 @@
-//! Warns of orders whose records name fields that can change what the order is worth and that the
+//! Warns of orders whose records contain fields that can change the order's value but that the
 //! mapping does not read.
 
 use std::{
@@ -10,17 +10,30 @@ use tracing::warn;
 
 use crate::order::Unmapped;
 
-/// How long a kind of field is not warned of again.
+/// The minimum time between two warnings of the same kind.
 const INTERVAL: Duration = Duration::from_secs(3600);
 
-/// What each of [`Unmapped::KINDS`] is called in the warning, and the remedy.
+/// The name of each of [`Unmapped::KINDS`] in the warning, and the remedy.
 const KINDS: [(&str, &str); Unmapped::KINDS.len()] = [
-    ("product", "set mapping.items and mapping.product, or these orders are in no product's total"),
-    ("status", "set mapping.status and mapping.cancelled, or cancelled orders count as sold"),
-    ("currency", "set mapping.currency and orders.currency, or amounts of several are added up"),
+    (
+        "product",
+        "set mapping.items and mapping.product, otherwise these orders are missing from \
+                 sales by product",
+    ),
+    (
+        "status",
+        "set mapping.status and mapping.cancelled, otherwise cancelled orders count as \
+                sold",
+    ),
+    (
+        "currency",
+        "set mapping.currency and orders.currency, otherwise amounts in different \
+                  currencies are added up",
+    ),
     (
         "charge",
-        "set mapping.shipping, mapping.tax or mapping.discount, or it is missing from the total",
+        "set mapping.shipping, mapping.tax or mapping.discount, otherwise it is missing from the \
+         total",
     ),
     ("unit of money", "set mapping.minor_units = true if amounts are in cents, or map it"),
 ];
@@ -32,18 +45,18 @@ pub(super) struct Warnings {
 }
 
 impl Warnings {
-    /// Warns of those kinds that `orders` counts any of, unless that was done in the last hour.
-    pub(super) fn tell(&self, topic: &str, orders: [u64; Unmapped::KINDS.len()]) {
+    /// Warns of each kind with a count above zero in `orders`, at most once an hour.
+    pub(super) fn warn(&self, topic: &str, orders: [u64; Unmapped::KINDS.len()]) {
         for (kind, (name, remedy)) in KINDS.iter().enumerate() {
             let found = orders.get(kind).is_some_and(|orders| *orders > 0);
             if found && self.is_due(kind, Instant::now()) {
-                warn!(%topic, "orders name a {name} that the mapping does not read: {remedy}");
+                warn!(%topic, "orders contain a {name} that the mapping does not read: {remedy}");
             }
         }
     }
 
     fn is_due(&self, kind: usize, now: Instant) -> bool {
-        // Nothing can be left half done under this lock, so a poisoned one is as good.
+        // No update under this lock can be left incomplete, so a poisoned lock is usable.
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(last) = last.get_mut(kind) else { return false };
         let due = last.is_none_or(|last| now.duration_since(last) >= INTERVAL);

@@ -1,7 +1,8 @@
-//! One partition's way from its next offset onwards: commits batches in flight, in order, and finds
-//! its way back after anything that went wrong.
+//! Processes one partition from its next offset: commits batches in order, several in flight, and
+//! recovers after failures.
 //!
-//! `commits` has how batches are committed, `guess` whether they are inserted, `place` finds out where the partition stands in PostgreSQL.
+//! `commits` commits batches, `guess` decides whether to insert or upsert, and `place` reads the
+//! partition's offset in PostgreSQL.
 
 mod commits;
 mod guess;
@@ -27,44 +28,45 @@ use crate::{
     telemetry::Partition,
 };
 
-/// How long after the last of its batches a partition finds out whether PostgreSQL has kept them.
+/// How long after its last batch a worker checks whether PostgreSQL has kept its commits.
 const CONFIRM_AFTER: Duration = Duration::from_secs(2);
 
-/// How often a partition without new records finds out whether PostgreSQL has kept what it confirmed: a
-/// standby that is promoted may not have it.
+/// How often the worker of a partition without new records checks whether PostgreSQL has kept
+/// confirmed commits: a promoted standby may lack them.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(60);
 
-/// Works one partition.
+/// Processes one partition.
 pub(super) struct Worker {
     shared: Arc<Shared>,
     partition: TopicPartition,
     next: Position,
-    /// Whether something was committed, or may have been, that a crash of PostgreSQL could still take back.
+    /// Whether there are commits, or possible commits, that a crash of PostgreSQL could still
+    /// revert.
     unconfirmed: bool,
     end: Option<NextOffset>,
     stop: CancellationToken,
-    told: Arc<Partition>,
+    status: Arc<Partition>,
     pauses: Pauses,
     guess: Guess,
     tally: Tally,
 }
 
-/// Where a partition has halted, and why.
+/// Where and why a partition is halted.
 #[derive(Debug)]
 pub(super) struct Halted {
     pub(super) halt: Halt,
     pub(super) next_offset: NextOffset,
 }
 
-/// Why a walk ended.
+/// Why a pass over the partition ended.
 enum Ended {
     /// Everything before the end is committed.
     AtEnd,
-    /// The partition goes on elsewhere than where the walk was.
+    /// The partition continues at a different offset.
     Elsewhere,
 }
 
-/// Why a walk cannot go on.
+/// Why a pass cannot continue.
 enum Broken {
     Halted(Halt),
     Stopped,
@@ -85,19 +87,30 @@ impl From<Stopped> for Broken {
 impl Worker {
     pub(super) fn new(
         shared: Arc<Shared>,
-        (partition, told): (TopicPartition, Arc<Partition>),
+        (partition, status): (TopicPartition, Arc<Partition>),
         next: Position,
         end: Option<NextOffset>,
         stop: CancellationToken,
     ) -> Self {
         let (pauses, guess, tally) = (Pauses::new(), Guess::default(), Tally::default());
-        Self { shared, partition, next, unconfirmed: false, end, stop, told, pauses, guess, tally }
+        Self {
+            shared,
+            partition,
+            next,
+            unconfirmed: false,
+            end,
+            stop,
+            status,
+            pauses,
+            guess,
+            tally,
+        }
     }
 
-    /// Works until the end, if there is one, or until told to stop.
+    /// Processes the partition until its end, if there is one, or until told to stop.
     ///
     /// # Errors
-    /// [`Halted`], if the partition needs a person's decision.
+    /// [`Halted`] if the partition needs an operator's decision.
     pub(super) async fn run(mut self) -> Result<Tally, Halted> {
         loop {
             let halt = match self.work().await {
@@ -105,11 +118,11 @@ impl Worker {
                 Err(Broken::Halted(halt)) => halt,
             };
             let to = match self.shared.settings.on_data_loss {
-                OnDataLoss::Continue => halt.behind_loss(),
+                OnDataLoss::Continue => halt.offset_after_loss(),
                 OnDataLoss::Halt => None,
             };
             let passed = match to {
-                Some(to) => self.pass_over_loss(&halt, to).await,
+                Some(to) => self.skip_lost_data(&halt, to).await,
                 None => Err(halt.into()),
             };
             match passed {
@@ -122,18 +135,18 @@ impl Worker {
         }
     }
 
-    async fn pass_over_loss(&mut self, halt: &Halt, to: NextOffset) -> Result<(), Broken> {
+    async fn skip_lost_data(&mut self, halt: &Halt, to: NextOffset) -> Result<(), Broken> {
         loop {
             let row = self.row().await?;
             if row.next_offset != self.next.next_offset {
-                // Somebody has decided meanwhile.
+                // An operator has reset the offset.
                 self.next = row.position();
                 return Ok(());
             }
             let to = (self.partition.topic_id, to);
             let passed =
-                self.shared.pass_over_loss(&self.partition, row.next_offset, to, halt).await;
-            // Where it has moved, the row says so.
+                self.shared.skip_lost_data(&self.partition, row.next_offset, to, halt).await;
+            // If it has moved, the row shows that.
             if let Err(error) = passed {
                 self.react(error).await?;
             }
@@ -145,7 +158,7 @@ impl Worker {
             match self.walk().await? {
                 Ended::Elsewhere => {}
                 Ended::AtEnd => {
-                    // A crash of PostgreSQL can still take back what it has only promised.
+                    // A crash of PostgreSQL can still revert commits that are not durable.
                     let row = self.durable_row().await?;
                     self.next = row.position();
                     if self.end.is_some_and(|end| self.next.next_offset >= end) {
@@ -156,8 +169,8 @@ impl Worker {
         }
     }
 
-    /// From `self.next` to the end, or to where something went wrong that cannot be mended on the
-    /// way.
+    /// Processes from `self.next` to the end, or to a failure that requires starting again at a
+    /// different offset.
     async fn walk(&mut self) -> Result<Ended, Broken> {
         let shared = Arc::clone(&self.shared);
         let mut prepared = Prepared::start(&shared, self.partition.clone(), self.next, self.end);
@@ -170,7 +183,7 @@ impl Worker {
                     () = self.stop.cancelled() => return Err(Broken::Stopped),
                     next = prepared.next() => next,
                     () = self.doubt(&mut failovers) => {
-                        // Where nothing more comes, no commit would ever find out.
+                        // Without new records, no commit would detect it.
                         let row = match self.unconfirmed {
                             true => self.durable_row().await?,
                             false => self.row().await?,
@@ -202,7 +215,7 @@ impl Worker {
                 self.react(error).await?;
                 let row = self.row().await?;
                 self.next = row.position();
-                // It may be that what failed was committed, and that nothing is left to commit.
+                // The failed commit may have succeeded, and may have been the last.
                 self.unconfirmed = true;
                 pending.retain(|batch| batch.span().to() > row.next_offset);
                 if pending.front().is_none_or(|batch| batch.span().from() != row.next_offset) {
@@ -213,7 +226,7 @@ impl Worker {
         Err(Broken::Stopped)
     }
 
-    /// Waits until it is time to find out where the partition stands, although nothing has come.
+    /// Waits until it is time to check the partition's offset although there are no new records.
     async fn doubt(&self, failovers: &mut watch::Receiver<u64>) {
         let after = if self.unconfirmed { CONFIRM_AFTER } else { LOOK_AGAIN_AFTER };
         tokio::select! {
@@ -222,7 +235,7 @@ impl Worker {
         }
     }
 
-    /// Waits where waiting helps, and says what has to be said.
+    /// Reports an error, and waits if that helps.
     async fn react(&mut self, error: StoreError) -> Result<(), Stopped> {
         match &error {
             StoreError::Fenced | StoreError::NotNew => return Ok(()),
@@ -232,7 +245,7 @@ impl Worker {
             }
             StoreError::Data(cause) | StoreError::Permanent(cause) => {
                 let cause = format_args!("{}: {cause}", self.partition);
-                self.told.trouble.failed(Severity::NeedsAttention, &cause);
+                self.status.trouble.failed(Severity::NeedsAttention, &cause);
             }
         }
         self.pauses.pause(&self.stop).await

@@ -1,4 +1,5 @@
-//! The workers of this instance, one a partition: started and let go as the partitions come and go.
+//! The workers of this instance, one per partition: started and stopped as partitions are assigned
+//! and revoked.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -23,31 +24,31 @@ use super::{
 };
 use crate::{kafka::TopicPartition, outage::REMIND_AFTER};
 
-/// How long it may take to find out whether somebody has decided about halted partitions.
+/// How long a check for resets of halted partitions may take.
 const DECIDED_WITHIN: Duration = Duration::from_secs(2);
 
-/// The workers and what they have come to.
+/// The workers and their results.
 pub(super) struct Workers {
     shared: Arc<Shared>,
     stop: CancellationToken,
     tasks: JoinSet<Result<Tally, Halted>>,
-    at_work: HashMap<TopicPartition, AtWork>,
+    running: HashMap<TopicPartition, Running>,
     halted: HashMap<TopicPartition, Halted>,
-    /// Worked up to their end.
+    /// Processed up to their end.
     done: HashSet<TopicPartition>,
     owned: watch::Sender<Vec<TopicPartition>>,
     tally: Tally,
 }
 
-struct AtWork {
+struct Running {
     stop: CancellationToken,
     task: AbortHandle,
-    /// When it was told to let go.
+    /// When it was revoked.
     revoked: Option<Instant>,
 }
 
 impl Workers {
-    /// `owned` is told which partitions are worked, or about to be.
+    /// `owned` receives the partitions that are processed, or about to be.
     pub(super) fn new(
         shared: Arc<Shared>,
         stop: CancellationToken,
@@ -57,7 +58,7 @@ impl Workers {
             shared,
             stop,
             tasks: JoinSet::new(),
-            at_work: HashMap::new(),
+            running: HashMap::new(),
             halted: HashMap::new(),
             done: HashSet::new(),
             owned,
@@ -65,16 +66,16 @@ impl Workers {
         }
     }
 
-    /// What was done so far.
+    /// The counts so far.
     pub(super) const fn tally(&self) -> Tally {
         self.tally
     }
 
-    /// Works what is `wanted`, as it changes, until told to stop or until all of it is done.
+    /// Processes the `wanted` partitions, as they change, until told to stop or until all are done.
     ///
     /// # Errors
-    /// [`RunError`] where waiting does not help from the start on, or if something has halted that
-    /// was to be worked up to its end.
+    /// [`RunError`] for non-transient errors at the start, or if a partition is halted that was to
+    /// be processed up to its end.
     pub(super) async fn work(
         &mut self,
         mut wanted: watch::Receiver<Wanted>,
@@ -87,10 +88,10 @@ impl Workers {
         let stop = self.stop.clone();
         loop {
             let now_wanted = wanted.borrow_and_update().clone();
-            self.let_go_of_all_but(&now_wanted);
+            self.revoke_all_but(&now_wanted);
             let missing = self.missing(&now_wanted);
             self.publish(&missing);
-            if until == Until::End && self.at_work.is_empty() && missing.is_empty() {
+            if until == Until::End && self.running.is_empty() && missing.is_empty() {
                 return match self.halted.is_empty() {
                     true => Ok(()),
                     false => Err(RunError::Halted(self.halts().cloned().collect())),
@@ -104,7 +105,7 @@ impl Workers {
                     () = stop.cancelled() => return Ok(()),
                     changed = wanted.changed() => match changed {
                         Ok(()) => break,
-                        // Whoever shares out has come to an end, and says why.
+                        // The sender has ended, and reports why.
                         Err(_) => return Ok(()),
                     },
                     Some(ended) = self.tasks.join_next_with_id() => {
@@ -148,51 +149,52 @@ impl Workers {
         }
     }
 
-    /// Those that nobody here works yet, or has worked.
+    /// The wanted partitions without a worker, neither running nor ended.
     fn missing(&self, wanted: &Wanted) -> Vec<TopicPartition> {
         let known = |partition: &&TopicPartition| {
-            self.at_work.contains_key(*partition)
+            self.running.contains_key(*partition)
                 || self.halted.contains_key(*partition)
                 || self.done.contains(*partition)
         };
         wanted.iter().filter(|partition| !known(partition)).cloned().collect()
     }
 
-    fn let_go_of_all_but(&mut self, wanted: &Wanted) {
+    fn revoke_all_but(&mut self, wanted: &Wanted) {
         self.halted.retain(|partition, _| wanted.contains(partition));
-        for (partition, at_work) in &mut self.at_work {
-            if !wanted.contains(partition) && at_work.revoked.is_none() {
-                info!(topic = %partition.topic, partition = partition.partition, "letting go");
-                at_work.stop.cancel();
-                at_work.revoked = Some(Instant::now());
+        for (partition, running) in &mut self.running {
+            if !wanted.contains(partition) && running.revoked.is_none() {
+                info!(topic = %partition.topic, partition = partition.partition, "revoking \
+                    partition");
+                running.stop.cancel();
+                running.revoked = Some(Instant::now());
             }
         }
     }
 
-    /// Others wait for what was revoked. A commit that is under way is no danger to them: either it
-    /// comes first, or it is fenced.
+    /// Other members wait for revoked partitions. A commit in flight does them no harm: it is
+    /// either first or fenced.
     fn abort_overdue(&self) {
         let bound = self.shared.settings.shutdown_timeout;
-        let revoked = self.at_work.values().filter_map(|at_work| Some((at_work, at_work.revoked?)));
-        for (at_work, _) in revoked.filter(|(_, since)| since.elapsed() >= bound) {
-            at_work.task.abort();
+        let revoked = self.running.values().filter_map(|running| Some((running, running.revoked?)));
+        for (running, _) in revoked.filter(|(_, since)| since.elapsed() >= bound) {
+            running.task.abort();
         }
     }
 
     fn start(&mut self, started: Started) {
         for Start { partition, position, end } in started.ready {
-            info!(topic = %partition.topic, partition = partition.partition, next_offset = %position.next_offset, "working");
+            info!(topic = %partition.topic, partition = partition.partition, next_offset = %position.next_offset, "processing partition");
             let stop = self.stop.child_token();
-            let told = self.shared.telemetry.partition(&partition);
-            told.started(position.next_offset);
+            let status = self.shared.telemetry.partition(&partition);
+            status.started(position.next_offset);
             if let Some(end) = end {
-                told.ends_at(end);
+                status.ends_at(end);
             }
             let shared = Arc::clone(&self.shared);
             let worker =
-                Worker::new(shared, (partition.clone(), told), position, end, stop.clone());
+                Worker::new(shared, (partition.clone(), status), position, end, stop.clone());
             let task = self.tasks.spawn(worker.run());
-            self.at_work.insert(partition, AtWork { stop, task, revoked: None });
+            self.running.insert(partition, Running { stop, task, revoked: None });
         }
         for (partition, halt) in started.halted {
             self.halt(partition, halt);
@@ -200,8 +202,8 @@ impl Workers {
     }
 
     fn publish(&self, missing: &[TopicPartition]) {
-        let at_work = self.at_work.keys().chain(self.halted.keys()).chain(missing);
-        let mut owned: Vec<_> = at_work.cloned().collect();
+        let running = self.running.keys().chain(self.halted.keys()).chain(missing);
+        let mut owned: Vec<_> = running.cloned().collect();
         owned.sort();
         self.shared.telemetry.assign(&owned);
         self.owned.send_if_modified(|before| {
@@ -220,15 +222,15 @@ impl Workers {
             Err(error) => error.id(),
         };
         let partition = self
-            .at_work
+            .running
             .iter()
-            .find(|(_, at_work)| at_work.task.id() == id)
+            .find(|(_, running)| running.task.id() == id)
             .map(|(p, _)| p.clone());
         let Some(partition) = partition else {
             return Ok(());
         };
-        let at_work = self.at_work.remove(&partition);
-        let revoked = at_work.is_some_and(|at_work| at_work.revoked.is_some());
+        let running = self.running.remove(&partition);
+        let revoked = running.is_some_and(|running| running.revoked.is_some());
         match ended {
             Ok((_, Ok(tally))) => {
                 self.tally.add(&tally);
@@ -241,7 +243,8 @@ impl Workers {
                 warn!(
                     topic = %partition.topic,
                     partition = partition.partition,
-                    "let go with batches in flight: whoever works it now finds out which were committed"
+                    "revoked with batches in flight: the next owner continues from the committed \
+                     offset"
                 );
             }
             Err(_) => return Err(RunError::WorkerFailed),
@@ -251,8 +254,8 @@ impl Workers {
 
     fn halt(&mut self, partition: TopicPartition, halted: Halted) {
         error!(error = %halted.halt, "partition halted");
-        let told = self.shared.telemetry.partition(&partition);
-        told.halted(halted.next_offset, halted.halt.to_string());
+        let status = self.shared.telemetry.partition(&partition);
+        status.halted(halted.next_offset, halted.halt.to_string());
         self.halted.insert(partition, halted);
     }
 
@@ -260,15 +263,15 @@ impl Workers {
         self.halted.values().map(|halted| &halted.halt)
     }
 
-    /// Takes up again what a person has decided on. If PostgreSQL cannot say so now, it is asked the
-    /// next time.
+    /// Resumes partitions that an operator has reset. If PostgreSQL does not answer now, the next
+    /// call retries.
     async fn resume_decided(&mut self, starts: &Starts) {
         if self.halted.is_empty() {
             return;
         }
         if let Ok(Ok(decided)) = timeout(DECIDED_WITHIN, starts.decided(&self.halted)).await {
             for partition in decided {
-                info!(topic = %partition.topic, partition = partition.partition, "going on where it was set to");
+                info!(topic = %partition.topic, partition = partition.partition, "resuming at the offset set by the operator");
                 self.halted.remove(&partition);
             }
         }
@@ -280,20 +283,20 @@ impl Workers {
         }
     }
 
-    /// Lets the workers finish what is in flight.
+    /// Waits for the workers to finish the batches in flight.
     pub(super) async fn finish(&mut self, within: Duration) {
         self.stop.cancel();
         let settled = timeout(within, async {
             while let Some(ended) = self.tasks.join_next_with_id().await {
                 if let Err(error) = self.note(ended) {
-                    error!(%error, "at the end");
+                    error!(%error, "a worker failed during shutdown");
                 }
             }
         });
         if settled.await.is_err() {
             warn!(
-                "not all batches in flight were settled within pipeline.shutdown_timeout: the next \
-                 start finds out which were"
+                "not all batches in flight completed within pipeline.shutdown_timeout: the next \
+                 start continues from the committed offset"
             );
         }
     }

@@ -11,7 +11,7 @@ use super::{
     table::local,
     text::visible,
 };
-use crate::store::{DeadLetter, Fate, ReasonCount};
+use crate::store::{DeadLetter, DeadLetterState, ReasonCount};
 
 /// The maximum number of bytes of a record that are shown.
 const MOST_BYTES: usize = 16 * 1024;
@@ -50,14 +50,14 @@ impl<'a> From<&'a DeadLetter> for Line<'a> {
             discarded_at: None,
             discarded_because: None,
         };
-        match &letter.fate {
-            Fate::Open => {}
-            Fate::Replayed { at, order_id, numbered } => {
+        match &letter.state {
+            DeadLetterState::Open => {}
+            DeadLetterState::Replayed { at, order_id, numbered } => {
                 line.replayed_at = Some(at.to_string());
                 line.order_id = order_id.as_deref();
                 line.numbered = order_id.as_ref().map(|_| *numbered);
             }
-            Fate::Discarded { at, because } => {
+            DeadLetterState::Discarded { at, because } => {
                 line.discarded_at = Some(at.to_string());
                 line.discarded_because = Some(because);
             }
@@ -106,7 +106,7 @@ pub(crate) fn dead_letters_table(
             visible(&letter.reason),
             visible(&letter.detail),
         ];
-        row.extend(settled_too.then(|| fate(&letter.fate)));
+        row.extend(settled_too.then(|| state(&letter.state)));
         table.add_row(row);
     }
     for index in [0, 2, 3] {
@@ -148,17 +148,17 @@ fn drawn(mut table: Table, columns: Option<u16>) -> String {
 }
 
 /// The fate of a dead letter, in words.
-pub(crate) fn fate(fate: &Fate) -> String {
-    match fate {
-        Fate::Open => "open".to_owned(),
-        Fate::Replayed { at, order_id: Some(order_id), numbered } => {
+pub(crate) fn state(state: &DeadLetterState) -> String {
+    match state {
+        DeadLetterState::Open => "open".to_owned(),
+        DeadLetterState::Replayed { at, order_id: Some(order_id), numbered } => {
             let what = if *numbered { "order number" } else { "order id" };
             format!("replayed at {} as {what} {}", local(*at), visible(order_id))
         }
-        Fate::Replayed { at, order_id: None, .. } => {
+        DeadLetterState::Replayed { at, order_id: None, .. } => {
             format!("replayed at {} as several orders", local(*at))
         }
-        Fate::Discarded { at, because } => {
+        DeadLetterState::Discarded { at, because } => {
             format!("discarded at {} because: {}", local(*at), visible(because))
         }
     }

@@ -18,7 +18,7 @@ mod text;
 
 pub(crate) use dead_letters::{
     counts_csv, counts_json, counts_table, dead_letters_csv, dead_letters_json, dead_letters_table,
-    fate, shown,
+    shown, state,
 };
 pub use machine::{csv, json};
 pub(crate) use machine::{csv_text, terminal_safe};

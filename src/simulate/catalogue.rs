@@ -1,11 +1,11 @@
-//! What the shop sells.
+//! The products of the shop.
 
 use fake::rand::RngExt;
 use rust_decimal::Decimal;
 
 use super::{Random, order::Line};
 
-/// Name and price in cents; those at the front sell best.
+/// Names and prices in cents, best sellers first.
 pub(super) const PRODUCTS: [(&str, i64); 48] = [
     ("Café torrado em grãos 500 g", 3_990),
     ("Capinha para celular", 3_490),
@@ -57,10 +57,10 @@ pub(super) const PRODUCTS: [(&str, i64); 48] = [
     ("Notebook 15 polegadas", 299_990),
 ];
 
-/// From this price on, in cents, a customer seldom buys two.
+/// From this price in cents, customers rarely buy more than one.
 const DEAR: i64 = 15_000;
 
-/// How a quantity of a [`HARD`] product is drawn.
+/// The distribution of quantities of a [`HARD`] product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Measure {
     /// From 1 to 24.
@@ -71,8 +71,8 @@ pub(super) enum Measure {
     Meter,
 }
 
-/// Name, price as digits and decimals, and measure of what tests sell: money that floats get wrong, tiny
-/// and huge amounts, and names that break what was written in haste.
+/// Names, prices (digits and decimals) and measures of products for tests: money that floats cannot
+/// represent, tiny and huge amounts, and names that break careless programs.
 pub(super) const HARD: [(&str, i64, u32, Measure); 16] = [
     ("Pão de queijo", 4_290, 2, Measure::Weight),
     ("Queijo minas", 5_490, 2, Measure::Weight),
@@ -92,14 +92,14 @@ pub(super) const HARD: [(&str, i64, u32, Measure); 16] = [
     ("Brinde", 0, 2, Measure::Piece),
 ];
 
-/// So many of a product, at its price or below.
+/// Draws a line of an order: a product, its quantity, and its price or less.
 pub(super) fn line(random: &mut Random, hard: bool) -> Line {
     if hard && random.random_range(0..2) == 0 {
         return hard_line(random);
     }
     let (product, cents) =
         PRODUCTS.get(skewed(PRODUCTS.len(), random)).copied().unwrap_or(("Café", 3_990));
-    // One in five is on offer, at a price that ends in 9, as others do.
+    // One in five is on offer, at a price that also ends in 9.
     let price = match random.random_range(0..5) {
         0 => {
             let reduced = cents - cents * random.random_range(1..=4) * 5 / 100;
@@ -128,7 +128,7 @@ fn hard_line(random: &mut Random) -> Line {
     Line { product, quantity, unit_price: Decimal::new(digits, decimals) }
 }
 
-/// From 0 to `end`, which isn't included, small ones much more often.
+/// A number below `end`; small ones are much more frequent.
 pub(super) fn skewed(end: usize, random: &mut Random) -> usize {
     let end = end.max(1);
     let below = random.random_range(0..end);

@@ -1,4 +1,4 @@
-//! Who buys: people whose documents are valid and whom there need not be.
+//! Fictitious customers with valid document numbers.
 
 use fake::{
     Fake,
@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::Random;
 
-/// A customer as an order names them.
+/// A customer as written in an order.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(super) struct Customer {
     #[serde(rename = "documento_cliente")]
@@ -30,9 +30,10 @@ impl Customer {
     }
 }
 
-/// A CPF, such as 123.456.789-09: nine digits and two that check them.
+/// A CPF, such as 123.456.789-09: nine digits and two check digits.
 fn cpf(random: &mut Random) -> String {
-    // Nine digits that are all the same (as these are not) pass the check and are never given out.
+    // Numbers with nine equal digits would pass the check but are never assigned; this range
+    // excludes them.
     let number = match random.random_range(0..1_000_000_000_u32) {
         same if same % 111_111_111 == 0 => 123_456_789,
         number => number,
@@ -45,8 +46,8 @@ fn cpf(random: &mut Random) -> String {
     format!("{a}.{b}.{c}-{first}{second}")
 }
 
-/// The digits are weighted by 2, 3, … from the right; what lacks to a multiple of 11 is the check,
-/// or 0 where that has two digits.
+/// The digits are weighted by 2, 3, … from the right. The check digit is the difference to the next
+/// multiple of 11, or 0 if that has two digits.
 fn check_digit(digits: &str) -> u32 {
     let weighted = digits.chars().rev().zip(2..);
     let sum: u32 = weighted.map(|(digit, weight)| digit.to_digit(10).unwrap_or(0) * weight).sum();

@@ -1,4 +1,4 @@
-//! The ways in which real programs spoil orders.
+//! Faults of real programs in orders.
 
 use fake::rand::RngExt;
 use rust_decimal::Decimal;
@@ -9,14 +9,14 @@ use super::{
     order::{Literal, Sale, Written, literal},
 };
 
-/// What is wrong with a record.
+/// A fault in a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// The writer died, or its buffer was too short.
+    /// Truncated: the producer died, or its buffer was too short.
     Truncated,
-    /// A log line that strayed into the topic.
+    /// A log line in the topic.
     LogLine,
-    /// A deletion's mark where nothing is ever deleted.
+    /// A tombstone in a topic without deletions.
     Tombstone,
     NoIdentity,
     /// A return booked as a sale.
@@ -24,9 +24,9 @@ pub(super) enum Fault {
     NoQuantity,
     /// `"12,30"`: formatted for people.
     DecimalComma,
-    /// Some items have a price and some have none.
+    /// Some items have a price and some do not.
     PartlyPriced,
-    /// The total isn't what the items come to.
+    /// The total is not the sum of the items.
     WrongTotal,
     /// The 31st of February.
     ImpossibleDate,
@@ -38,7 +38,7 @@ pub(super) enum Fault {
     Latin1,
 }
 
-/// Faults that an order of any shape can have, the frequent ones more than once.
+/// Faults that an order of any shape can have; frequent ones are repeated.
 const ANY: [Fault; 10] = [
     Fault::Truncated,
     Fault::Truncated,
@@ -52,7 +52,7 @@ const ANY: [Fault; 10] = [
     Fault::PartlyPriced,
 ];
 
-/// Further ones of orders with products and dates.
+/// Further faults of orders with products and dates.
 const ECOMMERCE: [Fault; 5] = [
     Fault::ImpossibleDate,
     Fault::TwoDigitYear,
@@ -65,7 +65,7 @@ const ECOMMERCE: [Fault; 5] = [
 const LATIN1_PRODUCT: &str = "Caf? torrado";
 
 impl Fault {
-    /// All that an order of this shape can have.
+    /// All faults that an order of this shape can have.
     pub(super) fn of(shape: Shape) -> impl Iterator<Item = Self> {
         let further = if shape == Shape::Numbered { &[][..] } else { &ECOMMERCE };
         let priced = shape != Shape::EcommerceStatedTotal;
@@ -79,7 +79,7 @@ impl Fault {
     }
 
     /// The record's payload.
-    pub(super) fn spoil(
+    pub(super) fn corrupt(
         self,
         mut sale: Sale,
         shape: Shape,
@@ -90,7 +90,7 @@ impl Fault {
                 let text = "ERROR gateway timeout (504) while sending the order, retrying";
                 return Ok(Some(text.into()));
             }
-            // It takes two for some to have a price and some not.
+            // Needs at least two items.
             (Self::PartlyPriced, Some(first)) => sale.lines.push(*first),
             _ => {}
         }
@@ -165,7 +165,7 @@ impl Fault {
             Self::NegativeQuantity => *quantity = Some(literal(-line.quantity)?),
             Self::NoQuantity => *quantity = None,
             Self::DecimalComma if price.is_some() => *price = Some(with_comma(line.unit_price)?),
-            // The other items have one if this has, and none if this has none.
+            // The other items have a price if and only if this one has.
             Self::PartlyPriced => {
                 let stated = price.is_none().then(|| literal(line.unit_price)).transpose()?;
                 *price = stated;

@@ -1,16 +1,14 @@
-//! A Brazilian shop that sells, corrects and errs: orders as JSON text, for demos and tests.
+//! Simulates a Brazilian shop with sales, corrections and faulty records, as JSON orders for demos
+//! and tests.
 //!
-//! [`Shop`] draws them: products from the [`catalogue`], customers from [`customer`], put into one
-//! of three [`Shape`]s by [`order`], some of them spoilt by [`fault`]. [`past`] says when those of
-//! the days before were sold, [`pace`] when the next ones are due. Pure but for the time of day where
-//! that is asked for.
+//! [`Shop`] generates them: products from the [`catalogue`] and customers from [`customer`],
+//! written in one of three [`Shape`]s by [`order`], some of them corrupted by [`fault`]. [`past`]
+//! distributes past sales over time, [`pace`] the next ones. Pure except for the current time, if
+//! requested.
 //!
-//! - **Invariant:** the same seed gives the same records, byte for byte, whatever the pace.
+//! - ***Invariant:** the same seed gives the same records, byte for byte, regardless of the pace.
 //! - **Invariant:** prices and totals are exact decimals, from the draw to the text.
-#![allow(
-    rustdoc::private_intra_doc_links,
-    reason = "the map leads readers of the code through all of its files"
-)]
+#![allow(rustdoc::private_intra_doc_links, reason = "the overview links to private modules")]
 
 mod catalogue;
 mod customer;
@@ -38,77 +36,77 @@ use past::Past;
 pub use order::Shape;
 pub use pace::{Days, Rate, Share};
 
-/// What all random draws come from. Its numbers are the same on every machine and in every version.
+/// The random number generator. Its output is the same on every machine and in every version.
 type Random = Xoshiro256PlusPlus;
 
-/// Customers of one shop; some buy often.
+/// The number of customers of a shop; some buy often.
 const CUSTOMERS: usize = 2_000;
 
-/// So many of the last orders can still be corrected.
+/// The number of recent orders that can be corrected.
 const CORRECTABLE: usize = 1_000;
 
-/// What a shop is like.
+/// The parameters of a shop.
 #[derive(Clone, Debug)]
-pub struct Habits {
-    /// How its orders look.
+pub struct ShopSettings {
+    /// The shape of its orders.
     pub shape: Shape,
-    /// Where its draws begin.
+    /// The seed of the random numbers.
     pub seed: u64,
-    /// What clock hangs there.
+    /// Its clock.
     pub clock: Clock,
-    /// What was sold before.
+    /// Its past sales.
     pub before: Option<Before>,
-    /// The first number, where orders are numbered.
+    /// The first order number, if orders are numbered.
     pub first_number: i32,
-    /// How many of its records make no order.
+    /// The share of invalid records.
     pub invalid: Share,
-    /// How many of its records are orders sent again, changed.
+    /// The share of corrections: orders sent again with changes.
     pub corrections: Share,
-    /// Whether it also sells what is hard to process exactly: by weight, with many decimals, for tiny and
-    /// huge amounts, with quotes, braces and emoji in names.
+    /// Whether it also sells products that are hard to process exactly: by weight, with many
+    /// decimals, for tiny and huge amounts, with quotes, braces and emoji in names.
     pub hard: bool,
 }
 
 /// When orders are sold.
 #[derive(Clone, Debug)]
 pub enum Clock {
-    /// Now, by the wall clock of this zone.
+    /// The current time in this time zone.
     Now(TimeZone),
-    /// From 01/01/2026 08:00:00 on, each some seconds (0 to 19) after the one before, by the seed.
+    /// From 01/01/2026 08:00:00, each 0 to 19 seconds after the previous one, drawn from the seed.
     Drawn,
 }
 
 impl Clock {
-    /// Where the clock of [`Drawn`](Self::Drawn) begins.
+    /// The start of the clock of [`Drawn`](Self::Drawn).
     pub const BEGINNING: DateTime = DateTime::constant(2026, 1, 1, 8, 0, 0, 0);
 }
 
-/// What a shop has sold before its clock begins: as many in each hour as a shop sells then.
+/// Past sales before the clock starts, distributed over hours as in a real shop.
 #[derive(Clone, Copy, Debug)]
 pub struct Before {
-    /// So many days, of which the day of `until` is the last.
+    /// The number of days; the last one is the day of `until`.
     pub days: u32,
-    /// Where they end.
+    /// The end of the past.
     pub until: DateTime,
-    /// How many records are spread over them, which come first.
+    /// The number of records distributed over these days; they come first.
     pub records: u64,
 }
 
-/// What kind of record it is.
+/// The kind of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A new order.
     Order,
-    /// An order sent again, changed.
+    /// A correction: an order sent again with changes.
     Correction,
-    /// No order: a dead letter.
+    /// An invalid record: a dead letter.
     Invalid,
 }
 
 /// A record to be sent.
 #[derive(Clone, Debug)]
 pub struct Simulated {
-    /// What kind it is.
+    /// Its kind.
     pub kind: Kind,
     /// The order's number or id.
     pub key: Bytes,
@@ -116,10 +114,10 @@ pub struct Simulated {
     pub payload: Option<Bytes>,
 }
 
-/// Draws one record after the other, without end.
+/// Generates an endless sequence of records.
 #[derive(Debug)]
 pub struct Shop {
-    habits: Habits,
+    settings: ShopSettings,
     random: Random,
     customers: Vec<Customer>,
     sent: VecDeque<Sale>,
@@ -130,47 +128,47 @@ pub struct Shop {
 }
 
 impl Shop {
-    /// Opens it: its customers are drawn.
+    /// Creates a shop and draws its customers.
     #[must_use]
-    pub fn open(habits: Habits) -> Self {
-        let mut random = Random::seed_from_u64(habits.seed);
+    pub fn open(settings: ShopSettings) -> Self {
+        let mut random = Random::seed_from_u64(settings.seed);
         let customers = (0..CUSTOMERS).map(|_| Customer::draw(&mut random)).collect();
-        let past = habits.before.map(|before| Past::draw(before, &mut random));
+        let past = settings.before.map(|before| Past::draw(before, &mut random));
         Self {
             random,
             customers,
             past,
             drawn: 0,
             sent: VecDeque::with_capacity(CORRECTABLE),
-            next_number: habits.first_number,
+            next_number: settings.first_number,
             sold_at: Clock::BEGINNING,
-            habits,
+            settings,
         }
     }
 
     /// The next record.
     ///
     /// # Errors
-    /// Where an order can't be written as JSON, which would be a defect.
+    /// If an order cannot be written as JSON, which would be a defect.
     pub fn next_record(&mut self) -> Result<Simulated, serde_json::Error> {
         self.drawn += 1;
         let draw = self.random.random_range(0..Share::WHOLE);
-        let Habits { invalid, corrections, .. } = self.habits;
+        let ShopSettings { invalid, corrections, .. } = self.settings;
         if draw < invalid.parts() {
             let sale = self.sell();
             let key = sale.identity.key();
-            let payload = Fault::draw(self.habits.shape, &mut self.random)
-                .spoil(sale, self.habits.shape)?
+            let payload = Fault::draw(self.settings.shape, &mut self.random)
+                .corrupt(sale, self.settings.shape)?
                 .map(Bytes::from);
             return Ok(Simulated { kind: Kind::Invalid, key, payload });
         }
         let correct = draw < invalid.parts().saturating_add(corrections.parts());
-        // The first order of all can't be a correction.
+        // The first order cannot be a correction.
         let (kind, sale) = match self.sent.len() {
             known @ 1.. if correct => (Kind::Correction, self.correct(known)),
             _ => (Kind::Order, self.sell()),
         };
-        let payload = sale.write(self.habits.shape)?;
+        let payload = sale.write(self.settings.shape)?;
         let key = sale.identity.key();
         if self.sent.len() == CORRECTABLE {
             self.sent.pop_front();
@@ -188,8 +186,8 @@ impl Shop {
             _ => self.random.random_range(5..=8),
         };
         let lines =
-            (0..lines).map(|_| catalogue::line(&mut self.random, self.habits.hard)).collect();
-        // Those at the front buy more often.
+            (0..lines).map(|_| catalogue::line(&mut self.random, self.settings.hard)).collect();
+        // Customers at the front buy more often.
         let customer = skewed(CUSTOMERS, &mut self.random);
         Sale {
             identity: self.identity(),
@@ -200,7 +198,7 @@ impl Shop {
     }
 
     fn identity(&mut self) -> Identity {
-        if self.habits.shape == Shape::Numbered {
+        if self.settings.shape == Shape::Numbered {
             let number = self.next_number;
             self.next_number = number.checked_add(1).unwrap_or(1);
             return Identity::Number(number);
@@ -216,26 +214,27 @@ impl Shop {
         {
             return sold_at;
         }
-        match &self.habits.clock {
+        match &self.settings.clock {
             Clock::Now(zone) => Timestamp::now().to_zoned(zone.clone()).datetime(),
             Clock::Drawn => {
                 let later = self.random.random_range(0..20_i64).seconds();
-                // In the year 9999 it stands still.
+                // It stops in the year 9999.
                 self.sold_at = self.sold_at.checked_add(later).unwrap_or(self.sold_at);
                 self.sold_at
             }
         }
     }
 
-    /// One of the last `known` orders, with other items, quantities or prices; taken out of them.
+    /// Removes one of the last `known` orders and returns it with other items, quantities or
+    /// prices.
     fn correct(&mut self, known: usize) -> Sale {
         let which = self.random.random_range(0..known);
         let Some(mut sale) = self.sent.remove(which) else { return self.sell() };
         let at = self.random.random_range(0..sale.lines.len().max(1));
         match self.random.random_range(0..4) {
             0 if sale.lines.len() > 1 => drop(sale.lines.remove(at)),
-            1 => sale.lines.push(catalogue::line(&mut self.random, self.habits.hard)),
-            2 if self.habits.shape != Shape::EcommerceStatedTotal => {
+            1 => sale.lines.push(catalogue::line(&mut self.random, self.settings.hard)),
+            2 if self.settings.shape != Shape::EcommerceStatedTotal => {
                 if let Some(line) = sale.lines.get_mut(at) {
                     line.unit_price += Decimal::from(self.random.random_range(1..=5));
                 }

@@ -1,4 +1,4 @@
-//! A sale, and the three ways to write it down.
+//! A sale, and the three shapes in which it is written.
 
 use bytes::Bytes;
 use jiff::civil::DateTime;
@@ -9,18 +9,18 @@ use uuid::Uuid;
 
 use super::customer::Customer;
 
-/// How orders look.
+/// The shape of orders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
     /// With an id, and a price for each product.
     Ecommerce,
     /// With an id, products without prices, and the order's total.
     EcommerceStatedTotal,
-    /// With a number, and quantities and prices of nameless products.
+    /// With a number, and quantities and prices without product names.
     Numbered,
 }
 
-/// What was sold to whom, and when.
+/// A sale: items, customer and time.
 #[derive(Clone, Debug)]
 pub(super) struct Sale {
     pub(super) identity: Identity,
@@ -42,10 +42,10 @@ pub(super) struct Line {
     pub(super) unit_price: Decimal,
 }
 
-/// A number as it is written: serde_json's own would pass through a float.
+/// A number as written: serde_json's own numbers would pass through a float.
 pub(super) type Literal = Box<RawValue>;
 
-/// The JSON of an order, in which a fault can change what it likes.
+/// The JSON of an order, which faults can modify.
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(super) enum Written {
@@ -109,7 +109,7 @@ impl Sale {
         serde_json::to_vec(&self.written(shape)?)
     }
 
-    /// What it comes to, in whole cents: a shop rounds halves up.
+    /// The total, rounded half up to cents.
     pub(super) fn total(&self) -> Decimal {
         let sum: Decimal = self.lines.iter().map(|line| line.quantity * line.unit_price).sum();
         let mut cents = sum.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero);

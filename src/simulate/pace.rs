@@ -1,10 +1,10 @@
-//! How many, how often, since when: shares, rates and days as people write them.
+//! Parses shares, rates and numbers of days.
 
 use std::{str::FromStr, time::Duration};
 
 use rust_decimal::Decimal;
 
-/// A share, such as `1%` or `0.05%`, to a millionth.
+/// A share, such as `1%` or `0.05%`, with a precision of a millionth.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Share(u32);
 
@@ -26,7 +26,7 @@ impl FromStr for Share {
         let rule = "must be a percentage from 0% to 100%, such as 1% or 0.05%";
         let percent: Decimal = text.strip_suffix('%').and_then(|n| n.parse().ok()).ok_or(rule)?;
         let parts = percent.checked_mul(10_000.into()).ok_or(rule)?.normalize();
-        // Finer than a millionth it has a scale.
+        // A remaining scale means more precision than a millionth.
         let parts = Some(parts).filter(|parts| parts.scale() == 0);
         parts
             .and_then(|parts| u32::try_from(parts).ok())
@@ -36,7 +36,7 @@ impl FromStr for Share {
     }
 }
 
-/// Records in a time, such as `100/s` or `90/min`.
+/// A rate of records, such as `100/s` or `90/min`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     records: u32,
@@ -44,7 +44,7 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// How many are due after `elapsed`.
+    /// The number of records due after `elapsed`.
     #[must_use]
     pub fn due(self, elapsed: Duration) -> u64 {
         let nanoseconds = u128::from(self.seconds) * 1_000_000_000;
@@ -57,7 +57,7 @@ impl FromStr for Rate {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let rule = "must be a whole number above 0 a second or a minute, such as 100/s or 90/min";
+        let rule = "must be a whole number above 0 per second or minute, such as 100/s or 90/min";
         let (records, unit) = text.split_once('/').ok_or(rule)?;
         let records = records.parse().ok().filter(|records| *records > 0).ok_or(rule)?;
         let seconds = match unit {

@@ -1,21 +1,21 @@
-//! When a shop sold what it has sold in the days before.
+//! Distributes past sales over time.
 
 use fake::rand::RngExt;
 use jiff::{ToSpan, civil::DateTime};
 
 use super::{Before, Random};
 
-/// What share of a day's orders comes in each of its hours: least before dawn, most in the evening.
+/// The distribution of a day's orders over its hours: least before dawn, most in the evening.
 const HOURS: [u64; 24] =
     [24, 12, 7, 5, 4, 6, 10, 18, 32, 46, 58, 62, 58, 56, 60, 62, 60, 56, 55, 62, 72, 70, 52, 36];
 
-/// And of a week's in each of its days, from Monday on.
+/// The distribution of a week's orders over its days, from Monday.
 const WEEKDAYS: [u64; 7] = [112, 108, 106, 104, 102, 84, 76];
 
-/// How a draw between two orders is subdivided.
+/// The resolution of a draw between two orders.
 const STEPS: u64 = 1 << 20;
 
-/// The hours of some days, each with the weight of all orders up to its end.
+/// The hours of the past, with cumulative weights.
 #[derive(Clone, Debug)]
 pub(super) struct Past {
     hours: Vec<Hour>,
@@ -26,13 +26,13 @@ pub(super) struct Past {
 struct Hour {
     begins: DateTime,
     seconds: u64,
-    /// Of all hours before it.
+    /// The weight of all hours before it.
     sum: u64,
     weight: u64,
 }
 
 impl Past {
-    /// No two days are alike: each has between 80 % and 120 % of its orders.
+    /// Days vary: each has between 80 % and 120 % of its expected orders.
     pub(super) fn draw(before: Before, random: &mut Random) -> Self {
         let (mut hours, mut sum) = (Vec::new(), 0);
         for ago in (0..before.days).rev() {
@@ -51,7 +51,7 @@ impl Past {
         Self { hours, before }
     }
 
-    /// When the `nth` record was sold, counted from 0, in ascending order. `None` if all were.
+    /// The time of the `nth` record, counted from 0, in ascending order; `None` after the last one.
     pub(super) fn sold_at(&self, nth: u64, random: &mut Random) -> Option<DateTime> {
         let Before { records, until, .. } = self.before;
         if nth >= records {
@@ -63,7 +63,7 @@ impl Past {
         let place = place * u128::from(all) / (u128::from(records) * u128::from(STEPS));
         let place = u64::try_from(place).unwrap_or(u64::MAX);
         let which = self.hours.partition_point(|hour| hour.sum + hour.weight <= place);
-        // None is there if the first day has just begun.
+        // There is none if the first day has just begun.
         let Some(hour) = self.hours.get(which) else { return Some(until) };
         let seconds = ((place - hour.sum) * hour.seconds).checked_div(hour.weight)?;
         let seconds = i64::try_from(seconds).unwrap_or_default().seconds();

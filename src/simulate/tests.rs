@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::{
-    Before, Clock, Fault, Habits, Kind, Random, Shape, Share, Shop, Simulated,
+    Before, Clock, Fault, Kind, Random, Shape, Share, Shop, ShopSettings, Simulated,
     catalogue::{HARD, PRODUCTS},
 };
 use crate::order::Rules;
@@ -23,18 +23,18 @@ fn share(text: &str) -> Share {
     text.parse().unwrap()
 }
 
-fn habits(shape: Shape, seed: u64, invalid: &str, corrections: &str) -> Habits {
+fn settings(shape: Shape, seed: u64, invalid: &str, corrections: &str) -> ShopSettings {
     let (invalid, corrections) = (share(invalid), share(corrections));
     let (clock, before) = (Clock::Drawn, None);
-    Habits { shape, seed, clock, before, first_number: 1, invalid, corrections, hard: false }
+    ShopSettings { shape, seed, clock, before, first_number: 1, invalid, corrections, hard: false }
 }
 
 fn shop(shape: Shape, seed: u64, invalid: &str, corrections: &str) -> Shop {
-    Shop::open(habits(shape, seed, invalid, corrections))
+    Shop::open(settings(shape, seed, invalid, corrections))
 }
 
 fn hard_shop(shape: Shape, seed: u64, invalid: &str, corrections: &str) -> Shop {
-    Shop::open(Habits { hard: true, ..habits(shape, seed, invalid, corrections) })
+    Shop::open(ShopSettings { hard: true, ..settings(shape, seed, invalid, corrections) })
 }
 
 type Open = fn(Shape, u64, &str, &str) -> Shop;
@@ -49,8 +49,8 @@ fn the_same_seed_gives_the_same_records_and_another_gives_others() {
         let before = Some(Before { days: 30, until: Clock::BEGINNING, records: 1_000 });
         for (before, hard) in [(None, false), (None, true), (before, false)] {
             let texts = |seed| -> Vec<_> {
-                let habits = habits(shape, seed, "5%", "5%");
-                let shop = Shop::open(Habits { before, hard, ..habits });
+                let settings = settings(shape, seed, "5%", "5%");
+                let shop = Shop::open(ShopSettings { before, hard, ..settings });
                 let records = records(shop, 2_000);
                 records.into_iter().map(|record| (record.key, record.payload)).collect()
             };
@@ -82,10 +82,10 @@ fn what_is_said_to_be_an_order_is_one_and_what_is_not_is_none() {
 fn every_fault_of_every_shape_makes_a_dead_letter() {
     let rules = rules();
     for (shape, hard) in SHAPES.into_iter().flat_map(|shape| [(shape, false), (shape, true)]) {
-        let mut shop = Shop::open(Habits { hard, ..habits(shape, 2, "0%", "0%") });
+        let mut shop = Shop::open(ShopSettings { hard, ..settings(shape, 2, "0%", "0%") });
         for fault in Fault::of(shape) {
             for _ in 0..200 {
-                let payload = fault.spoil(shop.sell(), shape).unwrap();
+                let payload = fault.corrupt(shop.sell(), shape).unwrap();
                 assert!(
                     rules.understand_value(payload.as_deref()).is_err(),
                     "{fault:?}: {payload:?}"
@@ -117,7 +117,8 @@ fn documents_are_valid_and_of_many_customers() {
         let document = order["documento_cliente"].as_str().unwrap().to_owned();
         let digits: Vec<u32> = document.chars().filter_map(|c| c.to_digit(10)).collect();
         assert_eq!((document.len(), digits.len()), (14, 11), "{document}");
-        // The rule in its other usual form: a sum by falling weights, times ten, modulo eleven.
+        // The rule in its other common form: a sum with descending weights, times ten, modulo
+        // eleven.
         for (checked, heaviest) in [(9, 10), (10, 11)] {
             let weights = (2..=heaviest).rev();
             let sum: u32 = digits.iter().zip(weights).map(|(digit, weight)| digit * weight).sum();
@@ -129,7 +130,7 @@ fn documents_are_valid_and_of_many_customers() {
     assert!(documents.len() > 500, "{}", documents.len());
 }
 
-/// How often each came, the most frequent first.
+/// The frequency of each, the most frequent first.
 fn counted<T: Eq + Hash>(all: impl Iterator<Item = T>) -> Vec<(T, usize)> {
     let mut counts = HashMap::new();
     for one in all {
@@ -164,7 +165,7 @@ fn few_products_and_customers_make_most_sales_and_baskets_are_small() {
     let products = counted(items.iter().map(|item| item["nome_produto"].as_str().unwrap()));
     assert_eq!(products.len(), PRODUCTS.len(), "each is sold, and no other");
     assert_eq!(products[0].0, PRODUCTS[0].0);
-    // An even draw up to an even draw: the first x of them make x·(1 − ln x).
+    // A uniform draw up to a uniform draw: the first x account for x·(1 − ln x).
     let best: usize = products[..5].iter().map(|(_, count)| count).sum();
     assert!((310..=335).contains(&per_mille(best, items.len())), "{products:?}");
     let customers = counted(orders.iter().map(|order| &order["documento_cliente"]));
@@ -197,7 +198,7 @@ fn few_products_and_customers_make_most_sales_and_baskets_are_small() {
     let cheap: usize = counted.iter().sum();
     assert!((690..=710).contains(&per_mille(counted[1], cheap)), "{counted:?}");
     assert!((960..=980).contains(&per_mille(counted[1..4].iter().sum(), cheap)), "{counted:?}");
-    // What a shop of this kind sells to a customer.
+    // Sales to a customer of a shop of this kind.
     let worth: Decimal =
         items.iter().map(|it| decimal(&it["quantidade"]) * decimal(&it["preco_unitario"])).sum();
     let average = worth / Decimal::from(orders.len());
@@ -244,10 +245,10 @@ fn days_before_are_sold_in_as_in_a_shop() {
     let until = DateTime::constant(2026, 11, 25, 15, 30, 0, 0);
     let before = Some(Before { days: 28, until, records: RECORDS });
     let clock = Clock::Now(TimeZone::UTC);
-    let habits = Habits { clock, before, ..habits(Shape::Ecommerce, 10, "0%", "0%") };
+    let settings = ShopSettings { clock, before, ..settings(Shape::Ecommerce, 10, "0%", "0%") };
     let count = usize::try_from(RECORDS).unwrap();
     let times: Vec<_> =
-        read(records(Shop::open(habits.clone()), count)).iter().map(sold_at).collect();
+        read(records(Shop::open(settings.clone()), count)).iter().map(sold_at).collect();
     assert!(times.is_sorted() && times[0].date() == jiff::civil::date(2026, 10, 29));
     assert!(
         times[count - 1] < until
@@ -271,10 +272,10 @@ fn days_before_are_sold_in_as_in_a_shop() {
     let today = times.iter().filter(|time| time.date() == until.date()).count();
     assert!(today * 10 > on(&[3]) * 3 && today * 10 < on(&[3]) * 7, "{today}: {by_day:?}");
 
-    // Corrections keep the time of their order, and what comes after the past is sold now.
-    let habits = Habits { corrections: share("30%"), ..habits };
+    // Corrections keep the time of their order, and orders after the past are sold now.
+    let settings = ShopSettings { corrections: share("30%"), ..settings };
     let mut sent: HashMap<String, DateTime> = HashMap::new();
-    for order in read(records(Shop::open(habits), count + 20)) {
+    for order in read(records(Shop::open(settings), count + 20)) {
         let first = sent.entry(order["id_ordem"].to_string()).or_insert_with(|| sold_at(&order));
         assert_eq!(*first, sold_at(&order));
     }
@@ -290,8 +291,8 @@ fn days_before_can_be_only_the_first_moments_of_one() {
         let (hour, minute, second) = until;
         let until = DateTime::constant(2026, 3, 1, hour, minute, second, 0);
         let before = Some(Before { days: 1, until, records: 50 });
-        let habits = Habits { before, ..habits(Shape::Ecommerce, 11, "0%", "0%") };
-        for order in read(records(Shop::open(habits), 50)) {
+        let settings = ShopSettings { before, ..settings(Shape::Ecommerce, 11, "0%", "0%") };
+        for order in read(records(Shop::open(settings), 50)) {
             let time = sold_at(&order);
             assert!(time.date() == until.date() && time <= until, "{time}");
         }

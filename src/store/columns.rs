@@ -1,4 +1,4 @@
-//! A batch as PostgreSQL takes it: one array for each column, and one for all rows of `orders`.
+//! A batch in columnar form for PostgreSQL: one array per column, and one for all rows of `orders`.
 
 use rust_decimal::Decimal;
 use tokio_postgres::types::Type;
@@ -14,22 +14,22 @@ use crate::{
     process::ProcessedBatch,
 };
 
-/// What goes into `sales`, and which of those orders have no row in `orders`.
+/// The rows for `sales`, and the numbers among them that have no row in `orders`.
 ///
-/// Sorted by key, since writers that lock rows in the same order cannot deadlock.
+/// Sorted by key: writers that lock rows in the same order cannot deadlock.
 #[derive(Debug, Default)]
 pub(super) struct Sales {
     pub(super) numbers: Vec<i64>,
     pub(super) totals: Vec<Decimal>,
-    /// When each counts, by the shop's clock.
+    /// When each order counts, in the shop's time zone.
     pub(super) counted_at: Vec<Option<WallClock>>,
-    /// How many dead letters of the batch stand before each.
+    /// How many dead letters of the batch precede each order.
     pub(super) letters_before: Vec<i32>,
-    /// Those that have no row in `orders`.
+    /// The orders without a row in `orders`.
     pub(super) unlisted: Vec<i64>,
 }
 
-/// What goes into `dead_letters`, in the order of their offsets.
+/// The rows for `dead_letters`, in offset order.
 #[derive(Debug, Default)]
 pub(super) struct DeadLetters<'a> {
     pub(super) offsets: Vec<i64>,
@@ -38,7 +38,7 @@ pub(super) struct DeadLetters<'a> {
     pub(super) reasons: Vec<&'static str>,
     pub(super) details: Vec<&'a str>,
     pub(super) timestamps: Vec<Option<i64>>,
-    /// `None` where there are none.
+    /// `None` if the record has no headers.
     pub(super) headers: Vec<Option<&'a [u8]>>,
 }
 
@@ -77,8 +77,8 @@ impl<'a> DeadLetters<'a> {
     }
 }
 
-/// The beginning of a key, which sorts as the key does as far as it goes: most comparisons end with it,
-/// and it stands in the row that is compared.
+/// A fixed-size prefix of a key that sorts like the key. It is stored inline in the sorted rows and
+/// decides most comparisons.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
     Number(i64),
@@ -100,11 +100,11 @@ impl Rank {
     }
 }
 
-/// All of a batch. The same order twice: the last one wins, and each table gets it once.
+/// All columns of a batch. If an order occurs several times, only its last version is written.
 #[derive(Debug, Default)]
 pub(super) struct Columns<'a> {
     pub(super) sales: Sales,
-    /// What goes into `orders`, sorted by key.
+    /// The rows for `orders`, sorted by key.
     pub(super) orders: Vec<OrderRow<'a>>,
     pub(super) dead_letters: DeadLetters<'a>,
     /// What the orders add to the sums.
@@ -128,14 +128,14 @@ impl<'a> Columns<'a> {
                 }
             }
         }
-        // Stable, so that the last version of an order is still the last.
+        // A stable sort keeps the versions of an order in sequence.
         understood.sort_by(|(rank, one, _), (next_rank, next, _)| {
             rank.cmp(next_rank).then_with(|| one.key().cmp(next.key()))
         });
         for versions in understood.chunk_by(|(_, one, _), (_, next, _)| one.key() == next.key()) {
             let Some(&(_, order, letters_before)) = versions.last() else { continue };
             columns.notes.add(order);
-            // A trigger takes cancelled orders out of `sales` (see `schema.sql`).
+            // A trigger removes cancelled orders from `sales` (see `schema.sql`).
             if let Some(number) = order.number().filter(|_| order.is_in_sales()) {
                 columns.sales.numbers.push(number);
                 columns.sales.totals.push(order.total());

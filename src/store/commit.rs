@@ -1,4 +1,4 @@
-//! Commits a batch: its rows and the partition's next offset, in one statement.
+//! Commits a batch: its rows and the partition's next offset in one statement.
 
 use jiff::civil::DateTime;
 use tokio_postgres::types::Type;
@@ -11,7 +11,7 @@ use super::{
     pool::Lent,
     rows::WallClock,
     session::Parameter,
-    statement::{self, CommitStatement, Way},
+    statement::{self, CommitStatement, WriteMode},
 };
 use crate::{
     kafka::{NextOffset, Span},
@@ -19,7 +19,7 @@ use crate::{
     process::ProcessedBatch,
 };
 
-/// Proof that everything in a span has been committed; only [`Session`] makes one.
+/// Proof that everything in a span is committed; only [`Session`] creates one.
 #[derive(Debug)]
 #[must_use]
 pub struct Committed {
@@ -27,15 +27,15 @@ pub struct Committed {
 }
 
 impl Committed {
-    /// Where the partition goes on.
+    /// The partition's next offset.
     #[must_use]
     pub const fn next_offset(&self) -> NextOffset {
         self.span.to()
     }
 }
 
-/// A connection lent by the pool, with its statements prepared. Commits on it may overlap: they are
-/// sent in the order in which they are first polled, and each depends on the one before.
+/// A connection from the pool, with its prepared statements. Commits on it may overlap: they are
+/// sent in the order in which they are first polled, and each depends on the previous one.
 #[derive(Debug)]
 pub struct Session<'a> {
     store: &'a Store,
@@ -47,22 +47,22 @@ impl<'a> Session<'a> {
         Self { store, lent }
     }
 
-    /// Chooses the statement that commits this batch, and prepares it, so that it can be sent at once.
+    /// Chooses and prepares the statement that commits this batch.
     ///
     /// # Errors
     /// [`StoreError::Transient`] and [`StoreError::Permanent`].
     pub async fn prepare(
         &self,
         batch: &ProcessedBatch,
-        way: Way,
+        mode: WriteMode,
     ) -> Result<CommitStatement, StoreError> {
-        let statement = CommitStatement::of(batch, way);
+        let statement = CommitStatement::of(batch, mode);
         self.lent.connection()?.prepare(statement).await?;
         Ok(statement)
     }
 
-    /// Writes what the batch became and moves the partition to the end of its span; all or nothing.
-    /// The statement is that of [`Self::prepare`].
+    /// Atomically writes the batch's rows and moves the partition's next offset to the end of its
+    /// span. The statement comes from [`Self::prepare`].
     ///
     /// # Errors
     /// Any [`StoreError`]. After [`StoreError::Transient`] it is unknown whether the batch was
@@ -92,15 +92,15 @@ impl<'a> Session<'a> {
             parameters.extend(columns.dead_letters.parameters());
         }
         let answer = connection.answer(statement, &parameters).await;
-        let row = match (answer, statement.way) {
-            (Err(StoreError::Data(cause)), Way::Insert) if cause.is_unique_violation() => {
+        let row = match (answer, statement.mode) {
+            (Err(StoreError::Data(cause)), WriteMode::Insert) if cause.is_unique_violation() => {
                 return Err(StoreError::NotNew);
             }
             (answer, _) => answer?,
         };
         let purged_before: Option<DateTime> = row.try_get(1)?;
         if purged_before != batch.purge_boundary() {
-            // The batch is judged again by what the statement says of that.
+            // The batch is judged again by the boundary that the statement returned.
             self.store.server.retention.set(purged_before);
             return Err(StoreError::Fenced);
         }
@@ -112,19 +112,19 @@ impl<'a> Session<'a> {
     }
 
     async fn upsert(&self, batch: &ProcessedBatch) -> Result<Committed, StoreError> {
-        let statement = self.prepare(batch, Way::Upsert).await?;
+        let statement = self.prepare(batch, WriteMode::Upsert).await?;
         self.commit(batch, statement).await
     }
 
-    /// Commits a batch of which the database rejected a row: split until each record with a rejected
-    /// order stands alone, all in one transaction, and those as dead letters
-    /// ([`Reason::RejectedByDatabase`]), all of a record's orders together. Returns the batch as it
-    /// was committed.
+    /// Commits a batch of which the database rejected a row. In one transaction, splits the batch
+    /// until each record with a rejected order is isolated, and writes these records as dead
+    /// letters ([`Reason::RejectedByDatabase`]). The orders of one record are kept together.
+    /// Returns the batch as committed.
     ///
     /// # Errors
-    /// As [`Self::commit`]. If the database rejects every order of a batch of several in the same
-    /// way it is the table that is wrong and not the orders: [`StoreError::Permanent`], and nothing
-    /// was written.
+    /// As [`Self::commit`]. If the database rejects every order of a batch of several for the same
+    /// reason, the table is at fault and not the orders: [`StoreError::Permanent`], and nothing is
+    /// written.
     pub async fn commit_in_parts(
         &self,
         batch: ProcessedBatch,
@@ -134,8 +134,8 @@ impl<'a> Session<'a> {
         Ok((Committed { span }, batch))
     }
 
-    /// The same, but nothing is written: says only what the database would take, with the cause of
-    /// the first rejection, if there is one.
+    /// As [`Self::commit_in_parts`], but rolls back: reports which orders the database would
+    /// accept, with the cause of the first rejection, if any.
     ///
     /// # Errors
     /// As [`Self::commit_in_parts`].
@@ -151,7 +151,7 @@ impl<'a> Session<'a> {
         batch: ProcessedBatch,
         end: &str,
     ) -> Result<(ProcessedBatch, Option<Cause>), StoreError> {
-        // Constraints that wait for the transaction's end would name no order.
+        // Deferred constraints would fail at commit and not identify the order.
         let tried = async {
             let begin = self.lent.connection()?.begin();
             self.execute(&format!("{begin}; SET CONSTRAINTS ALL IMMEDIATE")).await?;
@@ -161,7 +161,7 @@ impl<'a> Session<'a> {
         };
         let tried = tried.await;
         if tried.is_err() {
-            // Whatever the transaction held ends with its connection.
+            // Closing the connection ends the transaction and releases its locks.
             self.lent.connection()?.give_up();
         }
         tried
@@ -184,7 +184,8 @@ impl<'a> Session<'a> {
                 Err(StoreError::Data(cause)) => {
                     self.execute("ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part").await?;
                     match part.into_halves() {
-                        // The first half is on top, since each part goes on where the last ended.
+                        // The first half is on top of the stack: each part starts where the
+                        // previous one ended.
                         Ok((first, second)) => parts.extend([second, first]),
                         Err(alone) if alone.orders() == 0 => {
                             return Err(StoreError::Permanent(cause));
@@ -199,14 +200,16 @@ impl<'a> Session<'a> {
                 Err(error) => return Err(error),
             }
         }
-        if let Some(cause) = alike(&causes).filter(|_| records > 1 && causes.len() == records) {
+        if let Some(cause) =
+            common_cause(&causes).filter(|_| records > 1 && causes.len() == records)
+        {
             return Err(StoreError::Permanent(Cause::new(format!(
-                "every order of the batch {span} is rejected alike, so the table is wrong and not \
-                 the orders: {cause}"
+                "every order of the batch {span} was rejected for the same reason, check the \
+                 table's constraints and triggers: {cause}"
             ))));
         }
         let batch = ProcessedBatch::joined(committed)
-            .ok_or_else(|| StoreError::Permanent(Cause::new("a batch without a span")))?;
+            .ok_or_else(|| StoreError::Permanent(Cause::new("the batch has no span")))?;
         // Parts are written in order, so the first cause is that of the first order.
         Ok((batch, causes.into_iter().next()))
     }
@@ -217,7 +220,7 @@ impl<'a> Session<'a> {
     }
 }
 
-/// The partition's step over a batch.
+/// How a commit moves the partition's next offset past a batch.
 struct Step<'a> {
     topic: &'a str,
     partition: i32,
@@ -228,7 +231,7 @@ struct Step<'a> {
     instance: Uuid,
     judged_by: Option<WallClock>,
     synchronous_commit: &'static str,
-    /// Whether the statement notes what it adds to the sums.
+    /// Whether the statement itself records what it adds to the sums.
     noted: bool,
 }
 
@@ -265,8 +268,8 @@ impl<'a> Step<'a> {
     }
 }
 
-/// The cause that all of them share, if they do.
-fn alike(causes: &[Cause]) -> Option<&Cause> {
+/// The common cause, if all causes are alike.
+fn common_cause(causes: &[Cause]) -> Option<&Cause> {
     let (first, rest) = causes.split_first()?;
     rest.iter().all(|cause| cause.is_like(first)).then_some(first)
 }

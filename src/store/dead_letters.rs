@@ -1,4 +1,4 @@
-//! Dead letters as a person works with them: find, look at, discard, delete.
+//! Finds, reads, discards and deletes dead letters.
 
 use jiff::Timestamp;
 use tokio_postgres::{
@@ -6,9 +6,9 @@ use tokio_postgres::{
     types::{ToSql, Type},
 };
 
-use super::{Store, StoreError, replay::lock_letters};
+use super::{Store, StoreError, replay::lock_dead_letters};
 
-/// Which letters are meant, as `$1` to `$5`; what is not said leaves it open.
+/// Selects dead letters by `$1` to `$5`; a null parameter does not restrict.
 pub(super) const FILTER: &str = "\
     ($1::bigint[] IS NULL OR id = ANY ($1)) \
     AND ($2::text IS NULL OR topic = $2) \
@@ -16,19 +16,20 @@ pub(super) const FILTER: &str = "\
     AND ($4::timestamptz IS NULL OR failed_at >= $4) \
     AND ($5::timestamptz IS NULL OR failed_at < $5)";
 
-/// Open letters, as the index of them puts it.
+/// Open dead letters, phrased as in the partial index on them.
 const OPEN: &str = "replayed_at IS NULL AND discarded_at IS NULL";
 
 /// The columns of a [`DeadLetter`].
 const LETTER: &str = "id, topic, partition, record_offset, reason, detail, failed_at, replayed_at, \
                       order_id, numbered, discarded_at, discarded_because";
 
-/// The most letters that one statement discards or deletes, so that none takes long.
+/// The maximum number of dead letters that one statement discards or deletes, to keep statements
+/// short.
 const AT_ONCE: i64 = 5_000;
 
-/// Which letters are meant: those that all of this is true of.
+/// Selects dead letters that satisfy all of these conditions.
 #[derive(Clone, Debug, Default)]
-pub struct LetterFilter {
+pub struct DeadLetterFilter {
     /// One of these ids.
     pub ids: Option<Vec<i64>>,
     /// Records of this topic.
@@ -41,10 +42,10 @@ pub struct LetterFilter {
     pub until: Option<Timestamp>,
 }
 
-/// A record that became no order, without its bytes.
+/// A rejected record, without its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadLetter {
-    /// By which the commands call it.
+    /// Its id, used by the commands.
     pub id: i64,
     /// The record's topic.
     pub topic: String,
@@ -54,53 +55,52 @@ pub struct DeadLetter {
     pub offset: i64,
     /// The code of the reason.
     pub reason: String,
-    /// The place of the trouble. What the database itself rejected can quote the record here.
+    /// Where and why it failed. For records rejected by the database, this can quote the record.
     pub detail: String,
-    /// When the record was read.
+    /// When the record was processed.
     pub failed_at: Timestamp,
-    /// What became of it since.
-    pub fate: Fate,
+    /// Its current state.
+    pub state: DeadLetterState,
 }
 
-/// What has become of a letter.
+/// The state of a dead letter.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// Nothing yet.
+pub enum DeadLetterState {
+    /// Neither replayed nor discarded.
     Open,
-    /// It was replayed, and is an order.
+    /// Replayed: its order was written.
     Replayed {
         /// When.
         at: Timestamp,
-        /// The order, as `orders` spells its key; `None` where it is several.
+        /// The order's key as in `orders`; `None` for several orders.
         order_id: Option<String>,
-        /// Whether that is an order number.
+        /// Whether the key is an order number.
         numbered: bool,
     },
-    /// It is not to become an order: a person has decided so, or it was replayed and the mapping
-    /// says that its record is ignored.
+    /// Discarded by an operator, or by a replay under a mapping that ignores its record.
     Discarded {
         /// When.
         at: Timestamp,
-        /// Why, in that person's words or in those of the replay.
+        /// Why, as given by the operator or the replay.
         because: String,
     },
 }
 
-/// The bytes of a letter's record.
+/// The bytes of a dead letter's record.
 #[derive(Clone, PartialEq, Eq)]
-pub struct LetterBytes {
+pub struct DeadLetterBytes {
     /// The key as the producer wrote it.
     pub key: Option<Vec<u8>>,
     /// The value as the producer wrote it; `None` is a tombstone.
     pub payload: Option<Vec<u8>>,
 }
 
-/// How many letters there are of one reason.
+/// The number of dead letters with one reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReasonCount {
-    /// Its code.
+    /// The reason's code.
     pub reason: String,
-    /// How many letters.
+    /// The number of dead letters.
     pub letters: i64,
     /// When the first of them failed.
     pub first_failed_at: Timestamp,
@@ -108,24 +108,24 @@ pub struct ReasonCount {
     pub last_failed_at: Timestamp,
 }
 
-/// How many letters are old enough to be deleted.
+/// The number of dead letters that a purge would delete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Purgeable {
-    /// All of them.
+    /// All dead letters.
     pub letters: i64,
-    /// Those among them that nobody has replayed or discarded.
+    /// The open ones among them.
     pub open: i64,
 }
 
 impl Store {
-    /// The newest `limit` letters that `filter` means, the last to fail first; open ones alone, or
-    /// the settled ones with them.
+    /// The newest `limit` dead letters that match `filter`, newest first; only open ones, or also
+    /// settled ones.
     ///
     /// # Errors
     /// As [`Store::session`].
     pub async fn dead_letters(
         &self,
-        filter: &LetterFilter,
+        filter: &DeadLetterFilter,
         settled_too: bool,
         limit: i64,
     ) -> Result<Vec<DeadLetter>, StoreError> {
@@ -134,17 +134,17 @@ impl Store {
             "SELECT {LETTER} FROM {{schema}}.dead_letters WHERE {FILTER} AND {which} \
              ORDER BY failed_at DESC, id DESC LIMIT $6"
         );
-        let rows = self.letter_rows(&sql, filter, &[(&limit, Type::INT8)]).await?;
+        let rows = self.dead_letter_rows(&sql, filter, &[(&limit, Type::INT8)]).await?;
         rows.iter().map(letter).collect()
     }
 
-    /// The letters that `filter` means, counted by reason, the most frequent first.
+    /// The number of dead letters that match `filter` by reason, the most frequent first.
     ///
     /// # Errors
     /// As [`Store::session`].
     pub async fn dead_letter_counts(
         &self,
-        filter: &LetterFilter,
+        filter: &DeadLetterFilter,
         settled_too: bool,
     ) -> Result<Vec<ReasonCount>, StoreError> {
         let which = if settled_too { "true" } else { OPEN };
@@ -153,7 +153,7 @@ impl Store {
              FROM {{schema}}.dead_letters WHERE {FILTER} AND {which} \
              GROUP BY reason ORDER BY letters DESC, reason COLLATE \"C\""
         );
-        let rows = self.letter_rows(&sql, filter, &[]).await?;
+        let rows = self.dead_letter_rows(&sql, filter, &[]).await?;
         rows.iter()
             .map(|row| {
                 Ok(ReasonCount {
@@ -166,31 +166,30 @@ impl Store {
             .collect()
     }
 
-    /// One letter with its bytes; `None` if there is none of that id.
+    /// The dead letter with this id and its bytes, if it exists.
     ///
     /// # Errors
     /// As [`Store::session`].
     pub async fn dead_letter(
         &self,
         id: i64,
-    ) -> Result<Option<(DeadLetter, LetterBytes)>, StoreError> {
+    ) -> Result<Option<(DeadLetter, DeadLetterBytes)>, StoreError> {
         let sql =
             format!("SELECT {LETTER}, key, payload FROM {{schema}}.dead_letters WHERE {FILTER}");
-        let filter = LetterFilter { ids: Some(vec![id]), ..LetterFilter::default() };
-        let rows = self.letter_rows(&sql, &filter, &[]).await?;
+        let filter = DeadLetterFilter { ids: Some(vec![id]), ..DeadLetterFilter::default() };
+        let rows = self.dead_letter_rows(&sql, &filter, &[]).await?;
         let Some(row) = rows.first() else { return Ok(None) };
-        let bytes = LetterBytes { key: row.try_get("key")?, payload: row.try_get("payload")? };
+        let bytes = DeadLetterBytes { key: row.try_get("key")?, payload: row.try_get("payload")? };
         Ok(Some((letter(row)?, bytes)))
     }
 
-    /// Notes of all open letters that `filter` means that they are not to become orders, and why.
-    /// Returns how many these were.
+    /// Discards all open dead letters that match `filter`. Returns their number.
     ///
     /// # Errors
-    /// As [`Store::session`]. What was discarded until then stays so.
-    pub async fn discard_letters(
+    /// As [`Store::session`]. Dead letters discarded before the error stay discarded.
+    pub async fn discard_dead_letters(
         &self,
-        filter: &LetterFilter,
+        filter: &DeadLetterFilter,
         because: &str,
     ) -> Result<u64, StoreError> {
         let which = format!("{FILTER} AND {OPEN}");
@@ -198,40 +197,38 @@ impl Store {
             "UPDATE {{schema}}.dead_letters SET discarded_at = now(), discarded_because = $8 \
              FROM page WHERE dead_letters.id = page.id AND {OPEN}"
         );
-        self.change_letters(&which, &change, filter, &[(&because, Type::TEXT)]).await
+        self.change_dead_letters(&which, &change, filter, &[(&because, Type::TEXT)]).await
     }
 
-    /// How many letters failed before `limit`.
+    /// The number of dead letters that failed before `limit`.
     ///
     /// # Errors
     /// As [`Store::session`].
-    pub async fn purgeable_letters(&self, limit: Timestamp) -> Result<Purgeable, StoreError> {
+    pub async fn purgeable_dead_letters(&self, limit: Timestamp) -> Result<Purgeable, StoreError> {
         let sql = format!(
             "SELECT count(*) AS letters, count(*) FILTER (WHERE {OPEN}) AS open \
              FROM {{schema}}.dead_letters WHERE {FILTER}"
         );
-        let rows = self.letter_rows(&sql, &before(limit), &[]).await?;
+        let rows = self.dead_letter_rows(&sql, &before(limit), &[]).await?;
         let Some(row) = rows.first() else { return Ok(Purgeable { letters: 0, open: 0 }) };
         Ok(Purgeable { letters: row.try_get("letters")?, open: row.try_get("open")? })
     }
 
-    /// Deletes the letters that failed before `limit`, whatever became of them, and returns how many
-    /// these were.
+    /// Deletes the dead letters that failed before `limit`, open or settled. Returns their number.
     ///
     /// # Errors
-    /// As [`Store::session`]. What was deleted until then stays so.
-    pub async fn purge_letters(&self, limit: Timestamp) -> Result<u64, StoreError> {
+    /// As [`Store::session`]. Dead letters deleted before the error stay deleted.
+    pub async fn purge_dead_letters(&self, limit: Timestamp) -> Result<u64, StoreError> {
         let change = "DELETE FROM {schema}.dead_letters USING page WHERE dead_letters.id = page.id";
-        self.change_letters(FILTER, change, &before(limit), &[]).await
+        self.change_dead_letters(FILTER, change, &before(limit), &[]).await
     }
 
-    /// Changes the letters that are `which`, some at a time, in the order of their ids: none is looked
-    /// for twice.
-    async fn change_letters(
+    /// Applies `change` to the dead letters that match `which`, page by page in id order.
+    async fn change_dead_letters(
         &self,
         which: &str,
         change: &str,
-        filter: &LetterFilter,
+        filter: &DeadLetterFilter,
         more: &[(&(dyn ToSql + Sync), Type)],
     ) -> Result<u64, StoreError> {
         let sql = self.sql(&format!(
@@ -247,7 +244,7 @@ impl Store {
         let (mut after, mut all) = (i64::MIN, 0);
         loop {
             let change = async {
-                lock_letters(connection).await?;
+                lock_dead_letters(connection).await?;
                 let place: [_; 2] = [(&after as _, Type::INT8), (&AT_ONCE as _, Type::INT8)];
                 let parameters = [&filter.parameters()[..], &place, more].concat();
                 let row = connection.in_time(client.query_typed_one(&sql, &parameters)).await?;
@@ -268,10 +265,10 @@ impl Store {
         }
     }
 
-    pub(super) async fn letter_rows(
+    pub(super) async fn dead_letter_rows(
         &self,
         sql: &str,
-        filter: &LetterFilter,
+        filter: &DeadLetterFilter,
         more: &[(&(dyn ToSql + Sync), Type)],
     ) -> Result<Vec<Row>, StoreError> {
         let parameters = [&filter.parameters()[..], more].concat();
@@ -281,7 +278,7 @@ impl Store {
     }
 }
 
-impl LetterFilter {
+impl DeadLetterFilter {
     /// `$1` to `$5` of [`FILTER`].
     fn parameters(&self) -> [(&(dyn ToSql + Sync), Type); 5] {
         [
@@ -294,34 +291,34 @@ impl LetterFilter {
     }
 }
 
-/// Prints lengths only: both hold personal data.
-impl std::fmt::Debug for LetterBytes {
+/// Prints only lengths: key and payload can hold personal data.
+impl std::fmt::Debug for DeadLetterBytes {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LetterBytes")
+        f.debug_struct("DeadLetterBytes")
             .field("key_bytes", &self.key.as_ref().map(Vec::len))
             .field("payload_bytes", &self.payload.as_ref().map(Vec::len))
             .finish()
     }
 }
 
-fn before(limit: Timestamp) -> LetterFilter {
-    LetterFilter { until: Some(limit), ..LetterFilter::default() }
+fn before(limit: Timestamp) -> DeadLetterFilter {
+    DeadLetterFilter { until: Some(limit), ..DeadLetterFilter::default() }
 }
 
 fn letter(row: &Row) -> Result<DeadLetter, StoreError> {
     let replayed_at: Option<Timestamp> = row.try_get("replayed_at")?;
     let discarded_at: Option<Timestamp> = row.try_get("discarded_at")?;
-    let fate = match (replayed_at, discarded_at) {
-        (Some(at), _) => Fate::Replayed {
+    let state = match (replayed_at, discarded_at) {
+        (Some(at), _) => DeadLetterState::Replayed {
             at,
             order_id: row.try_get("order_id")?,
             numbered: row.try_get::<_, Option<_>>("numbered")?.unwrap_or_default(),
         },
-        (None, Some(at)) => Fate::Discarded {
+        (None, Some(at)) => DeadLetterState::Discarded {
             at,
             because: row.try_get::<_, Option<_>>("discarded_because")?.unwrap_or_default(),
         },
-        (None, None) => Fate::Open,
+        (None, None) => DeadLetterState::Open,
     };
     Ok(DeadLetter {
         id: row.try_get("id")?,
@@ -331,6 +328,6 @@ fn letter(row: &Row) -> Result<DeadLetter, StoreError> {
         reason: row.try_get("reason")?,
         detail: row.try_get("detail")?,
         failed_at: row.try_get("failed_at")?,
-        fate,
+        state,
     })
 }

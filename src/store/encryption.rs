@@ -1,4 +1,4 @@
-//! Whether connections are encrypted, and how one is made.
+//! TLS for connections to PostgreSQL, and how a connection is made.
 
 use std::error::Error as _;
 
@@ -20,9 +20,9 @@ use crate::tls::{Fault, Remedies, Tls};
 pub enum Encryption {
     /// Never: `disable`.
     Never,
-    /// Where the server does not let us in otherwise: `allow`.
+    /// Only if the server rejects unencrypted connections: `allow`.
     IfDemanded(Tls),
-    /// Where the server can, and lets us in so: `prefer`.
+    /// If the server supports and accepts it: `prefer`.
     IfOffered(Tls),
     /// Always: `require` and above.
     Always(Tls),
@@ -35,15 +35,15 @@ pub(super) const REMEDIES: Remedies = Remedies {
     without: "database.sslmode = \"disable\"",
 };
 
-/// The way by which a connection was made: who cancels its statements takes the same.
+/// How a connection was made. Cancel requests are sent the same way.
 #[derive(Clone)]
-pub(super) enum Way {
+pub(super) enum Transport {
     UnixSocket,
     Plain,
     Tls(MakeRustlsConnect),
 }
 
-impl std::fmt::Debug for Way {
+impl std::fmt::Debug for Transport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::UnixSocket => "UnixSocket",
@@ -53,11 +53,11 @@ impl std::fmt::Debug for Way {
     }
 }
 
-/// A connection, what holds it, and how it was made.
+/// A connection, its leash, and how it was made.
 pub(super) struct Connected {
     pub(super) client: Client,
     pub(super) leash: Leash,
-    pub(super) way: Way,
+    pub(super) transport: Transport,
 }
 
 impl Encryption {
@@ -68,61 +68,65 @@ impl Encryption {
         }
     }
 
-    /// Connects to the one host of `config`, in one way or, where libpq would do so too, in the
-    /// other. If both fail, the error that tells more.
+    /// Connects to the only host of `config`, with or without TLS, and falls back to the other
+    /// where libpq would. If both fail, returns the more specific error.
     pub(super) async fn connect(&self, config: &Config) -> Result<Connected, Error> {
         match self {
-            Self::Never => plainly(config).await,
-            Self::Always(tls) => encrypted(config, tls).await,
-            Self::IfOffered(tls) => match encrypted(config, tls).await {
-                Err(error) if lacks_tls(&error) => plainly(config).await,
-                Err(error) if is_shut(&error) => plainly(config).await.map_err(|_| error),
+            Self::Never => connect_plain(config).await,
+            Self::Always(tls) => connect_tls(config, tls).await,
+            Self::IfOffered(tls) => match connect_tls(config, tls).await {
+                Err(error) if lacks_tls(&error) => connect_plain(config).await,
+                Err(error) if may_fall_back(&error) => {
+                    connect_plain(config).await.map_err(|_| error)
+                }
                 result => result,
             },
-            Self::IfDemanded(tls) => match plainly(config).await {
-                Err(error) if is_shut(&error) => encrypted(config, tls).await.map_err(|_| error),
+            Self::IfDemanded(tls) => match connect_plain(config).await {
+                Err(error) if may_fall_back(&error) => {
+                    connect_tls(config, tls).await.map_err(|_| error)
+                }
                 result => result,
             },
         }
     }
 }
 
-/// Whether the other way may be open. Unlike libpq, which tries it after any error, not after a
-/// wrong password: that would be sent once more, then in the clear.
-fn is_shut(error: &Error) -> bool {
+/// Whether to try the other way. libpq does so after any error; this does not after a wrong
+/// password, to avoid sending the password again unencrypted.
+fn may_fall_back(error: &Error) -> bool {
     error.code() == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION)
         || Fault::behind(error, false, &REMEDIES).is_some()
 }
 
-/// Whether the server was asked for TLS and does not have it, which tokio-postgres says in words only.
+/// Whether the server does not support TLS. tokio-postgres reports this only as text.
 pub(super) fn lacks_tls(error: &Error) -> bool {
     error.source().is_some_and(|cause| cause.to_string() == "server does not support TLS")
 }
 
-async fn plainly(config: &Config) -> Result<Connected, Error> {
+async fn connect_plain(config: &Config) -> Result<Connected, Error> {
     let (mut config, leash) = (config.clone(), Leash::default());
     if matches!(config.get_hosts(), [Host::Unix(_)]) {
         config.ssl_mode(SslMode::Disable);
         let client = PostgresConnectionManager::new(config, NoTls).connect().await?;
-        return Ok(Connected { client, leash, way: Way::UnixSocket });
+        return Ok(Connected { client, leash, transport: Transport::UnixSocket });
     }
     config.ssl_mode(SslMode::Require).ssl_negotiation(SslNegotiation::Direct);
     let connector = Leashed::new(Plain, &leash);
     let client = PostgresConnectionManager::new(config, connector).connect().await?;
-    Ok(Connected { client, leash, way: Way::Plain })
+    Ok(Connected { client, leash, transport: Transport::Plain })
 }
 
-async fn encrypted(config: &Config, tls: &Tls) -> Result<Connected, Error> {
+async fn connect_tls(config: &Config, tls: &Tls) -> Result<Connected, Error> {
     let (mut config, leash) = (config.clone(), Leash::default());
     config.ssl_mode(SslMode::Require);
     let rustls = MakeRustlsConnect::new(tls.config().as_ref().clone());
     let connector = Leashed::new(rustls.clone(), &leash);
     let client = PostgresConnectionManager::new(config, connector).connect().await?;
-    Ok(Connected { client, leash, way: Way::Tls(rustls) })
+    Ok(Connected { client, leash, transport: Transport::Tls(rustls) })
 }
 
-impl Way {
-    /// Asks the server to end what it does for the connection that `token` is from.
+impl Transport {
+    /// Sends a cancel request for the connection of `token`.
     pub(super) async fn cancel(self, token: CancelToken) -> Result<(), Error> {
         match self {
             Self::UnixSocket => token.cancel_query(NoTls).await,

@@ -1,45 +1,45 @@
-//! What went wrong in PostgreSQL, by what the caller does about it.
+//! Errors of PostgreSQL, classified by the caller's reaction.
 
 use std::{error::Error, fmt, io};
 
 use tokio_postgres::error::{DbError, SqlState};
 
-/// A variant for each reaction of the caller.
+/// One variant for each reaction of the caller.
 #[derive(Debug)]
 pub enum StoreError {
-    /// The server is out of reach or busy: wait, and try again.
+    /// The server is unreachable or busy: wait and retry.
     Transient(Cause),
-    /// Nothing was written, since the partition's next offset is not the one that the batch starts
-    /// at: read it again, and go on from there.
+    /// Nothing was written: the partition's next offset is not the start of the batch. Read it
+    /// again and continue from there.
     Fenced,
-    /// Nothing was written, since some of the batch's orders are there already and it was to be
-    /// inserted: do it again with upserts.
+    /// Nothing was written: the batch was to be inserted, and some of its orders already exist.
+    /// Retry with upserts.
     NotNew,
-    /// The database rejects a row of the batch: find out which.
+    /// The database rejected a row of the batch: find out which.
     Data(Cause),
-    /// A person has to put something right, and the cause says what.
+    /// An operator has to intervene; the cause says how.
     Permanent(Cause),
 }
 
-/// Why, in words for a person: the thing, the place and, where there is one, the remedy. What it
-/// displays holds no value of any row.
+/// The cause as text: the thing, the place and, if known, the remedy. Its `Display` form contains
+/// no row values.
 #[derive(Clone, Debug)]
 pub struct Cause {
     message: String,
-    /// What the database said in its own words, where these can quote a row.
+    /// The database's own message, if it can quote a row.
     verbatim: Option<String>,
     is_unique_violation: bool,
 }
 
 impl Cause {
-    /// A cause that did not come from the database as an error of its own.
+    /// A cause that is not an error reported by the database.
     #[must_use]
     pub fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), verbatim: None, is_unique_violation: false }
     }
 
-    /// Everything the database said. It can quote the row, so it belongs beside that row's bytes and
-    /// into no log.
+    /// The database's full message. It can quote the row: store it only with that row's bytes and
+    /// never log it.
     #[must_use]
     pub fn in_full(&self) -> String {
         match &self.verbatim {
@@ -48,18 +48,18 @@ impl Cause {
         }
     }
 
-    /// Whether it is the same trouble, whatever row it is about.
+    /// Whether both have the same cause, possibly for different rows.
     #[must_use]
     pub fn is_like(&self, other: &Self) -> bool {
         self.message == other.message
     }
 
-    /// Whether a row with the same key is there already.
+    /// Whether a row with the same key already exists.
     pub(super) const fn is_unique_violation(&self) -> bool {
         self.is_unique_violation
     }
 
-    /// The same cause, met at the server with that address.
+    /// The same cause with the server's address.
     #[must_use]
     pub(super) fn at(mut self, address: &impl fmt::Display) -> Self {
         self.message = format!("PostgreSQL at {address}: {}", self.message);
@@ -68,11 +68,11 @@ impl Cause {
 
     fn of(error: &DbError) -> Self {
         let code = error.code().code();
-        // Class 22 quotes what it cannot convert, and P0 says whatever a trigger's author likes.
+        // Errors of class 22 quote the value, and those of class P0 contain a trigger's own text.
         let quotes = matches!(code.get(..2), Some("22" | "44" | "P0"));
         let mut message =
-            if quotes { "a value is rejected".to_owned() } else { error.message().to_owned() };
-        // Not DETAIL, which quotes the row.
+            if quotes { "a value was rejected".to_owned() } else { error.message().to_owned() };
+        // DETAIL is left out: it quotes the row.
         for (what, name) in [
             ("table", error.table()),
             ("column", error.column()),
@@ -105,8 +105,8 @@ impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Transient(cause) | Self::Data(cause) | Self::Permanent(cause) => cause.fmt(f),
-            Self::Fenced => f.write_str("the partition's next offset was moved by another"),
-            Self::NotNew => f.write_str("some of these orders are there already"),
+            Self::Fenced => f.write_str("another instance committed past this offset"),
+            Self::NotNew => f.write_str("some of these orders already exist"),
         }
     }
 }
@@ -119,29 +119,28 @@ impl From<tokio_postgres::Error> for StoreError {
             return reaction(db_error.code())(Cause::of(db_error));
         }
         let cause = Cause::new(with_sources(&error));
-        // What has no cause of its own is an answer that does not belong to the question, as from a
-        // pooler that lost count: another connection will do.
+        // An error without a source is an unexpected message, such as from a pooler that mixed up
+        // responses: use another connection.
         if error.is_closed() || is_io(&error) || error.source().is_none() {
             Self::Transient(cause)
         } else {
-            // It could not be said to the server, or not be understood: which row is it about?
+            // A value could not be encoded or decoded: find out which row it belongs to.
             Self::Data(cause)
         }
     }
 }
 
-/// Classes: PostgreSQL manual, appendix A.
+/// For the classes see the PostgreSQL manual, appendix A.
 fn reaction(code: &SqlState) -> fn(Cause) -> StoreError {
     let permanent_in_data_class = [&SqlState::NOT_NULL_VIOLATION];
     match (code.code().get(..2).unwrap_or_default(), code) {
-        // No statement of ours writes a null where our tables forbid it, so it is somebody's new
-        // column that has no default, and every order would be rejected alike.
+        // No statement here writes a null into a NOT NULL column of schema.sql, so the column was
+        // added later and has no default. Every order would be rejected for the same reason.
         (_, code) if permanent_in_data_class.contains(&code) => StoreError::Permanent,
         ("21" | "22" | "23" | "44" | "54" | "P0", _) => StoreError::Data,
         ("08" | "40" | "53" | "57" | "58", _) => StoreError::Transient,
-        // A lock that was not had in time; a process that was frozen amid a transaction; a standby
-        // amid a failover; a pooler that gave us another server, which does not know our prepared
-        // statement.
+        // A lock timeout; a process frozen during a transaction; a standby during a failover; a
+        // pooler that switched to a server without the prepared statement.
         (
             _,
             &SqlState::LOCK_NOT_AVAILABLE
@@ -175,11 +174,12 @@ fn remedy(code: &SqlState) -> Option<&'static str> {
             "the table lacks the primary key that `vendas schema` shows: add it"
         }
         SqlState::INSUFFICIENT_PRIVILEGE => {
-            "grant it to database.user; `vendas check` lists what `run` needs"
+            "grant it to database.user; `vendas check` lists the privileges that `run` needs"
         }
         SqlState::INVALID_SQL_STATEMENT_NAME | SqlState::DUPLICATE_PSTATEMENT => {
-            "behind a pooler in transaction mode set database.prepared_statements = false, or have \
-             it keep them (PgBouncer 1.21 or newer: max_prepared_statements)"
+            "behind a pooler in transaction mode, set database.prepared_statements = false, or \
+             enable prepared statements in the pooler (PgBouncer 1.21 or newer: \
+             max_prepared_statements)"
         }
         SqlState::NOT_NULL_VIOLATION => "give that column a default, or drop its NOT NULL",
         _ => return None,

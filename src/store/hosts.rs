@@ -1,4 +1,4 @@
-//! The servers that `database.host` names, and which of them will do.
+//! The servers in `database.host`, and which of them are acceptable.
 
 use std::{fmt, net::IpAddr, time::Duration};
 
@@ -7,24 +7,24 @@ use tokio_postgres::Client;
 
 use super::{Cause, StoreError};
 
-/// Where one PostgreSQL server is.
+/// The address of one PostgreSQL server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Host {
-    /// A host name, an address, or the folder of a Unix socket, which begins with a slash.
+    /// A host name, an IP address, or the directory of a Unix socket (starts with a slash).
     pub name: String,
     /// 1 to 65535.
     pub port: u16,
 }
 
-/// Which of several servers will do: those of libpq's `target_session_attrs` (PostgreSQL manual,
-/// 32.1.2) that a program can use that writes.
+/// Which of several servers are acceptable: the values of libpq's `target_session_attrs` that suit
+/// a writing program (PostgreSQL manual, 32.1.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// The first that lets us in.
+    /// The first that accepts the connection.
     Any,
-    /// One that takes writes: no standby, and transactions are not read-only by default.
+    /// One that accepts writes: not a standby, and transactions are not read-only by default.
     ReadWrite,
-    /// One that is no standby.
+    /// One that is not a standby.
     Primary,
 }
 
@@ -35,15 +35,15 @@ impl fmt::Display for Host {
 }
 
 impl Host {
-    /// Nobody listens on a Unix socket, so that it has no TLS; it has no address either.
+    /// A Unix socket has neither TLS nor an IP address.
     pub(super) fn is_unix_socket(&self) -> bool {
         self.name.starts_with('/')
     }
 
-    /// The addresses behind the name, each tried on its own; `None` for a Unix socket.
+    /// The addresses that the name resolves to, each tried separately; `None` for a Unix socket.
     ///
     /// # Errors
-    /// [`StoreError::Transient`] if the name leads nowhere.
+    /// [`StoreError::Transient`] if the name cannot be resolved.
     pub(super) async fn addresses(
         &self,
         within: Duration,
@@ -62,21 +62,21 @@ impl Host {
     }
 }
 
-/// What a server says of itself when a connection is new. What it does not say is `None`.
+/// The role that a server reports on a new connection. Unreported values are `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Role {
     pub(super) is_standby: Option<bool>,
     pub(super) is_read_only: Option<bool>,
-    /// Only of a server that is no standby.
+    /// Only for a server that is not a standby.
     pub(super) history: Option<History>,
 }
 
-/// Which history a server's data has: that of its cluster, up to a promotion and after it.
+/// The history of a server's data: its cluster and its timeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct History {
-    /// Of the cluster, made by initdb; the same on all standbys.
+    /// The system identifier, set by initdb and the same on all standbys.
     pub(super) system: i64,
-    /// One more with each promotion (PostgreSQL manual, 25.3.6).
+    /// Increases by one with each promotion (PostgreSQL manual, 25.3.6).
     pub(super) timeline: i32,
 }
 
@@ -99,7 +99,7 @@ impl Role {
                 let (is_standby, is_read_only) = (Some(row.try_get(0)?), row.try_get(1)?);
                 Ok(Self { is_standby, is_read_only, history })
             }
-            // A service that has no such functions, or does not let everybody call them.
+            // A service that lacks these functions or restricts their use.
             Err(error) if error.as_db_error().is_some() => {
                 let answer = client.simple_query("SHOW transaction_read_only").await?;
                 let value = answer.iter().find_map(|message| match message {
@@ -113,34 +113,34 @@ impl Role {
         }
     }
 
-    /// Why a server with this role will not do; `None` if it will.
-    pub(super) fn refused_by(&self, target: Target) -> Option<&'static str> {
+    /// Why a server with this role is not acceptable; `None` if it is.
+    pub(super) fn mismatch(&self, target: Target) -> Option<&'static str> {
         let is_standby = self.is_standby == Some(true);
         match target {
             Target::Any => None,
             Target::ReadWrite | Target::Primary if is_standby => {
-                Some("it is a standby, which only reads")
+                Some("it is a standby (read-only)")
             }
             Target::ReadWrite if self.is_read_only == Some(true) => {
-                Some("it only reads (default_transaction_read_only)")
+                Some("it is read-only (default_transaction_read_only)")
             }
             Target::ReadWrite | Target::Primary => None,
         }
     }
 }
 
-/// Where the pool's connections lead.
+/// The server that the pool's connections use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Whereabouts {
+pub(super) struct Location {
     /// The position of the server in `database.host`.
     pub(super) host: usize,
     pub(super) history: Option<History>,
 }
 
-impl Whereabouts {
-    /// Whether `other` is an older state of the same cluster: a former primary that was left alive,
-    /// or came back, after another server was promoted.
-    pub(super) fn is_succeeded_by(&self, other: &Self) -> Option<(i32, i32)> {
+impl Location {
+    /// Returns both timelines if `other` is on a newer timeline of the same cluster: this server is
+    /// then a former primary that is still running, or came back, after a promotion.
+    pub(super) fn newer_timeline(&self, other: &Self) -> Option<(i32, i32)> {
         let (mine, theirs) = (self.history?, other.history?);
         let is_former = mine.system == theirs.system && mine.timeline < theirs.timeline;
         is_former.then_some((mine.timeline, theirs.timeline))

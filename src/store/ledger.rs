@@ -1,12 +1,12 @@
-//! The ledgers of differences that triggers keep (see `schema.sql`).
+//! The ledgers of differences that triggers write (see `schema.sql`).
 
 use super::{Store, StoreError};
 
 impl Store {
-    /// Folds the ledgers of differences into the sums, which makes the totals quick to read and changes
-    /// nothing about them.
+    /// Folds the ledgers into the sums. This makes the totals quick to read and does not change
+    /// them.
     ///
-    /// Returns how many rows of the ledgers were folded; `None` if another session is at it.
+    /// Returns the number of folded rows; `None` if another session is folding.
     ///
     /// # Errors
     /// As [`Store::session`].

@@ -1,19 +1,19 @@
-//! Keeps orders, dead letters and offsets in PostgreSQL, exactly once.
+//! Stores orders, dead letters and offsets in PostgreSQL, exactly once.
 //!
-//! A partition's next offset lies beside the data and moves by **compare-and-set**, in the very
-//! statement that writes the batch (`sql/commit/commit.sql`): `UPDATE partitions SET next_offset = to
-//! WHERE … AND next_offset = from`, and everything else in the statement depends on its one row.
-//! No row, and nothing was written ([`StoreError::Fenced`]): somebody else moved the partition, an
-//! earlier batch in flight failed, our own commit succeeded although its answer was lost, or
-//! PostgreSQL came back from a crash with an older offset. One answer serves all of these: settle
-//! what is in flight, read the offset again, go on from there.
+//! A partition's next offset is stored next to the data and moves by **compare-and-set** in the
+//! statement that writes the batch (`sql/commit/commit.sql`): `UPDATE partitions SET next_offset =
+//! to WHERE … AND next_offset = from`, and everything else in the statement depends on its one row.
+//! If it updates no row, nothing is written ([`StoreError::Fenced`]). Either another instance moved
+//! the offset, an earlier batch in flight failed, this instance's commit succeeded but its response
+//! was lost, or PostgreSQL recovered from a crash with an older offset. The reaction is the same in
+//! all cases: settle the batches in flight, read the offset again, and continue from there.
 //!
-//! That is why several batches can be in flight on one connection, why an instance that comes back
-//! from a long pause does no harm, and why `synchronous_commit = off` loses nothing: after a crash
-//! of PostgreSQL the offset is as old as the rows, and Kafka has the rest.
+//! Therefore several batches can be in flight on one connection, an instance that resumes after a
+//! long pause does no harm, and `synchronous_commit = off` loses nothing: after a crash of
+//! PostgreSQL the offset is as old as the rows, and Kafka still has the later records.
 //!
-//! **Invariant:** nothing here retries, and no statement relies on the state of a session, except
-//! for statements prepared on the connection, where the settings allow these.
+//! ***Invariant:** this module never retries, and no statement relies on session state, except for
+//! prepared statements where the settings allow them.
 
 mod columns;
 mod commit;
@@ -49,18 +49,20 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 pub use commit::{Committed, Session};
-pub use dead_letters::{DeadLetter, Fate, LetterBytes, LetterFilter, Purgeable, ReasonCount};
+pub use dead_letters::{
+    DeadLetter, DeadLetterBytes, DeadLetterFilter, DeadLetterState, Purgeable, ReasonCount,
+};
 pub use encryption::Encryption;
 pub use error::{Cause, StoreError};
 pub use hosts::{Host, Target};
 pub use offsets::PartitionRow;
 pub use purge::{Purge, PurgeGuard, Purged};
 pub use purgeable::{PurgeableOrders, ShopDay};
-pub use replay::{LetterPlace, ReplayableLetter, Replayed, Reread};
+pub use replay::{DeadLetterPosition, Redecoded, ReplayableDeadLetter, Replayed};
 pub use roll_up::RollUp;
 pub use sales::{Ends, Period, Sales, SalesBy, SalesFigure, SalesLine, SalesQuestion, Unit};
 pub use schema::{Finding, SCHEMA, quote_identifier};
-pub use statement::{CommitStatement, Way};
+pub use statement::{CommitStatement, WriteMode};
 pub use totals::{Difference, Figures, ProductTotal, Totals, Verification, View};
 
 use pool::{Lending, Lent};
@@ -68,40 +70,40 @@ use server::Server;
 
 use crate::secret::Secret;
 
-/// How PostgreSQL is reached, and how it is used.
+/// How to connect to PostgreSQL and use it.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The servers, of which one is used at a time; at least one.
     pub hosts: Vec<Host>,
-    /// Which of them will do.
+    /// Which of them are acceptable.
     pub target: Target,
     /// The role to log in as.
     pub user: String,
-    /// Its password, asked for anew for each connection.
+    /// Its password, read again for each connection.
     pub password: Secret,
-    /// Whether connections are encrypted. Those to a Unix socket never are.
+    /// Whether connections use TLS. Connections to a Unix socket never do.
     pub encryption: Encryption,
     /// The database.
     pub dbname: String,
     /// The schema that holds the tables.
     pub schema: String,
-    /// Whether each commit waits until it is on the disk. Without it a crash of PostgreSQL loses
-    /// progress, but neither an order nor the guarantee.
+    /// Whether each commit waits for the WAL flush. Without it a crash of PostgreSQL loses
+    /// progress, but no order: the records are processed again, exactly once.
     pub synchronous_commit: bool,
-    /// Whether a statement that was prepared on a connection is still there at its next use. It is
-    /// not behind a pooler that gives each transaction another server.
+    /// Whether prepared statements survive between transactions. They do not behind a pooler that
+    /// assigns a server per transaction.
     pub prepared_statements: bool,
-    /// The most connections open at once.
+    /// The maximum number of open connections.
     pub pool_size: u32,
     /// How long connecting to one address and logging in may take.
     pub connect_timeout: Duration,
     /// How long any one statement may take.
     pub statement_timeout: Duration,
-    /// The time zone of the shop's clock, as the IANA database calls it.
+    /// The shop's time zone: a name of the IANA database.
     pub shop_timezone: String,
 }
 
-/// PostgreSQL, as vendas uses it. Cheap to clone; all clones share one pool.
+/// Access to PostgreSQL. Cheap to clone; all clones share one pool.
 #[derive(Clone, Debug)]
 pub struct Store {
     lending: Arc<Lending>,
@@ -112,19 +114,20 @@ pub struct Store {
     instance: Uuid,
 }
 
-/// What the server says of itself.
+/// The server's description of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Greeting {
-    /// Which of the servers it is.
+    /// Its address.
     pub host: Option<Host>,
     /// Its version.
     pub version: String,
-    /// The version of TLS by which it is reached, if it is. Behind a pooler, by which that reaches it.
+    /// The TLS version of the connection, if encrypted; behind a pooler, of the pooler's
+    /// connection.
     pub tls: Option<String>,
 }
 
 impl Store {
-    /// Connects to nothing yet. `instance` is written beside each offset that this process moves.
+    /// Does not connect yet. `instance` is stored with each offset that this process moves.
     #[must_use]
     pub fn new(settings: &Settings, instance: Uuid) -> Self {
         Self {
@@ -137,55 +140,55 @@ impl Store {
         }
     }
 
-    /// Which instance this process is, as `partitions.moved_by` names it.
+    /// The id of this instance, as stored in `partitions.moved_by`.
     #[must_use]
     pub const fn instance(&self) -> Uuid {
         self.instance
     }
 
-    /// The time zone of the shop's clock, as the IANA database calls it.
+    /// The shop's time zone: a name of the IANA database.
     #[must_use]
     pub fn shop_timezone(&self) -> &str {
         &self.shop_timezone
     }
 
-    /// How many connections were opened so far.
+    /// The number of connections opened so far.
     #[must_use]
     pub fn connections_opened(&self) -> u64 {
         self.server.opened.load(Ordering::Relaxed)
     }
 
-    /// Changes when connections begin to lead to another server, or to one that was promoted: what
-    /// was committed before may not be there.
+    /// Changes when connections lead to a different or newly promoted server, which may lack
+    /// earlier commits.
     #[must_use]
     pub fn failovers(&self) -> watch::Receiver<u64> {
         self.server.failovers()
     }
 
-    /// Borrows a connection from the pool to commit batches on, when it is its turn.
+    /// Waits for a connection from the pool to commit batches on.
     ///
     /// # Errors
-    /// [`StoreError::Transient`] if the server is out of reach or the pool exhausted,
-    /// [`StoreError::Permanent`] if it does not let us in.
+    /// [`StoreError::Transient`] if the server is unreachable or the pool exhausted,
+    /// [`StoreError::Permanent`] if it rejects the login.
     pub async fn session(&self) -> Result<Session<'_>, StoreError> {
         let lent = self.lend().await?;
-        // Now, since later it would let one batch overtake another.
-        lent.connection()?.ask_for_order_rows().await?;
+        // Done here because a later round trip would let one batch overtake another.
+        lent.connection()?.look_up_order_rows().await?;
         Ok(Session::new(self, lent))
     }
 
-    /// How long somebody with an endless backlog keeps a session, given how many wait for one now.
+    /// How long a worker with a backlog keeps a session, given how many wait for one now.
     #[must_use]
     pub fn turn(&self) -> Duration {
         self.lending.turn()
     }
 
-    /// Asks the server how it is reached.
+    /// Asks the server for its version and TLS version.
     ///
     /// # Errors
     /// As [`Self::session`].
     pub async fn ping(&self) -> Result<Greeting, StoreError> {
-        // Who may not see others' sessions sees his own.
+        // An unprivileged role sees its own session.
         let sql = "SELECT current_setting('server_version'), tls.version \
                    FROM (VALUES (pg_backend_pid())) AS own (pid) \
                    LEFT JOIN pg_stat_ssl AS tls ON tls.pid = own.pid AND tls.ssl";
@@ -200,7 +203,7 @@ impl Store {
         self.lending.lend(&self.server).await
     }
 
-    /// `sql` with the schema's name in it.
+    /// `sql` with the schema's name filled in.
     fn sql(&self, sql: &str) -> String {
         sql.replace("{schema}", &quote_identifier(&self.schema))
     }

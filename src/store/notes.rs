@@ -1,4 +1,4 @@
-//! What a batch adds to the sums, as the statement that commits it notes that in the ledgers.
+//! What a batch adds to the sums. The statement that commits it writes this into the ledgers.
 
 use std::collections::HashMap;
 
@@ -13,10 +13,11 @@ use super::{
 };
 use crate::order::Order;
 
-/// Sums of what a batch writes, with what triggers note left to them: what was there before.
+/// Sums over the rows that a batch writes. Triggers subtract the rows that it replaces.
 #[derive(Debug)]
 pub(super) struct Notes<'a> {
-    /// Whether all is noted here. Otherwise nothing is, and the triggers note all of it.
+    /// Whether all rows are covered. Otherwise nothing is kept here, and the triggers record
+    /// everything.
     complete: bool,
     sales: HashMap<DateTime, HourSum, RandomState>,
     orders: HashMap<DateTime, HourSum, RandomState>,
@@ -45,10 +46,10 @@ impl Default for Notes<'_> {
 }
 
 impl<'a> Notes<'a> {
-    /// Adds an order as it is written; once for each of its rows.
+    /// Adds an order that is written, once for each of its rows.
     pub(super) fn add(&mut self, order: &'a Order) {
-        // Only the database can say when an order counts of which nobody knows the time. A sum too
-        // long for Decimal is none of a shop's.
+        // Only the database can tell when an order without a known time counts. Sums that overflow
+        // Decimal are left to the triggers as well.
         if self.complete && !order.is_cancelled() {
             self.complete = self.add_known(order).is_some();
         }
@@ -65,7 +66,7 @@ impl<'a> Notes<'a> {
         }
         if order.is_in_orders() {
             let sum = self.orders.entry(hour).or_default();
-            // One with a number counts in `sales`.
+            // An order with a number counts in `sales`.
             match order.number() {
                 Some(_) => sum.add(0, Decimal::ZERO, order.charges())?,
                 None => sum.add(1, order.total(), order.charges())?,
@@ -92,7 +93,7 @@ impl HourSum {
     }
 }
 
-/// The columns of [`Notes`] as the statements take them.
+/// [`Notes`] in columnar form, for the statements' parameters.
 #[derive(Debug, Default)]
 pub(super) struct NoteColumns<'a> {
     noted: bool,
@@ -144,12 +145,12 @@ impl<'a> NoteColumns<'a> {
         columns
     }
 
-    /// Whether all is noted: what `vendas.noted` is set to.
+    /// Whether all rows are covered: the value of `vendas.noted`.
     pub(super) const fn are_complete(&self) -> bool {
         self.noted
     }
 
-    /// The end of [`SALES`](super::statement::SALES): hours, orders, totals.
+    /// The last parameters of [`SALES`](super::statement::SALES): hours, orders, totals.
     pub(super) fn of_sales(&self) -> [Parameter<'_>; 3] {
         [
             (&self.sales.hours, Type::TIMESTAMP_ARRAY),
@@ -158,8 +159,8 @@ impl<'a> NoteColumns<'a> {
         ]
     }
 
-    /// The end of [`ORDERS`](super::statement::ORDERS): hours, orders, totals, charges; days, products, orders, quantities,
-    /// amounts.
+    /// The last parameters of [`ORDERS`](super::statement::ORDERS): hours, orders, totals, charges;
+    /// days, products, orders, quantities, amounts.
     pub(super) fn of_orders(&self) -> [Parameter<'_>; 9] {
         [
             (&self.orders.hours, Type::TIMESTAMP_ARRAY),

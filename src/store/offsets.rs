@@ -1,4 +1,5 @@
-//! The partitions' next offsets: made before the first record is read, read back when in doubt.
+//! The partitions' next offsets: stored before the first record is read, and read back when in
+//! doubt.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -11,10 +12,10 @@ use uuid::Uuid;
 use super::{Cause, Store, StoreError};
 use crate::kafka::{NextOffset, Position, TopicPartition};
 
-/// Only one session at a time makes rows of `partitions`; any number will do that is always the same.
+/// Key of the advisory lock for inserting rows into `partitions`: an arbitrary constant.
 const START_LOCK: i64 = 0x7665_6e64_6174;
 
-/// Makes the rows that are missing after `present`, which says what becomes of those that are there.
+/// Inserts the rows that `present` does not return; `present` handles the existing ones.
 const PUT_PARTITIONS: &str = "\
     WITH put AS ( \
         SELECT * FROM UNNEST($1::text[], $2::int[], $3::uuid[], $4::bigint[]) \
@@ -24,9 +25,9 @@ const PUT_PARTITIONS: &str = "\
     SELECT topic, partition, topic_id, next_offset, $5 FROM put \
     WHERE (topic, partition) NOT IN (SELECT topic, partition FROM present)";
 
-/// Notes where partitions are about to be set, from where they stand. The rows are held until that
-/// is done, so that no batch comes between.
-const NOTE_RESETS: &str = "\
+/// Records a reset of partitions with their current offsets. The rows stay locked until the reset
+/// is done, so that no batch is committed in between.
+const RECORD_RESETS: &str = "\
     WITH put AS ( \
         SELECT * FROM UNNEST($1::text[], $2::int[], $3::uuid[], $4::bigint[]) \
             AS put (topic, partition, topic_id, next_offset) \
@@ -40,21 +41,21 @@ const NOTE_RESETS: &str = "\
         put.next_offset, $5, $6 \
     FROM put LEFT JOIN present USING (topic, partition) ORDER BY put.topic, put.partition";
 
-/// What `partitions` says of one partition.
+/// A row of `partitions`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartitionRow {
-    /// The partition, with the id of the topic that the offset belongs to.
+    /// The partition, with the id of the topic to which the offset belongs.
     pub partition: TopicPartition,
-    /// The first offset that is not yet accounted for.
+    /// The first offset that is not yet processed.
     pub next_offset: NextOffset,
-    /// The leader epoch of what lies before it, where that is known (KIP-320).
+    /// The leader epoch of the last processed record, if known (KIP-320).
     pub leader_epoch: Option<i32>,
     /// The instance that moved it last.
     pub moved_by: Uuid,
 }
 
 impl PartitionRow {
-    /// Where the partition is read on.
+    /// The position to continue reading from.
     #[must_use]
     pub const fn position(&self) -> Position {
         Position { next_offset: self.next_offset, leader_epoch: self.leader_epoch }
@@ -62,7 +63,7 @@ impl PartitionRow {
 }
 
 impl Store {
-    /// Whether the table of offsets is there.
+    /// Whether the table of offsets exists.
     ///
     /// # Errors
     /// As [`Store::session`].
@@ -76,7 +77,7 @@ impl Store {
         Ok(row.try_get(0)?)
     }
 
-    /// The rows of the named topics, in the order of topic and partition.
+    /// The rows of these topics, ordered by topic and partition.
     ///
     /// # Errors
     /// As [`Store::session`].
@@ -89,7 +90,7 @@ impl Store {
         self.rows(&sql, &[(&topics, Type::TEXT_ARRAY)]).await
     }
 
-    /// The row of one partition, whatever topic id it holds.
+    /// The row of one partition, with any topic id.
     ///
     /// # Errors
     /// As [`Store::session`].
@@ -106,8 +107,8 @@ impl Store {
         Ok(self.rows(&sql, parameters).await?.pop())
     }
 
-    /// Makes the rows that are not there yet, all in one durable transaction, so that where a
-    /// partition starts is decided once and never again.
+    /// Inserts the rows that do not exist yet, in one durable transaction: the start offset of a
+    /// partition is decided only once.
     ///
     /// # Errors
     /// As [`Store::session`].
@@ -118,8 +119,8 @@ impl Store {
         self.put_partitions(starts, "SELECT topic, partition FROM {schema}.partitions", None).await
     }
 
-    /// Sets partitions to where a person wants them, and to the topic that has the name now, and
-    /// notes in `offset_resets` who says so and why.
+    /// Sets the offsets of partitions, and their topic ids to those of the current topics, and
+    /// records in `offset_resets` who did so and why.
     ///
     /// # Errors
     /// As [`Store::session`].
@@ -137,13 +138,12 @@ impl Store {
         self.put_partitions(targets, update, Some((because, reset_by))).await
     }
 
-    /// Goes on behind what Kafka has lost: from `from`, if `partition` still stands there, to `to` in
-    /// the topic that has the name now; and notes it in `offset_resets`. Returns whether it stood
-    /// there.
+    /// Skips lost data: moves `partition` from `from`, if that is still its next offset, to `to` in
+    /// the current topic, and records this in `offset_resets`. Returns whether it moved.
     ///
     /// # Errors
     /// As [`Store::session`].
-    pub async fn pass_over_loss(
+    pub async fn skip_lost_data(
         &self,
         partition: &TopicPartition,
         from: NextOffset,
@@ -187,7 +187,7 @@ impl Store {
         noted: Option<(&str, &str)>,
     ) -> Result<(), StoreError> {
         let put = self.sql(&PUT_PARTITIONS.replace("{present}", present));
-        let note = self.sql(NOTE_RESETS);
+        let note = self.sql(RECORD_RESETS);
         let topics: Vec<&str> = rows.iter().map(|(partition, _)| &*partition.topic).collect();
         let partitions: Vec<i32> = rows.iter().map(|(partition, _)| partition.partition).collect();
         let ids: Vec<Uuid> = rows.iter().map(|(partition, _)| partition.topic_id).collect();
@@ -201,10 +201,11 @@ impl Store {
         let lent = self.lend().await?;
         let connection = lent.connection()?;
         let client = connection.client();
-        // The lock first, in a statement of its own: the next one then sees what its last holder did.
-        // Nor may a statement that commits a batch stand on both sides of a reset: it sees other tables
-        // as they were when it began, and the offset as it is now, which may by then be back where it was.
-        // The table is locked before a statement looks (PostgreSQL manual, 13.2.1).
+        // The lock is taken in a separate statement, so that the next one sees what the last holder
+        // committed. A statement that commits a batch must not overlap a reset: it sees other
+        // tables as of its start, but the current offset, and that may have been reset to the same
+        // value. Such a statement acquires its table locks before its snapshot (PostgreSQL manual,
+        // 13.2.1).
         let alone = match noted {
             Some(_) => self.sql("; LOCK TABLE {schema}.partitions IN SHARE ROW EXCLUSIVE MODE"),
             None => String::new(),
@@ -234,8 +235,9 @@ impl Store {
         result
     }
 
-    /// Makes all that was committed so far durable, and says where these partitions then stand:
-    /// with `synchronous_commit = off` a crash can have set them back. One without a row is left out.
+    /// Makes all previous commits durable, and returns the current rows of these partitions: with
+    /// `synchronous_commit = off` a crash can have reverted them. Partitions without a row are left
+    /// out.
     ///
     /// # Errors
     /// As [`Store::session`].
@@ -246,8 +248,8 @@ impl Store {
         if partitions.is_empty() {
             return Ok(Vec::new());
         }
-        // A synchronous commit flushes the log up to its own end, and so all that came before it
-        // (PostgreSQL manual, 28.4); it has to write something for that.
+        // A synchronous commit flushes the WAL up to its own record, including all earlier commits
+        // (PostgreSQL manual, 28.4). It has to write something for that.
         let sql = self.sql(
             "WITH durable AS (SELECT set_config('synchronous_commit', 'on', true)) \
              UPDATE {schema}.partitions SET moved_at = moved_at \
@@ -290,7 +292,7 @@ fn partition_row(
         },
         next_offset: NextOffset::new(next_offset).ok_or_else(|| {
             StoreError::Permanent(Cause::new(format!(
-                "partitions.next_offset is {next_offset}, must be 0 or more: put it right by hand"
+                "partitions.next_offset is {next_offset}, must be 0 or more: correct the row"
             )))
         })?,
         leader_epoch: row.try_get("leader_epoch")?,

@@ -11,57 +11,58 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{Cause, StoreError, server::Server, session::Connection};
 
-/// Who waits in line for a connection is no outage, however many partitions stand before it: each
-/// of them is bounded by the deadlines of what it does.
-const WAIT_FOR_A_PLACE: Duration = Duration::from_secs(24 * 3600);
+/// Waiting in the queue for a connection is not an outage, however long the queue: every holder's
+/// work is bounded by deadlines.
+const SLOT_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 
-/// Within this time everybody who waits for a connection is to have had one.
+/// Every waiter gets a connection within about this time.
 const ROUND: Duration = Duration::from_millis(250);
-/// Changing hands costs the time in which a connection has nothing in flight.
+/// A handover costs the time in which a connection has nothing in flight.
 const SHORTEST_TURN: Duration = Duration::from_micros(500);
 const LONGEST_TURN: Duration = Duration::from_millis(100);
 
-/// A place in the pool. Connecting is done by whoever takes the place, since a pool that connects
-/// by itself keeps the reason of a failure to itself.
+/// A slot of the pool. The borrower connects, since a pool that connects by itself does not report
+/// why connecting failed.
 #[derive(Debug, Default)]
-pub(super) struct Place {
+pub(super) struct Slot {
     connection: Option<Connection>,
 }
 
-/// Hands out places, and drops connections that are of no more use.
+/// Creates slots, and drops unusable connections.
 ///
-/// Connections are made by [`bb8_postgres::PostgresConnectionManager`] (see `encryption` and `wire`),
-/// and not by giving that manager to the pool. A pool connects in a task of its own, and who waits
-/// for a place hears nothing of what that fails with but `TimedOut`. That manager also knows of no
-/// deadline, of one server only, and of no server that is up and will not do: its test of an idle
-/// connection waits for ever at a frozen one, and passes at a standby.
+/// Connections are made by [`bb8_postgres::PostgresConnectionManager`] (see `encryption` and
+/// `wire`), but that manager is not given to the pool. A pool connects in a background task, and a
+/// waiter learns of failures only as `TimedOut`. That manager also has no deadlines, supports one
+/// server only, and cannot reject a running server: its test of an idle connection waits forever
+/// for a frozen server, and passes on a standby.
 #[derive(Debug)]
-pub(super) struct Places;
+pub(super) struct Slots;
 
-impl ManageConnection for Places {
-    type Connection = Place;
+impl ManageConnection for Slots {
+    type Connection = Slot;
     type Error = StoreError;
 
-    async fn connect(&self) -> Result<Place, StoreError> {
-        Ok(Place::default())
+    async fn connect(&self) -> Result<Slot, StoreError> {
+        Ok(Slot::default())
     }
 
-    async fn is_valid(&self, _: &mut Place) -> Result<(), StoreError> {
+    async fn is_valid(&self, _: &mut Slot) -> Result<(), StoreError> {
         Ok(())
     }
 
-    fn has_broken(&self, place: &mut Place) -> bool {
-        // A place without a connection goes too: where the server allows fewer connections than
-        // there are places, the empty ones would be handed out while an open one lies idle.
-        place.connection.as_ref().is_none_or(|connection| !connection.is_usable())
+    fn has_broken(&self, slot: &mut Slot) -> bool {
+        // A slot without a connection is dropped too: if the server allows fewer connections than
+        // there are slots, empty slots would be lent while an open connection is idle.
+        slot.connection.as_ref().is_none_or(|connection| !connection.is_usable())
     }
 }
 
-/// Lends the connections of the pool, to whoever has waited longest first.
+/// Lends the connections of the pool, first come, first served.
 #[derive(Debug)]
 pub(super) struct Lending {
-    pool: Pool<Places>,
-    /// The pool itself lets whoever returns a connection take it again before those that wait.
+    pool: Pool<Slots>,
+    /// Keeps the order of the waiters: the pool itself would let a borrower that returns a
+    /// connection take it again before them.
     line: Semaphore,
     waiting: AtomicU32,
     size: u32,
@@ -72,44 +73,45 @@ impl Lending {
         let pool = Pool::builder()
             .max_size(size)
             .test_on_check_out(false)
-            .connection_timeout(WAIT_FOR_A_PLACE)
-            .build_unchecked(Places);
+            .connection_timeout(SLOT_TIMEOUT)
+            .build_unchecked(Slots);
         let line = Semaphore::new(size as usize);
         Self { pool, line, waiting: AtomicU32::new(0), size }
     }
 
     /// # Errors
-    /// [`StoreError::Transient`] if no place becomes free in time, else as connecting fails.
+    /// [`StoreError::Transient`] if no slot becomes free in time; otherwise the error of
+    /// connecting.
     pub(super) async fn lend(&self, server: &Server) -> Result<Lent<'_>, StoreError> {
         let busy = || {
             server.unreachable(
-                "all connections of the pool are busy: raise database.pool_size, or find out what \
-                 the server waits for",
+                "all pool connections are busy: raise database.pool_size, or check the server for \
+                 lock waits and slow statements",
             )
         };
         let waiting = Waiting::new(&self.waiting);
         let turn = self.line.acquire().await.map_err(|_| busy())?;
         drop(waiting);
-        let mut place = self.pool.get().await.map_err(|error| match error {
+        let mut slot = self.pool.get().await.map_err(|error| match error {
             RunError::User(error) => error,
             RunError::TimedOut => busy(),
         })?;
-        match &mut place.connection {
+        match &mut slot.connection {
             Some(connection) if connection.is_usable() => connection.replan(),
-            // Boxed, since the compiler has limits for futures within futures.
+            // Boxed because of the compiler's limits on nested futures.
             none => *none = Some(Connection::open(server).boxed().await?),
         }
-        Ok(Lent { place, _turn: turn })
+        Ok(Lent { slot, _turn: turn })
     }
 
-    /// How long a connection is kept by somebody who has more to do than it takes.
+    /// How long a worker with a backlog keeps a connection.
     pub(super) fn turn(&self) -> Duration {
         let waiting = self.waiting.load(Ordering::Relaxed).max(1);
         (ROUND * self.size / waiting).clamp(SHORTEST_TURN, LONGEST_TURN)
     }
 }
 
-/// Somebody in line, for as long as this lives.
+/// Counts a waiter until it is dropped.
 struct Waiting<'a>(&'a AtomicU32);
 
 impl<'a> Waiting<'a> {
@@ -125,20 +127,20 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// A place from the pool with an open connection in it. It is given back before the next in line
-/// has its turn.
+/// A slot from the pool with an open connection. It is returned to the pool before the next waiter
+/// continues.
 #[derive(Debug)]
 pub(super) struct Lent<'a> {
-    place: PooledConnection<'a, Places>,
+    slot: PooledConnection<'a, Slots>,
     _turn: SemaphorePermit<'a>,
 }
 
 impl Lent<'_> {
-    /// The open connection; `None` never, since [`Lending::lend`] opened it.
+    /// The open connection. Always present: [`Lending::lend`] opens it.
     pub(super) fn connection(&self) -> Result<&Connection, StoreError> {
-        self.place
+        self.slot
             .connection
             .as_ref()
-            .ok_or_else(|| StoreError::Transient(Cause::new("the connection is gone")))
+            .ok_or_else(|| StoreError::Transient(Cause::new("the connection is closed")))
     }
 }

@@ -1,14 +1,14 @@
-//! Purges old orders: the boundary first, then rows in batches, while others commit.
+//! Purges old orders: sets the boundary first, then deletes rows in batches while commits go on.
 //!
-//! An order counts on a day of the shop's clock, and a purge takes whole days. It begins by setting the
-//! boundary in the table `retention` under the lock by which a replay keeps batches out (see `replay`):
-//! every batch is then either committed before the boundary is there, or compares itself with it, and
-//! writes no order from before it (see `retention`). So nothing is purged that comes back unnoticed, and
-//! one pass over the tables finds all rows.
+//! An order counts on a day in the shop's time zone, and a purge deletes whole days. It first sets
+//! the boundary in the table `retention` under the lock with which a replay excludes batches (see
+//! `replay`). Every batch is then either committed before the boundary is set, or checked against
+//! it and writes no order from before it (see `retention`). Purged orders therefore cannot reappear
+//! unnoticed, and one pass over the tables finds all rows.
 //!
-//! Each batch is a transaction: rows go, their sums are added to the archive by a trigger, and the row
-//! of `purges` counts them. A purge that is killed at any moment has done a part of it, exactly, and the
-//! next one goes on.
+//! Each batch is one transaction: it deletes rows, a trigger adds their sums to the archive, and
+//! the row of `purges` counts them. A purge can be killed at any time; its completed batches stay
+//! consistent, and the next purge continues.
 
 use jiff::civil::{Date, DateTime};
 use tokio_postgres::types::Type;
@@ -19,20 +19,20 @@ use super::{
     session::{Connection, Parameter},
 };
 
-/// Only one purge runs at a time; any number will do that is always the same.
+/// Key of the advisory lock that allows one purge at a time: an arbitrary constant.
 const PURGE_LOCK: i64 = 0x7665_6e64_6176;
 
-/// The most orders that one transaction deletes.
+/// The maximum number of orders that one transaction deletes.
 const AT_ONCE: i64 = 10_000;
 
-/// How many blocks of a table, of 8 KiB, one statement reads.
+/// The number of table blocks (8 KiB each) that one statement reads.
 const BLOCKS: u64 = 256;
 
-/// Holds off other purges until it is dropped.
+/// Excludes other purges until it is dropped.
 #[derive(Debug)]
 pub struct PurgeGuard(Connection);
 
-/// A purge, and how far it is.
+/// A purge and its progress.
 #[derive(Debug)]
 pub struct Purge {
     id: i64,
@@ -43,17 +43,17 @@ pub struct Purge {
 }
 
 impl Purge {
-    /// How many rows it has deleted so far, as far as this process knows.
+    /// The number of rows that this process has deleted so far.
     #[must_use]
     pub const fn rows(&self) -> u64 {
         self.rows
     }
 }
 
-/// What is to be deleted next.
+/// What to delete next.
 #[derive(Clone, Copy, Debug)]
 enum Place {
-    /// Rows of `sales` from this block on, with those of `orders` that belong to them.
+    /// Rows of `sales` from this block on, with their rows of `orders`.
     Sales(u64),
     /// Rows of `orders` from this block on.
     Orders(u64),
@@ -73,10 +73,10 @@ pub struct Purged {
 }
 
 impl Store {
-    /// Holds off other purges; `None` if one is running.
+    /// Excludes other purges; `None` if one is running.
     ///
-    /// The lock belongs to a transaction on a connection of its own, which does nothing else, so that it
-    /// holds behind a pooler too and ends with the process.
+    /// The lock belongs to a transaction on a dedicated connection. It therefore also works behind
+    /// a pooler, and ends with the process.
     ///
     /// # Errors
     /// As [`Store::session`].
@@ -89,8 +89,8 @@ impl Store {
         Ok(row.try_get::<_, bool>(0)?.then_some(PurgeGuard(connection)))
     }
 
-    /// Sets the boundary to `before`, unless orders were purged before a later one, and notes in `purges`
-    /// who says so and why. Waits a few seconds at most until no batch is being committed.
+    /// Sets the boundary to `before`, unless it is already later, and records in `purges` who did
+    /// so and why. Waits at most a few seconds for batches that are being committed.
     ///
     /// # Errors
     /// As [`Store::session`]; [`StoreError::Transient`] also if a batch takes longer than that.
@@ -120,7 +120,7 @@ impl Store {
         let lent = self.lend().await?;
         let connection = lent.connection()?;
         let begun = in_transaction(connection, "", async {
-            self.keep_batches_out(connection).await?;
+            self.exclude_batches(connection).await?;
             let client = connection.client();
             let row = connection.in_time(client.query_typed_one(&sql, &parameters)).await?;
             Ok(row.try_get(0)?)
@@ -130,12 +130,12 @@ impl Store {
         Ok(Purge { id, before, forget_sums, place: Place::Sales(0), rows: 0 })
     }
 
-    /// Deletes the next rows, all or nothing, and returns whether there may be more. After an error it
-    /// can be called again.
+    /// Deletes the next rows in one transaction, and returns whether there may be more. It can be
+    /// called again after an error.
     ///
     /// # Errors
-    /// As [`Store::session`]; [`StoreError::Transient`] also if the guard is lost, and another one is
-    /// needed. [`StoreError::Data`] if a constraint or trigger forbids to delete a row.
+    /// As [`Store::session`]; [`StoreError::Transient`] also if the guard is lost and a new one is
+    /// needed. [`StoreError::Data`] if a constraint or trigger prevents deleting a row.
     pub async fn purge_some(
         &self,
         PurgeGuard(guard): &PurgeGuard,
@@ -170,8 +170,8 @@ impl Store {
         Ok(!matches!(next, Place::End))
     }
 
-    /// Notes that the purge has ended, and says what it has deleted. Where sums went, what is left of
-    /// them is removed.
+    /// Records the end of the purge, and returns what it has deleted. If it has deleted sums,
+    /// removes their empty rows.
     ///
     /// # Errors
     /// As [`Store::session`].
@@ -184,7 +184,7 @@ impl Store {
         let connection = lent.connection()?;
         let client = connection.client();
         if purge.forget_sums {
-            // These take as long as they take, and nobody waits for them.
+            // No deadline: nothing waits for these statements.
             client.query_typed(&self.sql("SELECT {schema}.fold_ledgers()"), &[]).await?;
             client.query_typed(&self.sql("SELECT {schema}.drop_empty_sums()"), &[]).await?;
         }
@@ -193,7 +193,8 @@ impl Store {
         Ok(Purged { sales_rows: row.try_get(0)?, orders_rows: row.try_get(1)? })
     }
 
-    /// Deletes rows from `block` on. Returns the block to go on from; `None` at the table's end.
+    /// Deletes rows from `block` on. Returns the block to continue from; `None` at the end of the
+    /// table.
     async fn purge_rows(
         &self,
         connection: &Connection,
@@ -228,8 +229,8 @@ impl Store {
         purge.rows += u64::try_from(sales + orders).unwrap_or_default();
         let gone = sales.max(orders);
         fail::fail_point!("purge_committed");
-        // What others changed in that moment, and what did not fit, is looked for again, unless nothing
-        // could be deleted.
+        // Rows that changed concurrently or exceeded the limit are searched for again, unless
+        // nothing could be deleted.
         let again = gone > 0 && (picked > gone || picked == AT_ONCE);
         Ok(Some(if again { block } else { end }))
     }
@@ -268,7 +269,7 @@ impl Store {
         Ok(())
     }
 
-    /// How many blocks a table has; of a partitioned one, its largest part.
+    /// The number of blocks of a table; of a partitioned one, those of its largest partition.
     async fn blocks(&self, connection: &Connection, table: &str) -> Result<u64, StoreError> {
         let sql = "SELECT greatest(pg_relation_size(whole), \
                                    (SELECT max(pg_relation_size(relid)) FROM pg_partition_tree(whole))) \
@@ -278,12 +279,12 @@ impl Store {
         let asked: [Parameter<'_>; 1] = [(&name, Type::TEXT)];
         let row = connection.in_time(connection.client().query_typed_one(sql, &asked)).await?;
         u64::try_from(row.try_get::<_, i64>(0)?)
-            .map_err(|_| StoreError::Permanent(Cause::new("a table of a negative size")))
+            .map_err(|_| StoreError::Permanent(Cause::new("the size of a table is negative")))
     }
 }
 
-/// Does `work` in a durable transaction that begins with `setting`. Whatever it holds after an error
-/// ends with its connection.
+/// Does `work` in a durable transaction that begins with `setting`. After an error the connection
+/// is closed, which ends the transaction.
 async fn in_transaction<T>(
     connection: &Connection,
     setting: &str,

@@ -1,4 +1,4 @@
-//! What a purge would delete.
+//! Counts what a purge would delete.
 
 use jiff::civil::{Date, DateTime};
 use tokio_postgres::types::Type;
@@ -12,32 +12,32 @@ pub struct PurgeableOrders {
     pub sales_rows: i64,
     /// Rows of `orders`, cancelled ones included.
     pub orders_rows: i64,
-    /// Orders: an order with rows in both tables is one.
+    /// Orders; one with rows in both tables counts once.
     pub orders: i64,
-    /// What these orders are worth together, as a decimal number without trailing zeros.
+    /// The total of these orders, as a decimal number without trailing zeros.
     pub total: String,
-    /// The first and the last day of the shop's clock on which one of the rows counts, in ISO 8601.
+    /// The first and the last day of these rows in the shop's time zone, in ISO 8601.
     pub days: Option<(String, String)>,
-    /// Orders whose time is unknown, which stay.
+    /// Orders without a known time. They are not deleted.
     pub unknown: i64,
-    /// Orders that were purged before and whose sums are archived.
+    /// Orders that were purged earlier and whose sums are archived.
     pub archived: i64,
 }
 
-/// The day of the shop's clock, and days that lie back from it.
+/// Today and an earlier day in the shop's time zone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShopDay {
     /// Today.
     pub today: Date,
-    /// The day of the time that was asked for.
+    /// The earlier day.
     pub then: Date,
-    /// The time zone of the clock, as the IANA database calls it.
+    /// The shop's time zone: a name of the IANA database.
     pub timezone: String,
 }
 
 impl Store {
-    /// Today by the shop's clock, and the day `ago` (an interval in ISO 8601, such as `P400D`) before
-    /// now.
+    /// Today in the shop's time zone, and the day at `ago` (an interval in ISO 8601, such as
+    /// `P400D`) before now.
     ///
     /// # Errors
     /// As [`Store::session`].
@@ -54,8 +54,8 @@ impl Store {
         Ok(ShopDay { today: row.try_get(0)?, then: row.try_get(1)?, timezone: row.try_get(2)? })
     }
 
-    /// What a purge of the orders before `before`, by the shop's clock, would delete. It reads both
-    /// tables, and takes as long as that takes.
+    /// What a purge of the orders before `before`, in the shop's time zone, would delete. It reads
+    /// both tables completely, without a deadline.
     ///
     /// # Errors
     /// As [`Store::session`].

@@ -1,19 +1,19 @@
-//! Replays dead letters: the orders' effect and the dead letter's mark, in one transaction.
+//! Replays dead letters: writes their orders and marks them as replayed, in one transaction.
 //!
-//! A dead letter's order is older than whatever was read after it, and must not overwrite a version
-//! that was processed later than the dead letter failed (`sql/replay.sql` says how that is known).
-//! That version can be one that a batch is writing at the same moment, into rows that this
-//! transaction cannot see yet: a new row of `sales`, the mark of a cancelled order. So a replay keeps
-//! batches out while it looks and writes: every statement that commits a batch updates `partitions`,
-//! which takes a ROW EXCLUSIVE lock on that table, and a replay holds SHARE ROW EXCLUSIVE, which
-//! conflicts with it (PostgreSQL manual, 13.3.1). A batch is then either committed before the replay
-//! looks, or its statement waits for the lock; PostgreSQL takes the snapshot of a statement after its
-//! table locks, so that such a batch sees all that the replay has written. Replays are rare and their
+//! A dead letter's order is older than anything read after it, and must not overwrite a version
+//! that was processed after the dead letter failed (`sql/replay.sql` explains how that is
+//! determined). A batch may be writing that version concurrently, into rows that this transaction
+//! cannot see yet: a new row of `sales`, or the mark of a cancelled order. A replay therefore
+//! excludes batches while it reads and writes. Every statement that commits a batch updates
+//! `partitions` and takes a ROW EXCLUSIVE lock on it; a replay holds the conflicting SHARE ROW
+//! EXCLUSIVE lock (PostgreSQL manual, 13.3.1). A batch is then either committed before the replay
+//! reads, or its statement waits for the lock. PostgreSQL takes a statement's snapshot after its
+//! table locks, so such a batch sees everything that the replay wrote. Replays are rare and their
 //! transactions short; batches wait for milliseconds.
 //!
-//! No deadlock comes of it: the lock is the first but that on dead letters, which no batch takes, and
-//! a batch that waits for it holds no row lock. Commands that change dead letters do so one after the
-//! other, a few dead letters at a time.
+//! This cannot deadlock: a replay takes only the lock on dead letters before it, which no batch
+//! takes, and a batch that waits for it holds no row locks. Commands that change dead letters run
+//! one at a time, on a few dead letters per transaction.
 
 mod effects;
 
@@ -23,7 +23,7 @@ use bytes::Bytes;
 use jiff::{Timestamp, civil::DateTime};
 use tokio_postgres::types::{ToSql, Type};
 
-use super::{LetterFilter, Store, StoreError, dead_letters::FILTER, session::Connection};
+use super::{DeadLetterFilter, Store, StoreError, dead_letters::FILTER, session::Connection};
 use crate::{
     kafka::{Headers, Record, TopicPartition},
     order::{Meaning, Rejection},
@@ -31,16 +31,17 @@ use crate::{
 
 use effects::{Marks, Rows};
 
-/// Only one session at a time replays, discards or deletes letters; any number will do that is
-/// always the same.
-const LETTERS_LOCK: i64 = 0x7665_6e64_6175;
+/// Key of the advisory lock that allows one session at a time to replay, discard or delete dead
+/// letters: an arbitrary constant.
+const DEAD_LETTERS_LOCK: i64 = 0x7665_6e64_6175;
 
-/// The most letters that are read at once, and about the most bytes of them.
+/// The maximum number of dead letters read at once, and approximately the maximum of their bytes.
 const PAGE: i64 = 100;
 const PAGE_BYTES: i64 = 16 * 1024 * 1024;
 
-/// The next letters to replay, in the order in which they failed; at least one, however large.
-const NEXT_LETTERS: &str = "\
+/// The next dead letters to replay, in the order in which they failed; at least one, regardless of
+/// its size.
+const NEXT_DEAD_LETTERS: &str = "\
     SELECT * FROM ( \
         SELECT page.*, sum(size) OVER (ORDER BY failed_at, id) - size AS size_before FROM ( \
             SELECT id, topic, partition, topic_id, record_offset, key, payload, record_timestamp, \
@@ -54,7 +55,7 @@ const NEXT_LETTERS: &str = "\
         ) AS page \
     ) AS sized WHERE size_before < $10 ORDER BY failed_at, id";
 
-/// Locks letters that are still as they were read, and counts them.
+/// Locks the dead letters that have not changed since they were read, and counts them.
 const LOCK: &str = "\
     SELECT count(*) FROM ( \
         SELECT FROM {schema}.dead_letters \
@@ -64,7 +65,7 @@ const LOCK: &str = "\
         ORDER BY topic_id, partition, record_offset FOR UPDATE OF dead_letters \
     ) AS locked";
 
-/// failed_at stays: it says how old the order is that the letter holds.
+/// failed_at is kept: it is the age of the order in the dead letter.
 const MARK: &str = "\
     UPDATE {schema}.dead_letters \
     SET replayed_at = now(), order_id = batch.order_id, numbered = batch.numbered, \
@@ -76,11 +77,10 @@ const MARK_IGNORED: &str = "\
     UPDATE {schema}.dead_letters SET discarded_at = now(), discarded_because = $2 \
     WHERE id = ANY ($1)";
 
-/// Why a dead letter is discarded whose record is ignored by now.
+/// The reason for discarding a dead letter whose record the current mapping ignores.
 const IGNORED_BECAUSE: &str = "ignored by mapping.only or mapping.tombstones";
 
-/// How long a replay waits for the batches that are being committed, with the next ones waiting
-/// behind it.
+/// How long a replay waits for batches that are being committed. Later batches queue behind it.
 const BATCHES_END_WITHIN: Duration = Duration::from_secs(5);
 
 const MARK_STILL_DEAD: &str = "\
@@ -88,41 +88,41 @@ const MARK_STILL_DEAD: &str = "\
     FROM UNNEST($1::bigint[], $2::text[], $3::text[]) AS batch (letter, reason, detail) \
     WHERE id = letter";
 
-/// A letter with what it takes to understand its record anew.
+/// A dead letter with everything needed to decode its record again.
 #[derive(Clone)]
-pub struct ReplayableLetter {
-    /// By which the commands call it.
+pub struct ReplayableDeadLetter {
+    /// Its id, used by the commands.
     pub id: i64,
     /// The partition that the record was read from.
     pub partition: TopicPartition,
-    /// When the record was read.
+    /// When the record was processed.
     pub failed_at: Timestamp,
     /// The record itself.
     pub record: Record,
 }
 
-/// A letter and what its record is understood as now.
-pub type Reread = (ReplayableLetter, Result<Meaning, Rejection>);
+/// A dead letter and the current result of decoding its record.
+pub type Redecoded = (ReplayableDeadLetter, Result<Meaning, Rejection>);
 
-/// What a replay made of a letter.
+/// The outcome of replaying a dead letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Replayed {
-    /// It is an order now, or several, or has cancelled one.
+    /// Its order or orders were written, or its order was cancelled.
     Order,
-    /// A version of its order, or of each of its orders, was processed after it failed. The dead
-    /// letter stays as it was.
+    /// A newer version of its order, or of each of its orders, was processed after it failed. The
+    /// dead letter is unchanged.
     Superseded,
-    /// Its record is ignored now. The dead letter is discarded.
+    /// Its record is now ignored. The dead letter was discarded.
     Ignored,
-    /// It is still no order, and has its new reason.
+    /// Its record is still rejected. The dead letter has the new reason.
     StillDead,
 }
 
-/// A place among all letters, in the order in which they failed.
-pub type LetterPlace = (Timestamp, i64);
+/// A position among all dead letters, in the order in which they failed.
+pub type DeadLetterPosition = (Timestamp, i64);
 
 impl Store {
-    /// The time by the database's clock.
+    /// The current time of the database's clock.
     ///
     /// # Errors
     /// As [`Store::session`].
@@ -134,17 +134,17 @@ impl Store {
         Ok(row.try_get(0)?)
     }
 
-    /// The next open letters behind `after` that `filter` means, in the order in which they failed:
-    /// so many as fit into memory together. Discarded ones too, if so wanted.
+    /// The next open dead letters after `after` that match `filter`, in the order in which they
+    /// failed, up to a limited size. With `discarded_too`, also discarded ones.
     ///
     /// # Errors
     /// As [`Store::session`].
-    pub async fn letters_to_replay(
+    pub async fn dead_letters_to_replay(
         &self,
-        filter: &LetterFilter,
+        filter: &DeadLetterFilter,
         discarded_too: bool,
-        after: Option<LetterPlace>,
-    ) -> Result<Vec<ReplayableLetter>, StoreError> {
+        after: Option<DeadLetterPosition>,
+    ) -> Result<Vec<ReplayableDeadLetter>, StoreError> {
         let (failed_at, id) = after.unzip();
         let parameters: [(&(dyn ToSql + Sync), Type); 5] = [
             (&discarded_too, Type::BOOL),
@@ -153,14 +153,14 @@ impl Store {
             (&PAGE, Type::INT8),
             (&PAGE_BYTES, Type::INT8),
         ];
-        let sql = NEXT_LETTERS.replace("{filter}", FILTER);
-        let rows = self.letter_rows(&sql, filter, &parameters).await?;
+        let sql = NEXT_DEAD_LETTERS.replace("{filter}", FILTER);
+        let rows = self.dead_letter_rows(&sql, filter, &parameters).await?;
         rows.iter()
             .map(|row| {
                 let key: Option<Vec<u8>> = row.try_get("key")?;
                 let payload: Option<Vec<u8>> = row.try_get("payload")?;
                 let headers: Option<Vec<u8>> = row.try_get("headers")?;
-                Ok(ReplayableLetter {
+                Ok(ReplayableDeadLetter {
                     id: row.try_get("id")?,
                     partition: TopicPartition {
                         topic: row.try_get::<_, String>("topic")?.into(),
@@ -180,16 +180,17 @@ impl Store {
             .collect()
     }
 
-    /// Writes what these letters are understood as now, all or nothing, and durably; no two of them
-    /// may be about the same order, and one of several orders has to be alone. With `force` also what is superseded or was discarded. Returns
-    /// what became of each, in their order; `None` if one of them is no longer as it was read, or if
-    /// orders were purged before another time than `purged_before`, and nothing was written.
+    /// Writes the results of decoding these dead letters, in one durable transaction. No two of
+    /// them may concern the same order, and a dead letter with several orders must be alone.
+    /// `force` includes superseded and discarded ones. Returns the outcome of each, in the same
+    /// order. Returns `None` and writes nothing if one of them has changed since it was read, or if
+    /// the purge boundary is no longer `purged_before`.
     ///
     /// # Errors
-    /// As [`Session::commit`](super::Session::commit). [`StoreError::Data`] is about one of them.
+    /// As [`Session::commit`](super::Session::commit). [`StoreError::Data`] concerns one of them.
     pub async fn replay(
         &self,
-        letters: &[Reread],
+        letters: &[Redecoded],
         purged_before: Option<DateTime>,
         force: bool,
     ) -> Result<Option<Vec<Replayed>>, StoreError> {
@@ -197,7 +198,7 @@ impl Store {
         let connection = lent.connection()?;
         let replayed = self.replay_in_transaction(connection, letters, purged_before, force).await;
         if !matches!(replayed, Ok(Some(_))) {
-            // What the transaction holds ends with its connection.
+            // Closing the connection ends the transaction.
             connection.give_up();
         }
         replayed
@@ -206,14 +207,14 @@ impl Store {
     async fn replay_in_transaction(
         &self,
         connection: &Connection,
-        letters: &[Reread],
+        letters: &[Redecoded],
         purged_before: Option<DateTime>,
         force: bool,
     ) -> Result<Option<Vec<Replayed>>, StoreError> {
         let client = connection.client();
-        connection.ask_for_order_rows().await?;
-        lock_letters(connection).await?;
-        self.keep_batches_out(connection).await?;
+        connection.look_up_order_rows().await?;
+        lock_dead_letters(connection).await?;
+        self.exclude_batches(connection).await?;
         if self.purged_before_on(connection).await? != purged_before {
             return Ok(None);
         }
@@ -252,8 +253,8 @@ impl Store {
         Ok(Some(marks.outcomes))
     }
 
-    /// Waits until no batch is being committed, and lets none be until the transaction ends.
-    pub(super) async fn keep_batches_out(&self, connection: &Connection) -> Result<(), StoreError> {
+    /// Waits for batches that are being committed, and excludes others until the transaction ends.
+    pub(super) async fn exclude_batches(&self, connection: &Connection) -> Result<(), StoreError> {
         let sql = self.sql(&format!(
             "SET LOCAL lock_timeout = {}; \
              LOCK TABLE {{schema}}.partitions IN SHARE ROW EXCLUSIVE MODE; \
@@ -263,7 +264,7 @@ impl Store {
         connection.in_time(connection.client().batch_execute(&sql)).await
     }
 
-    /// Returns the letters of which an order was written.
+    /// Returns the dead letters of which an order was written.
     async fn write_orders(
         &self,
         connection: &Connection,
@@ -286,20 +287,21 @@ impl Store {
     }
 }
 
-/// Begins a durable transaction in which no other session replays, discards or deletes letters. The
-/// lock first, in a statement of its own: the next one then sees what its last holder did.
-pub(super) async fn lock_letters(connection: &Connection) -> Result<(), StoreError> {
+/// Begins a durable transaction in which no other session replays, discards or deletes dead
+/// letters. The lock is taken in a separate statement, so that the next one sees what the last
+/// holder committed.
+pub(super) async fn lock_dead_letters(connection: &Connection) -> Result<(), StoreError> {
     let begin = format!(
-        "{}; SELECT pg_advisory_xact_lock({LETTERS_LOCK}); SET LOCAL synchronous_commit = on",
+        "{}; SELECT pg_advisory_xact_lock({DEAD_LETTERS_LOCK}); SET LOCAL synchronous_commit = on",
         connection.begin()
     );
     connection.in_time(connection.client().batch_execute(&begin)).await
 }
 
-/// Prints where the record stood, and nothing of it.
-impl std::fmt::Debug for ReplayableLetter {
+/// Prints the record's position, but not its contents.
+impl std::fmt::Debug for ReplayableDeadLetter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ReplayableLetter")
+        f.debug_struct("ReplayableDeadLetter")
             .field("id", &self.id)
             .field("partition", &self.partition)
             .field("record", &self.record)

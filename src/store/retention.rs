@@ -1,10 +1,10 @@
-//! Before when orders were purged, as the server last said (see `schema.sql`, the table `retention`).
+//! The purge boundary as last reported by the server (see `schema.sql`, the table `retention`).
 //!
-//! An order that counts before that may have been stored, counted and purged. So a batch is judged by
-//! that boundary before it is committed, and the statement that commits it compares: where the table
-//! says otherwise nothing is written, the answer has the new boundary, and the batch is judged again.
-//! A purge sets the boundary while no batch is being committed (see `purge`), so that none that was
-//! judged by an older one lands after it.
+//! An order that counts before the boundary may have been stored, counted and purged. A batch is
+//! therefore judged by the boundary before it is committed, and the statement that commits it
+//! compares the boundary with the table. If they differ, nothing is written, the statement returns
+//! the current boundary, and the batch is judged again. A purge sets the boundary while no batch is
+//! being committed (see `purge`), so no batch judged by an older boundary is committed after it.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -13,7 +13,7 @@ use tracing::info;
 
 use super::{Store, StoreError, session::Connection};
 
-/// What is known of the table `retention`; `None` where nothing was purged, or nothing is known.
+/// The known boundary; `None` if nothing was purged or nothing is known yet.
 #[derive(Debug, Default)]
 pub(super) struct Retention(Mutex<Option<DateTime>>);
 
@@ -27,7 +27,7 @@ impl Retention {
         if let Some(purged_before) = purged_before.filter(|_| *known != purged_before) {
             info!(
                 purged_before = %purged_before.date(),
-                "orders were purged: records of orders before that day become dead letters"
+                "orders before this day were purged: their records become dead letters"
             );
         }
         *known = purged_before;
@@ -39,16 +39,15 @@ impl Retention {
 }
 
 impl Store {
-    /// Before when orders were purged, by the shop's clock, as far as this process has heard: a
-    /// batch has to be judged by it
-    /// ([`ProcessedBatch::with_purge_boundary`](crate::process::ProcessedBatch::with_purge_boundary))
-    /// to be committed.
+    /// The purge boundary in the shop's time zone, as known to this process. A batch can only be committed
+    /// if it was processed with it
+    /// ([`ProcessedBatch::with_purge_boundary`](crate::process::ProcessedBatch::with_purge_boundary)).
     #[must_use]
     pub fn known_retention(&self) -> Option<DateTime> {
         self.server.retention.get()
     }
 
-    /// Before when orders were purged, by the shop's clock; `None` if they never were.
+    /// The purge boundary in the shop's time zone; `None` if nothing was purged.
     ///
     /// # Errors
     /// As [`Store::session`].

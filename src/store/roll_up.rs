@@ -1,25 +1,26 @@
-//! Rolls sums of products by day up to months (see `schema.sql`, the table `roll_ups`).
+//! Rolls up daily product sums to months (see `schema.sql`, the table `roll_ups`).
 //!
-//! The boundary is set first, in a transaction of its own: from then on sums that are folded go to the
-//! first day of their month. Then the days of a month become one row for each product, a transaction a
-//! month. Sums of months are the same at every moment, so that it can end anywhere and be started again.
+//! A separate transaction sets the boundary first: from then on, folded sums before it go to the
+//! first day of their month. Then, in one transaction per month, the days of a month become one row
+//! per product. Monthly sums stay the same throughout, so a roll-up can be interrupted and started
+//! again.
 
 use jiff::civil::Date;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::{Store, StoreError, rows::Day};
 
-/// What a roll-up would make of the sums of products.
+/// The effect of a roll-up on the product sums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RollUp {
-    /// Sums of a product and a day, as they are.
+    /// The current number of rows by product and day.
     pub days: i64,
-    /// Sums of a product and a month, as they would be.
+    /// The resulting number of rows by product and month.
     pub months: i64,
 }
 
 impl Store {
-    /// What there is to roll up before a day.
+    /// Counts what a roll-up before a day would change.
     ///
     /// # Errors
     /// As [`Store::session`].
@@ -36,8 +37,7 @@ impl Store {
         Ok(RollUp { days: row.try_get(0)?, months: row.try_get(1)? })
     }
 
-    /// Has sums of products before `before`, the first day of a month, kept by month, and notes who says
-    /// so and why.
+    /// Sets the boundary to `before`, the first day of a month, and records who did so and why.
     ///
     /// # Errors
     /// As [`Store::session`].
@@ -59,8 +59,8 @@ impl Store {
         Ok(())
     }
 
-    /// Rolls up the first month after `done` of which there are days, all or nothing. Returns its first
-    /// day; `None` if there is none.
+    /// Rolls up the first month after `done` that has daily sums, in one transaction. Returns its
+    /// first day; `None` if there is none.
     ///
     /// # Errors
     /// As [`Store::session`].
@@ -68,7 +68,7 @@ impl Store {
         let sql = self.sql("SELECT {schema}.roll_up_month($1)");
         let lent = self.lend().await?;
         let client = lent.connection()?.client();
-        // It takes as long as it takes, and no batch waits for it.
+        // No deadline: no batch waits for it.
         let row = client.query_typed_one(&sql, &[(&done.map(Day), Type::DATE)]).await?;
         fail::fail_point!("rolled_up_month");
         Ok(row.try_get(0)?)

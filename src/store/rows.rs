@@ -1,4 +1,4 @@
-//! Orders as PostgreSQL takes them: values of the composite types of `schema.sql`, in binary form.
+//! Orders in PostgreSQL's binary form: values of the composite types of `schema.sql`.
 
 use std::{borrow::Cow, error::Error, fmt};
 
@@ -10,7 +10,7 @@ use rust_decimal::Decimal;
 
 use crate::order::{Item, Order, OrderKey};
 
-/// What the columns of `orders` are made from.
+/// The source of the columns of `orders`.
 #[derive(Debug, ToSql)]
 #[postgres(name = "order_row")]
 pub(super) struct OrderRow<'a> {
@@ -19,7 +19,7 @@ pub(super) struct OrderRow<'a> {
     total: Decimal,
     items: Items<'a>,
     sold_at: Option<WallClock>,
-    /// How many dead letters of the batch stand before it.
+    /// How many dead letters of the batch precede it.
     letters_before: i32,
     charges: Decimal,
     kept: Option<Json<'a>>,
@@ -39,11 +39,11 @@ struct ItemRow<'a> {
 #[derive(Debug)]
 struct Items<'a>(&'a [Item]);
 
-/// Jiff's own way to PostgreSQL refuses the last days of year 9999.
+/// A wall clock time. Jiff's own conversion rejects the last days of the year 9999.
 #[derive(Debug)]
 pub(super) struct WallClock(pub(super) DateTime);
 
-/// A day of the shop's calendar.
+/// A calendar day in the shop's time zone.
 #[derive(Debug)]
 pub(super) struct Day(pub(super) Date);
 
@@ -57,7 +57,7 @@ impl fmt::Debug for Json<'_> {
     }
 }
 
-/// The order's key as `orders` and `dead_letters` have it: order_id and numbered.
+/// The order's key as in `orders` and `dead_letters`: order_id and numbered.
 pub(super) fn key(order: &Order) -> (Cow<'_, str>, bool) {
     match order.key() {
         OrderKey::Number(number) => (Cow::Owned(number.to_string()), true),
@@ -162,7 +162,7 @@ impl ToSql for Json<'_> {
     to_sql_checked!();
 }
 
-/// The type `order_row[]`. Composite types have no fixed OIDs, and the binary form names them.
+/// The type `order_row[]`. Composite types have no fixed OIDs, and the binary form contains them.
 pub(super) fn order_rows(item: Oids, row: Oids) -> Type {
     let field = |name: &str, of| Field::new(name.to_owned(), of);
     let item_fields = vec![

@@ -1,4 +1,4 @@
-//! What was sold in a period, by product or by time, read in one statement.
+//! Sales in a period, by product, kept field or time, read in one statement.
 
 use jiff::{
     Timestamp,
@@ -20,7 +20,7 @@ pub enum Unit {
 }
 
 impl Unit {
-    /// As PostgreSQL calls it (`date_trunc`, PostgreSQL manual, 9.9.2).
+    /// Its name in PostgreSQL (`date_trunc`, PostgreSQL manual, 9.9.2).
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -34,7 +34,7 @@ impl Unit {
 /// Where a period of the last units ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Ends {
-    /// With the current unit, although that has not ended.
+    /// With the current, incomplete unit.
     #[default]
     Whole,
     /// With the current hour. The period before ends with the same hour of its last unit.
@@ -44,7 +44,7 @@ pub enum Ends {
 }
 
 impl Ends {
-    /// As `sql/period.sql` calls it.
+    /// Its name in `sql/period.sql`.
     const fn name(self) -> &'static str {
         match self {
             Self::Whole => "whole",
@@ -54,23 +54,23 @@ impl Ends {
     }
 }
 
-/// The period of a report, by the shop's clock. Without any bound it is all that was ever sold.
+/// The period of a report, in the shop's time zone. Without bounds it covers all sales.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Period {
     /// Where it begins.
     pub since: Option<DateTime>,
-    /// Where it ends, itself not part of it.
+    /// Where it ends (exclusive).
     pub until: Option<DateTime>,
-    /// So many units up to now, without `since` and `until`.
+    /// The last so many units; excludes `since` and `until`.
     pub last: Option<(i32, Unit)>,
-    /// Where `last` ends; without effect where that is `None`.
+    /// Where `last` ends; ignored if that is `None`.
     pub ends: Ends,
-    /// How many months it has, if it is made of whole months and the period before has to be, too.
-    /// Else the period before has as many days and hours.
+    /// The number of months, if the period consists of whole months. The previous period then has
+    /// as many months; otherwise it has as many days and hours.
     pub months: Option<i32>,
 }
 
-/// What a line of the report stands for.
+/// What the lines of the report are grouped by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SalesBy {
     /// A product.
@@ -90,79 +90,81 @@ impl SalesBy {
     }
 }
 
-/// What is asked for.
+/// A query for sales.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SalesQuestion {
-    /// What a line stands for.
+    /// What the lines are grouped by.
     pub by: SalesBy,
-    /// When it was sold.
+    /// The period of the report.
     pub period: Period,
-    /// Whether each figure comes with that of the period before.
+    /// Whether each figure is compared with the previous period.
     pub compare: bool,
-    /// Only this one. Products are summed by day and by nothing else, so not with [`Unit::Hour`] and
+    /// Only this product. Product sums exist by day only, so this excludes [`Unit::Hour`] and
     /// [`SalesBy::Kept`].
     pub product: Option<String>,
-    /// How many products or values at most.
+    /// The maximum number of products or values.
     pub limit: Option<i64>,
-    /// The decimals of averages: those of the currency.
+    /// The number of decimals of averages: that of the currency.
     pub decimals: u32,
 }
 
-/// A decimal number without trailing zeros, and what became of it.
+/// A decimal number without trailing zeros, and its change.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SalesFigure {
-    /// `None` where there is none, such as the average of no orders.
+    /// `None` if undefined, such as the average of no orders.
     pub value: Option<String>,
-    /// The same of the period before.
+    /// The figure of the previous period.
     pub before: Option<String>,
-    /// The change in percent of the figure before, with one decimal. `None` where that was 0.
+    /// The change in percent of the previous figure, with one decimal. `None` if that was 0.
     pub change: Option<String>,
 }
 
 /// A line of the report.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SalesLine {
-    /// The product, the kept value, or the time: `2026-11-22T14:00`, `2026-11-22`, `2026-11`. `None` for
-    /// sums, and for all that has no value of the kept field.
+    /// The product, the kept value, or the time: `2026-11-22T14:00`, `2026-11-22`, `2026-11`.
+    /// `None` for sums, and for sales without a value of the kept field.
     pub name: Option<String>,
-    /// Of how many products or values it is the sum.
+    /// The number of products or values summed up in it.
     pub products: i64,
-    /// Orders, quantity and amount by product or of one product; else orders, total, charges and the
-    /// average order. In sums of several products the orders are `None`.
+    /// By product or for one product: orders, quantity and amount; otherwise orders, total, charges
+    /// and the average order. In sums of several products the orders are `None`.
     pub figures: Vec<SalesFigure>,
-    /// By product, its amount, or by value, its total: the share of the whole in percent, with one decimal.
+    /// The share of the whole in percent, with one decimal: of the amount by product, of the total
+    /// by kept value.
     pub share: Option<String>,
 }
 
-/// What was sold.
+/// The result of a query for sales.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sales {
     /// The database's clock.
     pub as_of: Timestamp,
     /// Where the period begins.
     pub since: Option<DateTime>,
-    /// Where it ends, itself not part of it.
+    /// Where it ends (exclusive).
     pub until: Option<DateTime>,
-    /// Where the period before begins.
+    /// Where the previous period begins.
     pub since_before: Option<DateTime>,
-    /// Where it ends: where this one begins, or, of periods that end with [`Ends::Hour`], at that hour.
+    /// Where the previous period ends: at the start of this one or, with [`Ends::Hour`], at the
+    /// corresponding hour.
     pub until_before: Option<DateTime>,
-    /// How many orders are left out, as nobody knows when they were sold.
+    /// The number of orders left out because their time is unknown.
     pub unknown_orders: i64,
-    /// By time, newest last; or products by falling amount; or values by falling total.
+    /// By time, newest last; products by descending amount; kept values by descending total.
     pub lines: Vec<SalesLine>,
-    /// By product or value: what each line and all after it come to.
+    /// By product or kept value: the sum of each line and all lines after it.
     pub rests: Vec<SalesLine>,
-    /// What was sold in the whole period.
+    /// The sum of the whole period.
     pub total: SalesLine,
 }
 
 impl Store {
-    /// What was sold, as the views have it. Hours, days and months without sales have no line.
+    /// Reads sales from the views. Hours, days and months without sales have no line.
     ///
     /// # Errors
-    /// As [`Self::totals`]; [`StoreError::Permanent`] also if it asks for days of products that are
-    /// rolled up to months.
+    /// As [`Self::totals`]; [`StoreError::Permanent`] also if it requires daily product sums that
+    /// are rolled up to months.
     pub async fn sales(&self, question: &SalesQuestion) -> Result<Sales, StoreError> {
         let sql = match &question.by {
             SalesBy::Kept(_) => include_str!("sql/sales_by_kept.sql"),
@@ -207,7 +209,7 @@ impl Store {
         Ok(sales)
     }
 
-    /// Whether any order has the kept field, and else the names of all fields that are kept.
+    /// Whether any order has the kept field; if none has, the names of all kept fields.
     ///
     /// # Errors
     /// As [`Self::totals`].
@@ -235,7 +237,7 @@ impl SalesQuestion {
         self.product.is_some() || self.by == SalesBy::Product
     }
 
-    /// Whether it asks for no part of a month that is rolled up.
+    /// Fails if it requires a part of a month that is rolled up.
     fn is_answerable(
         &self,
         sales: &Sales,
@@ -251,8 +253,8 @@ impl SalesQuestion {
         let bounds = [sales.since, sales.until, sales.since_before, sales.until_before];
         if has_days || bounds.iter().flatten().any(parts_a_month) {
             return Err(StoreError::Permanent(Cause::new(format!(
-                "sums of products are kept by month before {limit}: begin and end the period, and the \
-                 one before that is compared, on the first day of a month, or use --by month"
+                "product sums before {limit} are stored by month: begin and end the period, and \
+                 the period to compare with, on the first day of a month, or use --by month"
             ))));
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! The tables: whether they are as they have to be, and how they are made.
+//! Checks, creates and upgrades the tables.
 
 use std::{cmp::Ordering, collections::HashMap, fmt};
 
@@ -6,56 +6,58 @@ use tokio_postgres::types::{ToSql, Type};
 
 use super::{
     Cause, Store, StoreError,
-    tables::{Found, TABLES, Table, precision_and_scale, will_do},
+    tables::{Found, TABLES, Table, precision_and_scale, satisfies},
 };
 use crate::order::SalesBounds;
 
-/// `schema.sql`, which makes all that is missing.
+/// `schema.sql`: creates everything that is missing.
 pub const SCHEMA: &str = include_str!("../../schema.sql");
 
-/// The last step that `schema.sql` takes, and that this program understands.
+/// The schema version that `schema.sql` creates and this program supports.
 const VERSION: i32 = 5;
 
 const APPLY: &str = "run `vendas schema --apply` as the role that owns the schema";
 
-const ELSEWHERE: &str = "set database.schema to a schema of vendas' own";
+const ELSEWHERE: &str = "set database.schema to a separate schema for vendas";
 
-/// Only one session at a time makes tables; any number will do that is always the same.
+/// Key of the advisory lock that allows one session at a time to apply the schema: an arbitrary
+/// constant.
 const APPLY_LOCK: i64 = 0x7665_6e64_6173;
 
-/// Something about the tables that keeps vendas from working.
+/// A problem with the tables that prevents vendas from working.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// The table, or the tables.
+    /// The table or tables.
     pub what: String,
     /// What is wrong.
     pub problem: String,
-    /// What puts it right.
+    /// How to fix it.
     pub remedy: String,
-    lack: Option<Lack>,
+    missing: Option<Missing>,
 }
 
 /// What is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Lack {
+enum Missing {
     /// All tables.
     Everything,
-    /// Some tables, or a step: applying the schema is the remedy, as it is for all of them.
+    /// Some tables, or an upgrade step. As for [`Self::Everything`], the remedy is applying the
+    /// schema.
     Part,
-    /// A column, as it may be in tables of an earlier version.
+    /// A column; tables of an earlier version may lack it.
     Column,
 }
 
 impl Finding {
-    /// Whether none of the tables is there yet.
+    /// Whether none of the tables exists yet.
     #[must_use]
     pub fn is_fresh(&self) -> bool {
-        self.lack == Some(Lack::Everything)
+        self.missing == Some(Missing::Everything)
     }
 
     /// Whether applying the schema is the remedy.
     const fn is_absent(&self) -> bool {
-        matches!(self.lack, Some(Lack::Everything | Lack::Part))
+        matches!(self.missing, Some(Missing::Everything | Missing::Part))
     }
 }
 
@@ -72,8 +74,8 @@ pub fn quote_identifier(name: &str) -> String {
 }
 
 impl Store {
-    /// Everything about the tables and the privileges on them that keeps vendas from working; empty
-    /// if all is well.
+    /// All problems with the tables and the privileges on them that prevent vendas from working;
+    /// empty if there are none.
     ///
     /// # Errors
     /// As [`Store::session`].
@@ -88,7 +90,7 @@ impl Store {
                 what: format!("schema {quoted}"),
                 problem: format!("the role \"{user}\" lacks USAGE"),
                 remedy: format!("GRANT USAGE ON SCHEMA {quoted} TO {role}"),
-                lack: None,
+                missing: None,
             });
         }
         let (present, absent): (Vec<_>, Vec<_>) =
@@ -99,7 +101,7 @@ impl Store {
                 what: names.join(", "),
                 problem: "missing".to_owned(),
                 remedy: APPLY.to_owned(),
-                lack: Some(if present.is_empty() { Lack::Everything } else { Lack::Part }),
+                missing: Some(if present.is_empty() { Missing::Everything } else { Missing::Part }),
             });
         }
         for table in present {
@@ -111,19 +113,18 @@ impl Store {
         if may_use && versions.is_some() {
             let version = self.schema_version().await?;
             if version < VERSION {
-                // The steps that are left to take add these.
-                findings.retain(|finding| finding.lack != Some(Lack::Column));
+                // The remaining upgrade steps add these.
+                findings.retain(|finding| finding.missing != Some(Missing::Column));
             }
             findings.extend(self.compare_version(version));
         }
         Ok(findings)
     }
 
-    /// Makes sure that the tables are there and as they have to be; makes those that are missing if
-    /// it `may_apply`.
+    /// Checks the tables; applies the schema if some are missing and `may_apply` is set.
     ///
     /// # Errors
-    /// [`StoreError::Permanent`] with all that is wrong and what puts it right; else as
+    /// [`StoreError::Permanent`] with all problems and their remedies; otherwise as
     /// [`Store::session`].
     pub async fn prepare_schema(&self, may_apply: bool) -> Result<(), StoreError> {
         let mut findings = self.inspect().await?;
@@ -132,7 +133,10 @@ impl Store {
                 StoreError::Permanent(cause) => {
                     let missing: Vec<String> = findings.iter().map(Finding::to_string).collect();
                     let missing = missing.join("; ");
-                    StoreError::Permanent(Cause::new(format!("{missing}; tried to, and: {cause}")))
+                    StoreError::Permanent(Cause::new(format!(
+                        "{missing}; applying the schema \
+                        failed: {cause}"
+                    )))
                 }
                 passing => passing,
             })?;
@@ -145,10 +149,10 @@ impl Store {
         Err(StoreError::Permanent(Cause::new(all.join("; "))))
     }
 
-    /// What the columns of the table `sales` can hold, which can be one that was there before vendas.
+    /// The value ranges of the columns of `sales`; the table may have existed before vendas.
     ///
     /// # Errors
-    /// [`StoreError::Permanent`] if there is no such table; else as [`Store::session`].
+    /// [`StoreError::Permanent`] if there is no such table; otherwise as [`Store::session`].
     pub async fn sales_bounds(&self) -> Result<SalesBounds, StoreError> {
         let found = self.catalogue().await?;
         let data_type = |column: &str| {
@@ -167,7 +171,7 @@ impl Store {
         }
     }
 
-    /// The time zone of the clock by which rows count that do not say when; `None` without tables.
+    /// The time zone in which rows without `counted_at` count; `None` without tables.
     ///
     /// # Errors
     /// As [`Store::session`].
@@ -182,7 +186,7 @@ impl Store {
     /// Runs `schema.sql` in the configured schema, in one transaction.
     ///
     /// # Errors
-    /// [`StoreError::Permanent`] if the role may not; else as [`Store::session`].
+    /// [`StoreError::Permanent`] if the role lacks the privileges; otherwise as [`Store::session`].
     pub async fn apply_schema(&self) -> Result<(), StoreError> {
         let schema = quote_identifier(&self.schema);
         let lent = self.lend().await?;
@@ -191,7 +195,7 @@ impl Store {
         let exists = "SELECT to_regnamespace($1) IS NOT NULL";
         let row =
             connection.in_time(client.query_typed_one(exists, &[(&schema, Type::TEXT)])).await?;
-        // IF NOT EXISTS asks for the privilege even where the schema exists.
+        // IF NOT EXISTS requires the privilege even if the schema exists.
         let create = match row.try_get(0)? {
             true => String::new(),
             false => format!("CREATE SCHEMA IF NOT EXISTS {schema};"),
@@ -210,7 +214,8 @@ impl Store {
         applied
     }
 
-    /// Whether the role may create tables in the configured schema, or the schema where there is none.
+    /// Whether the role may create tables in the configured schema, or the schema itself if it does
+    /// not exist.
     ///
     /// # Errors
     /// As [`Store::session`].
@@ -219,18 +224,18 @@ impl Store {
                                     AND has_schema_privilege(oid, 'CREATE') \
                                     FROM pg_namespace WHERE nspname = $1), \
                                    has_database_privilege(current_database(), 'CREATE'))";
-        self.asked_of_schema(sql).await
+        self.schema_query(sql).await
     }
 
-    /// Also where there is no such schema yet.
+    /// True as well if the schema does not exist yet.
     async fn may_use_schema(&self) -> Result<bool, StoreError> {
         let sql = "SELECT coalesce(bool_and(has_schema_privilege(oid, 'USAGE')), true) \
                    FROM pg_namespace WHERE nspname = $1";
-        self.asked_of_schema(sql).await
+        self.schema_query(sql).await
     }
 
-    /// The answer to a question about the configured schema, `$1`.
-    async fn asked_of_schema(&self, sql: &str) -> Result<bool, StoreError> {
+    /// The result of a boolean query about the configured schema, `$1`.
+    async fn schema_query(&self, sql: &str) -> Result<bool, StoreError> {
         let lent = self.lend().await?;
         let connection = lent.connection()?;
         let asked = [(&self.schema as &(dyn ToSql + Sync), Type::TEXT)];
@@ -267,20 +272,20 @@ impl Store {
     fn compare_version(&self, version: i32) -> Option<Finding> {
         let (problem, remedy) = match version.cmp(&VERSION) {
             Ordering::Less => (
-                format!("version {version} is older than this vendas, which needs {VERSION}"),
+                format!("version {version} is too old: this vendas needs version {VERSION}"),
                 APPLY,
             ),
             Ordering::Equal => return None,
             Ordering::Greater => (
-                format!("version {version} belongs to a newer vendas, this one knows {VERSION}"),
-                "install the newer vendas here too",
+                format!("version {version} is too new: this vendas supports version {VERSION}"),
+                "upgrade vendas on this machine",
             ),
         };
         Some(Finding {
             what: self.qualified("schema_version"),
             problem,
             remedy: remedy.to_owned(),
-            lack: (version < VERSION).then_some(Lack::Part),
+            missing: (version < VERSION).then_some(Missing::Part),
         })
     }
 
@@ -291,31 +296,31 @@ impl Store {
             what: name.clone(),
             problem,
             remedy,
-            lack: None,
+            missing: None,
         };
         let mut findings = Vec::new();
         if found.is_view != table.is_view {
-            let problem = if table.is_view { "is no view" } else { "is no table" };
+            let problem = if table.is_view { "is not a view" } else { "is not a table" };
             findings.push(finding(problem.to_owned(), ELSEWHERE.to_owned()));
             return findings;
         }
         if !found.is_logged {
             findings.push(finding(
-                "is unlogged, and empty after a crash while the offsets stay".to_owned(),
+                "is unlogged: a crash would empty it but keep the offsets".to_owned(),
                 format!("ALTER TABLE {name} SET LOGGED"),
             ));
         }
         for (column, data_type) in table.columns {
             let have = found.columns.get(*column).map(|column| column.data_type.as_str());
-            if have.is_none_or(|have| !will_do(data_type, have)) {
+            if have.is_none_or(|have| !satisfies(data_type, have)) {
                 let wanted = data_type.replace('|', " or ");
                 let problem = match have {
                     Some(have) => format!("column {column} is {have}, must be {wanted}"),
                     None => format!("has no column {column} of type {wanted}"),
                 };
                 let remedy = format!("alter it, or {ELSEWHERE}");
-                let lack = have.is_none().then_some(Lack::Column);
-                findings.push(Finding { lack, ..finding(problem, remedy) });
+                let missing = have.is_none().then_some(Missing::Column);
+                findings.push(Finding { missing, ..finding(problem, remedy) });
             }
         }
         for (column, have) in &found.columns {

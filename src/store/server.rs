@@ -1,4 +1,4 @@
-//! Where PostgreSQL is, and what is said to it.
+//! The PostgreSQL servers, and how to connect to them.
 
 use std::{
     net::IpAddr,
@@ -17,7 +17,7 @@ use tracing::warn;
 use super::{
     Cause, Encryption, Host, Settings, StoreError, Target,
     encryption::{Connected, REMEDIES, lacks_tls},
-    hosts::{Role, Whereabouts},
+    hosts::{Location, Role},
     retention::Retention,
     schema::quote_identifier,
     statement::CommitTexts,
@@ -27,8 +27,8 @@ use crate::{
     tls::{Fault, Tls},
 };
 
-/// Which connections are still to be used: those opened since the last doubt about the server that
-/// they lead to.
+/// Decides which connections are still usable: those opened in the current epoch. A doubt about the
+/// server ends the epoch.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Epochs(Arc<AtomicU64>);
 
@@ -37,17 +37,17 @@ impl Epochs {
         self.0.load(Ordering::Acquire)
     }
 
-    /// Nothing opened up to `epoch` is to be used again. Only the first to find that out changes
-    /// anything: what was opened after that is in no doubt.
+    /// Invalidates the connections opened up to `epoch`. Only the first call for an epoch has an
+    /// effect: connections opened after it are not in doubt.
     pub(super) fn end(&self, epoch: u64) {
         let _ = self.0.compare_exchange(epoch, epoch + 1, Ordering::AcqRel, Ordering::Relaxed);
     }
 }
 
-/// Where PostgreSQL is, and what is said to it.
+/// The PostgreSQL servers, and the parameters of connections to them.
 #[derive(Debug)]
 pub(super) struct Server {
-    /// All but the host and the password.
+    /// Everything except host and password.
     pub(super) config: Config,
     hosts: Vec<Host>,
     target: Target,
@@ -57,12 +57,12 @@ pub(super) struct Server {
     pub(super) statement_timeout: Duration,
     pub(super) sql: Arc<SqlText>,
     pub(super) prepared_statements: bool,
-    /// How many connections were let in.
+    /// The number of connections opened.
     pub(super) opened: AtomicU64,
     pub(super) epochs: Epochs,
-    /// Where the newest connection leads.
-    whereabouts: Mutex<Option<Whereabouts>>,
-    /// How often that has changed.
+    /// The server of the newest connection.
+    location: Mutex<Option<Location>>,
+    /// The number of changes of that server.
     failovers: watch::Sender<u64>,
     pub(super) retention: Arc<Retention>,
 }
@@ -82,7 +82,7 @@ impl Server {
             .dbname(&settings.dbname)
             .application_name("vendas")
             .connect_timeout(settings.connect_timeout)
-            // Unacknowledged bytes this old mean that the peer is gone (tcp(7)).
+            // After this time without acknowledgement the peer is considered dead (tcp(7)).
             .tcp_user_timeout(settings.statement_timeout)
             .keepalives_idle(Duration::from_secs(30));
         let schema = quote_identifier(&settings.schema);
@@ -105,7 +105,7 @@ impl Server {
             prepared_statements: settings.prepared_statements,
             opened: AtomicU64::new(0),
             epochs: Epochs::default(),
-            whereabouts: Mutex::new(None),
+            location: Mutex::new(None),
             failovers: watch::Sender::new(0),
             retention: Arc::default(),
         }
@@ -116,28 +116,29 @@ impl Server {
         StoreError::Transient(Cause::new(format!("PostgreSQL at {}: {why}", hosts.join(","))))
     }
 
-    /// How often the server changed to which connections lead.
+    /// The number of times that connections moved to a different server.
     pub(super) fn failovers(&self) -> watch::Receiver<u64> {
         self.failovers.subscribe()
     }
 
-    /// Where connections lead, if there was one.
+    /// The server that connections use, once there was a connection.
     pub(super) fn host(&self) -> Option<&Host> {
-        let whereabouts = *self.whereabouts();
-        self.hosts.get(whereabouts?.host)
+        let location = *self.location();
+        self.hosts.get(location?.host)
     }
 
-    /// Connects to the first server that will do, beginning with the one that did last. Each of their
-    /// addresses has `database.connect_timeout` for itself. Also returns the connection's epoch.
+    /// Connects to the first acceptable server, starting with the last one used.
+    /// `database.connect_timeout` applies to each address separately. Also returns the connection's
+    /// epoch.
     ///
     /// # Errors
-    /// What all of them failed with; [`StoreError::Permanent`] only if no failure passes by itself.
+    /// The errors of all servers; [`StoreError::Permanent`] only if none of them is transient.
     pub(super) async fn connect(&self) -> Result<(Connected, u64), StoreError> {
-        let last = self.whereabouts().map_or(0, |whereabouts| whereabouts.host);
+        let last = self.location().map_or(0, |location| location.host);
         let mut failures = Vec::new();
         for host in (last..self.hosts.len()).chain(0..last) {
             let connected = match self.connect_to(host).await {
-                Ok((connected, role)) => self.arrive(host, &role).map(|epoch| (connected, epoch)),
+                Ok((connected, role)) => self.register(host, &role).map(|epoch| (connected, epoch)),
                 Err(error) => Err(error),
             };
             match connected {
@@ -160,7 +161,7 @@ impl Server {
             StoreError::Transient(Cause::new(format!("PostgreSQL at {host}: {why}")))
         };
         let host = self.hosts.get(host).ok_or_else(|| fails("no such host"))?;
-        let mut failed = fails("the host name has no address");
+        let mut failed = fails("the host name resolves to no address");
         for address in host.addresses(self.connect_timeout).await? {
             let attempt = self.connect_at(host, address);
             match timeout(self.connect_timeout, attempt).await {
@@ -190,31 +191,31 @@ impl Server {
         let explained = |error| explain(error, host, encryption);
         let connected = encryption.connect(&config).await.map_err(explained)?;
         let role = Role::of(&connected.client).await.map_err(explained)?;
-        match role.refused_by(self.target) {
+        match role.mismatch(self.target) {
             None => Ok((connected, role)),
             Some(why) => {
                 let text = format!(
-                    "PostgreSQL at {host} is not what database.target_session_attrs asks for: {why}"
+                    "PostgreSQL at {host} does not match database.target_session_attrs: {why}"
                 );
                 Err(StoreError::Transient(Cause::new(text)))
             }
         }
     }
 
-    /// Notes where a new connection leads. Those that lead elsewhere are not used again: what one
-    /// server says would be mixed with what another does.
-    fn arrive(&self, host: usize, role: &Role) -> Result<u64, StoreError> {
-        let now = Whereabouts { host, history: role.history };
-        let mut whereabouts = self.whereabouts();
-        if let Some(before) = *whereabouts
+    /// Records the server of a new connection. Connections to other servers are not used again, so
+    /// that states of different servers are never mixed.
+    fn register(&self, host: usize, role: &Role) -> Result<u64, StoreError> {
+        let now = Location { host, history: role.history };
+        let mut location = self.location();
+        if let Some(before) = *location
             && before != now
         {
-            if let Some((own, seen)) = now.is_succeeded_by(&before) {
+            if let Some((own, seen)) = now.newer_timeline(&before) {
                 let host = self.hosts.get(host).map(ToString::to_string).unwrap_or_default();
                 return Err(StoreError::Transient(Cause::new(format!(
-                    "PostgreSQL at {host} is a former primary: it is on timeline {own}, and this \
-                     instance has been on timeline {seen}: make it a standby of the new primary \
-                     (pg_rewind), or restart vendas to go back to it"
+                    "PostgreSQL at {host} is a former primary: it is on timeline {own}, but this \
+                     instance has already used timeline {seen}: make it a standby of the new \
+                     primary (pg_rewind), or restart vendas to use this server again"
                 ))));
             }
             self.epochs.end(self.epochs.current());
@@ -222,20 +223,20 @@ impl Server {
             warn!(
                 host = %self.hosts.get(host).map(ToString::to_string).unwrap_or_default(),
                 timeline = now.history.map(|history| history.timeline),
-                "connected to another PostgreSQL server, or to a promoted one"
+                "connected to a different or newly promoted PostgreSQL server"
             );
         }
-        *whereabouts = Some(now);
+        *location = Some(now);
         Ok(self.epochs.current())
     }
 
-    fn whereabouts(&self) -> MutexGuard<'_, Option<Whereabouts>> {
-        self.whereabouts.lock().unwrap_or_else(PoisonError::into_inner)
+    fn location(&self) -> MutexGuard<'_, Option<Location>> {
+        self.location.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Why connecting failed: adds the server's address, which tokio-postgres's errors lack, and what TLS
-/// has to do with it.
+/// Explains a failure to connect: adds the server's address, which errors of tokio-postgres lack,
+/// and explains TLS failures.
 fn explain(error: tokio_postgres::Error, host: &Host, encryption: &Encryption) -> StoreError {
     let has_identity = encryption.tls().is_some_and(Tls::has_identity);
     if let Some(fault) = Fault::behind(&error, has_identity, &REMEDIES) {
@@ -247,7 +248,8 @@ fn explain(error: tokio_postgres::Error, host: &Host, encryption: &Encryption) -
     }
     if lacks_tls(&error) {
         return StoreError::Permanent(Cause::new(format!(
-            "PostgreSQL at {host} has no TLS: set ssl = on there, or another database.sslmode"
+            "PostgreSQL at {host} does not support TLS: set ssl = on in postgresql.conf, or change \
+             database.sslmode"
         )));
     }
     let at = |cause: Cause| cause.at(host);

@@ -19,7 +19,7 @@ use tracing::debug;
 
 use super::{
     Cause, StoreError,
-    encryption::{Connected, Way},
+    encryption::{Connected, Transport},
     retention::Retention,
     rows::{Oids, order_rows},
     server::{Epochs, Server, SqlText},
@@ -27,11 +27,11 @@ use super::{
     wire::Leash,
 };
 
-/// A plan is made for the tables as they are, and kept with its statement. What was right for empty
-/// tables ruins full ones, so that statements are prepared anew after this time.
+/// A statement's plan is cached with it. A plan made for empty tables is very slow for full ones,
+/// so statements are prepared again after this time.
 const REPLAN_AFTER: Duration = Duration::from_secs(5);
 
-/// A statement's parameter and the type that the server is to take it for.
+/// A statement's parameter and its type.
 pub(super) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 
 /// A connection and the statements prepared on it.
@@ -39,7 +39,7 @@ pub(super) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 pub(super) struct Connection {
     client: Client,
     leash: Leash,
-    way: Way,
+    transport: Transport,
     epochs: Epochs,
     epoch: u64,
     prepared: Mutex<HashMap<CommitStatement, Statement>>,
@@ -56,11 +56,11 @@ impl Connection {
     /// # Errors
     /// As [`Server::connect`].
     pub(super) async fn open(server: &Server) -> Result<Self, StoreError> {
-        let (Connected { client, leash, way }, epoch) = server.connect().await?;
+        let (Connected { client, leash, transport }, epoch) = server.connect().await?;
         Ok(Self {
             client,
             leash,
-            way,
+            transport,
             epochs: server.epochs.clone(),
             epoch,
             prepared: Mutex::default(),
@@ -74,7 +74,7 @@ impl Connection {
         })
     }
 
-    /// Has the statements prepared anew at their next use, if it is time for that.
+    /// Discards the prepared statements if their plans are too old.
     pub(super) fn replan(&mut self) {
         if self.planned.elapsed() > REPLAN_AFTER {
             self.planned = Instant::now();
@@ -86,7 +86,7 @@ impl Connection {
         &self.client
     }
 
-    /// Prepares a statement, unless the next use might meet another server.
+    /// Prepares a statement, unless prepared statements are disabled.
     pub(super) async fn prepare(&self, statement: CommitStatement) -> Result<(), StoreError> {
         if self.keeps_statements {
             self.prepared(statement).await?;
@@ -97,15 +97,15 @@ impl Connection {
     /// The type of the parameter that holds rows of `orders`.
     ///
     /// # Errors
-    /// [`StoreError::Transient`] if the server has not been asked for it yet.
+    /// [`StoreError::Transient`] if it has not been looked up yet.
     pub(super) fn order_rows(&self) -> Result<Type, StoreError> {
         self.order_rows.get().cloned().ok_or_else(|| {
-            StoreError::Transient(Cause::new("the connection does not know the type order_row[]"))
+            StoreError::Transient(Cause::new("the type order_row[] is unknown on this connection"))
         })
     }
 
-    /// Asks for what [`Self::order_rows`] answers.
-    pub(super) async fn ask_for_order_rows(&self) -> Result<(), StoreError> {
+    /// Looks up the type that [`Self::order_rows`] returns.
+    pub(super) async fn look_up_order_rows(&self) -> Result<(), StoreError> {
         let ask = async {
             let types = self.client.query_typed_one(&self.sql.types, &[]);
             let row = self.in_time(types).await?;
@@ -117,7 +117,7 @@ impl Connection {
         self.order_rows.get_or_try_init(|| ask).await.map(drop)
     }
 
-    /// The one row that a statement answers.
+    /// The single row that a statement returns.
     pub(super) async fn answer(
         &self,
         statement: CommitStatement,
@@ -144,16 +144,16 @@ impl Connection {
         Ok(new)
     }
 
-    /// Begins a transaction that the server ends by itself if it hears nothing more of it, as when the
-    /// connection falls silent: its locks would shut everybody out for hours (tcp(7)).
+    /// Begins a transaction that the server aborts when it is idle for too long, such as after a
+    /// network failure: its locks could otherwise block everyone for hours (tcp(7)).
     pub(super) fn begin(&self) -> String {
         let patience = self.deadline.as_millis().max(1);
         format!("BEGIN; SET LOCAL idle_in_transaction_session_timeout = {patience}")
     }
 
-    /// Awaits `answer` no longer than the deadline for a statement. After any error but one about
-    /// data the connection is not used again. After one that puts the server in doubt, no connection
-    /// is that was opened before it: each would have to find out for itself, and wait as long.
+    /// Awaits `answer` for at most the statement deadline. After any error except a data error the
+    /// connection is not used again. After an error that casts doubt on the server, no connection
+    /// opened before it is used again: each would otherwise have to wait as long to find out.
     pub(super) async fn in_time<T>(
         &self,
         answer: impl Future<Output = Result<T, tokio_postgres::Error>>,
@@ -186,13 +186,14 @@ impl Connection {
         result
     }
 
-    /// Asks the server to end what it still does for this connection, so that a statement that
-    /// waits for a lock does not stay behind for each attempt. Nobody waits for the answer.
+    /// Cancels this connection's statement on the server, so that repeated attempts do not leave
+    /// statements behind that wait for a lock. Nothing waits for the result.
     fn cancel(&self) {
-        let (token, way, deadline) = (self.client.cancel_token(), self.way.clone(), self.deadline);
+        let (token, transport, deadline) =
+            (self.client.cancel_token(), self.transport.clone(), self.deadline);
         tokio::spawn(async move {
-            if let Ok(Err(error)) = timeout(deadline, way.cancel(token)).await {
-                debug!(%error, "could not cancel a statement");
+            if let Ok(Err(error)) = timeout(deadline, transport.cancel(token)).await {
+                debug!(%error, "cannot cancel a statement");
             }
         });
     }
@@ -208,7 +209,7 @@ impl Connection {
     }
 }
 
-/// Whether an error says that the server is gone, going, or no longer the one that takes writes.
+/// Whether an error means that the server is down, shutting down, or no longer accepts writes.
 fn casts_doubt(error: &tokio_postgres::Error) -> bool {
     match error.code() {
         Some(code) => [
@@ -222,13 +223,13 @@ fn casts_doubt(error: &tokio_postgres::Error) -> bool {
     }
 }
 
-/// A server that went silent would keep the task waiting for ever.
+/// Without this, an unresponsive server would keep the connection's task waiting forever.
 impl Drop for Connection {
     fn drop(&mut self) {
         if self.given_up.load(Ordering::Relaxed) {
             self.leash.cut();
         } else if let Some(end) = self.leash.end() {
-            debug!(%end, "a connection to PostgreSQL ended while it was idle");
+            debug!(%end, "an idle connection to PostgreSQL was closed");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The statement that commits a batch: put together from sections, one for each table that the batch
+//! The statement that commits a batch, assembled from one section for each table that the batch
 //! writes (`sql/commit/`).
 
 use std::{
@@ -8,28 +8,28 @@ use std::{
 
 use crate::process::ProcessedBatch;
 
-/// How rows come into `sales` and `orders`.
+/// How rows are written to `sales` and `orders`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Way {
-    /// As new rows, without looking for older ones: half the work. Where an order is there already
+pub enum WriteMode {
+    /// Insert new rows without looking up existing ones: half the work. If an order already exists,
     /// the statement writes nothing.
     Insert,
-    /// In place of older ones.
+    /// Insert rows or replace existing ones.
     Upsert,
 }
 
 /// What a batch writes, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CommitStatement {
-    pub(super) way: Way,
+    pub(super) mode: WriteMode,
     pub(super) sales: bool,
-    /// Whether it has orders with a row in `sales` and none in `orders`.
+    /// Whether it has orders with a row in `sales` but none in `orders`.
     pub(super) unlisted: bool,
     pub(super) orders: bool,
     pub(super) dead_letters: bool,
 }
 
-/// The parameters of the frame, in their order.
+/// The parameters of the frame, in order.
 pub(super) const STEP: [&str; 10] = [
     "topic",
     "partition",
@@ -42,7 +42,7 @@ pub(super) const STEP: [&str; 10] = [
     "synchronous_commit",
     "noted",
 ];
-/// The same of each section.
+/// The parameters of each section.
 pub(super) const ORDERS: [&str; 10] = [
     "orders",
     "order_hours",
@@ -76,16 +76,16 @@ const UPSERT_SALE: &str = "ON CONFLICT (order_number) DO UPDATE \
     SET total = excluded.total, counted_at = excluded.counted_at, processed_at = excluded.processed_at";
 
 impl CommitStatement {
-    /// Whether it fails where an order is there already.
+    /// Whether it fails if an order already exists.
     #[must_use]
     pub fn inserts(self) -> bool {
-        self.way == Way::Insert && (self.sales || self.orders)
+        self.mode == WriteMode::Insert && (self.sales || self.orders)
     }
 
-    /// The one for this batch.
-    pub(super) fn of(batch: &ProcessedBatch, way: Way) -> Self {
+    /// The statement for this batch.
+    pub(super) fn of(batch: &ProcessedBatch, mode: WriteMode) -> Self {
         let nothing =
-            Self { way, sales: false, unlisted: false, orders: false, dead_letters: false };
+            Self { mode, sales: false, unlisted: false, orders: false, dead_letters: false };
         batch.outcomes().iter().fold(nothing, |mut statement, outcome| {
             match &outcome.result {
                 Ok(meaning) => {
@@ -103,7 +103,7 @@ impl CommitStatement {
     }
 
     fn text(self, schema: &str) -> String {
-        let upserts = self.way == Way::Upsert;
+        let upserts = self.mode == WriteMode::Upsert;
         let mut sections = String::new();
         let mut names = STEP.to_vec();
         let mut add = |there: bool, sql: &str, parameters: &[&'static str]| {
@@ -143,7 +143,7 @@ impl CommitStatement {
     }
 }
 
-/// The text of each statement, made when it is used first.
+/// The text of each statement, built at its first use.
 #[derive(Debug)]
 pub(super) struct CommitTexts {
     schema: String,
@@ -172,7 +172,7 @@ mod tests {
     };
 
     const NOTHING: CommitStatement = CommitStatement {
-        way: Way::Insert,
+        mode: WriteMode::Insert,
         sales: false,
         unlisted: false,
         orders: false,
@@ -181,7 +181,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_batch_has_the_sections_that_it_writes() {
-        let of = |batch| CommitStatement::of(&batch, Way::Insert);
+        let of = |batch| CommitStatement::of(&batch, WriteMode::Insert);
         let cancelled = batch_of(vec![Meaning::Order(sample::cancelled(OrderKey::Number(1)))]);
         assert_eq!(of(cancelled), CommitStatement { orders: true, ..NOTHING });
         let plain = batch_of(vec![Meaning::Order(sample::order(OrderKey::Number(1), "1"))]);
@@ -194,9 +194,9 @@ mod tests {
     fn every_statement_has_each_of_its_parameters_and_no_placeholder_is_left() {
         for bits in 0..32 {
             let bit = |n: u32| bits >> n & 1 == 1;
-            let way = if bit(0) { Way::Insert } else { Way::Upsert };
+            let mode = if bit(0) { WriteMode::Insert } else { WriteMode::Upsert };
             let (sales, unlisted, orders, dead_letters) = (bit(1), bit(2), bit(3), bit(4));
-            let statement = CommitStatement { way, sales, unlisted, orders, dead_letters };
+            let statement = CommitStatement { mode, sales, unlisted, orders, dead_letters };
             let text = statement.text("s");
             assert!(!text.contains('{'), "{statement:?}: {text}");
             let sections = [

@@ -1,5 +1,4 @@
-//! The tables and views that vendas uses: what they have to be like, and what the catalogue says of
-//! them.
+//! The tables and views that vendas uses: their required and their actual structure.
 
 use std::collections::HashMap;
 
@@ -7,14 +6,14 @@ use tokio_postgres::Row;
 
 use super::StoreError;
 
-/// What this program needs of a table or a view.
+/// The required structure of a table or view.
 pub(super) struct Table {
     pub(super) name: &'static str,
     pub(super) is_view: bool,
-    /// Each column's name and type, the latter as `format_type` prints it; with `|` between those
-    /// that will do. `numeric(p,s)` stands for any precision and scale.
+    /// Each column's name and type, as printed by `format_type`; `|` separates alternatives.
+    /// `numeric(p,s)` stands for any precision and scale.
     pub(super) columns: &'static [(&'static str, &'static str)],
-    /// The columns that tell its rows apart, where any do.
+    /// The columns of its unique key, if it has one.
     pub(super) key: &'static [&'static str],
     pub(super) privileges: &'static [&'static str],
 }
@@ -50,8 +49,8 @@ pub(super) const TABLES: &[Table] = &[
         key: &["order_id", "numbered"],
         privileges: &["SELECT", "INSERT", "UPDATE", "DELETE"],
     },
-    // Only the triggers and functions of schema.sql touch most of the next ones, with their owner's
-    // rights.
+    // Most of the following are used only by the triggers and functions of schema.sql, with their
+    // owner's privileges.
     Table {
         name: "shop_clock",
         is_view: false,
@@ -330,7 +329,7 @@ pub(super) const TABLES: &[Table] = &[
     },
 ];
 
-/// What the catalogue says of one table.
+/// The actual structure of a table, from the catalogue.
 #[derive(Default)]
 pub(super) struct Found {
     pub(super) is_view: bool,
@@ -375,14 +374,14 @@ impl Found {
     }
 }
 
-/// Whether a column of type `have` will do where `wanted` is one of the types in [`Table::columns`].
-pub(super) fn will_do(wanted: &str, have: &str) -> bool {
+/// Whether a column of type `have` satisfies `wanted`, a type of [`Table::columns`].
+pub(super) fn satisfies(wanted: &str, have: &str) -> bool {
     wanted.split('|').any(|wanted| {
         wanted == have || wanted == "numeric(p,s)" && precision_and_scale(have).is_some()
     })
 }
 
-/// Of `numeric(p,s)`, unless the scale is negative.
+/// Precision and scale of `numeric(p,s)`, unless the scale is negative.
 pub(super) fn precision_and_scale(data_type: &str) -> Option<(u32, u32)> {
     let (precision, scale) =
         data_type.strip_prefix("numeric(")?.strip_suffix(')')?.split_once(',')?;
@@ -391,7 +390,7 @@ pub(super) fn precision_and_scale(data_type: &str) -> Option<(u32, u32)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{precision_and_scale, will_do};
+    use super::{precision_and_scale, satisfies};
 
     #[test]
     fn types_are_compared_with_each_that_will_do() {
@@ -399,10 +398,10 @@ mod tests {
         for (have, right) in
             [("numeric", true), ("numeric(12,2)", true), ("numeric(3,-2)", false), ("text", false)]
         {
-            assert_eq!(will_do(total, have), right, "{have}");
+            assert_eq!(satisfies(total, have), right, "{have}");
         }
-        assert!(!will_do("numeric", "numeric(12,2)"));
-        assert!(will_do("integer|bigint", "bigint"));
+        assert!(!satisfies("numeric", "numeric(12,2)"));
+        assert!(satisfies("integer|bigint", "bigint"));
         assert_eq!(precision_and_scale("numeric(12,2)"), Some((12, 2)));
         assert_eq!(precision_and_scale("numeric"), None);
     }

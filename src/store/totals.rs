@@ -1,51 +1,51 @@
-//! What each product has sold, read in one statement, and so as of one moment.
+//! Sales by product, read in one statement and therefore from one snapshot.
 //!
-//! PostgreSQL's NUMERIC has no bound that a shop would reach, so all arithmetic is left to it, and
-//! numbers come here as the text that it writes.
+//! All arithmetic is done by PostgreSQL, whose NUMERIC is practically unbounded; numbers arrive
+//! here as text.
 
 use jiff::Timestamp;
 use tokio_postgres::{Row, types::Type};
 
 use super::{Store, StoreError};
 
-/// A quantity and what it sold for, as decimal numbers without trailing zeros.
+/// A quantity and an amount, as decimal numbers without trailing zeros.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Figures {
-    /// How many.
+    /// The quantity sold.
     pub quantity: String,
-    /// In reais.
+    /// The amount, in reais.
     pub amount: String,
-    /// Of the whole amount, in percent with one decimal. `None` where the whole is 0.
+    /// The share of the whole amount, in percent with one decimal. `None` if the whole is 0.
     pub share: Option<String>,
 }
 
 /// One product's total.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProductTotal {
-    /// Its name; empty where an operator stored none.
+    /// Its name; empty if an operator stored none.
     pub product: String,
-    /// What it sold.
+    /// Its sales.
     pub figures: Figures,
-    /// How many products come from this one on, itself included.
+    /// The number of products from this one on, itself included.
     pub rest_products: i64,
-    /// What these sold together.
+    /// The sum of their sales.
     pub rest: Figures,
 }
 
-/// The totals of all products at one moment.
+/// The totals of all products in one snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Totals {
     /// The database's clock.
     pub as_of: Timestamp,
-    /// How many products there are, in `top` or not.
+    /// The number of all products.
     pub products: i64,
-    /// What all of them sold together.
+    /// The sum of all products.
     pub whole: Figures,
-    /// Those that sold for most, in falling order of the amount, then by name.
+    /// The products with the largest amounts, in descending order of amount, then by name.
     pub top: Vec<ProductTotal>,
 }
 
-/// A view that sums up what was sold, with the names of its figures.
+/// A view of sums, with the names of its figures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum View {
     /// By product.
@@ -59,7 +59,7 @@ pub enum View {
 impl View {
     const ALL: [Self; 3] = [Self::ProductTotals, Self::ProductDays, Self::OrderHours];
 
-    /// As the database calls it.
+    /// Its name in the database.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -80,43 +80,43 @@ impl View {
     }
 }
 
-/// A row of a view that is not what the orders come to.
+/// A row of a view that differs from the sum of the orders.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// Of which view.
+    /// The view.
     pub view: View,
-    /// The day or the hour of the shop's clock, in ISO 8601, or `unknown`.
+    /// The day or hour in the shop's time zone, in ISO 8601, or `unknown`.
     pub time: Option<String>,
     /// The product's name.
     pub product: Option<String>,
-    /// What the orders come to, as [`View::figures`] names it: decimal numbers without trailing zeros.
+    /// The sums of the orders, named by [`View::figures`]: decimal numbers without trailing zeros.
     pub recomputed: Vec<String>,
-    /// What the view says.
+    /// The figures of the view.
     pub kept: Vec<String>,
 }
 
-/// What a comparison of the views with `sales` and `orders` came to.
+/// The result of comparing the views with `sales` and `orders`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verification {
-    /// How many orders were added up, purged ones included.
+    /// The number of orders, including purged ones.
     pub orders: i64,
-    /// How many of them were purged, so that only their sums are left.
+    /// The number of purged orders among them, of which only the sums remain.
     pub archived: i64,
-    /// How many products were compared.
+    /// The number of products compared.
     pub products: i64,
-    /// How many products were compared by day: one for each product and day.
+    /// The number of pairs of product and day compared.
     pub product_days: i64,
-    /// How many hours were compared.
+    /// The number of hours compared.
     pub hours: i64,
-    /// The rows that differ, by view, time and name.
+    /// The rows that differ, ordered by view, time and name.
     pub differences: Vec<Difference>,
 }
 
 impl Store {
-    /// The `limit` products that sold for most, or all of them, and the whole.
+    /// The `limit` products with the largest amounts, or all products, and the whole.
     ///
     /// # Errors
-    /// [`StoreError::Permanent`] if there are no tables or they may not be read, else as
+    /// [`StoreError::Permanent`] if the tables do not exist or may not be read; otherwise as
     /// [`Store::session`].
     pub async fn totals(&self, limit: Option<i64>) -> Result<Totals, StoreError> {
         let sql = self.sql(include_str!("sql/totals.sql"));
@@ -163,9 +163,9 @@ impl Store {
         Ok(row.try_get(0)?)
     }
 
-    /// Adds up all orders again, with the archived sums of purged ones, and compares with the sums that
-    /// are kept. It takes as long as it
-    /// takes: `database.statement_timeout` is meant for statements that a batch waits for.
+    /// Adds up all orders again, with the archived sums of purged ones, and compares the result
+    /// with the stored sums. Runs without a deadline: `database.statement_timeout` is meant for
+    /// statements that a batch waits for.
     ///
     /// # Errors
     /// As [`Self::totals`].

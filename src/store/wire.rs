@@ -1,16 +1,15 @@
-//! What carries the bytes of a connection: it can be cut off, and it knows how it ended.
+//! The byte stream of a connection: it can be cut, and it records how it ended.
 //!
 //! [`bb8_postgres::PostgresConnectionManager`] connects and spawns the task that drives the
 //! connection. It keeps neither that task's handle nor its result. Without the handle, the task and
-//! its socket stay for as long as a server that has accepted a statement leaves it unanswered (a frozen
-//! server, a paused pooler): one more for each attempt. Without the result, a connection that ends is
-//! `connection closed` and nothing else, whatever the server said last. Both are had here, one layer
-//! below: the manager is given a connector whose streams are on a [`Leash`].
+//! its socket remain as long as a server leaves an accepted statement unanswered (a frozen server,
+//! a paused pooler), one more for each attempt. Without the result, the only error of an ended
+//! connection is `connection closed`, whatever the server's last message was. Both are provided
+//! here, one layer below: the manager is given a connector whose streams are on a [`Leash`].
 //!
-//! tokio-postgres hands a stream to the connector only where it asks for TLS. A plain connection is
-//! therefore made with [`Plain`], by "direct negotiation", which sends nothing of its own to the
-//! server. That needs a host name, which a Unix socket lacks: a connection to one has no leash, and
-//! ends when its server does.
+//! tokio-postgres passes a stream to the connector only for TLS. A plain connection therefore uses
+//! [`Plain`] with "direct negotiation", which sends nothing to the server. That requires a host
+//! name, so a connection to a Unix socket has no leash, and ends when its server does.
 
 use std::{
     convert::Infallible,
@@ -29,7 +28,7 @@ use tokio_postgres::{
 };
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-/// Holds one connection's stream.
+/// Controls the stream of one connection.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Leash {
     cut: CancellationToken,
@@ -37,13 +36,13 @@ pub(super) struct Leash {
 }
 
 impl Leash {
-    /// Ends the connection at once, whatever it waits for.
+    /// Closes the connection immediately, even while it waits.
     pub(super) fn cut(&self) {
         self.cut.cancel();
     }
 
-    /// How the connection ended, if it has: the server's last words or the network's. Holds no value
-    /// of any row.
+    /// How the connection ended, if it has: the server's last message or the network error.
+    /// Contains no row values.
     pub(super) fn end(&self) -> Option<&str> {
         self.end.get().map(String::as_str)
     }
@@ -53,7 +52,7 @@ impl Leash {
     }
 }
 
-/// Connects as `tls` does, and puts the stream on a leash.
+/// Connects with `tls`, and puts the stream on a leash.
 #[derive(Clone)]
 pub(super) struct Leashed<T> {
     tls: T,
@@ -104,11 +103,11 @@ pub(super) struct LeashedStream<S> {
     stream: S,
     leash: Leash,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
-    /// The error that was read last, if nothing came after it.
+    /// The last error read, if nothing followed it.
     last_error: Vec<u8>,
 }
 
-/// More than a server's last words take: severity, code, message, and the place in its source.
+/// Large enough for a server's last message: severity, code, message, and source location.
 const MAX_LAST_ERROR: usize = 1024;
 
 impl<S> LeashedStream<S> {
@@ -131,8 +130,8 @@ impl<S> LeashedStream<S> {
     }
 }
 
-/// The message of an ErrorResponse (PostgreSQL manual, 54.7) by which a server ends a session: those
-/// about statements could quote a row.
+/// The message of an ErrorResponse (PostgreSQL manual, 54.7) with which a server ends a session.
+/// Errors of statements are excluded: they could quote a row.
 fn last_words(bytes: &[u8]) -> Option<String> {
     let (header, body) = bytes.split_at_checked(5)?;
     let length = u32::from_be_bytes(header.get(1..)?.try_into().ok()?);
@@ -141,7 +140,7 @@ fn last_words(bytes: &[u8]) -> Option<String> {
         let field = body.split(|byte| *byte == 0).find(|field| field.first() == Some(&tag))?;
         std::str::from_utf8(field.get(1..)?).ok()
     };
-    // V is the severity as no locale translates it.
+    // V is the untranslated severity.
     let ends = matches!(field(b'V')?, "FATAL" | "PANIC");
     ends.then(|| Some(format!("{} (SQLSTATE {})", field(b'M')?, field(b'C')?))).flatten()
 }
@@ -194,7 +193,7 @@ impl<S: TlsStream + Unpin> TlsStream for LeashedStream<S> {
     }
 }
 
-/// The TLS of a connection that has none.
+/// Stands in for TLS on a plain connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Plain;
 
@@ -218,7 +217,7 @@ impl TlsConnect<Socket> for Plain {
     }
 }
 
-/// A socket as it is.
+/// A plain socket.
 pub(super) struct PlainStream(Socket);
 
 impl TlsStream for PlainStream {

@@ -34,7 +34,7 @@ async fn start_from_group_needs_committed_offsets_unless_offsets_are_stored() ->
         let from_group = shop.vendas(&["check"]).env("VENDAS_KAFKA__START_FROM", "group:nobody");
         from_group.run(DEADLINE).await?.expect_code(code)
     };
-    let told = "FAIL  start: the consumer group nobody has committed no offset of these topics";
+    let told = "FAIL  start: the consumer group nobody has no committed offsets for these topics";
     expect(&checked(1).await?, &[told])?;
     shop.process_backlog().await?;
     checked(0).await.map(drop)
@@ -72,8 +72,8 @@ async fn each_problem_is_reported_with_its_remedy() -> Result<()> {
             "FAIL  \"public\".sales: column seller is NOT NULL and has no default",
             "FAIL  \"public\".orders: has no primary key or unique constraint on exactly (order_id, numbered)",
             "FAIL  \"public\".dead_letters: has no column detail of type text",
-            "FAIL  \"public\".product_sums: is unlogged, and empty after a crash",
-            "FAIL  \"public\".schema_version: is no table",
+            "FAIL  \"public\".product_sums: is unlogged: a crash would empty it",
+            "FAIL  \"public\".schema_version: is not a table",
         ],
     )?;
 
@@ -94,7 +94,7 @@ async fn an_older_schema_is_upgraded_and_keeps_its_rows() -> Result<()> {
     let older = shop.vendas(&["check"]).run(DEADLINE).await?.expect_code(1)?;
     expect(
         &older,
-        &["FAIL  \"public\".schema_version: version 1 is older than this vendas, which needs 5: \
+        &["FAIL  \"public\".schema_version: version 1 is too old: this vendas needs version 5: \
            run `vendas schema --apply`"],
     )?;
     let refused = ["--set", "database.apply_schema=false"];

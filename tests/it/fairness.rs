@@ -28,7 +28,7 @@ async fn every_partition_progresses_before_the_first_is_done() -> Result<()> {
         .env("VENDAS_PIPELINE__BATCH_SIZE", "10")
         .start()?;
     eventually("all partitions to be assigned", DEADLINE, async || {
-        let working = count_lines(&run.stderr()?, "working");
+        let working = count_lines(&run.stderr()?, "processing partition");
         ensure!(working == usize::from(PARTITIONS), "{working}, {}", run.state());
         Ok(())
     })

@@ -9,7 +9,7 @@ use crate::{
     wait::until_line,
 };
 
-const FENCED: &str = "fenced: another instance has moved this partition";
+const FENCED: &str = "fenced: another instance committed past this offset";
 
 #[tokio::test]
 async fn two_instances_on_the_same_partitions_fence_each_other() -> Result<()> {

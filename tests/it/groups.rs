@@ -233,7 +233,7 @@ async fn starts_at_offsets_of_group(servers: &'static Testbed) -> Result<()> {
         .env("VENDAS_KAFKA__START_FROM", format!("group:{group}"));
     let refused = run.run(DEADLINE).await?.expect_code(1)?;
     ensure!(
-        refused.stderr.contains(&format!("group {group} has committed no offset")),
+        refused.stderr.contains(&format!("group {group} has no committed offsets")),
         "{}",
         refused.state()
     );

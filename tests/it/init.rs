@@ -63,7 +63,8 @@ async fn without_a_terminal_it_reports_certain_and_doubtful_fields_and_writes_on
         &ended.stdout,
         &[
             "3 records, the newest of 2 partitions",
-            "in doubt: situacao (CANCELADO, PAGO): which values mean that an order does not count?",
+            "undecided: situacao (CANCELADO, PAGO): which values mean that an order does not \
+             count?",
             "status = \"situacao\"; cancelled = [\"CANCELADO\"]",
             "3 records: 3 orders, 0 cancelled, 0 ignored, 0 dead letters",
             "sold: 2026-11-22 to 2026-11-24",
@@ -161,7 +162,7 @@ async fn the_sample_report_lists_unused_fields_and_orders_that_replace_each_othe
         &checked.stdout,
         &[
             "2 records: 1 order, ",
-            "1 order came again with other contents",
+            "1 order repeated with different contents",
             "refund_total  2 times  a cancellation or a return?",
         ],
     )

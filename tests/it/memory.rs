@@ -36,7 +36,7 @@ async fn two_hundred_partitions_that_cannot_commit_stay_within_the_memory_bounds
         .start()?;
     eventually("all partitions to be assigned", DEADLINE, async || {
         let log = run.stderr()?;
-        let working = log.lines().filter(|line| line.contains("working")).count();
+        let working = log.lines().filter(|line| line.contains("processing partition")).count();
         ensure!(working == usize::from(PARTITIONS), "{working}, {}", run.state());
         Ok(())
     })

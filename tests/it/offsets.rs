@@ -133,7 +133,7 @@ async fn a_deleted_offset_halts_its_partition() -> Result<()> {
     until_count(&shop.database, "sales", 5, &run).await?;
     shop.database.execute("DELETE FROM partitions").await?;
     shop.send_numbers(0, 5..8).await?;
-    until_line(&run, &["is no longer in PostgreSQL, where it was 5"]).await?;
+    until_line(&run, &["is missing from PostgreSQL, it was 5"]).await?;
     ensure!(shop.database.count("partitions").await? == 0, "the offset was replaced");
     Ok(())
 }
@@ -151,7 +151,7 @@ async fn a_recreated_topic_halts_until_offsets_reset() -> Result<()> {
     shop.send_numbers(0, 100..120).await?;
 
     let halted = shop.vendas(&["run", "--until-end"]).run(DEADLINE).await?.expect_code(1)?;
-    ensure!(halted.stderr.contains("belongs to a topic that is no more"), "{}", halted.stderr);
+    ensure!(halted.stderr.contains("belongs to a deleted topic"), "{}", halted.stderr);
     ensure!(
         shop.database.count("sales").await? == 5,
         "orders of the recreated topic were processed"

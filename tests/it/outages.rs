@@ -155,6 +155,6 @@ async fn an_interrupted_until_end_exits_with_an_error() -> Result<()> {
     until_logged(&run, "Kafka", "paused", 1).await?;
     run.signal(Signal::INT)?;
     let ended = run.wait_exit(DEADLINE).await?.expect_code(1)?;
-    ensure!(ended.stderr.contains("stopped before the end"), "{}", ended.stderr);
+    ensure!(ended.stderr.contains("interrupted before reaching the end"), "{}", ended.stderr);
     Ok(())
 }

@@ -189,7 +189,7 @@ async fn a_privilege_revoked_while_running_is_waited_for() -> Result<()> {
     roles.vendas(&roles.owner, &["schema", "--apply"]).run(DEADLINE).await?.expect_code(0)?;
     roles.owner.execute(&roles.named(&statements(GRANTS))).await?;
     let work = roles.vendas(&roles.app, &["run"]).start()?;
-    until_line(&work, &["working"]).await?;
+    until_line(&work, &["processing partition"]).await?;
     // Stored orders are upserted, for which every privilege is needed; new orders are inserted.
     let (number, stated) = (numbered(0), r#"{"id_ordem": "a", "valor_total": 2}"#);
     let send = async || roles.shop.send(0, &[&number, stated, "rubbish"]).await;

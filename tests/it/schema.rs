@@ -74,7 +74,7 @@ async fn tables_of_version_2_are_upgraded_with_their_rows_and_equal_new_ones() -
     let shop = of_version_2().await?;
     let before = shop.rows(STORED_IN_VERSION_2).await?;
     let refused = shop.vendas(&["check"]).run(DEADLINE).await?.expect_code(1)?;
-    let version = "version 2 is older than this vendas, which needs 5";
+    let version = "version 2 is too old: this vendas needs version 5";
     ensure!(refused.stdout.contains(version), "{}", refused.state());
     ensure!(!refused.stdout.contains("has no column"), "{}", refused.state());
 
@@ -194,7 +194,7 @@ async fn tables_of_version_4_are_upgraded_with_their_rows_and_sums_and_can_be_pu
     let before = shop.rows(STORED).await?;
     let hours = shop.rows("SELECT * FROM order_hours ORDER BY 1").await?;
     let refused = shop.vendas(&["check"]).run(DEADLINE).await?.expect_code(1)?;
-    let version = "version 4 is older than this vendas, which needs 5";
+    let version = "version 4 is too old: this vendas needs version 5";
     ensure!(refused.stdout.contains(version), "{}", refused.state());
     shop.apply_schema().await?;
     ensure!(before == shop.rows(STORED).await?, "other rows");

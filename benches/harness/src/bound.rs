@@ -16,7 +16,7 @@ use vendas::{
     kafka::{Batch, TopicPartition},
     order::Meaning,
     process::{ProcessedBatch, process},
-    store::{Store, Way},
+    store::{Store, WriteMode},
 };
 
 use crate::{
@@ -167,7 +167,7 @@ async fn commit(config: &Config, store: &Store, processed: &Processed) -> Result
         let session = store.session().await?;
         let mut in_flight = FuturesOrdered::new();
         for batch in lane {
-            let statement = session.prepare(batch, Way::Insert).await?;
+            let statement = session.prepare(batch, WriteMode::Insert).await?;
             in_flight.push_back(session.commit(batch, statement));
             if in_flight.len() >= depth {
                 in_flight.next().await.transpose()?;

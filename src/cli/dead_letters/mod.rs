@@ -10,7 +10,7 @@ use clap::{Args, Subcommand, builder::PossibleValuesParser};
 use jiff::Timestamp;
 
 use super::{CliError, examples, print, store};
-use crate::{config::Config, order::Reason, store::LetterFilter};
+use crate::{config::Config, order::Reason, store::DeadLetterFilter};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum DeadLettersCommand {
@@ -57,8 +57,8 @@ fn reasons() -> PossibleValuesParser {
 }
 
 impl Which {
-    fn filter(self, ids: Vec<i64>) -> LetterFilter {
-        LetterFilter {
+    fn filter(self, ids: Vec<i64>) -> DeadLetterFilter {
+        DeadLetterFilter {
             ids: Some(ids).filter(|ids| !ids.is_empty()),
             topic: self.topic,
             reason: self.reason,

@@ -18,11 +18,11 @@ pub(in crate::cli) struct Arguments {
 pub(super) async fn purge(config: &Config, arguments: &Arguments) -> Result<(), CliError> {
     let limit = arguments.older_than;
     let store = store(config);
-    let Purgeable { letters, open } = store.purgeable_letters(limit).await?;
+    let Purgeable { letters, open } = store.purgeable_dead_letters(limit).await?;
     let letters = count(u64::try_from(letters).unwrap_or_default());
     print(&format!("{letters} failed before {}, {open} of them open\n", report::local(limit)))?;
     if arguments.yes {
-        let deleted = store.purge_letters(limit).await?;
+        let deleted = store.purge_dead_letters(limit).await?;
         print(&format!("{} deleted\n", count(deleted)))
     } else {
         print("nothing was changed: use --yes to delete them\n")

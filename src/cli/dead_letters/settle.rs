@@ -10,7 +10,7 @@ use crate::{
     registry::Registry,
     replay::{self, Outcome},
     report,
-    store::{DeadLetter, Fate, LetterFilter, ReplayableLetter, Store},
+    store::{DeadLetter, DeadLetterFilter, DeadLetterState, ReplayableDeadLetter, Store},
 };
 
 /// At most so many dead letters that stay open are listed; `list` shows all of them.
@@ -57,24 +57,24 @@ pub(super) async fn replay(config: &Config, arguments: ReplayArguments) -> Resul
     let mut filter = chosen.which.filter(chosen.ids);
     let mut tally = Tally::default();
     for letter in settled(&store, &filter).await? {
-        match letter.fate {
-            Fate::Discarded { .. } if force => {}
-            Fate::Discarded { .. } => {
+        match letter.state {
+            DeadLetterState::Discarded { .. } if force => {}
+            DeadLetterState::Discarded { .. } => {
                 tally.refused += 1;
                 tally.name(
                     letter.id,
-                    &format!("{}: --force replays it", report::fate(&letter.fate)),
+                    &format!("{}: --force replays it", report::state(&letter.state)),
                 );
             }
-            Fate::Open | Fate::Replayed { .. } => {
-                tally.name(letter.id, &format!("already {}", report::fate(&letter.fate)));
+            DeadLetterState::Open | DeadLetterState::Replayed { .. } => {
+                tally.name(letter.id, &format!("already {}", report::state(&letter.state)));
             }
         }
     }
     let now = store.clock().await?;
     filter.until = Some(filter.until.map_or(now, |until| until.min(now)));
     let (mut progress, mut replayed) = (Progress::new("dead letters"), 0);
-    let note = |letter: &ReplayableLetter, outcome: Outcome<'_>| {
+    let note = |letter: &ReplayableDeadLetter, outcome: Outcome<'_>| {
         tally.note(letter, outcome);
         replayed += 1;
         progress.show(Some(replayed), None);
@@ -96,22 +96,22 @@ pub(super) async fn discard(config: &Config, arguments: DiscardArguments) -> Res
     let DiscardArguments { chosen, because } = arguments;
     let store = store(config);
     let filter = chosen.which.filter(chosen.ids);
-    for DeadLetter { id, fate, .. } in settled(&store, &filter).await? {
-        print(&format!("dead letter {id}: already {}\n", report::fate(&fate)))?;
+    for DeadLetter { id, state, .. } in settled(&store, &filter).await? {
+        print(&format!("dead letter {id}: already {}\n", report::state(&state)))?;
     }
-    let discarded = store.discard_letters(&filter, &because).await?;
+    let discarded = store.discard_dead_letters(&filter, &because).await?;
     print(&format!("{} discarded\n", count(discarded)))
 }
 
 /// The named dead letters that are no longer open.
-async fn settled(store: &Store, filter: &LetterFilter) -> Result<Vec<DeadLetter>, CliError> {
+async fn settled(store: &Store, filter: &DeadLetterFilter) -> Result<Vec<DeadLetter>, CliError> {
     let Some(ids) = &filter.ids else { return Ok(Vec::new()) };
-    let named = LetterFilter { ids: Some(ids.clone()), ..LetterFilter::default() };
+    let named = DeadLetterFilter { ids: Some(ids.clone()), ..DeadLetterFilter::default() };
     let mut letters = store.dead_letters(&named, true, i64::MAX).await?;
     if let Some(id) = ids.iter().find(|id| letters.iter().all(|letter| letter.id != **id)) {
         return Err(none_of_that_id(*id));
     }
-    letters.retain(|letter| letter.fate != Fate::Open);
+    letters.retain(|letter| letter.state != DeadLetterState::Open);
     Ok(letters)
 }
 
@@ -128,7 +128,7 @@ struct Tally {
 }
 
 impl Tally {
-    fn note(&mut self, letter: &ReplayableLetter, outcome: Outcome<'_>) {
+    fn note(&mut self, letter: &ReplayableDeadLetter, outcome: Outcome<'_>) {
         match outcome {
             Outcome::Order => self.replayed += 1,
             Outcome::Superseded => {

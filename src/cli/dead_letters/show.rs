@@ -11,7 +11,7 @@ use crate::{
     format::{Encoded, Schemas, Unreadable},
     registry::Registry,
     report,
-    store::{DeadLetter, LetterBytes},
+    store::{DeadLetter, DeadLetterBytes},
 };
 
 #[derive(Debug, clap::Args)]
@@ -49,7 +49,7 @@ pub(super) async fn show(config: &Config, arguments: &Arguments) -> Result<(), C
 }
 
 /// The decoded value, if it is in a binary format; otherwise nothing.
-async fn decoded(config: &Config, letter: &DeadLetter, bytes: &LetterBytes) -> String {
+async fn decoded(config: &Config, letter: &DeadLetter, bytes: &DeadLetterBytes) -> String {
     let Some(payload) = &bytes.payload else { return String::new() };
     let reading = config.rules.of(&letter.topic).format();
     let id = reading.schema_id(payload, false);
@@ -83,8 +83,8 @@ async fn decoded(config: &Config, letter: &DeadLetter, bytes: &LetterBytes) -> S
     }
 }
 
-fn text(letter: &DeadLetter, bytes: &LetterBytes) -> String {
-    let DeadLetter { id, topic, partition, offset, reason, detail, failed_at, fate } = letter;
+fn text(letter: &DeadLetter, bytes: &DeadLetterBytes) -> String {
+    let DeadLetter { id, topic, partition, offset, reason, detail, failed_at, state } = letter;
     format!(
         "dead letter {id}\n\
          topic       {}\n\
@@ -100,7 +100,7 @@ fn text(letter: &DeadLetter, bytes: &LetterBytes) -> String {
         report::local(*failed_at),
         report::visible(reason),
         report::visible(detail),
-        report::fate(fate),
+        report::state(state),
         report::shown(bytes.key.as_deref()),
         report::shown(bytes.payload.as_deref()),
     )

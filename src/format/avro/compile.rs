@@ -1,4 +1,5 @@
-//! From a schema's text to its types: apache-avro parses and checks it, names are resolved here.
+//! Compiles a schema's text into types: apache-avro parses and validates it, and names are resolved
+//! here.
 
 mod amend;
 
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 use super::{Decimal, Field, Record, Schema, Type, TypeId, Unit};
 use crate::format::{Import, SchemaError};
 
-/// The record that holds all schemas for the parser, in the order in which they refer to each other.
+/// The record that contains all schemas for the parser, in dependency order.
 const ALL: &str = "__vendas_all";
 
 pub(super) fn compile(text: &str, imports: &[Import]) -> Result<Schema, SchemaError> {
@@ -49,15 +50,15 @@ pub(super) fn compile(text: &str, imports: &[Import]) -> Result<Schema, SchemaEr
 #[derive(Default)]
 struct Compiler<'s> {
     definitions: HashMap<Name, &'s parsed::Schema>,
-    /// Named types that have a place already.
+    /// Named types that already have a place.
     placed: HashMap<Name, TypeId>,
     types: Vec<Type>,
-    /// Named types that have a place and are not built.
+    /// Named types that have a place but are not built yet.
     pending: Vec<(TypeId, &'s parsed::Schema)>,
 }
 
 impl<'s> Compiler<'s> {
-    /// Notes the named types within a schema.
+    /// Records the named types within a schema.
     fn define(&mut self, schema: &'s parsed::Schema) -> Result<(), SchemaError> {
         if let Some(name) = name(schema)
             && self.definitions.insert(name.clone(), schema).is_some()
@@ -77,7 +78,7 @@ impl<'s> Compiler<'s> {
         }
     }
 
-    /// Types are found by their aliases too, where no other has that name.
+    /// Adds the aliases of types, unless another type has that name.
     fn aliases(&mut self) {
         for schema in self.definitions.values().copied().collect::<Vec<_>>() {
             let Some(name) = name(schema) else { continue };
@@ -93,7 +94,7 @@ impl<'s> Compiler<'s> {
         TypeId(self.types.len() - 1)
     }
 
-    /// The place of a schema's type, which is made if it has none.
+    /// The place of a schema's type, created if necessary.
     fn of(&mut self, schema: &'s parsed::Schema) -> Result<TypeId, SchemaError> {
         let wanted = match schema {
             parsed::Schema::Ref { name } => Some(name),
@@ -119,7 +120,7 @@ impl<'s> Compiler<'s> {
     fn build(&mut self, schema: &'s parsed::Schema) -> Result<Type, SchemaError> {
         use parsed::Schema as S;
         Ok(match schema {
-            // A reference has a place of its own, and is not built.
+            // References have their own place and are not built.
             S::Null | S::Ref { .. } => Type::Null,
             S::Boolean => Type::Boolean,
             S::Int => Type::Int,
@@ -146,7 +147,7 @@ impl<'s> Compiler<'s> {
                     InnerDecimalSchema::Bytes => {
                         Type::Decimal(Decimal { fixed: None, precision, scale })
                     }
-                    InnerDecimalSchema::Fixed(fixed) if precision > most_digits(fixed.size) => {
+                    InnerDecimalSchema::Fixed(fixed) if precision > max_digits(fixed.size) => {
                         Type::Fixed(full(&fixed.name), fixed.size)
                     }
                     InnerDecimalSchema::Fixed(fixed) => {
@@ -197,9 +198,9 @@ fn full(name: &Name) -> Box<str> {
     name.fullname(None).into()
 }
 
-/// How many decimal digits an integer of so many bytes surely has room for (specification, "Decimal"):
-/// the whole part of log10(2^(8n - 1) - 1).
-const fn most_digits(size: usize) -> usize {
+/// The number of decimal digits that an integer of this many bytes can always hold (specification,
+/// "Decimal"): the integer part of log10(2^(8n - 1) - 1).
+const fn max_digits(size: usize) -> usize {
     // log10(2) to 15 digits, which is exact for sizes up to 10^13.
     match size.saturating_mul(8).checked_sub(1) {
         Some(bits) => bits.saturating_mul(301_029_995) / 1_000_000_000,

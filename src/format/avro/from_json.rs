@@ -1,4 +1,4 @@
-//! JSON as a value of a schema.
+//! Encodes JSON as a value of a schema.
 
 mod exact;
 mod json;
@@ -13,22 +13,22 @@ use super::{DEPTH_LIMIT, Decimal, Field, Record, Schema, Type, TypeId};
 use exact::Exact;
 use json::Json;
 
-/// How many values are encoded at most, tries of a union's branches included.
+/// The maximum number of values encoded, including attempts for a union's branches.
 const STEPS_LIMIT: usize = 4_000_000;
 
-/// The bytes of the value that `text` holds in JSON.
+/// Encodes the JSON value in `text`.
 ///
-/// Fields are found by their names, else by their aliases; one that is absent is as the schema's
-/// default says. A union's branch is the first one that the value fits, or the one that Avro's JSON
-/// encoding names (`{"long": 5}`). Decimals are numbers or texts; times RFC 3339 texts or whole
-/// numbers in the schema's unit; a fraction below that unit is cut off.
+/// Fields are found by their names or else by their aliases; an absent field gets the schema's
+/// default. A union's branch is the first one that the value fits, or the one named in Avro's JSON
+/// encoding (`{"long": 5}`). Decimals are numbers or texts. Times are RFC 3339 texts, or whole
+/// numbers in the schema's unit; a fraction below that unit is truncated.
 ///
 /// # Errors
-/// What does not fit the schema, and where. Numbers are never rounded to decimals or whole numbers; a
-/// field that the schema does not have is an error.
+/// The value that does not fit the schema, and its place. Numbers are never rounded to decimals or
+/// whole numbers; fields that are not in the schema are an error.
 pub(crate) fn from_json(text: &str, schema: &Schema) -> Result<Vec<u8>, String> {
     let json = json::whole(text)?;
-    let mut encoder = Encoder { schema, bytes: Vec::new(), steps: 0, stands_in: false };
+    let mut encoder = Encoder { schema, bytes: Vec::new(), steps: 0, in_default: false };
     match encoder.value(schema.root(), json, 0) {
         Ok(()) => Ok(encoder.bytes),
         Err(Misfit { place, rule }) if place.is_empty() => Err(format!("the value {rule}")),
@@ -40,15 +40,15 @@ struct Encoder<'s> {
     schema: &'s Schema,
     bytes: Vec<u8>,
     steps: usize,
-    /// Whether it encodes a schema's default, in which bytes are written as characters up to U+00FF.
-    stands_in: bool,
+    /// Whether it encodes a schema's default, whose bytes are written as characters up to U+00FF.
+    in_default: bool,
 }
 
-/// What does not fit.
+/// A value that does not fit.
 struct Misfit {
     /// Such as `items[2].price`; empty for the whole value.
     place: String,
-    /// As the end of a sentence that the place begins.
+    /// The rule, as the rest of a sentence that starts with the place.
     rule: String,
 }
 
@@ -57,7 +57,7 @@ impl Misfit {
         Self { place: String::new(), rule: rule.into() }
     }
 
-    /// It is within this part.
+    /// The same misfit within this part.
     fn within(self, part: String) -> Self {
         let point = if self.place.is_empty() || self.place.starts_with('[') { "" } else { "." };
         Self { place: part + point + &self.place, ..self }
@@ -68,10 +68,10 @@ impl<'s> Encoder<'s> {
     fn value(&mut self, of: TypeId, json: &str, depth: usize) -> Result<(), Misfit> {
         self.steps += 1;
         if self.steps > STEPS_LIMIT {
-            return Err(Misfit::new("must hold fewer values"));
+            return Err(Misfit::new("must contain fewer values"));
         }
         if depth > DEPTH_LIMIT {
-            return Err(Misfit::new("must nest at most 128 deep"));
+            return Err(Misfit::new("must be nested at most 128 levels deep"));
         }
         let value = Json::of(json).map_err(Misfit::new)?;
         match (self.schema.of(of), value) {
@@ -83,7 +83,7 @@ impl<'s> Encoder<'s> {
         }
     }
 
-    /// A value without parts.
+    /// Encodes a scalar value.
     fn leaf(&mut self, of: &Type, value: Json<'_>) -> Result<(), Misfit> {
         match (of, value) {
             (Type::Null, Json::Null) => {}
@@ -107,11 +107,11 @@ impl<'s> Encoder<'s> {
             }
             (Type::Text, Json::Text(text)) => self.counted(text.as_bytes()),
             (Type::Bytes, Json::Text(text)) => {
-                let bytes = if self.stands_in { characters(&text)? } else { text.into_bytes() };
+                let bytes = if self.in_default { characters(&text)? } else { text.into_bytes() };
                 self.counted(&bytes);
             }
             (Type::Fixed(_, size), Json::Text(text)) => {
-                let bytes = if self.stands_in { characters(&text)? } else { fixed(&text, *size) };
+                let bytes = if self.in_default { characters(&text)? } else { fixed(&text, *size) };
                 if bytes.len() != *size {
                     let rule = format!("must be text of {size} bytes, or as many in hexadecimal");
                     return Err(Misfit::new(rule));
@@ -125,7 +125,7 @@ impl<'s> Encoder<'s> {
                     .ok_or_else(|| Misfit::new(format!("must be one of {}", symbols.join(", "))))?;
                 self.long(symbol);
             }
-            (Type::Decimal(decimal), Json::Text(text)) if self.stands_in => {
+            (Type::Decimal(decimal), Json::Text(text)) if self.in_default => {
                 self.unscaled(decimal, &characters(&text)?)?;
             }
             (Type::Decimal(decimal), value) => {
@@ -168,7 +168,7 @@ impl<'s> Encoder<'s> {
     }
 
     fn map(&mut self, of: TypeId, entries: &[json::Entry<'_>], depth: usize) -> Result<(), Misfit> {
-        json::no_key_twice(entries).map_err(Misfit::new)?;
+        json::no_duplicate_keys(entries).map_err(Misfit::new)?;
         self.length(entries.len());
         for (key, value) in entries {
             self.counted(key.as_bytes());
@@ -185,7 +185,7 @@ impl<'s> Encoder<'s> {
         values: &[json::Entry<'_>],
         depth: usize,
     ) -> Result<(), Misfit> {
-        json::no_key_twice(values).map_err(Misfit::new)?;
+        json::no_duplicate_keys(values).map_err(Misfit::new)?;
         let find = |name: &str| values.iter().position(|(key, _)| key == name);
         let mut taken = vec![false; values.len()];
         for field in &record.fields {
@@ -204,8 +204,11 @@ impl<'s> Encoder<'s> {
             None => Ok(()),
             Some(((key, _), _)) => {
                 let names: Vec<_> = record.fields.iter().map(|field| &*field.name).collect();
-                let rule =
-                    format!("is no field of {}, which has {}", record.name, names.join(", "));
+                let rule = format!(
+                    "is not a field of {} (its fields are {})",
+                    record.name,
+                    names.join(", ")
+                );
                 Err(Misfit::new(rule).within(key.clone()))
             }
         }
@@ -215,9 +218,9 @@ impl<'s> Encoder<'s> {
         let Some(default) = &field.default else {
             return Err(Misfit::new("is missing, and the schema has no default for it: add it"));
         };
-        let before = std::mem::replace(&mut self.stands_in, true);
+        let before = std::mem::replace(&mut self.in_default, true);
         let encoded = self.value(field.of, default, depth + 1);
-        self.stands_in = before;
+        self.in_default = before;
         encoded
     }
 
@@ -240,7 +243,7 @@ impl<'s> Encoder<'s> {
         self.bytes.push(low);
     }
 
-    /// Lengths of what is in memory always fit.
+    /// The length of data in memory always fits.
     fn length(&mut self, length: usize) {
         self.long(i64::try_from(length).unwrap_or(i64::MAX));
     }
@@ -250,14 +253,14 @@ impl<'s> Encoder<'s> {
         self.bytes.extend(bytes);
     }
 
-    /// Ends the only block of an array or a map, which is not there where it has no elements.
+    /// Ends the only block of an array or map; an empty one has no block.
     fn end_of(&mut self, count: usize) {
         if count > 0 {
             self.bytes.push(0);
         }
     }
 
-    /// An integer in two's complement.
+    /// A two's complement integer.
     fn unscaled(&mut self, decimal: &Decimal, bytes: &[u8]) -> Result<(), Misfit> {
         let Some((_, size)) = &decimal.fixed else {
             self.counted(bytes);
@@ -283,10 +286,10 @@ impl<'s> Encoder<'s> {
     }
 }
 
-const NOT_DECIMAL: &str = "must be a decimal number, or text that holds one";
+const NOT_DECIMAL: &str = "must be a decimal number, or text with one";
 
 impl Decimal {
-    /// How often 10^-`scale` makes the number.
+    /// The number as a multiple of 10^-`scale`.
     fn of(&self, exact: Option<Exact>) -> Result<BigInt, Misfit> {
         let exact = exact.ok_or_else(|| Misfit::new(NOT_DECIMAL))?;
         if exact.whole_digits() > self.precision.saturating_sub(self.scale) {
@@ -302,7 +305,7 @@ impl Decimal {
     }
 }
 
-/// Bytes as characters up to U+00FF, as defaults have them (specification, "Complex Types").
+/// Bytes written as characters up to U+00FF, as in defaults (specification, "Complex Types").
 fn characters(text: &str) -> Result<Vec<u8>, Misfit> {
     text.chars()
         .map(|character| u8::try_from(u32::from(character)).ok())
@@ -310,7 +313,7 @@ fn characters(text: &str) -> Result<Vec<u8>, Misfit> {
         .ok_or_else(|| Misfit::new("must have no character beyond U+00FF in the schema's default"))
 }
 
-/// The bytes of a text, or those that it shows in hexadecimal where that makes the size.
+/// The bytes of a text, or the bytes that it contains in hexadecimal if these have the right size.
 fn fixed(text: &str, size: usize) -> Vec<u8> {
     let nibbles: Option<Vec<_>> =
         text.chars().map(|it| it.to_digit(16).and_then(|it| u8::try_from(it).ok())).collect();
@@ -324,7 +327,7 @@ fn fixed(text: &str, size: usize) -> Vec<u8> {
 }
 
 impl Type {
-    /// What is to be in its place in JSON.
+    /// The required JSON type, for messages.
     const fn as_json(&self) -> &'static str {
         match self {
             Self::Null => "null",

@@ -1,35 +1,35 @@
-//! Reads the binary encoding's primitives, and skips values.
+//! Reads primitives of the binary encoding, and skips values.
 
 use std::fmt;
 
 use super::{DEPTH_LIMIT, Schema, Type, TypeId, Unit};
 
-/// How many values without bytes there may be for each byte, and how many beside.
-const EMPTY_A_BYTE: usize = 8;
-const EMPTY_BESIDE: usize = 1_000;
+/// The maximum number of values without bytes: per byte of input, and in addition.
+const EMPTY_PER_BYTE: usize = 8;
+const EMPTY_EXTRA: usize = 1_000;
 
-/// Bytes that are being read.
+/// The input bytes and position.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Input<'p> {
     rest: &'p [u8],
     length: usize,
-    /// How many values without bytes may come.
+    /// The remaining number of values without bytes.
     empty: usize,
 }
 
-/// Why bytes are no value of their schema.
+/// Why bytes are not a value of their schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
-    /// Where, from 0.
+    /// The position, from 0.
     at: usize,
-    /// As the end of a sentence that the place begins.
+    /// The violated rule.
     rule: &'static str,
 }
 
-const TOO_DEEP: &str = "values must nest at most 128 deep";
+const TOO_DEEP: &str = "values must be nested at most 128 levels deep";
 
 impl Fault {
-    /// Whether values nest too deep.
+    /// Whether values are nested too deeply.
     pub(crate) fn is_too_deep(&self) -> bool {
         self.rule == TOO_DEEP
     }
@@ -37,23 +37,23 @@ impl Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "at byte {} {}", self.at, self.rule)
+        write!(f, "at byte {}: {}", self.at, self.rule)
     }
 }
 
-/// Some elements of an array or a map.
+/// A block of elements of an array or a map.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Block {
-    /// How many; not more than are there only if they have bytes.
+    /// The number of elements; may exceed the input only if they have no bytes.
     pub(crate) count: u64,
-    /// How many bytes they take, where that is stated.
+    /// Their size in bytes, if stated.
     size: Option<usize>,
 }
 
 impl<'p> Input<'p> {
     pub(crate) const fn new(bytes: &'p [u8]) -> Self {
         let length = bytes.len();
-        let empty = length.saturating_mul(EMPTY_A_BYTE).saturating_add(EMPTY_BESIDE);
+        let empty = length.saturating_mul(EMPTY_PER_BYTE).saturating_add(EMPTY_EXTRA);
         Self { rest: bytes, length, empty }
     }
 
@@ -70,7 +70,7 @@ impl<'p> Input<'p> {
         }
     }
 
-    /// A value without bytes, or a record, was come to.
+    /// Counts a value without bytes, or a record.
     pub(crate) const fn empty(&mut self) -> Result<(), Fault> {
         match self.empty.checked_sub(1) {
             Some(left) => {
@@ -81,7 +81,7 @@ impl<'p> Input<'p> {
         }
     }
 
-    /// How deep what is inside of a value of this depth is.
+    /// The depth of the contents of a value of this depth.
     pub(crate) const fn deeper(&self, depth: usize) -> Result<usize, Fault> {
         if depth >= DEPTH_LIMIT {
             return Err(self.fault(TOO_DEEP));
@@ -114,7 +114,7 @@ impl<'p> Input<'p> {
         }
     }
 
-    /// A number of up to 64 bits, seven a byte, its sign in the lowest bit.
+    /// A zigzag varint of up to 64 bits.
     pub(crate) fn long(&mut self) -> Result<i64, Fault> {
         let bits = match *self.rest {
             [byte @ 0..0x80, ref rest @ ..] => {
@@ -134,7 +134,7 @@ impl<'p> Input<'p> {
         let mut bits = 0_u64;
         let mut shift = 0_u32;
         for (at, byte) in self.rest.iter().enumerate() {
-            // Of the tenth byte one bit is left.
+            // Only one bit of the tenth byte is used.
             if shift == 63 && *byte > 1 {
                 break;
             }
@@ -156,7 +156,7 @@ impl<'p> Input<'p> {
         i32::try_from(self.long()?).map_err(|_| before.fault("an int must have at most 32 bits"))
     }
 
-    /// Bytes with their count before them.
+    /// Length-prefixed bytes.
     pub(crate) fn bytes(&mut self) -> Result<&'p [u8], Fault> {
         let before = *self;
         match usize::try_from(self.long()?) {
@@ -170,7 +170,7 @@ impl<'p> Input<'p> {
         std::str::from_utf8(self.bytes()?).map_err(|_| before.fault("a text must be UTF-8"))
     }
 
-    /// An index, of a union's branch or an enum's symbol; what there is of it in `all`.
+    /// An index of a union's branch or an enum's symbol; returns that element of `all`.
     pub(crate) fn one_of<'a, T>(&mut self, all: &'a [T]) -> Result<&'a T, Fault> {
         let before = *self;
         let index = usize::try_from(self.long()?).ok();
@@ -178,7 +178,7 @@ impl<'p> Input<'p> {
         one.ok_or_else(|| before.fault("there is no such branch or symbol"))
     }
 
-    /// The next elements of an array or a map; `None` at its end.
+    /// The next block of an array or map; `None` at its end.
     pub(crate) fn block(&mut self) -> Result<Option<Block>, Fault> {
         let before = *self;
         let count = self.long()?;
@@ -197,7 +197,7 @@ impl<'p> Input<'p> {
         Ok(Some(Block { count: count.unsigned_abs(), size }))
     }
 
-    /// Skips the elements of a block of an array or, where they have keys, of a map.
+    /// Skips the elements of a block of an array or, with keys, of a map.
     pub(crate) fn skip_block(
         &mut self,
         block: Block,
@@ -225,7 +225,7 @@ impl<'p> Input<'p> {
         }
     }
 
-    /// Skips a value that is `depth` deep.
+    /// Skips a value at nesting depth `depth`.
     pub(crate) fn skip(&mut self, schema: &Schema, of: TypeId, depth: usize) -> Result<(), Fault> {
         match schema.of(of) {
             Type::Null => self.empty(),
@@ -269,7 +269,7 @@ impl<'p> Input<'p> {
         }
     }
 
-    /// As many bytes as a `fixed` has.
+    /// The bytes of a `fixed`.
     pub(crate) fn fixed(&mut self, size: usize) -> Result<&'p [u8], Fault> {
         if size == 0 {
             self.empty()?;
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_is_held_against_what_is_left() {
+    fn a_length_is_checked_against_the_rest() {
         assert_eq!(Input::new(&[4, 7, 8, 9]).bytes(), Ok(&[7, 8][..]));
         assert!(Input::new(&[6, 7, 8]).bytes().is_err());
         assert!(Input::new(&[1, 7, 8]).bytes().is_err());

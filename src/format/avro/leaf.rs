@@ -1,4 +1,4 @@
-//! Values without parts.
+//! Scalar values.
 
 use jiff::{
     Timestamp,
@@ -8,7 +8,7 @@ use jiff::{
 
 use super::{Fault, Input, Schema, Type, TypeId, Unit};
 
-/// What a value says that is no record, array or map.
+/// A value that is not a record, array or map.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Leaf<'p> {
     Null,
@@ -19,7 +19,7 @@ pub(crate) enum Leaf<'p> {
     Text(&'p str),
     /// Bytes without another meaning.
     Bytes(&'p [u8]),
-    /// An integer in two's complement, big-endian, to be divided by 10^`scale`.
+    /// A big-endian two's complement integer × 10^-`scale`.
     Decimal {
         unscaled: &'p [u8],
         scale: i64,
@@ -31,12 +31,12 @@ pub(crate) enum Leaf<'p> {
     Uuid([u8; 16]),
     /// Months, days, milliseconds.
     Duration([u32; 3]),
-    /// A time out of the range that is known, in its schema's unit.
+    /// A time outside the supported range, in its schema's unit.
     Beyond(i64),
 }
 
 impl<'p> Input<'p> {
-    /// The value of a type that is no union; `None`, and nothing is read, for one that has parts.
+    /// Reads a value of a type that is not a union; `None`, without reading, for composite types.
     pub(crate) fn leaf(
         &mut self,
         schema: &'p Schema,
@@ -67,7 +67,7 @@ impl<'p> Input<'p> {
             Type::BigDecimal => {
                 let before = *self;
                 let mut within = Input::new(self.bytes()?);
-                let wrong = |_| before.fault("a big-decimal must hold an integer and its scale");
+                let wrong = |_| before.fault("a big-decimal must contain an integer and its scale");
                 let unscaled = within.bytes().map_err(wrong)?;
                 let scale = i64::from(within.int().map_err(wrong)?);
                 within.end().map_err(wrong)?;
@@ -100,7 +100,7 @@ impl<'p> Input<'p> {
     }
 }
 
-/// The moment so long after the first of January 1970, UTC.
+/// The time at this distance from 1 January 1970, UTC.
 fn moment(since: i64, unit: Unit) -> Option<Timestamp> {
     match unit {
         Unit::Millis => Timestamp::from_millisecond(since).ok(),
@@ -116,19 +116,20 @@ fn day(since: i32) -> Leaf<'static> {
     })
 }
 
-/// The time of day so long after midnight.
+/// The time of day at this distance from midnight.
 fn time(since: i64, unit: Unit) -> Option<Time> {
-    let a_second = unit.a_second();
-    let seconds = since.checked_div_euclid(a_second)?;
-    let nanosecond = since.checked_rem_euclid(a_second)?.checked_mul(1_000_000_000 / a_second)?;
+    let per_second = unit.per_second();
+    let seconds = since.checked_div_euclid(per_second)?;
+    let nanosecond =
+        since.checked_rem_euclid(per_second)?.checked_mul(1_000_000_000 / per_second)?;
     let small = |part: i64| i8::try_from(part).ok();
     let (hour, minute) = (small(seconds / 3_600)?, small(seconds / 60 % 60)?);
     Time::new(hour, minute, small(seconds % 60)?, i32::try_from(nanosecond).ok()?).ok()
 }
 
 impl Unit {
-    /// How many of it make a second.
-    pub(super) const fn a_second(self) -> i64 {
+    /// The number of these units in a second.
+    pub(super) const fn per_second(self) -> i64 {
         match self {
             Self::Millis => 1_000,
             Self::Micros => 1_000_000,
@@ -137,7 +138,7 @@ impl Unit {
     }
 }
 
-/// `HH:MM:SS`, and a fraction where there is one.
+/// `HH:MM:SS`, with a fraction if there is one.
 pub(crate) fn time_of_day(time: Time) -> String {
     time.to_string()
 }

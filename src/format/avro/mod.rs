@@ -1,12 +1,13 @@
-//! Apache Avro (specification 1.12): schemas, and values of its binary encoding.
+//! Apache Avro (specification 1.12): schemas, and values in its binary encoding.
 //!
-//! [`compile`] makes a graph of [`Type`]s of a schema's text; [`Input`] reads and skips values of it,
-//! [`Leaf`] is what a value without parts says. [`to_json`] and [`from_json`] are for people; orders
-//! are decoded by [`crate::order`] directly.
+//! [`compile`] builds a graph of [`Type`]s from a schema's text; [`Input`] reads and skips values;
+//! [`Leaf`] is a scalar value. [`to_json`] and [`from_json`] serve the command line;
+//! [`crate::order`] decodes orders directly.
 //!
-//! - **Invariant:** a value nests at most [`DEPTH_LIMIT`] deep, whether it is read or skipped.
-//! - **Invariant:** time and memory are linear in the bytes: no length or count is believed, and values
-//!   that take no bytes are counted.
+//! - ***Invariant:** a value is nested at most [`DEPTH_LIMIT`] levels deep, whether it is read or
+//!   skipped.
+//! - ***Invariant:** time and memory are linear in the number of bytes: lengths and counts are not
+//!   trusted, and values without bytes are limited.
 
 mod compile;
 mod from_json;
@@ -24,21 +25,21 @@ pub(crate) use to_json::to_json;
 
 use super::{Import, SchemaError};
 
-/// How deep arrays, maps and records may nest, as lists and objects may in JSON.
+/// The maximum nesting depth of arrays, maps and records, as for JSON.
 pub(crate) const DEPTH_LIMIT: usize = 128;
 
-/// A schema, compiled.
+/// A compiled schema.
 #[derive(Clone, Debug)]
 pub struct Schema {
     types: Vec<Type>,
     root: TypeId,
 }
 
-/// The place of a type in its schema.
+/// The index of a type in its schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TypeId(usize);
 
-/// What a value is.
+/// The type of a value.
 #[derive(Clone, Debug)]
 pub(crate) enum Type {
     Null,
@@ -48,7 +49,7 @@ pub(crate) enum Type {
     Float,
     Double,
     Bytes,
-    /// Also a UUID that is text.
+    /// A text, or a UUID given as text.
     Text,
     Fixed(Named, usize),
     Enum(Named, Vec<Box<str>>),
@@ -57,16 +58,16 @@ pub(crate) enum Type {
     Union(Vec<TypeId>),
     Record(Record),
     Decimal(Decimal),
-    /// A decimal with its scale beside it.
+    /// A decimal that includes its scale.
     BigDecimal,
     /// A UUID of 16 bytes.
     Uuid(Named),
     Date,
-    /// A time of day; an `int` in milliseconds, else a `long`.
+    /// A time of day; an `int` in milliseconds, otherwise a `long`.
     Time(Unit),
-    /// A moment.
+    /// A point in time.
     Timestamp(Unit),
-    /// A time on a wall clock.
+    /// A local time.
     LocalTimestamp(Unit),
     /// Months, days and milliseconds, 4 bytes each.
     Duration(Named),
@@ -88,20 +89,20 @@ pub(crate) struct Field {
     pub(crate) name: Box<str>,
     pub(crate) aliases: Vec<Box<str>>,
     pub(crate) of: TypeId,
-    /// What it is where it is absent, in Avro's JSON encoding.
+    /// The default, in Avro's JSON encoding.
     default: Option<Box<str>>,
 }
 
-/// A decimal: an integer in two's complement, big-endian, to be divided by 10^`scale`.
+/// A decimal: a big-endian two's complement integer × 10^-`scale`.
 #[derive(Clone, Debug)]
 pub(crate) struct Decimal {
-    /// The name and how many bytes it has, where it is a `fixed`.
+    /// The name and size in bytes, if it is a `fixed`.
     fixed: Option<(Named, usize)>,
     precision: usize,
     scale: usize,
 }
 
-/// In what a time is counted.
+/// The unit of a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unit {
     Millis,
@@ -113,19 +114,19 @@ impl Schema {
     /// Compiles a schema and the named types that it refers to.
     ///
     /// # Errors
-    /// The text is no schema, or refers to what is not there.
+    /// The text is not a schema, or refers to undefined types.
     pub fn compile(text: &str, imports: &[Import]) -> Result<Self, SchemaError> {
         compile::compile(text, imports)
     }
 
-    /// The type of a whole value.
+    /// The type of values of the schema.
     pub(crate) const fn root(&self) -> TypeId {
         self.root
     }
 
-    /// The type of that place; a union's branch stands for itself.
+    /// The type with this index.
     pub(crate) fn of(&self, TypeId(at): TypeId) -> &Type {
-        // All ids are made by `compile`, of places that are there.
+        // All ids are created by `compile` and valid.
         self.types.get(at).unwrap_or(&Type::Null)
     }
 }

@@ -1,4 +1,4 @@
-//! Schemas that must be taken, and values through JSON and back.
+//! Schemas that must be accepted, and values converted to JSON and back.
 
 mod values;
 
@@ -24,7 +24,7 @@ fn record(of: &str) -> String {
     format!(r#"{{"type":"record","name":"R","fields":[{{"name":"f","type":{of}}}]}}"#)
 }
 
-/// The same value by way of its bytes.
+/// The value after encoding and decoding.
 fn there_and_back(schema: &Schema, json: &str) -> String {
     let bytes = from_json(json, schema).unwrap_or_else(|error| panic!("{json}: {error}"));
     to_json(&bytes, schema).unwrap_or_else(|fault| panic!("{json}: {fault}"))
@@ -40,7 +40,7 @@ fn schemas_as_programs_register_them_are_compiled() {
         (r#"{"type":{"type":"string","avro.java.string":"String"}}"#, r#""a""#),
         (r#"{"type":"array","items":"int","java-class":"java.util.List"}"#, "[1,2]"),
         (r#"{"type":["null","int"]}"#, "5"),
-        // What is ignored.
+        // Ignored attributes.
         (r#"{"type":"string","avro.java.string":"String","logicalType":"made-up"}"#, r#""a""#),
         (r#"{"type":"int","logicalType":7}"#, "5"),
         (r#"{"type":"int","logicalType":"timestamp-millis"}"#, "5"),
@@ -61,7 +61,7 @@ fn schemas_as_programs_register_them_are_compiled() {
             r#"{"type":"enum","name":"E","symbols":["A"],"logicalType":"uuid","default":"B"}"#,
             r#""A""#,
         ),
-        // As Kafka Connect and Debezium write them.
+        // As written by Kafka Connect and Debezium.
         (
             r#"{"type":"record","name":"Value","namespace":"shop.orders","connect.name":"shop.orders.Value","connect.version":1,
                 "fields":[{"name":"f","type":["null",{"type":"long","connect.version":1,"connect.name":"org.apache.kafka.connect.data.Timestamp","logicalType":"timestamp-millis"}],"default":null},
@@ -83,7 +83,7 @@ fn schemas_as_programs_register_them_are_compiled() {
             r#"{"type":"record","name":"R","fields":[{"name":"f","type":{"type":"fixed","name":"Money","size":8,"logicalType":"decimal","precision":18,"scale":2}},{"name":"g","type":["null","Money"]}]}"#,
             r#"{"f":1.20,"g":-0.05}"#,
         ),
-        // Defaults of every kind, right or wrong by some libraries' rules.
+        // Defaults of every type, valid or invalid in some libraries.
         (
             r#"{"type":"record","name":"R","fields":[
                 {"name":"a","type":["string","null"],"default":null},
@@ -159,7 +159,7 @@ fn types_are_found_in_imports() {
         assert_eq!(there_and_back(&Schema::compile(text, &imports).unwrap(), json), json);
     }
     assert!(Schema::compile(order, &imports[..1]).is_err());
-    // An import that is not needed changes nothing; one that is redefined is an error.
+    // An unused import has no effect; a redefined one is an error.
     assert!(Schema::compile(r#""int""#, &imports).is_ok());
     assert!(Schema::compile(money, &imports).is_err());
 }

@@ -1,18 +1,18 @@
-//! Values as JSON, for people.
+//! Converts values to JSON for display.
 
 use bumpalo::Bump;
 
 use super::{Fault, Input, Leaf, Schema, Type, TypeId, time_of_day, uuid};
 use crate::format::decimal;
 
-/// How large the text may become: names come from the schema, and values without bytes have texts.
+/// The maximum size of the text: names come from the schema, and values without bytes produce text.
 const TEXT_LIMIT: usize = 64 << 20;
 
-/// A value as JSON text: unions are what their branch is, decimals are exact numbers, times and enums
-/// text, bytes text where they are UTF-8, else hexadecimal.
+/// Converts a value to JSON text. Unions become the value of their branch, decimals exact numbers,
+/// times and enums text, and bytes text if they are UTF-8, otherwise hexadecimal.
 ///
 /// # Errors
-/// The bytes are no value of the schema.
+/// The bytes are not a value of the schema.
 pub(crate) fn to_json(bytes: &[u8], schema: &Schema) -> Result<String, Fault> {
     let mut writer = Writer { input: Input::new(bytes), schema, text: String::new() };
     writer.value(schema.root(), 0)?;
@@ -73,7 +73,7 @@ impl<'p> Writer<'p> {
                 }
                 self.text.push('}');
             }
-            // All others are leaves; a union within a union is none.
+            // All others are scalars; unions are not nested.
             _ => self.text.push_str("null"),
         }
         Ok(())
@@ -116,7 +116,7 @@ impl<'p> Writer<'p> {
         }
     }
 
-    /// Between elements, not after the bracket before the first.
+    /// Writes a comma, except before the first element.
     fn comma(&mut self, bracket: char) {
         if !self.text.ends_with(bracket) {
             self.text.push(',');

@@ -1,4 +1,4 @@
-//! From resolved descriptors to what a decoder follows.
+//! Compiles resolved descriptors into a graph for decoders.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,13 +11,13 @@ use super::{
     scalar::Scalar,
 };
 
-/// Makes the graph of all messages that these lead to.
+/// Builds the graph of all reachable messages.
 pub(super) struct Builder {
     nodes: Vec<Node>,
     enums: Vec<Enum>,
     node_ids: HashMap<String, NodeId>,
     enum_ids: HashMap<String, usize>,
-    /// Messages whose nodes are not made yet, in the order of their indices.
+    /// Messages whose nodes are not built yet, in index order.
     pending: Vec<MessageDescriptor>,
 }
 
@@ -112,8 +112,8 @@ impl Builder {
         }
     }
 
-    /// What the field says where the record does not hold it: its own default, or that of its kind
-    /// where the record cannot say that it is not there.
+    /// The value of the field if it is absent: its declared default, or the default of its type if
+    /// the field has no presence.
     fn implied(&self, field: &FieldDescriptor, kind: Kind) -> Option<Implied> {
         let has_default = field.field_descriptor_proto().default_value.is_some();
         if field.supports_presence() && !has_default {
@@ -137,7 +137,7 @@ impl Builder {
             (Value::F32(number), _) => json(Scalar::Float(number)),
             (Value::F64(number), _) => json(Scalar::Double(number)),
             (Value::String(text), _) if !text.is_empty() => Some(Implied::Text(text.into())),
-            // An empty text is as if it were not there.
+            // An empty text counts as absent.
             _ => None,
         }
     }
@@ -158,8 +158,8 @@ impl Builder {
     }
 }
 
-/// What the message of this name and these fields is as a whole. A name alone is not enough: its
-/// fields must be those that it is known for.
+/// The meaning of a message with this name and these fields. The name alone is not sufficient: the
+/// fields must match as well.
 fn meaning(name: &str, fields: &[Field]) -> Meaning {
     let is = |expected: &[Kind]| {
         fields.len() == expected.len()
@@ -178,7 +178,7 @@ fn meaning(name: &str, fields: &[Field]) -> Meaning {
         "confluent.type.Decimal" if is(&[Kind::Bytes, Kind::Uint32, Kind::Int32]) => {
             Meaning::DecimalBytes
         }
-        // They have nanos, which are of no money.
+        // They have nanos but are not money.
         "google.protobuf.Timestamp"
         | "google.protobuf.Duration"
         | "google.type.DateTime"

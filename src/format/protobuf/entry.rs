@@ -1,4 +1,4 @@
-//! An entry of a map: a message of a key and a value.
+//! A map entry: a message with a key and a value.
 
 use std::borrow::Cow;
 
@@ -9,12 +9,12 @@ use super::{
     wire::{Broken, Span, Wire},
 };
 
-/// What an entry holds; what it does not hold is the default of its kind.
+/// The contents of an entry; absent ones have the default of their type.
 pub(crate) struct Entry {
     key: Option<Wire>,
-    /// The value that was written last.
+    /// The last value.
     pub(crate) value: Option<Wire>,
-    /// Where the value is a message: all the parts that it was written in.
+    /// If the value is a message, all its segments.
     pub(crate) segments: Vec<Span>,
 }
 
@@ -35,7 +35,10 @@ impl Entry {
                 _ => continue,
             };
             if !field.fits(&wire) {
-                return Err(Broken::rule(at, "an entry of a map must have the types of its kinds"));
+                return Err(Broken::rule(
+                    at,
+                    "a map entry must have the wire types of its key and value",
+                ));
             }
             *place = Some(wire);
             if let (2, Kind::Message(_), Wire::Length(span)) = (number, field.kind, wire) {

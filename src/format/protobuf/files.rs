@@ -1,4 +1,4 @@
-//! Schemas that stand in files of their own.
+//! Schemas in files.
 
 use std::{
     fs,
@@ -14,13 +14,13 @@ use protox::{
 use super::sources;
 use crate::format::SchemaError;
 
-/// How many messages an error names.
+/// The maximum number of messages listed in an error.
 const NAMED_LIMIT: usize = 20;
 
-/// The schema at `path`, with all that it imports.
+/// The schema at `path`, with all its imports.
 pub(super) fn open(path: &Path) -> Result<FileDescriptor, SchemaError> {
-    let bytes =
-        fs::read(path).map_err(|error| SchemaError::new(format!("cannot read it: {error}")))?;
+    let bytes = fs::read(path)
+        .map_err(|error| SchemaError::new(format!("cannot read the file: {error}")))?;
     let is_text = path.extension().is_some_and(|it| it == "proto");
     if !is_text && let Ok(file) = sources::set(&bytes) {
         return Ok(file);
@@ -30,14 +30,13 @@ pub(super) fn open(path: &Path) -> Result<FileDescriptor, SchemaError> {
     };
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("schema.proto").to_owned();
     let folders = path.ancestors().skip(1).map(|folder| {
-        // The folder of a bare file name.
+        // The directory of a bare file name.
         if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder.to_owned() }
     });
     sources::compile(Folders { main: (name.clone(), text), folders: folders.collect() }, &name)
 }
 
-/// The message of that name, in full or the last part; without a name the only one that is not within
-/// another.
+/// The message with this full or simple name; without a name, the only top-level message.
 pub(super) fn choose(
     file: &FileDescriptor,
     name: Option<&str>,
@@ -46,10 +45,10 @@ pub(super) fn choose(
     let Some(name) = name else {
         let all: Vec<_> = file.messages().collect();
         return match all.as_slice() {
-            [] => Err(SchemaError::new("it has no message")),
+            [] => Err(SchemaError::new("it contains no message")),
             [only] => Ok(only.clone()),
             several => Err(SchemaError(format!(
-                "mapping.message must say which of its messages the records are: {}",
+                "mapping.message must be set to one of its messages: {}",
                 named(several)
             ))),
         };
@@ -67,7 +66,7 @@ pub(super) fn choose(
             Err(SchemaError(format!("it has no message {name}; it has {}", named(&messages))))
         }
         _ => Err(SchemaError(format!(
-            "mapping.message must name one of its messages in full: {}",
+            "mapping.message must be the full name of one of its messages: {}",
             named(&all)
         ))),
     }
@@ -82,7 +81,7 @@ fn named(messages: &[MessageDescriptor]) -> String {
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
-/// The file itself, and the folders in which its imports are looked up, the nearest first.
+/// The file itself, and the directories in which its imports are looked up, nearest first.
 struct Folders {
     main: (String, String),
     folders: Vec<PathBuf>,

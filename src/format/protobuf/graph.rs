@@ -1,44 +1,44 @@
-//! Messages and enums as a decoder needs them: everything of a schema resolved once, by indices.
+//! Messages and enums for decoders, with all references resolved to indices.
 
 use super::wire::Wire;
 
-/// The messages and enums of a schema that its file's messages lead to.
+/// The messages and enums reachable from a schema's messages.
 #[derive(Debug, Default)]
 pub(crate) struct Graph {
     pub(super) nodes: Vec<Node>,
     pub(super) enums: Vec<Enum>,
 }
 
-/// Where a message is in its [`Graph`].
+/// The index of a message in its [`Graph`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct NodeId(pub(super) usize);
 
 /// A message.
 #[derive(Debug)]
 pub(crate) struct Node {
-    /// By their numbers, in ascending order.
+    /// Sorted by number.
     pub(crate) fields: Vec<Field>,
-    /// What it is as a whole, where it is more than its fields.
+    /// Its meaning, if it is more than its fields.
     pub(crate) meaning: Meaning,
 }
 
-/// What a message is as a whole.
+/// The meaning of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Meaning {
-    /// Its fields and nothing else.
+    /// Only its fields.
     Plain,
     /// google.protobuf.Timestamp
     Moment,
     /// google.type.Date
     Day,
-    /// google.type.Decimal: a number in a text.
+    /// google.type.Decimal: a number as text.
     DecimalText,
     /// confluent.type.Decimal: an unscaled integer and its scale.
     DecimalBytes,
-    /// google.protobuf.StringValue and the like: its field's value, by the field's index.
+    /// google.protobuf.StringValue and similar: the value of the field with this index.
     Wrapper(usize),
-    /// Money as google.type.Money and its likes have it: the indices of the fields `units` and
-    /// `nanos`, at least one of which is there.
+    /// Money like google.type.Money: the indices of the fields `units` and `nanos`; at least one is
+    /// present.
     Units(Option<usize>, Option<usize>),
 }
 
@@ -46,30 +46,30 @@ pub(crate) enum Meaning {
 #[derive(Debug)]
 pub(crate) struct Field {
     pub(crate) number: u32,
-    /// As its schema names it.
+    /// Its name in the schema.
     pub(crate) name: Box<str>,
-    /// As JSON names it (lowerCamelCase), where that is another name.
+    /// Its name in JSON (lowerCamelCase), if different.
     pub(crate) json_name: Option<Box<str>>,
     pub(crate) kind: Kind,
     pub(crate) shape: Shape,
-    /// Of which oneof it is a member, by the oneof's index.
+    /// The index of its oneof, if it is a member of one.
     pub(crate) oneof: Option<usize>,
-    /// What it says where the record does not hold it.
+    /// Its value if it is absent.
     pub(crate) implied: Option<Implied>,
 }
 
-/// How many values a field has.
+/// The cardinality of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
     /// At most one.
     One,
     /// Any number.
     List,
-    /// Any number of entries: its kind is the message of an entry.
+    /// Any number of entries; its kind is the entry message.
     Map,
 }
 
-/// What a field's values are.
+/// The type of a field's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Double,
@@ -85,24 +85,24 @@ pub(crate) enum Kind {
     Sfixed32,
     Sfixed64,
     Flag,
-    /// A text; whether it must be UTF-8.
+    /// A text; `strict`: it must be UTF-8.
     Text {
         strict: bool,
     },
     Bytes,
-    /// The enum of this index.
+    /// The enum with this index.
     Enum(usize),
     Message(NodeId),
-    /// A message between a group's beginning and its end.
+    /// A message delimited by group tags.
     Group(NodeId),
 }
 
-/// What a field says where the record does not hold it.
+/// The value of an absent field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Implied {
-    /// A number, or `true` or `false`, as JSON writes them.
+    /// A number, `true` or `false` in JSON.
     Json(Box<str>),
-    /// A text, or an enum's value by its name.
+    /// A text, or the name of an enum value.
     Text(Box<str>),
 }
 
@@ -111,7 +111,7 @@ pub(crate) enum Implied {
 pub(crate) struct Enum {
     /// By their numbers, in ascending order; of several names of one number, the first.
     pub(super) values: Vec<(i32, Box<str>)>,
-    /// The number of the one that is declared first.
+    /// The number of the first declared value.
     pub(super) first: i32,
 }
 
@@ -120,7 +120,7 @@ impl Graph {
         self.nodes.get(index)
     }
 
-    /// The name of an enum's value.
+    /// The name of an enum value.
     pub(super) fn name(&self, index: usize, number: i32) -> Option<&str> {
         let values = &self.enums.get(index)?.values;
         let at = values.binary_search_by_key(&number, |(number, _)| *number).ok()?;
@@ -129,9 +129,9 @@ impl Graph {
 }
 
 impl Node {
-    /// The index of the field of this number.
+    /// The index of the field with this number.
     pub(crate) fn position(&self, number: u32) -> Option<usize> {
-        // Nearly all messages number their fields from 1 on.
+        // Nearly all messages number their fields from 1.
         let near = usize::try_from(number).ok()?.checked_sub(1)?;
         if self.fields.get(near).is_some_and(|field| field.number == number) {
             return Some(near);
@@ -141,12 +141,12 @@ impl Node {
 }
 
 impl Field {
-    /// Whether its values can be of this wire type.
+    /// Whether its values can have this wire type.
     pub(crate) const fn fits(&self, wire: &Wire) -> bool {
         match wire {
             Wire::Length(_) => match self.shape {
                 Shape::One => self.kind.has_length(),
-                // Numbers may be packed, whatever the schema says of it.
+                // Numbers may be packed, regardless of the schema.
                 Shape::List => !matches!(self.kind, Kind::Group(_)),
                 Shape::Map => true,
             },
@@ -156,7 +156,7 @@ impl Field {
 }
 
 impl Kind {
-    /// Whether its values have a length on the wire.
+    /// Whether its values are length-delimited.
     pub(crate) const fn has_length(self) -> bool {
         matches!(self, Self::Text { .. } | Self::Bytes | Self::Message(_))
     }

@@ -1,4 +1,4 @@
-//! A record as JSON text, for people and for guessing a mapping.
+//! Converts records to JSON for display and for proposing a mapping.
 
 use std::{borrow::Cow, collections::BTreeMap, fmt::Write};
 
@@ -14,18 +14,17 @@ use super::{
     wire::{Broken, Span, Wire},
 };
 
-/// How much longer than its record a text may be, and how long at the least, in bytes: fields that are
-/// not there are told of too, and a list may hold many messages without a byte.
+/// The maximum length of the text: as a multiple of the record's length, and a minimum in bytes.
+/// Absent fields are written too, and a list may contain many empty messages.
 const LENGTH_LIMIT: (usize, usize) = (64, 1 << 20);
 
-/// The record's bytes as a JSON object. Names are those of the schema; 64-bit integers are numbers;
-/// moments are written as RFC 3339 has them, enums by their names, bytes as text where they are UTF-8
-/// and in hexadecimal digits otherwise; a wrapped value is that value, and a decimal is a number.
-/// Numbers, flags and enums that are not there are written with the value that their schema gives
-/// them.
+/// Converts the record's bytes to a JSON object. Names are those of the schema; 64-bit integers are
+/// numbers; timestamps are in RFC 3339, enums are names, and bytes are text if they are UTF-8,
+/// otherwise hexadecimal. Wrapped values are unwrapped, and decimals are numbers. Absent numbers,
+/// flags and enums are written with their default.
 ///
 /// # Errors
-/// The bytes are no such message, or the text would be more than 64 times as long.
+/// The bytes are not such a message, or the text would be more than 64 times as long.
 pub(crate) fn to_json(bytes: &[u8], message: &Message) -> Result<String, Broken> {
     let (per_byte, least) = LENGTH_LIMIT;
     let limit = bytes.len().saturating_mul(per_byte).saturating_add(least);
@@ -38,7 +37,7 @@ pub(crate) fn to_json(bytes: &[u8], message: &Message) -> Result<String, Broken>
 struct Writer<'p> {
     graph: &'p Graph,
     out: String,
-    /// Fields that were looked at.
+    /// The number of fields processed.
     steps: usize,
     limit: usize,
 }
@@ -67,7 +66,10 @@ impl<'p> Writer<'p> {
         self.steps += node.fields.len();
         if self.steps > self.limit || self.out.len() > self.limit {
             let at = segments.first().map_or(0, |segment| segment.start);
-            return Err(Broken::rule(at, "the record's text must not be 64 times as long"));
+            return Err(Broken::rule(
+                at,
+                "the record's JSON must not be more than 64 times as long as the record",
+            ));
         }
         let mut found = Vec::new();
         collect(node, within, segments, |_| true, &mut found)?;
@@ -132,7 +134,8 @@ impl<'p> Writer<'p> {
         }
     }
 
-    /// A value, or the default of its kind. `segments` are those of a message in several parts.
+    /// Writes a value, or the default of its type. `segments` are those of a message in several
+    /// parts.
     fn value(
         &mut self,
         field: &'p Field,
@@ -203,7 +206,7 @@ impl<'p> Writer<'p> {
                     self.out.push('"');
                 }
             },
-            // As the JSON mapping of Protocol Buffers has them.
+            // As in the JSON mapping of Protocol Buffers.
             Scalar::Double(number) if !number.is_finite() => self.quoted(not_finite(*number)),
             Scalar::Float(number) if !number.is_finite() => {
                 self.quoted(not_finite((*number).into()));
@@ -221,7 +224,7 @@ impl<'p> Writer<'p> {
     }
 }
 
-/// A number that is none or infinite, in words.
+/// The name of a number that is not finite.
 const fn not_finite(number: f64) -> &'static str {
     match (number.is_nan(), number.is_sign_negative()) {
         (true, _) => "NaN",

@@ -1,7 +1,7 @@
-//! Files that serializers know and do not register: names, numbers and types of google.type
-//! (github.com/googleapis/googleapis) and of Confluent's own (github.com/confluentinc).
+//! Files that serializers include and do not register: names, numbers and types of google.type
+//! (github.com/googleapis/googleapis) and of Confluent (github.com/confluentinc).
 
-/// The file of this name.
+/// The file with this name.
 pub(super) fn text(name: &str) -> Option<&'static str> {
     FILES.iter().find(|(own, _)| *own == name).map(|(_, text)| *text)
 }
@@ -27,7 +27,7 @@ pub(super) const FILES: &[(&str, &str)] = &[
         message Decimal { bytes value = 1; uint32 precision = 2; int32 scale = 3; }"#,
     ),
     (
-        // The name that it had before.
+        // Its former name.
         "confluent/types/decimal.proto",
         r#"syntax = "proto3"; import public "confluent/type/decimal.proto";"#,
     ),

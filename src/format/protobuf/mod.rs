@@ -1,8 +1,8 @@
 //! Protocol Buffers (protobuf.dev).
 //!
-//! [`sources`] and [`files`] resolve a schema, [`compile`] makes a [`graph`] of its messages, [`wire`] reads their bytes, [`occurrences`]
-//! says which of a message's fields hold, [`scalar`] and [`whole`] what they say, and [`json`] writes
-//! a record for people.
+//! [`sources`] and [`files`] resolve a schema, [`compile`] builds a [`graph`] of its messages,
+//! [`wire`] reads their bytes, [`occurrences`] finds the effective fields of a message, [`scalar`]
+//! and [`whole`] decode their values, and [`json`] converts a record for display.
 
 mod compile;
 mod entry;
@@ -32,14 +32,14 @@ pub(crate) use scalar::{Scalar, Values};
 pub(crate) use whole::Whole;
 pub(crate) use wire::{Broken, Span, Wire};
 
-/// A schema: a file, and those that it imports.
+/// A schema: a file and its imports.
 #[derive(Clone, Debug)]
 pub struct Schema {
-    /// Every message that the file declares, those within others behind them.
+    /// All messages declared in the file; nested ones follow their parents.
     messages: Arc<[Declared<Message>]>,
-    /// The one that all records are where no header says which.
+    /// The message of records without message indexes.
     chosen: Option<Message>,
-    /// Whether a map's entries are counted among the messages of a header's indexes.
+    /// Whether message indexes count map entries.
     counts_entries: bool,
 }
 
@@ -50,11 +50,11 @@ pub struct Message {
     id: NodeId,
 }
 
-/// A message that a file declares.
+/// A message declared in a file.
 #[derive(Debug)]
 struct Declared<M> {
     message: M,
-    /// Within which other one, and the how manyth of it, with and without the entries of maps.
+    /// Its parent, and its index in it, with and without map entries.
     parent: Option<usize>,
     index: usize,
     index_without_entries: Option<usize>,
@@ -71,25 +71,25 @@ impl Message {
 }
 
 impl Schema {
-    /// Compiles a file's text (or its descriptor in base64, as some serializers register it), and the
+    /// Compiles a file's text (or its base64 descriptor, as some serializers register it), and the
     /// files that it imports.
     ///
     /// # Errors
-    /// The text is no schema, or imports what is not there.
+    /// The text is not a schema, or an import is missing.
     pub fn compile(text: &str, imports: &[Import]) -> Result<Self, SchemaError> {
         let file = sources::file(text, imports)?;
         let first = file.messages().next();
         Ok(Self { counts_entries: sources::is_descriptor(text), ..Self::of_file(&file, first) })
     }
 
-    /// Compiles a schema that stands in a file: a .proto file, whose imports are looked up in its folder
-    /// and in those that the folder lies in, or what `protoc --include_imports -o` writes. `message`
-    /// names the message that all records are, in full or by its last name; without it there must be
-    /// only one that is not within another.
+    /// Compiles a schema file: a .proto file, whose imports are looked up in its directory and the
+    /// parent directories, or the output of `protoc --include_imports -o`. `message` is the full or
+    /// simple name of the message of all records; without it, there must be only one top-level
+    /// message.
     ///
     /// # Errors
-    /// The file cannot be read or is no schema, imports what is not there, or does not say which
-    /// message is meant.
+    /// The file cannot be read or is not a schema, an import is missing, or the message is
+    /// ambiguous.
     pub fn of_files(path: &Path, message: Option<&str>) -> Result<Self, SchemaError> {
         let file = files::open(path)?;
         let chosen = files::choose(&file, message)?;
@@ -110,18 +110,17 @@ impl Schema {
         }
     }
 
-    /// The message that all records are where no header says which: the file's first one.
+    /// The message of records without message indexes: the first one of the file.
     #[must_use]
     pub const fn message(&self) -> Option<&Message> {
         self.chosen.as_ref()
     }
 
-    /// The message at that place in the file: each number is an index into the messages of the one
-    /// before it.
+    /// The message with these indexes: each is an index into the messages of the previous one.
     ///
-    /// Serializers differ in whether the entries of maps, which are messages of a file's descriptor
-    /// and not of its text, are counted: the way of those that register that kind goes first, the
-    /// other one where that leads to no message.
+    /// Serializers differ in whether they count map entries, which are messages in a file's
+    /// descriptor but not in its text. The convention of serializers that register this form is
+    /// tried first, and the other one if that yields no message.
     #[must_use]
     pub fn message_at(&self, indexes: &[usize]) -> Option<&Message> {
         self.find(indexes, self.counts_entries).or_else(|| self.find(indexes, !self.counts_entries))
@@ -150,7 +149,7 @@ impl<M> Declared<M> {
     }
 }
 
-/// Adds the messages, each before those that lie within it.
+/// Adds the messages, each before its nested ones.
 fn declare(
     messages: impl Iterator<Item = MessageDescriptor>,
     parent: Option<usize>,

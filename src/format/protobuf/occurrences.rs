@@ -1,5 +1,5 @@
-//! Which fields a message holds, and where: what comes later goes before what came earlier, as the
-//! language guides say ("Last One Wins", merging, oneofs).
+//! Finds the fields of a message. Later occurrences override earlier ones, as in the language
+//! guides ("Last One Wins", merging, oneofs).
 
 use std::collections::BTreeMap;
 
@@ -8,25 +8,25 @@ use super::{
     wire::{Broken, Reader, Span, Wire},
 };
 
-/// That a field stands somewhere.
+/// An occurrence of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Occurrence {
     /// Its index among the message's fields.
     pub(crate) field: usize,
-    /// Where in the record it begins.
+    /// Its position in the record.
     pub(crate) at: usize,
 }
 
-/// The record, and how deep in it the message lies.
+/// The record, and the nesting depth of the message in it.
 #[derive(Clone, Copy)]
 pub(crate) struct Within<'p> {
     pub(crate) whole: &'p [u8],
-    /// Of the message itself: 1 for the record's own.
+    /// The depth of the message: 1 for the record's own.
     pub(crate) depth: usize,
 }
 
 impl<'p> Within<'p> {
-    /// One message deeper.
+    /// One level deeper.
     ///
     /// # Errors
     /// [`Broken::TooDeep`]
@@ -42,17 +42,17 @@ impl<'p> Within<'p> {
         Reader::new(self.whole, span, self.depth)
     }
 
-    /// The value of a field that begins there.
+    /// The value of the field at this position.
     pub(crate) fn wire(self, occurrence: Occurrence) -> Result<Wire, Broken> {
         let rest = Span { start: occurrence.at, end: self.whole.len() };
         match self.reader(rest).next()? {
             Some((_, wire)) => Ok(wire),
-            // Only what stands there is asked for.
-            None => Err(Broken::rule(occurrence.at, "a field must stand here")),
+            // Unreachable: occurrences are valid.
+            None => Err(Broken::rule(occurrence.at, "a field must start here")),
         }
     }
 
-    /// The segments of a message that was written in several parts, which are merged.
+    /// The segments of a message that was written in several parts and is merged.
     pub(crate) fn segments(self, run: &[Occurrence]) -> Result<Vec<Span>, Broken> {
         let mut segments = Vec::new();
         if run.len() < 2 {
@@ -67,9 +67,9 @@ impl<'p> Within<'p> {
     }
 }
 
-/// Puts the occurrences of a message's wanted fields into `found`, those of one field together and in
-/// their order. The message's bytes are `segments` one after the other. All of them are read; of a
-/// oneof only its last member is found, since it was set last.
+/// Collects the occurrences of a message's wanted fields in `found`, grouped by field and in order.
+/// The message's bytes are the concatenated `segments`, which are read completely. Of a oneof, only
+/// the member set last is collected.
 pub(crate) fn collect(
     node: &Node,
     within: Within<'_>,
@@ -77,7 +77,7 @@ pub(crate) fn collect(
     wanted: impl Fn(usize) -> bool,
     found: &mut Vec<Occurrence>,
 ) -> Result<(), Broken> {
-    // The member that was set last, and where it was set after another one.
+    // The member set last, and where it replaced another one.
     let mut oneofs: BTreeMap<usize, Occurrence> = BTreeMap::new();
     for segment in segments {
         let mut reader = within.reader(*segment);
@@ -88,7 +88,7 @@ pub(crate) fn collect(
             let Some(field) = node.fields.get(index) else { continue };
             if !field.fits(&wire) {
                 let name = &field.name;
-                let rule = format!("the field {name} must have a wire type of its kind");
+                let rule = format!("the field {name} must have the wire type of its declared type");
                 return Err(Broken::Rule(at, rule.into()));
             }
             let occurrence = Occurrence { field: index, at };
@@ -111,7 +111,7 @@ pub(crate) fn collect(
                 .is_none_or(|set| set.field == occurrence.field && set.at <= occurrence.at)
         });
     }
-    // Most messages are written in this order already.
+    // Most messages are already in this order.
     if !found.is_sorted() {
         found.sort_unstable();
     }

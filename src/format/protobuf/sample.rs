@@ -1,11 +1,11 @@
-//! Messages for tests, encoded by prost-reflect, which is not the code under test.
+//! Messages for tests, encoded by prost-reflect, an independent implementation.
 
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, prost::Message as _};
 
 use super::sources;
 use crate::format::Import;
 
-/// A schema and the compiler's own descriptors of it.
+/// A schema and the compiler's descriptors of it.
 pub(crate) struct Sample {
     pub(crate) schema: super::Schema,
     pool: DescriptorPool,
@@ -27,7 +27,7 @@ impl Sample {
         Self { schema: super::Schema::compile(text, &imports).unwrap(), pool }
     }
 
-    /// A schema file, whose records are all of this message.
+    /// A schema file whose records are all this message.
     #[track_caller]
     pub(crate) fn of_message(text: &str, message: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -64,12 +64,12 @@ pub(crate) fn varint(mut value: u64) -> Vec<u8> {
     }
 }
 
-/// A field of the wire format: its number, its wire type and what follows.
+/// A field of the wire format: its number, wire type and value.
 pub(crate) fn field(number: u64, wire_type: u64, value: &[u8]) -> Vec<u8> {
     [varint(number << 3 | wire_type), value.to_vec()].concat()
 }
 
-/// A field that has a length.
+/// A length-delimited field.
 pub(crate) fn length(number: u64, value: &[u8]) -> Vec<u8> {
     field(number, 2, &[varint(value.len() as u64), value.to_vec()].concat())
 }

@@ -1,4 +1,4 @@
-//! Single values: what a field's bytes say by its kind.
+//! Scalar values: decodes a field's bytes by its type.
 
 use std::{borrow::Cow, fmt, str};
 
@@ -7,7 +7,7 @@ use super::{
     wire::{Broken, Reader, Wire},
 };
 
-/// A value that is no message.
+/// A value that is not a message.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Scalar<'p> {
     Signed(i64),
@@ -15,14 +15,14 @@ pub(crate) enum Scalar<'p> {
     Double(f64),
     Float(f32),
     Flag(bool),
-    /// A text, or an enum's value by its name.
+    /// A text, or the name of an enum value.
     Text(&'p str),
-    /// Bytes, or a text of proto2 that is not UTF-8.
+    /// Bytes, or a proto2 text that is not UTF-8.
     Bytes(&'p [u8]),
 }
 
 impl<'p> Scalar<'p> {
-    /// The value of a field of this kind and name. `None` where it is a message.
+    /// The value of a field of this type and name; `None` for messages.
     pub(crate) fn of(
         (kind, name): (Kind, &str),
         wire: Wire,
@@ -70,7 +70,7 @@ impl<'p> Scalar<'p> {
         }))
     }
 
-    /// What a field of this kind holds by default: of a map's entry without a value.
+    /// The default of this type, for map entries without a value.
     pub(crate) fn default_of(kind: Kind, graph: &'p Graph) -> Option<Self> {
         Some(match kind {
             Kind::Double => Self::Double(0.0),
@@ -87,8 +87,8 @@ impl<'p> Scalar<'p> {
         })
     }
 
-    /// A number, or `true` or `false`, as JSON writes them; floats in their shortest form. `None` for
-    /// texts and bytes, and for what is no number.
+    /// A number, `true` or `false` in JSON; floats in their shortest form. `None` for texts, bytes,
+    /// and floats that are not finite.
     pub(crate) fn literal(&self) -> Option<Literal> {
         match self {
             Self::Signed(number) => Some(Literal::new(number)),
@@ -120,8 +120,8 @@ impl<'p> Scalar<'p> {
     }
 }
 
-/// The lower half, as numbers of 32 bits are cut (protobuf.dev, "Updating A Message Type").
-#[expect(clippy::cast_possible_truncation, reason = "the upper half is meant to be cut off")]
+/// The lower half, as 32-bit numbers are truncated (protobuf.dev, "Updating A Message Type").
+#[expect(clippy::cast_possible_truncation, reason = "truncation is intended")]
 const fn low(bits: u64) -> i32 {
     (bits as u32).cast_signed()
 }
@@ -134,7 +134,7 @@ const fn zigzag(bits: u64) -> i64 {
 /// with a sign 22.
 const LITERAL_LIMIT: usize = 40;
 
-/// A number's literal, without an allocation.
+/// A number's literal, without allocation.
 pub(crate) struct Literal {
     bytes: [u8; LITERAL_LIMIT],
     length: usize,
@@ -171,14 +171,14 @@ impl fmt::Write for Literal {
     }
 }
 
-/// The values of a repeated field that stand together: packed numbers, or a single value.
+/// The values of one occurrence of a repeated field: packed numbers, or a single value.
 pub(crate) enum Values<'p> {
     Single(Option<Wire>),
     Packed(Kind, Reader<'p>),
 }
 
 impl<'p> Values<'p> {
-    /// Those of one occurrence of a repeated field.
+    /// The values of one occurrence of a repeated field.
     pub(crate) fn of(kind: Kind, wire: Wire, whole: &'p [u8]) -> Self {
         match wire {
             Wire::Length(span) if !kind.has_length() => {

@@ -1,4 +1,4 @@
-//! From a schema's text, or its descriptor in base64, to resolved descriptors.
+//! Resolves a schema's text, or its base64 descriptor, into descriptors.
 
 use std::{
     collections::HashMap,
@@ -19,14 +19,14 @@ use protox::{
 use super::known;
 use crate::format::{Import, SchemaError};
 
-/// How many files a schema may import; they may import each other in a row.
+/// The maximum number of imported files; they may import each other in a chain.
 const IMPORTS_LIMIT: usize = 300;
 
-/// How deep braces may nest in a schema's text. Messages nest at most 32 deep (protoc's own limit);
-/// options have no limit of their own.
+/// The maximum nesting depth of braces in a schema's text. Messages are nested at most 32 levels
+/// deep (protoc's limit); options have no limit.
 const BRACES_LIMIT: usize = 64;
 
-/// A schema's own file, and all that it imports.
+/// A schema's file and all its imports.
 pub(super) fn file(text: &str, imports: &[Import]) -> Result<FileDescriptor, SchemaError> {
     if imports.len() > IMPORTS_LIMIT {
         let detail = format!("a schema must import at most {IMPORTS_LIMIT} files");
@@ -42,24 +42,24 @@ pub(super) fn file(text: &str, imports: &[Import]) -> Result<FileDescriptor, Sch
     compile(Sources(files), &main)
 }
 
-/// The files of a set that protoc wrote, the last of which is the schema's own.
+/// The files of a set written by protoc; the last one is the schema's.
 pub(super) fn set(bytes: &[u8]) -> Result<FileDescriptor, SchemaError> {
     shallow(bytes)?;
     let set = FileDescriptorSet::decode(bytes)
         .map_err(|_| SchemaError::new("it is neither a .proto file nor a FileDescriptorSet"))?;
     set.file.iter().try_for_each(known_syntax)?;
     let Some(main) = set.file.last().map(|file| file.name().to_owned()) else {
-        return Err(SchemaError::new("the FileDescriptorSet holds no file"));
+        return Err(SchemaError::new("the FileDescriptorSet contains no file"));
     };
     guarded(|| {
         let pool = DescriptorPool::from_file_descriptor_set(set).map_err(|error| {
             SchemaError(format!("{error} (was it made with --include_imports?)"))
         })?;
-        pool.get_file_by_name(&main).ok_or_else(|| SchemaError(format!("{main} is not there")))
+        pool.get_file_by_name(&main).ok_or_else(|| SchemaError(format!("{main} is missing")))
     })
 }
 
-/// Compiles the file of this name and all that it imports.
+/// Compiles the file with this name and all its imports.
 pub(super) fn compile(
     resolver: impl FileResolver + 'static,
     main: &str,
@@ -68,23 +68,23 @@ pub(super) fn compile(
         let mut compiler = Compiler::with_file_resolver(resolver);
         compiler.open_file(main).map_err(|error| failed(&error))?;
         let pool = compiler.descriptor_pool();
-        pool.get_file_by_name(main).ok_or_else(|| SchemaError(format!("{main} is not there")))
+        pool.get_file_by_name(main).ok_or_else(|| SchemaError(format!("{main} is missing")))
     })
 }
 
-/// The compiler has been seen to panic at descriptors that break its rules.
+/// Catches panics of the compiler, which occur for invalid descriptors.
 fn guarded<T>(work: impl FnOnce() -> Result<T, SchemaError>) -> Result<T, SchemaError> {
     panic::catch_unwind(AssertUnwindSafe(work))
-        .unwrap_or_else(|_| Err(SchemaError::new("the compiler of Protocol Buffers failed at it")))
+        .unwrap_or_else(|_| Err(SchemaError::new("the Protocol Buffers compiler failed")))
 }
 
-/// What is wrong, with the line where it stands.
+/// The error with its line.
 fn failed(error: &Error) -> SchemaError {
     let text = if error.file().is_some() { format!("{error:?}") } else { error.to_string() };
     SchemaError(text.lines().next().unwrap_or_default().to_owned())
 }
 
-/// Whether the compiler knows the file's syntax.
+/// Checks that the compiler supports the file's syntax.
 fn known_syntax(file: &FileDescriptorProto) -> Result<(), SchemaError> {
     match file.syntax() {
         "" | "proto2" | "proto3" => Ok(()),
@@ -93,13 +93,13 @@ fn known_syntax(file: &FileDescriptorProto) -> Result<(), SchemaError> {
     }
 }
 
-const EDITIONS: &str = "it is written in an edition; only proto2 and proto3 are supported";
+const EDITIONS: &str = "it uses an edition; only proto2 and proto3 are supported";
 
-/// A file of text, or of a descriptor in base64.
+/// A file given as text or as a base64 descriptor.
 pub(super) fn open(name: &str, text: &str) -> Result<File, Error> {
     shallow(text.as_bytes()).map_err(Error::new)?;
     match descriptor(text).map_err(Error::new)? {
-        // Its importers know it by this name.
+        // The name used by its importers.
         Some(descriptor) => {
             Ok(FileDescriptorProto { name: Some(name.to_owned()), ..descriptor }.into())
         }
@@ -110,26 +110,26 @@ pub(super) fn open(name: &str, text: &str) -> Result<File, Error> {
     }
 }
 
-/// A file's descriptor, where the text is one in base64.
+/// A file's descriptor, if the text is one in base64.
 fn descriptor(text: &str) -> Result<Option<FileDescriptorProto>, SchemaError> {
-    // A .proto file has signs in it that base64 does not have.
+    // A .proto file contains characters that base64 does not have.
     let Ok(bytes) = STANDARD.decode(text.trim()) else { return Ok(None) };
     if bytes.is_empty() {
         return Ok(None);
     }
     shallow(&bytes)?;
     let file = FileDescriptorProto::decode(&*bytes)
-        .map_err(|_| SchemaError::new("it is base64, and not of a FileDescriptorProto"))?;
+        .map_err(|_| SchemaError::new("it is base64, but not of a FileDescriptorProto"))?;
     known_syntax(&file)?;
     Ok(Some(file))
 }
 
-/// Whether the text is a descriptor in base64.
+/// Whether the text is a base64 descriptor.
 pub(super) fn is_descriptor(text: &str) -> bool {
     matches!(descriptor(text), Ok(Some(_)))
 }
 
-/// The compiler goes down into braces without a limit.
+/// The compiler recurses into braces without a limit.
 fn shallow(bytes: &[u8]) -> Result<(), SchemaError> {
     let mut depth = 0_usize;
     for byte in bytes {
@@ -139,14 +139,14 @@ fn shallow(bytes: &[u8]) -> Result<(), SchemaError> {
             _ => {}
         }
         if depth > BRACES_LIMIT {
-            let detail = format!("braces must nest at most {BRACES_LIMIT} deep");
+            let detail = format!("braces must be nested at most {BRACES_LIMIT} levels deep");
             return Err(SchemaError(detail));
         }
     }
     Ok(())
 }
 
-/// Files by their names, and those that need no registering.
+/// Files by name, and the built-in ones.
 struct Sources(HashMap<String, String>);
 
 impl FileResolver for Sources {
@@ -158,7 +158,7 @@ impl FileResolver for Sources {
     }
 }
 
-/// A file that every compiler and serializer has.
+/// A file built into compilers and serializers.
 pub(super) fn built_in(name: &str) -> Result<File, Error> {
     match known::text(name) {
         Some(text) => File::from_source(name, text),

@@ -9,7 +9,7 @@ fn import(name: &str, text: &str) -> Import {
     Import { name: name.to_owned(), text: text.to_owned() }
 }
 
-/// The names of a message's fields, by which tests tell messages apart.
+/// The names of a message's fields, to distinguish messages in tests.
 fn fields(message: Option<&Message>) -> Vec<String> {
     let Some(message) = message else { return vec!["no message".to_owned()] };
     let node = message.graph().node(message.id()).unwrap();
@@ -33,7 +33,7 @@ fn imports_are_found_by_their_names() {
     Schema::compile("import \"0\"; message M {}", &imports).unwrap();
     let error = Schema::compile(ORDER, &[]).unwrap_err();
     assert!(error.0.contains("shop/price.proto"), "{error}");
-    // A file that has the name that the schema itself is given.
+    // A file with the same name as the schema.
     let own = ORDER.replace("shop/price.proto", "schema.proto");
     Schema::compile(&own, &[import("schema.proto", MONEY)]).unwrap();
 }
@@ -87,7 +87,7 @@ fn what_is_no_schema_is_told_in_one_line() {
         ("syntax = \"proto3\"; message M { int32 a = 1; int32 b = 1; }", ""),
         ("edition = \"2023\"; message M { int32 a = 1; }", "only proto2 and proto3 are supported"),
         (&edition, "only proto2 and proto3 are supported"),
-        (&deep, "braces must nest at most 64 deep"),
+        (&deep, "braces must be nested at most 64 levels deep"),
         (&nested, ""),
         ("AAAA", "FileDescriptorProto"),
     ] {
@@ -119,7 +119,7 @@ fn a_headers_indexes_lead_to_a_message() {
         (&[1], &["b"], &["b"]),
         (&[2], &["no message"], &["no message"]),
         (&[], &["no message"], &["no message"]),
-        // The entry of the map is counted or not, and is never meant.
+        // The map entry is counted or not, but never selected.
         (&[0, 0], &["x"], &["x"]),
         (&[0, 1], &["y"], &["x"]),
         (&[0, 2], &["y"], &["y"]),
@@ -157,15 +157,16 @@ fn a_file_of_several_messages_says_which_is_meant() {
     assert_eq!(of(Some("Order")), "id");
     assert_eq!(of(Some("shop.Order.Line")), "price");
     assert_eq!(of(Some("Own")), "o");
-    // Of an import.
+    // In an import.
     assert_eq!(of(Some("Price")), "cents");
     assert_eq!(
         of(None),
-        "mapping.message must say which of its messages the records are: shop.Order, shop.Other"
+        "mapping.message must be set to one of its messages: shop.Order, shop.Other"
     );
     assert_eq!(
         of(Some("Line")),
-        "mapping.message must name one of its messages in full: shop.Order.Line, shop.Other.Line"
+        "mapping.message must be the full name of one of its messages: shop.Order.Line, \
+         shop.Other.Line"
     );
     assert_eq!(of(Some("Nothing")), "it has no message Nothing; it has shop.Order, shop.Other");
 
@@ -179,7 +180,7 @@ fn a_file_of_several_messages_says_which_is_meant() {
     let path = write("one.txt", MONEY.as_bytes());
     assert_eq!(fields(Schema::of_files(&path, None).unwrap().message()), ["cents"]);
     let error = Schema::of_files(&folder.path().join("none.proto"), None).unwrap_err();
-    assert!(error.0.starts_with("cannot read it: "), "{error}");
+    assert!(error.0.starts_with("cannot read the file: "), "{error}");
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! What a message is as a whole: a moment, a day, a number, an amount of money, or the value that it
-//! wraps.
+//! Messages that represent one value: a time, a date, a number, an amount of money, or a wrapped
+//! value.
 
 use std::borrow::Cow;
 
@@ -14,22 +14,22 @@ use super::{
 };
 use crate::format::decimal;
 
-/// A message that stands for one value.
+/// A message that represents one value.
 pub(crate) enum Whole<'p> {
     Scalar(Scalar<'p>),
     Moment(Timestamp),
     Day(Date),
-    /// A number as JSON writes it.
+    /// A number in JSON.
     Number(Cow<'p, str>),
-    /// Whole units and billionths, of those that the message has fields for.
+    /// Units and nanos, as far as the message has these fields.
     Units(Option<Scalar<'p>>, Option<Scalar<'p>>),
-    /// A value that is beyond what can be told of it.
+    /// A value outside the supported range.
     Unusable,
 }
 
 impl<'p> Whole<'p> {
-    /// What the message of these segments is as a whole; `None` where it is its fields. A number that
-    /// the message does not hold as text is written into `arena`.
+    /// The value of the message in these segments; `None` for plain messages. Numbers that are not
+    /// text in the message are written into `arena`.
     pub(crate) fn of(
         node: &'p Node,
         graph: &'p Graph,
@@ -50,7 +50,7 @@ impl<'p> Whole<'p> {
             }
             Meaning::Moment => {
                 let (seconds, nanos) = (message.integer(0)?, message.small(1)?);
-                // timestamp.proto has them from 0 on, before 1970 too.
+                // timestamp.proto requires nanos of 0 or more, also before 1970.
                 let nanos = nanos.filter(|nanos| *nanos >= 0);
                 let moment = nanos.and_then(|nanos| Timestamp::new(seconds, nanos).ok());
                 moment.map_or(Self::Unusable, Self::Moment)
@@ -91,14 +91,14 @@ struct Message<'s, 'p> {
 }
 
 impl<'p> Message<'_, 'p> {
-    /// The value of the field of this index; `None` where it is not there and says nothing by that.
+    /// The value of the field with this index; `None` if it is absent and has no default.
     fn stated(&self, index: usize) -> Result<Option<Scalar<'p>>, Broken> {
         let Some(field) = self.node.fields.get(index) else { return Ok(None) };
         let is_there = self.last(field)?.is_some();
         (is_there || field.implied.is_some()).then(|| self.scalar(index)).transpose()
     }
 
-    /// What stands for the field last.
+    /// The last occurrence of the field.
     fn last(&self, field: &Field) -> Result<Option<Wire>, Broken> {
         let mut last: Option<Wire> = None;
         for segment in self.segments {
@@ -112,7 +112,7 @@ impl<'p> Message<'_, 'p> {
         Ok(last)
     }
 
-    /// The value of the field of this index, its default where it is not there.
+    /// The value of the field with this index, or its default.
     fn scalar(&self, index: usize) -> Result<Scalar<'p>, Broken> {
         let Some(field) = self.node.fields.get(index) else { return Ok(Scalar::Signed(0)) };
         let of = (field.kind, &*field.name);
@@ -140,8 +140,8 @@ fn day_of(year: i32, month: i32, day: i32) -> Option<Date> {
     Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
 }
 
-/// The number in a text of google.type.Decimal as JSON writes it: without a plus, with digits on both
-/// sides of a point. `None` where it holds no number.
+/// Converts the text of google.type.Decimal to a JSON number: without a plus, and with digits on
+/// both sides of a point. `None` if it is not a number.
 fn number(text: &str) -> Option<Cow<'_, str>> {
     let (sign, rest) = match text.as_bytes().first()? {
         b'-' => ("-", text.get(1..)?),

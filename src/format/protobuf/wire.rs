@@ -1,20 +1,20 @@
-//! The wire format (protobuf.dev, "Encoding"): fields one after the other, each a number, a wire type
-//! and a value.
+//! The wire format (protobuf.dev, "Encoding"): a sequence of fields, each with a number, a wire
+//! type and a value.
 //!
-//! Values that have a length are spans of the whole record: nothing is copied, and no length that the
-//! bytes claim is allocated.
+//! Length-delimited values are spans of the record: nothing is copied, and memory is never
+//! allocated by a claimed length.
 
 use std::{borrow::Cow, fmt};
 
-/// How deep messages and groups may nest, the record's own message included.
+/// The maximum nesting depth of messages and groups, including the record's message.
 pub(crate) const DEPTH_LIMIT: usize = 128;
 
-/// Why bytes are no message of their schema.
+/// Why bytes are not a message of their schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Broken {
-    /// The rule that they break, and at which byte of the record.
+    /// The violated rule, and the position in the record.
     Rule(usize, Cow<'static, str>),
-    /// Messages or groups nest too deep.
+    /// Messages or groups are nested too deeply.
     TooDeep,
 }
 
@@ -28,7 +28,7 @@ impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Rule(at, rule) => write!(f, "at byte {at}: {rule}"),
-            Self::TooDeep => write!(f, "messages must nest at most {DEPTH_LIMIT} deep"),
+            Self::TooDeep => write!(f, "messages must be nested at most {DEPTH_LIMIT} levels deep"),
         }
     }
 }
@@ -40,7 +40,7 @@ const TAG: &str = "a field's number must be from 1 to 536,870,911";
 const WIRE_TYPE: &str = "a wire type must be 0, 1, 2, 3 or 5";
 const GROUP: &str = "a group must end where it began";
 
-/// Some of the record's bytes.
+/// A range of the record's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span {
     pub(crate) start: usize,
@@ -53,7 +53,7 @@ impl Span {
         Self { start: 0, end: bytes.len() }
     }
 
-    /// What it spans of the record.
+    /// The bytes of the span.
     pub(crate) fn within(self, whole: &[u8]) -> &[u8] {
         whole.get(self.start..self.end).unwrap_or_default()
     }
@@ -63,7 +63,7 @@ impl Span {
     }
 }
 
-/// A field's value, as its wire type says.
+/// A field's value by wire type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wire {
     Varint(u64),
@@ -71,26 +71,26 @@ pub(crate) enum Wire {
     Fixed32(u32),
     /// A text, bytes, a message, or packed numbers.
     Length(Span),
-    /// What stands between a group's beginning and its end.
+    /// The contents of a group.
     Group(Span),
 }
 
 /// Reads the fields of a message.
 pub(crate) struct Reader<'p> {
-    /// The record up to the message's end.
+    /// The record up to the end of the message.
     bytes: &'p [u8],
     at: usize,
-    /// How many messages and groups it lies in, itself included.
+    /// The nesting depth of the message, including itself.
     depth: usize,
 }
 
 impl<'p> Reader<'p> {
-    /// The message that is this part of `whole`, and that lies `depth` messages deep.
+    /// A reader of the message in this part of `whole`, at nesting depth `depth`.
     pub(crate) fn new(whole: &'p [u8], span: Span, depth: usize) -> Self {
         Self { bytes: whole.get(..span.end).unwrap_or(whole), at: span.start, depth }
     }
 
-    /// Where the next field begins.
+    /// The position of the next field.
     pub(crate) const fn at(&self) -> usize {
         self.at
     }
@@ -151,7 +151,7 @@ impl<'p> Reader<'p> {
         Ok(*bytes)
     }
 
-    /// The field's number and its wire type.
+    /// The field's number and wire type.
     fn tag(&mut self) -> Result<(u32, u32), Broken> {
         let start = self.at;
         let tag = u32::try_from(self.varint()?).map_err(|_| Broken::rule(start, TAG))?;
@@ -175,7 +175,7 @@ impl<'p> Reader<'p> {
         }
     }
 
-    /// What a group holds, whose beginning was just read. Does not recurse.
+    /// The contents of a group whose start tag was just read. Does not recurse.
     fn group(&mut self, number: u32) -> Result<Span, Broken> {
         let start = self.at;
         let mut open = vec![number];

@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     http::State,
-    store::{LetterFilter, ReasonCount},
+    store::{DeadLetterFilter, ReasonCount},
 };
 
 /// The maximum number of viewers; others are asked to retry. It is lower than the server's maximum of
@@ -215,7 +215,7 @@ impl Dashboard {
                 self.0.looked.notified().await;
             }
             while has_viewers() {
-                let filter = LetterFilter::default();
+                let filter = DeadLetterFilter::default();
                 let ask = store.dead_letter_counts(&filter, false);
                 let tell = |error: Option<&_>| {
                     if let Some(error) = error {

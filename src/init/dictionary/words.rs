@@ -1,92 +1,92 @@
-//! The words of names, by what they mean.
+//! The words of names, by meaning.
 
-/// What a word of a name can mean.
+/// A meaning of a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Word {
     /// An order, a sale.
     Order,
-    /// What identifies something.
+    /// An identifier.
     Id,
-    /// A number that identifies something.
+    /// A number used as an identifier.
     Number,
-    /// One of the things that are sold, or their list.
+    /// A sold item, or the list of items.
     Item,
-    /// A line of an order, a position in it.
+    /// A line of an order, or its position.
     Line,
-    /// What is sold.
+    /// A product.
     Product,
-    /// The name of something.
+    /// A name or description.
     Title,
-    /// How many.
+    /// A quantity.
     Quantity,
-    /// One of them.
+    /// A single unit.
     Unit,
-    /// What one costs.
+    /// A price.
     Price,
-    /// Money, of a price or of a sum.
+    /// Money, either a price or a sum.
     Money,
-    /// Money that more often is a sum than a price.
+    /// Money, usually a sum.
     Sum,
-    /// All together.
+    /// A total.
     Total,
-    /// Before charges.
+    /// A sum before charges.
     Sub,
-    /// A day or a point in time.
+    /// A date or time.
     Time,
-    /// That something began.
+    /// The creation of something.
     Created,
-    /// That something was bought or paid.
+    /// A sale or payment.
     Sold,
-    /// That something changed.
+    /// A change.
     Updated,
-    /// A point in time of something else than the sale.
+    /// A time of something other than the sale.
     Later,
     /// The state of the order.
     Status,
     /// The money's currency.
     Currency,
-    /// What delivery costs.
+    /// Shipping costs.
     Shipping,
-    /// What the state takes.
+    /// Taxes.
     Tax,
-    /// What is taken off.
+    /// Discounts.
     Discount,
-    /// Other money on top.
+    /// Other charges.
     Fee,
-    /// The smallest unit of money.
+    /// The minor unit of a currency.
     Cents,
-    /// Something that happened.
+    /// An event.
     Event,
-    /// Of which kind.
+    /// A type or kind.
     Kind,
-    /// A mere wrapper around the order.
+    /// A wrapper around the order.
     Wrapper,
-    /// Persons and what belongs to them.
+    /// Persons and their data.
     Person,
-    /// Where something is.
+    /// Addresses and locations.
     Address,
     /// Shops, stores, branches, tables, devices.
     Shop,
-    /// How it was paid.
+    /// Payment.
     Payment,
-    /// Groups of products, and other properties of theirs.
+    /// Categories and other properties of products.
     Property,
-    /// What is in stock, or was given back.
+    /// Stock and returned goods.
     Stock,
-    /// Of the list, of earlier times, of comparison.
+    /// List, former and reference prices.
     Former,
-    /// That something was cancelled, given back, refunded, deleted.
+    /// A cancellation, return, refund or deletion.
     Reversal,
-    /// That it is no real order.
+    /// A test order.
     Test,
-    /// For technicians: traces, versions, hashes.
+    /// Technical data: traces, versions, hashes.
     Technical,
-    /// A share and no sum.
+    /// A ratio, not a sum.
     Ratio,
 }
 
 impl Word {
-    /// What an order's own fields are never below.
+    /// Meanings of names that never contain an order's own fields.
     pub(crate) const OTHERS: [Self; 6] =
         [Self::Person, Self::Address, Self::Shop, Self::Property, Self::Stock, Self::Technical];
 
@@ -95,7 +95,7 @@ impl Word {
     }
 }
 
-/// Words, separated by blanks, for each meaning.
+/// The words of each meaning, separated by spaces.
 pub(super) const WORDS: &[(Word, &str)] = &[
     (
         Word::Order,

@@ -1,4 +1,4 @@
-//! Puts a proposal together: which role takes a line in the mapping, and what is in doubt.
+//! Assembles a proposal: the settings of the mapping, and the doubts.
 
 use super::{
     choose::Choice,
@@ -20,7 +20,7 @@ use crate::init::{
     times::Look,
 };
 
-/// The roles of an order that were found.
+/// The roles found in an order.
 pub(super) struct Findings<'p, 'j> {
     pub(super) study: &'p Study<'j>,
     pub(super) items: Option<&'p List<'j>>,
@@ -36,7 +36,7 @@ pub(super) struct Findings<'p, 'j> {
     pub(super) currency: Option<Few<'p, 'j>>,
 }
 
-/// A role, where it was found, and in how many orders or lines.
+/// A role, its places, and the number of orders or lines that have it.
 struct Found {
     role: &'static str,
     places: Vec<Path>,
@@ -44,7 +44,7 @@ struct Found {
     of: usize,
 }
 
-/// The proposal for what was found out.
+/// Builds the proposal from a study.
 pub(super) fn build(study: &Study<'_>) -> Proposal {
     if study.count() == 0 {
         let note = "no record of the sample is JSON that could be an order".to_owned();
@@ -99,10 +99,11 @@ impl Findings<'_, '_> {
             proposal.settings.push(Setting::new("records", Value::Places(records)));
         }
         let found = self.found();
-        let intruders = self.intruders(&found);
-        let explicit = !intruders.is_empty();
+        let misread_fields = self.misread_fields(&found);
+        let explicit = !misread_fields.is_empty();
         if explicit {
-            let because = format!("{} would be understood as something else", intruders.join(", "));
+            let because =
+                format!("{} would otherwise be read as something else", misread_fields.join(", "));
             proposal.settings.push(Setting::new("built_in", Value::Flag(false)).because(because));
         }
         self.identify(&mut proposal, explicit);
@@ -114,7 +115,7 @@ impl Findings<'_, '_> {
         proposal
     }
 
-    /// What tells orders apart.
+    /// Adds the identity of orders.
     fn identify(&self, proposal: &mut Proposal, explicit: bool) {
         let mut places = self.identity.places.clone();
         let of = self.study.count();
@@ -129,12 +130,12 @@ impl Findings<'_, '_> {
         };
         let is_number = single.as_deref().is_some_and(|name| {
             built_in::names("order_number").contains(&name)
-                || self.identified.places.first().is_some_and(|place| numbers_orders(place))
+                || self.identified.places.first().is_some_and(|place| is_order_number(place))
         });
         let role = if is_number { "order_number" } else { "order_id" };
         proposal.roles.push(Role { role, place: shown, found: self.identity.owners, of });
         if let Some(envelope) = &self.study.change_event {
-            // A deleted row has its key before the change alone.
+            // A deleted row has its key only in the state before the change.
             let after = envelope.then(Step::Name("after".to_owned()));
             let before = envelope.then(Step::Name("before".to_owned()));
             for place in &self.identified.places {
@@ -161,7 +162,7 @@ impl Findings<'_, '_> {
         }
     }
 
-    /// Adds the role's place, and its line where the built-in names do not say it.
+    /// Adds the role's place, and a setting unless the built-in names cover it.
     fn settle(&self, proposal: &mut Proposal, role: Found, explicit: bool) {
         let Found { role, places, found, of } = role;
         let names: Vec<String> = places.iter().map(|path| written(role, path)).collect();
@@ -176,7 +177,7 @@ impl Findings<'_, '_> {
         }
     }
 
-    /// The roles that are certain, but for the identity.
+    /// The certain roles, except the identity.
     fn found(&self) -> Vec<Found> {
         let (orders, lines) = (self.study.count(), self.lines.owners.len());
         let mut found = Vec::new();
@@ -217,17 +218,17 @@ impl Findings<'_, '_> {
         found
     }
 
-    /// Fields that a built-in name would take for what they are not.
-    fn intruders(&self, found: &[Found]) -> Vec<String> {
+    /// Fields that the built-in names would assign to the wrong role.
+    fn misread_fields(&self, found: &[Found]) -> Vec<String> {
         let is_used = |path: &Path| {
             self.identified.has_path(path) || found.iter().any(|role| role.places.contains(path))
         };
         let has = |role: &str| found.iter().any(|found| found.role == role);
-        let mut intruders = Vec::new();
+        let mut misread_fields = Vec::new();
         let mut look = |role: &str, path: &Path, adds_up: bool| {
             let is_named = path.bare().is_some_and(|name| built_in::names(role).contains(&name));
             if is_named && (adds_up || !has(role)) && !is_used(path) {
-                intruders.extend(path.bare().map(str::to_owned));
+                misread_fields.extend(path.bare().map(str::to_owned));
             }
         };
         for place in &self.study.profile.places {
@@ -249,9 +250,9 @@ impl Findings<'_, '_> {
                 }
             }
         }
-        intruders.sort();
-        intruders.dedup();
-        intruders
+        misread_fields.sort();
+        misread_fields.dedup();
+        misread_fields
     }
 
     fn is_a_number(&self, place: &Place<'_>) -> bool {
@@ -268,7 +269,7 @@ fn of_choice(role: &'static str, choice: &Choice<'_, '_>, of: usize) -> Option<F
     })
 }
 
-/// The place as the role's setting takes it.
+/// The place as written in the role's setting.
 fn written(role: &str, path: &Path) -> String {
     if role == "items" && path.bare().is_none() {
         return path.then(Step::Each).to_string();
@@ -276,9 +277,9 @@ fn written(role: &str, path: &Path) -> String {
     path.place()
 }
 
-/// Whether a place is called an order's number and holds nothing but integers that fit
+/// Whether a place is named as an order number and contains only integers that fit
 /// `sales.order_number`.
-fn numbers_orders(place: &Place<'_>) -> bool {
+fn is_order_number(place: &Place<'_>) -> bool {
     let name = Name::of(&place.path);
     let fits = |json: &Json| match json {
         Json::Number(digits) => digits.parse::<i32>().is_ok(),

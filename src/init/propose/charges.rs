@@ -1,4 +1,5 @@
-//! Shipping, taxes, discounts: what may be in an order's total and in no line.
+//! Charges: shipping, taxes and discounts that may be part of an order's total but not of its
+//! lines.
 
 use rust_decimal::Decimal;
 
@@ -13,19 +14,19 @@ use crate::init::{
     value::{self, Decimals},
 };
 
-/// More are never compared: each doubles the work.
+/// The maximum number of candidates: each one doubles the work.
 const MOST: usize = 7;
 
-/// A place of a charge, and what it states for each order.
+/// A place of a charge, and its value for each order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ChargePlace {
     pub(super) charge: Charge,
     pub(super) path: Path,
-    /// Whether its name alone makes it a charge.
+    /// Whether its name alone identifies it as a charge.
     pub(super) by_name: bool,
-    /// How many orders have it.
+    /// The number of orders that have it.
     pub(super) owners: usize,
-    /// By order, discounts negative.
+    /// By order; discounts are negative.
     values: Vec<Decimal>,
 }
 
@@ -39,8 +40,8 @@ impl ChargePlace {
     }
 }
 
-/// The places that may be charges: by their names, and fees and the like, which are so only if the
-/// total proves it.
+/// The places that may be charges: by their names, and fees and similar fields if the total
+/// confirms them.
 pub(super) fn candidates(
     lines: &Lines<'_, '_>,
     orders: &[Place<'_>],
@@ -55,7 +56,7 @@ pub(super) fn candidates(
         let is_fee = name.is(Word::Fee) && !name.is(Word::Id) && !name.foreign;
         match charge {
             Some(charge) => {
-                // The tax of shipping or of a discount is a part of another one.
+                // A tax on shipping or on a discount is part of another tax.
                 let is_part =
                     name.has(Word::Tax) && name.all.any(&[Word::Shipping, Word::Discount]);
                 found.extend(column(place, &|at| at, charge, !is_part, count, decimals));
@@ -75,7 +76,7 @@ pub(super) fn candidates(
         for place in &list.places {
             let name = Name::of(&place.path);
             let charge = match scores::charge(&name) {
-                // An item's discount is taken off its line.
+                // An item's discount is subtracted from its line.
                 Some(Charge::Discount) if is_of_items => None,
                 None if !is_of_items && name.all.any(&[Word::Money, Word::Price, Word::Total]) => {
                     above
@@ -120,8 +121,8 @@ fn column(
     Some(ChargePlace { charge, path: place.path.clone(), by_name, owners: owners.len(), values })
 }
 
-/// All selections of `charges`: first the one with all that are charges by name, then those with
-/// fewer, and those with what only the total can prove last.
+/// All subsets of `charges`: first the one with all charges identified by name, then those with
+/// fewer, and last those with charges that only the total can confirm.
 pub(super) fn subsets(charges: &[ChargePlace]) -> Vec<Vec<&ChargePlace>> {
     let mut subsets: Vec<Vec<&ChargePlace>> = (0..1_usize << charges.len().min(MOST))
         .map(|chosen| {

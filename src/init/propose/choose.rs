@@ -1,4 +1,4 @@
-//! Picks the places of a role: the best name, then what the orders without it have instead.
+//! Picks the places of a role: the one with the best name, then places for the orders without it.
 
 use super::worth::Column;
 use crate::init::{
@@ -9,11 +9,11 @@ use crate::init::{
     value::{self, Decimals},
 };
 
-/// The places of a role, the first that is there counting.
+/// The places of a role; the first one present counts.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Choice<'p, 'j> {
     pub(super) places: Vec<&'p Place<'j>>,
-    /// How well the first one's name suits.
+    /// The score of the first place's name.
     pub(super) score: i32,
 }
 
@@ -39,7 +39,7 @@ impl<'j> Choice<'_, 'j> {
         self.places.iter().find_map(|place| place.of(owner))
     }
 
-    /// In how many orders (or lines) there is a value.
+    /// The number of orders (or lines) with a value.
     pub(super) fn owners(&self, count: usize) -> usize {
         (0..count).filter(|owner| self.of(*owner).is_some()).count()
     }
@@ -49,8 +49,8 @@ impl<'j> Choice<'_, 'j> {
     }
 }
 
-/// The places among `places` whose names score `least` or more and most of whose values pass, for
-/// `count` orders (or lines).
+/// The places whose names score at least `least` and most of whose values pass, for `count` orders
+/// (or lines).
 pub(super) fn choose<'p, 'j: 'p>(
     places: impl IntoIterator<Item = &'p Place<'j>>,
     count: usize,

@@ -1,4 +1,4 @@
-//! When an order was sold, what its status says, which records are orders, and in which currency.
+//! The time of sale, the status, the event type and the currency of orders.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +11,10 @@ use crate::init::{
     value,
 };
 
-/// A status has at most this many values, and a kind of event.
+/// The maximum number of values of a status or event type.
 const MOST_VALUES: usize = 16;
 
-/// A field with few values, and how many orders have each.
+/// A field with few values, and the orders that have each.
 #[derive(Clone, Debug)]
 pub(super) struct Few<'p, 'j> {
     pub(super) place: &'p Place<'j>,
@@ -22,7 +22,7 @@ pub(super) struct Few<'p, 'j> {
 }
 
 impl<'p, 'j> Few<'p, 'j> {
-    /// `None` if it has many values, or some that are no texts.
+    /// `None` if it has many values, or values other than texts.
     fn of(place: &'p Place<'j>) -> Option<Self> {
         let mut values: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (owner, json) in &place.values {
@@ -31,13 +31,13 @@ impl<'p, 'j> Few<'p, 'j> {
         (values.len() <= MOST_VALUES).then_some(Self { place, values })
     }
 
-    /// The values that say that an order does not count.
+    /// The values that exclude an order.
     pub(super) fn endings(&self) -> Vec<(&'j str, Ending)> {
         self.values.keys().filter_map(|value| Some((*value, ending(value)?))).collect()
     }
 }
 
-/// The place of the status: one whose values cancel goes before.
+/// The place of the status; one with excluding values is preferred.
 pub(super) fn status<'p, 'j>(places: &[&'p Place<'j>]) -> Option<Few<'p, 'j>> {
     let scored = places.iter().filter_map(|place| {
         let score = scores::status(&Name::of(&place.path));
@@ -47,7 +47,7 @@ pub(super) fn status<'p, 'j>(places: &[&'p Place<'j>]) -> Option<Few<'p, 'j>> {
     scored.max_by_key(|(ends, score, _)| (*ends, *score)).map(|(.., few)| few)
 }
 
-/// The place that says what kind of event a record is, if there are several kinds.
+/// The place of the event type, if there are several types.
 pub(super) fn event_type<'p, 'j>(places: &[&'p Place<'j>], records: usize) -> Option<Few<'p, 'j>> {
     let scored = places.iter().filter_map(|place| {
         let score = scores::event_type(&Name::of(&place.path));
@@ -57,7 +57,7 @@ pub(super) fn event_type<'p, 'j>(places: &[&'p Place<'j>], records: usize) -> Op
     scored.max_by_key(|(score, _)| *score).map(|(_, few)| few)
 }
 
-/// The place of the time of sale, and how its values look.
+/// The place of the time of sale, and the formats of its values.
 pub(super) fn sold_at<'p, 'j>(
     places: &[&'p Place<'j>],
     count: usize,
@@ -69,19 +69,19 @@ pub(super) fn sold_at<'p, 'j>(
     (choice, looks)
 }
 
-/// How the texts of times have to be read.
+/// The format of times given as text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
-    /// As they are understood without a setting.
+    /// Known without a setting.
     Known,
-    /// By this format, which no value contradicts.
+    /// This format; no value contradicts it.
     Certain(&'static str),
-    /// Day and month, or month and day.
+    /// Day/month or month/day.
     DayOrMonth {
-        /// Whether a time of day stands with them.
+        /// Whether they include a time of day.
         timed: bool,
     },
-    /// In several ways, not all of which one format takes.
+    /// Several formats that no single setting covers.
     Mixed,
 }
 
@@ -103,7 +103,7 @@ pub(super) fn format(looks: &[Look]) -> Format {
     }
     let all: Vec<_> = slashed.by_ref().collect();
     let timed = all.iter().all(|(.., timed)| *timed);
-    // 31/02 is no day in either reading, and says nothing.
+    // 31/02 is not a valid date in either order, and decides nothing.
     let day_first = all.iter().any(|(first, second, _)| *first > 12 && *second <= 12);
     let month_first = all.iter().any(|(first, second, _)| *first <= 12 && *second > 12);
     match (all.is_empty(), day_first, month_first) {

@@ -1,4 +1,4 @@
-//! What the records do not tell: each doubt has a question, answers and what they set.
+//! Doubts: questions that the records do not answer, with possible answers and their settings.
 
 mod orders;
 mod values;
@@ -6,7 +6,7 @@ mod values;
 use super::{build::Findings, study::Study, worth};
 use crate::init::proposal::{Proposal, Setting, Value};
 
-/// Adds the settings that need no name, and all doubts.
+/// Adds the settings derived from values, and all doubts.
 pub(super) fn add(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     orders::identity(findings, proposal);
     orders::kinds(findings, proposal);
@@ -24,14 +24,14 @@ pub(super) fn add(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     values::times(findings, proposal);
 }
 
-/// What there is to ask where no record has a value.
+/// The proposal if no record has a value.
 pub(super) fn without_orders(study: &Study<'_>) -> Proposal {
     let mut proposal = Proposal::default();
     orders::tombstones(study, &mut proposal);
     proposal
 }
 
-/// Whether it cannot be known if a line's money is a price or an amount.
+/// Whether it is unclear if the money of a line is a unit price or a line total.
 pub(super) fn is_price_doubtful(findings: &Findings<'_, '_>) -> bool {
     let worth = &findings.worth;
     let several = worth
@@ -51,7 +51,7 @@ pub(super) fn is_price_doubtful(findings: &Findings<'_, '_>) -> bool {
     !worth.is_proven() && several && !is_built_in && name(&worth.unit_price)
 }
 
-/// Whether a stated total is not what priced lines and charges come to, and may be another sum.
+/// Whether the total differs from the sum of lines and charges, and may be another sum.
 pub(super) fn is_total_doubtful(findings: &Findings<'_, '_>) -> bool {
     let worth = &findings.worth;
     let is_built_in = worth.total.places.iter().any(|place| {

@@ -1,4 +1,4 @@
-//! What tells orders apart: a field, several fields, the record's key, or its coordinates.
+//! The identity of orders: a field, several fields, the record's key, or its coordinates.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,31 +10,31 @@ use crate::init::{
     value,
 };
 
-/// What tells orders apart.
+/// The identity of orders.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Identity {
-    /// The places, each of one or several fields; the first that is there counts.
+    /// The places, each consisting of one or several fields; the first one present counts.
     pub(super) places: Vec<Vec<String>>,
-    /// In how many orders there is one.
+    /// The number of orders that have one.
     pub(super) owners: usize,
-    /// Whether it is in doubt, and why.
+    /// Why it is in doubt, if it is.
     pub(super) doubt: Option<Doubtful>,
-    /// How many orders come again under the same key with other contents.
+    /// The number of orders that repeat a key with different contents.
     pub(super) replaced: usize,
 }
 
 /// Why an identity is in doubt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Doubtful {
-    /// The field comes again with other products: is each record a line of an order?
+    /// The field repeats with different products: each record may be a line of an order.
     Lines,
-    /// The record's key, which may be that of something else.
+    /// The record's key, whose meaning is unclear.
     Key,
-    /// A field whose name says little.
+    /// A field with an unclear name.
     Name,
 }
 
-/// What there is to tell orders apart by.
+/// The data from which to determine the identity.
 pub(super) struct Evidence<'a, 'p, 'j> {
     pub(super) profile: &'p Profile<'j>,
     pub(super) orders: &'a [&'j Json],
@@ -42,17 +42,17 @@ pub(super) struct Evidence<'a, 'p, 'j> {
     pub(super) keys: &'a [Option<Json>],
     /// The keys of records without a value.
     pub(super) tombstones: &'a [Option<Json>],
-    /// Whether an order is one line: it has no list of items.
+    /// Whether orders are single lines without a list of items.
     pub(super) is_flat: bool,
-    /// The product, where the order is one line.
+    /// The product, if orders are single lines.
     pub(super) product: &'a Choice<'p, 'j>,
-    /// The places that may not be taken.
-    pub(super) barred: &'a dyn Fn(&Place<'j>) -> bool,
+    /// The places to exclude.
+    pub(super) excluded: &'a dyn Fn(&Place<'j>) -> bool,
 }
 
 impl<'p, 'j> Evidence<'_, 'p, 'j> {
     pub(super) fn identity(&self) -> (Identity, Choice<'p, 'j>) {
-        let places = self.profile.places.iter().filter(|place| !(self.barred)(place));
+        let places = self.profile.places.iter().filter(|place| !(self.excluded)(place));
         let count = self.orders.len();
         let choice = choose::choose(places, count, scores::identity, value::is_identity, 35);
         if choice.is_empty() {
@@ -79,7 +79,7 @@ impl<'p, 'j> Evidence<'_, 'p, 'j> {
         (identity, choice)
     }
 
-    /// The id of the shop whose orders are numbered, where the number is one of a shop's own.
+    /// The shop's id, if the order number is unique only within a shop.
     fn shop_of(&self, choice: &Choice<'p, 'j>) -> Option<String> {
         let first = Name::of(&choice.places.first()?.path);
         let is_shop = |place: &&Place<'j>| {
@@ -93,7 +93,7 @@ impl<'p, 'j> Evidence<'_, 'p, 'j> {
         Some(shop.path.place())
     }
 
-    /// The orders under a key that comes again with other contents.
+    /// The groups of orders that share a key and have different contents.
     fn repeated(&self, choice: &Choice<'p, 'j>) -> Vec<Vec<usize>> {
         let mut groups: BTreeMap<&Json, Vec<usize>> = BTreeMap::new();
         for order in 0..self.orders.len() {
@@ -108,7 +108,7 @@ impl<'p, 'j> Evidence<'_, 'p, 'j> {
         groups.into_values().filter(|group| group.len() > 1).filter(differ).collect()
     }
 
-    /// Takes a second field into the key where the records under one key are lines of an order.
+    /// Adds a second field to the key if the records with the same key are lines of an order.
     fn more_fields(&self, identity: &mut Identity, repeated: &[Vec<usize>]) {
         let separates = |place: &&Place<'j>| {
             repeated.iter().all(|group| {
@@ -134,7 +134,7 @@ impl<'p, 'j> Evidence<'_, 'p, 'j> {
         let code = self.profile.places.iter().filter(is_code).find(separates);
         let product = code.or_else(|| self.product.places.iter().copied().find(separates));
         let Some(second) = line.or(product) else { return };
-        // Where the product stays the same, an order was changed.
+        // If the product stays the same, an order was updated.
         let one_product = repeated.iter().all(|group| {
             let products: BTreeSet<_> = group.iter().map(|order| self.product.of(*order)).collect();
             products.len() == 1
@@ -149,7 +149,7 @@ impl<'p, 'j> Evidence<'_, 'p, 'j> {
         identity.doubt = line.is_none().then_some(Doubtful::Lines);
     }
 
-    /// By the record's key, or else by its coordinates.
+    /// The identity by the record's key, or otherwise by its coordinates.
     fn without_field(&self) -> Identity {
         let count = self.orders.len();
         let all = |pass: &dyn Fn(&Json) -> bool| {

@@ -1,4 +1,4 @@
-//! Where the orders are in the records: each record one, lists of them, or inside a text.
+//! Where the orders are in the records: one per record, in lists, or inside a text.
 
 use super::scores;
 use crate::init::{
@@ -18,18 +18,18 @@ pub(crate) struct Unit<'j> {
     pub(crate) order: &'j Json,
 }
 
-/// Where the orders are.
+/// The location of the orders.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Layout<'j> {
-    /// The setting `records`, if it takes one.
+    /// The setting `records`, if needed.
     pub(crate) records: Vec<String>,
     /// The orders.
     pub(crate) units: Vec<Unit<'j>>,
-    /// Whether some record has several orders, or has them below its top.
+    /// Whether a record has several orders, or has them in a nested list.
     pub(crate) has_wholes: bool,
 }
 
-/// Finds the orders in `documents`; `None` stands for records that are no JSON.
+/// Finds the orders in `documents`.
 pub(crate) fn layout<'j>(documents: &[(usize, &'j Json)]) -> Layout<'j> {
     let objects: Vec<&Json> = documents
         .iter()
@@ -42,7 +42,7 @@ pub(crate) fn layout<'j>(documents: &[(usize, &'j Json)]) -> Layout<'j> {
     for (record, document) in documents {
         let below = list.as_ref().and_then(|path| path.find(document));
         let orders: Vec<&Json> = match (document, below) {
-            (Json::Holding(inner), _) => {
+            (Json::Embedded(inner), _) => {
                 in_texts = true;
                 match &**inner {
                     Json::List(elements) => elements.iter().collect(),
@@ -68,7 +68,7 @@ pub(crate) fn layout<'j>(documents: &[(usize, &'j Json)]) -> Layout<'j> {
     layout
 }
 
-/// The list whose elements are orders and not items of one.
+/// The list whose elements are orders, not items of one order.
 fn list_of_orders(profile: &Profile<'_>) -> Option<Path> {
     let best = |places: &[crate::init::profile::Place<'_>]| {
         let scores = places.iter().filter(|place| place.all(value::is_identity));

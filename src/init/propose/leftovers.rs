@@ -1,4 +1,4 @@
-//! Fields that no role takes up and that look as if they mattered.
+//! Fields that no role reads and that may be relevant.
 
 use super::{
     Input,
@@ -13,7 +13,7 @@ use crate::init::{
     value::{self, Decimals},
 };
 
-/// Adds those of the proposal.
+/// Adds the unmapped fields to the proposal.
 pub(super) fn add(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     let mut taken: Vec<String> = proposal.roles.iter().map(|role| role.place.clone()).collect();
     let settings =
@@ -23,29 +23,29 @@ pub(super) fn add(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     let study = findings.study;
     let items = findings.items.map(|list| &list.path);
     proposal.leftovers =
-        leftovers(&study.profile, &taken.join("\n"), items, &|path| study.is_barred(path));
+        leftovers(&study.profile, &taken.join("\n"), items, &|path| study.is_excluded(path));
 }
 
-/// Those of the records of `input` whose places stand nowhere in `taken`, the text of a mapping's
-/// places.
+/// The unmapped fields of the records of `input`: their places do not occur in `taken`, the text of
+/// a mapping's places.
 pub(crate) fn leftovers_of(input: Input<'_>, taken: &str) -> Vec<Leftover> {
     let documents = study::documents(input.sample);
     let study = Study::of(input, &documents);
     let items = study.items().map(|list| &list.path);
-    leftovers(&study.profile, taken, items, &|path| study.is_barred(path))
+    leftovers(&study.profile, taken, items, &|path| study.is_excluded(path))
 }
 
 fn leftovers(
     profile: &Profile<'_>,
     taken: &str,
     items: Option<&Path>,
-    barred: &dyn Fn(&Path) -> bool,
+    excluded: &dyn Fn(&Path) -> bool,
 ) -> Vec<Leftover> {
     let mut leftovers = Vec::new();
     let mut add = |place: &Place<'_>, shown: String, found: usize| {
         let is_taken = is_named(taken, &place.path.place()) || is_named(taken, &shown);
         let may_be = may_be(&Name::of(&place.path), place);
-        if let Some(may_be) = may_be.filter(|_| !is_taken && !barred(&place.path)) {
+        if let Some(may_be) = may_be.filter(|_| !is_taken && !excluded(&place.path)) {
             leftovers.push(Leftover { place: shown, found, may_be });
         }
     };
@@ -62,7 +62,7 @@ fn leftovers(
     leftovers
 }
 
-/// Whether a place stands in a text as a whole.
+/// Whether a text contains a place as a whole.
 fn is_named(text: &str, place: &str) -> bool {
     text.match_indices(place).any(|(at, _)| {
         let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '[' | '~' | '$');
@@ -72,7 +72,7 @@ fn is_named(text: &str, place: &str) -> bool {
     })
 }
 
-/// What a field may be that changes what an order is worth; `None` for what does not look so.
+/// What a field may be, if it may change an order's value.
 fn may_be(name: &Name, place: &Place<'_>) -> Option<&'static str> {
     let others = [
         Word::Id,
@@ -100,7 +100,7 @@ fn may_be(name: &Name, place: &Place<'_>) -> Option<&'static str> {
     match () {
         () if own(Word::Status) => Some("a status"),
         () if own(Word::Currency) => Some("a currency"),
-        () if own(Word::Test) => Some("a mark of test orders"),
+        () if own(Word::Test) => Some("a flag of test orders"),
         () if own(Word::Cents) => Some("money in cents"),
         () if own(Word::Discount) && number() => Some("a discount"),
         () if own(Word::Tax) && number() => Some("a tax"),
@@ -112,7 +112,7 @@ fn may_be(name: &Name, place: &Place<'_>) -> Option<&'static str> {
             .any(|own| own.any(&[Word::Total, Word::Sub, Word::Money, Word::Price]))
             && number() =>
         {
-            Some("a sum of money")
+            Some("an amount of money")
         }
         () if own(Word::Quantity) && number() => Some("a quantity"),
         () => None,

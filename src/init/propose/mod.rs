@@ -1,5 +1,5 @@
-//! Proposes a mapping for sample records: by the names of fields, by their values, and by whether
-//! quantity × price, charges and total agree.
+//! Proposes a mapping for sample records from field names, values, and whether quantity × price,
+//! charges and total agree.
 
 mod build;
 mod charges;
@@ -22,10 +22,10 @@ use crate::kafka::{Record, TopicPartition};
 
 pub(crate) use leftovers::leftovers_of;
 
-/// What a proposal is made from.
+/// The input of a proposal.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Input<'a> {
-    /// Records of one topic, in the order in which they were sent, as far as that is known.
+    /// Records of one topic, in sending order as far as known.
     pub(crate) sample: &'a [(TopicPartition, Record)],
     /// The shop's time zone.
     pub(crate) shop_timezone: &'a TimeZone,

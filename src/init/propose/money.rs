@@ -1,4 +1,4 @@
-//! How numbers of money are written: decimals, cents, floats of 32 bits, more decimals than money has.
+//! The notation of amounts: decimals, cents, 32-bit floats, too many decimals.
 
 use super::scores;
 use crate::init::{
@@ -8,11 +8,11 @@ use crate::init::{
     value::{self, Decimals},
 };
 
-/// How decimal numbers are written, and whether that is certain.
+/// The notation of decimal numbers, and whether it is certain.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Notation {
     pub(super) decimals: Decimals,
-    /// Whether numbers with a point and numbers with a comma were seen, or no scale.
+    /// Whether numbers with a point and with a comma occur, or the scale is unknown.
     pub(super) is_doubtful: bool,
 }
 
@@ -23,7 +23,7 @@ fn is_sum(place: &Place<'_>) -> bool {
     best.is_some_and(|best| best >= 45) || scores::charge(&name).is_some()
 }
 
-/// How decimals are written in texts.
+/// The notation of decimals in texts.
 pub(super) fn notation(profile: &Profile<'_>, documents: &[(usize, &Json)]) -> Notation {
     let places = profile.places.iter().chain(profile.lists.iter().flat_map(|list| &list.places));
     let sums: Vec<&Place<'_>> = places.filter(|place| is_sum(place)).collect();
@@ -53,7 +53,7 @@ pub(super) fn notation(profile: &Profile<'_>, documents: &[(usize, &Json)]) -> N
     Notation::default()
 }
 
-/// The scale that Kafka Connect's schema states for its decimals.
+/// The scale of decimals in Kafka Connect's schema.
 fn scale(json: &Json) -> Option<u32> {
     match json {
         Json::Object(fields) => {
@@ -73,13 +73,13 @@ fn scale(json: &Json) -> Option<u32> {
 /// Whether money is in cents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cents {
-    /// By its name.
+    /// Yes, by a name.
     Yes,
-    /// It is not, or does not look so.
+    /// No, or there is no indication.
     No,
-    /// All are integers, and large enough to be cents.
+    /// All values are integers large enough to be cents.
     Perhaps,
-    /// Some names say so and some numbers have decimals.
+    /// A name indicates cents, but some numbers have decimals.
     Mixed,
 }
 
@@ -98,7 +98,7 @@ pub(super) fn cents(places: &[&Place<'_>]) -> Cents {
     }
 }
 
-/// How many of the numbers of money are floats of 32 bits, and how many have too many decimals.
+/// The number of amounts that are 32-bit floats, and of those with too many decimals.
 pub(super) fn long_numbers(places: &[&Place<'_>]) -> (usize, usize) {
     let long = || {
         let values = places.iter().flat_map(|place| &place.values);

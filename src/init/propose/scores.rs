@@ -1,8 +1,8 @@
-//! How well a name suits a role: 0 for not at all, 100 for a name that means nothing else.
+//! Scores of names for roles: 0 for no match, 100 for an unambiguous name.
 
 use crate::init::dictionary::{Name, Word};
 
-/// What never is a sum of money or a number of pieces.
+/// Meanings that exclude an amount of money or a quantity.
 const NO_SUM: [Word; 9] = [
     Word::Id,
     Word::Ratio,
@@ -15,11 +15,11 @@ const NO_SUM: [Word; 9] = [
     Word::Event,
 ];
 
-/// Of an order's own id or number.
+/// The score for an order's id or number.
 pub(super) fn identity(name: &Name) -> i32 {
     let others = [Word::Product, Word::Line, Word::Event, Word::Cents, Word::Currency, Word::Stock];
     let is_item = name.is(Word::Item) && !name.is(Word::Line);
-    // The number of an order among those of a store.
+    // An order number within a store.
     let of_shop = name.is(Word::Shop) && name.own.iter().any(|own| own.has(Word::Order));
     let is_other = name.all.any(&Word::OTHERS) && !of_shop || name.has(Word::Payment);
     if name.foreign || is_item || name.all.any(&others) || is_other {
@@ -52,7 +52,7 @@ pub(super) fn identity(name: &Name) -> i32 {
     (base - 10 * name.unknown - name.depth).max(0)
 }
 
-/// Of the list of items.
+/// The score for the list of items.
 pub(super) fn items(name: &Name) -> i32 {
     let others = [
         Word::Payment,
@@ -72,13 +72,13 @@ pub(super) fn items(name: &Name) -> i32 {
     if name.is(Word::Item) || name.is(Word::Product) || name.is(Word::Line) { 60 } else { 20 }
 }
 
-/// Of an item's product. `alone` where the item is the order itself.
+/// The score for an item's product. `alone`: the item is the order itself.
 pub(super) fn product(name: &Name, alone: bool) -> i32 {
     let others = [Word::Quantity, Word::Price, Word::Money, Word::Time, Word::Status, Word::Kind];
-    let barred =
+    let excluded =
         name.own.iter().any(|own| own.any(&others) && !own.any(&[Word::Title, Word::Product]));
     if name.foreign
-        || barred
+        || excluded
         || name.all.any(&[Word::Person, Word::Property, Word::Event, Word::Shop])
     {
         return 0;
@@ -101,7 +101,7 @@ pub(super) fn product(name: &Name, alone: bool) -> i32 {
     (base - 10 * name.unknown - 2 * name.depth - description).max(0)
 }
 
-/// Of an item's quantity.
+/// The score for an item's quantity.
 pub(super) fn quantity(name: &Name) -> i32 {
     if !name.is(Word::Quantity) || name.foreign || name.all.any(&NO_SUM) {
         return 0;
@@ -111,7 +111,7 @@ pub(super) fn quantity(name: &Name) -> i32 {
     (100 - 15 * name.unknown - 2 * name.depth - stock - other).max(0)
 }
 
-/// Whether a name is that of money at all, and of no charge.
+/// Whether a name denotes money other than a charge.
 fn is_money(name: &Name) -> bool {
     let charges = [Word::Tax, Word::Discount, Word::Shipping, Word::Fee, Word::Stock];
     let sums = [Word::Price, Word::Money, Word::Total, Word::Sub, Word::Cents, Word::Unit];
@@ -122,7 +122,7 @@ fn is_money(name: &Name) -> bool {
         && !name.is(Word::Quantity)
 }
 
-/// Of what one of an item costs.
+/// The score for an item's unit price.
 pub(super) fn unit_price(name: &Name) -> i32 {
     if !is_money(name) || name.foreign {
         return 0;
@@ -139,7 +139,7 @@ pub(super) fn unit_price(name: &Name) -> i32 {
     (base - 10 * name.unknown - name.depth - former).max(0)
 }
 
-/// Of what a line comes to.
+/// The score for a line total.
 pub(super) fn amount(name: &Name) -> i32 {
     if !is_money(name) || name.foreign || name.is(Word::Unit) {
         return 0;
@@ -155,7 +155,7 @@ pub(super) fn amount(name: &Name) -> i32 {
     (base - 10 * name.unknown - name.depth - former).max(0)
 }
 
-/// Of what the order comes to.
+/// The score for the order's total.
 pub(super) fn total(name: &Name) -> i32 {
     if !is_money(name) || name.is(Word::Unit) {
         return 0;
@@ -176,7 +176,7 @@ pub(super) fn total(name: &Name) -> i32 {
     (base - 10 * name.unknown - name.depth - former - payment - foreign).max(0)
 }
 
-/// A charge: in which role.
+/// The role of a charge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Charge {
     Shipping,
@@ -194,7 +194,7 @@ impl Charge {
     }
 }
 
-/// Which charge a name stands for.
+/// The charge that a name denotes.
 pub(super) fn charge(name: &Name) -> Option<Charge> {
     let others = [Word::Address, Word::Person, Word::Kind, Word::Quantity, Word::Unit, Word::Fee];
     let fee = name.is(Word::Fee) && !name.has(Word::Shipping);
@@ -212,7 +212,7 @@ pub(super) fn charge(name: &Name) -> Option<Charge> {
     }
 }
 
-/// Of when it was sold.
+/// The score for the time of sale.
 pub(super) fn sold_at(name: &Name) -> i32 {
     let is_time = name.is(Word::Time) || name.is(Word::Created) || name.is(Word::Sold);
     let others = [Word::Person, Word::Payment, Word::Product, Word::Stock, Word::Shop];
@@ -228,11 +228,11 @@ pub(super) fn sold_at(name: &Name) -> i32 {
         () => 80,
     };
     let foreign = if name.foreign || name.of_payment { 50 } else { 0 };
-    // What stands with the order goes before the envelope's.
+    // The order's own time is preferred to the envelope's.
     (base - 10 * name.unknown + name.depth.min(3) - foreign).max(0)
 }
 
-/// Of the order's status.
+/// The score for the order's status.
 pub(super) fn status(name: &Name) -> i32 {
     let others = [Word::Address, Word::Person, Word::Product, Word::Event];
     if name.foreign
@@ -246,7 +246,7 @@ pub(super) fn status(name: &Name) -> i32 {
     (base - 15 * name.unknown - name.depth).max(0)
 }
 
-/// Of what kind of event a record is.
+/// The score for the event type.
 pub(super) fn event_type(name: &Name) -> i32 {
     let is_event = name.is(Word::Event) || name.is(Word::Kind);
     if name.foreign

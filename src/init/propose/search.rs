@@ -1,4 +1,4 @@
-//! Looks for the way of pricing, the total and the charges that agree in the most orders.
+//! Searches for the pricing, total and charges that agree in the most orders.
 
 use rust_decimal::Decimal;
 
@@ -9,11 +9,11 @@ use super::{
 };
 use crate::init::value::Decimals;
 
-/// The choices among which the best is looked for.
+/// The candidates of the search.
 pub(super) struct Search<'a, 'p, 'j> {
     pub(super) lines: &'a Lines<'p, 'j>,
     pub(super) count: usize,
-    /// How many lines each order has.
+    /// The number of lines of each order.
     pub(super) line_counts: Vec<usize>,
     pub(super) decimals: Decimals,
     /// Quantity, unit price, amount and discount of each line.
@@ -22,11 +22,11 @@ pub(super) struct Search<'a, 'p, 'j> {
     pub(super) charges: Vec<ChargePlace>,
 }
 
-/// What was chosen.
+/// The best combination.
 #[derive(Debug)]
 pub(super) struct Best {
     pub(super) pricing: Pricing,
-    /// Whether the amount is a unit price in truth, or the other way round.
+    /// Whether unit price and amount are swapped.
     pub(super) swapped: bool,
     pub(super) total: Option<usize>,
     pub(super) charges: Vec<ChargePlace>,
@@ -35,7 +35,7 @@ pub(super) struct Best {
 }
 
 impl Search<'_, '_, '_> {
-    /// What agrees in the most orders; by names alone where nothing agrees.
+    /// The combination that agrees in the most orders; if none agrees, the one chosen by names.
     pub(super) fn best(&self) -> Best {
         let ways = self.ways();
         let columns: Vec<Column> =
@@ -74,7 +74,7 @@ impl Search<'_, '_, '_> {
         );
         let charges: Vec<ChargePlace> =
             self.charges.iter().filter(|charge| charge.by_name).cloned().collect();
-        // Where lines are priced, a total of a doubtful name that does not agree is none.
+        // If lines have prices, a total with an unclear name that does not agree is ignored.
         let least = if sums.iter().any(Option::is_some) { 80 } else { 30 };
         let total = self.totals.first().filter(|total| total.score >= least).map(|_| 0);
         let (agreeing, comparable) =
@@ -84,8 +84,8 @@ impl Search<'_, '_, '_> {
         Best { pricing, swapped, total, charges, agreeing, comparable }
     }
 
-    /// The ways in which the lines may be priced, the likeliest first, and what the lines of each
-    /// order come to by them.
+    /// The possible ways of pricing, the most likely first, with the resulting sum of lines of each
+    /// order.
     fn ways(&self) -> Vec<(Pricing, bool, Column)> {
         let [quantity, price, amount, discount] = &self.columns;
         let some = |column: &Column| column.iter().any(Option::is_some);
@@ -135,7 +135,7 @@ impl Search<'_, '_, '_> {
             .collect()
     }
 
-    /// The sum over the lines of each order; `None` where a line has no number, or there is no line.
+    /// The sum over the lines of each order; `None` if a line has no number or there are no lines.
     fn sums(&self, column: &Column) -> Column {
         let mut sums: Vec<Option<Option<Decimal>>> = vec![None; self.count];
         for (owner, number) in self.lines.owners.iter().zip(column) {
@@ -147,7 +147,8 @@ impl Search<'_, '_, '_> {
         sums.into_iter().map(Option::flatten).collect()
     }
 
-    /// Orders whose total is what lines and charges come to, of those that state all.
+    /// The number of orders whose total equals lines plus charges, and of those that have all
+    /// values.
     fn agreement(&self, sums: &Column, total: &Column, charges: &[&ChargePlace]) -> (usize, usize) {
         let (mut agreeing, mut comparable) = (0, 0);
         for (at, (sum, total)) in sums.iter().zip(total).enumerate() {

@@ -1,4 +1,4 @@
-//! What was found out about a sample: where its orders are, and which places have which role.
+//! The analysis of a sample: where its orders are, and which places have which role.
 
 use super::{
     Input,
@@ -21,7 +21,7 @@ use crate::{
     kafka::{Record, TopicPartition},
 };
 
-/// The records of a sample that are JSON, by their indices, and the keys of all.
+/// The records of a sample that are JSON, with their indices, and the keys of all records.
 pub(crate) struct Documents {
     pub(super) values: Vec<(usize, Json)>,
     pub(super) keys: Vec<Option<Json>>,
@@ -54,14 +54,14 @@ fn key(record: &Record) -> Option<Json> {
     })
 }
 
-/// All that was found out.
+/// The analysis of a sample.
 pub(super) struct Study<'j> {
     pub(super) input: Input<'j>,
     pub(super) documents: &'j Documents,
     pub(super) layout: Layout<'j>,
     pub(super) profile: Profile<'j>,
     pub(super) decimals: money::Notation,
-    /// Where Debezium's envelope is, if it is one.
+    /// The path of Debezium's envelope, if there is one.
     pub(super) change_event: Option<Path>,
 }
 
@@ -77,7 +77,7 @@ impl<'j> Study<'j> {
         Self { input, documents, layout, profile, decimals, change_event }
     }
 
-    /// How many orders there are.
+    /// The number of orders.
     pub(super) fn count(&self) -> usize {
         self.layout.units.len()
     }
@@ -86,29 +86,29 @@ impl<'j> Study<'j> {
         self.decimals.decimals
     }
 
-    /// Whether a place is of an earlier state, a schema or the like.
-    pub(super) fn is_barred(&self, path: &Path) -> bool {
+    /// Whether a place belongs to an earlier state, a schema or similar.
+    pub(super) fn is_excluded(&self, path: &Path) -> bool {
         let is_connect = self.profile.places.iter().any(|place| place.path.is_below("payload"));
         let before = self.change_event.as_ref().is_some_and(|envelope| {
             let inner = path.0.strip_prefix(envelope.0.as_slice());
             let name = inner.and_then(<[Step]>::first);
             ["before", "source", "transaction"]
                 .iter()
-                .any(|barred| name == Some(&Step::Name((*barred).to_owned())))
+                .any(|excluded| name == Some(&Step::Name((*excluded).to_owned())))
         });
         before || (is_connect && path.is_below("schema"))
     }
 
     /// The places of the order that may have a role.
     pub(super) fn places(&self) -> Vec<&Place<'j>> {
-        self.profile.places.iter().filter(|place| !self.is_barred(&place.path)).collect()
+        self.profile.places.iter().filter(|place| !self.is_excluded(&place.path)).collect()
     }
 
     /// The list of items, if there is one.
     pub(super) fn items(&self) -> Option<&List<'j>> {
         let numbers = |json: &Json| value::number(json, self.reading()).is_some();
         let scored =
-            self.profile.lists.iter().filter(|list| !self.is_barred(&list.path)).map(|list| {
+            self.profile.lists.iter().filter(|list| !self.is_excluded(&list.path)).map(|list| {
                 let best = |score: &dyn Fn(&Name) -> i32, pass: &dyn Fn(&Json) -> bool| {
                     !choose::choose(&list.places, list.lines.len(), score, pass, 45).is_empty()
                 };
@@ -173,19 +173,19 @@ impl<'j> Study<'j> {
             tombstones: &self.documents.tombstones,
             is_flat,
             product,
-            barred: &|place| {
+            excluded: &|place| {
                 let outer = inner.as_ref().is_some_and(|inner| {
                     !place.path.0.starts_with(&inner.0)
                         && scores::identity(&Name::of(&place.path)) <= 70
                 });
-                outer || self.is_barred(&place.path)
+                outer || self.is_excluded(&place.path)
             },
         };
         evidence.identity()
     }
 
-    /// The object in which the order's worth stands, if it is not the record and has an id of its
-    /// own: the record's `id` is then that of an event around it.
+    /// The object that contains the order's value, if it is not the record itself and has an id:
+    /// the record's `id` is then that of an event around it.
     fn inner_identity(&self, worth: Option<&Path>) -> Option<Path> {
         let mut object = worth?.clone();
         object.0.pop();
@@ -210,7 +210,7 @@ fn is_product(json: &Json) -> bool {
     matches!(json, Json::Text(_)) || value::is_integer(json)
 }
 
-/// Whether a place counts the lines of each order and names nothing: 0, 1, 2, or 1, 2, 3.
+/// Whether a place only numbers the lines of each order: 0, 1, 2, or 1, 2, 3.
 fn counts_lines(place: &Place<'_>, lines: &Lines<'_, '_>, alone: bool) -> bool {
     if alone || !place.all(value::is_integer) {
         return false;
@@ -230,7 +230,7 @@ fn counts_lines(place: &Place<'_>, lines: &Lines<'_, '_>, alone: bool) -> bool {
     [0, 1].into_iter().any(counts)
 }
 
-/// Where `op` stands beside `before` and `after`.
+/// The envelope that contains `op` next to `before` and `after`.
 fn change_event(profile: &Profile<'_>) -> Option<Path> {
     let kinds = ["c", "u", "d", "r", "t"];
     let operations = profile.places.iter().filter(|place| {

@@ -1,4 +1,5 @@
-//! Which places state quantities, prices, charges and totals: by names, and by whether they add up.
+//! The places of quantities, prices, charges and totals, chosen by names and by whether they add
+//! up.
 
 use rust_decimal::Decimal;
 
@@ -15,23 +16,23 @@ use crate::init::{
     value::{self, Decimals},
 };
 
-/// Numbers by line or by order; `None` where there is none.
+/// Numbers by line or by order; `None` for missing ones.
 pub(super) type Column = Vec<Option<Decimal>>;
 
-/// How lines state what they come to.
+/// How lines are priced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pricing {
-    /// By an amount and by a price, which agree.
+    /// By an amount and a unit price that agree.
     Both { discounted: bool },
     /// By an amount.
     Amount,
-    /// By the price of one.
+    /// By a unit price.
     Unit { discounted: bool },
-    /// Not at all: the order's total is shared out.
+    /// Not at all: the order's total is split over the lines.
     Unpriced,
 }
 
-/// What the lines are: those of a list, or the order itself.
+/// The lines: the elements of a list, or the order itself.
 #[derive(Clone, Debug)]
 pub(super) struct Lines<'p, 'j> {
     pub(super) list: Option<&'p Path>,
@@ -40,7 +41,7 @@ pub(super) struct Lines<'p, 'j> {
     pub(super) owners: Vec<usize>,
 }
 
-/// What was found out about an order's worth.
+/// The places that determine an order's value.
 #[derive(Clone, Debug)]
 pub(super) struct Worth<'p, 'j> {
     pub(super) quantity: Choice<'p, 'j>,
@@ -50,9 +51,9 @@ pub(super) struct Worth<'p, 'j> {
     pub(super) total: Choice<'p, 'j>,
     pub(super) charges: Vec<ChargePlace>,
     pub(super) pricing: Pricing,
-    /// Whether no line states a quantity.
+    /// Whether no line has a quantity.
     pub(super) lacks_quantity: bool,
-    /// Orders whose total is what lines and charges come to, of those that state all.
+    /// Orders whose total equals lines plus charges.
     pub(super) agreeing: usize,
     pub(super) comparable: usize,
 }
@@ -66,7 +67,7 @@ impl<'p, 'j> Lines<'p, 'j> {
         }
     }
 
-    /// How many lines each order has.
+    /// The number of lines of each order.
     fn counts(&self, orders: usize) -> Vec<usize> {
         let mut counts = vec![0; orders];
         for owner in &self.owners {
@@ -95,7 +96,7 @@ impl<'p, 'j> Lines<'p, 'j> {
     }
 }
 
-/// Looks for what makes lines, charges and total agree.
+/// Finds the places with which lines, charges and total agree.
 pub(super) fn worth<'p, 'j>(
     lines: &Lines<'p, 'j>,
     orders: &'p [Place<'j>],
@@ -156,7 +157,7 @@ pub(super) fn worth<'p, 'j>(
 }
 
 impl Worth<'_, '_> {
-    /// Drops the places that the way of pricing does not use.
+    /// Drops the places that the pricing does not use.
     fn keep_what_counts(&mut self, swapped: bool) {
         if swapped {
             std::mem::swap(&mut self.unit_price, &mut self.amount);
@@ -178,13 +179,13 @@ impl Worth<'_, '_> {
         }
     }
 
-    /// Whether lines, charges and total were seen to agree.
+    /// Whether lines, charges and total agree in the sample.
     pub(super) const fn is_proven(&self) -> bool {
         self.agreeing > 0 && self.agreeing * 2 >= self.comparable
     }
 }
 
-/// The places that may state the order's total, the best name first.
+/// The candidates for the order's total, the best name first.
 fn totals<'p, 'j>(
     lines: &Lines<'p, 'j>,
     orders: &'p [Place<'j>],
@@ -192,7 +193,7 @@ fn totals<'p, 'j>(
     decimals: Decimals,
     taken: &[&Choice<'p, 'j>],
 ) -> Vec<Choice<'p, 'j>> {
-    /// More are never compared.
+    /// The maximum number of candidates.
     const MOST: usize = 5;
     let is_taken =
         |place: &Place<'j>| lines.list.is_none() && taken.iter().any(|one| one.has(place));
@@ -211,7 +212,7 @@ fn totals<'p, 'j>(
     totals
 }
 
-/// Whether a line's price may as well be what the whole line comes to: by its name.
+/// Whether, by its name, a line's price may also be the line total.
 pub(super) fn is_doubtful_price(choice: &Choice<'_, '_>) -> bool {
     choice.places.first().is_some_and(|place| {
         let name = Name::of(&place.path);

@@ -1,4 +1,4 @@
-//! More records of other producers: those of demos, tutorials, ERPs and webhooks.
+//! Records of further producers: demos, tutorials, ERPs and webhooks.
 
 use super::wild::{assert_settled, proposal, settled};
 
@@ -32,7 +32,7 @@ fn the_payment_states_sums_of_the_order() {
 }
 
 #[test]
-fn a_number_of_a_stores_own_takes_the_store_into_the_key() {
+fn a_number_unique_within_a_store_adds_the_store_to_the_key() {
     assert_settled(
         &[PIZZA],
         &[
@@ -46,7 +46,7 @@ fn a_number_of_a_stores_own_takes_the_store_into_the_key() {
 }
 
 #[test]
-fn erps_and_shops_with_names_of_their_own_are_known() {
+fn names_of_erps_and_shops_are_recognized() {
     assert_settled(
         &[ERP],
         &[
@@ -98,7 +98,7 @@ fn erps_and_shops_with_names_of_their_own_are_known() {
 }
 
 #[test]
-fn events_that_cancel_are_asked_about_and_others_passed_over() {
+fn events_that_cancel_are_asked_about_and_others_ignored() {
     assert_settled(
         &[
             r#"{"type":"OrderCreated","data":{"orderId":"a","total":5}}"#,
@@ -117,7 +117,7 @@ fn events_that_cancel_are_asked_about_and_others_passed_over() {
 }
 
 #[test]
-fn events_that_cancel_and_carry_the_whole_order_are_asked_about() {
+fn events_that_cancel_and_contain_the_order_are_asked_about() {
     let event = |kind: &str, id: &str| {
         format!(
             r#"{{"eventType":"{kind}","orderId":"{id}","items":[{{"product":"Mesa","quantity":1,"unit_price":5}}],"total":5}}"#
@@ -138,7 +138,7 @@ fn events_that_cancel_and_carry_the_whole_order_are_asked_about() {
     let proposal = proposal(&[&placed, &updated]);
     let notes = proposal.notes.join("\n");
     assert!(
-        notes.contains("$.eventType has several kinds (ORDER_PLACED, ORDER_UPDATED)"),
+        notes.contains("$.eventType has several values (ORDER_PLACED, ORDER_UPDATED)"),
         "{notes}"
     );
 }
@@ -157,7 +157,7 @@ fn a_flag_may_cancel() {
 }
 
 #[test]
-fn months_that_come_first_are_known_where_a_day_says_so_and_else_asked_about() {
+fn month_first_dates_are_recognized_or_asked_about() {
     let first = r#"{"order_id": "1", "sold_at": "11/22/2026 10:11:12", "total": 5}"#;
     let second = r#"{"order_id": "2", "sold_at": "11/02/2026 10:11:12", "total": 5}"#;
     assert_settled(
@@ -170,7 +170,7 @@ fn months_that_come_first_are_known_where_a_day_says_so_and_else_asked_about() {
 }
 
 #[test]
-fn texts_that_are_no_numbers_are_pointed_out() {
+fn texts_that_are_not_numbers_are_reported() {
     let notes = proposal(&[r#"{"order_id": "a", "total": "$12.50"}"#]).notes;
     assert!(notes.iter().any(|note| note.starts_with("total seems to be the total")), "{notes:?}");
 }
@@ -189,7 +189,7 @@ fn a_number_of_the_order_that_fits_its_column_is_its_number() {
     for (record, role) in [
         (r#"{"orderNumber": 17, "total": "1.00"}"#, r#"order_number = "orderNumber""#),
         (r#"{"data": {"order_no": 17, "total": "1.00"}}"#, r#"order_number = "$.data.order_no""#),
-        // One that does not fit would be a dead letter, and a text may begin with zeros.
+        // A number that does not fit would be a dead letter, and a text may have leading zeros.
         (r#"{"orderNumber": 3000000000, "total": "1.00"}"#, r#"order_id = "orderNumber""#),
         (r#"{"orderNumber": "0017", "total": "1.00"}"#, r#"order_id = "orderNumber""#),
         (r#"{"orderId": 17, "total": "1.00"}"#, r#"order_id = "orderId""#),

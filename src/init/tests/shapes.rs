@@ -1,4 +1,5 @@
-//! What is proposed for the shapes in `samples/shapes`, and what their records then come to.
+//! The proposals for the shapes in `samples/shapes`, and the results of processing their records
+//! with them.
 
 use std::{collections::BTreeMap, fs, path::PathBuf, sync::Arc};
 
@@ -63,12 +64,12 @@ fn shape(name: String) -> Shape {
 
 const ZONE: &str = "America/Sao_Paulo";
 
-/// What the records come to by `settings`, one line an order.
+/// The result of processing the records with `settings`, one line per order.
 fn comes_to(shape: &Shape, settings: &[Setting]) -> Vec<String> {
     let rules = outcome::rules(settings, ZONE, "BRL").unwrap_or_else(|problems| {
         panic!("{}: {problems}\n{}", shape.name, render::toml(settings, None))
     });
-    // One of the shapes has numbers beyond INT, for a table that takes them.
+    // One of the shapes has numbers beyond INT, for a table with BIGINT.
     let book = Rulebook { general: rules, topics: BTreeMap::new() };
     let book = book.within(SalesBounds { wide_numbers: true, total: None });
     let outcome: Outcome =
@@ -111,7 +112,7 @@ impl Shape {
         }
     }
 
-    /// As [`comes_to`] has it.
+    /// In the form of [`comes_to`].
     fn expected(&self) -> Vec<String> {
         let decimal = |text: &str| text.parse::<rust_decimal::Decimal>().unwrap().normalize();
         let mut lines: Vec<String> = (self.orders().iter())
@@ -155,11 +156,11 @@ fn text<'j>(json: &'j Json, name: &str) -> &'j str {
     json.field(name).and_then(Json::as_text).unwrap()
 }
 
-/// How the proposal for a shape did.
+/// The result of the proposal for a shape.
 enum Verdict {
-    /// What is certain gives the expected result.
+    /// The certain settings give the expected result.
     Certain,
-    /// With these answers it does: the doubts and the answers that set something.
+    /// These answers give the expected result: the doubts, and the answers with settings.
     Asks(Vec<(Doubt, usize)>),
     No {
         found: Vec<String>,
@@ -190,7 +191,7 @@ fn verdict(shape: &Shape) -> Verdict {
     Verdict::No { found: comes_to(shape, &proposal.with(&likeliest)), expected }
 }
 
-/// All ways to answer, the likeliest answers first.
+/// All combinations of answers, the most likely answers first.
 fn all_answers(doubts: &[Doubt]) -> Vec<Vec<Option<usize>>> {
     let mut ways = vec![Vec::new()];
     for doubt in doubts {
@@ -205,13 +206,13 @@ fn all_answers(doubts: &[Doubt]) -> Vec<Vec<Option<usize>>> {
     ways
 }
 
-/// Set, the test writes the table into the document instead of comparing it.
+/// If set, the test writes the table into the document instead of comparing it.
 const RECORD: &str = "VENDAS_TEST_RECORD";
 
-/// The table in the document lies between these.
+/// The table in the document is between these markers.
 const MARKERS: [&str; 2] = ["<!-- init:begin -->", "<!-- init:end -->"];
 
-/// A row of the table: the shape, how the proposal did, and what it asks.
+/// A row of the table: the shape, the result of the proposal, and its questions.
 fn row(shape: &Shape, verdict: &Verdict) -> String {
     let (result, asks) = match verdict {
         Verdict::Certain => ("the expected result", String::new()),
@@ -230,7 +231,7 @@ fn row(shape: &Shape, verdict: &Verdict) -> String {
 }
 
 #[test]
-fn each_shape_has_its_mapping_proposed_and_the_document_says_how() {
+fn each_shape_gets_the_documented_proposal() {
     let mut table = vec![
         "| shape | `vendas init` gives | what it asks for |".to_owned(),
         "| --- | --- | --- |".to_owned(),
@@ -251,5 +252,5 @@ fn each_shape_has_its_mapping_proposed_and_the_document_says_how() {
         fs::write(&path, format!("{}{table}{}", &document[..begin], &document[end..])).unwrap();
         return;
     }
-    assert_eq!(&document[begin..end], table, "write it anew: {RECORD}=1 cargo test --lib init::");
+    assert_eq!(&document[begin..end], table, "write it again: {RECORD}=1 cargo test --lib init::");
 }

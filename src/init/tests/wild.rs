@@ -1,4 +1,4 @@
-//! Records as other producers write them, and the mapping that is proposed for each.
+//! Records of other producers, and the mapping proposed for each.
 
 use bytes::Bytes;
 use jiff::tz::TimeZone;
@@ -28,7 +28,7 @@ pub(super) fn proposal(records: &[&str]) -> Proposal {
     propose(Input { sample: &sample(records), shop_timezone: &zone })
 }
 
-/// The settings with the likeliest answers, and what the records come to with them.
+/// The settings with the most likely answers, and the result of processing the records with them.
 pub(super) fn settled(records: &[&str]) -> (String, String) {
     let proposal = proposal(records);
     let answers: Vec<_> = proposal.doubts.iter().map(|doubt| Some(doubt.likeliest)).collect();
@@ -69,7 +69,7 @@ const NETSUITE_LIST: &str = r#"{"batchId": 9, "pedidos": [{"codigo": "A1", "tota
 
 const OUTBOX: &str = r#"{"aggregateId": "77", "eventType": "OrderCreated", "payload": "{\"orderId\": \"77\", \"totalAmount\": 20.5, \"items\": [{\"productName\": \"Pen\", \"quantity\": 2, \"price\": 10.25}]}"}"#;
 
-/// The mapping that is proposed with the likeliest answers, without its comments.
+/// The mapping proposed with the most likely answers, without comments.
 #[track_caller]
 pub(super) fn assert_settled(records: &[&str], settings: &[&str], outcome: &str) {
     let (text, found) = settled(records);
@@ -80,7 +80,7 @@ pub(super) fn assert_settled(records: &[&str], settings: &[&str], outcome: &str)
 }
 
 #[test]
-fn shops_of_many_makes_have_their_mapping_proposed() {
+fn mappings_are_proposed_for_many_shop_systems() {
     assert_settled(
         &[SHOPIFY],
         &[
@@ -128,10 +128,11 @@ fn shops_of_many_makes_have_their_mapping_proposed() {
 }
 
 #[test]
-fn a_sum_that_lines_do_not_come_to_is_no_total_unless_a_person_says_so() {
+fn a_sum_other_than_that_of_the_lines_is_a_total_only_if_confirmed() {
     let proposal = proposal(&[VTEX]);
     assert!(proposal.settings.iter().all(|setting| setting.key != "total"), "{proposal:?}");
-    let asked = |doubt: &&crate::init::proposal::Doubt| doubt.question.starts_with("value is what");
+    let asked =
+        |doubt: &&crate::init::proposal::Doubt| doubt.question.starts_with("value equals lines");
     assert_eq!(proposal.doubts.iter().filter(asked).count(), 1, "{proposal:?}");
 }
 
@@ -164,7 +165,7 @@ fn the_id_of_an_event_is_not_that_of_the_order_in_it() {
 }
 
 #[test]
-fn names_in_portuguese_and_spanish_with_accents_and_blanks_are_known() {
+fn names_in_portuguese_and_spanish_with_accents_and_spaces_are_recognized() {
     assert_settled(
         &[PORTUGUESE],
         &[
@@ -201,7 +202,7 @@ fn names_in_portuguese_and_spanish_with_accents_and_blanks_are_known() {
 }
 
 #[test]
-fn a_line_of_an_order_a_record_takes_a_key_of_several_fields() {
+fn one_order_line_per_record_needs_a_key_of_several_fields() {
     let second = OLIST
         .replace("87285b34884572647811a353c7ac498a", "x")
         .replace("item_id\": 1", "item_id\": 2");
@@ -222,7 +223,7 @@ fn a_line_of_an_order_a_record_takes_a_key_of_several_fields() {
     assert!(
         doubts.iter().any(|doubt| doubt.question.contains("is each record one line of an order?"))
     );
-    // The same line changed is no other line.
+    // The same line with changes is not another line.
     let changed = KAGGLE.replace("6,", "7,");
     let doubts = proposal(&[KAGGLE, &changed]).doubts;
     assert!(
@@ -231,7 +232,7 @@ fn a_line_of_an_order_a_record_takes_a_key_of_several_fields() {
 }
 
 #[test]
-fn envelopes_lists_texts_and_connects_forms_are_seen_through() {
+fn envelopes_lists_texts_and_connect_formats_are_recognized() {
     assert_settled(
         &[SPRING],
         &[
@@ -289,13 +290,14 @@ fn envelopes_lists_texts_and_connects_forms_are_seen_through() {
 }
 
 #[test]
-fn the_records_timestamps_tell_whether_a_clock_is_utc() {
+fn the_records_timestamps_show_whether_times_are_utc() {
     let at = |payload: &str, sent: &str| {
         let mut sample = sample(&[payload]);
         sample[0].1.timestamp = Some(sent.parse::<jiff::Timestamp>().unwrap().as_millisecond());
         let zone = TimeZone::get("America/Sao_Paulo").unwrap();
         let proposal = propose(Input { sample: &sample, shop_timezone: &zone });
-        let asks = proposal.doubts.iter().any(|doubt| doubt.question.contains("by whose clock"));
+        let asks =
+            proposal.doubts.iter().any(|doubt| doubt.question.contains("in which time zone"));
         let utc = proposal.settings.iter().any(|setting| setting.key == "times_without_zone");
         (asks, utc)
     };
@@ -324,7 +326,7 @@ fn inclusive_taxes_under_a_built_in_name_switch_the_built_in_names_off() {
 }
 
 #[test]
-fn nothing_that_customers_are_is_printed() {
+fn no_customer_data_is_printed() {
     let proposal = proposal(&[SHOPIFY, WOOCOMMERCE, VTEX, PORTUGUESE, OLIST]);
     let mut text = render::proposal(&proposal);
     for doubt in &proposal.doubts {

@@ -1,8 +1,7 @@
-//! Decodes Avro: walks the bytes once, beside their schema and the mapping's tree.
+//! Decodes Avro in one pass over the bytes, guided by the schema and the mapping's tree.
 //!
-//! A record or map is to the tree what an object is in JSON, an array what a list is; a union is what
-//! its branch is. Texts stay where they are; numbers are written into the arena as JSON's grammar has
-//! them.
+//! The tree treats a record or map like an object in JSON, an array like a list, and a union like
+//! its branch. Texts are borrowed; numbers are written into the arena as JSON literals.
 
 mod whole;
 
@@ -16,17 +15,18 @@ use crate::{
     format::avro::{Fault, Field, Input, Leaf, Record, Schema, Type, TypeId},
     order::{
         Reason, Rejection,
-        mapping::{Opens, Spot, Tree, Way},
+        mapping::{Handling, Opens, Spot, Tree},
         value::Value,
     },
 };
 use whole::found;
 
-/// Reads `bytes`, a value of `schema`, into `sink`. `arena` holds what is written otherwise there than
-/// the rules take it.
+/// Reads `bytes`, a value of `schema`, into `sink`. `arena` holds values that the rules need in
+/// another form.
 ///
 /// # Errors
-/// The bytes are no value of the schema. What is wrong with its shape is noted in the sink.
+/// The bytes are not a value of the schema. Problems with the value's structure are recorded in the
+/// sink.
 pub(in crate::order) fn read<'m, 'p>(
     bytes: &'p [u8],
     schema: &'p Schema,
@@ -41,12 +41,12 @@ pub(in crate::order) fn read<'m, 'p>(
     read.map_err(|fault| {
         walk.shape.sink.restart(before);
         let reason = if fault.is_too_deep() { Reason::TooDeep } else { Reason::NotAvro };
-        Rejection::new(reason, format!("the bytes must be a value of their schema: {fault}"))
+        Rejection::new(reason, format!("the bytes must be a value of their Avro schema: {fault}"))
     })
 }
 
-/// A value that is one text, number or the like, as keys often are; `None` for any other and for bytes
-/// that are no value of the schema.
+/// A scalar value, as keys often are; `None` for others and for bytes that are not a value of the
+/// schema.
 pub(in crate::order) fn single<'p>(
     bytes: &'p [u8],
     schema: &'p Schema,
@@ -67,19 +67,19 @@ struct Walk<'s, 'm, 'p> {
 }
 
 impl<'m, 'p> Walk<'_, 'm, 'p> {
-    /// Reads a value that is `depth` deep.
+    /// Reads a value at nesting depth `depth`.
     fn value(&mut self, of: TypeId, spot: &'m Spot, from: From, depth: usize) -> Result<(), Fault> {
         let of = self.input.branch(self.schema, of)?;
-        match spot.way {
-            Way::Take => {
+        match spot.handling {
+            Handling::Take => {
                 let found = self.whole(of, depth)?;
                 self.shape.sink.take(spot, found);
                 Ok(())
             }
-            Way::Enter => self.enter(of, spot, from, depth),
-            Way::Both => self.both(of, spot, depth),
-            Way::Suspect => {
-                if let Some(text) = self.says(of, depth)? {
+            Handling::Enter => self.enter(of, spot, from, depth),
+            Handling::Both => self.both(of, spot, depth),
+            Handling::Suspect => {
+                if let Some(text) = self.suspect_text(of, depth)? {
                     self.shape.sink.suspect(spot, Some(text));
                 }
                 Ok(())
@@ -87,7 +87,7 @@ impl<'m, 'p> Walk<'_, 'm, 'p> {
         }
     }
 
-    /// A value that is taken as it is or entered, whichever it is fit for.
+    /// A value that is taken or entered, depending on its type.
     fn both(&mut self, of: TypeId, spot: &'m Spot, depth: usize) -> Result<(), Fault> {
         let made = match self.schema.of(of) {
             Type::Record(_) | Type::Map(_) => Made::Object,
@@ -98,12 +98,13 @@ impl<'m, 'p> Walk<'_, 'm, 'p> {
         let enters = spot.enters(made);
         let before = self.input;
         let found = self.whole(of, depth)?;
-        // What is a value as a whole is taken and entered: money that names its currency.
+        // A composite that is also a value is both taken and entered, such as money with its
+        // currency.
         let is_whole = matches!(found, Found::Value(Value::Units { .. } | Value::Numbers(_)));
         if !enters || is_whole {
             self.shape.sink.take(spot, found);
         }
-        // What stands in the place of a list of items is judged as one.
+        // A value in the place of a list of items is judged as such.
         if !enters && (spot.items.is_none() || found.is_null()) {
             return Ok(());
         }
@@ -111,7 +112,7 @@ impl<'m, 'p> Walk<'_, 'm, 'p> {
         self.enter(of, spot, From::Field, depth)
     }
 
-    /// Reads what is inside of a value.
+    /// Reads the contents of a value.
     fn enter(&mut self, of: TypeId, spot: &'m Spot, from: From, depth: usize) -> Result<(), Fault> {
         match self.schema.of(of) {
             Type::Record(record) => match &spot.object {
@@ -164,7 +165,7 @@ impl<'m, 'p> Walk<'_, 'm, 'p> {
         }
     }
 
-    /// Skips a value that the mapping does not look into.
+    /// Skips a value that the mapping does not enter.
     fn out_of_place(
         &mut self,
         of: TypeId,
@@ -188,7 +189,7 @@ impl<'m, 'p> Walk<'_, 'm, 'p> {
         Ok(())
     }
 
-    /// A field of the schema that a record leaves out is `null`; it is no place that is there.
+    /// A field that a record leaves out is `null` and counts as absent.
     fn field(&mut self, of: TypeId, spot: &'m Spot, depth: usize) -> Result<(), Fault> {
         let of = self.input.branch(self.schema, of)?;
         match self.schema.of(of) {
@@ -255,10 +256,10 @@ impl<'m, 'p> Walk<'_, 'm, 'p> {
                     index += 1;
                     continue;
                 }
-                // What is beyond the limit is read, but no longer kept.
+                // Elements beyond the limit are validated but not kept.
                 self.input.skip(self.schema, elements, depth)?;
                 self.shape.sink.items_fault(Reason::OutOfRange, |items| {
-                    format!("{items} must hold at most {ELEMENTS_LIMIT} items")
+                    format!("{items} must contain at most {ELEMENTS_LIMIT} items")
                 });
             }
         }
@@ -267,7 +268,7 @@ impl<'m, 'p> Walk<'_, 'm, 'p> {
     }
 }
 
-/// What the mapping does with a field: by its name, else by its aliases.
+/// The mapping's spot for a field: by its name, or else by its aliases.
 fn spot_of<'m>(field: &Field, tree: &'m Tree) -> Option<&'m Spot> {
     tree.names
         .get(&field.name)

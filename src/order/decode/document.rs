@@ -1,9 +1,9 @@
-//! What an order's record holds for each role.
+//! The values that an order has for each role.
 
-use super::{Found, Slot, slot::Twice};
+use super::{Found, Slot, slot::Duplicate};
 use crate::order::{Rejection, mapping::Role};
 
-/// An order, not yet judged.
+/// A decoded order, not yet validated.
 #[derive(Clone, Default)]
 pub(in crate::order) struct Document<'p> {
     pub(in crate::order) number: Slot<'p>,
@@ -12,36 +12,36 @@ pub(in crate::order) struct Document<'p> {
     pub(in crate::order) sold_at: Slot<'p>,
     pub(in crate::order) status: Slot<'p>,
     pub(in crate::order) currency: Slot<'p>,
-    /// In the order in which they stand.
+    /// In the order of the record.
     pub(in crate::order) charges: Vec<Charge<'p>>,
     pub(in crate::order) items: Items<'p>,
-    /// An item's roles on the order itself: what it is an order of, if it has no list of items.
+    /// An item's roles in the order itself, for orders without a list of items.
     pub(in crate::order) flat: Option<Box<ItemFields<'p>>>,
-    /// The parts of keys of several fields: which key's, which part, and what it is.
+    /// The parts of keys of several fields: the key's index, the part's index, and the value.
     pub(in crate::order) parts: Vec<(u16, u8, Found<'p>)>,
-    /// Fields of the shop's own, by their index.
+    /// The fields to keep, by their index.
     pub(in crate::order) kept: Vec<Kept<'p>>,
-    /// What looks as if it mattered: the bits of [`crate::order::mapping::suspects`].
+    /// The suspicious fields found: the bits of [`crate::order::mapping::suspects`].
     pub(in crate::order) suspects: u8,
-    /// Roles of which a rank stands twice, and in which item where they are an item's.
-    pub(super) twice: Vec<(Option<usize>, Role, Twice)>,
-    /// Those of the item's roles on the order itself.
-    pub(in crate::order) flat_twice: Vec<(Role, Twice)>,
+    /// Roles with two values of the same rank, with the item's index for an item's roles.
+    pub(super) duplicate: Vec<(Option<usize>, Role, Duplicate)>,
+    /// The same for an item's roles in the order itself.
+    pub(in crate::order) flat_duplicates: Vec<(Role, Duplicate)>,
 }
 
 /// The list of items.
 #[derive(Clone, Default)]
 pub(in crate::order) struct Items<'p> {
     pub(in crate::order) all: Vec<ItemFields<'p>>,
-    /// The rank and the place of the list, where there is one that is not `null`.
+    /// The rank and place of the list, if there is one that is not `null`.
     pub(in crate::order) list: Option<(u8, u16)>,
-    /// What is wrong with the list.
-    pub(in crate::order) trouble: Option<Rejection>,
-    /// Ranks, places and whether it stood twice, like those of a single value.
+    /// The first problem with the list.
+    pub(in crate::order) problem: Option<Rejection>,
+    /// Ranks, places and duplicates, as for a single value.
     pub(in crate::order) slot: Slot<'p>,
 }
 
-/// What an item's object holds for each role.
+/// The values that an item has for each role.
 #[derive(Clone, Copy, Default)]
 pub(in crate::order) struct ItemFields<'p> {
     pub(in crate::order) product: Slot<'p>,
@@ -51,14 +51,14 @@ pub(in crate::order) struct ItemFields<'p> {
     pub(in crate::order) discount: Slot<'p>,
 }
 
-/// What is charged beside the items.
+/// A charge in addition to the items.
 #[derive(Clone)]
 pub(in crate::order) struct Charge<'p> {
     pub(in crate::order) place: u16,
     pub(in crate::order) found: Found<'p>,
 }
 
-/// A field of the shop's own.
+/// A field to keep.
 #[derive(Clone)]
 pub(in crate::order) struct Kept<'p> {
     pub(in crate::order) index: u8,
@@ -66,7 +66,7 @@ pub(in crate::order) struct Kept<'p> {
 }
 
 impl<'p> Document<'p> {
-    /// A role of the order that has one value.
+    /// The slot of an order's role that has one value.
     pub(super) const fn slot(&mut self, role: Role) -> Option<&mut Slot<'p>> {
         Some(match role {
             Role::OrderNumber => &mut self.number,
@@ -80,15 +80,14 @@ impl<'p> Document<'p> {
         })
     }
 
-    /// The first role that stands twice, where that matters: which one, and in which item if it is an
-    /// item's.
-    pub(in crate::order) fn twice(&self) -> Option<(Option<usize>, Role, Twice)> {
-        self.twice.iter().copied().find(|(item, role, twice)| {
+    /// The first duplicate role that matters, with the item's index for an item's role.
+    pub(in crate::order) fn duplicate(&self) -> Option<(Option<usize>, Role, Duplicate)> {
+        self.duplicate.iter().copied().find(|(item, role, duplicate)| {
             let slot = match item {
                 None => self.peek(*role),
                 Some(index) => self.items.all.get(*index).and_then(|item| item.peek(*role)),
             };
-            slot.is_some_and(|slot| slot.minds(*twice))
+            slot.is_some_and(|slot| slot.matters_for(*duplicate))
         })
     }
 
@@ -129,8 +128,8 @@ impl<'p> ItemFields<'p> {
         })
     }
 
-    /// Those of `twice` that are about this item and matter.
-    pub(in crate::order) fn minds(&self, role: Role, twice: Twice) -> bool {
-        self.peek(role).is_some_and(|slot| slot.minds(twice))
+    /// Whether a duplicate of this item matters.
+    pub(in crate::order) fn matters_for(&self, role: Role, duplicate: Duplicate) -> bool {
+        self.peek(role).is_some_and(|slot| slot.matters_for(duplicate))
     }
 }

@@ -1,7 +1,7 @@
-//! Decodes JSON: walks it once, beside the mapping's tree, without an intermediate value.
+//! Decodes JSON in one pass, guided by the mapping's tree, without an intermediate document.
 //!
-//! What the tree does not name is passed over; only what a role takes is kept, as a slice of the
-//! record's own bytes wherever that is possible.
+//! Names that are not in the tree are skipped. Only the values of roles are kept, as slices of the
+//! record's bytes where possible.
 
 use std::fmt;
 
@@ -16,16 +16,16 @@ use super::{
 };
 use crate::order::{
     Reason, Rejection,
-    mapping::{Opens, Spot, Tree, Way},
+    mapping::{Handling, Opens, Spot, Tree},
     text,
     value::Value,
 };
 
-/// Reads `text`, which nests at most 128 deep, into `sink`. `arena` holds the texts within it that are
-/// JSON themselves.
+/// Reads `text`, nested at most 128 levels deep, into `sink`. `arena` holds unescaped texts that
+/// contain JSON.
 ///
 /// # Errors
-/// The text is not JSON. What is wrong with its shape is noted in the sink.
+/// The text is not JSON. Problems with the document's structure are recorded in the sink.
 pub(in crate::order) fn read<'m, 'p>(
     text: &'p str,
     root: &'m Spot,
@@ -39,8 +39,8 @@ pub(in crate::order) fn read<'m, 'p>(
         return Ok(());
     }
     reader.shape.sink.restart(before);
-    // The error itself is not told: it may quote the payload. This one only names what JSON wants at
-    // which line and column.
+    // The original error may quote the payload. The error of this second parse only contains the
+    // expected syntax, line and column.
     if let Err(error) = serde_json::from_str::<IgnoredAny>(text) {
         return Err(Rejection::new(Reason::NotJson, error.to_string()));
     }
@@ -54,8 +54,8 @@ pub(in crate::order) fn read<'m, 'p>(
 struct Reader<'s, 'm, 'p> {
     shape: Shape<'s, 'm, 'p>,
     arena: &'p Bump,
-    /// Whether this is the second try, after one that fields' names without a meaning as text (half a
-    /// surrogate pair) have ended: it reads names as they are written, which takes longer.
+    /// Whether this is the second attempt, after the first failed at field names with an unpaired
+    /// surrogate. It reads names undecoded, which is slower.
     is_second: bool,
 }
 
@@ -66,13 +66,11 @@ impl<'m, 'p> Reader<'_, 'm, 'p> {
         json.end()
     }
 
-    /// Reading ended at a number beyond those of serde_json, where none belongs.
+    /// Reading ended at a number that serde_json cannot represent, in place of another value.
     fn unread(&mut self) {
         let items = |sink: &Sink<'m, 'p>| sink.items_name().to_owned();
         let (reason, detail) = match self.shape.at {
-            At::Value => {
-                (Reason::NotAnObject, "a number stands where an object belongs".to_owned())
-            }
+            At::Value => (Reason::NotAnObject, "found a number, must be an object".to_owned()),
             At::Items((_, place)) => (
                 Reason::InvalidItems,
                 format!("{} must be a list", self.shape.sink.mapping.name(place)),
@@ -92,17 +90,17 @@ impl<'m, 'p> Reader<'_, 'm, 'p> {
                 map.next_value::<IgnoredAny>()?;
                 continue;
             };
-            match spot.way {
-                Way::Take => {
+            match spot.handling {
+                Handling::Take => {
                     let json = map.next_value::<&'p RawValue>()?.get();
                     self.shape.sink.take(spot, Found::Json(json));
                 }
-                Way::Enter => map.next_value_seed(Walk::into(self, spot))?,
-                Way::Both => {
+                Handling::Enter => map.next_value_seed(Walk::into(self, spot))?,
+                Handling::Both => {
                     let json = map.next_value::<&'p RawValue>()?.get();
                     self.both(spot, json).map_err(M::Error::custom)?;
                 }
-                Way::Suspect => {
+                Handling::Suspect => {
                     let json = map.next_value::<&'p RawValue>()?.get();
                     if !matches!(json, "null" | "false" | "\"\"" | "0" | "[]" | "{}") {
                         let text = json.strip_prefix('"');
@@ -114,7 +112,7 @@ impl<'m, 'p> Reader<'_, 'm, 'p> {
         Ok(())
     }
 
-    /// A value that is taken as it is or entered, whichever it is fit for.
+    /// A value that is taken or entered, depending on its type.
     fn both(&mut self, spot: &'m Spot, json: &'p str) -> Result<(), serde_json::Error> {
         let enters = spot.enters(match json.as_bytes().first() {
             Some(b'{') => Made::Object,
@@ -122,13 +120,14 @@ impl<'m, 'p> Reader<'_, 'm, 'p> {
             Some(b'"') => Made::Text,
             _ => Made::Other,
         });
-        // What is a value as a whole is taken and entered: money that names its currency.
+        // A composite that is also a value is both taken and entered, such as money with its
+        // currency.
         let is_whole = matches!(value(json), Value::Units { .. } | Value::Numbers(_));
         if !enters || is_whole {
             self.shape.sink.take(spot, Found::Json(json));
         }
         if !enters {
-            // What stands in the place of a list of items is judged as one.
+            // A value in the place of a list of items is judged as such.
             if spot.items.is_some() && json != "null" {
                 self.shape.other(spot, From::Field, false);
             }
@@ -138,12 +137,12 @@ impl<'m, 'p> Reader<'_, 'm, 'p> {
     }
 
     fn list<S: SeqAccess<'p>>(&mut self, spot: &'m Spot, list: &mut S) -> Result<(), S::Error> {
-        let Some(element) = spot.each.as_deref() else { return pass_over(list) };
+        let Some(element) = spot.each.as_deref() else { return skip_list(list) };
         match element.opens {
             Some(Opens::Item) => {
                 let counts =
                     spot.items.is_some_and(|items| self.shape.sink.begin_items(items, false));
-                if counts { self.items(element, list) } else { pass_over(list) }
+                if counts { self.items(element, list) } else { skip_list(list) }
             }
             Some(Opens::Order) => {
                 self.shape.sink.begin_orders();
@@ -165,31 +164,32 @@ impl<'m, 'p> Reader<'_, 'm, 'p> {
                 return Ok(());
             }
         }
-        // What is beyond the limit is read as JSON, but no longer kept.
+        // Elements beyond the limit are parsed but not kept.
         while list.next_element::<IgnoredAny>()?.is_some() {
             self.shape.sink.items_fault(Reason::OutOfRange, |items| {
-                format!("{items} must hold at most {ELEMENTS_LIMIT} items")
+                format!("{items} must contain at most {ELEMENTS_LIMIT} items")
             });
         }
         self.shape.at = At::Value;
         Ok(())
     }
 
-    /// A text that may hold JSON.
+    /// A text that may contain JSON.
     fn text(&mut self, spot: &'m Spot, json: &'p str) {
         let is_deep = text::is_too_deep(json);
         let mut inner = serde_json::Deserializer::from_str(json);
         let walk = Walk::into(self, spot);
         if is_deep || walk.deserialize(&mut inner).and_then(|()| inner.end()).is_err() {
             self.shape.sink.fault(Reason::NotJson, || {
-                "a text that the mapping reads as JSON must hold JSON, nested at most 128 deep"
+                "a text that the mapping reads as JSON must contain JSON, nested at most 128 \
+                 levels deep"
                     .to_owned()
             });
         }
     }
 }
 
-/// Reads a text within a record of another format, which holds JSON.
+/// Reads JSON in a text within a record of another format.
 pub(super) fn read_within<'m, 'p>(
     json: &'p str,
     spot: &'m Spot,
@@ -200,7 +200,7 @@ pub(super) fn read_within<'m, 'p>(
     Reader { shape, arena, is_second: false }.text(spot, json);
 }
 
-fn pass_over<'p, S: SeqAccess<'p>>(list: &mut S) -> Result<(), S::Error> {
+fn skip_list<'p, S: SeqAccess<'p>>(list: &mut S) -> Result<(), S::Error> {
     while list.next_element::<IgnoredAny>()?.is_some() {}
     Ok(())
 }
@@ -230,16 +230,16 @@ impl<'p> DeserializeSeed<'p> for Walk<'_, '_, '_, 'p> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'p>>(self, json: D) -> Result<(), D::Error> {
-        match self.spot.way {
-            Way::Enter => {
+        match self.spot.handling {
+            Handling::Enter => {
                 if let Some(items) = self.spot.items {
                     self.reader.shape.at = At::Items(items);
                 }
                 json.deserialize_any(self)
             }
-            Way::Take | Way::Both | Way::Suspect => {
+            Handling::Take | Handling::Both | Handling::Suspect => {
                 let json = <&'p RawValue as serde::Deserialize>::deserialize(json)?.get();
-                if self.spot.way == Way::Both {
+                if self.spot.handling == Handling::Both {
                     self.reader.both(self.spot, json).map_err(D::Error::custom)
                 } else {
                     self.reader.shape.sink.take(self.spot, Found::Json(json));
@@ -273,7 +273,7 @@ impl<'p> Visitor<'p> for Walk<'_, '_, '_, 'p> {
     fn visit_seq<S: SeqAccess<'p>>(self, mut list: S) -> Result<(), S::Error> {
         if self.spot.each.is_none() {
             self.other(false);
-            return pass_over(&mut list);
+            return skip_list(&mut list);
         }
         let Self { reader, spot, from } = self;
         reader.list(spot, &mut list)?;
@@ -328,7 +328,7 @@ impl<'p> Visitor<'p> for Walk<'_, '_, '_, 'p> {
     }
 }
 
-/// Looks a field's name up; `None` for a name that does not matter.
+/// Looks up a field name; `None` if it is not in the tree.
 struct Name<'m> {
     tree: &'m Tree,
     is_second: bool,

@@ -1,4 +1,4 @@
-//! What a JSON value, whose grammar was checked, is to the rules.
+//! Converts a syntactically valid JSON value into the form that the rules take.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use crate::order::value::{NumberList, Value};
 
-/// What it is to the rules.
+/// The value in the form that the rules take.
 pub(super) fn value(json: &str) -> Value<'_> {
     match json.as_bytes().first() {
         Some(b'"') => text_value(json),
@@ -24,16 +24,16 @@ fn text_value(json: &str) -> Value<'_> {
     if !inner.as_bytes().contains(&b'\\') {
         return Value::Text(Cow::Borrowed(inner));
     }
-    // The escapes' grammar has been checked already, so that nothing else can be wrong.
+    // The syntax of escapes is already checked, so this is the only possible error.
     match serde_json::from_str(json) {
         Ok(text) => Value::Text(Cow::Owned(text)),
-        Err(_) => Value::HalfCharacter,
+        Err(_) => Value::LoneSurrogate,
     }
 }
 
-/// A date as Java writes it: `[2026,11,22,10,11]`.
+/// A date in Java's list form: `[2026,11,22,10,11]`.
 fn numbers(json: &str) -> Option<Value<'_>> {
-    // The seven longest numbers that a date is made of take less.
+    // The longest possible date is shorter.
     if json.len() > 100 {
         return None;
     }
@@ -44,7 +44,7 @@ fn numbers(json: &str) -> Option<Value<'_>> {
     (count >= 3).then_some(Value::Numbers(NumberList { numbers, count }))
 }
 
-/// Money as google.type.Money and its likes have it.
+/// Money like google.type.Money.
 fn units(json: &str) -> Option<Value<'_>> {
     #[derive(serde::Deserialize)]
     struct Money<'j> {
@@ -58,7 +58,7 @@ fn units(json: &str) -> Option<Value<'_>> {
     (units.is_some() || nanos.is_some()).then_some(Value::Units { units, nanos })
 }
 
-/// What a number says; 64-bit integers are texts in the JSON of Protocol Buffers.
+/// The digits of a number; 64-bit integers are strings in the JSON of Protocol Buffers.
 fn digits(json: &RawValue) -> &str {
     let json = json.get();
     json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(json)

@@ -1,7 +1,8 @@
-//! From a record to what it holds for each role: values as they were written, not yet judged.
+//! Decodes a record into the values of each role, not yet validated.
 //!
-//! A decoder ([`json`], [`avro`], [`protobuf`]) walks down the mapping's tree beside the record and hands values to a
-//! [`Sink`], which knows no format; it finds out which of a role's places counts.
+//! A decoder ([`json`], [`avro`], [`protobuf`]) follows the mapping's tree through the record and
+//! passes values to a [`Sink`]. The sink is independent of the format and decides which of a role's
+//! places counts.
 
 pub(super) mod avro;
 mod document;
@@ -14,7 +15,7 @@ mod slot;
 
 pub(super) use document::{Charge, Document, ItemFields, Kept};
 pub(super) use sink::{Decoded, Sink};
-pub(super) use slot::{Found, Slot, Twice};
+pub(super) use slot::{Duplicate, Found, Slot};
 
-/// How many items an order may have, and how many orders a record.
+/// The maximum number of items of an order, and of orders of a record.
 pub(super) const ELEMENTS_LIMIT: usize = 9_999;

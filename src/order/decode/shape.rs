@@ -1,5 +1,5 @@
-//! What values are to the mapping's tree, whatever format they are of: which of them are orders, lists
-//! and items, and which are out of place.
+//! The structure of a record relative to the mapping's tree, for all formats: which values are
+//! orders, lists or items, and which are out of place.
 
 use super::Sink;
 use crate::order::{
@@ -7,7 +7,7 @@ use crate::order::{
     mapping::{Opens, Spot},
 };
 
-/// A sink, and where in the record its decoder is.
+/// A sink and the position of its decoder in the record.
 pub(super) struct Shape<'s, 'm, 'p> {
     pub(super) sink: &'s mut Sink<'m, 'p>,
     pub(super) at: At,
@@ -16,40 +16,40 @@ pub(super) struct Shape<'s, 'm, 'p> {
 /// What is being read.
 #[derive(Clone, Copy)]
 pub(super) enum At {
-    /// A value of no special kind.
+    /// An ordinary value.
     Value,
-    /// What stands in the place of a list of items, by its rank and place.
+    /// A value in the place of a list of items, with its rank and place.
     Items((u8, u16)),
-    /// The item of this index.
+    /// The item with this index.
     Item(usize),
 }
 
-/// How a value was come to.
+/// How a value was reached.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum From {
     /// It is the whole record.
     Whole,
     /// It is an element of a list.
     List,
-    /// By its name, or as what a text holds.
+    /// By its name, or as the JSON in a text.
     Field,
 }
 
-/// What a value is made of.
+/// The type of a value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Made {
-    /// Of fields.
+    /// It has fields.
     Object,
-    /// Of elements.
+    /// It has elements.
     List,
-    /// Of characters.
+    /// It is a text.
     Text,
-    /// Of nothing that can be entered.
+    /// It cannot be entered.
     Other,
 }
 
 impl Spot {
-    /// Whether the mapping looks into a value that is made so.
+    /// Whether the mapping enters a value of this type.
     pub(super) const fn enters(&self, made: Made) -> bool {
         match made {
             Made::Object => self.object.is_some(),
@@ -67,7 +67,7 @@ impl Shape<'_, '_, '_> {
         });
     }
 
-    /// What stands here is of no kind that the mapping looks into.
+    /// Handles a value of a type that the mapping does not enter.
     pub(super) fn other(&mut self, spot: &Spot, from: From, is_null: bool) {
         if let Some(items) = spot.items
             && self.sink.begin_items(items, is_null)

@@ -1,4 +1,5 @@
-//! Where a decoder puts what it finds. It knows no format and no money.
+//! Collects the values that a decoder finds, independently of the format and of what the values
+//! mean.
 
 use std::mem;
 
@@ -8,42 +9,42 @@ use crate::order::{
     mapping::{Level, Mapping, Opens, Role, Spot, Taker, suspects},
 };
 
-/// What a record holds, as far as it was read.
+/// The contents of a record, as far as read.
 pub(in crate::order) struct Sink<'m, 'p> {
     pub(super) mapping: &'m Mapping,
-    /// The order whose fields come in now.
+    /// The order that is being read.
     document: Document<'p>,
-    /// Orders that are complete.
+    /// Complete orders.
     complete: Vec<Document<'p>>,
-    /// How many orders the record has within it.
+    /// The number of orders nested in the record.
     inner_orders: usize,
-    /// Whether it has a list of them, which may be empty.
+    /// Whether it has a list of orders, which may be empty.
     has_list: bool,
-    /// What all orders of the record share.
+    /// The values shared by all orders of the record.
     shared: Option<Box<Document<'p>>>,
     only: Slot<'p>,
-    /// What is wrong with the record's shape; the first find counts.
-    trouble: Option<Rejection>,
+    /// The first problem with the record's structure.
+    problem: Option<Rejection>,
     aborted: bool,
 }
 
-/// What a record holds.
+/// The contents of a record.
 pub(in crate::order) struct Decoded<'s, 'p> {
-    /// The orders within it.
+    /// The orders nested in it.
     pub(in crate::order) documents: &'s [Document<'p>],
-    /// The only order, where that is the whole record, as it mostly is.
+    /// The only order, if that is the whole record, as is usual.
     pub(in crate::order) single: Option<&'s Document<'p>>,
-    /// What all its orders share.
+    /// The values shared by all its orders.
     pub(in crate::order) shared: Option<&'s Document<'p>>,
-    /// What says whether the record counts.
+    /// The value that decides whether the record counts.
     pub(in crate::order) only: Slot<'p>,
-    /// What is wrong with the record's shape.
-    pub(in crate::order) trouble: Option<&'s Rejection>,
+    /// The first problem with the record's structure.
+    pub(in crate::order) problem: Option<&'s Rejection>,
     /// Whether it could not be read to its end.
     pub(in crate::order) aborted: bool,
 }
 
-/// What came in before the record's value.
+/// The values from outside the record's value.
 pub(super) struct Before<'p> {
     shared: Option<Box<Document<'p>>>,
     only: Slot<'p>,
@@ -59,66 +60,66 @@ impl<'m, 'p> Sink<'m, 'p> {
             has_list: false,
             shared: None,
             only: Slot::default(),
-            trouble: None,
+            problem: None,
             aborted: false,
         }
     }
 
-    /// What was found.
+    /// The contents found.
     pub(in crate::order) fn decoded(&self) -> Decoded<'_, 'p> {
-        // Orders within the record count in its own place.
+        // Nested orders count instead of the record itself.
         let is_single = self.inner_orders == 0 && !self.has_list;
         Decoded {
             documents: &self.complete,
             single: is_single.then_some(&self.document),
             shared: self.shared.as_deref(),
             only: self.only,
-            trouble: self.trouble.as_ref(),
+            problem: self.problem.as_ref(),
             aborted: self.aborted,
         }
     }
 
-    /// What has come in, to begin with that again.
+    /// Saves the current state for [`Self::restart`].
     pub(super) fn before(&self) -> Before<'p> {
         Before { shared: self.shared.clone(), only: self.only }
     }
 
-    /// Forgets all that came in since.
+    /// Restores a saved state.
     pub(super) fn restart(&mut self, before: Before<'p>) {
         let Before { shared, only } = before;
         *self = Self { shared, only, ..Self::new(self.mapping) };
     }
 
-    /// Notes what is wrong with the record's shape.
+    /// Records a problem with the record's structure.
     pub(super) fn fault(&mut self, reason: Reason, detail: impl FnOnce() -> String) {
-        if self.trouble.is_none() {
-            self.trouble = Some(Rejection::new(reason, detail()));
+        if self.problem.is_none() {
+            self.problem = Some(Rejection::new(reason, detail()));
         }
     }
 
-    /// The record could not be read to its end.
+    /// Records that the record could not be read to its end.
     pub(super) fn abort(&mut self, why: Rejection) {
         self.aborted = true;
-        self.trouble.get_or_insert(why);
+        self.problem.get_or_insert(why);
     }
 
-    /// The name of the list of items that is in work.
+    /// The name of the current list of items.
     pub(super) fn items_name(&self) -> &'m str {
         self.document.items.list.map_or("", |(_, place)| self.mapping.name(place))
     }
 
-    /// Gives the value to all that take it.
+    /// Passes the value to all its takers.
     pub(super) fn take(&mut self, spot: &'m Spot, found: Found<'p>) {
         for taker in &spot.takers {
             self.give(*taker, found);
         }
     }
 
-    /// Notes a field that only looks as if it mattered; `text` is what it holds, where that is a text.
+    /// Records a suspicious field; `text` is its value, if that is a text.
     pub(super) fn suspect(&mut self, spot: &Spot, text: Option<&str>) {
         let events = spot.suspect & (suspects::EVENT_OF_RECORD | suspects::EVENT_OF_ORDER);
         self.document.suspects |= spot.suspect & !events;
-        if events != 0 && text.is_some_and(suspects::says_cancelled) {
+        if events != 0 && text.is_some_and(suspects::is_cancellation) {
             self.of(events & suspects::EVENT_OF_RECORD != 0).suspects |= suspects::STATUS;
         }
     }
@@ -134,21 +135,21 @@ impl<'m, 'p> Sink<'m, 'p> {
                         (index, document.items.all.last_mut().and_then(|item| item.slot(role)))
                     }
                 };
-                if let Some(twice) = slot.and_then(|slot| slot.put(rank, place, found)) {
-                    document.twice.push((item, role, twice));
+                if let Some(duplicate) = slot.and_then(|slot| slot.put(rank, place, found)) {
+                    document.duplicate.push((item, role, duplicate));
                 }
             }
             Taker::Flat { role, rank, place } => {
                 let slot = document.flat.get_or_insert_default().slot(role);
-                if let Some(twice) = slot.and_then(|slot| slot.put(rank, place, found)) {
-                    document.flat_twice.push((role, twice));
+                if let Some(duplicate) = slot.and_then(|slot| slot.put(rank, place, found)) {
+                    document.flat_duplicates.push((role, duplicate));
                 }
             }
             Taker::Shared { role, rank, place } => {
                 let shared = self.shared.get_or_insert_default();
                 let slot = shared.slot(role);
-                if let Some(twice) = slot.and_then(|slot| slot.put(rank, place, found)) {
-                    shared.twice.push((None, role, twice));
+                if let Some(duplicate) = slot.and_then(|slot| slot.put(rank, place, found)) {
+                    shared.duplicate.push((None, role, duplicate));
                 }
             }
             Taker::Charge { place } => document.charges.push(Charge { place, found }),
@@ -156,7 +157,7 @@ impl<'m, 'p> Sink<'m, 'p> {
                 self.of(shared).parts.push((composite, part, found));
             }
             Taker::Keep { index, rank, place, shared } => {
-                // Of a field that stands twice, the first is kept.
+                // The first of two duplicate fields is kept.
                 self.kept(index, shared).put(rank, place, found);
             }
             Taker::Only { rank, place } => {
@@ -165,8 +166,8 @@ impl<'m, 'p> Sink<'m, 'p> {
         }
     }
 
-    /// Gives what a schema says of a field that the record does not hold, to those for whom that means
-    /// something: an order is known by what its record states, and a charge of nothing is none.
+    /// Passes the default of an absent field to the takers for which it is meaningful. Identities
+    /// and charges take no defaults.
     pub(super) fn imply(&mut self, spot: &'m Spot, found: Found<'p>) {
         for taker in &spot.takers {
             let document = &mut self.document;
@@ -199,7 +200,7 @@ impl<'m, 'p> Sink<'m, 'p> {
         }
     }
 
-    /// An object of this spot begins. Returns what [`Self::close`] wants to know of it.
+    /// Begins an object of this spot. Returns the argument for [`Self::close`].
     pub(super) fn open(&mut self, spot: &Spot, is_whole: bool) -> Option<Opens> {
         match spot.opens? {
             Opens::Order if is_whole => None,
@@ -207,10 +208,10 @@ impl<'m, 'p> Sink<'m, 'p> {
                 self.inner_orders += 1;
                 if self.inner_orders > ELEMENTS_LIMIT {
                     self.fault(Reason::OutOfRange, || {
-                        format!("the record must hold at most {ELEMENTS_LIMIT} orders")
+                        format!("the record must contain at most {ELEMENTS_LIMIT} orders")
                     });
                 }
-                // What the whole record holds is kept only where no order is within it.
+                // The values of the whole record count only if it has no nested orders.
                 self.document = Document::default();
                 Some(Opens::Order)
             }
@@ -221,7 +222,7 @@ impl<'m, 'p> Sink<'m, 'p> {
         }
     }
 
-    /// Whether no order was found within the record.
+    /// Whether the record has no nested order.
     pub(super) const fn has_no_order(&self) -> bool {
         self.inner_orders == 0
     }
@@ -231,7 +232,7 @@ impl<'m, 'p> Sink<'m, 'p> {
         if shared { self.shared.get_or_insert_default() } else { &mut self.document }
     }
 
-    /// Where the kept field of this index is put.
+    /// The slot of the kept field with this index.
     fn kept(&mut self, index: u8, shared: bool) -> &mut Slot<'p> {
         let kept = &mut self.of(shared).kept;
         let at = kept.iter().position(|kept| kept.index == index).unwrap_or_else(|| {
@@ -241,12 +242,12 @@ impl<'m, 'p> Sink<'m, 'p> {
         &mut kept[at].slot
     }
 
-    /// A list of orders begins.
+    /// Begins a list of orders.
     pub(super) const fn begin_orders(&mut self) {
         self.has_list = true;
     }
 
-    /// The object ends.
+    /// Ends an object.
     pub(super) fn close(&mut self, opened: Option<Opens>) {
         match opened {
             Some(Opens::Order) => {
@@ -259,12 +260,12 @@ impl<'m, 'p> Sink<'m, 'p> {
         }
     }
 
-    /// A list of items begins, or what stands in its place: whether its elements count.
+    /// Begins a list of items, or a value in its place. Returns whether its elements count.
     pub(super) fn begin_items(&mut self, (rank, place): (u8, u16), is_null: bool) -> bool {
         let items = &mut self.document.items;
         let found = if is_null { Found::Nothing } else { Found::Json("[]") };
-        if let Some(twice) = items.slot.put(rank, place, found) {
-            self.document.twice.push((None, Role::Items, twice));
+        if let Some(duplicate) = items.slot.put(rank, place, found) {
+            self.document.duplicate.push((None, Role::Items, duplicate));
             return false;
         }
         if is_null || items.list.is_some_and(|(known, _)| known < rank) {
@@ -272,16 +273,16 @@ impl<'m, 'p> Sink<'m, 'p> {
         }
         items.list = Some((rank, place));
         items.all.clear();
-        items.trouble = None;
+        items.problem = None;
         true
     }
 
-    /// Notes what is wrong with the list of items that is in work.
+    /// Records a problem with the current list of items.
     pub(super) fn items_fault(&mut self, reason: Reason, detail: impl FnOnce(&str) -> String) {
         let Some((_, place)) = self.document.items.list else { return };
-        if self.document.items.trouble.is_none() {
+        if self.document.items.problem.is_none() {
             let detail = detail(self.mapping.name(place));
-            self.document.items.trouble = Some(Rejection::new(reason, detail));
+            self.document.items.problem = Some(Rejection::new(reason, detail));
         }
     }
 }

@@ -1,30 +1,30 @@
-//! One value for a role: that of its first place that is there.
+//! The value of a role: that of its first place present.
 
 use super::{super::value::Value, json_value};
 
 /// A rank that no place has.
 const NOWHERE: u8 = u8::MAX;
 
-/// The rank of what a schema says where a record says nothing: behind all places.
+/// The rank of a schema's default: after all places.
 const IMPLIED: u8 = u8::MAX - 1;
 
-/// What a decoder found, as it found it: it becomes a [`Value`] only where a rule asks for it.
+/// A value as found by a decoder. It is converted into a [`Value`] only when a rule needs it.
 #[derive(Clone, Copy)]
 pub(in crate::order) enum Found<'p> {
     /// Nothing.
     Nothing,
-    /// A value in JSON, whose grammar was checked.
+    /// A syntactically valid JSON value.
     Json(&'p str),
-    /// A number as JSON's grammar writes it, which was never a binary float.
+    /// A JSON number that was never a binary float.
     Exact(&'p str),
     /// A text.
     Text(&'p str),
-    /// What is neither, as what stands beside the record's value.
+    /// Any other value, such as from outside the record's value.
     Value(&'p Value<'p>),
 }
 
 impl<'p> Found<'p> {
-    /// Whether it is as if nothing were there.
+    /// Whether it counts as absent.
     pub(in crate::order) fn is_null(self) -> bool {
         match self {
             Self::Nothing => true,
@@ -34,7 +34,7 @@ impl<'p> Found<'p> {
         }
     }
 
-    /// What it says.
+    /// The value.
     pub(in crate::order) fn value(self) -> Value<'p> {
         match self {
             Self::Nothing => Value::Null,
@@ -46,27 +46,27 @@ impl<'p> Found<'p> {
     }
 }
 
-/// What was found for a role so far.
+/// The value found for a role so far.
 #[derive(Clone, Copy)]
 pub(in crate::order) struct Slot<'p> {
     found: Found<'p>,
     place: u16,
-    /// The ranks that were there, `null` or not.
+    /// The ranks present, including `null`.
     seen: u16,
     rank: u8,
-    /// Whether what was found is not `null`.
+    /// Whether the value is not `null`.
     is_stated: bool,
 }
 
-/// Two fields of one rank in one object: which of them is meant is not for us to guess.
+/// Two fields of the same rank in one object: ambiguous.
 #[derive(Clone, Copy)]
-pub(in crate::order) struct Twice {
+pub(in crate::order) struct Duplicate {
     rank: u8,
     pub(in crate::order) earlier: u16,
     pub(in crate::order) later: u16,
 }
 
-impl Twice {
+impl Duplicate {
     pub(super) const fn new(rank: u8, earlier: u16, later: u16) -> Self {
         Self { rank, earlier, later }
     }
@@ -79,12 +79,12 @@ impl Default for Slot<'_> {
 }
 
 impl<'p> Slot<'p> {
-    /// The value and its place; `null` is as if absent.
+    /// The value and its place; `null` counts as absent.
     pub(in crate::order) fn stated(&self) -> Option<(Value<'p>, u16)> {
         self.is_stated.then(|| (self.found.value(), self.place))
     }
 
-    /// The place of what is stated.
+    /// The place of the value.
     pub(in crate::order) fn place(&self) -> Option<u16> {
         self.is_stated.then_some(self.place)
     }
@@ -94,8 +94,9 @@ impl<'p> Slot<'p> {
         self.is_stated
     }
 
-    /// Keeps the value if its place goes before what is here; says so if its rank stands twice.
-    pub(super) fn put(&mut self, rank: u8, place: u16, found: Found<'p>) -> Option<Twice> {
+    /// Stores the value if its place has priority over the current one. Returns a duplicate of its
+    /// rank.
+    pub(super) fn put(&mut self, rank: u8, place: u16, found: Found<'p>) -> Option<Duplicate> {
         let bit = 1_u16.checked_shl(u32::from(rank)).unwrap_or_default();
         let again = self.seen & bit != 0;
         let earlier = if self.rank == rank { self.place } else { place };
@@ -104,22 +105,22 @@ impl<'p> Slot<'p> {
         if !self.is_stated || (rank < self.rank && is_stated) {
             *self = Self { found, place, seen: self.seen, rank, is_stated };
         }
-        again.then(|| Twice::new(rank, earlier, place))
+        again.then(|| Duplicate::new(rank, earlier, place))
     }
 
-    /// Keeps what holds where the record says nothing, unless it says something.
+    /// Stores a default, unless there is a value.
     pub(super) const fn imply(&mut self, place: u16, found: Found<'p>) {
         if !self.is_stated {
             *self = Self { found, place, seen: self.seen, rank: IMPLIED, is_stated: true };
         }
     }
 
-    /// Whether it matters that a rank stands twice: not where a place that goes before is there.
-    pub(super) const fn minds(&self, twice: Twice) -> bool {
-        !self.is_stated || twice.rank <= self.rank
+    /// Whether a duplicate matters: not if a place with priority is present.
+    pub(super) const fn matters_for(&self, duplicate: Duplicate) -> bool {
+        !self.is_stated || duplicate.rank <= self.rank
     }
 
-    /// This one or `other`, whichever holds the place that goes before.
+    /// This slot or `other`, depending on which place has priority.
     pub(in crate::order) fn first<'s>(&'s self, other: Option<&'s Self>) -> &'s Self {
         match other.filter(|other| other.is_stated) {
             Some(other) if !self.is_stated || other.rank < self.rank => other,
@@ -160,11 +161,11 @@ mod tests {
     fn one_rank_twice_matters_unless_a_better_one_is_there() {
         let mut slot = Slot::default();
         assert!(slot.put(1, 7, Found::Json("null")).is_none());
-        let twice = slot.put(1, 8, Found::Json("5")).unwrap();
-        assert_eq!((twice.earlier, twice.later), (7, 8));
-        assert!(slot.minds(twice));
+        let duplicate = slot.put(1, 8, Found::Json("5")).unwrap();
+        assert_eq!((duplicate.earlier, duplicate.later), (7, 8));
+        assert!(slot.matters_for(duplicate));
         slot.put(0, 9, Found::Json("6"));
-        assert!(!slot.minds(twice));
+        assert!(!slot.matters_for(duplicate));
         assert_eq!(number(&slot), Some(("6".to_owned(), 9)));
     }
 }

@@ -1,18 +1,18 @@
-//! What can be said of a mapping's settings before anything is built of them.
+//! Validates a mapping's settings before compiling them.
 
 use super::{DecimalForm, Level, PLACES_LIMIT, Place, Role, Step, Tombstones, compile::Compiler};
 
-/// How many parts a key of several fields may have.
+/// The maximum number of parts of a key of several fields.
 const PARTS_LIMIT: usize = 8;
 
-/// How many fields may be kept.
+/// The maximum number of kept fields.
 const KEPT_LIMIT: usize = 32;
 
 /// The largest scale of a decimal in base64.
 const SCALE_LIMIT: u32 = 8;
 
 impl Compiler<'_> {
-    /// What can be said of single settings.
+    /// Checks the individual settings.
     pub(super) fn check(&mut self) {
         let settings = self.settings;
         for (role, places) in &settings.places {
@@ -32,7 +32,7 @@ impl Compiler<'_> {
             if only.at.is_empty() || only.at.len() > PLACES_LIMIT || only.is.is_empty() {
                 self.error(
                     "mapping.only",
-                    "must say where and what, such as { at = \"$.eventType\", is = [\"order.created\"] }",
+                    "must have a place and values, such as { at = \"$.eventType\", is = [\"order.created\"] }",
                 );
             }
             self.check_single("mapping.only", only.at.iter());
@@ -42,41 +42,41 @@ impl Compiler<'_> {
             own.is_some_and(|(_, places)| !places.is_empty())
         };
         if !settings.cancelled.is_empty() && !has_role(Role::Status) {
-            self.error("mapping.cancelled", "needs mapping.status: say where the status stands");
+            self.error("mapping.cancelled", "needs mapping.status, the place of the status");
         }
         let by_key = settings.places.iter().any(|(role, places)| {
             matches!(role, Role::OrderId | Role::OrderNumber)
-                && places.iter().any(|place| place.iter().all(Place::is_beside_value))
+                && places.iter().any(|place| place.iter().all(Place::is_outside_value))
         });
         if settings.tombstones == Tombstones::Cancel && !by_key {
             self.error(
                 "mapping.tombstones",
-                "is \"cancel\", which needs mapping.order_id or mapping.order_number in the record's \
-                 key: such as order_id = \"key\"",
+                "is \"cancel\" and needs mapping.order_id or mapping.order_number in the record's \
+                              key, such as order_id = \"key\"",
             );
         }
         if settings.keep.len() > KEPT_LIMIT {
-            self.error("mapping.keep", format!("must name at most {KEPT_LIMIT} fields"));
+            self.error("mapping.keep", format!("must have at most {KEPT_LIMIT} fields"));
         }
         for (name, places) in &settings.keep {
             let key = format!("mapping.keep.{name}");
             if places.is_empty() || places.len() > PLACES_LIMIT {
-                self.error(&key, "must be a place, or a list of a few");
+                self.error(&key, "must be a place, or a list of places");
             }
             self.check_single(&key, places.iter());
         }
         if settings.default_quantity.is_some_and(|quantity| !(1..1_000_000).contains(&quantity)) {
-            self.error("mapping.default_quantity", "must lie between 1 and 999999");
+            self.error("mapping.default_quantity", "must be between 1 and 999999");
         }
         if matches!(settings.decimal, DecimalForm::Base64(scale) if scale > SCALE_LIMIT) {
-            self.error("mapping.base64_scale", format!("must lie between 0 and {SCALE_LIMIT}"));
+            self.error("mapping.base64_scale", format!("must be between 0 and {SCALE_LIMIT}"));
         }
         if let Some(format) = &settings.sold_at_format {
             let sample = jiff::Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC);
             if let Err(error) = jiff::fmt::strtime::format(format, &sample) {
                 self.error(
                     "mapping.sold_at_format",
-                    format!("must be a format of strftime, such as \"%d.%m.%Y %H:%M\": {error}"),
+                    format!("must be a strftime format, such as \"%d.%m.%Y %H:%M\": {error}"),
                 );
             }
         }
@@ -86,20 +86,20 @@ impl Compiler<'_> {
     fn check_role(&mut self, role: Role, places: &[Vec<Place>]) {
         let key = format!("mapping.{role}");
         if places.len() > PLACES_LIMIT {
-            self.error(&key, format!("must hold at most {PLACES_LIMIT} places"));
+            self.error(&key, format!("must have at most {PLACES_LIMIT} places"));
         }
         for parts in places {
             match parts.as_slice() {
                 [place] => self.check_place(&key, role, place),
-                [] => self.error(&key, "must not hold an empty list"),
+                [] => self.error(&key, "must not contain an empty list"),
                 _ if role != Role::OrderId => {
                     self.error(
                         &key,
-                        "must not hold a list of places: only order_id may be of several",
+                        "must not contain a list of places: only order_id can have several fields",
                     );
                 }
                 parts if parts.len() > PARTS_LIMIT => {
-                    self.error(&key, format!("must be of at most {PARTS_LIMIT} fields"));
+                    self.error(&key, format!("must have at most {PARTS_LIMIT} fields"));
                 }
                 parts => self.check_single(&key, parts.iter()),
             }
@@ -119,7 +119,7 @@ impl Compiler<'_> {
         if from_record && !is_single {
             self.error(
                 key,
-                "must not begin with \"record:\": that is for what all orders of a record share",
+                "must not begin with \"record:\": it is for values shared by all orders of a record",
             );
         }
         let each = steps.iter().position(|step| *step == Step::Each);
@@ -129,7 +129,7 @@ impl Compiler<'_> {
             (Role::Items, Some(_)) => self.error(key, "must have [*] at its end only"),
             (role, Some(_)) if role.is_charge() => {}
             (_, Some(_)) => {
-                self.error(key, format!("is {place}, must be one value: take away [*]"));
+                self.error(key, format!("is {place}, must be one value: remove [*]"));
             }
         }
         if steps.is_empty() && role == Role::Items {
@@ -140,7 +140,7 @@ impl Compiler<'_> {
     fn check_single<'p>(&mut self, key: &str, places: impl Iterator<Item = &'p Place>) {
         for place in places {
             if place.steps().is_some_and(|steps| steps.contains(&Step::Each)) {
-                self.error(key, format!("is {place}, must be one value: take away [*]"));
+                self.error(key, format!("is {place}, must be one value: remove [*]"));
             }
         }
     }
@@ -150,7 +150,7 @@ impl Compiler<'_> {
         for (index, (role, name)) in settings.vocabulary.iter().enumerate() {
             let key = format!("vocabulary.{role}");
             if name.trim().is_empty() {
-                self.error(&key, "holds an empty name");
+                self.error(&key, "contains an empty name");
                 continue;
             }
             let earlier =
@@ -163,7 +163,7 @@ impl Compiler<'_> {
                 .chain(earlier)
                 .find(|(other, known)| known == name && other.level() == role.level());
             if let Some((other, _)) = other.filter(|(other, _)| other != role) {
-                self.error(&key, format!("holds {name:?}, which already stands for {other}"));
+                self.error(&key, format!("contains {name:?}, already used for {other}"));
             }
         }
     }

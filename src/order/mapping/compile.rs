@@ -1,22 +1,22 @@
-//! From settings to a mapping: checks them, every problem at once, and builds the tree.
+//! Compiles settings into a mapping: validates them, reporting all problems, and builds the tree.
 
 use super::{
-    Beside, Composite, Level, Mapping, MappingError, MappingSettings, Opens, Place, Role, Shown,
-    Spot, Step, Taker, suspects,
+    Composite, Level, Mapping, MappingError, MappingSettings, Opens, OutsidePlace, Place, Role,
+    Shown, Spot, Step, Taker, suspects,
     tree::{spot, spot_below},
 };
 
 impl Mapping {
-    /// Checks the settings, and makes of them what a decoder can follow.
+    /// Validates the settings and compiles them.
     ///
     /// # Errors
-    /// Every problem there is.
+    /// All problems.
     pub fn compile(settings: MappingSettings) -> Result<Self, Vec<MappingError>> {
         let mut compiler = Compiler::new(&settings);
         compiler.check();
         compiler.orders();
         compiler.suspects();
-        let Compiler { errors, places, mut root, key, beside, composites, .. } = compiler;
+        let Compiler { errors, places, mut root, key, outside, composites, .. } = compiler;
         if !errors.is_empty() {
             return Err(errors);
         }
@@ -25,11 +25,11 @@ impl Mapping {
             key.settle();
             key
         });
-        Ok(Self { settings, root, key, places, beside, composites })
+        Ok(Self { settings, root, key, places, outside, composites })
     }
 }
 
-/// Where a name or a path comes from: what comes first goes before what comes later.
+/// The origin of a name or path, in order of priority.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Origin {
     Mapping,
@@ -37,7 +37,7 @@ enum Origin {
     BuiltIn,
 }
 
-/// A place of a role, on its way into the tree.
+/// A place of a role to be added to the tree.
 struct Found<'s> {
     role: Role,
     origin: Origin,
@@ -53,7 +53,7 @@ pub(super) struct Compiler<'s> {
     places: Vec<Shown>,
     root: Spot,
     key: Option<Spot>,
-    beside: Vec<Beside>,
+    outside: Vec<OutsidePlace>,
     composites: Vec<Composite>,
 }
 
@@ -71,10 +71,10 @@ impl<'s> Compiler<'s> {
                 opens: Some(Opens::Order),
                 items: None,
                 suspect: 0,
-                way: super::Way::Enter,
+                handling: super::Handling::Enter,
             },
             key: None,
-            beside: Vec::new(),
+            outside: Vec::new(),
             composites: Vec::new(),
         }
     }
@@ -83,7 +83,7 @@ impl<'s> Compiler<'s> {
         self.errors.push(MappingError { key: key.to_owned(), text: text.into() });
     }
 
-    /// Every role's places, for each way in which a record can hold an order.
+    /// Adds the places of all roles, for each position of an order in a record.
     fn orders(&mut self) {
         let settings = self.settings;
         let mut prefixes = vec![vec![], vec![Step::Each]];
@@ -114,17 +114,18 @@ impl<'s> Compiler<'s> {
             let shown = self.show(place.to_string(), None);
             self.take(&[], place, Taker::Only { rank, place: shown });
         }
-        // What stands beside the value is the same for every prefix.
-        let mut unique: Vec<Beside> = Vec::new();
-        for beside in self.beside.drain(..) {
-            if !unique.iter().any(|it| it.place == beside.place && it.taker.is_like(beside.taker)) {
-                unique.push(beside);
+        // Places outside the value are the same for every prefix.
+        let mut unique: Vec<OutsidePlace> = Vec::new();
+        for outside in self.outside.drain(..) {
+            if !unique.iter().any(|it| it.place == outside.place && it.taker.is_like(outside.taker))
+            {
+                unique.push(outside);
             }
         }
-        self.beside = unique;
+        self.outside = unique;
     }
 
-    /// The names of the vocabulary and the built-in ones, each as a path of one step.
+    /// The names of the vocabulary and the built-in names, each as a path of one step.
     fn names(&self) -> Vec<(Role, Origin, [Step; 1])> {
         let named = |name: &str| [Step::Name(name.to_owned())];
         let added = self.settings.vocabulary.iter();
@@ -135,7 +136,7 @@ impl<'s> Compiler<'s> {
         added.chain(built_in).collect()
     }
 
-    /// All places that are fields, those that go before others first.
+    /// All places that are fields, in order of priority.
     fn found<'f>(&mut self, names: &'f [(Role, Origin, [Step; 1])]) -> Vec<Found<'f>>
     where
         's: 'f,
@@ -196,13 +197,13 @@ impl<'s> Compiler<'s> {
         let index = u16::try_from(self.composites.len()).unwrap_or(u16::MAX);
         let count = u8::try_from(parts.len()).unwrap_or(u8::MAX);
         self.composites.push(Composite { rank, parts: count, place });
-        // Its fields are put into the tree with the order's own.
+        // Its fields within the order are added with the order's roles.
         for (part, place) in (0_u8..).zip(parts).filter(|(_, place)| !place.is_of_order()) {
             self.take(&[], place, Taker::Part { composite: index, part, shared: true });
         }
     }
 
-    /// The list of items, and the roles within each.
+    /// Adds the list of items and the roles of an item.
     fn items(&mut self, prefix: &[Step], found: &[Found<'_>]) {
         for list in found.iter().filter(|found| found.role == Role::Items) {
             let steps = match list.steps {
@@ -226,7 +227,7 @@ impl<'s> Compiler<'s> {
         }
     }
 
-    /// The order's own roles, and those of an item that stand on the order.
+    /// Adds the order's roles, and an item's roles in the order itself.
     fn order(&mut self, prefix: &[Step], found: &[Found<'_>]) {
         let of_level = |level| {
             let is_here = move |it: &&Found<'_>| it.role.level() == level && it.role != Role::Items;
@@ -253,16 +254,16 @@ impl<'s> Compiler<'s> {
         }
         for it in of_level(Level::Item) {
             let spot = spot(&mut self.root, prefix, it.steps);
-            // What stands on the order is the order's where it can be both.
+            // A place that can be both is the order's.
             if spot.items.is_none() && !spot.takers.iter().any(|taker| taker.is_of_order()) {
                 let taker = Taker::Flat { role: it.role, rank: it.rank, place: it.place };
-                // Two roles of one place are told of where the items are.
+                // Two roles with one place are reported for the list of items.
                 let _ = add(spot, it.origin, taker);
             }
         }
     }
 
-    /// Has `taker` take what stands at `place`.
+    /// Adds `taker` to `place`.
     fn take(&mut self, prefix: &[Step], place: &Place, taker: Taker) {
         match place {
             Place::Field { from_record, steps } => {
@@ -278,11 +279,11 @@ impl<'s> Compiler<'s> {
                     spot.takers.push(taker);
                 }
             }
-            _ => self.beside.push(Beside { place: place.clone(), taker }),
+            _ => self.outside.push(OutsidePlace { place: place.clone(), taker }),
         }
     }
 
-    /// What matters although no role takes it up, in the objects that roles are looked for in.
+    /// Adds the suspicious fields that no role reads.
     fn suspects(&mut self) {
         let settings = self.settings;
         let own = |role: Role| {
@@ -304,8 +305,8 @@ impl<'s> Compiler<'s> {
     }
 }
 
-/// Marks the suspects of an object in which roles are looked for, and of all objects inside of it.
-/// `event` is the bit of an event's type there.
+/// Marks the suspicious fields of an object and of all objects nested in it. `event` is the bit for
+/// an event type there.
 fn suspect(spot: &mut Spot, (within, event): (Opens, u8), known: u8) {
     let within = spot.opens.unwrap_or(within);
     if let Some(tree) = &mut spot.object {
@@ -343,14 +344,14 @@ fn shared_place(found: &Found<'_>, other: Role) -> MappingError {
     };
     MappingError {
         key: format!("mapping.{}", found.role),
-        text: format!("holds {name:?}, which already stands for {other}"),
+        text: format!("contains {name:?}, already used for {other}"),
     }
 }
 
-/// Adds a role's taker, unless what goes before it takes the same place already.
+/// Adds a role's taker, unless one with priority already takes the same place.
 ///
 /// # Errors
-/// The other role, where the mapping names one place for two.
+/// The other role, if the mapping assigns one place to two roles.
 fn add(spot: &mut Spot, origin: Origin, taker: Taker) -> Result<(), Role> {
     if spot.takers.iter().any(|have| have.is_like(taker)) {
         return Ok(());

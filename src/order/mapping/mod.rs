@@ -1,9 +1,8 @@
-//! Where each role is found, and how its values are written: the configuration's `[mapping]`, checked
-//! and compiled.
+//! The place and notation of each role: the configuration's `[mapping]`, validated and compiled.
 //!
-//! [`Place`] is one place of a record and [`Role`] what stands there. [`Mapping::compile`] makes a
-//! [`tree`] of the names that matter, so that a decoder walks a record once and passes over the rest;
-//! [`suspects`] are the names that matter although no role takes them up.
+//! [`Place`] is a place in a record and [`Role`] its meaning. [`Mapping::compile`] builds a
+//! [`tree`] of the relevant names, so that a decoder reads a record once and skips the rest.
+//! [`suspects`] are names that matter even if no role reads them.
 
 mod check;
 mod compile;
@@ -23,79 +22,79 @@ pub use place::{Place, Step};
 pub use role::Role;
 
 pub(super) use role::Level;
-pub(super) use tree::{Opens, Spot, Taker, Tree, Way};
+pub(super) use tree::{Handling, Opens, Spot, Taker, Tree};
 
-/// How many places a role may have, its built-in names apart.
+/// The maximum number of places of a role, without its built-in names.
 pub const PLACES_LIMIT: usize = 14;
 
-/// What the configuration says of a topic's records; [`Self::default`] is what holds without any.
+/// The configured mapping of a topic's records; [`Self::default`] is that without configuration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MappingSettings {
-    /// What records are written in.
+    /// The format of the records.
     pub format: Format,
-    /// The file that holds the schema of all records, where there is one.
+    /// The file with the schema of all records, if any.
     pub schema_file: Option<String>,
-    /// Which message of that file they are.
+    /// The message type in that file.
     pub message: Option<String>,
-    /// Whether the built-in names are understood.
+    /// Whether the built-in names are used.
     pub built_in: bool,
-    /// Where one record holds its order or its orders.
+    /// Where a record contains its order or orders.
     pub records: Vec<Place>,
-    /// Which records count; the others are ignored.
+    /// Which records count; others are ignored.
     pub only: Option<Only>,
-    /// What a record without a value does.
+    /// The effect of a record without a value.
     pub tombstones: Tombstones,
-    /// Which of an order's number and id counts where both stand.
+    /// Whether the number or the id counts if an order has both.
     pub identity: Option<Identity>,
-    /// Each role's own places, the first that is there counts (of charges, all are added up). A place
-    /// of several is a key of several fields.
+    /// The configured places of each role. The first one present counts; charges are added up. A
+    /// place of several fields is a key of several fields.
     pub places: Vec<(Role, Vec<Vec<Place>>)>,
-    /// Names that stand beside the built-in ones.
+    /// Names in addition to the built-in ones.
     pub vocabulary: Vec<(Role, String)>,
-    /// The quantity of a line that states none, from 1.
+    /// The quantity of lines without one, at least 1.
     pub default_quantity: Option<u32>,
-    /// The statuses of an order that does not count.
+    /// The statuses that cancel an order.
     pub cancelled: Vec<String>,
-    /// Fields of the shop's own: under which name, and where.
+    /// The fields to keep: name and places.
     pub keep: Vec<(String, Vec<Place>)>,
-    /// How decimal numbers are written in texts.
+    /// The notation of decimal numbers in texts.
     pub decimal: DecimalForm,
-    /// Whether money is stated in the currency's smallest unit.
+    /// Whether amounts are in the currency's minor unit.
     pub minor_units: bool,
     /// Whether quantities and totals may be negative.
     pub returns: bool,
-    /// Whether money of any number of decimals is rounded to the currency's.
+    /// Whether amounts with any number of decimals are rounded to the currency's decimals.
     pub round: bool,
-    /// Whether numbers may have been floats of 32 bits.
+    /// Whether numbers may have been 32-bit floats.
     pub float32: bool,
-    /// The strftime format of times that are text.
+    /// The strftime format of times given as text.
     pub sold_at_format: Option<String>,
-    /// The zone of times that state no offset; that of the shop without it.
+    /// The time zone of times without an offset; by default the shop's.
     pub times_without_zone: Option<TimeZone>,
 }
 
 /// Which records count.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Only {
-    /// Where the text stands, from the whole record; the first that is there counts.
+    /// The places of the text, relative to the record; the first one present counts.
     pub at: Vec<Place>,
-    /// The texts that count.
+    /// The accepted texts.
     pub is: Vec<String>,
 }
 
-/// What a record without a value does.
+/// The effect of a record without a value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Tombstones {
     /// It becomes a dead letter.
     #[default]
     DeadLetter,
-    /// It cancels the order that its key names.
+    /// It cancels the order identified by its key.
     Cancel,
     /// It is ignored.
     Ignore,
 }
 
-/// Which of an order's number and id counts where both stand.
+/// Whether the number or the id counts if an order has both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Identity {
     /// The number.
@@ -104,7 +103,7 @@ pub enum Identity {
     OrderId,
 }
 
-/// How decimal numbers are written in texts.
+/// The notation of decimal numbers in texts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DecimalForm {
     /// As in JSON: `1234.56`.
@@ -112,7 +111,7 @@ pub enum DecimalForm {
     Point,
     /// As in Brazil: `R$ 1.234,56`.
     Comma,
-    /// As bytes in base64 that hold an integer of this scale (Kafka Connect's Decimal).
+    /// As the base64 of an integer with this scale (Kafka Connect's Decimal).
     Base64(u32),
 }
 
@@ -143,12 +142,12 @@ impl Default for MappingSettings {
     }
 }
 
-/// What is wrong with a mapping.
+/// A problem with a mapping.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MappingError {
     /// The setting, such as `mapping.total` or `vocabulary.quantity`.
     pub key: String,
-    /// What is wrong with it, as the end of a sentence that the setting begins.
+    /// The problem, as the rest of a sentence that starts with the setting.
     pub text: String,
 }
 
@@ -158,43 +157,43 @@ impl fmt::Display for MappingError {
     }
 }
 
-/// A mapping, compiled.
+/// A compiled mapping.
 #[derive(Clone, Debug)]
 pub struct Mapping {
     settings: MappingSettings,
-    /// What a whole value is.
+    /// The tree for record values.
     root: Spot,
-    /// What a key that is JSON is, where the mapping looks into it.
+    /// The tree for record keys, if the mapping reads fields of the key.
     key: Option<Spot>,
     /// The places that takers refer to by their index.
     places: Vec<Shown>,
-    /// What stands beside the value, in the order of the ranks.
-    beside: Vec<Beside>,
+    /// The places outside the value, in order of rank.
+    outside: Vec<OutsidePlace>,
     /// The parts of keys of several fields.
     composites: Vec<Composite>,
 }
 
-/// A place as messages name it.
+/// A place as shown in messages.
 #[derive(Clone, Debug)]
 pub(super) struct Shown {
     pub(super) text: Box<str>,
     pub(super) role: Option<Role>,
-    /// Whether a value that is no number is none of this role's, as with the built-in charges.
+    /// Whether values that are not numbers are ignored, as for built-in names of charges.
     pub(super) lenient: bool,
-    /// Whether it may be there several times.
+    /// Whether it may occur several times.
     pub(super) repeats: bool,
-    /// Whether it is where the record stands, which several orders of it share.
+    /// Whether it is the record's coordinates, shared by all orders of the record.
     pub(super) coordinates: bool,
 }
 
-/// A place beside the value, and what takes it.
+/// A place outside the value, and its taker.
 #[derive(Clone, Debug)]
-pub(super) struct Beside {
+pub(super) struct OutsidePlace {
     pub(super) place: Place,
     pub(super) taker: Taker,
 }
 
-/// A key of several fields: each has as many parts.
+/// A key of several fields.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Composite {
     pub(super) rank: u8,
@@ -203,7 +202,7 @@ pub(super) struct Composite {
 }
 
 impl Mapping {
-    /// The settings that it was compiled from.
+    /// The settings from which it was compiled.
     #[must_use]
     pub const fn settings(&self) -> &MappingSettings {
         &self.settings
@@ -221,24 +220,24 @@ impl Mapping {
         self.places.get(usize::from(place))
     }
 
-    /// The place as messages name it.
+    /// The place as shown in messages.
     pub(super) fn name(&self, place: u16) -> &str {
         self.shown(place).map_or("", |shown| &shown.text)
     }
 
-    pub(super) fn beside(&self) -> &[Beside] {
-        &self.beside
+    pub(super) fn outside(&self) -> &[OutsidePlace] {
+        &self.outside
     }
 
-    /// Whether anything beside a record's value matters.
-    pub(super) const fn reads_beside_value(&self) -> bool {
-        !self.beside.is_empty() || self.key.is_some()
+    /// Whether the mapping reads places outside the record's value.
+    pub(super) const fn reads_outside_value(&self) -> bool {
+        !self.outside.is_empty() || self.key.is_some()
     }
 
-    /// Whether a record's key matters.
+    /// Whether the mapping reads the record's key.
     pub(super) fn reads_key(&self) -> bool {
-        let is_key = |beside: &Beside| matches!(beside.place, Place::Key(_));
-        self.key.is_some() || self.beside.iter().any(is_key)
+        let is_key = |outside: &OutsidePlace| matches!(outside.place, Place::Key(_));
+        self.key.is_some() || self.outside.iter().any(is_key)
     }
 
     pub(super) fn composites(&self) -> &[Composite] {
@@ -250,12 +249,12 @@ impl Default for Mapping {
     /// The built-in names alone.
     fn default() -> Self {
         Self::compile(MappingSettings::default()).unwrap_or_else(|_| Self {
-            // Not reached: a test compiles it.
+            // Unreachable: a test compiles it.
             settings: MappingSettings::default(),
             root: Spot::default(),
             key: None,
             places: Vec::new(),
-            beside: Vec::new(),
+            outside: Vec::new(),
             composites: Vec::new(),
         })
     }

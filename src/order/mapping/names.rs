@@ -1,7 +1,7 @@
-//! A table by name that is fast for names that are not in it, as most of a record's are not.
+//! A lookup table by name, optimized for names that are not in it.
 
-/// Names by their length in bytes, each with what it stands for; then by their first and last byte,
-/// so that hardly a name is compared with another.
+/// Names with their values, indexed by length in bytes, then compared by first and last byte, so
+/// that full comparisons are rare.
 #[derive(Clone, Debug)]
 pub(in crate::order) struct Names<T> {
     by_length: Vec<Vec<Entry<T>>>,
@@ -37,7 +37,7 @@ impl<T> Names<T> {
         entries.iter().find(same).map(|entry| &entry.value)
     }
 
-    /// What `name` stands for, which is `T::default()` where it was not there.
+    /// The value of `name`; inserts `T::default()` if it is missing.
     pub(super) fn entry(&mut self, name: &str) -> &mut T
     where
         T: Default,
@@ -45,7 +45,7 @@ impl<T> Names<T> {
         if self.by_length.len() <= name.len() {
             self.by_length.resize_with(name.len() + 1, Vec::new);
         }
-        // It has just been made long enough.
+        // Resized above.
         #[expect(clippy::indexing_slicing, reason = "resized above")]
         let entries = &mut self.by_length[name.len()];
         let index = entries.iter().position(|entry| *entry.name == *name).unwrap_or_else(|| {

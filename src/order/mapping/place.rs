@@ -1,4 +1,4 @@
-//! Where a role is found in a record: a field's name, a path, or something beside the value.
+//! The place of a role in a record: a field name, a path, or something outside the value.
 
 use std::fmt;
 
@@ -8,11 +8,11 @@ const STEPS_LIMIT: usize = 16;
 /// One place of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// A field, from the order (from the item for an item's roles), or from the whole record.
+    /// A field, relative to the order (to the item for an item's roles) or to the whole record.
     Field {
-        /// Whether the path begins at the whole record, where that holds several orders.
+        /// Whether the path is relative to the whole record, for records with several orders.
         from_record: bool,
-        /// How to come there.
+        /// The path.
         steps: Vec<Step>,
     },
     /// The record's key as text, or a field of a key that is JSON.
@@ -21,7 +21,7 @@ pub enum Place {
     Header(String),
     /// The record's timestamp.
     Timestamp,
-    /// Topic, topic id, partition and offset of the record, which no other record has.
+    /// Topic, topic id, partition and offset of the record, unique among all records.
     Coordinates,
 }
 
@@ -37,11 +37,11 @@ pub enum Step {
 }
 
 impl Place {
-    /// Reads a place as the configuration writes it: a bare name, `$.a.b`, `$['a b'][*]`, `$.a~.b`,
-    /// `record:$.a`, `key`, `key:$.a`, `header:NAME`, `timestamp` or `coordinates`.
+    /// Parses a place in the notation of the configuration: a bare name, `$.a.b`, `$['a b'][*]`,
+    /// `$.a~.b`, `record:$.a`, `key`, `key:$.a`, `header:NAME`, `timestamp` or `coordinates`.
     ///
     /// # Errors
-    /// What the text must be, as the end of a sentence.
+    /// What the text must be, as the rest of a sentence.
     pub fn parse(text: &str) -> Result<Self, String> {
         match text {
             "key" => return Ok(Self::Key(None)),
@@ -78,19 +78,19 @@ impl Place {
         }
     }
 
-    /// Whether each order of a record has its own.
+    /// Whether each order of a record has its own value.
     pub(super) const fn is_of_order(&self) -> bool {
         matches!(self, Self::Field { from_record: false, .. })
     }
 
-    /// Whether the place stands beside the record's value, so that it is there without one too.
+    /// Whether the place is outside the record's value, and so exists without one.
     #[must_use]
-    pub const fn is_beside_value(&self) -> bool {
+    pub const fn is_outside_value(&self) -> bool {
         !matches!(self, Self::Field { .. })
     }
 }
 
-/// Such as `qty` for a name and `payload.order.id` for a path: as messages name it.
+/// The form in messages: `qty` for a name and `payload.order.id` for a path.
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -122,8 +122,8 @@ fn write_steps(steps: &[Step], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     Ok(())
 }
 
-/// The steps of a path: the part of JSONPath (RFC 9535) that can be followed while a record is read,
-/// and `~` for the JSON in a text.
+/// Parses the steps of a path: the subset of JSONPath (RFC 9535) that can be followed while reading
+/// a record, and `~` for the JSON in a text.
 fn steps(path: &str) -> Result<Vec<Step>, String> {
     const FORM: &str =
         "must be a path of names, such as \"$.order.id\" or \"$['order id'].items[*]\"";
@@ -167,7 +167,8 @@ fn steps(path: &str) -> Result<Vec<Step>, String> {
     Ok(steps)
 }
 
-/// What stands between quotes, with `\` before a quote or itself, and what follows the bracket.
+/// Parses a quoted name, in which `\` escapes a quote or itself. Returns it and the rest after the
+/// bracket.
 fn quoted(text: &str) -> Option<(String, &str)> {
     let mut chars = text.char_indices();
     let (_, quote @ ('\'' | '"')) = chars.next()? else { return None };
@@ -195,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_a_name_a_path_or_beside_the_value() {
+    fn a_place_is_a_name_a_path_or_outside_the_value() {
         for (text, place) in [
             ("qty", field(vec![name("qty")])),
             ("a.b", field(vec![name("a.b")])),
@@ -218,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_place_is_refused() {
+    fn invalid_places_are_rejected() {
         let deep = format!("${}", ".a".repeat(STEPS_LIMIT + 1));
         for text in [
             "",

@@ -1,8 +1,8 @@
-//! The roles that a field can have, and the names by which they are always understood.
+//! The roles of fields, and their built-in names.
 
 use std::fmt;
 
-/// What a field means, whatever it is called.
+/// The meaning of a field, independent of its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
     /// The order's number, an integer that fits the column `sales.order_number`.
@@ -11,33 +11,33 @@ pub enum Role {
     OrderId,
     /// The list of items.
     Items,
-    /// What the order is said to be worth.
+    /// The order's total.
     Total,
     /// When it was sold.
     SoldAt,
-    /// Where it stands: `mapping.cancelled` says which of these mean that it does not count.
+    /// Its status: `mapping.cancelled` lists the statuses that cancel an order.
     Status,
     /// The currency of its amounts.
     Currency,
-    /// What is charged for shipping.
+    /// Shipping costs.
     Shipping,
-    /// What is charged as tax, beyond the prices.
+    /// Tax that is not included in the prices.
     Tax,
-    /// What is taken off the whole order.
+    /// A discount on the whole order.
     Discount,
     /// An item's product.
     Product,
     /// An item's quantity.
     Quantity,
-    /// What one of an item costs.
+    /// An item's unit price.
     UnitPrice,
-    /// What an item comes to, discount included.
+    /// An item's amount, after its discount.
     Amount,
-    /// What is taken off an item.
+    /// A discount on an item.
     ItemDiscount,
 }
 
-/// The object in which a role's field stands.
+/// The object that contains a role's field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::order) enum Level {
     Order,
@@ -98,7 +98,7 @@ impl Role {
         }
     }
 
-    /// The names that always stand for the role, in English and in Portuguese.
+    /// The built-in names of the role, in English and Portuguese.
     #[must_use]
     pub const fn built_in_names(self) -> &'static [&'static str] {
         match self {
@@ -107,8 +107,8 @@ impl Role {
             Self::Items => &["order_items", "items", "produtos_comprados", "itens"],
             Self::Total => &["total", "valor_total"],
             Self::SoldAt => &["sold_at", "data_hora_venda"],
-            // Which of a status's values cancel an order, and which currency a shop keeps, only a
-            // mapping can say.
+            // Only a mapping can define which statuses cancel an order, and which currency a shop
+            // uses.
             Self::Status | Self::Currency => &[],
             Self::Shipping => &["shipping", "freight", "frete"],
             Self::Tax => &["tax", "imposto"],
@@ -131,7 +131,7 @@ impl Role {
         }
     }
 
-    /// Whether the order's total is changed by it, beside its lines.
+    /// Whether it changes the order's total in addition to the lines.
     pub(in crate::order) const fn is_charge(self) -> bool {
         matches!(self, Self::Shipping | Self::Tax | Self::Discount)
     }

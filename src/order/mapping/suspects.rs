@@ -1,7 +1,7 @@
-//! Names of fields that can change what an order is worth, or what it is an order of. Where no role
-//! takes such a field up, the order says so ([`Unmapped`](crate::order::Unmapped)).
+//! Names of fields that can change an order's value or products. If no role reads such a field, the
+//! order reports it ([`Unmapped`](crate::order::Unmapped)).
 //!
-//! Only names that hardly mean anything else are here, in the spellings that programs use.
+//! Only unambiguous names are listed, in the spellings that programs use.
 
 /// The bits of [`Unmapped`](crate::order::Unmapped), in the order of its kinds.
 pub(in crate::order) const PRODUCT: u8 = 1;
@@ -9,13 +9,13 @@ pub(in crate::order) const STATUS: u8 = 1 << 1;
 pub(in crate::order) const CURRENCY: u8 = 1 << 2;
 pub(in crate::order) const CHARGE: u8 = 1 << 3;
 pub(in crate::order) const MINOR_UNITS: u8 = 1 << 4;
-/// The type of an event, next to its order or within it. It becomes [`STATUS`] where its text says that
-/// the order was cancelled, and is nothing otherwise.
+/// An event type, next to its order or within it. It becomes [`STATUS`] if its text means that the
+/// order was cancelled, and is ignored otherwise.
 pub(in crate::order) const EVENT_OF_RECORD: u8 = 1 << 5;
-/// The same within one of several orders of a record.
+/// An event type within one of several orders of a record.
 pub(in crate::order) const EVENT_OF_ORDER: u8 = 1 << 6;
 
-/// Names of the type of an event, each as its words.
+/// Names of event types, as words.
 pub(super) const EVENT_TYPES: &[&str] = &[
     "event type",
     "event name",
@@ -29,15 +29,15 @@ pub(super) const EVENT_TYPES: &[&str] = &[
     "evento",
 ];
 
-/// Whether the type of an event says that the order does not count.
-pub(in crate::order) fn says_cancelled(event: &str) -> bool {
+/// Whether an event type means that the order does not count.
+pub(in crate::order) fn is_cancellation(event: &str) -> bool {
     let event = event.to_ascii_lowercase();
     ["cancel", "anulad", "anulled", "annulled", "voided", "refund", "estorn", "reembols"]
         .iter()
         .any(|word| event.contains(word))
 }
 
-/// Names in an order, each as its words.
+/// Names in an order, as words.
 pub(super) const OF_ORDER: &[(u8, &[&str])] = &[
     (
         PRODUCT,
@@ -115,7 +115,7 @@ pub(super) const OF_ORDER: &[(u8, &[&str])] = &[
     ),
 ];
 
-/// Names in an item, each as its words.
+/// Names in an item, as words.
 pub(super) const OF_ITEM: &[(u8, &[&str])] = &[
     (
         PRODUCT,
@@ -158,17 +158,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_type_of_event_that_cancels_is_known_by_its_words() {
+    fn event_types_that_cancel_are_recognized() {
         for event in ["ORDER_CANCELLED", "order.canceled", "PedidoCancelado", "estorno"] {
-            assert!(says_cancelled(event), "{event}");
+            assert!(is_cancellation(event), "{event}");
         }
         for event in ["ORDER_PLACED", "order.created", "PedidoPago", ""] {
-            assert!(!says_cancelled(event), "{event}");
+            assert!(!is_cancellation(event), "{event}");
         }
     }
 
     #[test]
-    fn a_name_has_the_spellings_of_the_languages_that_send_it() {
+    fn names_have_snake_camel_and_pascal_case_spellings() {
         assert_eq!(spellings("line items"), ["line_items", "lineItems", "LineItems"]);
         assert_eq!(spellings("status"), ["status", "status", "Status"]);
     }

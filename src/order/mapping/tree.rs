@@ -1,39 +1,39 @@
-//! The names that matter of a record, as a tree that a decoder walks down beside it.
+//! The relevant names of a record, as a tree that decoders follow.
 
 use super::{Role, Step, names::Names};
 
-/// What is to be done with a value.
+/// What to do with a value.
 #[derive(Clone, Debug, Default)]
 pub(in crate::order) struct Spot {
-    /// Who takes the value itself.
+    /// The takers of the value itself.
     pub(in crate::order) takers: Vec<Taker>,
-    /// Where it is an object: its fields.
+    /// The fields, if it is an object.
     pub(in crate::order) object: Option<Box<Tree>>,
-    /// Where it is a list: each of its elements.
+    /// The elements, if it is a list.
     pub(in crate::order) each: Option<Box<Self>>,
-    /// Where it is a text that holds JSON: what that is.
+    /// The contained JSON, if it is a text.
     pub(in crate::order) text: Option<Box<Self>>,
-    /// What begins with such an object.
+    /// What an object here represents.
     pub(in crate::order) opens: Option<Opens>,
-    /// Whether its list is that of an order's items: the place and its rank.
+    /// The rank and place, if it is a list of items.
     pub(in crate::order) items: Option<(u8, u16)>,
-    /// Whether it only looks as if it mattered: see [`super::suspects`].
+    /// The bits of a suspicious field: see [`super::suspects`].
     pub(in crate::order) suspect: u8,
-    /// How to go about it; set when the tree is complete.
-    pub(in crate::order) way: Way,
+    /// How to process it; set when the tree is complete.
+    pub(in crate::order) handling: Handling,
 }
 
-/// How to go about a value: decided once, for speed.
+/// How to process a value, precomputed for speed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::order) enum Way {
-    /// The value is taken as it is.
+pub(in crate::order) enum Handling {
+    /// The value itself is taken.
     #[default]
     Take,
-    /// What is inside matters, and the value itself does not.
+    /// Only its contents matter.
     Enter,
-    /// Both matter.
+    /// Both the value and its contents matter.
     Both,
-    /// It is only looked at.
+    /// It is only checked for suspicious content.
     Suspect,
 }
 
@@ -43,44 +43,44 @@ pub(in crate::order) struct Tree {
     pub(in crate::order) names: Names<Spot>,
 }
 
-/// What begins with an object.
+/// What an object represents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::order) enum Opens {
-    /// An order; where another one is inside of it, that one counts in its place.
+    /// An order; nested orders count instead of it.
     Order,
     /// An item.
     Item,
 }
 
-/// Who takes a value. `rank` is 0 for a role's first place.
+/// A taker of a value. `rank` is 0 for a role's first place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::order) enum Taker {
-    /// A role of the order or of the item, which has one value.
+    /// A role of the order or of the item that has one value.
     Role { role: Role, rank: u8, place: u16 },
     /// A role of the only item of an order that has no list of items.
     Flat { role: Role, rank: u8, place: u16 },
-    /// The same as [`Self::Role`], for each order of the record.
+    /// As [`Self::Role`], for all orders of the record.
     Shared { role: Role, rank: u8, place: u16 },
-    /// A charge, of which there may be several.
+    /// A charge; there may be several.
     Charge { place: u16 },
-    /// A part of a key of several fields; `shared` by all orders of the record where it does not stand
-    /// in the order.
+    /// A part of a key of several fields; `shared` if it is outside the order and applies to all
+    /// orders of the record.
     Part { composite: u16, part: u8, shared: bool },
-    /// A field that is kept under the name of this index; `shared` likewise.
+    /// A field to keep under the name with this index; `shared` as for [`Self::Part`].
     Keep { index: u8, rank: u8, place: u16, shared: bool },
-    /// What says whether the record counts.
+    /// The value that decides whether the record counts.
     Only { rank: u8, place: u16 },
 }
 
 impl Spot {
-    /// Decides how to go about this value and all inside of it.
+    /// Computes how to process this value and its contents.
     pub(super) fn settle(&mut self) {
         let inside = self.object.is_some() || self.each.is_some() || self.text.is_some();
-        self.way = match (self.takers.is_empty(), inside || self.items.is_some()) {
-            (false, true) => Way::Both,
-            (false, false) => Way::Take,
-            (true, true) => Way::Enter,
-            (true, false) => Way::Suspect,
+        self.handling = match (self.takers.is_empty(), inside || self.items.is_some()) {
+            (false, true) => Handling::Both,
+            (false, false) => Handling::Take,
+            (true, true) => Handling::Enter,
+            (true, false) => Handling::Suspect,
         };
         let fields = self.object.iter_mut().flat_map(|tree| tree.names.values_mut());
         for spot in fields {
@@ -92,7 +92,7 @@ impl Spot {
     }
 }
 
-/// The spot that these steps lead to, made where it was not there.
+/// The spot at the end of these steps, inserted if missing.
 pub(super) fn spot<'t>(root: &'t mut Spot, prefix: &[Step], steps: &[Step]) -> &'t mut Spot {
     spot_below(spot_below(root, prefix), steps)
 }
@@ -109,7 +109,7 @@ pub(super) fn spot_below<'t>(from: &'t mut Spot, steps: &[Step]) -> &'t mut Spot
 }
 
 impl Spot {
-    /// Whether anything is done with it.
+    /// Whether it is processed at all.
     pub(super) fn matters(&self) -> bool {
         !self.takers.is_empty()
             || self.object.is_some()
@@ -120,7 +120,7 @@ impl Spot {
 }
 
 impl Taker {
-    /// Whether it is for the same role, field or part, at the same rank.
+    /// Whether both are for the same role, field or part, at the same rank.
     pub(super) fn is_like(self, other: Self) -> bool {
         match (self, other) {
             (Self::Role { role, rank, .. }, Self::Role { role: other, rank: theirs, .. })
@@ -136,7 +136,7 @@ impl Taker {
         }
     }
 
-    /// The role that the place stands for, where that can be only one.
+    /// The role of the place, if it can have only one.
     pub(super) const fn role(self) -> Option<Role> {
         match self {
             Self::Role { role, .. } | Self::Flat { role, .. } => Some(role),
@@ -144,7 +144,7 @@ impl Taker {
         }
     }
 
-    /// Whether built-in names stand back for it.
+    /// Whether it has priority over built-in names.
     pub(super) const fn is_claim(&self) -> bool {
         !matches!(self, Self::Keep { .. } | Self::Only { .. })
     }

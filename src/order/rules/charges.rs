@@ -1,4 +1,4 @@
-//! What an order is charged beside its lines: shipping and tax, less discounts.
+//! The charges of an order in addition to its lines: shipping and tax, less discounts.
 
 use super::super::{
     Reason, Rejection, Rules,
@@ -7,7 +7,7 @@ use super::super::{
     value::{Value, decimal},
 };
 
-/// How many letters the code of a currency has (ISO 4217).
+/// The number of letters of a currency code (ISO 4217).
 const CURRENCY_LETTERS: usize = 3;
 
 /// The charges of an order, in units of 10^-4.
@@ -15,14 +15,14 @@ const CURRENCY_LETTERS: usize = 3;
 pub(super) struct Charges {
     /// Shipping and tax less discounts.
     pub(super) sum: i128,
-    /// How many there are.
+    /// The number of charges.
     pub(super) count: usize,
 }
 
 impl Charges {
     /// # Errors
-    /// One that the mapping names is no number; one is negative, unless returns are allowed; one
-    /// stands twice.
+    /// A mapped charge is not a number; a charge is negative and returns are not allowed; a charge
+    /// is duplicated.
     pub(super) fn of(rules: &Rules, document: &Document<'_>) -> Result<Self, Rejection> {
         let mut charges = Self::default();
         if document.charges.is_empty() {
@@ -42,10 +42,10 @@ impl Charges {
                 && (!shown.lenient || is_number(&charge.found.value()));
             counts.then_some(shown)
         };
-        // The mapping's own places go before the built-in names.
+        // Mapped places have priority over built-in names.
         let has_own =
             document.charges.iter().filter_map(of_role).any(|shown: &Shown| !shown.lenient);
-        // Those that may stand once only; there are no more of them than places.
+        // The charges that may occur only once; at most as many as places.
         let mut single: Vec<(&Shown, u16)> = Vec::new();
         for charge in &document.charges {
             let Some(shown) = of_role(charge).filter(|shown| shown.lenient != has_own) else {
@@ -56,10 +56,10 @@ impl Charges {
             };
             if let Some((other, _)) = single.iter().find(same) {
                 let detail = if other.text == shown.text {
-                    format!("the order holds {} twice", shown.text)
+                    format!("the order contains {} twice", shown.text)
                 } else {
                     format!(
-                        "the order holds both {} and {}, which stand for the same ({role})",
+                        "the order contains both {} and {}, which are the same role ({role})",
                         other.text, shown.text
                     )
                 };
@@ -82,8 +82,8 @@ impl Charges {
     }
 }
 
-/// Whether a field of a built-in name is meant as a charge: `"shipping": "express"` and `"2 days"` are
-/// not, but a number is, also one that is written in another way than the mapping says.
+/// Whether a field with a built-in name is meant as a charge: `"shipping": "express"` and `"2
+/// days"` are not; numbers are, even in a notation other than the mapping's.
 fn is_number(value: &Value<'_>) -> bool {
     match value {
         Value::Number(_) | Value::Exact(_) | Value::Units { .. } => true,

@@ -1,4 +1,4 @@
-//! What tells an order apart: its number, its id, or a key of several fields.
+//! The identity of an order: its number, its id, or a key of several fields.
 
 use super::{
     super::{
@@ -7,12 +7,12 @@ use super::{
     stored,
 };
 
-/// How many characters the coordinates of a record have at most: a topic's name of 249, a UUID, two
-/// numbers and the order's place in the record.
+/// The maximum length of a record's coordinates: a topic name of 249 characters, a UUID, two
+/// numbers and the order's index in the record.
 const COORDINATES_LIMIT: usize = 340;
 
 impl Rules {
-    /// The order's key. `index` is its place in a record of several.
+    /// The order's key. `index` is its index in a record of several orders.
     pub(super) fn key(
         &self,
         document: &Document<'_>,
@@ -43,7 +43,7 @@ impl Rules {
         });
         let id = slot.stated();
         let has_id = id.is_some() || composite.is_some();
-        // An id from beside the value stands in where the value has no number.
+        // An id from outside the value is a fallback for values without a number.
         let is_fallback = !document.id.is_stated() && composite.is_none();
         let by = match (number.as_ref().map(|(_, place)| *place), has_id) {
             (None, false) => {
@@ -59,7 +59,7 @@ impl Rules {
                     let id = composite.as_ref().map(|(place, _)| *place);
                     let id = id.or(slot.place()).unwrap_or_default();
                     let (number, id) = (mapping.name(number), mapping.name(id));
-                    let detail = format!("{number} and {id} must not both stand");
+                    let detail = format!("{number} and {id} must not both be present");
                     return Err(Rejection::new(Reason::TwoIdentities, detail));
                 }
             },
@@ -77,7 +77,7 @@ impl Rules {
                 }
                 id_text(value, mapping.name(place)).map(OrderKey::Id)
             }
-            // Not reached: what is chosen is there.
+            // Unreachable: the chosen one is present.
             (_, _, None, None) => {
                 let detail = "the order must have a number or an id";
                 Err(Rejection::new(Reason::MissingIdentity, detail))
@@ -85,7 +85,7 @@ impl Rules {
         }
     }
 
-    /// A plain integer that fits the column of `sales`, or a text that holds one.
+    /// A plain integer that fits the column of `sales`, or a text with one.
     fn number(&self, value: &Value<'_>, name: &str) -> Result<i64, Rejection> {
         let digits = match value {
             Value::Text(text) if stored::is_plain_integer(text) => Some(&**text),
@@ -100,16 +100,16 @@ impl Rules {
             false => (i64::from(i32::MIN), i64::from(i32::MAX)),
         };
         digits.parse().ok().filter(|number| (least..=most).contains(number)).ok_or_else(|| {
-            let detail = format!("{name} must lie between {least} and {most}");
+            let detail = format!("{name} must be between {least} and {most}");
             Rejection::new(Reason::OutOfRange, detail)
         })
     }
 }
 
-/// A text, or an integer, which is taken as its digits.
+/// A text, or the digits of an integer.
 fn id_text(value: Value<'_>, name: &str) -> Result<String, Rejection> {
     let invalid = |rule| Rejection::new(Reason::InvalidOrderId, format!("{name} {rule}"));
-    if let Value::Text(_) | Value::HalfCharacter = value {
+    if let Value::Text(_) | Value::LoneSurrogate = value {
         let place = || name.to_owned();
         return stored::text(value, Reason::InvalidOrderId, place);
     }
@@ -137,7 +137,7 @@ fn joined(parts: Vec<Value<'_>>, name: &str) -> Result<String, Rejection> {
     Ok(key)
 }
 
-/// The record's coordinates, and the order's place in it.
+/// The record's coordinates and the order's index in it.
 fn coordinates(record: &str, index: Option<usize>) -> String {
     let mut text = String::with_capacity(COORDINATES_LIMIT);
     text.push_str(record);

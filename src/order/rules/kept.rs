@@ -1,4 +1,4 @@
-//! Fields of the shop's own, kept beside the order as a JSON object.
+//! The fields of `mapping.keep`, stored with the order as a JSON object.
 
 use super::super::{
     Reason, Rejection, Rules,
@@ -7,13 +7,13 @@ use super::super::{
 };
 use super::stored;
 
-/// How many characters a kept number may have.
+/// The maximum length of a kept number.
 const NUMBER_LIMIT: usize = 40;
 
-/// The object; `None` where the order has none of the fields.
+/// The object; `None` if the order has none of the fields.
 ///
 /// # Errors
-/// A field is a list or an object, too long, or no text that PostgreSQL can keep.
+/// A field is a list or an object, too long, or a text that PostgreSQL cannot store.
 pub(super) fn json(
     rules: &Rules,
     document: &Document<'_>,
@@ -54,7 +54,7 @@ fn one(value: &Value<'_>, place: impl Fn() -> String) -> Result<String, Rejectio
         Value::Moment(moment) => Ok(quoted(&moment.to_string())),
         Value::Clock(at) => Ok(quoted(&at.to_string())),
         Value::Day(day) => Ok(quoted(&day.to_string())),
-        Value::Text(_) | Value::HalfCharacter => {
+        Value::Text(_) | Value::LoneSurrogate => {
             Ok(quoted(&stored::text(value.clone(), Reason::InvalidKept, place)?))
         }
         _ => Err(invalid("must be text, a number, true or false")),

@@ -1,4 +1,4 @@
-//! What an order's lines are worth, and the order with them.
+//! The value of an order's lines and of the order.
 
 use rust_decimal::Decimal;
 
@@ -17,16 +17,16 @@ use super::{
 pub(super) struct Lines<'d> {
     rules: &'d Rules,
     all: &'d [ItemFields<'d>],
-    /// The name of their list; `None` where the only line is the order itself.
+    /// The name of their list; `None` if the only line is the order itself.
     list: Option<&'d str>,
     document: &'d Document<'d>,
 }
 
-/// What an order is worth.
+/// The value of an order.
 pub(super) struct Worth {
     pub(super) total: Decimal,
     pub(super) charges: Decimal,
-    /// The lines that name a product.
+    /// The lines with a product.
     pub(super) items: Vec<Item>,
 }
 
@@ -40,7 +40,7 @@ impl<'d> Lines<'d> {
                 document,
             };
         }
-        // Where the order states its total and no product, what else it has of a line's matters not.
+        // If the order has a total and no product, its other item fields are ignored.
         let flat = document.flat.as_deref().filter(|flat| {
             is_stated(&flat.product)
                 || (!is_stated(&document.total) && is_stated(&flat.quantity) && is_priced(flat))
@@ -48,19 +48,21 @@ impl<'d> Lines<'d> {
         Self { rules, all: flat.map_or(&[], std::slice::from_ref), list: None, document }
     }
 
-    /// What the lines and the charges come to. `stated` is the stated total, in units of 10^-4.
+    /// Computes the value from lines and charges. `stated` is the stated total, in units of 10^-4.
     ///
     /// # Errors
-    /// Lines and total do not say what the order is worth, or do not agree.
+    /// Lines and total do not determine the value, or do not agree.
     pub(super) fn worth(
         &self,
         stated: Option<i128>,
         charges: &Charges,
     ) -> Result<Worth, Rejection> {
         if let (None, Some(line)) = (self.list, self.all.first()) {
-            let twice = self.document.flat_twice.iter().copied();
-            if let Some((role, twice)) = twice.into_iter().find(|it| line.minds(it.0, it.1)) {
-                return Err(self.rules.twice("the order", role, twice));
+            let duplicate = self.document.flat_duplicates.iter().copied();
+            if let Some((role, duplicate)) =
+                duplicate.into_iter().find(|it| line.matters_for(it.0, it.1))
+            {
+                return Err(self.rules.duplicate("the order", role, duplicate));
             }
         }
         let priced = self.all.iter().filter(|line| is_priced(line)).count();
@@ -95,7 +97,7 @@ impl<'d> Lines<'d> {
         Ok(Worth { total: money(total)?, charges, items })
     }
 
-    /// Every line is priced: the total is their sum and the charges.
+    /// All lines have prices: the total is their sum plus the charges.
     fn sum(
         &self,
         stated: Option<i128>,
@@ -118,29 +120,29 @@ impl<'d> Lines<'d> {
                 None => "quantity x unit price".to_owned(),
             };
             let plus = if charges.count > 0 { " and the charges" } else { "" };
-            let detail = format!("the total must be {lines}{plus}, to within half a cent an item");
+            let detail = format!("the total must be {lines}{plus}, to within half a cent per item");
             return Err(Rejection::new(Reason::TotalMismatch, detail));
         }
         if sum.units < 0 && !self.returns() {
-            let detail = "the items less the discount must come to 0 or more";
+            let detail = "the items less the discount must be 0 or more";
             return Err(Rejection::new(Reason::NegativeTotal, detail));
         }
         Ok((sum, kept))
     }
 
-    /// No line is priced: the lines share the stated total less the charges, by quantity.
+    /// No line has a price: the stated total less the charges is split over the lines by quantity.
     fn share(&self, stated: i128, charges: &Charges) -> Result<Vec<Item>, Rejection> {
         let quantities = (self.all.iter().enumerate())
             .map(|(index, line)| self.quantity(index, line))
             .collect::<Result<Vec<_>, _>>()?;
         if let Some(index) = self.all.iter().position(|line| is_stated(&line.discount)) {
             let place = self.place(index, None);
-            let detail = format!("{place} must have a price where it has a discount");
+            let detail = format!("{place} must have a price if it has a discount");
             return Err(Rejection::new(Reason::PartlyPriced, detail));
         }
         let is_return = quantities.iter().any(|quantity| *quantity < 0);
         if is_return && quantities.iter().any(|quantity| *quantity > 0) {
-            let detail = "goods sold and goods returned must have prices where one order has both";
+            let detail = "an order with both sold and returned items must have prices";
             return Err(Rejection::new(Reason::MissingTotal, detail));
         }
         let goods = self.beyond_charges(stated, charges)?;
@@ -161,11 +163,11 @@ impl<'d> Lines<'d> {
         Ok(kept)
     }
 
-    /// What is left of the stated total for the goods.
+    /// The stated total less the charges.
     fn beyond_charges(&self, stated: i128, charges: &Charges) -> Result<i128, Rejection> {
         let goods = stated - charges.sum;
         if goods < 0 && !self.returns() {
-            let detail = "the total must not be less than the charges that it holds";
+            let detail = "the total must not be less than the charges that it includes";
             return Err(Rejection::new(Reason::TotalMismatch, detail));
         }
         Ok(goods)
@@ -192,8 +194,8 @@ impl<'d> Lines<'d> {
         Ok(quantity)
     }
 
-    /// What a priced line comes to: the stated amount, else quantity × unit price − discount; where
-    /// all of them stand they agree to half a cent.
+    /// The amount of a priced line: as stated, or else quantity × unit price − discount. If both
+    /// are present, they must agree to half a cent.
     fn amount(
         &self,
         index: usize,
@@ -209,7 +211,7 @@ impl<'d> Lines<'d> {
         computed.units -= total::at_product_scale(self.discount(index, line)?);
         let Some(stated) = stated else {
             if computed.units < 0 && !self.returns() {
-                let detail = format!("{} must come to 0 or more", self.place(index, None));
+                let detail = format!("the amount of {} must be 0 or more", self.place(index, None));
                 return Err(Rejection::new(Reason::NegativeAmount, detail));
             }
             return Ok(computed);
@@ -261,7 +263,7 @@ impl<'d> Lines<'d> {
         Ok(discount)
     }
 
-    /// Adds the line to those that name a product, if it does.
+    /// Adds the line to `kept` if it has a product.
     fn keep(
         &self,
         kept: &mut Vec<Item>,
@@ -287,7 +289,7 @@ impl<'d> Lines<'d> {
         self.rules.mapping.settings().returns
     }
 
-    /// Such as `order_items[3].qty`; items count from 0. Without a place the line itself.
+    /// A place such as `order_items[3].qty` (items count from 0); without `place`, the line itself.
     fn place(&self, index: usize, place: Option<u16>) -> String {
         let name = place.map(|place| self.rules.mapping.name(place));
         match (self.list, name) {
@@ -311,7 +313,7 @@ fn money(amount: Amount) -> Result<Decimal, Rejection> {
     decimal::money(amount.units, amount.scale).ok_or_else(inexact)
 }
 
-/// The bounds keep every result within a decimal's 96 bits; should one ever not be, it is no order.
+/// The bounds keep all results within a decimal's 96 bits; this is a safeguard.
 fn inexact() -> Rejection {
-    Rejection::new(Reason::OutOfRange, "the order comes to more than can be kept exactly")
+    Rejection::new(Reason::OutOfRange, "the order's value is too large to be stored exactly")
 }

@@ -1,5 +1,5 @@
-//! From what a record holds to what it comes to, in the order in which the rules are applied. They
-//! know of no format: values come as a decoder found them.
+//! The rules that turn a record's values into orders, in the order in which they are applied. They
+//! are independent of the record's format.
 
 mod charges;
 mod identity;
@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use super::{
     Currency, Meaning, Order, OrderKey, Reason, Rejection, Rules, SalesBounds, Unmapped,
-    decode::{Decoded, Document, Found, Sink, Twice, avro, json, protobuf},
+    decode::{Decoded, Document, Duplicate, Found, Sink, avro, json, protobuf},
     mapping::{Mapping, Place, Role, Spot, Tombstones, suspects},
     text,
     value::{Value, decimal, time},
@@ -34,7 +34,7 @@ use lines::Lines;
 pub(super) use number::Numbers;
 
 impl Rules {
-    /// The rules of a mapping, for a shop in this time zone that keeps its books in this currency.
+    /// The rules of a mapping, for a shop with this time zone and currency.
     #[must_use]
     pub fn new(mapping: Mapping, shop_timezone: TimeZone, currency: Currency) -> Self {
         let settings = mapping.settings();
@@ -48,7 +48,7 @@ impl Rules {
         Self { mapping, reading, shop_timezone, currency, times, numbers, bounds }
     }
 
-    /// The same rules, for records that are read so; without it they are JSON.
+    /// The same rules for records in this format; the default is JSON.
     #[must_use]
     pub fn reading(self, reading: Reading) -> Self {
         Self { reading, ..self }
@@ -60,7 +60,7 @@ impl Rules {
         Self::new(Mapping::default(), shop_timezone, Currency::default())
     }
 
-    /// What a value says by itself: [`Self::understand`] of a record that has nothing else.
+    /// [`Self::understand`] for a record that has only a value.
     ///
     /// # Errors
     /// As [`Self::understand`].
@@ -71,11 +71,11 @@ impl Rules {
         self.understand(&partition, &record, &Schemas::default())
     }
 
-    /// What a record comes to. It is judged whole, by the mapping's roles alone; other fields are
-    /// passed over. `schemas` holds those of [`Self::schema_ids`].
+    /// The meaning of a record. It is accepted or rejected as a whole, only by the mapping's roles;
+    /// other fields are ignored. `schemas` contains those of [`Self::schema_ids`].
     ///
     /// # Errors
-    /// A [`Rejection`] with the first rule that the record breaks. It never quotes the payload.
+    /// A [`Rejection`] with the first rule that the record violates. It never quotes the payload.
     pub fn understand(
         &self,
         partition: &TopicPartition,
@@ -85,8 +85,8 @@ impl Rules {
         let mapping = &self.mapping;
         let arena = Bump::new();
         let mut sink = Sink::new(mapping);
-        if mapping.reads_beside_value() {
-            self.beside(&mut sink, (partition, record), schemas, &arena);
+        if mapping.reads_outside_value() {
+            self.outside(&mut sink, (partition, record), schemas, &arena);
         }
         let Some(payload) = &record.payload else {
             return self.tombstone(&sink.decoded());
@@ -94,12 +94,13 @@ impl Rules {
         let encoded = self.reading.value(payload, schemas).map_err(unreadable)?;
         read(encoded, mapping.root(), &mut sink, &arena)?;
         let decoded = sink.decoded();
-        // Where reading ended early, what says whether the record counts may lie further on.
+        // If reading was aborted, the value that decides whether the record counts may not have
+        // been read.
         if !decoded.aborted && !self.counts(&decoded) {
             return Ok(Meaning::Ignored);
         }
-        if let Some(trouble) = decoded.trouble {
-            return Err(trouble.clone());
+        if let Some(problem) = decoded.problem {
+            return Err(problem.clone());
         }
         let shared = decoded.shared;
         if let Some(document) = decoded.single {
@@ -112,7 +113,7 @@ impl Rules {
         Ok(if orders.is_empty() { Meaning::Ignored } else { Meaning::Orders(orders) })
     }
 
-    /// The ids of the schemas without which the record cannot be understood.
+    /// The ids of the schemas required to decode the record.
     pub fn schema_ids(&self, record: &Record) -> impl Iterator<Item = SchemaId> {
         let of_value = record.payload.as_deref().and_then(|it| self.reading.schema_id(it, false));
         let key = record.key.as_deref().filter(|_| self.mapping.reads_key());
@@ -120,7 +121,7 @@ impl Rules {
         of_value.into_iter().chain(of_key)
     }
 
-    /// Whether the record is one of those that `mapping.only` lets in.
+    /// Whether `mapping.only` accepts the record.
     fn counts(&self, decoded: &Decoded<'_, '_>) -> bool {
         self.mapping.settings().only.as_ref().is_none_or(|only| {
             decoded.only.stated().is_some_and(|(value, _)| value.is_one_of(&only.is))
@@ -141,7 +142,7 @@ impl Rules {
         }
     }
 
-    /// `index` is the order's place in a `record` of several.
+    /// `index` is the order's index in a `record` of several orders.
     fn order(
         &self,
         document: &Document<'_>,
@@ -149,10 +150,10 @@ impl Rules {
         index: Option<usize>,
         record: &Record,
     ) -> Result<Order, Rejection> {
-        if let Some(trouble) = &document.items.trouble {
-            return Err(trouble.clone());
+        if let Some(problem) = &document.items.problem {
+            return Err(problem.clone());
         }
-        self.no_role_twice(document)?;
+        self.reject_duplicates(document)?;
         let key = self.key(document, shared, index)?;
         if self.is_cancelled(document, shared)? {
             return Ok(cancelled(key));
@@ -183,22 +184,23 @@ impl Rules {
 }
 
 impl Rules {
-    fn no_role_twice(&self, document: &Document<'_>) -> Result<(), Rejection> {
-        let Some((item, role, twice)) = document.twice() else { return Ok(()) };
+    fn reject_duplicates(&self, document: &Document<'_>) -> Result<(), Rejection> {
+        let Some((item, role, duplicate)) = document.duplicate() else { return Ok(()) };
         let place = match (item, document.items.list) {
             (Some(index), Some((_, list))) => format!("{}[{index}]", self.mapping.name(list)),
             _ => "the order".to_owned(),
         };
-        Err(self.twice(&place, role, twice))
+        Err(self.duplicate(&place, role, duplicate))
     }
 
-    /// `place` is the object in which the role stands twice.
-    fn twice(&self, place: &str, role: Role, twice: Twice) -> Rejection {
-        let (earlier, later) = (self.mapping.name(twice.earlier), self.mapping.name(twice.later));
+    /// `place` is the object with the duplicate role.
+    fn duplicate(&self, place: &str, role: Role, duplicate: Duplicate) -> Rejection {
+        let (earlier, later) =
+            (self.mapping.name(duplicate.earlier), self.mapping.name(duplicate.later));
         let detail = if earlier == later {
-            format!("{place} holds {later} twice")
+            format!("{place} contains {later} twice")
         } else {
-            format!("{place} holds both {earlier} and {later}, which stand for the same ({role})")
+            format!("{place} contains both {earlier} and {later}, which are the same role ({role})")
         };
         Rejection::new(Reason::DuplicateField, detail)
     }
@@ -262,7 +264,7 @@ impl Rules {
         Ok(Some(total))
     }
 
-    /// Whether the row of `sales` can hold the order without loss.
+    /// Checks that the row of `sales` can store the order without loss.
     fn fits(&self, order: &Order) -> Result<(), Rejection> {
         let Some((precision, scale)) = self.bounds.total.filter(|_| order.is_in_sales()) else {
             return Ok(());
@@ -280,8 +282,8 @@ impl Rules {
 }
 
 impl Rules {
-    /// Takes what stands beside the record's value.
-    fn beside<'r, 'p>(
+    /// Reads the places outside the record's value.
+    fn outside<'r, 'p>(
         &'r self,
         sink: &mut Sink<'r, 'p>,
         (partition, record): (&TopicPartition, &'p Record),
@@ -291,8 +293,8 @@ impl Rules {
         'r: 'p,
     {
         let key = record.key.as_deref().map(|bytes| self.reading.key(bytes, schemas));
-        for beside in self.mapping.beside() {
-            let value = match &beside.place {
+        for outside in self.mapping.outside() {
+            let value = match &outside.place {
                 Place::Key(None) => match key {
                     None => Value::Null,
                     Some(Ok(Encoded::Json(bytes))) => bytes_value(Some(bytes)),
@@ -303,7 +305,7 @@ impl Rules {
                 },
                 Place::Header(name) => bytes_value(record.headers.get(name.as_bytes()).flatten()),
                 Place::Timestamp => record.timestamp.map_or(Value::Null, |milliseconds| {
-                    // In seconds, whose magnitude says so at any time.
+                    // In seconds, which are recognized as such by their magnitude.
                     Value::Number(arena.alloc_str(&seconds(milliseconds)))
                 }),
                 Place::Coordinates => {
@@ -313,7 +315,7 @@ impl Rules {
                 }
                 Place::Key(Some(_)) | Place::Field { .. } => continue,
             };
-            sink.give(beside.taker, Found::Value(arena.alloc(value)));
+            sink.give(outside.taker, Found::Value(arena.alloc(value)));
         }
         if let Some(spot) = self.mapping.key() {
             let encoded = match key {
@@ -341,43 +343,43 @@ fn read<'m, 'p>(
     }
 }
 
-/// Why bytes that cannot be read are no order.
+/// The rejection of undecodable bytes.
 fn unreadable(why: Unreadable) -> Rejection {
     match why {
         Unreadable::NotFramed => {
             let detail = "the record must begin with the header of a schema registry (a zero byte \
-                          and the schema's id), as mapping.format says";
+                          and the schema id), as required by mapping.format";
             Rejection::new(Reason::NotFramed, detail)
         }
         Unreadable::NoRegistry => {
-            let detail = "the record begins with a zero byte, as those of a schema registry do: \
-                          set registry.url, and mapping.format to \"auto\"";
+            let detail = "the record begins with a zero byte, like records with a schema registry \
+                          header: set registry.url, and mapping.format to \"auto\"";
             Rejection::new(Reason::NotJson, detail)
         }
         Unreadable::UnknownSchema(id) if id.0 == 0 => {
-            let detail = "the schema registry knows no schema of the id 0: the id must be 4 bytes, as \
-                          Confluent's serializers write it; let the producer write neither ids of 8 \
-                          bytes, as Apicurio's can, nor ids in headers";
+            let detail = "the schema registry has no schema with id 0: the id must have 4 bytes, \
+                          as written by Confluent's serializers; configure the producer to write \
+                          neither 8-byte ids, as Apicurio's can, nor ids in headers";
             Rejection::new(Reason::UnknownSchema, detail)
         }
         Unreadable::UnknownSchema(id) => {
-            let detail = format!("the schema registry knows no schema of the id {id}");
+            let detail = format!("the schema registry has no schema with id {id}");
             Rejection::new(Reason::UnknownSchema, detail)
         }
         Unreadable::BrokenSchema(Some(id), why) => {
-            Rejection::new(Reason::BrokenSchema, format!("the schema of the id {id}: {why}"))
+            Rejection::new(Reason::BrokenSchema, format!("the schema with id {id}: {why}"))
         }
         Unreadable::BrokenSchema(None, why) => {
             Rejection::new(Reason::BrokenSchema, format!("mapping.schema_file: {why}"))
         }
         Unreadable::NoSuchMessage(id) => {
-            let detail = format!("the header must name a message of the schema of the id {id}");
+            let detail = format!("the header must refer to a message of the schema with id {id}");
             Rejection::new(Reason::BrokenSchema, detail)
         }
     }
 }
 
-/// What bytes beside the value say, which are text.
+/// The value of bytes outside the record's value, read as text.
 fn bytes_value(bytes: Option<&[u8]>) -> Value<'_> {
     match bytes.map(std::str::from_utf8) {
         None => Value::Null,

@@ -1,15 +1,15 @@
-//! Numbers as the mapping says that they are written.
+//! Parses numbers in the mapping's notation.
 
 use super::super::{
     Currency, Reason, Rejection,
     mapping::{DecimalForm, MappingSettings},
     value::{
         Value,
-        decimal::{self, Bound, Notation, Trouble},
+        decimal::{self, Bound, Notation, NumberError},
     },
 };
 
-/// How amounts of money and quantities are written.
+/// The notation of amounts and quantities.
 #[derive(Clone, Debug)]
 pub(in crate::order) struct Numbers {
     money: Notation,
@@ -31,7 +31,7 @@ impl Numbers {
         Self { money, quantity: money.for_quantity() }
     }
 
-    /// An amount of money within its bound, in units of 10^-4. `place` is where it stands.
+    /// An amount of money within its bound, in units of 10^-4. `place` is its place.
     pub(super) fn money(
         &self,
         value: &Value<'_>,
@@ -41,7 +41,7 @@ impl Numbers {
         number(value, bound, &self.money, place)
     }
 
-    /// A quantity within its bound, in units of 10^-4. `place` is where it stands.
+    /// A quantity within its bound, in units of 10^-4. `place` is its place.
     pub(super) fn quantity(
         &self,
         value: &Value<'_>,
@@ -57,18 +57,18 @@ fn number(
     notation: &Notation,
     place: impl Fn() -> String,
 ) -> Result<i128, Rejection> {
-    decimal::parse(value, bound, notation).map_err(|trouble| {
+    decimal::parse(value, bound, notation).map_err(|problem| {
         let place = place();
-        match trouble {
-            Trouble::NotANumber => {
+        match problem {
+            NumberError::NotANumber => {
                 let detail = format!("{place} must be a decimal number");
                 Rejection::new(Reason::InvalidNumber, detail)
             }
-            Trouble::TooLarge => {
+            NumberError::TooLarge => {
                 let detail = format!("{place} {}", bound.rule);
                 Rejection::new(Reason::OutOfRange, detail)
             }
-            Trouble::TooFine => {
+            NumberError::TooFine => {
                 let detail = format!("{place} must have at most {} decimals", decimal::DECIMALS);
                 Rejection::new(Reason::OutOfRange, detail)
             }

@@ -1,12 +1,12 @@
-//! Texts that will be stored.
+//! Validates texts to be stored.
 
 use super::super::{Reason, Rejection, value::Value};
 
-/// How many characters (Unicode scalar values, as PostgreSQL counts) a text may have.
+/// The maximum number of characters of a text (Unicode scalar values, as PostgreSQL counts them).
 pub(super) const CHARACTERS_LIMIT: usize = 200;
 
-/// The text that a value is: `reason` where it is empty, only blanks, too long or no text at all.
-/// Nothing is trimmed. `place` is where it stands.
+/// The value as text; fails with `reason` if it is blank, too long or not a text. Nothing is
+/// trimmed. `place` is its place.
 pub(super) fn text(
     value: Value<'_>,
     reason: Reason,
@@ -15,19 +15,19 @@ pub(super) fn text(
     let reject = |reason, rule| Err(Rejection::new(reason, format!("{} {rule}", place())));
     let text = match value {
         Value::Text(text) => text,
-        Value::HalfCharacter => {
-            return reject(Reason::LoneSurrogate, "must not hold half of a surrogate pair");
+        Value::LoneSurrogate => {
+            return reject(Reason::LoneSurrogate, "must not contain an unpaired surrogate");
         }
         _ => return reject(reason, "must be text"),
     };
     if text.chars().all(char::is_whitespace) {
-        return reject(reason, "must be more than blanks");
+        return reject(reason, "must not be blank");
     }
     if is_too_long(&text) {
         return reject(reason, "must have at most 200 characters");
     }
     if text.as_bytes().contains(&0) {
-        return reject(Reason::NulCharacter, "must not hold the character U+0000");
+        return reject(Reason::NulCharacter, "must not contain the character U+0000");
     }
     Ok(text.into_owned())
 }
@@ -36,7 +36,7 @@ pub(super) fn is_too_long(text: &str) -> bool {
     text.len() > CHARACTERS_LIMIT && text.chars().count() > CHARACTERS_LIMIT
 }
 
-/// The digits of a plain integer that the value is; `None` for anything else.
+/// The digits, if the value is a plain integer.
 pub(super) fn plain_integer<'v>(value: &'v Value<'_>) -> Option<&'v str> {
     match value {
         Value::Number(digits) | Value::Exact(digits) if is_plain_integer(digits) => Some(digits),
@@ -44,7 +44,7 @@ pub(super) fn plain_integer<'v>(value: &'v Value<'_>) -> Option<&'v str> {
     }
 }
 
-/// Digits without a leading zero, perhaps behind a minus; -0 is none.
+/// Whether it is an optional minus and digits without a leading zero; -0 is not.
 pub(super) fn is_plain_integer(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text).as_bytes();
     match digits {

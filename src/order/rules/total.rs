@@ -1,6 +1,7 @@
-//! What an order is worth, and each of its items: summed up from prices, or split by quantity.
+//! The values of an order and its items: summed up from prices, or split by quantity.
 //!
-//! All in integers. Quantities and prices come in units of 10^-4, amounts leave as [`Amount`]s.
+//! All arithmetic uses integers. Quantities and prices are in units of 10^-4; results are
+//! [`Amount`]s.
 
 use super::super::value::decimal::{self, DECIMALS};
 
@@ -42,8 +43,8 @@ pub(super) const fn stated(total: i128) -> Amount {
     Amount { units: total, scale: DECIMALS }
 }
 
-/// Whether a stated total agrees with the sum over `items` priced items: to within half a cent an
-/// item, inclusive, since shops round line by line.
+/// Whether a stated total agrees with the sum over `items` priced items: to within half a cent per
+/// item, inclusive, because shops round each line.
 pub(super) fn agree(stated: i128, sum: Amount, items: usize) -> bool {
     let difference = at_product_scale(stated) - sum.units;
     let tolerance = i128::try_from(items).unwrap_or(i128::MAX).saturating_mul(HALF_A_CENT);
@@ -85,7 +86,7 @@ pub(super) fn split(total: i128, quantities: &[i128]) -> Vec<Amount> {
     parts
 }
 
-/// Quotient and remainder; 64 bits, where they do, divide several times faster.
+/// Quotient and remainder; 64-bit division is several times faster where it suffices.
 fn divide(dividend: i128, divisor: i128) -> (i128, i128) {
     match (u64::try_from(dividend), u64::try_from(divisor)) {
         (Ok(dividend), Ok(divisor)) => {

@@ -1,4 +1,4 @@
-//! Records in Avro: the same content comes to the same as in JSON, whatever types a schema gives it.
+//! Records in Avro: the same content gives the same result as in JSON, for all types of a schema.
 
 mod fuzz;
 mod infer;
@@ -30,7 +30,7 @@ fn encode(schema: &Schema, json: &str) -> Vec<u8> {
     from_json(json, schema).unwrap_or_else(|error| panic!("{json}: {error}"))
 }
 
-/// What a record of built-in names comes to.
+/// The meaning of a record with built-in names.
 fn avro(schema: &str, json: &str) -> Result<Order, Rejection> {
     let schema = compile(schema);
     of_bytes(&schema, &encode(&schema, json))
@@ -67,7 +67,7 @@ fn sold_at_of(of: &str, json: &str) -> Result<String, Reason> {
 }
 
 #[test]
-fn money_is_exact_whatever_type_it_has() {
+fn money_is_exact_for_every_type() {
     let decimal = |base: &str, precision: usize, scale: usize| {
         format!(
             r#"{{"type":{base},"logicalType":"decimal","precision":{precision},"scale":{scale}}}"#
@@ -125,7 +125,7 @@ fn money_is_exact_whatever_type_it_has() {
 }
 
 #[test]
-fn times_are_what_their_type_says() {
+fn times_are_read_by_their_type() {
     let logical =
         |base: &str, logical: &str| format!(r#"{{"type":"{base}","logicalType":"{logical}"}}"#);
     let cases = [
@@ -184,17 +184,17 @@ fn a_schema_evolves() {
     let price = r#"{"name":"unit_price","type":"double"}"#;
     let schemas = [
         fields(&format!("{id},{}", item(price))),
-        // A field added, and those that are there made optional.
+        // A field is added, and the existing ones become optional.
         fields(&format!(
             r#"{{"name":"new","type":["null","string"],"default":null}},{{"name":"order_id","type":["null","string"]}},{}"#,
             item(r#"{"name":"unit_price","type":["double","null"]}"#)
         )),
-        // Renamed, with the former name kept as an alias.
+        // Renamed, with the former name as an alias.
         fields(&format!(
             r#"{{"name":"codigo","aliases":["order_id"],"type":"string"}},{}"#,
             item(r#"{"name":"valor","aliases":["x","unit_price"],"type":"double"}"#)
         )),
-        // Two names for one role, of which one is null.
+        // Two names for one role, one of them null.
         fields(&format!(
             r#"{id},{{"name":"id_ordem","type":["null","string"],"default":null}},{{"name":"itens","type":["null",{{"type":"array","items":"string"}}],"default":null}},{}"#,
             item(price)
@@ -206,7 +206,7 @@ fn a_schema_evolves() {
 }
 
 #[test]
-fn enums_uuids_maps_and_text_that_holds_json_are_read() {
+fn enums_uuids_maps_and_json_in_text_are_read() {
     let settings = MappingSettings {
         places: vec![
             (Role::OrderId, vec![vec![Place::parse("$.ref").unwrap()]]),
@@ -239,7 +239,7 @@ fn enums_uuids_maps_and_text_that_holds_json_are_read() {
 }
 
 #[test]
-fn bytes_that_are_no_value_are_no_order() {
+fn bytes_that_are_not_a_value_are_rejected() {
     let schema = compile(&fields(
         r#"{"name":"order_id","type":"string"},{"name":"x","type":{"type":"array","items":"long"}},
            {"name":"items","type":{"type":"array","items":{"type":"record","name":"I","fields":[{"name":"product","type":"string"},{"name":"qty","type":"int"},{"name":"unit_price","type":"double"}]}}}"#,
@@ -255,11 +255,11 @@ fn bytes_that_are_no_value_are_no_order() {
     assert_eq!(
         rejection.detail(),
         format!(
-            "the bytes must be a value of their schema: at byte {} the value must end",
+            "the bytes must be a value of their Avro schema: at byte {}: the value must end",
             whole.len()
         )
     );
-    // Every byte may be another, and every place may claim a huge length.
+    // Every byte may be corrupted, and every position may claim a huge length.
     let huge = [0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1];
     for at in 0..whole.len() {
         let mut lies = vec![[&whole[..at], &huge[..], &whole[at + 1..]].concat()];
@@ -270,7 +270,7 @@ fn bytes_that_are_no_value_are_no_order() {
             }
         }
     }
-    // Blocks that state their size, and several of them.
+    // Several blocks with a size.
     let blocks = [&whole[..7], &[1, 2, 2, 2, 4, 0], &whole[11..]].concat();
     assert_eq!(of_bytes(&schema, &blocks).unwrap(), of_bytes(&schema, &whole).unwrap());
 }
@@ -286,7 +286,7 @@ fn too_many_items_are_read_and_not_kept() {
     };
     assert_eq!(of_bytes(&schema, &encode(&schema, &items(9_999))).unwrap().total(), 9_999.into());
     let rejection = of_bytes(&schema, &encode(&schema, &items(10_000))).unwrap_err();
-    assert_eq!(rejection.detail(), "items must hold at most 9999 items");
+    assert_eq!(rejection.detail(), "items must contain at most 9999 items");
 }
 
 #[test]
@@ -317,13 +317,13 @@ fn a_key_is_one_value_or_has_fields() {
     assert_eq!(judge("key", r#""string""#, &[2, b'k', 0]), Err(Reason::InvalidOrderId));
     let record = fields(r#"{"name":"id","type":"int"},{"name":"x","type":"string"}"#);
     assert_eq!(judge("key:$.id", &record, &[14, 0]), Ok("7".to_owned()));
-    // A key that breaks off has no fields, also those before.
+    // A truncated key has no fields, not even the preceding ones.
     assert_eq!(judge("key:$.id", &record, &[14]), Err(Reason::MissingIdentity));
     assert_eq!(judge("key", &record, &[14, 0]), Err(Reason::InvalidOrderId));
 }
 
 #[test]
-fn every_shape_comes_to_the_same_in_avro() {
+fn every_shape_gives_the_same_result_in_avro() {
     let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/samples/shapes"));
     let mut same = 0;
     for entry in fs::read_dir(folder).unwrap() {
@@ -348,7 +348,7 @@ fn every_shape_comes_to_the_same_in_avro() {
 }
 
 #[test]
-fn an_id_of_eight_bytes_is_told_of() {
+fn an_id_of_eight_bytes_is_reported() {
     let rules = rules_of(MappingSettings::default()).reading(Reading::Either);
     let mut schemas = Schemas::default();
     let id = crate::format::SchemaId(0);
@@ -358,5 +358,5 @@ fn an_id_of_eight_bytes_is_told_of() {
     let record = Record { payload, ..Record::default() };
     let rejection = rules.understand(&partition, &record, &schemas).unwrap_err();
     assert_eq!(rejection.reason(), Reason::UnknownSchema);
-    assert!(rejection.detail().contains("ids of 8 bytes"), "{rejection}");
+    assert!(rejection.detail().contains("8-byte ids"), "{rejection}");
 }

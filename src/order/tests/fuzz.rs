@@ -1,4 +1,4 @@
-//! Whatever the bytes: an order that keeps its promises or a rejection, and never a panic.
+//! For any bytes: an order with all its properties or a rejection, and never a panic.
 
 use proptest::{collection::vec, prelude::*};
 use rust_decimal::Decimal;
@@ -19,7 +19,7 @@ pub(super) fn check(payload: &[u8]) -> Result<(), TestCaseError> {
             for order in meaning.orders() {
                 check_order(order, payload)?;
             }
-            // Without an item that has no product, nothing is missing from the sum.
+            // If all items have a product, nothing is missing from the sum.
             if let Meaning::Order(order) = &meaning
                 && items(payload) == Some(order.items().len())
                 && !order.items().is_empty()
@@ -53,7 +53,7 @@ fn check_order(order: &Order, payload: &[u8]) -> Result<(), TestCaseError> {
     }
     let sum: Decimal = order.items().iter().map(|item| item.amount()).sum();
     prop_assert!(sum + order.charges() <= order.total());
-    // It holds no more than the payload did.
+    // It contains no more than the payload.
     let texts: usize = order.items().iter().map(|item| item.product().len()).sum();
     prop_assert!(texts + order.id().map_or(0, str::len) <= payload.len());
     let smallest = r#"{"qty":1}"#.len();
@@ -61,7 +61,7 @@ fn check_order(order: &Order, payload: &[u8]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// How many items the payload lists, where serde_json's own values can tell.
+/// The number of items in the payload, if serde_json's values can represent it.
 fn items(payload: &[u8]) -> Option<usize> {
     let value: serde_json::Value = serde_json::from_slice(payload).ok()?;
     let lists = ["order_items", "items", "produtos_comprados", "itens"];
@@ -102,7 +102,7 @@ fn object(fields: &[(String, String)]) -> String {
     format!("{{{}}}", fields.join(","))
 }
 
-/// An order of items that all name a product, with or without prices, and most often a total.
+/// An order whose items all have a product, with or without prices, and usually with a total.
 fn plausible() -> impl Strategy<Value = String> {
     let quantity = "([1-9][0-9]{0,5}|0\\.[0-9]{3}[1-9])";
     let money = "(0|[1-9][0-9]{0,9})(\\.[0-9]{1,4})?";

@@ -1,4 +1,4 @@
-//! Payloads that are no JSON object, or none that may be read.
+//! Payloads that are not a readable JSON object.
 
 use super::*;
 
@@ -54,7 +54,7 @@ fn every_reason_of_a_record_is_given() {
     });
     let given: Vec<_> =
         payloads.map(|payload| rules.understand_value(payload).unwrap_err().reason()).collect();
-    // Those of formats with schemas come between a record without a value and one that is no text.
+    // The reasons of formats with schemas are between those of tombstones and invalid text.
     let of_formats = [
         Reason::NotFramed,
         Reason::UnknownSchema,
@@ -68,7 +68,7 @@ fn every_reason_of_a_record_is_given() {
 }
 
 #[test]
-fn a_tombstone_is_no_order() {
+fn a_tombstone_is_rejected() {
     assert_eq!(understand_bytes(None).unwrap_err().reason(), Reason::Tombstone);
     assert_eq!(reason(""), Reason::NotJson);
 }
@@ -86,7 +86,7 @@ fn the_bytes_must_be_utf8_throughout_even_where_they_are_passed_over() {
 }
 
 #[test]
-fn a_byte_order_mark_is_refused() {
+fn a_byte_order_mark_is_rejected() {
     assert_eq!(reason("\u{feff}{\"order_id\":\"a\",\"total\":1}"), Reason::ByteOrderMark);
 }
 
@@ -100,7 +100,7 @@ fn white_space_may_surround_the_object_and_nothing_else() {
 }
 
 #[test]
-fn other_json_values_are_no_orders() {
+fn other_json_values_are_rejected() {
     for json in [
         "null",
         "true",
@@ -173,7 +173,7 @@ fn what_is_almost_json_is_not_json() {
 }
 
 #[test]
-fn what_only_looks_like_a_number_is_not_json_wherever_it_stands() {
+fn invalid_numbers_are_not_json_anywhere() {
     for number in [
         "01",
         "-01",
@@ -224,7 +224,7 @@ fn what_only_looks_like_a_number_is_not_json_wherever_it_stands() {
 }
 
 #[test]
-fn what_only_looks_like_text_is_not_json_wherever_it_stands() {
+fn invalid_strings_are_not_json_anywhere() {
     for text in [
         "\"\t\"",
         "\"\r\"",
@@ -291,7 +291,7 @@ fn what_only_looks_like_text_is_not_json_wherever_it_stands() {
 }
 
 #[test]
-fn bytes_of_other_encodings_are_named_as_such() {
+fn bytes_of_other_encodings_are_reported_as_such() {
     let json = "{\"order_id\":\"a\",\"total\":1}";
     let utf16 =
         |unit: fn(u16) -> [u8; 2]| -> Vec<u8> { json.encode_utf16().flat_map(unit).collect() };
@@ -304,11 +304,11 @@ fn bytes_of_other_encodings_are_named_as_such() {
         (before(b"\xff\xfe", &utf16(u16::to_le_bytes)), Reason::NotUtf8),
         (before(b"\xfe\xff", &utf16(u16::to_be_bytes)), Reason::NotUtf8),
         (before(b"\xef\xbb\xbf", json.as_bytes()), Reason::ByteOrderMark),
-        // Half a mark, one at the wrong end, and nothing behind it.
+        // An incomplete mark, a trailing mark, and a mark alone.
         (before(b"\xef\xbb", json.as_bytes()), Reason::NotUtf8),
         (before(json.as_bytes(), b"\xef\xbb\xbf"), Reason::NotJson),
         (b"\xef\xbb\xbf".to_vec(), Reason::ByteOrderMark),
-        // Overlong, beyond the last character, half a pair, cut off, Latin-1.
+        // Overlong, beyond the last character, an unpaired surrogate, truncated, Latin-1.
         (b"{\"x\":\"\xc0\xaf\"}".to_vec(), Reason::NotUtf8),
         (b"{\"x\":\"\xf4\x90\x80\x80\"}".to_vec(), Reason::NotUtf8),
         (b"{\"x\":\"\xed\xbf\xbf\"}".to_vec(), Reason::NotUtf8),
@@ -323,7 +323,7 @@ fn bytes_of_other_encodings_are_named_as_such() {
 }
 
 #[test]
-fn a_duplicate_in_what_is_not_json_is_not_json() {
+fn a_duplicate_in_invalid_json_is_not_json() {
     assert_eq!(reason(r#"{"order_id":"a","order_id":"b","total":1"#), Reason::NotJson);
 }
 
@@ -348,13 +348,13 @@ fn at_most_128_levels_wherever_they_stand() {
     ] {
         assert_eq!(reason(&deep), Reason::TooDeep);
     }
-    // Where a role's value nests less, it is simply of the wrong kind.
+    // A role's value with less nesting just has the wrong type.
     let json = format!(r#"{{"order_id":{},"total":1}}"#, nested(127));
     assert_eq!(reason(&json), Reason::InvalidOrderId);
 }
 
 #[test]
-fn a_large_payload_takes_time_in_proportion() {
+fn time_is_proportional_to_the_payload() {
     let digits = "7".repeat(2_000_000);
     let blanks = " ".repeat(2_000_000);
     let escapes = r"\u00e7".repeat(500_000);

@@ -1,5 +1,5 @@
-//! Whatever the mapping and whatever the record: an order whose lines and charges sum to its total,
-//! an ignored record, or a reason; and never a panic, nor a long wait.
+//! For any mapping and record: an order whose lines and charges sum to its total, an ignored
+//! record, or a reason, without a panic and in bounded time.
 //!
 //! For a long run see [`testbed::fuzz`].
 
@@ -30,10 +30,10 @@ use crate::{
 
 const CASES: u64 = 20_000;
 
-/// Records that are judged by one mapping.
+/// The number of records per mapping.
 const RECORDS: usize = 50;
 
-/// What must hold for every order. `all_named`: each of its lines has a product.
+/// Checks every order. `all_named`: each of its lines has a product.
 pub(super) fn check_order(
     rules: &Rules,
     order: &Order,
@@ -118,7 +118,7 @@ pub(super) fn check(
 }
 
 #[test]
-fn whatever_the_mapping_mutated_records_are_orders_that_add_up_or_ignored_or_have_a_reason() {
+fn mutated_records_under_any_mapping_are_orders_that_add_up_or_ignored_or_have_a_reason() {
     let shapes = draw::Seed::all();
     let shop = TimeZone::get("America/Sao_Paulo").unwrap();
     let partition = TopicPartition { topic: "t".into(), partition: 3, topic_id: Uuid::nil() };
@@ -167,7 +167,7 @@ fn whatever_the_mapping_mutated_records_are_orders_that_add_up_or_ignored_or_hav
          ignored, {reasons:?}",
         begun.elapsed()
     );
-    // A generator that only makes rubbish would prove little, and so would one that makes none.
+    // The generator must produce both valid and invalid records.
     assert!(understood > cases / 10 && added_up > cases / 100, "{understood}, {added_up}");
     assert!(several > cases / 1_000 && cancelled > cases / 1_000, "{several}, {cancelled}");
     assert!(ignored > cases / 1_000, "{ignored}");

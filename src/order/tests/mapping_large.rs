@@ -1,5 +1,5 @@
-//! Large records under a mapping: time in proportion to their length, and values that all orders of a
-//! record share.
+//! Large records under a mapping: time proportional to their length, and values shared by all
+//! orders of a record.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use testbed::fuzz::within;
 
 use super::super::{Currency, Mapping, MappingSettings, Meaning, Place, Rejection, Role, Rules};
 
-/// For a record of about a megabyte, without optimisation too.
+/// The time limit for a record of about a megabyte, also in debug builds.
 const AT_MOST: Duration = Duration::from_secs(3);
 
 fn place(text: &str) -> Place {
@@ -28,7 +28,7 @@ fn understand(rules: &Rules, json: &str) -> Result<Meaning, Rejection> {
 }
 
 #[test]
-fn a_record_of_many_charges_takes_time_in_proportion() {
+fn a_record_of_many_charges_takes_proportional_time() {
     let rules = rules(|settings| {
         settings.places.push((Role::Tax, vec![vec![place("$.taxes[*].amount")]]));
     });
@@ -39,7 +39,7 @@ fn a_record_of_many_charges_takes_time_in_proportion() {
 }
 
 #[test]
-fn a_record_of_many_orders_with_many_kept_fields_takes_time_in_proportion() {
+fn a_record_of_many_orders_with_many_kept_fields_takes_proportional_time() {
     let rules = rules(|settings| {
         settings.records = vec![place("$.orders[*]")];
         settings.keep = (0..32).map(|n| (format!("k{n}"), vec![place("note")])).collect();
@@ -59,7 +59,7 @@ fn kept_and_ids(rules: &Rules, json: &str) -> Vec<(Option<String>, Option<String
 }
 
 #[test]
-fn every_order_of_a_record_keeps_what_the_record_says() {
+fn every_order_of_a_record_keeps_the_fields_of_the_record() {
     let rules = rules(|settings| {
         settings.records = vec![place("$.orders[*]")];
         settings.keep = vec![("store".to_owned(), vec![place("record:$.store")])];

@@ -1,4 +1,4 @@
-//! What the rules promise for whole records, one test a promise.
+//! Properties of the rules for whole records, one test each.
 
 mod avro;
 mod fuzz;
@@ -36,7 +36,7 @@ fn understand(json: &str) -> Result<Order, Rejection> {
     understand_bytes(Some(json.as_bytes()))
 }
 
-/// The only order that a payload comes to.
+/// The only order in a payload.
 fn understand_bytes(payload: Option<&[u8]>) -> Result<Order, Rejection> {
     match rules().understand_value(payload)? {
         Meaning::Order(order) => Ok(order),

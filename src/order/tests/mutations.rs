@@ -1,4 +1,4 @@
-//! Real orders, changed as a tree of JSON and then as bytes, over and over.
+//! Real orders, mutated repeatedly as JSON trees and then as bytes.
 //!
 //! For a long run see [`testbed::fuzz`].
 
@@ -16,10 +16,10 @@ use super::{fuzz::check, *};
 
 const CASES: u64 = 20_000;
 
-/// No payload drawn here is larger.
+/// The maximum size of a generated payload.
 pub(super) const LARGEST: usize = 64 << 10;
 
-/// How long one may take, without optimisation too.
+/// The time limit for one payload, also in debug builds.
 pub(super) const AT_MOST: Duration = Duration::from_millis(50);
 
 pub(super) const ORDERS: [&str; 9] = [
@@ -57,7 +57,7 @@ const NAMES: [&str; 20] = [
     r"\u0000",
 ];
 
-/// What is troublesome in a value's place, JSON or not.
+/// Problematic replacements of a value, JSON or not.
 const VALUES: [&str; 56] = [
     "null",
     "true",
@@ -117,7 +117,7 @@ const VALUES: [&str; 56] = [
     "/* SECRET */ 1",
 ];
 
-/// What is troublesome anywhere between the bytes.
+/// Problematic insertions between bytes.
 const BYTES: [&[u8]; 22] = [
     b"\xef\xbb\xbf",
     b"\xff",
@@ -143,7 +143,7 @@ const BYTES: [&[u8]; 22] = [
     b"e9",
 ];
 
-/// JSON as it is written: what stands between the brackets need not be JSON.
+/// A JSON tree whose leaves need not be JSON.
 #[derive(Clone)]
 pub(super) enum Tree {
     Leaf(String),
@@ -163,7 +163,7 @@ impl Tree {
         }
     }
 
-    /// Some part of it, at any depth.
+    /// A random part, at any depth.
     fn any(&mut self, random: &mut Random) -> &mut Self {
         let parts = match self {
             Self::Leaf(_) => 0,
@@ -232,7 +232,7 @@ impl Tree {
             }
             (5, _) => *part = other,
             (6, _) => {
-                // Beyond the 128 levels that are read, now and then.
+                // Sometimes beyond the limit of 128 levels.
                 for _ in 0..[1, 1, 3, 127, 200][random.below(5)] {
                     let inner = std::mem::replace(part, Self::List(Vec::new()));
                     *part = Self::List(vec![inner]);
@@ -243,7 +243,7 @@ impl Tree {
     }
 
     pub(super) fn write(&self, random: &mut Random, out: &mut String) {
-        // Twisted often enough, a tree would grow without end.
+        // Repeated mutations would grow the tree without limit.
         if out.len() > LARGEST / 2 {
             return out.push('0');
         }
@@ -295,7 +295,7 @@ pub(super) fn damage(payload: &mut Vec<u8>, random: &mut Random) {
     }
 }
 
-/// The case that `seed` draws.
+/// The case generated from `seed`.
 fn draw(seed: u64, orders: &[Tree]) -> Vec<u8> {
     let mut random = Random(seed);
     if random.below(50) == 0 {
@@ -341,7 +341,7 @@ fn mutated_orders_are_orders_that_add_up_or_have_a_reason() {
         "{cases} cases in {:?}, the slowest {slowest:?}: {understood} orders, {reasons:?}",
         begun.elapsed()
     );
-    // A generator that only makes rubbish would prove little, and so would one that makes none.
+    // The generator must produce both valid and invalid records.
     assert!(understood > cases / 20, "{understood} orders of {cases}");
     assert!(cases < CASES || reasons.len() > 20, "{reasons:?}");
 }

@@ -1,4 +1,4 @@
-//! Records that are orders, and orders that break a rule.
+//! Valid orders, and orders that violate a rule.
 
 use uuid::Uuid;
 
@@ -64,7 +64,7 @@ fn added_names_are_understood_and_field_names_may_be_escaped() {
 }
 
 #[test]
-fn unknown_fields_are_passed_over_whatever_stands_in_them() {
+fn unknown_fields_are_ignored_regardless_of_their_value() {
     let deep = "[".repeat(100) + &"]".repeat(100);
     for value in [
         "1e999999",
@@ -92,25 +92,26 @@ fn names_of_fields_are_case_sensitive() {
 }
 
 #[test]
-fn a_role_that_stands_twice_in_one_object_is_a_duplicate_even_if_null() {
+fn two_fields_of_one_role_are_a_duplicate_even_if_null() {
     for (json, detail) in [
-        (r#"{"order_id":"a","order_id":"a","total":1}"#, "the order holds order_id twice"),
+        (r#"{"order_id":"a","order_id":"a","total":1}"#, "the order contains order_id twice"),
         (
             r#"{"order_id":"a","id_ordem":null,"total":1}"#,
-            "the order holds both order_id and id_ordem, which stand for the same (order_id)",
+            "the order contains both order_id and id_ordem, which are the same role (order_id)",
         ),
-        (r#"{"order_id":"a","total":null,"total":1}"#, "the order holds total twice"),
+        (r#"{"order_id":"a","total":null,"total":1}"#, "the order contains total twice"),
         (
             r#"{"order_id":"a","items":null,"itens":[],"total":1}"#,
-            "the order holds both items and itens, which stand for the same (items)",
+            "the order contains both items and itens, which are the same role (items)",
         ),
         (
             r#"{"order_id":"a","order_items":[{"qty":1},{"qty":1,"q\u0074y":2}],"total":1}"#,
-            "order_items[1] holds qty twice",
+            "order_items[1] contains qty twice",
         ),
         (
             r#"{"order_id":"a","items":[{"qty":1,"unit_price":1,"preco_unitario":1}]}"#,
-            "items[0] holds both unit_price and preco_unitario, which stand for the same (unit_price)",
+            "items[0] contains both unit_price and preco_unitario, which are the same role \
+             (unit_price)",
         ),
     ] {
         rejected(json, Reason::DuplicateField, detail);
@@ -118,7 +119,7 @@ fn a_role_that_stands_twice_in_one_object_is_a_duplicate_even_if_null() {
 }
 
 #[test]
-fn null_is_as_if_absent() {
+fn null_counts_as_absent() {
     assert_eq!(total(r#"{"order_number":null,"order_id":"a","items":null,"total":1}"#), "1.00");
     let json = r#"{"order_id":"a","total":null,"sold_at":null,"items":[{"product":null,"qty":1,"unit_price":2}]}"#;
     assert_eq!((total(json).as_str(), items(json).len()), ("2.00", 0));
@@ -135,7 +136,7 @@ fn an_order_has_a_number_or_an_id_and_not_both() {
     rejected(
         r#"{"order_number":17,"order_id":"17","total":1}"#,
         Reason::TwoIdentities,
-        "order_number and order_id must not both stand",
+        "order_number and order_id must not both be present",
     );
     rejected(
         r#"{"order_number":17.0,"total":1}"#,
@@ -145,12 +146,12 @@ fn an_order_has_a_number_or_an_id_and_not_both() {
     rejected(
         r#"{"order_number":2147483648,"total":1}"#,
         Reason::OutOfRange,
-        "order_number must lie between -2147483648 and 2147483647",
+        "order_number must be between -2147483648 and 2147483647",
     );
     rejected(
         r#"{"order_id":"  ","total":1}"#,
         Reason::InvalidOrderId,
-        "order_id must be more than blanks",
+        "order_id must not be blank",
     );
     assert_eq!(order(r#"{"order_id":17,"total":1}"#).id(), Some("17"));
 }
@@ -174,7 +175,7 @@ fn items_are_a_list_of_objects() {
 }
 
 #[test]
-fn a_number_in_the_place_of_items_is_judged_alike_whatever_else_stands_there() {
+fn a_number_in_the_place_of_items_is_always_reported_alike() {
     let place = |text: &str| vec![vec![Place::parse(text).unwrap()]];
     let places = vec![(Role::Items, place("lines")), (Role::Tax, place("lines"))];
     let rules = rules_of(MappingSettings { places, ..MappingSettings::default() });
@@ -189,7 +190,7 @@ fn a_number_in_the_place_of_items_is_judged_alike_whatever_else_stands_there() {
 }
 
 #[test]
-fn products_are_kept_as_they_are_given_and_must_be_usable_text() {
+fn products_are_stored_unchanged_and_must_be_valid_text() {
     let product = |json: &str| {
         format!(
             r#"{{"order_id":"a","items":[{{"qty":1,"unit_price":1}},{{"produto":{json},"qty":1,"unit_price":1}}]}}"#
@@ -202,30 +203,30 @@ fn products_are_kept_as_they_are_given_and_must_be_usable_text() {
     for (json, reason, rule) in [
         ("5.5", Reason::InvalidProduct, "must be text"),
         ("{}", Reason::InvalidProduct, "must be text"),
-        (r#""""#, Reason::InvalidProduct, "must be more than blanks"),
-        (r#"" \n\u3000""#, Reason::InvalidProduct, "must be more than blanks"),
+        (r#""""#, Reason::InvalidProduct, "must not be blank"),
+        (r#"" \n\u3000""#, Reason::InvalidProduct, "must not be blank"),
         (&format!("\"{longest}a\""), Reason::InvalidProduct, "must have at most 200 characters"),
-        (r#""a\u0000""#, Reason::NulCharacter, "must not hold the character U+0000"),
-        (r#""\udfff""#, Reason::LoneSurrogate, "must not hold half of a surrogate pair"),
+        (r#""a\u0000""#, Reason::NulCharacter, "must not contain the character U+0000"),
+        (r#""\udfff""#, Reason::LoneSurrogate, "must not contain an unpaired surrogate"),
     ] {
         rejected(&product(json), reason, &format!("items[1].produto {rule}"));
     }
 }
 
 #[test]
-fn a_record_is_judged_whole_so_that_a_bad_date_rejects_a_numbered_order_too() {
+fn a_record_is_judged_as_a_whole_and_a_bad_date_rejects_a_numbered_order_too() {
     for date in [r#""31/02/2026 10:11:12""#, r#""22/11/2026 24:00:00""#] {
         rejected(
             &format!(r#"{{"order_number":1,"total":1,"sold_at":{date}}}"#),
             Reason::InvalidDate,
-            "sold_at must be a date and time that exist",
+            "sold_at must be an existing date and time",
         );
     }
     for date in [r#""22/11/26 10:11:12""#, r#""""#, "20261122", "{}", r#""\ud800""#] {
         let json = format!(r#"{{"order_number":1,"total":1,"sold_at":{date}}}"#);
         assert_eq!(understand(&json).unwrap_err().reason(), Reason::InvalidDate, "{date}");
     }
-    // As PHP writes slashes.
+    // Slashes as escaped by PHP.
     let json = r#"{"order_number":1,"total":1,"sold_at":"22\/11\/2026 10:11:12"}"#;
     assert_eq!(order(json).sold_at().unwrap().to_string(), "2026-11-22T10:11:12");
 }
@@ -248,7 +249,7 @@ fn nothing_of_the_payload_is_printed_by_debug() {
 }
 
 #[test]
-fn a_key_that_is_not_json_throughout_has_no_fields() {
+fn a_key_that_is_not_valid_json_has_no_fields() {
     let rules = rules_of(MappingSettings {
         places: vec![(Role::OrderId, vec![vec![Place::parse("key:$.id").unwrap()]])],
         ..MappingSettings::default()
@@ -266,7 +267,7 @@ fn a_key_that_is_not_json_throughout_has_no_fields() {
 }
 
 #[test]
-fn a_type_of_event_that_cancels_is_an_unmapped_status() {
+fn an_event_type_that_cancels_is_an_unmapped_status() {
     let unmapped = |order: &crate::order::Order| order.unmapped().kinds().collect::<Vec<_>>();
     let whole = |name: &str, kind: &str| {
         order(&format!(r#"{{"{name}": "{kind}", "order_id": "a", "total": 5}}"#))
@@ -275,7 +276,7 @@ fn a_type_of_event_that_cancels_is_an_unmapped_status() {
         assert_eq!(unmapped(&whole(name, "ORDER_CANCELLED")), [1], "{name}");
         assert!(unmapped(&whole(name, "ORDER_PLACED")).is_empty(), "{name}");
     }
-    // A status that no role takes up is told of in any case.
+    // A status that no role reads is always reported.
     assert_eq!(unmapped(&whole("final_status", "PAID")), [1]);
     let records = MappingSettings {
         records: vec![Place::parse("$.data").unwrap()],
@@ -289,7 +290,7 @@ fn a_type_of_event_that_cancels_is_an_unmapped_status() {
     // Next to the order, before it or after it.
     assert_eq!(of(r#"{"type": "cancelled", "data": {"order_id": "a", "total": 5}}"#), [[1]]);
     assert_eq!(of(r#"{"data": {"order_id": "a", "total": 5}, "type": "cancelled"}"#), [[1]]);
-    // Within one of several orders, of that one alone.
+    // Within one of several orders, only for that order.
     let two = r#"{"data": [{"order_id": "a", "total": 5, "type": "cancelled"}, {"order_id": "b", "total": 5}]}"#;
     assert_eq!(of(two), [vec![1], vec![]]);
 }

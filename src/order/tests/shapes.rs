@@ -1,4 +1,4 @@
-//! Orders as producers send them, each with the mapping that understands it: `samples/shapes`.
+//! Orders of various producers, each with its mapping: `samples/shapes`.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -15,7 +15,7 @@ use crate::{
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/samples/shapes");
 
-/// What a shape comes to.
+/// The result of a shape.
 #[derive(Debug, Default, PartialEq)]
 struct Came {
     orders: Vec<Came1>,
@@ -61,7 +61,7 @@ fn expected(json: &Value) -> Came {
     }
 }
 
-/// What the records come to by the rules, the last version of each order.
+/// The last version of each order in the records.
 fn came(rules: &Rules, records: &[Record]) -> Came {
     let topic = TopicPartition { topic: "shapes".into(), partition: 0, topic_id: Uuid::nil() };
     let mut came = Came::default();
@@ -107,7 +107,7 @@ fn records(lines: &str, keys: &Value) -> Vec<Record> {
 }
 
 #[test]
-fn every_shape_comes_to_what_it_must() {
+fn every_shape_gives_the_expected_result() {
     let mut failures = Vec::new();
     let mut names: Vec<_> = fs::read_dir(FOLDER)
         .unwrap()

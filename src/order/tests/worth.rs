@@ -1,4 +1,4 @@
-//! What orders are worth, and the numbers that say so.
+//! The value of orders, and their numbers.
 
 use super::*;
 
@@ -44,7 +44,8 @@ fn a_stated_total_must_agree_with_priced_items_and_the_computed_one_is_kept() {
         rejected(
             &two(stated),
             Reason::TotalMismatch,
-            "the total must be the sum of quantity x unit price over order_items, to within half a cent an item",
+            "the total must be the sum of quantity x unit price over order_items, to within half a \
+             cent per item",
         );
     }
 }
@@ -67,7 +68,7 @@ fn no_item_priced_splits_the_stated_total_by_quantity() {
 }
 
 #[test]
-fn some_items_priced_and_some_not_is_no_order() {
+fn some_items_priced_and_some_not_is_rejected() {
     for total in ["", r#","total":5"#] {
         rejected(
             &format!(
@@ -89,7 +90,7 @@ fn items_without_prices_need_a_total() {
 }
 
 #[test]
-fn no_items_and_no_total_is_no_order_and_a_total_alone_is_one() {
+fn no_items_and_no_total_is_rejected_and_a_total_alone_is_an_order() {
     for list in ["", r#","items":[]"#, r#","items":null,"total":null"#] {
         rejected(
             &format!(r#"{{"order_id":"a"{list}}}"#),
@@ -110,7 +111,7 @@ fn an_order_has_at_most_9999_items() {
         format!(r#"{{"order_id":"a","items":[{list}]}}"#)
     };
     assert_eq!(total(&order(9_999)), "9999.00");
-    rejected(&order(10_000), Reason::OutOfRange, "items must hold at most 9999 items");
+    rejected(&order(10_000), Reason::OutOfRange, "items must contain at most 9999 items");
 }
 
 #[test]
@@ -161,7 +162,7 @@ fn quantities_are_above_0_and_prices_and_totals_0_or_more() {
 }
 
 #[test]
-fn a_number_is_a_json_number_or_a_string_that_holds_one() {
+fn a_number_is_a_json_number_or_a_string_with_one() {
     for value in [r#""12,30""#, r#""NaN""#, r#""""#, "true", "[]", "{}", r#""\ud800""#] {
         rejected(
             &format!(r#"{{"order_id":"a","items":[{{"quantidade":{value}}}],"total":1}}"#),
@@ -178,7 +179,7 @@ fn a_number_is_a_json_number_or_a_string_that_holds_one() {
 }
 
 #[test]
-fn numbers_beyond_their_bounds_are_refused_and_never_rounded() {
+fn numbers_beyond_their_bounds_are_rejected_and_never_rounded() {
     let largest_total = "must be 0 or more and below 10,000,000,000,000,000";
     for value in ["123456789012345678.91", "12345678901234567890123456789", "1e400", "-1e400"] {
         rejected(

@@ -1,7 +1,8 @@
-//! A field's value as a decoder hands it to the rules, whatever the record's format is.
+//! A field's value as passed from a decoder to the rules, independent of the record's format.
 //!
-//! Nothing here prints itself: the contents are the payload's. [`decimal`] and [`time`] read numbers,
-//! money and times; [`number`] splits a number into its digits for both.
+//! No type here implements `Debug` or `Display`: the contents belong to the payload. [`decimal`]
+//! and [`time`] parse numbers, money and times; [`number`] splits a number into its digits for
+//! both.
 
 pub(super) mod decimal;
 mod number;
@@ -14,39 +15,39 @@ use jiff::{
     civil::{Date, DateTime},
 };
 
-/// What a field holds.
+/// A field's value.
 #[derive(Clone)]
 pub(super) enum Value<'p> {
-    /// Nothing: as if the field were not there.
+    /// Null: the field counts as absent.
     Null,
     /// `true` or `false`.
     Flag(bool),
-    /// A number, as JSON's grammar writes it (RFC 8259, section 6).
+    /// A number in JSON's grammar (RFC 8259, section 6).
     Number(&'p str),
-    /// The same, of a type that holds decimals: it was never a binary float.
+    /// The same, from a decimal type: it was never a binary float.
     Exact(&'p str),
-    /// A text without half of a surrogate pair in it.
+    /// A text without unpaired surrogates.
     Text(Cow<'p, str>),
-    /// A text that holds half of a surrogate pair, which is no character.
-    HalfCharacter,
-    /// A list of 3 to 7 whole numbers, as Java writes a date: year, month, day, hour, minute, second,
-    /// nanosecond.
+    /// A text with an unpaired surrogate.
+    LoneSurrogate,
+    /// A list of 3 to 7 integers, Java's list form of a date: year, month, day, hour, minute,
+    /// second, nanosecond.
     Numbers(NumberList),
-    /// Money as google.type.Money and its likes have it: whole units, and billionths of one; at least
-    /// one of the two is there. Both are numbers as JSON's grammar writes them.
+    /// Money like google.type.Money: whole units and billionths; at least one of the two is
+    /// present. Both are numbers in JSON's grammar.
     Units {
         /// `units`
         units: Option<&'p str>,
         /// `nanos`
         nanos: Option<&'p str>,
     },
-    /// A moment, of a format that has a type for it.
+    /// A point in time, from a format with such a type.
     Moment(Timestamp),
-    /// A time on a wall clock, of a format that has a type for it.
+    /// A local time, from a format with such a type.
     Clock(DateTime),
-    /// A day, of a format that has a type for it.
+    /// A date, from a format with such a type.
     Day(Date),
-    /// A list or an object of another kind, or what no rule can read.
+    /// Any other list or object, or a value that no rule can read.
     Other,
 }
 
@@ -59,7 +60,7 @@ pub(super) struct NumberList {
 }
 
 impl Value<'_> {
-    /// Whether it is one of these texts; a number and a flag as JSON writes them.
+    /// Whether it equals one of these texts; numbers and flags in JSON's notation.
     pub(super) fn is_one_of(&self, texts: &[String]) -> bool {
         let text = match self {
             Self::Text(text) => text,

@@ -1,17 +1,18 @@
-//! The digits of a number: split by JSON's grammar, cut at a decimal place, without a float.
+//! The digits of a number: split by JSON's grammar and cut at a decimal place, without floats.
 //!
-//! Everything here is linear in the literal's length, whatever its exponent, and allocates nothing.
+//! Everything here is linear in the literal's length, regardless of its exponent, and does not
+//! allocate.
 
-/// The parts of a number as JSON writes it: `-12.5e3`.
+/// The parts of a JSON number: `-12.5e3`.
 #[derive(Clone, Copy)]
 pub(super) struct Literal<'l> {
-    /// Whether it has a minus; -0 has one, too.
+    /// Whether it has a minus, including -0.
     pub(super) negative: bool,
     /// The digits before the point.
     pub(super) whole: &'l [u8],
     /// The digits after the point.
     pub(super) fraction: &'l [u8],
-    /// The power of ten behind the `e`; beyond `i64` it stops at its ends.
+    /// The exponent after the `e`, saturating at the limits of `i64`.
     pub(super) exponent: i64,
 }
 
@@ -49,7 +50,7 @@ impl<'l> Literal<'l> {
         digits.iter().all(u8::is_ascii_digit).then(|| Self::split(text)).flatten()
     }
 
-    /// The digits that count, without zeros at either end; `None` for zero.
+    /// The significant digits, without leading and trailing zeros; `None` for zero.
     pub(super) fn significant(&self) -> Option<Significant<'l>> {
         let head = trim_start(self.whole);
         let (tail, point) = if head.is_empty() {
@@ -70,26 +71,25 @@ impl<'l> Literal<'l> {
 pub(super) struct Significant<'l> {
     head: &'l [u8],
     tail: &'l [u8],
-    /// How many digits stand before the point; negative where zeros follow the point.
+    /// The number of digits before the point; negative if zeros follow the point.
     pub(super) point: i64,
 }
 
 /// A number cut at a decimal place.
 #[derive(Clone, Copy)]
 pub(super) struct Cut {
-    /// How many units of that place it has.
+    /// The number of units of that place.
     pub(super) units: i128,
     /// The first digit that was cut off.
     pub(super) tenths: u8,
-    /// The second.
+    /// The second digit that was cut off.
     pub(super) hundredths: u8,
-    /// How many digits were cut off, from the place on and up to the last that is not 0; 0 or less
-    /// if none was.
+    /// The number of digits cut off, up to the last nonzero one; 0 or less if there were none.
     pub(super) length: i64,
 }
 
 impl Significant<'_> {
-    /// How many decimals it has; 0 or less for a whole number.
+    /// The number of decimals; 0 or less for a whole number.
     pub(super) fn decimals(&self) -> i64 {
         integer(self.head.len() + self.tail.len()).saturating_sub(self.point)
     }
@@ -98,7 +98,7 @@ impl Significant<'_> {
     ///
     /// `point` + `decimals` must be at most 38, so that the units fit.
     pub(super) fn cut(&self, decimals: i64) -> Cut {
-        // How many digits count whole units; 0 or less if none does.
+        // The number of digits for whole units; 0 or less if there are none.
         let kept = self.point.saturating_add(decimals);
         let mut cut = Cut {
             units: 0,
@@ -123,13 +123,13 @@ impl Significant<'_> {
     }
 }
 
-/// The digits that `bytes` begins with, and what follows them.
+/// The leading digits of `bytes`, and the rest.
 pub(super) fn split_digits(bytes: &[u8]) -> (&[u8], &[u8]) {
     let end = bytes.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(bytes.len());
     bytes.split_at(end)
 }
 
-/// What stands behind the `e`; far beyond every bound all exponents are alike.
+/// Parses the exponent after the `e`; far beyond every bound all exponents are equivalent.
 fn exponent(bytes: &[u8]) -> Option<i64> {
     let (sign, digits) = match bytes {
         [b'-', digits @ ..] => (-1, digits),
@@ -156,7 +156,7 @@ fn trim_end(digits: &[u8]) -> &[u8] {
     &digits[..digits.len() - zeros]
 }
 
-/// Lengths of texts in memory always fit.
+/// The length of a text in memory always fits.
 fn integer(length: usize) -> i64 {
     i64::try_from(length).unwrap_or(i64::MAX)
 }

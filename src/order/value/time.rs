@@ -1,4 +1,4 @@
-//! When an order was sold: dates in the usual forms, read digit by digit, Unix time, lists of numbers.
+//! Parses times of sale: dates in common formats, Unix time, and lists of numbers.
 
 use jiff::{
     Timestamp, ToSpan,
@@ -10,43 +10,43 @@ use jiff::{
 use super::{NumberList, Value, number::Literal};
 use crate::kafka::Record;
 
-/// Why a value is no time, as the rule that it breaks: completes "PLACE must …".
+/// The rule that a value violates; completes "PLACE must …".
 pub(in crate::order) type Rule = &'static str;
 
-const FORM: Rule = "must be a date (DD/MM/YYYY, DD-MM-YYYY, YYYY-MM-DD or YYYY/MM/DD), alone or with a \
-    time (T or one blank, then HH:MM or HH:MM:SS, with decimals or without, then Z, an offset or neither), \
-    Unix time as a number, or a list [year, month, day, hour, minute, second, nanosecond]; \
-    mapping.sold_at_format describes other forms";
-const FORMAT: Rule = "must be text as mapping.sold_at_format describes it, Unix time as a number, or a \
-    list [year, month, day, hour, minute, second, nanosecond]";
-const EXISTS: Rule = "must be a date and time that exist";
-const YEARS: Rule = "must lie in the years 0001 to 9999";
+const FORM: Rule = "must be a date (DD/MM/YYYY, DD-MM-YYYY, YYYY-MM-DD or YYYY/MM/DD), optionally \
+                    with a time (T or one space, then HH:MM or HH:MM:SS with optional decimals, \
+                    then optionally Z or an offset), Unix time as a number, or a list [year, \
+                    month, day, hour, minute, second, nanosecond]; for other formats set \
+                    mapping.sold_at_format";
+const FORMAT: Rule = "must be text in the format of mapping.sold_at_format, Unix time as a number, \
+                      or a list [year, month, day, hour, minute, second, nanosecond]";
+const EXISTS: Rule = "must be an existing date and time";
+const YEARS: Rule = "must be in the years 0001 to 9999";
 const MAGNITUDE: Rule = "must be Unix time in seconds, milliseconds, microseconds or nanoseconds, of \
     the years 1990 to 2199";
 
-/// The years of Unix time, in microseconds: numbers beyond them are rather something else, such as the
-/// date 20261122.
+/// The accepted range of Unix time, in microseconds: numbers outside it are probably something
+/// else, such as the date 20261122.
 const UNIX_TIMES: std::ops::Range<i64> = 631_152_000_000_000..7_258_118_400_000_000;
 
-/// How times are read.
+/// How to parse times.
 #[derive(Clone, Debug)]
 pub(in crate::order) struct Times {
-    /// The shop's time zone: every time comes out on its wall clock.
+    /// The shop's time zone, to which all times are converted.
     pub(in crate::order) shop: TimeZone,
-    /// The time zone of times that state no offset; `None`: the shop's.
+    /// The time zone of times without an offset; `None`: the shop's.
     pub(in crate::order) zoneless: Option<TimeZone>,
-    /// The form of times in texts, as jiff's strptime takes it; `None`: the usual forms.
+    /// The strptime format of times given as text; `None`: the common formats.
     pub(in crate::order) format: Option<String>,
 }
 
-/// The shop's wall clock at the time that `value` states, cut to the microsecond, in the years 1 to
-/// 9999.
+/// Parses `value` as a local time in the shop's time zone, truncated to microseconds, in the years
+/// 1 to 9999.
 ///
-/// A time with an offset or a time zone, and Unix time, are converted to the shop's time zone; one
-/// without is converted from [`Times::zoneless`], or taken as it stands. A date alone is midnight
-/// and never converted. Where the clocks of `zoneless` are set back or forward, a time that exists
-/// twice is the first of the two, and one that is skipped is moved by the gap (RFC 5545,
-/// section 3.3.5).
+/// Unix time and times with an offset or time zone are converted to the shop's time zone. A time
+/// without one is converted from [`Times::zoneless`], or taken unchanged. A date alone is midnight
+/// and never converted. At time zone transitions of `zoneless`, an ambiguous time is the first of
+/// the two, and a skipped time is moved by the gap (RFC 5545, section 3.3.5).
 pub(in crate::order) fn parse(value: &Value<'_>, times: &Times) -> Result<DateTime, Rule> {
     match (value, &times.format) {
         (Value::Text(text), None) => text_time(text, times),
@@ -61,7 +61,7 @@ pub(in crate::order) fn parse(value: &Value<'_>, times: &Times) -> Result<DateTi
     }
 }
 
-/// Reads one of the usual forms.
+/// Parses one of the common formats.
 fn text_time(text: &str, times: &Times) -> Result<DateTime, Rule> {
     let mut rest = Rest(text.as_bytes());
     let stated = rest.stated().filter(|_| rest.0.is_empty()).ok_or(FORM)?;
@@ -76,9 +76,9 @@ fn text_time(text: &str, times: &Times) -> Result<DateTime, Rule> {
     if time.is_some() { at_shop(at, offset, times) } else { within_years(at) }
 }
 
-/// Reads a text by jiff's strptime.
+/// Parses a text with jiff's strptime.
 ///
-/// A second of 60 is read as 59 there, and `%y` covers the years 1969 to 2068.
+/// It reads a second of 60 as 59, and `%y` covers the years 1969 to 2068.
 fn formatted_time(text: &str, format: &str, times: &Times) -> Result<DateTime, Rule> {
     let parts = BrokenDownTime::parse(format, text).map_err(|_| FORMAT)?;
     if let Some(moment) = parts.timestamp() {
@@ -97,8 +97,8 @@ fn formatted_time(text: &str, format: &str, times: &Times) -> Result<DateTime, R
     }
 }
 
-/// Reads Unix time, whose unit its magnitude tells: up to 11 digits before the point are seconds (to
-/// the year 5138), up to 14 milliseconds, 17 microseconds, 20 nanoseconds.
+/// Parses Unix time. Its magnitude determines its unit: up to 11 digits before the point are
+/// seconds (to the year 5138), up to 14 milliseconds, 17 microseconds, 20 nanoseconds.
 fn unix_time(number: &str, times: &Times) -> Result<DateTime, Rule> {
     let literal = Literal::split(number).ok_or(FORM)?;
     let digits = literal.significant().filter(|_| !literal.negative).ok_or(MAGNITUDE)?;
@@ -114,9 +114,9 @@ fn unix_time(number: &str, times: &Times) -> Result<DateTime, Rule> {
     at_moment(moment.map_err(|_| MAGNITUDE)?, times)
 }
 
-/// Reads a list of numbers: a date, or a date and a time without an offset.
+/// Parses a list of numbers: a date, or a date and time without an offset.
 fn list_time(list: &NumberList, times: &Times) -> Result<DateTime, Rule> {
-    // A day alone, or with minutes, seconds or nanoseconds.
+    // A date alone, or with minutes, seconds or nanoseconds.
     if !matches!(list.count, 3 | 5 | 6 | 7) {
         return Err(FORM);
     }
@@ -134,13 +134,14 @@ fn list_time(list: &NumberList, times: &Times) -> Result<DateTime, Rule> {
     if list.count == 3 { within_years(at) } else { at_shop(cut(at)?, None, times) }
 }
 
-/// The shop's wall clock when it was `at` under `offset`, or in the time zone of times without one.
+/// The local time in the shop's time zone for `at` with `offset`, or in the time zone of times
+/// without one.
 fn at_shop(at: DateTime, offset: Option<Offset>, times: &Times) -> Result<DateTime, Rule> {
     if offset.is_none() && times.zoneless.is_none() {
         return within_years(at);
     }
-    // jiff's moments end a day before year 9999 does. The calendar repeats every 400 years, and so
-    // do the rules of a time zone that are still in force that late.
+    // jiff's timestamps end a day before the end of the year 9999. The calendar repeats every 400
+    // years, and so do time zone rules that still apply then.
     let shift = if at.year() == 9999 { 400.years() } else { 0.years() };
     let early = at.checked_sub(shift).map_err(|_| YEARS)?;
     let moment = match (offset, &times.zoneless) {
@@ -151,29 +152,29 @@ fn at_shop(at: DateTime, offset: Option<Offset>, times: &Times) -> Result<DateTi
     within_years(there.checked_add(shift).map_err(|_| YEARS)?)
 }
 
-/// The shop's wall clock at the record's own timestamp; `None` where it has none in the years 1 to 9999.
+/// The record's timestamp in the shop's time zone; `None` if it has none in the years 1 to 9999.
 pub(in crate::order) fn of_record(record: &Record, times: &Times) -> Option<DateTime> {
     let moment = Timestamp::from_millisecond(record.timestamp?).ok()?;
     at_moment(moment, times).ok()
 }
 
-/// The shop's wall clock at `moment`, cut to the microsecond.
+/// `moment` in the shop's time zone, truncated to microseconds.
 fn at_moment(moment: Timestamp, times: &Times) -> Result<DateTime, Rule> {
     within_years(cut(times.shop.to_datetime(moment))?)
 }
 
-/// The year 0 and those before it are refused; jiff has none after 9999.
+/// Rejects the year 0 and earlier ones; jiff has none after 9999.
 fn within_years(at: DateTime) -> Result<DateTime, Rule> {
     if at.year() < 1 { Err(YEARS) } else { Ok(at) }
 }
 
-/// Without what is finer than a microsecond.
+/// Truncates to microseconds.
 fn cut(at: DateTime) -> Result<DateTime, Rule> {
     let nanosecond = at.subsec_nanosecond() / 1_000 * 1_000;
     at.with().subsec_nanosecond(nanosecond).build().map_err(|_| EXISTS)
 }
 
-/// A date as it was written.
+/// A date as written.
 struct Stated {
     /// Year, month, day.
     date: [i16; 3],
@@ -181,20 +182,20 @@ struct Stated {
     offset: Option<Offset>,
 }
 
-/// The time behind a date.
+/// The time after a date.
 #[derive(Clone, Copy, Default)]
 struct OfDay {
     /// Hour, minute, second.
     clock: [i16; 3],
-    /// Whole microseconds of it.
+    /// The fraction in microseconds.
     nanosecond: i32,
 }
 
-/// What is still to be read.
+/// The rest of the input.
 struct Rest<'t>(&'t [u8]);
 
 impl Rest<'_> {
-    /// A date, perhaps a time, perhaps an offset.
+    /// A date, optionally with a time and an offset.
     fn stated(&mut self) -> Option<Stated> {
         let date = if matches!(self.0.get(2), Some(b'/' | b'-')) {
             self.day_first()
@@ -235,7 +236,7 @@ impl Rest<'_> {
         [b'-', b'/'].into_iter().find(|separator| self.byte(*separator).is_some())
     }
 
-    /// `HH:MM` or `HH:MM:SS`, with a fraction of a second or without
+    /// `HH:MM` or `HH:MM:SS`, with an optional fraction of a second
     fn time(&mut self) -> Option<OfDay> {
         let hour = self.digits(2)?;
         let minute = self.byte(b':')?.digits(2)?;
@@ -247,7 +248,7 @@ impl Rest<'_> {
         Some(OfDay { clock: [hour, minute, second], nanosecond })
     }
 
-    /// One or more digits behind a point, in nanoseconds; those from the seventh on don't count.
+    /// One or more digits after a point, in nanoseconds; digits from the seventh on are ignored.
     fn fraction(&mut self) -> Option<i32> {
         let mut nanosecond = 0;
         let mut worth = 100_000_000;

@@ -10,31 +10,30 @@ use crate::{
     config::OnDeadLetter,
     pipeline::{Halt, Tally, prepare::Prepared},
     process::ProcessedBatch,
-    store::{CommitStatement, Committed, Session, StoreError, Way},
+    store::{CommitStatement, Committed, Session, StoreError, WriteMode},
 };
 
-/// The bytes of the records that one statement commits, unless they are of a single batch: what is done
-/// at once stays small, and so does what is done again.
+/// The maximum record bytes that one statement commits, except for a single batch. This keeps
+/// statements, and repeated work after a failure, small.
 const MAX_BYTES: usize = 1 << 20;
 
-/// Statements in flight at the beginning of a turn; one more with each that comes back. Where many wait
-/// for a connection, turns are so short that this is all of them.
+/// Statements in flight at the start of a turn; each completed statement allows one more. If many
+/// workers wait for a connection, turns are too short for more.
 const FIRST_IN_FLIGHT: usize = 2;
 
 impl Worker {
-    /// Commits `pending` and what is prepared behind it, several statements in flight, until nothing is
-    /// in flight or the connection has to be given to others.
+    /// Commits `pending` and the prepared batches after it, several statements in flight, until
+    /// nothing is in flight or the connection has to be handed over.
     ///
-    /// The inner error is that of the first statement that failed; `pending` then holds its batch and
-    /// all that were not committed after it, in order. A row that the database rejects is dealt with
-    /// here.
+    /// The inner error is that of the first failed statement; `pending` then contains its batch and
+    /// all uncommitted batches after it, in order. Rows that the database rejects are handled here.
     pub(super) async fn commit_some(
         &mut self,
         session: &Session<'_>,
         pending: &mut VecDeque<ProcessedBatch>,
         prepared: &mut Prepared,
     ) -> Result<Result<(), StoreError>, Broken> {
-        // A turn begins with the first batch, so that none passes before anything is sent.
+        // A turn starts with the first batch, so that no turn ends before anything is sent.
         let mut begun: Option<Instant> = None;
         let mut allowed = FIRST_IN_FLIGHT;
         let mut in_flight = FuturesOrdered::new();
@@ -52,7 +51,7 @@ impl Worker {
                 let batch = batch.with_purge_boundary(self.shared.store.known_retention());
                 let (batch, purged) = self.shared.until_halt(batch, None);
                 if purged.is_some() {
-                    // Nothing behind that record is committed.
+                    // Nothing after that record is committed.
                     (halt, more) = (purged, false);
                     pending.clear();
                 }
@@ -94,7 +93,7 @@ impl Worker {
         *pending = uncommitted;
         match failed {
             Some(StoreError::NotNew) => {
-                // What is pending goes on from there.
+                // The pending batches continue from there.
                 self.guess.wrong();
                 self.shared.telemetry.failed_inserts.inc();
                 failed = None;
@@ -118,14 +117,14 @@ impl Worker {
         }
         match (failed, halt) {
             (Some(error), _) => Ok(Err(error)),
-            // Only behind what was committed; else it is met again.
+            // Only after everything before it is committed; otherwise it occurs again.
             (None, Some(halt)) if pending.is_empty() => Err(halt.into()),
             (None, _) => Ok(Ok(())),
         }
     }
 
-    /// What the next statement commits: what is pending and what is prepared behind it, as far as it is
-    /// there already and fits.
+    /// The batch for the next statement: pending and prepared batches, as far as they are ready and
+    /// fit.
     fn gather(
         &self,
         pending: &mut VecDeque<ProcessedBatch>,
@@ -141,7 +140,7 @@ impl Worker {
             if !size.fits(most) {
                 pending.push_front(next);
             } else if let Err(next) = batch.append(next) {
-                // It finds out by itself that it is not where the partition goes on.
+                // Its own commit detects that it is not at the partition's next offset.
                 pending.push_front(*next);
                 break;
             }
@@ -160,7 +159,7 @@ impl Worker {
         Ok(())
     }
 
-    /// Commits what lies before the first order that the database rejects.
+    /// Commits the part before the first order that the database rejects.
     async fn commit_until_halt(
         &mut self,
         session: &Session<'_>,
@@ -170,32 +169,32 @@ impl Worker {
         let (batch, cause) = session.try_in_parts(batch).await?;
         let (before, halt) = self.shared.until_halt(batch, cause.as_ref());
         if let Some(before) = before {
-            let statement = session.prepare(&before, Way::Upsert).await?;
+            let statement = session.prepare(&before, WriteMode::Upsert).await?;
             let committed = session.commit(&before, statement).await?;
             self.advance(committed, &before, asked);
         }
         Ok(halt)
     }
 
-    /// Only proof moves the worker on.
+    /// Moves on after a proven commit.
     fn advance(&mut self, committed: Committed, batch: &ProcessedBatch, asked: Instant) {
         debug_assert_eq!(committed.next_offset(), batch.span().to());
         self.next = batch.end();
         self.unconfirmed = true;
         self.shared.postgres.recovered(asked);
-        self.told.trouble.recovered(asked);
-        self.told.moved(self.next.next_offset);
+        self.status.trouble.recovered(asked);
+        self.status.moved(self.next.next_offset);
         self.pauses.reset();
         let telemetry = &self.shared.telemetry;
         let tally = Tally::of(batch);
-        self.shared.letters.tell(batch, telemetry);
+        self.shared.dead_letter_log.log(batch, telemetry);
         telemetry.committed(&tally, asked.elapsed());
-        self.shared.unmapped.tell(&self.partition.topic, tally.unmapped);
+        self.shared.unmapped.warn(&self.partition.topic, tally.unmapped);
         self.tally.add(&tally);
     }
 }
 
-/// How much a statement has to carry.
+/// The size of a statement's data.
 struct Size {
     records: usize,
     orders: usize,
@@ -220,7 +219,7 @@ impl Size {
     }
 }
 
-/// A batch whose commit was tried.
+/// A batch and the result of its commit.
 struct Attempt {
     batch: ProcessedBatch,
     statement: CommitStatement,

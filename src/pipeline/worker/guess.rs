@@ -1,38 +1,38 @@
 //! Guesses whether a partition's next orders are new.
 //!
-//! Most orders are, and to insert new rows costs PostgreSQL half of what an upsert does. Where one of
-//! them is there already the statement has failed for nothing, and everything in flight behind it.
-//! Redelivery and corrections come in stretches, so that the next orders are likely to be there, too: after
-//! a wrong guess the partition stays with upserts for a while, and for twice as long each time that
-//! hardly anything was inserted in between. So a stream of nothing but such orders pays for one failed
-//! statement in a thousand, and one without any for none.
+//! Most orders are, and inserting new rows costs PostgreSQL half as much as upserting them. If one
+//! order already exists, the statement fails, and with it everything in flight after it.
+//! Redelivered and corrected orders come in runs, so the next orders are likely to exist as well.
+//! After a wrong guess the partition therefore uses upserts for a while, and for twice as long each
+//! time that few inserts succeeded in between. A stream of only existing orders then has one failed
+//! statement in a thousand, and a stream of only new orders has none.
 
-use crate::store::Way;
+use crate::store::WriteMode;
 
-/// Upserts after a wrong guess that came after a stretch of right ones.
+/// The number of upserts after a wrong guess that followed a run of right ones.
 const FEWEST: u32 = 16;
-/// Upserts after a wrong guess at most.
+/// The maximum number of upserts after a wrong guess.
 const MOST: u32 = 1024;
 
-/// Chooses between the ways of a commit; counts are in commits.
+/// Chooses between insert and upsert; counts are in commits.
 #[derive(Debug, Default)]
 pub(super) struct Guess {
-    /// Upserts that are still to be made.
+    /// Remaining upserts.
     upserts: u32,
-    /// How many were to be made after the last wrong guess.
+    /// The number of upserts after the last wrong guess.
     stretch: u32,
-    /// Inserts that went well since then.
+    /// Successful inserts since then.
     inserted: u32,
 }
 
 impl Guess {
     /// The way of the next commit.
-    pub(super) fn next(&mut self) -> Way {
+    pub(super) fn next(&mut self) -> WriteMode {
         match self.upserts {
-            0 => Way::Insert,
+            0 => WriteMode::Insert,
             _ => {
                 self.upserts -= 1;
-                Way::Upsert
+                WriteMode::Upsert
             }
         }
     }
@@ -56,12 +56,13 @@ impl Guess {
 mod tests {
     use super::*;
 
-    /// How many inserts of `commits` commits go wrong where every `nth` has an order that is there.
+    /// The numbers of successful and failed inserts in `commits` commits, if every `nth` has an
+    /// existing order.
     fn wrong_of(commits: u32, nth: u32) -> (u32, u32) {
         let mut guess = Guess::default();
         let (mut inserts, mut wrong) = (0, 0);
         for commit in 1..=commits {
-            if guess.next() == Way::Insert {
+            if guess.next() == WriteMode::Insert {
                 if commit % nth == 0 {
                     guess.wrong();
                     wrong += 1;
@@ -80,20 +81,20 @@ mod tests {
     }
 
     #[test]
-    fn where_all_are_there_hardly_any_statement_fails() {
+    fn with_only_existing_orders_few_statements_fail() {
         let (inserts, wrong) = wrong_of(100_000, 1);
         assert_eq!(inserts, 0);
         assert!(wrong < 110, "{wrong}");
     }
 
     #[test]
-    fn where_few_are_there_most_are_inserted() {
+    fn with_few_existing_orders_most_are_inserted() {
         let (inserts, wrong) = wrong_of(100_000, 1000);
         assert!(inserts > 98_000 && wrong <= 100, "{inserts} {wrong}");
     }
 
     #[test]
-    fn where_some_are_there_it_does_not_change_its_mind_all_the_time() {
+    fn with_some_existing_orders_it_rarely_switches() {
         for nth in [2, 3, 5, 10] {
             let (_, wrong) = wrong_of(100_000, nth);
             assert!(wrong < 200, "{nth}: {wrong}");

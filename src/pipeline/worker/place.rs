@@ -1,4 +1,4 @@
-//! Where a partition stands in PostgreSQL, and whether that is where its worker left it.
+//! Reads a partition's offset in PostgreSQL, and compares it with the worker's.
 
 use std::{slice, time::Instant};
 
@@ -8,7 +8,7 @@ use super::{Broken, Worker};
 use crate::{pipeline::Halt, store::PartitionRow};
 
 impl Worker {
-    /// Where the partition stands in PostgreSQL. Ends an outage that it has met.
+    /// Reads the partition's row in PostgreSQL. Ends an outage that it has reported.
     pub(super) async fn row(&mut self) -> Result<PartitionRow, Broken> {
         let mut failed = false;
         loop {
@@ -19,7 +19,7 @@ impl Worker {
             };
             match read {
                 Ok(row) => {
-                    // Where nothing more comes, no commit would ever end the outage that this reported.
+                    // Without new records, no commit would end the outage reported here.
                     if failed {
                         self.shared.postgres.recovered(asked);
                     }
@@ -33,7 +33,7 @@ impl Worker {
         }
     }
 
-    /// The same, after everything that was committed has been made durable.
+    /// As [`Self::row`], after making all commits durable.
     pub(super) async fn durable_row(&mut self) -> Result<PartitionRow, Broken> {
         loop {
             let asked = Instant::now();
@@ -51,8 +51,8 @@ impl Worker {
         }
     }
 
-    /// Makes sure that the row is there and still this topic's, and says so if it does not stand where
-    /// this worker left it.
+    /// Checks that the row exists and belongs to this topic, and warns if its offset is not the
+    /// worker's.
     async fn own(&mut self, row: Option<PartitionRow>) -> Result<PartitionRow, Broken> {
         let row = match row {
             Some(row) => row,
@@ -64,21 +64,22 @@ impl Worker {
         let (topic, partition) = (&self.partition.topic, self.partition.partition);
         let (next_offset, before) = (row.next_offset, self.next.next_offset);
         if row.moved_by != self.shared.store.instance() && next_offset != before {
-            warn!(%topic, partition, %next_offset, "fenced: another instance has moved this partition");
+            warn!(%topic, partition, %next_offset, "fenced: another instance committed past this \
+                offset");
             self.pauses.pause(&self.stop).await?;
         } else if next_offset < before {
-            // Only proof moves the worker on, so these were there.
+            // The worker moves on only after a proven commit, so these commits existed.
             warn!(
                 %topic, partition, %next_offset, committed = %before,
                 "PostgreSQL has lost commits: processing these records again"
             );
         }
-        self.told.moved(row.next_offset);
+        self.status.moved(row.next_offset);
         Ok(row)
     }
 
-    /// The row, made again where a standby was promoted that had not got it yet, and so nothing that was
-    /// committed after it.
+    /// Inserts the row again after the promotion of a standby that had not received it, nor
+    /// anything committed after it.
     async fn begin_again(&mut self) -> Result<PartitionRow, Broken> {
         let halt = Halt::NoOffset(self.partition.clone(), self.next.next_offset);
         let Some(start) = self.shared.begun.lost(&self.partition, &self.shared.store) else {
@@ -87,7 +88,7 @@ impl Worker {
         warn!(
             topic = %self.partition.topic, partition = self.partition.partition,
             next_offset = %start, committed = %self.next.next_offset,
-            "PostgreSQL has lost the partition's offset: processing it again from where it started"
+            "PostgreSQL has lost the partition's offset: processing it again from its start offset"
         );
         let starts = [(self.partition.clone(), start)];
         loop {

@@ -1,16 +1,16 @@
-//! What a replay writes: rows of orders, and marks of dead letters.
+//! What a replay writes: rows of orders and marks of dead letters.
 
 use std::borrow::Cow;
 
 use jiff::Timestamp;
 
-use super::{Replayed, Reread};
+use super::{Redecoded, Replayed};
 use crate::{
     order::Meaning,
     store::rows::{OrderRow, key},
 };
 
-/// The letters that are orders now: a row for each, sorted by the order's key as batches are.
+/// The orders of the dead letters, one row each, sorted by key as in batches.
 #[derive(Default)]
 pub(super) struct Rows<'a> {
     pub(super) letters: Vec<i64>,
@@ -22,13 +22,13 @@ pub(super) struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    pub(super) fn of(letters: &'a [Reread]) -> Self {
+    pub(super) fn of(letters: &'a [Redecoded]) -> Self {
         let mut readable: Vec<_> = letters
             .iter()
             .filter_map(|(letter, result)| Some((letter, result.as_ref().ok()?)))
             .flat_map(|(letter, meaning)| meaning.orders().iter().map(move |order| (letter, order)))
             .collect();
-        // Stable: of a record that holds an order twice, the last version of it counts.
+        // A stable sort: if a record contains an order twice, its last version counts.
         readable.sort_by_key(|(_, order)| order.key());
         let mut rows = Self::default();
         let versions = readable.chunk_by(|(_, one), (_, next)| one.key() == next.key());
@@ -43,12 +43,12 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// What becomes of the letters, and how each is marked.
+/// The outcomes of the dead letters, and how each is marked.
 #[derive(Default)]
 pub(super) struct Marks<'a> {
     pub(super) outcomes: Vec<Replayed>,
     pub(super) replayed: Vec<i64>,
-    /// The order that each of these is now; none where it is several.
+    /// The order of each replayed dead letter; `None` for several orders.
     pub(super) order_ids: Vec<Option<Cow<'a, str>>>,
     pub(super) numbered: Vec<Option<bool>>,
     pub(super) still_dead: Vec<i64>,
@@ -58,8 +58,8 @@ pub(super) struct Marks<'a> {
 }
 
 impl<'a> Marks<'a> {
-    /// `written` are the letters of which an order was written.
-    pub(super) fn of(letters: &'a [Reread], written: &[i64]) -> Self {
+    /// `written` contains the dead letters of which an order was written.
+    pub(super) fn of(letters: &'a [Redecoded], written: &[i64]) -> Self {
         let mut marks = Self::default();
         for (letter, result) in letters {
             let outcome = match result.as_ref().map(Meaning::orders) {

@@ -1,6 +1,5 @@
--- The columns of the tables and views that vendas uses ($2) in its schema ($1), and beside each the table's
--- unique keys (columns joined by commas) and what the
--- current role may do with it.
+-- The columns of the tables and views that vendas uses ($2) in its schema ($1), each with the
+-- table's unique keys (column names joined by commas) and the current role's privileges on it.
 SELECT table_class.relname::text AS table_name,
        attribute.attname::text AS column_name,
        format_type(attribute.atttypid, attribute.atttypmod) AS data_type,

@@ -1,5 +1,6 @@
--- The figures of a line as texts, next to those of the period before. The change is in percent of the
--- figure before, rounded half up to one decimal from the exact quotient; null where that is 0.
+-- The figures of a line as text, with those of the previous period. The change is in percent of the
+-- previous figure, rounded half up to one decimal from the exact quotient; null if that figure is
+-- 0.
 SELECT
     array_agg(trim_scale(figure)::text ORDER BY nth) AS figures_now,
     array_agg(trim_scale(before)::text ORDER BY nth) AS figures_before,

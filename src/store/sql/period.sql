@@ -1,8 +1,7 @@
--- The period that a report is asked for, by the shop's clock ($1): from $2 up to $3, or the last $5 of
--- units $4 (hour, day or month). Where a bound is null there is none. $7 says where the last units end:
--- with the current one ('whole'), with the current hour of it ('hour'), or before it ('before').
--- `span` leads from the period before to this one: $6 months, or whole units, or what lies between the
--- bounds.
+-- The period of a report in the shop's time zone ($1): from $2 to $3 (null: unbounded), or the last
+-- $5 units $4 (hour, day or month). $7 defines where the last units end: with the current unit
+-- ('whole'), with the current hour of it ('hour'), or before it ('before'). `span` is the distance
+-- from the previous period to this one: $6 months, whole units, or the distance between the bounds.
 period AS MATERIALIZED (
     SELECT
         since, until, since - span AS since_before, until - span AS until_before, span

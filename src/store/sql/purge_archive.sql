@@ -1,6 +1,6 @@
--- Deletes archived sums before $1: those of orders by hour, and those of products of the first day after
--- $2 (null: of the first day). Returns that day, null if there is none. A month that is rolled up goes
--- when all of its days are before $1.
+-- Deletes archived sums before $1: all sums of orders by hour, and the product sums of the first
+-- day after $2 (null: of the first day). Returns that day, or null if there is none. A rolled-up
+-- month is deleted only if all of its days are before $1.
 WITH next AS MATERIALIZED (
     SELECT min(day) AS day
     FROM {schema}.archived_product_days

@@ -1,6 +1,6 @@
--- Deletes rows of `orders` that count before $1, by the shop's clock: at most $4 of those in the blocks
--- from $2 up to $3. Rows whose time is unknown stay. They are locked in the order in which batches lock
--- them.
+-- Deletes at most $4 rows of `orders` that count before $1, in the shop's time zone, from the
+-- blocks $2 (inclusive) to $3 (exclusive). Rows without a known time are kept. Rows are locked in
+-- the same order as by batches.
 WITH picked AS MATERIALIZED (
     SELECT orders.ctid AS place, order_id, numbered
     FROM {schema}.orders, {schema}.shop_clock

@@ -1,6 +1,6 @@
--- Deletes numbered orders that count before $1, by the shop's clock: at most $4 of those whose rows of
--- `sales` stand in the blocks from $2 up to $3, with their rows of `orders`. Orders whose time is unknown
--- stay. Rows are locked in the order in which batches lock them.
+-- Deletes at most $4 numbered orders that count before $1, in the shop's time zone, and whose rows
+-- of `sales` are in the blocks $2 (inclusive) to $3 (exclusive), with their rows of `orders`.
+-- Orders without a known time are kept. Rows are locked in the same order as by batches.
 WITH picked AS MATERIALIZED (
     SELECT order_number
     FROM {schema}.sales, {schema}.shop_clock

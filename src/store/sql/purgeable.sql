@@ -1,4 +1,4 @@
--- What a purge of all that counts before $1, by the shop's clock, would delete.
+-- What a purge of the orders that count before $1, in the shop's time zone, would delete.
 WITH old_sales AS (
     SELECT hour, total
     FROM {schema}.sales, {schema}.shop_clock,

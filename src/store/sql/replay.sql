@@ -1,16 +1,16 @@
--- Orders of dead letters, each once: written unless the version that is stored is newer than the dead
--- letter, or in any case ($6). Returns the dead letters of which an order was written.
+-- Writes the orders of dead letters, each at most once: unless the stored version is newer than the
+-- dead letter, or unconditionally ($6). Returns the dead letters of which an order was written.
 --
--- How old is what is stored? A batch writes when it was processed, and that is it. A replay does so
--- too, but what it writes is as old as the dead letter that it came from: the one that was replayed
--- at that very time as this order, or as several (then it names none). All this is as exact as the
--- database's clock. Where there is no row, nothing is known of a newer version, and the order is
--- written: an order is only gone if somebody deleted it. (A numbered one that a newer version took
--- out of `orders` is still in `sales`, which therefore decides for both; one that was cancelled is in
--- `orders` alone.)
+-- The age of a stored version: a row written by a batch is as old as its processed_at. A row
+-- written by a replay is as old as its dead letter: the one whose replayed_at equals the row's
+-- processed_at, with this order's key, or without a key if it had several orders. The comparison is
+-- as exact as the database's clock. If there is no row, no newer version is known, and the order is
+-- written: rows of orders are missing only if they were deleted. (A numbered order that a newer
+-- version removed from `orders` is still in `sales`, so `sales` decides for both; a cancelled order
+-- is only in `orders`.)
 --
--- The transaction holds a lock that keeps batches out, so that nothing changes between looking and
--- writing, and its time zone is UTC, so that times of both types are the same.
+-- The transaction holds a lock that excludes batches, so nothing changes between reading and
+-- writing. Its time zone is UTC, so timestamps with and without time zone compare correctly.
 WITH batch AS (
     SELECT *
     FROM ROWS FROM (
@@ -41,7 +41,7 @@ WITH batch AS (
             stored.processed_at
         ) > stored.failed_at
     ) IS NOT TRUE
-), upserted_orders AS (  -- a trigger takes cancelled ones out of `sales`
+), upserted_orders AS (  -- a trigger removes cancelled ones from `sales`
     INSERT INTO {schema}.orders
         (order_id, numbered, total, items, sold_at, charges, kept, cancelled, counted_at,
          processed_at)

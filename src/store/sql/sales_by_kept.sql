@@ -1,10 +1,10 @@
--- What was sold in a period by a kept field ($9): the $10 values (null: all) that sold for most, each with
--- what it and all after it come to, as in totals.sql, and the whole: one statement, so one moment. $8 says
--- whether the period before is compared. The average has $11 decimals and is rounded half up from the
--- exact quotient.
+-- Sales in a period by a kept field ($9): the $10 values (null: all) with the largest totals, each
+-- with the sum of it and all following ones, as in totals.sql, and the whole, from one snapshot.
+-- $8: whether to compare with the previous period. The average has $11 decimals and is rounded half
+-- up from the exact quotient.
 --
--- The value is null for all that the sums have and no row with this field accounts for: orders without
--- it, numbered orders that have no row in `orders`, and orders of which only the sums are kept.
+-- The value is null for the part of the sums without a row that has this field: orders without it,
+-- numbered orders without a row in `orders`, and purged orders of which only the sums remain.
 WITH {period}, counted AS MATERIALIZED (
     SELECT {schema}.counted_hour(counted_at, sold_at, processed_at, timezone) AS hour,
            kept ->> $9 AS value,
@@ -18,7 +18,7 @@ WITH {period}, counted AS MATERIALIZED (
     SELECT {schema}.counted_hour(sales.counted_at, NULL, sales.processed_at, timezone),
            kept ->> $9, 1, coalesce(sales.total, 0), 0
     FROM {schema}.orders
-    -- What an operator has put there need not be a number.
+    -- A row inserted by an operator may not have a number.
     JOIN {schema}.sales
         ON sales.order_number = CASE WHEN order_id ~ '^-?[0-9]{1,18}$' THEN order_id::bigint END,
         {schema}.shop_clock

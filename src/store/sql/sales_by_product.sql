@@ -1,7 +1,7 @@
--- The $10 products (null: all) that sold for most in a period, each with what it and all after it make
--- together, as in totals.sql, and the whole: one statement, so one moment. $9 leaves one product of
--- these; its share is of the whole. $8 says whether the period before is compared. An order that names
--- two products counts at both, so orders have no sum.
+-- The $10 products (null: all) with the largest amounts in a period, each with the sum of it and
+-- all following ones, as in totals.sql, and the whole, from one snapshot. $9 selects a single
+-- product; its share is of the whole. $8: whether to compare with the previous period. An order
+-- with two products counts for both, so orders have no sum.
 WITH {period}, totals AS MATERIALIZED (
     SELECT
         product,
@@ -19,8 +19,8 @@ WITH {period}, totals AS MATERIALIZED (
             $8 AND day >= since_before AND day < until_before AS is_before,
             sum(orders) AS orders, sum(quantity) AS quantity, sum(amount) AS amount
         FROM {schema}.product_days, period
-        -- No day before both periods is read: with years of sums that would be most of them. It is said
-        -- without `period`, so that it reaches the index of the days.
+        -- Does not read days before both periods: with years of sums, these are most of the rows.
+        -- Written without `period`, so that the index on days can be used.
         WHERE day >= coalesce(
             $2 - coalesce($3 - $2, '0') - make_interval(months => $6),
             date_trunc($4, now() AT TIME ZONE $1) - 2 * $5 * ('1 ' || $4)::interval,

@@ -1,7 +1,7 @@
--- What was sold in each hour, day or month ($10), newest last, and then in the whole period: all that was
--- sold, or one product ($9). One statement, so one moment. $8 says whether the period before is compared;
--- its times are moved into this one, so that each meets the one at its place. The average has $11
--- decimals and is rounded half up from the exact quotient.
+-- Sales by hour, day or month ($10), newest last, followed by the whole period: of all products, or
+-- of one ($9), from one snapshot. $8: whether to compare with the previous period; its times are
+-- shifted into this period to align the units. The average has $11 decimals and is rounded half up
+-- from the exact quotient.
 WITH {period}, sold AS MATERIALIZED (
     SELECT hour AS time, orders, total AS first, charges AS second
     FROM {schema}.order_hours
@@ -19,7 +19,7 @@ WITH {period}, sold AS MATERIALIZED (
     FROM sold, period
     WHERE $8 AND time >= since_before AND time < until_before
 ), sums AS (
-    -- The whole has a row even where nothing was sold.
+    -- The whole has a row even without sales.
     SELECT
         time,
         GROUPING(time) = 1 AS is_whole,

@@ -1,7 +1,7 @@
--- The $1 products that sold for most (NULL: all), and the whole: one statement, so one moment.
--- With each product comes what it and all after it make together, so that whoever draws a table can
--- end it at any line and say what the others come to. Shares are in percent, rounded half up to one
--- decimal from the exact quotient: `div` is a division of integers, `/` would have rounded before.
+-- The $1 products (null: all) with the largest amounts, and the whole, from one snapshot. Each
+-- product comes with the sum of it and all following ones, so that a table can be cut at any line
+-- and still show the rest. Shares are in percent, rounded half up to one decimal from the exact
+-- quotient: `div` is an integer division; `/` would round first.
 WITH totals AS MATERIALIZED (
     SELECT coalesce(product, '') AS product, quantity, amount
     FROM {schema}.product_totals

@@ -1,7 +1,6 @@
--- What the views say, beside what the rows of `sales` and `orders` come to as they are now, with the
--- archived sums of purged ones: one statement, so one moment, whoever writes meanwhile. Days that are
--- rolled up are compared by month. What is missing counts as 0, as does what nothing
--- is left of. At least one row comes, for the counts.
+-- Compares the views with the sums of the current rows of `sales` and `orders` plus the archived
+-- sums of purged ones, from one snapshot. Rolled-up days are compared by month. A missing row
+-- counts as 0. Returns at least one row, for the counts.
 WITH rolled_up (rolled_up_before) AS (
     SELECT max(rolled_up_before) FROM {schema}.roll_ups
 ), products AS MATERIALIZED (

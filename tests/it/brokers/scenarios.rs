@@ -214,7 +214,7 @@ pub(super) async fn ids_after_upgrade(servers: &'static Testbed) -> Result<()> {
     ensure!(shop.rows(IDS).await? == ["1|15|4"], "{:?}", shop.rows(IDS).await?);
     ensure!(shop.database.count("sales").await? == 30, "orders are missing");
     let noted = "SELECT DISTINCT because FROM offset_resets";
-    ensure!(shop.rows(noted).await? == ["the brokers give topics ids now"], "not noted");
+    ensure!(shop.rows(noted).await? == ["the brokers now assign topic ids"], "not noted");
     Ok(())
 }
 

@@ -28,7 +28,8 @@ async fn a_partition_halts_before_an_invalid_record_and_the_others_continue() ->
         for text in [
             "1 partition halted: ",
             &format!(
-                "the record of {}-0 at offset 130 is no order (missing_quantity: order_items[0] must have a quantity)",
+                "the record of {}-0 at offset 130 is not a valid order (missing_quantity: \
+                 order_items[0] must have a quantity)",
                 shop.topic
             ),
             &reset,
@@ -41,7 +42,14 @@ async fn a_partition_halts_before_an_invalid_record_and_the_others_continue() ->
     // One record is made valid by a setting, one is skipped by the command in the message.
     let corrected = ["--set", super::CORRECTED];
     let halted = shop.vendas(&RUN).args(corrected).run(DEADLINE).await?.expect_code(1)?;
-    ensure!(halted.stderr.contains("at offset 140 is no order (not_json: "), "{}", halted.stderr);
+    ensure!(
+        halted.stderr.contains(
+            "at offset 140 is not a valid order (not_json: \
+                                    "
+        ),
+        "{}",
+        halted.stderr
+    );
     ensure!(!halted.stderr.contains("rubbish"), "{}", halted.stderr);
     ensure!(shop.rows(state).await? == ["140,150|290|0"], "{:?}", shop.rows(state).await?);
     let skip = [
@@ -96,8 +104,11 @@ async fn an_order_that_the_database_rejects_also_halts_its_partition() -> Result
     })
     .await?;
     let log = run.stderr()?;
-    let text =
-        format!("the record of {}-0 at offset 57 is no order (rejected_by_database: ", shop.topic);
+    let text = format!(
+        "the record of {}-0 at offset 57 is not a valid order (rejected_by_database: \
+                 ",
+        shop.topic
+    );
     ensure!(log.contains(&text) && log.contains("lucky"), "{log}");
     run.kill()?;
     ensure!(shop.database.count("dead_letters").await? == 0, "a dead letter");

@@ -112,7 +112,7 @@ impl Scene {
     async fn until_working(&self, kind: Endless, it: &Vendas, end: i64) -> Result<()> {
         eventually("a sign of success", DEADLINE, async || {
             let works = match kind {
-                Endless::Run => it.stderr()?.contains("working"),
+                Endless::Run => it.stderr()?.contains("processing partition"),
                 Endless::Watch => !it.stdout()?.is_empty(),
                 Endless::Simulate => self.end().await? > end,
             };

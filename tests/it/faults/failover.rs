@@ -21,7 +21,7 @@ enum OldPrimary {
     LeftAlive,
 }
 
-const ELSEWHERE: &str = "connected to another PostgreSQL server";
+const ELSEWHERE: &str = "connected to a different or newly promoted PostgreSQL server";
 
 /// The short run as part of all tests leaves out cases that another case covers.
 fn all_cases() -> bool {
@@ -274,7 +274,7 @@ async fn a_server_that_hides_its_identity_is_used_if_it_is_writable() -> Result<
     ensure!(checked.stdout.contains(&format!("at {host} answers")), "{}", checked.stdout);
     database.execute(&format!("ALTER ROLE {role} SET default_transaction_read_only = on")).await?;
     let refused = vendas(&["check"]).run(DEADLINE).await?.expect_code(1)?;
-    for says in ["127.0.0.1:1: ", "refused", &host, "it only reads"] {
+    for says in ["127.0.0.1:1: ", "refused", &host, "it is read-only"] {
         ensure!(refused.stdout.contains(says), "no {says:?}: {}", refused.stdout);
     }
     database

@@ -140,7 +140,10 @@ async fn no_tls_expired_certificates_and_silence_of_postgresql_are_reported() ->
     let cases = [
         ([at(expired, "verify-full"), ours()].concat(), "has an expired certificate: renew it"),
         ([at(expired, "verify-ca"), ours()].concat(), "has an expired certificate: renew it"),
-        (at(bare.postgres().port(), "require"), "has no TLS: set ssl = on there"),
+        (
+            at(bare.postgres().port(), "require"),
+            "does not support TLS: set ssl = on in postgresql.conf",
+        ),
         (at(silent, "require"), "no answer within database.connect_timeout"),
         (at(silent, "disable"), "no answer within database.connect_timeout"),
     ];

@@ -1,26 +1,25 @@
-//! What programs register and apache-avro refuses, though it is legal or read by Java's library, is
-//! amended before it parses.
+//! Amends schemas that are legal, or accepted by Java's library, but rejected by apache-avro.
 
 use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
-/// What a field's `default` is called for the parser, which checks it by rules of its own; here it
-/// only matters where JSON is encoded.
+/// The name under which a field's `default` is hidden from the parser, whose checks are stricter.
+/// Defaults matter only for encoding JSON.
 pub(super) const DEFAULT: &str = "vendas.default";
 
 const PRIMITIVES: [&str; 8] =
     ["null", "boolean", "int", "long", "float", "double", "bytes", "string"];
 
-/// Amends schemas, each after those that it refers to.
+/// Amends schemas, in dependency order.
 #[derive(Default)]
 pub(super) struct Amend {
-    /// The full names of the types that are defined so far.
+    /// The full names of the types defined so far.
     defined: HashSet<String>,
 }
 
 impl Amend {
-    /// `namespace` is that of the type around the schema; empty for none.
+    /// `namespace` is that of the enclosing type; empty for none.
     pub(super) fn schema(&mut self, schema: &mut Value, namespace: &str) {
         match schema {
             Value::String(name) => self.reference(name, namespace),
@@ -32,7 +31,7 @@ impl Amend {
         }
     }
 
-    /// A name without a namespace may be of a type that has none, as Java's library writes it.
+    /// A name without a namespace may refer to a type without one, as written by Java's library.
     fn reference(&self, name: &mut String, namespace: &str) {
         if !namespace.is_empty()
             && !name.contains('.')
@@ -65,7 +64,7 @@ impl Amend {
                     }
                 }
             }
-            // What a reader takes for a symbol that it does not know.
+            // The symbol that readers use for unknown ones; not needed here.
             "enum" => {
                 schema.remove("default");
             }
@@ -82,7 +81,7 @@ impl Amend {
         }
     }
 
-    /// Notes the type's full name, and returns its namespace.
+    /// Records the type's full name, and returns its namespace.
     fn define(&mut self, schema: &Map<String, Value>, namespace: &str) -> String {
         let text = |key| schema.get(key).and_then(Value::as_str);
         let name = text("name").unwrap_or_default();
@@ -98,7 +97,7 @@ impl Amend {
     }
 }
 
-/// A logical type that cannot be one is ignored (specification, "Logical Types").
+/// Invalid logical types are ignored (specification, "Logical Types").
 fn may_be_logical(schema: &Map<String, Value>, logical: &Value) -> bool {
     let is_possible = match schema.get("type") {
         Some(Value::String(kind)) => kind == "fixed" || PRIMITIVES.contains(&kind.as_str()),

@@ -1,21 +1,21 @@
-//! Numbers as they are written, without a float.
+//! Exact decimal numbers, without floats.
 
 use num_bigint::BigInt;
 
-/// No number has more digits or zeros, so that `1e999999999` takes no room.
+/// The maximum number of digits or zeros, so that `1e999999999` does not use much memory.
 const DIGITS_LIMIT: usize = 10_000;
 
-/// A number: the digits, to be divided by 10^`scale`.
+/// A number: its digits × 10^-`scale`.
 pub(super) struct Exact {
     is_negative: bool,
-    /// Without zeros at either end; empty for zero.
+    /// Without leading and trailing zeros; empty for zero.
     digits: String,
     scale: i64,
 }
 
 impl Exact {
-    /// The number that JSON's grammar writes so (RFC 8259, section 6); `None` for any other text, and
-    /// for one of more than 10,000 digits.
+    /// Parses a number in JSON's grammar (RFC 8259, section 6); `None` for any other text, and for
+    /// more than 10,000 digits.
     pub(super) fn of(text: &str) -> Option<Self> {
         let is_json = serde_json::from_str::<&serde_json::value::RawValue>(text)
             .is_ok_and(|json| json.get().len() == text.len());
@@ -44,13 +44,13 @@ impl Exact {
         Some(Self { is_negative, digits: digits.to_owned(), scale })
     }
 
-    /// How many digits stand before the point.
+    /// The number of digits before the point.
     pub(super) fn whole_digits(&self) -> usize {
         let digits = i64::try_from(self.digits.len()).unwrap_or(i64::MAX);
         usize::try_from(digits.saturating_sub(self.scale).max(0)).unwrap_or(usize::MAX)
     }
 
-    /// How often 10^-`scale` makes the number; `None` where it does not without a rest.
+    /// The number as a multiple of 10^-`scale`; `None` if there is a remainder.
     pub(super) fn at_scale(&self, scale: usize) -> Option<BigInt> {
         if self.digits.is_empty() {
             return Some(BigInt::ZERO);
@@ -61,14 +61,14 @@ impl Exact {
         Some(if self.is_negative { -number } else { number })
     }
 
-    /// The number with as few decimals as it needs, and how many these are.
+    /// The number with as few decimals as possible, and the number of decimals.
     pub(super) fn shortest(&self) -> Option<(BigInt, i32)> {
         let scale = usize::try_from(self.scale.max(0)).ok()?;
         Some((self.at_scale(scale)?, i32::try_from(scale).ok()?))
     }
 }
 
-/// The whole number that a literal says, also as `2.0` and `1e3`.
+/// The whole number of a literal, including `2.0` and `1e3`.
 pub(super) fn whole(literal: &str) -> Option<i64> {
     match literal.parse() {
         Ok(number) => Some(number),

@@ -1,4 +1,4 @@
-//! JSON, one level at a time.
+//! Parses JSON one level at a time.
 
 use std::{collections::HashSet, fmt};
 
@@ -7,11 +7,11 @@ use serde_json::value::RawValue;
 
 use super::exact::Exact;
 
-/// What a value is; what is within it stays as it is written.
+/// A parsed value; nested values stay unparsed.
 pub(super) enum Json<'t> {
     Null,
     Flag(bool),
-    /// As it is written.
+    /// As written.
     Number(&'t str),
     Text(String),
     List(Vec<&'t RawValue>),
@@ -21,7 +21,7 @@ pub(super) enum Json<'t> {
 /// An object's field.
 pub(super) type Entry<'t> = (String, &'t RawValue);
 
-/// The only value of a text.
+/// Checks that a text is a single JSON value.
 pub(super) fn whole(text: &str) -> Result<&str, String> {
     match serde_json::from_str::<&RawValue>(text) {
         Ok(json) => Ok(json.get()),
@@ -30,9 +30,9 @@ pub(super) fn whole(text: &str) -> Result<&str, String> {
 }
 
 impl<'t> Json<'t> {
-    /// Of a text whose grammar has been checked.
+    /// Parses a text whose syntax is already checked.
     pub(super) fn of(json: &'t str) -> Result<Self, &'static str> {
-        let unreadable = |_| "must hold no half of a surrogate pair";
+        let unreadable = |_| "must not contain an unpaired surrogate";
         Ok(match json.as_bytes().first() {
             Some(b'n') => Self::Null,
             Some(b't') => Self::Flag(true),
@@ -47,7 +47,7 @@ impl<'t> Json<'t> {
         })
     }
 
-    /// The number that it is, or that a text holds.
+    /// The number, or the number in a text.
     pub(super) fn exact(&self) -> Option<Exact> {
         match self {
             Self::Number(number) => Exact::of(number),
@@ -58,16 +58,16 @@ impl<'t> Json<'t> {
 }
 
 /// # Errors
-/// One key stands twice: which of its values is meant is unknown.
-pub(super) fn no_key_twice(entries: &[Entry<'_>]) -> Result<(), String> {
+/// A key is duplicated, so its value is ambiguous.
+pub(super) fn no_duplicate_keys(entries: &[Entry<'_>]) -> Result<(), String> {
     let mut keys = HashSet::new();
     match entries.iter().find(|(key, _)| !keys.insert(key)) {
-        Some((key, _)) => Err(format!("must hold {key} once")),
+        Some((key, _)) => Err(format!("must contain {key} only once")),
         None => Ok(()),
     }
 }
 
-/// An object's fields in their order, each as often as it stands.
+/// An object's fields in order, including duplicates.
 struct Entries<'t>(Vec<Entry<'t>>);
 
 impl<'t> Deserialize<'t> for Entries<'t> {

@@ -1,4 +1,4 @@
-//! Days, times and durations, as texts or as their numbers.
+//! Dates, times and durations, as texts or as numbers.
 
 use jiff::{
     Timestamp,
@@ -33,7 +33,7 @@ impl Encoder<'_> {
                 let seconds = (i64::from(time.hour()) * 60 + i64::from(time.minute())) * 60
                     + i64::from(time.second());
                 let nanosecond = i64::from(time.subsec_nanosecond());
-                seconds * unit.a_second() + nanosecond / (1_000_000_000 / unit.a_second())
+                seconds * unit.per_second() + nanosecond / (1_000_000_000 / unit.per_second())
             }),
             _ => None,
         };
@@ -52,7 +52,7 @@ impl Encoder<'_> {
             Json::Number(number) => exact::whole(number),
             Json::Text(text) => moment(text).and_then(|moment| {
                 let nanoseconds = moment.as_nanosecond();
-                i64::try_from(nanoseconds.div_euclid(1_000_000_000 / i128::from(unit.a_second())))
+                i64::try_from(nanoseconds.div_euclid(1_000_000_000 / i128::from(unit.per_second())))
                     .ok()
             }),
             _ => None,

@@ -1,10 +1,10 @@
-//! Which branch of a union a value is of.
+//! Selects the branch of a union for a value.
 
 use super::{Encoder, Json, Misfit};
 use crate::format::avro::{Type, TypeId, Unit};
 
 impl Encoder<'_> {
-    /// Encodes a value of the first branch that it fits. `value` is what `json` holds.
+    /// Encodes a value with the first branch that it fits. `value` is the parsed `json`.
     pub(super) fn union(
         &mut self,
         branches: &[TypeId],
@@ -32,7 +32,7 @@ impl Encoder<'_> {
                 Err(why) => misfit = Some(why),
             }
         }
-        // Where only one branch comes into question, it says best what is wrong.
+        // If only one branch is possible, its misfit is the most specific.
         match misfit {
             Some(misfit) if fitting.len() == 1 => Err(misfit),
             _ => {
@@ -42,7 +42,7 @@ impl Encoder<'_> {
         }
     }
 
-    /// Encodes a value of this branch, or nothing.
+    /// Encodes a value with this branch, or nothing on failure.
     fn branch(
         &mut self,
         (index, of): (i64, TypeId),
@@ -56,7 +56,7 @@ impl Encoder<'_> {
 }
 
 impl Type {
-    /// As Avro's JSON encoding names a union's branch.
+    /// The name of a union's branch in Avro's JSON encoding.
     fn name(&self) -> &str {
         match self {
             Self::Null => "null",
@@ -83,8 +83,8 @@ impl Type {
         }
     }
 
-    /// Whether a value may be of this type, and how late it is tried: a float holds fewer digits than
-    /// other numbers, and a text is rather something else than bytes.
+    /// Whether a value may be of this type, and its rank; lower ranks are tried first. Floats hold
+    /// fewer digits than other numbers, and a text is less likely to be bytes.
     const fn rank(&self, value: &Json<'_>) -> Option<u8> {
         let number = match self {
             Self::Int

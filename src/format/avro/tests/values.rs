@@ -1,8 +1,8 @@
-//! Values of every type, what is refused in JSON, and bytes that lie.
+//! Values of every type, invalid JSON values, and malformed bytes.
 
 use super::{super::DEPTH_LIMIT, *};
 
-/// The bytes that JSON makes.
+/// Encodes JSON.
 fn bytes(schema: &str, json: &str) -> Vec<u8> {
     from_json(json, &compile(schema)).unwrap_or_else(|error| panic!("{schema} {json}: {error}"))
 }
@@ -132,7 +132,7 @@ fn every_type_is_encoded_as_the_specification_says_and_shown() {
         let encoded = bytes(schema, json);
         assert_eq!(encoded, *expected, "{schema} {json}");
         assert_eq!(to_json(&encoded, &compile(schema)).as_deref(), Ok(*shown), "{schema} {json}");
-        // Cut off anywhere, it is no value; nor is it with a byte behind it.
+        // Truncated or with an additional byte, it is not a value.
         for length in 0..expected.len() {
             assert!(to_json(&expected[..length], &compile(schema)).is_err(), "{schema} {length}");
         }
@@ -157,11 +157,11 @@ fn json_that_does_not_fit_says_where_and_why() {
     misfit(r#""double""#, "1e400", "the value must be within a double's range");
     misfit(r#""float""#, "1e40", "the value must be within a float's range");
     misfit(r#""string""#, "5", "the value must be text");
-    misfit(r#""string""#, r#""\ud800""#, "the value must hold no half of a surrogate pair");
+    misfit(r#""string""#, r#""\ud800""#, "the value must not contain an unpaired surrogate");
     misfit(DECIMAL, "0.001", "the value must have at most 2 decimals");
     misfit(DECIMAL, "10000", "the value must have at most 6 digits, 2 of them decimals");
     misfit(DECIMAL, "1e400", "the value must have at most 6 digits, 2 of them decimals");
-    misfit(DECIMAL, r#""1,5""#, "the value must be a decimal number, or text that holds one");
+    misfit(DECIMAL, r#""1,5""#, "the value must be a decimal number, or text with one");
     misfit(
         &record(r#"["null","int"]"#),
         r#"{"f":2.5}"#,
@@ -183,8 +183,8 @@ fn json_that_does_not_fit_says_where_and_why() {
         "f[1].b must be a whole number",
     );
     misfit(&record(r#""int""#), "{}", "f is missing, and the schema has no default for it: add it");
-    misfit(&record(r#""int""#), r#"{"f":1,"g":2}"#, "g is no field of R, which has f");
-    misfit(&record(r#""int""#), r#"{"f":1,"f":2}"#, "the value must hold f once");
+    misfit(&record(r#""int""#), r#"{"f":1,"g":2}"#, "g is not a field of R (its fields are f)");
+    misfit(&record(r#""int""#), r#"{"f":1,"f":2}"#, "the value must contain f only once");
     misfit(
         r#"{"type":"fixed","name":"F","size":2}"#,
         r#""abc""#,
@@ -217,11 +217,11 @@ fn fields_are_found_by_aliases_and_absent_ones_have_defaults() {
     for json in [r#"{"id":"a"}"#, r#"{"number":"a"}"#, r#"{"total":2.56,"order_id":"a"}"#] {
         assert_eq!(there_and_back(&compile(schema), json), shown);
     }
-    // Both at once cannot be.
+    // The name and the alias together are an error.
     misfit(
         schema,
         r#"{"id":"a","number":"b"}"#,
-        "number is no field of R, which has id, note, total",
+        "number is not a field of R (its fields are id, note, total)",
     );
 }
 
@@ -253,9 +253,9 @@ fn values_nest_at_most_128_deep() {
     let nested = |depth: usize| [&vec![2; depth - 1][..], &[0]].concat();
     assert!(to_json(&nested(DEPTH_LIMIT), &compile(node)).is_ok());
     let fault = to_json(&nested(DEPTH_LIMIT + 1), &compile(node)).unwrap_err();
-    assert_eq!(fault.to_string(), "at byte 128 values must nest at most 128 deep");
+    assert_eq!(fault.to_string(), "at byte 128: values must be nested at most 128 levels deep");
     assert!(to_json(&nested(1_000_000), &compile(node)).is_err());
-    // Without bytes there is no end.
+    // Values without bytes could repeat without end.
     let endless = r#"{"type":"record","name":"N","fields":[{"name":"n","type":"N"},{"name":"m","type":"N","default":{}}]}"#;
     assert!(to_json(&[], &compile(endless)).is_err());
     assert!(from_json("{}", &compile(r#"{"type":"record","name":"N","fields":[{"name":"n","type":"N","default":{}},{"name":"m","type":"N","default":{}}]}"#)).is_err());
@@ -265,7 +265,7 @@ fn values_nest_at_most_128_deep() {
 
 #[test]
 fn values_without_bytes_are_counted() {
-    // 2^62 nulls, and as many in a block that says its size.
+    // 2^62 nulls, and as many in a block with a size.
     let huge = [0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01, 0];
     let sized = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01, 0, 0];
     let mut doubling = r#"{"type":"record","name":"R0","fields":[]}"#.to_owned();

@@ -1,4 +1,4 @@
-//! Doubts about which records are which orders, and whether they count.
+//! Doubts about the identity of orders, and whether they count.
 
 use super::{is_price_doubtful, is_total_doubtful, place, texts};
 use crate::init::{
@@ -13,7 +13,8 @@ use crate::init::{
     },
 };
 
-/// Each record a line of an order; a key that may be of something else; a name that says little.
+/// Doubts about the identity: records that may be lines, a record key of unclear meaning, or an
+/// unclear name.
 pub(super) fn identity(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     let identity = &findings.identity;
     let Some(doubt) = identity.doubt else { return };
@@ -24,22 +25,22 @@ pub(super) fn identity(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
         Doubtful::Lines => {
             let first = identity.places.iter().flatten().next().cloned().unwrap_or_default();
             let question = format!(
-                "{first} comes again with another product: is each record one line of an order?"
+                "{first} repeats with different products: is each record one line of an order?"
             );
             let replaces = place("order_id", first);
             let answers = vec![
-                Answer::new(format!("yes: {shown} together are its key"), vec![found]),
+                Answer::new(format!("yes: {shown} together are the key"), vec![found]),
                 Answer::new("no: a later record replaces the earlier one", vec![replaces]),
             ];
             proposal.doubts.push(Doubt { question, answers, likeliest: 0 });
             return;
         }
         Doubtful::Key => (
-            "no field identifies an order: does the record's key?".to_owned(),
-            "no: each record is an order of its own",
+            "no field identifies an order: does the record's key identify it?".to_owned(),
+            "no: each record is a separate order",
         ),
         Doubtful::Name => {
-            (format!("does {shown} identify an order?"), "no: each record is an order of its own")
+            (format!("does {shown} identify an order?"), "no: each record is a separate order")
         }
     };
     let answers = vec![
@@ -49,32 +50,32 @@ pub(super) fn identity(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     proposal.doubts.push(Doubt { question, answers, likeliest: 0 });
 }
 
-/// Orders that come again with other contents.
+/// Orders that repeat with different contents.
 pub(super) fn replaced(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     let count = findings.identity.replaced;
     let answers = proposal.doubts.iter().flat_map(|doubt| &doubt.answers);
     let asked = answers.flat_map(|answer| &answer.settings);
     let events = asked.chain(&proposal.settings).any(|setting| setting.key == "only");
-    // Change events and events of one order do so by their nature.
+    // This is normal for change events and for events of one order.
     if count > 0 && findings.study.change_event.is_none() && !events {
         let places =
             findings.identity.places.iter().flatten().cloned().collect::<Vec<_>>().join(", ");
         proposal.notes.push(format!(
-            "the {places} of an earlier record comes again with other contents {count} times: the later \
-             record replaces the earlier one; if each record is one line of an order, take several \
-             fields as the key: order_id = [[\"…\", \"…\"]]"
+            "{places} repeats {count} times with different contents: the later record replaces the \
+             earlier one; if each record is one line of an order, use several fields as the key: \
+             order_id = [[\"…\", \"…\"]]"
         ));
     }
     if findings.identity.places.iter().flatten().any(|place| place == "coordinates") {
         proposal.notes.push(
-            "no field identifies an order: each record counts as an order of its own, so that a \
-             record that is sent twice counts twice"
+            "no field identifies an order: each record counts as a separate order, and a record \
+             sent twice counts twice"
                 .to_owned(),
         );
     }
 }
 
-/// Events of several kinds, not all of which are orders.
+/// Events of several types that are not all orders.
 pub(super) fn kinds(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     let Some(kinds) = findings.kinds.as_ref().filter(|_| !findings.study.layout.has_wholes) else {
         return;
@@ -91,7 +92,7 @@ pub(super) fn kinds(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     let mut is: Vec<&str> = orders.iter().map(|(kind, _)| **kind).collect();
     let names_order =
         |of: &Vec<usize>| of.iter().any(|order| findings.identified.of(*order).is_some());
-    // A cancellation may carry the whole order.
+    // A cancellation may contain the complete order.
     let cancels: Vec<&str> = kinds
         .values
         .iter()
@@ -102,16 +103,15 @@ pub(super) fn kinds(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     if is.is_empty() {
         return;
     }
-    // One place may say both what kind of event it is and the status, which has its own question.
+    // One place may be both the event type and the status; the status has its own question.
     let is_status = |status: &Few<'_, '_>| status.place.path == kinds.place.path;
     if others.is_empty() && findings.status.as_ref().is_some_and(is_status) {
         return;
     }
     if others.is_empty() && cancels.is_empty() {
         proposal.notes.push(format!(
-            "{at} has several kinds ({}), and records of all of them are whole orders: all count; if \
-             some do not: only = {{ at = {at:?}, is = [\"…\"] }}, or status = {at:?} with \
-             cancelled = [\"…\"]",
+            "{at} has several values ({}), and the records of each are complete orders: all count; \
+             to exclude some, set only = {{ at = {at:?}, is = [\"…\"] }}, or status = {at:?} with cancelled = [\"…\"]",
             is.join(", ")
         ));
         return;
@@ -124,17 +124,17 @@ pub(super) fn kinds(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
         "only",
         Value::Only { at: at.clone(), is: is.iter().map(|kind| (*kind).to_owned()).collect() },
     )
-    .because(format!("records of other kinds ({}) are passed over", ignored.join(", ")));
+    .because(format!("records of other types ({}) are ignored", ignored.join(", ")));
     if placed && cancels.is_empty() {
         proposal.settings.push(only);
         return;
     }
     let mut settings = if ignored.is_empty() { Vec::new() } else { vec![only] };
     let mut question =
-        format!("{at} has several kinds: which records state an order as it is then?");
+        format!("{at} has several values: which records contain the current state of an order?");
     if !cancels.is_empty() {
         question = format!(
-            "{at} has several kinds: which are orders, and does {} cancel one?",
+            "{at} has several values: which are orders, and does {} cancel an order?",
             cancels.join(", ")
         );
         settings.push(place("status", at));
@@ -142,17 +142,18 @@ pub(super) fn kinds(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     }
     let (likeliest, all) = if others.is_empty() {
         let orders = is.iter().filter(|kind| !cancels.contains(kind)).copied().collect::<Vec<_>>();
-        let text = format!("orders: {}; {} cancels one", orders.join(", "), cancels.join(", "));
-        (text, "all are orders, and count")
+        let text =
+            format!("orders: {}; {} cancels an order", orders.join(", "), cancels.join(", "));
+        (text, "all are orders and count")
     } else {
-        let text = format!("orders: {}; others are passed over", is.join(", "));
-        (text, "all: what is no order becomes a dead letter")
+        let text = format!("orders: {}; others are ignored", is.join(", "));
+        (text, "all: records that are not valid orders become dead letters")
     };
     let answers = vec![Answer::new(likeliest, settings), Answer::new(all, Vec::new())];
     proposal.doubts.push(Doubt { question, answers, likeliest: 0 });
 }
 
-/// Which statuses cancel.
+/// Which statuses cancel an order.
 pub(super) fn status(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     let operation = findings
         .study
@@ -162,7 +163,7 @@ pub(super) fn status(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     let is_operation = |path: &Path| operation.as_ref() == Some(&path.place());
     let status = findings.status.as_ref().filter(|status| !is_operation(&status.place.path));
     if let Some(operation) = &operation {
-        let because = "a row that is deleted is an order that does not count";
+        let because = "a deleted row is an order that does not count";
         proposal.settings.push(place("status", operation.clone()).because(because));
         proposal.settings.push(Setting::new("cancelled", texts(&["d"])));
     }
@@ -175,8 +176,8 @@ pub(super) fn status(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     let values = status.values.keys().copied().collect::<Vec<_>>().join(", ");
     if endings.is_empty() {
         proposal.notes.push(format!(
-            "{at} ({values}): none of these values cancels an order, by its looks; if another one \
-             does: status = {at:?}, cancelled = [\"…\"]"
+            "{at} ({values}): none of these values appears to cancel an order; if another one \
+             does, set status = {at:?}, cancelled = [\"…\"]"
         ));
         return;
     }
@@ -204,7 +205,7 @@ pub(super) fn status(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     proposal.doubts.push(Doubt { question, answers, likeliest: 0 });
 }
 
-/// Whether an order counts, as true or false.
+/// A flag that excludes an order.
 fn flag(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     let is_flag = |place: &&&Place<'_>| {
         let name = Name::of(&place.path);
@@ -217,8 +218,8 @@ fn flag(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     let Some(at) = places.iter().find(is_flag).map(|place| place.path.place()) else { return };
     let settings = vec![place("status", at.clone()), Setting::new("cancelled", texts(&["true"]))];
     let answers =
-        vec![Answer::new("yes", settings), Answer::new("no: it says something else", Vec::new())];
-    let question = format!("{at} is true or false: does an order not count where it is true?");
+        vec![Answer::new("yes", settings), Answer::new("no: it means something else", Vec::new())];
+    let question = format!("{at} is true or false: does true mean that an order does not count?");
     proposal.doubts.push(Doubt { question, answers, likeliest: 0 });
 }
 
@@ -231,18 +232,18 @@ pub(super) fn tombstones(study: &Study<'_>, proposal: &mut Proposal) {
     let keyed = tombstones.iter().any(Option::is_some);
     let set = |what: &str| vec![Setting::new("tombstones", Value::Text(what.to_owned()))];
     let question =
-        format!("records without a value (tombstones): {}: what do they say?", tombstones.len());
+        format!("records without a value (tombstones): {}: what do they mean?", tombstones.len());
     let answers = vec![
-        Answer::new("the order of that key is cancelled", set("cancel")),
-        Answer::new("nothing: they are passed over", set("ignore")),
-        Answer::new("they are mistakes: dead letters", Vec::new()),
+        Answer::new("the order with that key is cancelled", set("cancel")),
+        Answer::new("nothing: they are ignored", set("ignore")),
+        Answer::new("they are errors: they become dead letters", Vec::new()),
     ];
-    // A change event's tombstone only lets compaction remove what the event before said.
+    // The tombstone of a change event only allows compaction to remove the previous event.
     let likeliest = usize::from(!keyed || study.change_event.is_some());
     proposal.doubts.push(Doubt { question, answers, likeliest });
 }
 
-/// Whether money in a line is the price of one or what the line comes to.
+/// Whether money in a line is the unit price or the line total.
 pub(super) fn price(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     if !is_price_doubtful(findings) {
         return;
@@ -252,10 +253,10 @@ pub(super) fn price(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
         return;
     };
     let answers = vec![
-        Answer::new("the price of one", vec![place("unit_price", path.clone())]),
-        Answer::new("what the line comes to", vec![place("amount", path.clone())]),
+        Answer::new("the unit price", vec![place("unit_price", path.clone())]),
+        Answer::new("the line total", vec![place("amount", path.clone())]),
     ];
-    let question = format!("is {path} the price of one, or what the line comes to?");
+    let question = format!("is {path} the unit price or the line total?");
     proposal.doubts.push(Doubt { question, answers, likeliest: 0 });
 }
 
@@ -272,19 +273,18 @@ pub(super) fn quantity(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
         return;
     }
     let answers = vec![
-        Answer::new("one", vec![setting]),
-        Answer::new("that is not known: such orders become dead letters", Vec::new()),
+        Answer::new("1", vec![setting]),
+        Answer::new("unknown: such orders become dead letters", Vec::new()),
     ];
-    let question = "no line has a quantity: how many does a line stand for?".to_owned();
+    let question = "no line has a quantity: how many units is each line?".to_owned();
     proposal.doubts.push(Doubt { question, answers, likeliest: 0 });
 }
 
-/// A total that is not what lines and charges come to.
+/// A total that differs from lines plus charges.
 pub(super) fn total(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     let worth = &findings.worth;
     if worth.total.is_empty() && worth.pricing == Pricing::Unpriced {
-        let numbers =
-            "no field states what an order is worth: neither prices nor a total were found";
+        let numbers = "no field contains the order's value: found neither prices nor a total";
         proposal.notes.push(numbers.to_owned());
         let named = findings.study.places().into_iter().find(|place| {
             scores::total(&Name::of(&place.path)) >= 60
@@ -292,7 +292,7 @@ pub(super) fn total(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
         });
         if let Some(place) = named {
             proposal.notes.push(format!(
-                "{} seems to be the total, and its values are no numbers as vendas reads them",
+                "{} seems to be the total, but its values are not numbers that vendas can read",
                 place.path.place()
             ));
         }
@@ -300,21 +300,21 @@ pub(super) fn total(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     let Some(total) = worth.total.places.first().map(|place| place.path.place()) else { return };
     if is_total_doubtful(findings) {
         let question = format!(
-            "{total} is what lines and charges come to in {} of {} orders: is it the total?",
+            "{total} equals lines plus charges in {} of {} orders: is it the total?",
             worth.agreeing, worth.comparable
         );
         let answers = vec![
             Answer::new("no: lines and charges count", Vec::new()),
             Answer::new(
-                "yes: where it differs, orders become dead letters",
+                "yes: orders where it differs become dead letters",
                 vec![place("total", total)],
             ),
         ];
         proposal.doubts.push(Doubt { question, answers, likeliest: 0 });
     } else if worth.agreeing < worth.comparable {
         proposal.notes.push(format!(
-            "{total} is what lines and charges come to in {} of {} orders; the others become dead \
-             letters (total_mismatch), unless a charge is found that explains them",
+            "{total} equals lines plus charges in {} of {} orders; the others become dead letters \
+             (total_mismatch) unless a missing charge is mapped",
             worth.agreeing, worth.comparable
         ));
     }
@@ -322,7 +322,7 @@ pub(super) fn total(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     for place in &findings.study.profile.places {
         if findings.items.is_none() && place.all(is_list_of_names) {
             proposal.notes.push(format!(
-                "{} is a list of texts and says for how much nowhere: the total counts, and no product",
+                "{} is a list of texts without amounts: only the total counts, not the products",
                 place.path.place()
             ));
         }

@@ -1,4 +1,4 @@
-//! Doubts about what values mean: currencies, decimals, cents, times.
+//! Doubts about the meaning of values: currencies, decimals, cents, times.
 
 use jiff::{Timestamp, tz::TimeZone};
 
@@ -24,8 +24,8 @@ pub(super) fn currency(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     if few.values.keys().any(|code| crate::order::Currency::of_code(code).is_none()) {
         let currencies = few.values.keys().copied().collect::<Vec<_>>().join(", ");
         proposal.notes.push(format!(
-            "{at} ({currencies}) is not written as ISO 4217 has it, in capitals: it cannot be compared \
-             with orders.currency, and all currencies are taken as one"
+            "{at} ({currencies}) is not an ISO 4217 code in capitals: it cannot be compared with \
+             orders.currency, and all amounts count as one currency"
         ));
         return;
     }
@@ -49,39 +49,40 @@ pub(super) fn currency(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     }
     let keep = Value::Keep(vec![("currency".to_owned(), at.clone())]);
     let mut answers = vec![Answer::new(
-        "take all, and keep the currency with each order so that SQL can tell them apart",
+        "accept all, and keep the currency with each order for SQL queries",
         vec![Setting::new("keep", keep)],
     )];
     answers.extend(currencies.iter().take(6).map(|currency| {
-        Answer::new(format!("take {currency} only: others become dead letters"), one(currency))
+        Answer::new(format!("accept only {currency}: others become dead letters"), one(currency))
     }));
     let question = format!(
-        "{at} names several currencies ({}): a sum over them means nothing: which are taken?",
+        "{at} has several currencies ({}), and their sum is meaningless: which should be accepted?",
         currencies.join(", ")
     );
     proposal.doubts.push(Doubt { question, answers, likeliest: 0 });
 }
 
-/// The places of money that have a role.
+/// The places of money with a role.
 fn sums<'p, 'j>(findings: &'p Findings<'_, 'j>) -> Vec<&'p Place<'j>> {
     let worth = &findings.worth;
     let choices = [&worth.unit_price, &worth.amount, &worth.discount, &worth.total];
     choices.iter().flat_map(|choice| choice.places.iter().copied()).collect()
 }
 
-/// Commas, base64.
+/// Decimal commas and base64.
 pub(super) fn decimals(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     let notation = findings.study.decimals;
     let text = |text: &str| Setting::new("decimal", Value::Text(text.to_owned()));
     let (question, settings, other) = match notation.decimals {
         Decimals::Point => return,
         Decimals::Comma => (
-            "some numbers have a decimal comma and some a decimal point: which one is right?",
+            "some numbers have a decimal comma and some a decimal point: which one is correct?",
             vec![text("comma")],
             "the point: the others become dead letters",
         ),
         Decimals::Base64(scale) => (
-            "money is in base64 (Kafka Connect's Decimal) without a scale: has it 2 decimals?",
+            "amounts are in base64 (Kafka Connect's Decimal) without a scale: do they have 2 \
+             decimals?",
             vec![text("base64"), Setting::new("base64_scale", Value::Number(scale))],
             "that is not known: such orders become dead letters",
         ),
@@ -104,7 +105,7 @@ pub(super) fn cents(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
         Cents::No => {}
         Cents::Yes => proposal.settings.push(setting),
         Cents::Perhaps => {
-            let question = format!("{names}: all are whole numbers: are they cents?");
+            let question = format!("{names}: all values are whole numbers: are they cents?");
             let answers = vec![
                 Answer::new("no: whole units of the currency", Vec::new()),
                 Answer::new("yes: 1990 is 19.90", vec![setting]),
@@ -112,23 +113,22 @@ pub(super) fn cents(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
             proposal.doubts.push(Doubt { question, answers, likeliest: 0 });
         }
         Cents::Mixed => proposal.notes.push(format!(
-            "{names}: one is in cents by its name, and not all are whole numbers; minor_units = true \
-             takes all money as cents"
+            "{names}: one is named as cents, but not all values are whole numbers; minor_units = \
+             true reads all amounts as cents"
         )),
     }
 }
 
-/// Floats of 32 bits, and more decimals than money has.
+/// 32-bit floats, and amounts with too many decimals.
 pub(super) fn long_numbers(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     let (floats, long) = money::long_numbers(&sums(findings));
     if floats > 0 && long == 0 {
-        let because = format!("numbers with the digits of a float of 32 bits: {floats}");
+        let because = format!("numbers with the digits of a 32-bit float: {floats}");
         proposal.settings.push(Setting::new("float32", Value::Flag(true)).because(because));
     }
     if long > 0 {
-        let question = format!(
-            "numbers of money with more than 4 decimals: {long}: are they rounded to cents?"
-        );
+        let question =
+            format!("amounts with more than 4 decimals: {long}: should they be rounded to cents?");
         let round = Setting::new("round", Value::Text("cents".to_owned()));
         let answers = vec![
             Answer::new("yes, half up", vec![round]),
@@ -153,10 +153,10 @@ pub(super) fn returns(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     .filter(|number| number.is_sign_negative() && !number.is_zero())
     .count();
     if negative > 0 {
-        let question = format!("negative quantities or totals: {negative}: are goods given back?");
+        let question = format!("negative quantities or totals: {negative}: are they returns?");
         let answers = vec![
             Answer::new(
-                "yes: they are taken off the totals",
+                "yes: they are subtracted from the totals",
                 vec![Setting::new("returns", Value::Flag(true))],
             ),
             Answer::new("no: such orders become dead letters", Vec::new()),
@@ -165,7 +165,7 @@ pub(super) fn returns(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     }
 }
 
-/// Formats of times, and by whose clock they are.
+/// Formats and time zones of times.
 pub(super) fn times(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     let Some(at) = findings.sold_at.places.first().map(|place| place.path.place()) else {
         without_time(findings, proposal);
@@ -178,7 +178,8 @@ pub(super) fn times(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
         Format::DayOrMonth { timed } => {
             let pattern = if timed { "%m/%d/%Y %H:%M:%S" } else { "%m/%d/%Y" };
             let question = format!(
-                "{at}: no date of the sample tells days and months apart: which comes first?"
+                "{at}: the dates in the sample do not distinguish days and months: which comes \
+                 first?"
             );
             let answers = vec![
                 Answer::new("the day", Vec::new()),
@@ -187,7 +188,7 @@ pub(super) fn times(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
             proposal.doubts.push(Doubt { question, answers, likeliest: 0 });
         }
         Format::Mixed => proposal.notes.push(format!(
-            "{at}: dates are written in several ways, not all of which one sold_at_format takes"
+            "{at}: dates have several formats, and no single sold_at_format matches all of them"
         )),
     }
     clock(findings, proposal, &at);
@@ -201,8 +202,8 @@ pub(super) fn times(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
         .all(|look| matches!(look, Look::Day | Look::Slashed { timed: false, .. }));
     if let Some(hour) = hour.filter(|_| days) {
         proposal.notes.push(format!(
-            "{at} is a day alone, and {} a time of day alone: they cannot be put together, and the \
-             day counts",
+            "{at} has only a date, and {} only a time of day: they cannot be combined, and the \
+             date counts",
             hour.path.place()
         ));
     }
@@ -217,7 +218,7 @@ fn is_hour(text: &str) -> bool {
             .all(|part| part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// Whether times without an offset are UTC, as far as the records' timestamps tell.
+/// Whether times without an offset are UTC, judging by the records' timestamps.
 fn clock(findings: &Findings<'_, '_>, proposal: &mut Proposal, at: &str) {
     let naive: Vec<_> = (0..findings.study.count())
         .filter_map(|order| match times::look(findings.sold_at.of(order)?)? {
@@ -243,36 +244,41 @@ fn clock(findings: &Findings<'_, '_>, proposal: &mut Proposal, at: &str) {
     let utc = Setting::new("times_without_zone", Value::Text("UTC".to_owned()));
     match (near(&TimeZone::UTC), near(findings.study.input.shop_timezone)) {
         (true, false) => {
-            let because = "the times are those at which the records were sent, in UTC";
+            let because = "the times match the records' timestamps in UTC";
             proposal.settings.push(utc.because(because));
         }
         (false, true) => {}
         _ => {
-            let question = format!("{at} has times without an offset: by whose clock?");
-            let answers =
-                vec![Answer::new("the shop's", Vec::new()), Answer::new("UTC", vec![utc])];
+            let question = format!("{at} has times without an offset: in which time zone?");
+            let answers = vec![
+                Answer::new("the shop's time zone", Vec::new()),
+                Answer::new("UTC", vec![utc]),
+            ];
             proposal.doubts.push(Doubt { question, answers, likeliest: 0 });
         }
     }
 }
 
-/// No field has a time: the record has one, perhaps.
+/// No field has a time, but the records may have timestamps.
 fn without_time(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     let timed = findings.study.input.sample.iter().any(|(_, record)| record.timestamp.is_some());
     let has_name =
         findings.study.places().iter().any(|place| scores::sold_at(&Name::of(&place.path)) >= 80);
     if has_name {
         proposal.notes.push(
-            "a field seems to be the time of sale, and its values are in no known form: \
-            sold_at_format names a form"
+            "a field seems to be the time of sale, but its values have an unknown format: set \
+             sold_at_format"
                 .to_owned(),
         );
     }
     if timed {
-        let question = "no field has the time of sale: is it when the record was sent?".to_owned();
+        let question = "no field has the time of sale: use the record's timestamp?".to_owned();
         let answers = vec![
             Answer::new("no: orders have no time", Vec::new()),
-            Answer::new("yes: the record's timestamp", vec![place("sold_at", "timestamp")]),
+            Answer::new(
+                "yes: the time of sale is the record's timestamp",
+                vec![place("sold_at", "timestamp")],
+            ),
         ];
         proposal.doubts.push(Doubt { question, answers, likeliest: 0 });
     }

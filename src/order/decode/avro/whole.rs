@@ -1,4 +1,4 @@
-//! Values as roles take them: single ones, money in two numbers, and dates in lists.
+//! Values for roles: scalars, money in two numbers, and dates in lists.
 
 use bumpalo::Bump;
 
@@ -14,11 +14,11 @@ use crate::{
     },
 };
 
-/// Stands for what is no number.
+/// Stands for a value that is not a number.
 const NO_DIGITS: &str = "";
 
 impl<'p> Walk<'_, '_, 'p> {
-    /// The value as a role takes it.
+    /// The value for a role.
     pub(super) fn whole(&mut self, of: TypeId, depth: usize) -> Result<Found<'p>, Fault> {
         if let Some(leaf) = self.input.leaf(self.schema, of)? {
             return Ok(found(leaf, self.arena));
@@ -34,8 +34,7 @@ impl<'p> Walk<'_, '_, 'p> {
         Ok(Found::Value(self.arena.alloc(value.unwrap_or(Value::Other))))
     }
 
-    /// Money as google.type.Money and its likes have it: in `units`, `nanos` or both are numbers, or
-    /// texts that hold them.
+    /// Money like google.type.Money: `units`, `nanos` or both are numbers, or texts with numbers.
     fn units(
         &mut self,
         at: Input<'p>,
@@ -78,7 +77,7 @@ impl<'p> Walk<'_, '_, 'p> {
         let digits = match leaf.map(|leaf| found(leaf, self.arena)) {
             Some(Found::Nothing) => return Ok(()),
             Some(Found::Json(digits) | Found::Exact(digits) | Found::Text(digits)) => digits,
-            // What cannot be a part of money makes no money, and must not be passed over.
+            // A part that is not a number makes the money invalid, and must not be ignored.
             Some(Found::Value(_)) => NO_DIGITS,
             None => {
                 self.input.skip(self.schema, of, depth)?;
@@ -93,7 +92,7 @@ impl<'p> Walk<'_, '_, 'p> {
         Ok(())
     }
 
-    /// A date as Java writes it: `[2026, 11, 22, 10, 11]`.
+    /// A date in Java's list form: `[2026, 11, 22, 10, 11]`.
     fn numbers(&mut self, at: Input<'p>, elements: TypeId) -> Result<Option<Value<'p>>, Fault> {
         if !matches!(self.schema.of(elements), Type::Int | Type::Long) {
             return Ok(None);
@@ -112,12 +111,16 @@ impl<'p> Walk<'_, '_, 'p> {
         Ok((list.count >= 3).then_some(Value::Numbers(list)))
     }
 
-    /// The text that it is, or an empty one for another value; `None` for `null`, false, 0 and what is
-    /// empty. The value is passed over.
-    pub(super) fn says(&mut self, of: TypeId, depth: usize) -> Result<Option<&'p str>, Fault> {
+    /// The text, or an empty one for other values; `None` for `null`, false, 0 and empty values.
+    /// Skips the value.
+    pub(super) fn suspect_text(
+        &mut self,
+        of: TypeId,
+        depth: usize,
+    ) -> Result<Option<&'p str>, Fault> {
         const OTHER: &str = "";
         if let Some(leaf) = self.input.leaf(self.schema, of)? {
-            let says = match leaf {
+            let has_content = match leaf {
                 Leaf::Text(text) => return Ok(Some(text).filter(|text| !text.is_empty())),
                 Leaf::Null | Leaf::Flag(false) | Leaf::Whole(0) => false,
                 Leaf::Float(number) => number != 0.0,
@@ -126,23 +129,23 @@ impl<'p> Walk<'_, '_, 'p> {
                 Leaf::Decimal { unscaled, .. } => unscaled.iter().any(|byte| *byte != 0),
                 _ => true,
             };
-            return Ok(says.then_some(OTHER));
+            return Ok(has_content.then_some(OTHER));
         }
         let before = self.input;
         self.input.skip(self.schema, of, depth)?;
         let after = self.input;
         self.input = before;
-        let says = match self.schema.of(of) {
+        let has_content = match self.schema.of(of) {
             Type::Record(record) => !record.fields.is_empty(),
             Type::Array(_) | Type::Map(_) => self.input.block()?.is_some(),
             _ => true,
         };
         self.input = after;
-        Ok(says.then_some(OTHER))
+        Ok(has_content.then_some(OTHER))
     }
 }
 
-/// Money's parts, as far as they were found.
+/// The parts of money found so far.
 #[derive(Default)]
 struct Parts<'p> {
     units: Option<&'p str>,
@@ -153,7 +156,7 @@ fn is_part(name: &str) -> bool {
     matches!(name, "units" | "nanos")
 }
 
-/// What a value without parts is to the rules.
+/// A scalar value in the form that the rules take.
 pub(super) fn found<'p>(leaf: Leaf<'p>, arena: &'p Bump) -> Found<'p> {
     let value = match leaf {
         Leaf::Null => return Found::Nothing,

@@ -1,4 +1,4 @@
-//! Values that have no fields, as the sink takes them.
+//! Values without fields, in the form that the sink takes.
 
 use std::borrow::Cow;
 
@@ -29,9 +29,9 @@ impl<'p> Leaf<'p> {
         Self::Other { is_empty }
     }
 
-    /// A message that stands for one value.
+    /// A message that represents one value.
     pub(super) fn of_whole(whole: Whole<'p>, arena: &'p Bump) -> Self {
-        // What cannot be a part of money makes no money, and must not be passed over.
+        // A part that is not a number makes the money invalid, and must not be ignored.
         let digits = |scalar: Scalar<'p>| match scalar {
             Scalar::Text(text) => text,
             scalar => scalar.literal().map_or("", |it| arena.alloc_str(it.as_str())),
@@ -62,7 +62,7 @@ impl<'p> Leaf<'p> {
         }
     }
 
-    /// The characters that it is made of, which may be JSON.
+    /// The text, which may contain JSON.
     pub(super) fn text(&self) -> Option<&'p str> {
         match self {
             Self::Scalar(Scalar::Text(text)) => Some(text),
@@ -71,7 +71,7 @@ impl<'p> Leaf<'p> {
         }
     }
 
-    /// Whether it says as little as `null`, `false`, `""`, `0`, `[]` and `{}` do in JSON.
+    /// Whether it corresponds to `null`, `false`, `""`, `0`, `[]` or `{}` in JSON.
     pub(super) fn is_blank(&self) -> bool {
         match self {
             Self::Scalar(Scalar::Text(text)) => text.is_empty(),
@@ -90,7 +90,7 @@ impl<'p> Leaf<'p> {
     }
 }
 
-/// Whether a number in JSON is zero, with however many decimals: `0`, `-0.00`, `0e-70`.
+/// Whether a JSON number is zero, with any number of decimals: `0`, `-0.00`, `0e-70`.
 fn is_zero(number: &str) -> bool {
     let digits = number.split(['e', 'E']).next().unwrap_or(number);
     digits.bytes().all(|byte| matches!(byte, b'-' | b'0' | b'.'))

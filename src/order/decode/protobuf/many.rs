@@ -4,7 +4,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use super::*;
 
-/// The values of a repeated field, one after the other, packed or not.
+/// The values of a repeated field, packed or not.
 struct Elements<'r, 'p> {
     kind: Kind,
     within: Within<'p>,
@@ -34,18 +34,18 @@ impl<'m, 'p> Walker<'_, 'm, 'p> {
         spot: &'m Spot,
     ) -> Result<(), Error> {
         let elements = || Elements { kind: field.kind, within, run: run.iter(), values: None };
-        // Packed numbers may be none.
+        // A packed field may be empty.
         if elements().next()?.is_none() {
             return Ok(());
         }
-        match spot.way {
-            Way::Suspect => self.shape.sink.suspect(spot, None),
-            Way::Take => {
+        match spot.handling {
+            Handling::Suspect => self.shape.sink.suspect(spot, None),
+            Handling::Take => {
                 let found = self.whole_list(field, elements())?;
                 self.shape.sink.take(spot, found.unwrap_or(Found::Value(&Value::Other)));
             }
-            Way::Enter => self.enter_list(field, elements(), spot)?,
-            Way::Both => {
+            Handling::Enter => self.enter_list(field, elements(), spot)?,
+            Handling::Both => {
                 let found = self.whole_list(field, elements())?;
                 let enters = spot.enters(Made::List);
                 if !enters || found.is_some() {
@@ -59,7 +59,7 @@ impl<'m, 'p> Walker<'_, 'm, 'p> {
         Ok(())
     }
 
-    /// A list that is a value as a whole: a date as Java writes it.
+    /// A list that is a single value: a date in Java's list form.
     fn whole_list(
         &self,
         field: &'p Field,
@@ -107,7 +107,7 @@ impl<'m, 'p> Walker<'_, 'm, 'p> {
         while let Some(wire) = elements.next()? {
             if is_items && index == ELEMENTS_LIMIT {
                 self.shape.sink.items_fault(Reason::OutOfRange, |items| {
-                    format!("{items} must hold at most {ELEMENTS_LIMIT} items")
+                    format!("{items} must contain at most {ELEMENTS_LIMIT} items")
                 });
                 break;
             }
@@ -123,7 +123,7 @@ impl<'m, 'p> Walker<'_, 'm, 'p> {
         Ok(())
     }
 
-    /// A map is an object whose names are its keys.
+    /// Reads a map as an object with its keys as names.
     pub(super) fn map(
         &mut self,
         field: &'p Field,
@@ -132,7 +132,8 @@ impl<'m, 'p> Walker<'_, 'm, 'p> {
         spot: &'m Spot,
     ) -> Result<(), Error> {
         let tree = spot.object.as_deref();
-        let Some(tree) = tree.filter(|_| matches!(spot.way, Way::Enter | Way::Both)) else {
+        let Some(tree) = tree.filter(|_| matches!(spot.handling, Handling::Enter | Handling::Both))
+        else {
             self.leaf(Leaf::OTHER, spot, From::Field);
             return Ok(());
         };
@@ -140,7 +141,7 @@ impl<'m, 'p> Walker<'_, 'm, 'p> {
         let fields = self.graph.node(id).map(|node| node.fields.as_slice());
         let Some([key, value]) = fields else { return Ok(()) };
         let within = within.deeper()?;
-        // Of entries of one key the last one holds.
+        // The last entry of a key counts.
         let mut entries: BTreeMap<Cow<'p, str>, (&'m Spot, Entry)> = BTreeMap::new();
         for occurrence in run {
             let Wire::Length(span) = within.wire(*occurrence)? else { continue };

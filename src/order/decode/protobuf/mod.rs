@@ -1,8 +1,8 @@
-//! Decodes Protocol Buffers: walks the bytes beside their schema and the mapping's tree, without an
-//! intermediate value.
+//! Decodes Protocol Buffers, guided by the schema and the mapping's tree, without an intermediate
+//! document.
 //!
-//! Only messages that the tree names are entered. Each is read once from its beginning to its end,
-//! since its last field may take the place of its first; then what was found is handed on.
+//! Only messages in the tree are entered. Each is read completely before its values are passed on:
+//! a later occurrence of a field replaces an earlier one.
 
 mod leaf;
 mod many;
@@ -23,21 +23,21 @@ use crate::{
     },
     order::{
         Reason, Rejection,
-        mapping::{Opens, Spot, Tree, Way},
+        mapping::{Handling, Opens, Spot, Tree},
         value::{NumberList, Value},
     },
 };
 use leaf::Leaf;
 use plan::{Plan, Plans};
 
-/// How many fields that a record does not hold may be looked at, for each of its bytes and at least:
-/// a list of empty messages must not take longer than its size allows.
+/// The maximum number of absent fields to process, per byte of the record and as a minimum: it
+/// bounds the time for a list of empty messages by its size.
 const ABSENT_LIMIT: (usize, usize) = (8, 4_096);
 
-/// Reads `bytes`, a message of that kind, into `sink`.
+/// Reads `bytes`, a message of this type, into `sink`.
 ///
 /// # Errors
-/// The bytes are no such message. What is wrong with its shape is noted in the sink.
+/// The bytes are not such a message. Problems with its structure are recorded in the sink.
 pub(in crate::order) fn read<'m, 'p>(
     bytes: &'p [u8],
     message: &'p Message,
@@ -63,7 +63,7 @@ pub(in crate::order) fn read<'m, 'p>(
             Error::Broken(broken) => Rejection::new(Reason::NotProtobuf, broken.to_string()),
             Error::TooManyAbsent => Rejection::new(
                 Reason::OutOfRange,
-                "the record holds too many messages without fields for its size",
+                "the record contains too many empty messages for its size",
             ),
         }
     })
@@ -86,14 +86,14 @@ struct Walker<'s, 'm, 'p> {
     graph: &'p Graph,
     arena: &'p Bump,
     plans: Plans<'m>,
-    /// Lists of occurrences that are no longer needed.
+    /// Lists of occurrences for reuse.
     spare: Vec<Vec<Occurrence>>,
-    /// How many absent fields may still be looked at.
+    /// The remaining number of absent fields that may be processed.
     absent: usize,
 }
 
 impl<'m, 'p> Walker<'_, 'm, 'p> {
-    /// A message, whose bytes are these segments one after the other.
+    /// A message whose bytes are the concatenation of these segments.
     fn message(
         &mut self,
         id: NodeId,
@@ -104,7 +104,7 @@ impl<'m, 'p> Walker<'_, 'm, 'p> {
     ) -> Result<(), Error> {
         let Some(node) = self.graph.node(id) else { return Ok(()) };
         let is_entered = spot.object.is_some();
-        if spot.way == Way::Enter && is_entered {
+        if spot.handling == Handling::Enter && is_entered {
             return self.enter(id, within, segments, spot, from);
         }
         let whole = Whole::of(node, self.graph, within, segments, self.arena)?;
@@ -114,12 +114,12 @@ impl<'m, 'p> Walker<'_, 'm, 'p> {
             None => Leaf::message(segments.iter().all(|segment| segment.is_empty())),
         };
         if !is_entered {
-            // Text that holds JSON may be wrapped.
+            // A text that contains JSON may be wrapped.
             self.leaf(leaf, spot, from);
             return Ok(());
         }
         if is_whole {
-            // Money that names its currency is taken and entered.
+            // Money with its currency is both taken and entered.
             self.shape.sink.take(spot, leaf.found(self.arena));
         }
         self.enter(id, within, segments, spot, From::Field)
@@ -164,7 +164,7 @@ impl<'m, 'p> Walker<'_, 'm, 'p> {
         Ok(())
     }
 
-    /// Gives what the fields that are not there say by their schema.
+    /// Passes on the defaults of absent fields.
     fn implied(
         &mut self,
         plan: &Rc<Plan<'m>>,
@@ -185,7 +185,7 @@ impl<'m, 'p> Walker<'_, 'm, 'p> {
         Ok(())
     }
 
-    /// A field that is there: all of its occurrences.
+    /// A present field with all of its occurrences.
     fn field(
         &mut self,
         field: &'p Field,
@@ -207,7 +207,8 @@ impl<'m, 'p> Walker<'_, 'm, 'p> {
         }
     }
 
-    /// One value of a field. `merged` are all the segments of a message that was written in several.
+    /// One value of a field. `merged` contains all segments of a message that was split into
+    /// several.
     fn value(
         &mut self,
         field: &'p Field,
@@ -239,17 +240,17 @@ impl<'m, 'p> Walker<'_, 'm, 'p> {
         Scalar::of((field.kind, &field.name), value, self.graph, within.whole)
     }
 
-    /// A value that has no fields.
+    /// A value without fields.
     fn leaf(&mut self, leaf: Leaf<'p>, spot: &'m Spot, from: From) {
-        match spot.way {
-            Way::Take => self.shape.sink.take(spot, leaf.found(self.arena)),
-            Way::Suspect if leaf.is_blank() => {}
-            Way::Suspect => self.shape.sink.suspect(spot, leaf.text()),
-            Way::Enter | Way::Both => {
+        match spot.handling {
+            Handling::Take => self.shape.sink.take(spot, leaf.found(self.arena)),
+            Handling::Suspect if leaf.is_blank() => {}
+            Handling::Suspect => self.shape.sink.suspect(spot, leaf.text()),
+            Handling::Enter | Handling::Both => {
                 let text = spot.text.as_deref().zip(leaf.text());
-                if spot.way == Way::Both && text.is_none() {
+                if spot.handling == Handling::Both && text.is_none() {
                     self.shape.sink.take(spot, leaf.found(self.arena));
-                    // What stands in the place of a list of items is judged as one.
+                    // A value in the place of a list of items is judged as such.
                     if spot.items.is_none() {
                         return;
                     }
@@ -258,7 +259,9 @@ impl<'m, 'p> Walker<'_, 'm, 'p> {
                     Some((inner, text)) => {
                         json::read_within(text, inner, self.shape.sink, self.arena);
                     }
-                    None if spot.way == Way::Both => self.shape.other(spot, From::Field, false),
+                    None if spot.handling == Handling::Both => {
+                        self.shape.other(spot, From::Field, false)
+                    }
                     None => self.shape.other(spot, from, false),
                 }
             }

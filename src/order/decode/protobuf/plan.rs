@@ -1,18 +1,18 @@
-//! Which fields of a message the mapping's tree names: found out once for all messages of a kind at
-//! one place.
+//! The fields of a message that are in the mapping's tree, computed once per message type and
+//! place.
 
 use std::{ptr, rc::Rc};
 
 use crate::{
     format::protobuf::{Field, Node, NodeId},
-    order::mapping::{Spot, Tree, Way},
+    order::mapping::{Handling, Spot, Tree},
 };
 
-/// What is to be done with the fields of a message.
+/// What to do with the fields of a message.
 pub(super) struct Plan<'m> {
-    /// For each of its fields, by its index.
+    /// For each field, by index.
     spots: Vec<Option<&'m Spot>>,
-    /// The fields that say something where they are not there, and somebody takes it.
+    /// The fields with a default that a role takes.
     pub(super) implied: Vec<(usize, &'m Spot)>,
 }
 
@@ -22,13 +22,13 @@ impl<'m> Plan<'m> {
     }
 }
 
-/// The plans of a record, each for a kind of message and a place.
+/// The plans of a record, one per message type and place.
 #[derive(Default)]
 pub(super) struct Plans<'m>(Vec<(NodeId, &'m Tree, Rc<Plan<'m>>)>);
 
 impl<'m> Plans<'m> {
     pub(super) fn of(&mut self, id: NodeId, node: &Node, tree: &'m Tree) -> Rc<Plan<'m>> {
-        // There are not more of them than objects in the mapping, and the last one is asked for most.
+        // There are at most as many as objects in the mapping, and the last one is the most used.
         let known = self.0.iter().rev().find(|(own, at, _)| *own == id && ptr::eq(*at, tree));
         if let Some((.., plan)) = known {
             return Rc::clone(plan);
@@ -45,16 +45,16 @@ impl<'m> Plans<'m> {
     }
 }
 
-/// Where the field is in the tree: by its name, or else by the one that it has in JSON.
+/// The spot of a field in the tree: by its name, or else by its JSON name.
 fn spot<'m>(field: &Field, node: &Node, tree: &'m Tree) -> Option<&'m Spot> {
     let by_name = tree.names.get(&field.name);
-    if by_name.is_some_and(|spot| spot.way != Way::Suspect) {
+    if by_name.is_some_and(|spot| spot.handling != Handling::Suspect) {
         return by_name;
     }
     let Some(name) = &field.json_name else { return by_name };
     let by_json_name = tree.names.get(name).filter(|spot| {
-        // Another field may have this name for its own.
-        (spot.way != Way::Suspect || by_name.is_none())
+        // Another field may have this name.
+        (spot.handling != Handling::Suspect || by_name.is_none())
             && !node.fields.iter().any(|other| other.name == *name)
     });
     by_json_name.or(by_name)

@@ -1,4 +1,4 @@
-//! Random mappings, and records in Avro that are whole, damaged, or of random bytes.
+//! Random mappings, and Avro records that are intact, damaged, or random bytes.
 //!
 //! For a long run see [`testbed::fuzz`].
 
@@ -23,10 +23,10 @@ use super::{
 
 const CASES: u64 = 20_000;
 
-/// Damaged records of one that is whole.
+/// The number of damaged records per intact one.
 const DAMAGED: usize = 20;
 
-/// Changes some bytes so that lengths, counts and indices lie.
+/// Corrupts bytes of lengths, counts and indices.
 fn damage(bytes: &mut Vec<u8>, random: &mut Random) {
     let huge = [0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
     let byte = random.bits().to_le_bytes()[0];
@@ -48,7 +48,7 @@ fn damage(bytes: &mut Vec<u8>, random: &mut Random) {
 }
 
 #[test]
-fn mutated_records_in_avro_come_to_what_json_does_or_have_a_reason() {
+fn mutated_avro_records_give_the_same_result_as_json_or_a_reason() {
     let shapes = draw::Seed::all();
     let shop = TimeZone::get("America/Sao_Paulo").unwrap();
     let partition = TopicPartition { topic: "t".into(), partition: 3, topic_id: Uuid::nil() };
@@ -65,16 +65,17 @@ fn mutated_records_in_avro_come_to_what_json_does_or_have_a_reason() {
         let Ok(value) = serde_json::from_slice::<serde_json::Value>(payload) else { continue };
         let numbers = [Numbers::Doubles, Numbers::Decimals][random.below(2)];
         if numbers == Numbers::Decimals && rules.mapping.settings().minor_units {
-            // Divided they are finer, as printed floats can be and exact decimals cannot.
+            // Divided, they have more decimals, which printed floats may have and exact decimals
+            // may not.
             continue;
         }
         let Some(judged) = infer::judge(&rules, &value, numbers) else { continue };
         let text = value.to_string();
-        // What is null in JSON is a place that is there, and a zero of JSON may be written in many ways.
+        // A null in JSON is a present place, and zero has many notations in JSON.
         if !text.contains("null") && !text.contains("0.0") && !text.contains("-0") {
             let settings = rules.mapping.settings();
             if judged.avro.is_err() && judged.json.is_err() && judged.avro != judged.json {
-                // Of two faults either may be told.
+                // Either of two faults may be reported.
                 told_otherwise += 1;
             } else if judged.avro != judged.json {
                 differ.push(format!(
@@ -116,7 +117,7 @@ fn mutated_records_in_avro_come_to_what_json_does_or_have_a_reason() {
     );
     assert!(differ.is_empty(), "{}", differ.join("\n"));
     assert!(told_otherwise <= 1 + same / 10_000, "{told_otherwise} of {same}");
-    // A generator that only makes rubbish would prove little, and so would one that makes none.
+    // The generator must produce both valid and invalid records.
     assert!(same > cases / 100 && understood > cases / 50, "{same}, {understood} of {cases}");
     assert!(reasons.get(&Reason::NotAvro).is_some_and(|count| *count > cases / 10), "{reasons:?}");
 }

@@ -1,17 +1,17 @@
-//! Schemas for what JSON holds, as a program that writes Avro would have them.
+//! Infers Avro schemas for JSON values, as a producer would define them.
 
 use serde_json::{Map, Value, json};
 
 use super::*;
 
-/// What numbers with decimals are.
+/// The type of numbers with decimals.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Numbers {
     Doubles,
     Decimals,
 }
 
-/// What a record comes to in either format.
+/// The results of a record in both formats.
 pub(super) struct Judged {
     pub(super) bytes: Vec<u8>,
     pub(super) schema: Schema,
@@ -19,9 +19,9 @@ pub(super) struct Judged {
     pub(super) json: Result<Meaning, Reason>,
 }
 
-/// Judges the same value in both formats; `None` where Avro cannot have it.
+/// Processes the same value in both formats; `None` if Avro cannot represent it.
 pub(super) fn judge(rules: &Rules, value: &Value, numbers: Numbers) -> Option<Judged> {
-    // A number keeps the digits that JSON has for it only as a double.
+    // Only a double keeps the digits of a JSON number.
     if numbers == Numbers::Decimals && !rules.mapping().settings().keep.is_empty() {
         return None;
     }
@@ -29,7 +29,7 @@ pub(super) fn judge(rules: &Rules, value: &Value, numbers: Numbers) -> Option<Ju
     let schema = of(&[value], numbers, &mut 0)?.to_string();
     let schema = Schema::compile(&schema, &[]).ok()?;
     let bytes = from_json(&text, &schema).ok()?;
-    // Either is judged with a key and headers like the other.
+    // Both get the same key and headers.
     let judge = |rules: &Rules, payload: &[u8]| {
         let meaning = rules.understand_value(Some(payload));
         meaning.map_err(|rejection| rejection.reason())
@@ -38,7 +38,7 @@ pub(super) fn judge(rules: &Rules, value: &Value, numbers: Numbers) -> Option<Ju
     Some(Judged { avro, json: judge(rules, text.as_bytes()), bytes, schema })
 }
 
-/// The schema of which all the values are.
+/// A schema for all the values.
 fn of(values: &[&Value], numbers: Numbers, names: &mut usize) -> Option<Value> {
     let mut branches = Vec::new();
     if values.iter().any(|value| value.is_null()) {
@@ -53,8 +53,8 @@ fn of(values: &[&Value], numbers: Numbers, names: &mut usize) -> Option<Value> {
     let is_huge = |value: &Value| value.is_u64() && !value.is_i64();
     let fractions: Vec<_> = values.iter().filter(|it| it.is_f64()).collect();
     if values.iter().any(|value| is_huge(value)) {
-        // What has decimals has them everywhere, which JSON has not, and a whole number that JSON writes
-        // with an exponent may be of either type of a union.
+        // Numbers with decimals have them everywhere, unlike in JSON, and a whole number with an
+        // exponent may match either type of a union.
         if !fractions.is_empty() {
             return None;
         }
@@ -66,7 +66,7 @@ fn of(values: &[&Value], numbers: Numbers, names: &mut usize) -> Option<Value> {
             Numbers::Decimals => {
                 let scale = |text: String| text.split_once('.').map_or(0, |(_, it)| it.len());
                 let scale = fractions.iter().map(|value| scale(value.to_string())).max();
-                // Finer numbers of JSON may be printed floats, which an exact decimal never is.
+                // JSON numbers with more decimals may be printed floats; exact decimals never are.
                 if scale.is_some_and(|scale| scale > 4) {
                     return None;
                 }
@@ -93,7 +93,7 @@ fn of(values: &[&Value], numbers: Numbers, names: &mut usize) -> Option<Value> {
     }
 }
 
-/// A record where the names are Avro's, else a map.
+/// A record if the names are valid in Avro, otherwise a map.
 fn object(objects: &[&Map<String, Value>], numbers: Numbers, names: &mut usize) -> Option<Value> {
     let is_name = |key: &String| {
         key.starts_with(|it: char| it.is_ascii_alphabetic() || it == '_')

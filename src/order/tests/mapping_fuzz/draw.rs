@@ -1,5 +1,5 @@
-//! Random mappings, and random records for them: the samples/shapes with their mappings, both changed
-//! over and over.
+//! Random mappings and random records for them: samples/shapes with their mappings, both mutated
+//! repeatedly.
 
 use std::{fs, path::Path};
 
@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// A field that a mapping can take for each item's product, and that no sample has.
+/// A field for each item's product that no sample has.
 const ALWAYS: &str = "named";
 
 /// Places of all kinds, many of which are in the samples.
@@ -79,11 +79,11 @@ pub(in crate::order::tests) struct Seed {
     records: Vec<Tree>,
 }
 
-/// A mapping to judge records by.
+/// A mapping to process records with.
 pub(in crate::order::tests) struct Drawn {
     pub(in crate::order::tests) mapping: Mapping,
     pub(in crate::order::tests) currency: Currency,
-    /// Whether records name a product in every object, and the mapping takes it.
+    /// Whether records have a product in every object and the mapping reads it.
     pub(in crate::order::tests) names_all_products: bool,
     seed: usize,
 }
@@ -116,7 +116,8 @@ impl Seed {
     }
 }
 
-/// The mapping of one of the seeds, changed up to five times; what cannot be compiled is left out.
+/// The mapping of one of the seeds with up to five changes; changes that do not compile are left
+/// out.
 pub(in crate::order::tests) fn mapping(random: &mut Random, seeds: &[Seed]) -> Drawn {
     let seed = random.below(seeds.len());
     let Seed { mut settings, currency, .. } = seeds[seed].clone_settings();
@@ -231,8 +232,8 @@ fn change(settings: &mut MappingSettings, random: &mut Random) {
     }
 }
 
-/// A record of the shape from which the mapping was made, or sometimes of another one, changed; and
-/// whether it is JSON still as far as its tree is.
+/// A mutated record of the mapping's shape, or sometimes of another one, and whether its tree is
+/// still valid JSON.
 pub(in crate::order::tests) fn record(
     random: &mut Random,
     drawn: &Drawn,
@@ -276,7 +277,7 @@ pub(in crate::order::tests) fn record(
     let timestamps = [None, Some(0), Some(1_795_000_000_000), Some(i64::MAX), Some(i64::MIN)];
     let headers: [&[u8]; 4] = [
         b"",
-        // One header, `kind`: a text, null, and bytes that are no text.
+        // One header, `kind`: a text, null, or bytes that are not text.
         b"\x02\x08kind\x0acreated",
         b"\x02\x08kind\x01",
         b"\x02\x08kind\x04\xff\xfe",

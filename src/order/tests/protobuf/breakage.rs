@@ -1,4 +1,4 @@
-//! Bytes that are no message: a reason, soon, and with little memory.
+//! Bytes that are not a message: a reason, in bounded time and memory.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ fn rules_of_schema(mapping: &str) -> Rules {
 }
 
 #[test]
-fn a_message_that_is_cut_off_is_an_error_or_the_message_of_what_is_left() {
+fn a_truncated_message_is_an_error_or_the_message_of_the_rest() {
     let sample = Sample::of(SCHEMA);
     let rules = rules_by("keep = { x = \"$.inner.total\", y = \"$.eight\" }", &sample);
     let whole = sample.encode(
@@ -48,7 +48,7 @@ fn a_message_that_is_cut_off_is_an_error_or_the_message_of_what_is_left() {
 }
 
 #[test]
-fn rules_of_the_wire_format_are_kept() {
+fn rules_of_the_wire_format_are_enforced() {
     let rules = rules_of_schema("keep = { x = \"$.inner.total\" }");
     let cases = [
         (vec![0x0a], "at byte 1: the message ends within a field"),
@@ -74,9 +74,21 @@ fn rules_of_the_wire_format_are_kept() {
         (field(2, 0, &[0x80; 11]), "at byte 1: a number must have at most 64 bits"),
         (field(99, 1, &[0; 7]), "at byte 2: the message ends within a field"),
         (field(99, 5, &[0; 3]), "at byte 2: the message ends within a field"),
-        (length(2, &[1]), "at byte 0: the field total must have a wire type of its kind"),
-        (field(3, 0, &[1]), "at byte 0: the field items must have a wire type of its kind"),
-        (field(7, 5, &[1; 4]), "at byte 0: the field eight must have a wire type of its kind"),
+        (
+            length(2, &[1]),
+            "at byte 0: the field total must have the wire type of its declared \
+                           type",
+        ),
+        (
+            field(3, 0, &[1]),
+            "at byte 0: the field items must have the wire type of its declared \
+                             type",
+        ),
+        (
+            field(7, 5, &[1; 4]),
+            "at byte 0: the field eight must have the wire type of its declared \
+                                type",
+        ),
         // The outer length is right, the inner one is not.
         (length(4, &[0x0a, 5, b'a']), "at byte 3: a length must not reach beyond its message"),
     ];
@@ -102,15 +114,18 @@ fn groups_nest_128_deep_and_not_deeper_known_or_not() {
                 field(number, 4, &[]).repeat(depth),
             ];
             let told = told(&rules, &bytes.concat());
-            let expected =
-                if deep { "too_deep: messages must nest at most 128 deep" } else { "a total 1.00" };
+            let expected = if deep {
+                "too_deep: messages must be nested at most 128 levels deep"
+            } else {
+                "a total 1.00"
+            };
             assert_eq!(told, expected, "{number} {depth}");
         }
     }
 }
 
 #[test]
-fn messages_may_be_recursive_without_an_end() {
+fn messages_may_be_infinitely_recursive() {
     let mut bytes = field(2, 0, &[1]);
     for _ in 0..2_000 {
         bytes = length(4, &bytes);
@@ -120,7 +135,7 @@ fn messages_may_be_recursive_without_an_end() {
     assert!(told(&rules, &bytes).contains("no_items_no_total"));
 }
 
-/// How long any of these may take, without optimisation too.
+/// The time limit for each of these, also in debug builds.
 const AT_MOST: Duration = Duration::from_secs(2);
 
 #[track_caller]
@@ -130,32 +145,32 @@ fn takes_little_time(mapping: &str, bytes: &[u8]) -> String {
 }
 
 #[test]
-fn what_repeats_itself_takes_time_by_its_size() {
+fn repetition_takes_time_proportional_to_the_size() {
     let many = 200_000;
     let deep = "keep = { x = \"$.inner.inner.inner.inner.inner.inner.inner.inner.total\" }";
     let start = [length(1, b"a"), field(2, 0, &[1])].concat();
-    // Messages that are merged, within messages that are merged.
+    // Merged messages within merged messages.
     let mut merged = start.clone();
     for part in [length(4, &length(4, &[])), length(4, &[]), length(4, &length(4, &length(4, &[])))]
     {
         merged.extend(part.repeat(many / 5));
     }
     assert_eq!(takes_little_time(deep, &merged), "a total 1.00");
-    // Members of a oneof that take each other's place.
+    // Members of a oneof that replace each other.
     let oneof =
         [start.clone(), [length(9, &[]), length(10, &field(2, 0, &[1]))].concat().repeat(many / 5)]
             .concat();
     let told = takes_little_time("keep = { x = \"$.a.total\", y = \"$.b.total\" }", &oneof);
     assert_eq!(told, r#"a total 1.00 kept {"y":1}"#);
-    // A field that is there over and over.
+    // A field with many occurrences.
     let scalars =
         [start.clone(), [field(2, 0, &[1]), length(1, b"a")].concat().repeat(many)].concat();
     assert_eq!(takes_little_time("", &scalars), "a total 1.00");
     // More items than an order may have.
     let items = [start.clone(), length(3, &[]).repeat(many)].concat();
-    let detail = "out_of_range: items must hold at most 9999 items";
+    let detail = "out_of_range: items must contain at most 9999 items";
     assert_eq!(takes_little_time("", &items), detail);
-    // Empty messages, each of which has defaults that are taken.
+    // Empty messages with defaults that roles read.
     let nothing = [start, length(11, &length(4, &[]).repeat(many))].concat();
     let mapping = "shipping = [\"$.d.d[*].a\", \"$.d.d[*].b\", \"$.d.d[*].c\"]";
     assert_eq!(takes_little_time(mapping, &nothing), "a total 1.00");

@@ -1,5 +1,5 @@
-//! Whatever the bytes and whatever the mapping: orders that add up or a reason, soon and without a
-//! panic; the same as prost-reflect's own reading of the bytes comes to, and as their JSON does.
+//! For any bytes and mapping: orders that add up or a reason, in bounded time and without a panic,
+//! with the same result as decoding with prost-reflect and as the equivalent JSON.
 //!
 //! For a long run see [`testbed::fuzz`].
 
@@ -27,7 +27,7 @@ use crate::format::protobuf::to_json;
 
 const CASES: u64 = 20_000;
 
-/// Records that are judged by one mapping.
+/// The number of records per mapping.
 const RECORDS: usize = 50;
 
 /// What must hold for every order.
@@ -85,7 +85,7 @@ fn mutated_messages_under_any_mapping_are_orders_that_add_up_or_have_a_reason() 
                 Err(rejection) => *reasons.entry(rejection.reason()).or_insert(0_u64) += 1,
             }
             let told_here = told_result(&result);
-            // What another decoder makes of the bytes, written as it writes messages.
+            // The bytes decoded and encoded again by another implementation.
             let other = DynamicMessage::decode(kind.sample.descriptor("M"), &*payload);
             let is_twin = other.is_ok();
             if let Ok(other) = other {
@@ -101,7 +101,7 @@ fn mutated_messages_under_any_mapping_are_orders_that_add_up_or_have_a_reason() 
                     "{told_here}\n{}",
                     place()
                 );
-                // Where a message cannot say that a number is not there, one that is 0 gets lost.
+                // Without field presence, a number that is 0 is lost.
                 if kind.has_presence {
                     assert_eq!(told_here, twin, "read by prost-reflect: {}", place());
                 }
@@ -116,11 +116,11 @@ fn mutated_messages_under_any_mapping_are_orders_that_add_up_or_have_a_reason() 
                 assert!(!error.is_syntax() && !error.is_eof(), "{error}: {json}\n{}", place());
             }
             let told_in_json = told(&in_json, json.as_bytes());
-            // What is no finite number is a text in JSON.
+            // Numbers that are not finite are texts in JSON.
             if ["\"NaN\"", "Infinity\""].iter().any(|text| json.contains(text)) {
                 continue;
             }
-            // Texts that are not UTF-8 are hexadecimal digits in JSON.
+            // Texts that are not UTF-8 are hexadecimal in JSON.
             if kind.has_presence && is_twin && !told_in_json.starts_with("too_deep") {
                 same_in_json += 1;
                 assert_eq!(told_here, told_in_json, "as JSON: {json}\n{}", place());
@@ -132,7 +132,7 @@ fn mutated_messages_under_any_mapping_are_orders_that_add_up_or_have_a_reason() 
          by prost-reflect, {same_in_json} the same as JSON, {reasons:?}",
         begun.elapsed()
     );
-    // A generator that only makes rubbish would prove little, and so would one that makes none.
+    // The generator must produce both valid and invalid records.
     assert!(understood > cases / 10 && twins > cases / 4, "{understood}, {twins}");
     assert!(same_in_json > cases / 10, "{same_in_json}");
     assert!(cases < CASES || reasons.len() > 10, "{reasons:?}");

@@ -1,4 +1,4 @@
-//! Types that stand for one value: times, money, decimals, wrapped values.
+//! Types that represent one value: times, money, decimals, wrapped values.
 
 use super::*;
 
@@ -57,7 +57,7 @@ fn money_is_units_and_nanos_and_names_its_currency() {
 }
 
 #[test]
-fn parts_of_money_may_be_texts_and_what_is_no_number_is_not_passed_over() {
+fn parts_of_money_may_be_texts_and_invalid_ones_are_not_ignored() {
     come_to(
         r#"syntax = "proto3";
         message M { string order_id = 1; double total = 2; Own shipping = 3; }
@@ -77,7 +77,7 @@ fn parts_of_money_may_be_texts_and_what_is_no_number_is_not_passed_over() {
 }
 
 #[test]
-fn a_charge_of_zero_is_none_with_any_number_of_decimals() {
+fn a_charge_of_zero_counts_as_absent_with_any_number_of_decimals() {
     come_to(
         r#"syntax = "proto3"; import "google/type/decimal.proto"; import "confluent/type/decimal.proto";
         message M { string order_id = 1; google.type.Decimal shipping_fee = 2; confluent.type.Decimal tax_amount = 3;

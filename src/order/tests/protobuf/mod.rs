@@ -1,4 +1,4 @@
-//! What records in Protocol Buffers come to.
+//! Results of records in Protocol Buffers.
 
 mod breakage;
 mod fuzz;
@@ -25,8 +25,8 @@ fn rules_by(mapping: &str, sample: &Sample) -> Rules {
     rules.reading(Reading::By(Arc::new(Schema::Protobuf(sample.schema.clone()))))
 }
 
-/// What a payload comes to, as a text: `KEY total T charges C [PRODUCT QUANTITY AMOUNT; …] at TIME
-/// kept {…}` of each order, without what it does not have.
+/// The result of a payload as text: `KEY total T charges C [PRODUCT QUANTITY AMOUNT; …] at TIME
+/// kept {…}` for each order, without absent parts.
 fn told(rules: &Rules, payload: &[u8]) -> String {
     told_result(&rules.understand_value(Some(payload)))
 }
@@ -71,14 +71,14 @@ fn told_order(order: &Order) -> String {
     told
 }
 
-/// Asserts what messages of a schema's message `M`, in the text format, come to by a mapping.
+/// Asserts the results of messages `M` of a schema, in the text format, under a mapping.
 #[track_caller]
 fn come_to(schema: &str, mapping: &str, cases: &[(&str, &str)]) {
     let sample = Sample::of(schema);
     let rules = rules_by(mapping, &sample);
     for (text, expected) in cases {
         let told = told(&rules, &sample.encode("M", text));
-        // A rejection may say more than its rule.
+        // A rejection may contain more than the rule.
         let is_same = told == *expected || (expected.contains(": ") && told.starts_with(expected));
         assert!(is_same, "{text}\ncame to  {told}\nand not  {expected}");
     }
@@ -97,10 +97,11 @@ fn built_in_names_are_found_without_a_mapping() {
                    qty: 1 unit_price: 12.30 } sold_at: "2026-11-22T10:11:12-03:00" total: 12.5"#,
                 "a total 12.50 [p 2 0.20; q 1 12.30] at 2026-11-22T10:11:12",
             ),
-            // A total that is not there is 0, which is not what these items come to.
+            // An absent total is 0, which is not the sum of these items.
             (
                 r#"order_id: "a" items { product: "p" qty: 1 unit_price: 1 }"#,
-                "total_mismatch: the total must be the sum of quantity x unit price over items, to within half a cent an item",
+                "total_mismatch: the total must be the sum of quantity x unit price over items, to \
+                 within half a cent per item",
             ),
             (r#"total: 5"#, "missing_identity: the order must have a number or an id"),
             (r#"order_id: "a" total: 5"#, "a total 5.00"),
@@ -128,7 +129,7 @@ fn fields_are_found_by_their_names_in_json_too() {
             &[(r#"order_id: "a" the_product: "p" the_total: 5 renamed: "r""#, expected)],
         );
     }
-    // A field whose own name it is goes before one that has it in JSON only.
+    // A field with this name has priority over one with this JSON name.
     come_to(
         r#"syntax = "proto2"; message M { optional string order_id = 1; optional string orderid = 2;
            optional int32 the_total = 3; optional int32 theTotal = 4 [json_name = "other"]; }"#,
@@ -138,7 +139,7 @@ fn fields_are_found_by_their_names_in_json_too() {
 }
 
 #[test]
-fn what_is_not_there_is_its_default_only_where_the_schema_cannot_say_so() {
+fn absent_fields_have_a_default_only_without_presence() {
     let kept = "keep = { a = \"a\", b = \"b\", c = \"c\", d = \"d\", e = \"e\", f = \"f\" }";
     come_to(
         r#"syntax = "proto3"; enum E { NONE = 0; ONE = 1; }
@@ -171,7 +172,7 @@ fn what_is_not_there_is_its_default_only_where_the_schema_cannot_say_so() {
 }
 
 #[test]
-fn an_order_is_known_by_what_its_record_states_and_not_by_a_default() {
+fn an_order_is_identified_by_its_record_and_not_by_a_default() {
     come_to(
         r#"syntax = "proto3"; message M { int32 order_number = 1; string order_id = 2; int32 total = 3;
            int32 shipping = 4; }"#,
@@ -203,7 +204,7 @@ fn status_and_currency_are_enums_texts_or_numbers() {
 }
 
 #[test]
-fn oneofs_maps_lists_and_recursion_are_walked_by_paths() {
+fn paths_follow_oneofs_maps_lists_and_recursion() {
     come_to(
         r#"syntax = "proto3"; import "google/protobuf/struct.proto";
         message M { oneof event { Created created = 1; Cancelled cancelled = 2; }
@@ -237,7 +238,7 @@ fn oneofs_maps_lists_and_recursion_are_walked_by_paths() {
 }
 
 #[test]
-fn several_orders_of_a_record_are_each_their_own() {
+fn several_orders_of_a_record_are_independent() {
     come_to(
         r#"syntax = "proto3"; message M { repeated O orders = 1; string batch = 2; }
         message O { string id = 1; optional int32 total = 2; repeated I items = 3; }
@@ -248,7 +249,7 @@ fn several_orders_of_a_record_are_each_their_own() {
                 r#"orders { id: "a" total: 1 } orders { id: "b" items { product: "p" qty: 1 unit_price: 2 } } batch: "7""#,
                 r#"a total 1.00 kept {"batch":"7"} | b total 2.00 [p 1 2.00] kept {"batch":"7"}"#,
             ),
-            // An encoder writes a list without elements as one that is not there.
+            // Encoders omit empty lists.
             (r#"batch: "7""#, "missing_identity: the order must have a number or an id"),
         ],
     );
@@ -266,7 +267,8 @@ fn json_within_texts_and_bytes_is_read() {
                 (r#"wrapped { value: '{"id": "b"}' } data: '{"total": 2}'"#, "b total 2.00"),
                 (
                     "data: 'x'",
-                    "not_json: a text that the mapping reads as JSON must hold JSON, nested at most 128 deep",
+                    "not_json: a text that the mapping reads as JSON must contain JSON, nested at \
+                     most 128 levels deep",
                 ),
             ],
         );
@@ -274,7 +276,7 @@ fn json_within_texts_and_bytes_is_read() {
 }
 
 #[test]
-fn values_out_of_place_are_told_as_those_of_json_are() {
+fn misplaced_values_are_reported_as_in_json() {
     come_to(
         r#"syntax = "proto3"; message M { string order_id = 1; I total = 2; string items = 3; bytes product = 4;
             repeated string lines = 5; map<string, I> map = 6; }
@@ -290,7 +292,7 @@ fn values_out_of_place_are_told_as_those_of_json_are() {
 }
 
 #[test]
-fn fields_that_only_look_as_if_they_mattered_are_noted_unless_they_say_nothing() {
+fn suspicious_fields_are_recorded_unless_empty() {
     come_to(
         r#"syntax = "proto3"; import "google/protobuf/wrappers.proto"; message M { string order_id = 1;
             int32 total = 2; optional string status = 3; repeated string products = 4;

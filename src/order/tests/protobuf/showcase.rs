@@ -1,5 +1,5 @@
-//! OpenTelemetry's demo (github.com/open-telemetry/opentelemetry-demo): its orders in Kafka, with a
-//! money of its own.
+//! Orders of OpenTelemetry's demo (github.com/open-telemetry/opentelemetry-demo), with its own
+//! money type.
 
 use super::*;
 

@@ -1,9 +1,9 @@
-//! What the wire format means, whoever wrote it.
+//! The wire format, in all valid encodings.
 
 use super::*;
 use crate::format::protobuf::sample::{field, length, varint};
 
-/// Messages that an encoder does not write, but every decoder has to read.
+/// Messages that encoders do not write but decoders must accept.
 #[track_caller]
 fn mean(schema: &str, mapping: &str, cases: &[(Vec<u8>, &str)]) {
     let rules = rules_by(mapping, &Sample::of(schema));
@@ -22,7 +22,7 @@ const KINDS: [&str; 13] = [
 ];
 
 #[test]
-fn every_kind_of_number_is_read_exactly() {
+fn every_number_type_is_read_exactly() {
     let cases: [(&str, &[(&str, &str)]); 13] = [
         ("int32", &[("-2147483648", "-2147483648"), ("2147483647", "2147483647"), ("0", "0")]),
         ("int64", &[("-9223372036854775808", "-9223372036854775808"), ("-1", "-1")]),
@@ -59,7 +59,7 @@ fn every_kind_of_number_is_read_exactly() {
 }
 
 #[test]
-fn floats_that_are_no_numbers_and_bytes_are_no_money() {
+fn nonfinite_floats_and_bytes_are_not_money() {
     for (kind, value) in [
         ("double", "nan"),
         ("double", "inf"),
@@ -95,7 +95,7 @@ fn floats_that_are_no_numbers_and_bytes_are_no_money() {
 }
 
 #[test]
-fn repeated_numbers_are_packed_or_not_whatever_the_schema_says() {
+fn repeated_numbers_may_be_packed_or_not() {
     for kind in KINDS {
         for packed in ["", " [packed = true]", " [packed = false]"] {
             let schema = format!(
@@ -138,7 +138,7 @@ fn repeated_numbers_are_packed_or_not_whatever_the_schema_says() {
 }
 
 #[test]
-fn the_last_value_of_a_field_holds_and_messages_are_merged() {
+fn the_last_value_of_a_field_counts_and_messages_are_merged() {
     let schema = r#"syntax = "proto3";
         message M { string order_id = 1; A a = 2; int32 total = 3; }
         message A { B b = 1; repeated I items = 2; } message B { int32 x = 1; int32 y = 2; }
@@ -170,7 +170,7 @@ fn the_last_value_of_a_field_holds_and_messages_are_merged() {
 }
 
 #[test]
-fn the_last_member_of_a_oneof_holds() {
+fn the_last_member_of_a_oneof_counts() {
     let schema = r#"syntax = "proto3";
         message M { string order_id = 1; int32 total = 2;
             oneof one { string a = 3; A b = 4; int32 c = 5; } oneof two { string d = 6; string e = 7; } }
@@ -179,7 +179,7 @@ fn the_last_member_of_a_oneof_holds() {
     let order = length(1, b"o");
     let (x, y) = (length(4, &field(1, 0, &[1])), length(4, &field(2, 0, &[2])));
     let a = length(3, b"text");
-    // Nothing in the mapping names this one.
+    // The mapping does not read this one.
     let c = field(5, 0, &[9]);
     for (parts, kept) in [
         (vec![a.clone()], r#"{"a":"text"}"#),
@@ -203,7 +203,7 @@ fn the_last_member_of_a_oneof_holds() {
 }
 
 #[test]
-fn of_a_maps_entries_of_one_key_the_last_one_holds_and_what_they_lack_is_a_default() {
+fn the_last_map_entry_of_a_key_counts_and_missing_parts_are_defaults() {
     let schema = r#"syntax = "proto3"; enum E { NONE = 0; }
         message M { string order_id = 1; int32 total = 2; map<string, int32> n = 3; map<bool, A> m = 4;
             map<string, E> e = 5; }
@@ -233,7 +233,7 @@ fn of_a_maps_entries_of_one_key_the_last_one_holds_and_what_they_lack_is_a_defau
 }
 
 #[test]
-fn groups_are_messages_and_unknown_ones_are_passed_over() {
+fn groups_are_messages_and_unknown_ones_are_skipped() {
     let schema = r#"syntax = "proto2";
         message M { required string order_id = 1; optional int32 total = 2;
             repeated group Items = 3 { optional string product = 1; optional int32 qty = 2; }
@@ -301,7 +301,7 @@ fn texts_of_proto3_are_utf8_and_those_of_proto2_need_not_be() {
 }
 
 #[test]
-fn an_enums_number_without_a_name_is_that_number() {
+fn an_enum_number_without_a_name_is_a_number() {
     let schema = "syntax = \"proto3\"; enum E { option allow_alias = true; NONE = 0; ONE = 1; UNO = 1; MINUS = -1; } \
                   message M { string order_id = 1; int32 total = 2; E e = 3; repeated E many = 4; }";
     let kept = |value: &str| format!("a total 0.00 kept {{\"e\":{value}}}");

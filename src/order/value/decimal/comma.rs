@@ -1,29 +1,29 @@
-//! Numbers as people write them in Brazil: `R$ 1.234,56`, `-1234,5`, `10 BRL`.
+//! Numbers in Brazilian notation: `R$ 1.234,56`, `-1234,5`, `10 BRL`.
 
 use std::borrow::Cow;
 
 use iso_currency::Currency;
 
-use super::{Literal, Trouble};
+use super::{Literal, NumberError};
 use crate::order::value::number::split_digits;
 
-/// What `units` makes of the number that all of `text` is: a minus or none, a currency's sign or code
-/// or none, digits, a comma with decimals or without.
+/// Applies `units` to the number in `text`: an optional minus, an optional currency sign or code,
+/// digits, and an optional comma with decimals.
 ///
-/// A currency must be `currency`: no other is summed with it. It stands before or behind the number, the minus before or behind the currency; between
-/// them may be blanks. Digits stand in groups of three with points between, or without points: `1.234`
-/// is 1234, and `1.23` is no number.
+/// The currency must be `currency`. It may precede or follow the number, and the minus may precede
+/// or follow the currency, with optional spaces in between. Digits are in groups of three separated
+/// by points, or without points: `1.234` is 1234, and `1.23` is not a number.
 pub(super) fn parse(
     text: &str,
     currency: Currency,
-    units: impl FnOnce(Literal<'_>) -> Result<i128, Trouble>,
-) -> Result<i128, Trouble> {
-    let (negative, number) = number(text, currency).ok_or(Trouble::NotANumber)?;
-    let (whole, fraction) = digits(number).ok_or(Trouble::NotANumber)?;
+    units: impl FnOnce(Literal<'_>) -> Result<i128, NumberError>,
+) -> Result<i128, NumberError> {
+    let (negative, number) = number(text, currency).ok_or(NumberError::NotANumber)?;
+    let (whole, fraction) = digits(number).ok_or(NumberError::NotANumber)?;
     units(Literal { negative, whole: &whole, fraction, exponent: 0 })
 }
 
-/// Whether a minus stands there, and what is left without it and without a currency.
+/// Whether there is a minus, and the rest without the minus and the currency.
 fn number(text: &str, currency: Currency) -> Option<(bool, &str)> {
     let (mut negative, mut rest) = minus(text);
     let currency_first = without_currency(rest, currency);
@@ -46,8 +46,8 @@ fn minus(text: &str) -> (bool, &str) {
     text.strip_prefix('-').map_or((false, text), |rest| (true, rest.trim_start_matches(is_blank)))
 }
 
-/// What follows the currency that `text` begins with: its code of three capital letters (ISO 4217), or
-/// its sign, which letters may stand before, as in `US$`.
+/// The rest of `text` after its leading currency: a code of three capital letters (ISO 4217), or a
+/// sign, optionally preceded by letters, as in `US$`.
 fn without_currency(text: &str, currency: Currency) -> Option<&str> {
     let letters = text.bytes().take(3).take_while(u8::is_ascii_uppercase).count();
     let (code, rest) = text.split_at(letters);
@@ -60,17 +60,17 @@ fn without_currency(text: &str, currency: Currency) -> Option<&str> {
     is_own.then_some(rest)
 }
 
-/// The sign of a currency (Unicode's category Sc), without that of cents.
+/// A currency sign (Unicode category Sc), except the cent sign.
 const fn is_sign(character: char) -> bool {
     matches!(character, '$' | '£' | '¥' | '\u{20a0}'..='\u{20cf}')
 }
 
-/// A blank, or one at which no line is broken.
+/// A space or a no-break space.
 const fn is_blank(character: char) -> bool {
     matches!(character, ' ' | '\u{a0}' | '\u{202f}')
 }
 
-/// The digits before the comma, without points, and those behind it.
+/// The digits before the comma, without points, and those after it.
 fn digits(text: &str) -> Option<(Cow<'_, [u8]>, &[u8])> {
     let (whole, fraction) = match text.split_once(',') {
         Some((whole, fraction)) => (whole.as_bytes(), Some(fraction.as_bytes())),

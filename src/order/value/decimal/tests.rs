@@ -1,4 +1,4 @@
-//! What numbers mean, by example and against big integers.
+//! Numbers, by example and compared with big integers.
 
 use std::{borrow::Cow, str::FromStr};
 
@@ -18,11 +18,11 @@ const PLAIN: Notation = Notation {
     float32: false,
 };
 
-fn number(literal: &str, notation: Notation) -> Result<i128, Trouble> {
+fn number(literal: &str, notation: Notation) -> Result<i128, NumberError> {
     parse(&Value::Number(literal), TOTAL, &notation)
 }
 
-fn text(text: &str, notation: Notation) -> Result<i128, Trouble> {
+fn text(text: &str, notation: Notation) -> Result<i128, NumberError> {
     parse(&Value::Text(Cow::Borrowed(text)), TOTAL, &notation)
 }
 
@@ -55,33 +55,33 @@ fn a_number_is_taken_exactly_as_it_is_written() {
 }
 
 #[test]
-fn a_text_must_hold_nothing_but_a_json_number() {
+fn a_text_must_be_a_json_number() {
     for literal in [
         "12,30", "1.234,56", "R$ 1", "", " 1", "1 ", "+1", "01", "-01", "1.", ".5", "1e", "1e+",
         "1e1.5", "--1", "-", "1_000", "0x10", "NaN", "Infinity", "-inf", "1f", "1\u{0}", "１",
     ] {
-        assert_eq!(text(literal, PLAIN), Err(Trouble::NotANumber), "{literal}");
-        assert_eq!(number(literal, PLAIN), Err(Trouble::NotANumber), "{literal}");
+        assert_eq!(text(literal, PLAIN), Err(NumberError::NotANumber), "{literal}");
+        assert_eq!(number(literal, PLAIN), Err(NumberError::NotANumber), "{literal}");
     }
 }
 
 #[test]
-fn other_values_are_no_numbers() {
+fn other_values_are_not_numbers() {
     let list = crate::order::value::NumberList { numbers: [1; 7], count: 3 };
     for value in [
         Value::Null,
         Value::Flag(true),
-        Value::HalfCharacter,
+        Value::LoneSurrogate,
         Value::Numbers(list),
         Value::Other,
         Value::Units { units: None, nanos: None },
     ] {
-        assert_eq!(parse(&value, TOTAL, &PLAIN), Err(Trouble::NotANumber));
+        assert_eq!(parse(&value, TOTAL, &PLAIN), Err(NumberError::NotANumber));
     }
 }
 
 #[test]
-fn numbers_beyond_their_bound_are_refused_and_never_rounded() {
+fn numbers_beyond_their_bound_are_rejected_and_never_rounded() {
     for (literal, bound) in [
         ("1000000", QUANTITY),
         ("-1000000", QUANTITY),
@@ -99,7 +99,7 @@ fn numbers_beyond_their_bound_are_refused_and_never_rounded() {
     ] {
         for notation in [PLAIN, Notation { float32: true, round_to: Some(2), ..PLAIN }] {
             let units = parse(&Value::Number(literal), bound, &notation);
-            assert_eq!(units, Err(Trouble::TooLarge), "{literal}");
+            assert_eq!(units, Err(NumberError::TooLarge), "{literal}");
         }
     }
     let within = |literal, bound| parse(&Value::Number(literal), bound, &PLAIN);
@@ -141,7 +141,7 @@ fn at_most_4_decimals_except_within_a_millionth_of_a_literal_that_has_4() {
         "12.34567",
         "0.00005",
     ] {
-        assert_eq!(number(literal, PLAIN), Err(Trouble::TooFine), "{literal}");
+        assert_eq!(number(literal, PLAIN), Err(NumberError::TooFine), "{literal}");
     }
 }
 
@@ -152,31 +152,31 @@ fn megabytes_of_digits_are_read_once() {
     let all = Notation { float32: true, minor_digits: Some(0), ..PLAIN };
     for notation in [PLAIN, all] {
         let number = |literal: &str| number(literal, notation);
-        assert_eq!(number(&format!("1{zeros}")), Err(Trouble::TooLarge));
+        assert_eq!(number(&format!("1{zeros}")), Err(NumberError::TooLarge));
         assert_eq!(number(&format!("1{zeros}e-4000000")), Ok(10_000));
         assert_eq!(number(&format!("0.{zeros}1e4000001")), Ok(10_000));
         assert_eq!(number(&format!("0.{zeros}1")), Ok(0));
         assert_eq!(number(&format!("1.{zeros}")), Ok(10_000));
         assert_eq!(number(&format!("1e{zeros}1")), Ok(100_000));
-        assert_eq!(number(&sevens), Err(Trouble::TooLarge));
-        assert_eq!(number(&format!("0.{sevens}")), Err(Trouble::TooFine));
+        assert_eq!(number(&sevens), Err(NumberError::TooLarge));
+        assert_eq!(number(&format!("0.{sevens}")), Err(NumberError::TooFine));
     }
     let cents = Notation { round_to: Some(2), ..PLAIN };
     assert_eq!(number(&format!("0.{sevens}"), cents), Ok(7_800));
     assert_eq!(number(&format!("0.004{}", "9".repeat(4_000_000)), cents), Ok(0));
     let comma = Notation { comma: Some(Currency::BRL), ..PLAIN };
-    assert_eq!(text(&"1".repeat(4_000_000), comma), Err(Trouble::TooLarge));
-    assert_eq!(text(&format!("1{}", ".234".repeat(1_000_000)), comma), Err(Trouble::TooLarge));
+    assert_eq!(text(&"1".repeat(4_000_000), comma), Err(NumberError::TooLarge));
+    assert_eq!(text(&format!("1{}", ".234".repeat(1_000_000)), comma), Err(NumberError::TooLarge));
     assert_eq!(text(&format!("1,{zeros}"), comma), Ok(10_000));
     assert_eq!(text(&format!("-{}1", " ".repeat(4_000_000)), comma), Ok(-10_000));
     let base64 = Notation { base64_scale: Some(2), ..PLAIN };
-    assert_eq!(text(&"A".repeat(4_000_000), base64), Err(Trouble::TooLarge));
+    assert_eq!(text(&"A".repeat(4_000_000), base64), Err(NumberError::TooLarge));
     let units = Value::Units { units: Some(&sevens), nanos: Some("1") };
-    assert_eq!(parse(&units, TOTAL, &PLAIN), Err(Trouble::TooLarge));
+    assert_eq!(parse(&units, TOTAL, &PLAIN), Err(NumberError::TooLarge));
 }
 
 #[test]
-fn money_shows_at_least_two_decimals_and_quantities_only_those_that_count() {
+fn money_has_at_least_two_decimals_and_quantities_only_significant_ones() {
     let shown = |units, scale| money(units, scale).unwrap().to_string();
     assert_eq!(shown(123_000, 4), "12.30");
     assert_eq!(shown(100_000, 4), "10.00");
@@ -190,14 +190,14 @@ fn money_shows_at_least_two_decimals_and_quantities_only_those_that_count() {
     assert_eq!(quantity(1_000_000).unwrap().to_string(), "100");
 }
 
-/// The rule, told a second time with big integers: the literal is `digits` × 10^`exponent`.
+/// The rule, implemented a second time with big integers: the literal is `digits` × 10^`exponent`.
 fn expected(
     negative: bool,
     digits: &str,
     exponent: i32,
     round_to: Option<u32>,
     bound: i128,
-) -> Result<i128, Trouble> {
+) -> Result<i128, NumberError> {
     // In units of 10^-60, of which 10^56 are one unit.
     let power = u32::try_from(exponent + 60).unwrap();
     let value = BigInt::from_str(digits).unwrap() * BigInt::from(10).pow(power);
@@ -213,16 +213,16 @@ fn expected(
     } else if &unit - &rest <= hundredth {
         Ok(below + 1)
     } else {
-        Err(Trouble::TooFine)
+        Err(NumberError::TooFine)
     };
-    // What is far too large is not asked for its decimals.
+    // The decimals of numbers far too large are not checked.
     let bound = BigInt::from(bound);
     if value >= BigInt::from(10).pow(20) * &unit {
-        return Err(Trouble::TooLarge);
+        return Err(NumberError::TooLarge);
     }
     let units = units?;
     if units >= bound {
-        return Err(Trouble::TooLarge);
+        return Err(NumberError::TooLarge);
     }
     let units = i128::try_from(units).unwrap();
     Ok(if negative { -units } else { units })

@@ -1,4 +1,4 @@
-//! What texts and lists of numbers mean as times, by example.
+//! Texts and lists of numbers as times, by example.
 
 use std::borrow::Cow;
 
@@ -37,7 +37,7 @@ fn list(numbers: &[i32], times: &Times) -> Result<String, Rule> {
 }
 
 #[test]
-fn the_wall_clock_is_kept_as_it_was_stated() {
+fn local_times_are_unchanged() {
     for (text, expected) in [
         ("22/11/2026 10:11:12", "2026-11-22T10:11:12"),
         ("29/02/2024 23:59:59", "2024-02-29T23:59:59"),
@@ -53,7 +53,7 @@ fn the_wall_clock_is_kept_as_it_was_stated() {
 }
 
 #[test]
-fn every_form_of_a_date_goes_with_every_form_of_a_time_and_of_an_offset() {
+fn every_date_format_combines_with_every_time_and_offset_format() {
     for date in ["22/11/2026", "22-11-2026", "2026-11-22", "2026/11/22"] {
         assert_eq!(read(date).as_deref(), Ok("2026-11-22T00:00:00"), "{date}");
         for separator in ["T", " "] {
@@ -79,7 +79,7 @@ fn every_form_of_a_date_goes_with_every_form_of_a_time_and_of_an_offset() {
 }
 
 #[test]
-fn an_explicit_offset_is_converted_to_the_shop_s_wall_clock() {
+fn an_explicit_offset_is_converted_to_the_shops_time_zone() {
     for (text, expected) in [
         ("2026-11-22T10:11:12.000001Z", "2026-11-22T07:11:12.000001"),
         ("2026-11-22T10:11:12-03:00", "2026-11-22T10:11:12"),
@@ -91,7 +91,7 @@ fn an_explicit_offset_is_converted_to_the_shop_s_wall_clock() {
         ("0001-01-02T00:00:00Z", "0001-01-01T20:53:32"), // local mean time
     ] {
         assert_eq!(read(text).as_deref(), Ok(expected), "{text}");
-        // `zoneless` is not for times that state an offset.
+        // `zoneless` does not apply to times with an offset.
         let elsewhere = times(Some("Asia/Tokyo"), None);
         assert_eq!(read_with(text, &elsewhere).as_deref(), Ok(expected), "{text}");
     }
@@ -143,7 +143,7 @@ fn a_date_must_exist() {
 }
 
 #[test]
-fn other_forms_are_refused() {
+fn other_formats_are_rejected() {
     for text in [
         "",
         " ",
@@ -201,7 +201,7 @@ fn other_forms_are_refused() {
     ] {
         assert_eq!(read(text), Err(FORM), "{text}");
     }
-    for value in [Value::Null, Value::Flag(true), Value::HalfCharacter, Value::Other] {
+    for value in [Value::Null, Value::Flag(true), Value::LoneSurrogate, Value::Other] {
         assert_eq!(shown(&value, &times(None, None)), Err(FORM));
         assert_eq!(shown(&value, &times(None, Some("%s"))), Err(FORMAT));
     }
@@ -217,7 +217,7 @@ fn every_rule_completes_a_sentence() {
 }
 
 #[test]
-fn a_time_without_an_offset_is_converted_where_the_mapping_names_its_zone() {
+fn a_time_without_an_offset_is_converted_if_the_mapping_has_its_zone() {
     let utc = times(Some("UTC"), None);
     for (text, expected) in [
         ("2026-11-22T10:11:12.5", "2026-11-22T07:11:12.5"),
@@ -237,7 +237,7 @@ fn a_time_without_an_offset_is_converted_where_the_mapping_names_its_zone() {
 }
 
 #[test]
-fn a_list_of_numbers_is_a_date_and_perhaps_a_time() {
+fn a_list_of_numbers_is_a_date_with_an_optional_time() {
     let times = times(None, None);
     for (numbers, expected) in [
         (&[2026, 11, 22][..], "2026-11-22T00:00:00"),

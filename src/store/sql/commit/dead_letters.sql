@@ -10,9 +10,9 @@
                 {details}::text[], {timestamps}::bigint[], {headers}::bytea[])
              WITH ORDINALITY AS batch
              (record_offset, key, payload, reason, detail, record_timestamp, headers, position)
-    -- A record that is read again and fails again is open again: what a replay made of it may have
-    -- been overwritten by what was read again before it. What was discarded stays so if it is the
-    -- same record, which fails for the same reason.
+    -- A record that is processed again and fails again becomes open again: the records processed
+    -- again before it may have overwritten the result of its replay. A discarded dead letter stays
+    -- discarded if the record and the reason are the same.
     ON CONFLICT (topic_id, partition, record_offset) DO UPDATE
     SET key = excluded.key, payload = excluded.payload,
         reason = excluded.reason, detail = excluded.detail, failed_at = excluded.failed_at,

@@ -6,7 +6,7 @@
            batch.charges, batch.kept, batch.cancelled, batch.counted_at, {processed_at}
     FROM moved, UNNEST({orders}::{schema}.order_row[]) AS batch
     {on_order_conflict}
-), noted_orders AS (  -- what is written above, since vendas.noted says so
+), noted_orders AS (  -- the sums of the rows above, since vendas.noted is set
     INSERT INTO {schema}.orders_ledger
         (hours, orders, totals, charges, days, products, product_orders, quantities, amounts)
     SELECT {order_hours}::timestamp[], {hour_orders}::bigint[], {hour_totals}::numeric[],

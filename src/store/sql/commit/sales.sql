@@ -5,7 +5,7 @@
                        {letters_before}::int[])
         AS batch (number, total, counted_at, letters_before)
     {on_sale_conflict}
-), noted_sales AS (  -- what is written above, since vendas.noted says so
+), noted_sales AS (  -- the sums of the rows above, since vendas.noted is set
     INSERT INTO {schema}.sales_ledger (hours, orders, totals)
     SELECT {sale_hours}::timestamp[], {hour_sales}::bigint[], {hour_sale_totals}::numeric[]
     FROM moved

@@ -1,5 +1,5 @@
-//! Random mappings, and random messages for them: some that are orders, changed field by field and
-//! then byte by byte.
+//! Random mappings and random messages for them: orders, mutated field by field and then byte by
+//! byte.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use prost_reflect::prost::Message as _;
@@ -11,12 +11,12 @@ use crate::{
 };
 use testbed::samples::Random;
 
-/// No message drawn here is larger.
+/// The maximum size of a generated message.
 const LARGEST: usize = 16 << 10;
 
-/// A schema, a mapping for it, and orders of it in the text format. The first says when a number is
-/// not there, so that its messages can be told from their JSON; the mapping takes neither bytes nor
-/// times for what they are not.
+/// A schema, a mapping for it, and orders in the text format. The first schema has field presence,
+/// so its messages can be compared with their JSON; its mapping does not misinterpret bytes and
+/// times.
 const KINDS: [(&str, &str, &[&str], bool); 4] = [
     (
         r#"syntax = "proto2"; import "google/protobuf/timestamp.proto"; import "google/type/money.proto";
@@ -94,7 +94,7 @@ const KINDS: [(&str, &str, &[&str], bool); 4] = [
     ),
 ];
 
-/// Places of all kinds. Those of the last ones do not mean the same in JSON.
+/// Places of all kinds. The last ones do not have the same meaning in JSON.
 const PLACES: [&str; 39] = [
     "order_id",
     "order_number",
@@ -137,7 +137,7 @@ const PLACES: [&str; 39] = [
     "float",
 ];
 
-/// Where a time stands.
+/// The place of a time.
 const TIMES: [&str; 4] = ["at", "date", "day", "large"];
 
 /// A schema with its orders.
@@ -146,7 +146,7 @@ pub(super) struct Kind {
     text: &'static str,
     mapping: &'static str,
     orders: Vec<Vec<u8>>,
-    /// Whether every message says when something is not there.
+    /// Whether all messages have field presence.
     pub(super) has_presence: bool,
 }
 
@@ -160,7 +160,7 @@ impl Kind {
         KINDS.into_iter().map(kind).collect()
     }
 
-    /// The kind's own mapping, changed up to five times; what cannot be compiled is left out.
+    /// The schema's mapping with up to five changes; changes that do not compile are left out.
     pub(super) fn rules(&self, random: &mut Random) -> Rules {
         let own = rules_by(self.mapping, &self.sample);
         let mut settings = own.mapping.settings().clone();
@@ -175,7 +175,7 @@ impl Kind {
         Rules::new(mapping, own.shop_timezone.clone(), own.currency).reading(own.reading)
     }
 
-    /// An order, changed; or sometimes any bytes.
+    /// A mutated order, or sometimes random bytes.
     pub(super) fn record(&self, random: &mut Random) -> Vec<u8> {
         if random.below(50) == 0 {
             return (0..random.below(100)).map(|_| random.bits().to_le_bytes()[0]).collect();
@@ -192,7 +192,7 @@ impl Kind {
         payload
     }
 
-    /// The schema, changed, as its text or as its descriptor.
+    /// The mutated schema, as text or descriptor.
     pub(super) fn schema(&self, random: &mut Random) -> String {
         let mut bytes = self.text.as_bytes().to_vec();
         let is_descriptor = random.below(2) == 0;
@@ -248,7 +248,7 @@ fn change(settings: &mut MappingSettings, random: &mut Random) {
     }
 }
 
-/// The fields of a message, each with its tag; `None` where the bytes are none.
+/// The fields of a message, each with its tag; `None` if the bytes are not a message.
 fn split(bytes: &[u8]) -> Option<Vec<&[u8]>> {
     let mut fields = Vec::new();
     let mut rest = bytes;
@@ -262,7 +262,7 @@ fn split(bytes: &[u8]) -> Option<Vec<&[u8]>> {
                 let (length, inside) = number(behind)?;
                 behind.len() - inside.len() + usize::try_from(length).ok()?
             }
-            // Groups are left as they are.
+            // Groups are not changed.
             _ => return None,
         };
         let end = rest.len() - behind.len() + length;
@@ -281,13 +281,13 @@ fn number(bytes: &[u8]) -> Option<(u64, &[u8])> {
     Some((value, &bytes[end + 1..]))
 }
 
-/// What stands in a field that has a length.
+/// The contents of a length-delimited field.
 fn inside(field: &[u8]) -> Option<(u64, &[u8])> {
     let (tag, rest) = number(field)?;
     (tag & 7 == 2).then(|| number(rest)).flatten().map(|(_, inside)| (tag >> 3, inside))
 }
 
-/// The message with its fields changed, at any depth.
+/// The message with mutated fields, at any depth.
 fn twisted(bytes: &[u8], other: &[u8], random: &mut Random, depth: usize) -> Vec<u8> {
     let (Some(mut fields), Some(others)) = (split(bytes), split(other)) else {
         return bytes.to_vec();
@@ -343,7 +343,7 @@ fn twisted(bytes: &[u8], other: &[u8], random: &mut Random, depth: usize) -> Vec
     fields.concat()
 }
 
-/// Changes bytes without regard to what they are.
+/// Mutates arbitrary bytes.
 fn damage(bytes: &mut Vec<u8>, random: &mut Random) {
     let at = random.below(bytes.len() + 1);
     let until = (at + random.below(20)).min(bytes.len());
@@ -365,12 +365,12 @@ fn damage(bytes: &mut Vec<u8>, random: &mut Random) {
     }
 }
 
-/// prost-reflect reads the entries of a map without regard to their wire type, which is a length in
-/// every message that is right: whether the bytes may hold another one for a map of these schemas.
+/// Whether the bytes may contain a map entry of these schemas with a wrong wire type: prost-reflect
+/// ignores the wire type of map entries.
 pub(super) fn may_mistake_a_map(bytes: &[u8]) -> bool {
     let wrong = [0, 1, 3, 4, 5];
     let tags = [11, 23].into_iter().flat_map(|map| wrong.map(|wire| varint(map << 3 | wire)));
-    // The same number may be written in more bytes than it takes.
+    // The same number may be written in more bytes than necessary.
     let longer = |mut tag: Vec<u8>| {
         if let Some(last) = tag.last_mut() {
             *last |= 0x80;

@@ -1,4 +1,4 @@
-//! Numbers in the notations that a mapping can name.
+//! Numbers in the notations of a mapping.
 
 use super::*;
 
@@ -13,7 +13,7 @@ fn cents() -> Notation {
     Notation { minor_digits: Some(2), ..PLAIN }
 }
 
-pub(super) fn base64(bytes: &[u8], scale: u32) -> Result<i128, Trouble> {
+pub(super) fn base64(bytes: &[u8], scale: u32) -> Result<i128, NumberError> {
     text(&STANDARD.encode(bytes), Notation { base64_scale: Some(scale), ..PLAIN })
 }
 
@@ -21,12 +21,12 @@ pub(super) fn units(
     units: Option<&str>,
     nanos: Option<&str>,
     notation: Notation,
-) -> Result<i128, Trouble> {
+) -> Result<i128, NumberError> {
     parse(&Value::Units { units, nanos }, TOTAL, &notation)
 }
 
 #[test]
-fn brazilian_texts_have_a_comma_and_perhaps_points_and_a_currency() {
+fn brazilian_texts_have_a_comma_and_optional_points_and_currency() {
     for (literal, units) in [
         ("R$ 1.234,56", 12_345_600),
         ("R$\u{a0}1.234,56", 12_345_600),
@@ -117,18 +117,18 @@ fn brazilian_texts_have_a_comma_and_perhaps_points_and_a_currency() {
         "BRL$",
         "12\u{0}",
     ] {
-        assert_eq!(text(literal, COMMA), Err(Trouble::NotANumber), "{literal:?}");
+        assert_eq!(text(literal, COMMA), Err(NumberError::NotANumber), "{literal:?}");
     }
-    assert_eq!(text("12,34567", COMMA), Err(Trouble::TooFine));
-    assert_eq!(text("R$ 10.000.000.000.000.000,00", COMMA), Err(Trouble::TooLarge));
+    assert_eq!(text("12,34567", COMMA), Err(NumberError::TooFine));
+    assert_eq!(text("R$ 10.000.000.000.000.000,00", COMMA), Err(NumberError::TooLarge));
     assert_eq!(text("R$ 1.234,565", Notation { round_to: Some(2), ..COMMA }), Ok(12_345_700));
     assert_eq!(text("R$ 1.234", Notation { minor_digits: Some(2), ..COMMA }), Ok(123_400));
 }
 
 #[test]
-fn a_text_of_another_currency_is_no_number_of_this_one() {
+fn a_text_in_another_currency_is_not_a_number() {
     for literal in ["$ 10,5", "US$ 10,5", "€10,5", "10,5 €", "10,5 EUR", "USD 10,5", "R 10,5"] {
-        assert_eq!(text(literal, COMMA), Err(Trouble::NotANumber), "{literal}");
+        assert_eq!(text(literal, COMMA), Err(NumberError::NotANumber), "{literal}");
     }
     let dollars = Notation { comma: Some(Currency::USD), ..PLAIN };
     for literal in ["$ 10,5", "US$ 10,5", "USD 10,5", "10,5"] {
@@ -141,7 +141,7 @@ fn what_is_a_number_in_json_stays_one_in_every_notation() {
     let notation = Notation { comma: Some(Currency::BRL), base64_scale: Some(2), ..PLAIN };
     assert_eq!(number("1234.56", notation), Ok(12_345_600));
     assert_eq!(number("1.234", notation), Ok(12_340));
-    assert_eq!(number("1234,56", notation), Err(Trouble::NotANumber));
+    assert_eq!(number("1234,56", notation), Err(NumberError::NotANumber));
 }
 
 #[test]
@@ -162,19 +162,19 @@ fn base64_holds_a_big_endian_integer_and_its_scale_is_known() {
     ] {
         assert_eq!(base64(bytes, scale), Ok(units), "{bytes:?} {scale}");
     }
-    // 0.000001 is no printed float here.
-    assert_eq!(base64(&[0x01], 6), Err(Trouble::TooFine));
-    assert_eq!(base64(&[0x01], u32::MAX), Err(Trouble::TooFine));
-    assert_eq!(base64(&[0x7f; 16], 8), Err(Trouble::TooLarge));
-    assert_eq!(base64(&[0x00; 17], 2), Err(Trouble::TooLarge));
+    // 0.000001 is not a printed float here.
+    assert_eq!(base64(&[0x01], 6), Err(NumberError::TooFine));
+    assert_eq!(base64(&[0x01], u32::MAX), Err(NumberError::TooFine));
+    assert_eq!(base64(&[0x7f; 16], 8), Err(NumberError::TooLarge));
+    assert_eq!(base64(&[0x00; 17], 2), Err(NumberError::TooLarge));
     assert_eq!(
         base64(&[0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], 0),
-        Err(Trouble::TooLarge)
+        Err(NumberError::TooLarge)
     );
-    assert_eq!(base64(&[], 2), Err(Trouble::NotANumber));
+    assert_eq!(base64(&[], 2), Err(NumberError::NotANumber));
     let notation = Notation { base64_scale: Some(2), comma: Some(Currency::BRL), ..PLAIN };
     for literal in ["AQ", "A===", "AQ=", "AR==", "A Q=", "R$ 12", "12.34", "AQ==\n", "-_8=", "ç"] {
-        assert_eq!(text(literal, notation), Err(Trouble::NotANumber), "{literal}");
+        assert_eq!(text(literal, notation), Err(NumberError::NotANumber), "{literal}");
     }
     assert_eq!(text("Aen+", notation), Ok(12_543_800)); // the whole alphabet, not that of URLs
     let scale = Notation { base64_scale: Some(6), round_to: Some(2), ..PLAIN };
@@ -199,7 +199,7 @@ fn cents_are_a_hundredth() {
         assert_eq!(number(literal, cents()), Ok(units), "{literal}");
         assert_eq!(text(literal, cents()), Ok(units), "{literal}");
     }
-    assert_eq!(number("1990.125", cents()), Err(Trouble::TooFine));
+    assert_eq!(number("1990.125", cents()), Err(NumberError::TooFine));
     assert_eq!(number("1990.125", Notation { round_to: Some(2), ..cents() }), Ok(199_000));
     assert_eq!(number("1990.5", Notation { round_to: Some(2), ..cents() }), Ok(199_100));
     let whole = Notation { minor_digits: Some(0), ..PLAIN };
@@ -208,7 +208,7 @@ fn cents_are_a_hundredth() {
     assert_eq!(number("1990", all), Ok(0));
     assert_eq!(number("1e-99999999999999999999", all), Ok(0));
     assert_eq!(number("999999999999999999", cents()), Ok(99_999_999_999_999_999_900));
-    assert_eq!(number("1000000000000000000", cents()), Err(Trouble::TooLarge));
+    assert_eq!(number("1000000000000000000", cents()), Err(NumberError::TooLarge));
 }
 
 #[test]
@@ -243,7 +243,7 @@ fn rounding_is_half_away_from_zero_on_the_digits() {
         assert_eq!(number(literal, rounded(decimals)), Ok(units), "{literal} to {decimals}");
         assert_eq!(text(literal, rounded(decimals)), Ok(units), "{literal} to {decimals}");
     }
-    assert_eq!(number("9999999999999999.995", rounded(2)), Err(Trouble::TooLarge));
+    assert_eq!(number("9999999999999999.995", rounded(2)), Err(NumberError::TooLarge));
 }
 
 #[test]
@@ -268,11 +268,11 @@ fn a_float_of_32_bits_is_taken_by_its_shortest_form() {
         assert_eq!(text(literal, FLOAT32), Ok(units), "{literal}");
     }
     for literal in ["349.8999938964844", "1234.5677490234375"] {
-        assert_eq!(number(literal, PLAIN), Err(Trouble::TooFine), "{literal}");
+        assert_eq!(number(literal, PLAIN), Err(NumberError::TooFine), "{literal}");
     }
     // No such float, or one with more decimals.
     for literal in ["349.8999938964845", "349.899994", "0.12345", "0.12345000356435776"] {
-        assert_eq!(number(literal, FLOAT32), Err(Trouble::TooFine), "{literal}");
+        assert_eq!(number(literal, FLOAT32), Err(NumberError::TooFine), "{literal}");
     }
     let both = Notation { round_to: Some(2), ..FLOAT32 };
     // The float 1.005 lies below it: 1.00499999523162841796875.
@@ -313,19 +313,19 @@ fn units_and_nanos_are_added_where_their_signs_agree() {
         (Some("-"), None),
         (Some("x"), Some("1")),
     ] {
-        let trouble = units(whole, nanos, PLAIN);
-        assert_eq!(trouble, Err(Trouble::NotANumber), "{whole:?} {nanos:?}");
+        let problem = units(whole, nanos, PLAIN);
+        assert_eq!(problem, Err(NumberError::NotANumber), "{whole:?} {nanos:?}");
     }
-    assert_eq!(units(Some("1"), Some("10000"), PLAIN), Err(Trouble::TooFine));
-    assert_eq!(units(Some("1"), Some("1"), PLAIN), Err(Trouble::TooFine));
-    assert_eq!(units(Some("1"), Some("999999999"), PLAIN), Err(Trouble::TooFine));
+    assert_eq!(units(Some("1"), Some("10000"), PLAIN), Err(NumberError::TooFine));
+    assert_eq!(units(Some("1"), Some("1"), PLAIN), Err(NumberError::TooFine));
+    assert_eq!(units(Some("1"), Some("999999999"), PLAIN), Err(NumberError::TooFine));
     assert_eq!(units(Some("1"), Some("999999999"), rounded(2)), Ok(20_000));
     assert_eq!(units(Some("-1"), Some("-5000000"), rounded(2)), Ok(-10_100));
-    assert_eq!(units(Some("10000000000000000"), None, PLAIN), Err(Trouble::TooLarge));
+    assert_eq!(units(Some("10000000000000000"), None, PLAIN), Err(NumberError::TooLarge));
 }
 
 #[test]
-fn quantities_know_commas_and_floats_and_nothing_of_money() {
+fn quantities_use_commas_and_floats_but_no_money_settings() {
     let all = Notation {
         comma: Some(Currency::BRL),
         base64_scale: Some(2),
@@ -336,6 +336,6 @@ fn quantities_know_commas_and_floats_and_nothing_of_money() {
     let quantity = |value| parse(&value, QUANTITY, &all.for_quantity());
     assert_eq!(quantity(Value::Text("1,5".into())), Ok(15_000));
     assert_eq!(quantity(Value::Number("300")), Ok(3_000_000));
-    assert_eq!(quantity(Value::Number("0.12345")), Err(Trouble::TooFine));
+    assert_eq!(quantity(Value::Number("0.12345")), Err(NumberError::TooFine));
     assert_eq!(quantity(Value::Number("349.8999938964844")), Ok(3_499_000));
 }

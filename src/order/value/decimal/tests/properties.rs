@@ -1,4 +1,4 @@
-//! Numbers in the notations that a mapping can name, against big integers and plain literals.
+//! Numbers in the notations of a mapping, compared with big integers and plain literals.
 
 use super::{
     notations::{COMMA, FLOAT32, base64, rounded, units},
@@ -60,11 +60,11 @@ proptest! {
         let whole = i128::try_from(units / BigInt::from(10_000));
         let bound = 10_i128.pow(20);
         let expected = match whole {
-            _ if bytes.len() > 16 => Err(Trouble::TooLarge),
+            _ if bytes.len() > 16 => Err(NumberError::TooLarge),
             Ok(units) if -bound < units && units < bound => {
-                if fine { Err(Trouble::TooFine) } else { Ok(units) }
+                if fine { Err(NumberError::TooFine) } else { Ok(units) }
             }
-            _ => Err(Trouble::TooLarge),
+            _ => Err(NumberError::TooLarge),
         };
         prop_assert_eq!(base64(&bytes, scale), expected);
     }
@@ -84,7 +84,7 @@ proptest! {
 
     #[test]
     fn every_float_with_few_decimals_is_found(cents in -9_999_999..9_999_999_i32) {
-        // Floats of 32 bits hold 6 digits in every case, 7 in most.
+        // 32-bit floats always hold 6 digits, and usually 7.
         let cents = cents / 10;
         let (sign, cents) = (if cents < 0 { "-" } else { "" }, cents.unsigned_abs());
         let shown = format!("{sign}{}.{:02}", cents / 100, cents % 100);

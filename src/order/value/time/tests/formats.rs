@@ -1,9 +1,9 @@
-//! Times in the form that the mapping describes.
+//! Times in the format of the mapping.
 
 use super::*;
 
 #[test]
-fn a_format_reads_texts_in_its_form_alone() {
+fn a_format_reads_only_texts_in_its_format() {
     for (format, text, expected) in [
         ("%m/%d/%Y", "11/22/2026", "2026-11-22T00:00:00"),
         ("%m/%d/%Y %I:%M %p", "11/22/2026 3:04 PM", "2026-11-22T15:04:00"),
@@ -45,7 +45,7 @@ fn a_format_reads_texts_in_its_form_alone() {
 }
 
 #[test]
-fn a_formatted_time_without_an_offset_is_converted_where_the_mapping_names_its_zone() {
+fn a_formatted_time_without_an_offset_is_converted_if_the_mapping_has_its_zone() {
     for (format, text, expected) in [
         ("%d.%m.%Y %H:%M", "22.11.2026 10:11", "2026-11-22T07:11:00"),
         ("%d.%m.%Y", "22.11.2026", "2026-11-22T00:00:00"),

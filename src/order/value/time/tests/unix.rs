@@ -1,4 +1,4 @@
-//! Unix time, by example and against big integers.
+//! Unix time, by example and compared with big integers.
 
 use std::str::FromStr;
 
@@ -11,7 +11,7 @@ pub(super) fn read(number: &str) -> Result<String, Rule> {
 }
 
 #[test]
-fn a_number_is_unix_time_in_the_unit_that_its_magnitude_tells() {
+fn the_magnitude_of_unix_time_determines_its_unit() {
     for (number, expected) in [
         ("1795000000", "2026-11-18T08:06:40"),
         ("1795000000123", "2026-11-18T08:06:40.123"),
@@ -33,7 +33,7 @@ fn a_number_is_unix_time_in_the_unit_that_its_magnitude_tells() {
     ] {
         assert_eq!(read(number).as_deref(), Ok(expected), "{number}");
     }
-    // Beyond, it is rather a date without separators, or nothing at all.
+    // Other numbers may be dates without separators, or not times at all.
     for number in [
         "0",
         "-0.0",
@@ -56,7 +56,7 @@ fn a_number_is_unix_time_in_the_unit_that_its_magnitude_tells() {
     for number in ["", "-", "01", "1.", ".5", "NaN", "+1", "1795000000Z"] {
         assert_eq!(read(number), Err(FORM), "{number}");
     }
-    // Neither a format nor the zone of times without an offset is for numbers.
+    // A format and the zone of times without an offset do not apply to numbers.
     let other = times(Some("Asia/Tokyo"), Some("%d.%m.%Y"));
     assert_eq!(
         shown(&Value::Number("1795000000.25"), &other).as_deref(),
