@@ -199,7 +199,7 @@ fn systemd_takes_the_unit_and_finds_little_that_it_exposes() -> Result<()> {
     // The program has to be where the unit says.
     let folder = tempfile::tempdir()?;
     let here = folder.path().join("vendas.service");
-    std::fs::write(&here, text.replace("/usr/local/bin/vendas", VENDAS))?;
+    std::fs::write(&here, text.replace("ExecStart=vendas", &format!("ExecStart={VENDAS}")))?;
     for args in [&["verify"][..], &["security", "--offline=yes", "--threshold=15", "--no-pager"]] {
         let checked = Program::new("systemd-analyze").args(args).arg(&here).output()?;
         ensure!(checked.status.success(), "{args:?}: {checked:?}");
