@@ -177,7 +177,12 @@ fn look_up(words: &[&str]) -> Result<()> {
                 ensure!(is_service || is_profile, "compose.yaml has no {name}");
             }
         }
-        ["install" | "systemctl" | "journalctl" | "psql" | "curl", rest @ ..] => {
+        [
+            "install" | "systemctl" | "journalctl" | "psql" | "curl" | "dpkg" | "kubectl" | "helm"
+            | "sha256sum",
+            rest @ ..,
+        ]
+        | ["docker", "build", rest @ ..] => {
             // What the build makes, and the name of the service, are not here.
             for file in rest.iter().filter(|word| word.contains('/') && !word.starts_with('/')) {
                 let is_made = file.starts_with("target/") || file.contains("://");
