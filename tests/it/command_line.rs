@@ -197,7 +197,7 @@ fn systemd_accepts_the_unit_and_finds_little_exposure() -> Result<()> {
     // The program must be at the path that the unit names.
     let folder = tempfile::tempdir()?;
     let here = folder.path().join("vendas.service");
-    std::fs::write(&here, text.replace("/usr/local/bin/vendas", VENDAS))?;
+    std::fs::write(&here, text.replace("ExecStart=vendas", &format!("ExecStart={VENDAS}")))?;
     for args in [&["verify"][..], &["security", "--offline=yes", "--threshold=15", "--no-pager"]] {
         let checked = Program::new("systemd-analyze").args(args).arg(&here).output()?;
         ensure!(checked.status.success(), "{args:?}: {checked:?}");

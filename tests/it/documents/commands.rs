@@ -178,7 +178,12 @@ fn look_up(words: &[&str]) -> Result<()> {
                 ensure!(is_service || is_profile, "compose.yaml has no {name}");
             }
         }
-        ["install" | "systemctl" | "journalctl" | "psql" | "curl", rest @ ..] => {
+        [
+            "install" | "systemctl" | "journalctl" | "psql" | "curl" | "dpkg" | "kubectl" | "helm"
+            | "sha256sum",
+            rest @ ..,
+        ]
+        | ["docker", "build", rest @ ..] => {
             // The results of a build and the name of the service do not exist here.
             for file in rest.iter().filter(|word| word.contains('/') && !word.starts_with('/')) {
                 let is_made = file.starts_with("target/") || file.contains("://");
