@@ -120,8 +120,7 @@ async fn survives(
         Ok(())
     };
     let ended = load.run_faults(vendas, faults).await?;
-    for (text, said) in ["paused", "resumed"].map(|text| (text, count_lines(&ended.stderr, text)))
-    {
+    for (text, said) in ["paused", "resumed"].map(|text| (text, count_lines(&ended.stderr, text))) {
         // Without a postmaster, existing connections still work, and processing continues for a
         // moment.
         let once_each = said == outages || matches!(end, End::KilledPostmaster);

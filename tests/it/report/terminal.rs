@@ -119,7 +119,8 @@ async fn on_a_terminal_it_reports_an_outage_of_postgresql_and_recovers() -> Resu
     apply_schema(&database).await?;
     sell(&database, 1..4).await?;
     let terminal = watch(&database, &["--top", "2"], 24, 100)?;
-    let away = |lines: &[String]| lines.iter().any(|line| line.starts_with("PostgreSQL is unavailable: "));
+    let away =
+        |lines: &[String]| lines.iter().any(|line| line.starts_with("PostgreSQL is unavailable: "));
     terminal.shows_lines("totals", |lines| lines.len() == 6).await?;
     postgres.kill()?;
     // The last totals stay.
