@@ -260,7 +260,7 @@ impl<'m, 'p> Walker<'_, 'm, 'p> {
                         json::read_within(text, inner, self.shape.sink, self.arena);
                     }
                     None if spot.handling == Handling::Both => {
-                        self.shape.other(spot, From::Field, false)
+                        self.shape.other(spot, From::Field, false);
                     }
                     None => self.shape.other(spot, from, false),
                 }
