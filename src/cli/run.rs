@@ -19,7 +19,6 @@ pub(super) async fn run(config: &Config, until_end: bool) -> Result<(), CliError
     let stop = CancellationToken::new();
     signals::cancel_on_signal(&stop)?;
     let until = if until_end { Until::End } else { Until::Stopped };
-    info!(version = env!("CARGO_PKG_VERSION"), topics = %config.topics, "starting");
     for idle in config.idle_mappings() {
         warn!("{idle}");
     }
@@ -28,6 +27,8 @@ pub(super) async fn run(config: &Config, until_end: bool) -> Result<(), CliError
         store: store(config),
         registry: config.registry.as_ref().map(Registry::new),
     };
+    let instance_id = servers.store.instance();
+    info!(version = env!("CARGO_PKG_VERSION"), %instance_id, topics = %config.topics, "starting");
     let telemetry = Arc::new(Telemetry::default());
     // The HTTP server answers until the batches in flight are settled; `stop` only begins the
     // shutdown.

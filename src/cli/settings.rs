@@ -73,7 +73,8 @@ fn texts(
         match value.into_string() {
             Ok(value) => texts.push((name, value)),
             Err(_) if name.starts_with(PREFIX) => {
-                problems.push(Problem { origin: Some(name), text: "is not valid UTF-8".to_owned() });
+                problems
+                    .push(Problem { origin: Some(name), text: "is not valid UTF-8".to_owned() });
             }
             Err(_) => {}
         }

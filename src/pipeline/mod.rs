@@ -19,7 +19,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
-use tracing::{error, info};
+use tracing::error;
 
 use crate::{
     config::{Config, OnDeadLetter, Pipeline},
@@ -264,7 +264,6 @@ pub async fn run(
     stop: &CancellationToken,
 ) -> Result<Tally, RunError> {
     let Servers { kafka, store, registry } = servers;
-    info!(instance_id = %store.instance(), "starting");
     let prepare = || async {
         store.prepare_schema(config.apply_schema).await?;
         store.sales_bounds().await

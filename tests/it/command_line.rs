@@ -143,14 +143,17 @@ impl ServiceManager {
     /// Waits for a notification that begins with `line`.
     async fn receives(&mut self, line: &str) -> Result<()> {
         let mut buffer = [0; 4096];
-        while !self.notifications.iter().any(|told| told.starts_with(line)) {
-            let received = tokio::time::timeout(DEADLINE, self.socket.recv(&mut buffer)).await;
-            let count =
-                received.with_context(|| format!("no {line}: {:?}", self.notifications))??;
-            let text = String::from_utf8_lossy(&buffer[..count]);
-            self.notifications.extend(text.lines().map(str::to_owned));
-        }
-        Ok(())
+        // Of all of it, since the watchdog's notifications never end.
+        let received = tokio::time::timeout(DEADLINE, async {
+            while !self.notifications.iter().any(|told| told.starts_with(line)) {
+                let count = self.socket.recv(&mut buffer).await?;
+                let text = String::from_utf8_lossy(&buffer[..count]);
+                self.notifications.extend(text.lines().map(str::to_owned));
+            }
+            Result::Ok(())
+        })
+        .await;
+        received.with_context(|| format!("no {line}: {:?}", self.notifications))?
     }
 }
 
@@ -160,7 +163,7 @@ async fn a_service_manager_is_notified_of_start_status_watchdog_and_stop() -> Re
     let mut manager = ServiceManager::listen()?;
     let running = manager.supervise(shop.vendas(&["run"])).start()?;
     manager.receives("READY=1").await?;
-    manager.receives("STATUS=working 2 partitions").await?;
+    manager.receives("STATUS=processing 2 partitions").await?;
     manager.notifications.clear();
     manager.receives("WATCHDOG=1").await?;
     running.signal(Signal::TERM)?;
