@@ -188,10 +188,11 @@ async fn until_no_connection(vendas: &Vendas, port: u16) -> Result<()> {
     .await
 }
 
-/// All clients have connected to the other server.
+/// All clients have connected to the other server. A backend that waits for a synchronous standby does not
+/// notice that its client has gone (`client_connection_check_interval` is 0 by default).
 async fn until_no_client(database: &Database) -> Result<()> {
     let clients = "pg_stat_activity WHERE application_name = 'vendas'
-                   AND datname = current_database()";
+                   AND datname = current_database() AND wait_event IS DISTINCT FROM 'SyncRep'";
     eventually("no more clients of the former primary", DEADLINE, async || {
         let clients = database.count(clients).await?;
         ensure!(clients == 0, "{clients} clients");
