@@ -90,7 +90,7 @@ fn orders(verification: &Verification) -> String {
     let Verification { orders, archived, .. } = verification;
     match archived {
         0 => format!("{orders} orders"),
-        _ => format!("{orders} orders, {archived} of them purged,"),
+        _ => format!("{orders} orders ({archived} of them purged)"),
     }
 }
 
