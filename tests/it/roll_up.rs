@@ -143,7 +143,7 @@ async fn a_report_of_products_does_not_split_a_rolled_up_month() -> Result<()> {
         (&[], 0),
     ] {
         let ended = shop.vendas(&["report"]).args(args).run(DEADLINE).await?.expect_code(code)?;
-        let told = ended.stderr.contains("are kept by month before 2025-02-01");
+        let told = ended.stderr.contains("product sums before 2025-02-01 are stored by month");
         ensure!(told == (code == 1), "{args:?}: {}", ended.state());
     }
     Ok(())

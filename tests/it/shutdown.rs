@@ -44,12 +44,15 @@ async fn sigterm_stops_it_cleanly_and_a_restart_continues_at_the_same_offsets() 
     let second = scenario.run_until_end().await?;
     for row in &rows.rows {
         let value = |index: usize| row[index].as_deref();
-        let goes_on = second.stderr.lines().filter(|line| line.contains(" working ")).any(|line| {
-            ["topic", "partition", "next_offset"]
-                .iter()
-                .enumerate()
-                .all(|(index, name)| field(line, name) == value(index))
-        });
+        let goes_on =
+            second.stderr.lines().filter(|line| line.contains(" processing partition ")).any(
+                |line| {
+                    ["topic", "partition", "next_offset"]
+                        .iter()
+                        .enumerate()
+                        .all(|(index, name)| field(line, name) == value(index))
+                },
+            );
         ensure!(goes_on, "no log line about continuing at {row:?}: {}", second.stderr);
     }
     ensure!(committed_records(&second)? == scenario.sent() - committed, "{}", second.state());

@@ -173,7 +173,7 @@ async fn a_wrong_port_of_kafka_is_reported_with_possible_causes() -> Result<()> 
     let (silent, _) = silent_server().await?;
     let silent = || vec![("kafka.brokers", silent.clone()), ("kafka.timeout", "500ms".to_owned())];
     let cases: [(Settings, &str); 5] = [
-        ([ours(), plain].concat(), "if that port has no TLS, set kafka.tls.enabled = false"),
+        ([ours(), plain].concat(), "if that port does not use TLS, set kafka.tls.enabled = false"),
         (at(servers, "SEALED"), "if that port expects TLS, set kafka.tls.enabled = true"),
         (at(servers, "GUARDED"), "if it expects SASL, set kafka.sasl.mechanism"),
         ([ours(), silent()].concat(), "timed out (connecting)"),

@@ -123,7 +123,7 @@ async fn a_missing_or_wrong_token_is_reported_with_its_cause() -> Result<()> {
         (
             one("kafka.sasl.oauth.client_secret", WRONG_PASSWORD),
             format!(
-                "needs a token, but the token endpoint {endpoint} refuses \
+                "needs a token, but the token endpoint {endpoint} rejects \
                  kafka.sasl.oauth.client_id \"known\" (invalid_client): check it"
             ),
         ),
@@ -195,7 +195,7 @@ async fn a_replaced_token_file_is_read_again() -> Result<()> {
     sent(1).await?;
     let checked = run_traced(&vendas, &["check"], 0).await?;
     let told = "answers without TLS, with the token in kafka.sasl.oauth.token_file by OAUTHBEARER, \
-                which sends the token in the clear\n";
+                which sends the token unencrypted\n";
     ensure!(checked.stdout.contains(told), "{}", checked.stdout);
     write(Duration::ZERO)?;
     logged(&work, 0, &["paused, needs attention", "it has expired"]).await?;
