@@ -20,6 +20,7 @@ mod commit;
 mod dead_letters;
 mod encryption;
 mod error;
+mod found;
 mod hosts;
 mod ledger;
 mod notes;

@@ -6,7 +6,8 @@ use tokio_postgres::types::{ToSql, Type};
 
 use super::{
     Cause, Store, StoreError,
-    tables::{Found, TABLES, Table, precision_and_scale, satisfies},
+    found::{Found, precision_and_scale, satisfies},
+    tables::{TABLES, Table},
 };
 use crate::order::SalesBounds;
 
