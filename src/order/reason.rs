@@ -112,8 +112,8 @@ reasons! {
 }
 
 impl Reason {
-    /// The most common remedy, as the end of a sentence. docs/dead-letters.md, "Bad records", has
-    /// details.
+    /// The most common remedy, as the end of a sentence. docs/dead-letters.md, "Rejected
+    /// records", has details.
     #[must_use]
     pub const fn remedy(self) -> &'static str {
         match self {

@@ -1,5 +1,5 @@
-// The meaning of each reason of dead letters and what to do, for shop owners. docs/dead-letters.md, "Bad
-// records", has the details.
+// The meaning of each reason of dead letters and what to do, for shop owners. docs/dead-letters.md,
+// "Rejected records", has the details.
 
 /** Reasons with the same explanation. */
 const FAMILIES = {
