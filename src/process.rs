@@ -282,10 +282,13 @@ async fn understand_each<T: Send + Sync + 'static>(
             tokio::spawn(async move { understand(&shared, index) })
         })
         .collect();
+    // The last task is awaited first: when it has ended, most others have as well, so that this task
+    // is woken few times instead of once for each.
     let mut results = Vec::with_capacity(tasks.len());
-    for task in tasks {
+    for task in tasks.into_iter().rev() {
         results.push(task.await.unwrap_or_else(|_| Err(lost())));
     }
+    results.reverse();
     results
 }
 

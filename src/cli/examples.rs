@@ -86,7 +86,7 @@ pub(super) const OFFSETS_RESET: &str = "\
 Shows the changes and asks for confirmation. Orders that are processed again are upserted.
 
 Examples:
-  vendas offsets reset --to earliest --because 'the vocabulary was wrong'
+  vendas offsets reset --to earliest --because 'the mapping was wrong'
   vendas offsets reset --partition 2 --to 4711 --because 'retention deleted the rest' --yes
   vendas offsets reset --topics sales --to latest --because 'only new orders count' --yes";
 
@@ -114,7 +114,7 @@ pub(super) const REPLAY: &str = "\
 Examples:
   vendas dead-letters replay --all
   vendas dead-letters replay 17 18
-  vendas dead-letters replay --reason missing_quantity --set vocabulary.quantity=amount
+  vendas dead-letters replay --reason missing_quantity --set mapping.quantity=amount
   vendas dead-letters replay 17 --force               even if a newer version was processed";
 
 pub(super) const DISCARD: &str = "\

@@ -33,6 +33,7 @@ use std::{
 
 use jiff::{civil::DateTime, tz::TimeZone};
 use rust_decimal::Decimal;
+use smol_str::SmolStr;
 
 pub use currency::Currency;
 pub use mapping::{
@@ -203,7 +204,8 @@ pub enum OrderKey {
 /// An item of an order with a product.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Item {
-    product: String,
+    /// Most names are short enough to need no allocation.
+    product: SmolStr,
     quantity: Decimal,
     amount: Decimal,
 }

@@ -85,7 +85,7 @@ impl<'a> From<&'a ReasonCount> for Count<'a> {
     }
 }
 
-/// A line for each dead letter, with its fate if `settled_too`, fitted into `columns` if there is a
+/// A line for each dead letter, with its status if `settled_too`, fitted into `columns` if there is a
 /// limit.
 pub(crate) fn dead_letters_table(
     letters: &[DeadLetter],
@@ -94,7 +94,7 @@ pub(crate) fn dead_letters_table(
 ) -> String {
     let mut table = Table::new();
     let mut header = vec!["id", "topic", "partition", "offset", "failed at", "reason", "detail"];
-    header.extend(settled_too.then_some("fate"));
+    header.extend(settled_too.then_some("status"));
     table.load_style(NOTHING).set_header(header);
     for letter in letters {
         let mut row = vec![
@@ -147,7 +147,7 @@ fn drawn(mut table: Table, columns: Option<u16>) -> String {
     table.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
 }
 
-/// The fate of a dead letter, in words.
+/// The status of a dead letter, in words.
 pub(crate) fn state(state: &DeadLetterState) -> String {
     match state {
         DeadLetterState::Open => "open".to_owned(),

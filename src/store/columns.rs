@@ -1,10 +1,10 @@
 //! A batch in columnar form for PostgreSQL: one array per column, and one for all rows of `orders`.
 
-use rust_decimal::Decimal;
 use tokio_postgres::types::Type;
 
 use super::{
     notes::Notes,
+    numeric::Numeric,
     rows::{OrderRow, WallClock},
     session::Parameter,
 };
@@ -20,7 +20,7 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct Sales {
     pub(super) numbers: Vec<i64>,
-    pub(super) totals: Vec<Decimal>,
+    pub(super) totals: Vec<Numeric>,
     /// When each order counts, in the shop's time zone.
     pub(super) counted_at: Vec<Option<WallClock>>,
     /// How many dead letters of the batch precede each order.
@@ -138,7 +138,7 @@ impl<'a> Columns<'a> {
             // A trigger removes cancelled orders from `sales` (see `schema.sql`).
             if let Some(number) = order.number().filter(|_| order.is_in_sales()) {
                 columns.sales.numbers.push(number);
-                columns.sales.totals.push(order.total());
+                columns.sales.totals.push(Numeric(order.total()));
                 columns.sales.counted_at.push(order.counted_at().map(WallClock));
                 columns.sales.letters_before.push(letters_before);
                 if !order.is_in_orders() {
@@ -172,7 +172,7 @@ mod tests {
         .await;
         let Columns { sales, orders, .. } = Columns::of(&batch);
         assert_eq!(sales.numbers, [-3, 9]);
-        let totals: Vec<_> = sales.totals.iter().map(ToString::to_string).collect();
+        let totals: Vec<_> = sales.totals.iter().map(|total| total.0.to_string()).collect();
         assert_eq!(totals, ["2.00", "3.00"]);
         assert_eq!(sales.unlisted, [-3, 9]);
         let keys: Vec<_> = orders.iter().map(|row| (&*row.order_id, row.numbered)).collect();

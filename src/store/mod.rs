@@ -24,6 +24,7 @@ mod found;
 mod hosts;
 mod ledger;
 mod notes;
+mod numeric;
 mod offsets;
 mod pool;
 mod purge;

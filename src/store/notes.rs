@@ -8,6 +8,7 @@ use rust_decimal::Decimal;
 use tokio_postgres::types::Type;
 
 use super::{
+    numeric::Numeric,
     rows::{Day, WallClock},
     session::Parameter,
 };
@@ -102,16 +103,16 @@ pub(super) struct NoteColumns<'a> {
     days: Vec<Day>,
     products: Vec<&'a str>,
     product_orders: Vec<i64>,
-    quantities: Vec<Decimal>,
-    amounts: Vec<Decimal>,
+    quantities: Vec<Numeric>,
+    amounts: Vec<Numeric>,
 }
 
 #[derive(Debug, Default)]
 struct Hours {
     hours: Vec<WallClock>,
     orders: Vec<i64>,
-    totals: Vec<Decimal>,
-    charges: Vec<Decimal>,
+    totals: Vec<Numeric>,
+    charges: Vec<Numeric>,
 }
 
 impl Hours {
@@ -120,8 +121,8 @@ impl Hours {
         for (hour, sum) in sums {
             hours.hours.push(WallClock(*hour));
             hours.orders.push(sum.orders);
-            hours.totals.push(sum.total);
-            hours.charges.push(sum.charges);
+            hours.totals.push(Numeric(sum.total));
+            hours.charges.push(Numeric(sum.charges));
         }
         hours
     }
@@ -139,8 +140,8 @@ impl<'a> NoteColumns<'a> {
             columns.days.push(Day(*day));
             columns.products.push(product);
             columns.product_orders.push(sum.orders);
-            columns.quantities.push(sum.quantity);
-            columns.amounts.push(sum.amount);
+            columns.quantities.push(Numeric(sum.quantity));
+            columns.amounts.push(Numeric(sum.amount));
         }
         columns
     }

@@ -1,38 +1,41 @@
 //! Orders in PostgreSQL's binary form: values of the composite types of `schema.sql`.
 
-use std::{borrow::Cow, error::Error, fmt};
+use std::{borrow::Cow, error::Error, fmt, slice};
 
 use bytes::{BufMut, BytesMut};
 use jiff::civil::{Date, DateTime};
 use postgres_protocol::types::{ArrayDimension, array_to_sql};
 use postgres_types::{Field, IsNull, Kind, ToSql, Type, to_sql_checked};
-use rust_decimal::Decimal;
 
+use super::numeric::Numeric;
 use crate::order::{Item, Order, OrderKey};
 
-/// The source of the columns of `orders`.
-#[derive(Debug, ToSql)]
-#[postgres(name = "order_row")]
+/// The names of the composite types.
+const ORDER_ROW: &str = "order_row";
+const ORDER_ITEM: &str = "order_item";
+
+/// The source of the columns of `orders`; a value of the type `order_row`.
+#[derive(Debug)]
 pub(super) struct OrderRow<'a> {
     pub(super) order_id: Cow<'a, str>,
     pub(super) numbered: bool,
-    total: Decimal,
+    total: Numeric,
     items: Items<'a>,
     sold_at: Option<WallClock>,
     /// How many dead letters of the batch precede it.
     letters_before: i32,
-    charges: Decimal,
+    charges: Numeric,
     kept: Option<Json<'a>>,
     cancelled: bool,
     counted_at: Option<WallClock>,
 }
 
-#[derive(Debug, ToSql)]
-#[postgres(name = "order_item")]
+/// An item of an order; a value of the type `order_item`.
+#[derive(Debug)]
 struct ItemRow<'a> {
     product: &'a str,
-    quantity: Decimal,
-    amount: Decimal,
+    quantity: Numeric,
+    amount: Numeric,
 }
 
 /// The items of an order, each as an [`ItemRow`].
@@ -71,11 +74,11 @@ impl<'a> OrderRow<'a> {
         Self {
             order_id,
             numbered,
-            total: order.total(),
+            total: Numeric(order.total()),
             items: Items(order.items()),
             sold_at: order.sold_at().map(WallClock),
             letters_before,
-            charges: order.charges(),
+            charges: Numeric(order.charges()),
             kept: order.kept().map(Json),
             cancelled: order.is_cancelled(),
             counted_at: order.counted_at().map(WallClock),
@@ -85,7 +88,88 @@ impl<'a> OrderRow<'a> {
 
 impl<'a> ItemRow<'a> {
     fn of(item: &'a Item) -> Self {
-        Self { product: item.product(), quantity: item.quantity(), amount: item.amount() }
+        Self {
+            product: item.product(),
+            quantity: Numeric(item.quantity()),
+            amount: Numeric(item.amount()),
+        }
+    }
+}
+
+impl ToSql for OrderRow<'_> {
+    fn to_sql(
+        &self,
+        ty: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+        let mut row = Composite::begin(ty, out)?;
+        row.put(&self.order_id)?;
+        row.put(&self.numbered)?;
+        row.put(&self.total)?;
+        row.put(&self.items)?;
+        row.put(&self.sold_at)?;
+        row.put(&self.letters_before)?;
+        row.put(&self.charges)?;
+        row.put(&self.kept)?;
+        row.put(&self.cancelled)?;
+        row.put(&self.counted_at)?;
+        Ok(IsNull::No)
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        ty.name() == ORDER_ROW
+    }
+
+    to_sql_checked!();
+}
+
+impl ToSql for ItemRow<'_> {
+    fn to_sql(
+        &self,
+        ty: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+        let mut row = Composite::begin(ty, out)?;
+        row.put(&self.product)?;
+        row.put(&self.quantity)?;
+        row.put(&self.amount)?;
+        Ok(IsNull::No)
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        ty.name() == ORDER_ITEM
+    }
+
+    to_sql_checked!();
+}
+
+/// Writes a value of a composite type, field by field in the order of [`order_rows`], as
+/// `record_recv` in PostgreSQL's rowtypes.c reads it.
+struct Composite<'t, 'o> {
+    fields: slice::Iter<'t, Field>,
+    out: &'o mut BytesMut,
+}
+
+impl<'t, 'o> Composite<'t, 'o> {
+    /// Writes the number of fields.
+    fn begin(ty: &'t Type, out: &'o mut BytesMut) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        let Kind::Composite(fields) = ty.kind() else { return Err("not a composite type".into()) };
+        out.put_i32(i32::try_from(fields.len())?);
+        Ok(Self { fields: fields.iter(), out })
+    }
+
+    /// Writes the next field: its type's OID, its length, or -1 for NULL, and its value.
+    fn put(&mut self, value: &impl ToSql) -> Result<(), Box<dyn Error + Sync + Send>> {
+        let of = self.fields.next().ok_or("more values than fields")?.type_();
+        self.out.put_u32(of.oid());
+        let start = self.out.len();
+        self.out.put_i32(-1);
+        if let IsNull::No = value.to_sql(of, self.out)? {
+            let length = i32::try_from(self.out.len() - start - size_of::<i32>())?;
+            let place = self.out.get_mut(start..).unwrap_or_default().iter_mut();
+            place.zip(length.to_be_bytes()).for_each(|(to, byte)| *to = byte);
+        }
+        Ok(())
     }
 }
 
@@ -170,7 +254,7 @@ pub(super) fn order_rows(item: Oids, row: Oids) -> Type {
         field("quantity", Type::NUMERIC),
         field("amount", Type::NUMERIC),
     ];
-    let items = array_of("order_item", item, item_fields);
+    let items = array_of(ORDER_ITEM, item, item_fields);
     let row_fields = vec![
         field("order_id", Type::TEXT),
         field("numbered", Type::BOOL),
@@ -183,7 +267,7 @@ pub(super) fn order_rows(item: Oids, row: Oids) -> Type {
         field("cancelled", Type::BOOL),
         field("counted_at", Type::TIMESTAMP),
     ];
-    array_of("order_row", row, row_fields)
+    array_of(ORDER_ROW, row, row_fields)
 }
 
 /// The OIDs of a composite type and of its array.

@@ -13,7 +13,7 @@ use testbed::{Context, Ended, Result, ensure};
 use crate::shop::{DEADLINE, Shop};
 
 /// Makes records valid that call a quantity `amount`.
-const CORRECTED: &str = "vocabulary.quantity=amount";
+const CORRECTED: &str = "mapping.quantity=amount";
 
 /// Which orders are cancelled, for a run and for a replay: the latter also recognizes records that
 /// call their status `late_state`.
@@ -42,7 +42,7 @@ async fn listed(shop: &Shop, args: &[&str]) -> Result<Vec<Value>> {
     Ok(serde_json::from_str(&json)?)
 }
 
-/// Replays with the corrected vocabulary.
+/// Replays with the corrected mapping.
 async fn replay(shop: &Shop, args: &[&str]) -> Result<Ended> {
     let replay = ["replay", "--set", CORRECTED];
     dead_letters(shop, &[&replay, &CANCELLED_LATE[..], args].concat()).await

@@ -93,7 +93,7 @@ fn text(letter: &DeadLetter, bytes: &DeadLetterBytes) -> String {
          failed at   {}\n\
          reason      {}\n\
          detail      {}\n\
-         fate        {}\n\
+         status      {}\n\
          key         {}\
          value       {}",
         report::visible(topic),

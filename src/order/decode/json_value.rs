@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr;
 use serde_json::value::RawValue;
 
 use crate::order::value::{NumberList, Value};
@@ -21,7 +22,7 @@ pub(super) fn value(json: &str) -> Value<'_> {
 
 fn text_value(json: &str) -> Value<'_> {
     let inner = json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or_default();
-    if !inner.as_bytes().contains(&b'\\') {
+    if memchr(b'\\', inner.as_bytes()).is_none() {
         return Value::Text(Cow::Borrowed(inner));
     }
     // The syntax of escapes is already checked, so this is the only possible error.

@@ -1,5 +1,7 @@
 //! The identity of an order: its number, its id, or a key of several fields.
 
+use std::borrow::Cow;
+
 use super::{
     super::{
         OrderKey, Reason, Rejection, Rules, decode::Document, mapping::Identity, value::Value,
@@ -111,7 +113,7 @@ fn id_text(value: Value<'_>, name: &str) -> Result<String, Rejection> {
     let invalid = |rule| Rejection::new(Reason::InvalidOrderId, format!("{name} {rule}"));
     if let Value::Text(_) | Value::LoneSurrogate = value {
         let place = || name.to_owned();
-        return stored::text(value, Reason::InvalidOrderId, place);
+        return stored::text(value, Reason::InvalidOrderId, place).map(Cow::into_owned);
     }
     let digits =
         stored::plain_integer(&value).ok_or_else(|| invalid("must be text or a plain integer"))?;

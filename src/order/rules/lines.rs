@@ -274,10 +274,10 @@ impl<'d> Lines<'d> {
     ) -> Result<(), Rejection> {
         let Some((value, place)) = line.product.stated() else { return Ok(()) };
         let product = match stored::plain_integer(&value) {
-            Some(digits) if !stored::is_too_long(digits) => digits.to_owned(),
+            Some(digits) if !stored::is_too_long(digits) => digits.into(),
             _ => {
                 let place = || self.place(index, Some(place));
-                stored::text(value, Reason::InvalidProduct, place)?
+                stored::text(value, Reason::InvalidProduct, place)?.into()
             }
         };
         let quantity = decimal::quantity(quantity).ok_or_else(inexact)?;

@@ -1,5 +1,9 @@
 //! Validates texts to be stored.
 
+use std::borrow::Cow;
+
+use memchr::memchr;
+
 use super::super::{Reason, Rejection, value::Value};
 
 /// The maximum number of characters of a text (Unicode scalar values, as PostgreSQL counts them).
@@ -7,11 +11,11 @@ pub(super) const CHARACTERS_LIMIT: usize = 200;
 
 /// The value as text; fails with `reason` if it is blank, too long or not a text. Nothing is
 /// trimmed. `place` is its place.
-pub(super) fn text(
-    value: Value<'_>,
+pub(super) fn text<'p>(
+    value: Value<'p>,
     reason: Reason,
     place: impl Fn() -> String,
-) -> Result<String, Rejection> {
+) -> Result<Cow<'p, str>, Rejection> {
     let reject = |reason, rule| Err(Rejection::new(reason, format!("{} {rule}", place())));
     let text = match value {
         Value::Text(text) => text,
@@ -26,10 +30,10 @@ pub(super) fn text(
     if is_too_long(&text) {
         return reject(reason, "must have at most 200 characters");
     }
-    if text.as_bytes().contains(&0) {
+    if memchr(0, text.as_bytes()).is_some() {
         return reject(Reason::NulCharacter, "must not contain the character U+0000");
     }
-    Ok(text.into_owned())
+    Ok(text)
 }
 
 pub(super) fn is_too_long(text: &str) -> bool {

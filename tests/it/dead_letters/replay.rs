@@ -16,7 +16,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn after_the_vocabulary_was_corrected_dead_letters_become_orders_once() -> Result<()> {
+async fn after_the_mapping_was_corrected_dead_letters_become_orders_once() -> Result<()> {
     let shop = Shop::open(2).await?;
     let listed =
         r#"{"order_number": 2, "items": [{"amount": 2, "unit_price": "1.25", "product": "tea"}]}"#;

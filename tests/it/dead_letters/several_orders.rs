@@ -47,7 +47,7 @@ async fn a_record_of_several_orders_is_one_dead_letter_and_is_replayed_as_a_whol
     let found = shop.rows(STORED).await?;
     ensure!(found == ["1|3.00", "1true|3.00", "afalse|1.00", "xfalse|2.00"], "{found:?}");
     let shown = printed(&shop, &["show", &several]).await?;
-    ensure!(shown.contains("fate        replayed at "), "{shown}");
+    ensure!(shown.contains("status      replayed at "), "{shown}");
     ensure!(shown.contains(" as several orders\n"), "{shown}");
     let letters = listed(&shop, &["--all"]).await?;
     let nothing = letters.iter().all(|letter| letter["order_id"].is_null());

@@ -16,7 +16,7 @@ enum Kind {
     Good,
     /// Cancels the order.
     Gone,
-    /// Valid after the vocabulary is corrected.
+    /// Valid after the mapping is corrected.
     Amount,
     /// Cancels the order after the mapping is corrected.
     GoneLate,
