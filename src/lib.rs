@@ -10,8 +10,8 @@
 //!
 //! Shared parts: [`cli`] has the commands, [`config`] the settings, [`tls`] the encryption of
 //! connections, [`secret`] passwords and their files, and [`http_client`] requests to HTTP servers. A
-//! run records its state in [`telemetry`] and [`outage`]; [`http`] serves it as metrics, health and
-//! dashboard.
+//! run uses [`servers`], counts records in a [`tally`], and records its state in [`telemetry`] and
+//! [`outage`]; [`http`] serves it as metrics, health and dashboard.
 //!
 //! The guarantee rests on one idea: a partition's next offset is stored with the data, and a batch is
 //! committed by *compare-and-set* on it, in one statement (see [`store`]).
@@ -38,7 +38,9 @@ pub mod registry;
 pub mod replay;
 pub mod report;
 pub mod secret;
+pub mod servers;
 pub mod simulate;
 pub mod store;
+pub mod tally;
 pub mod telemetry;
 pub mod tls;

@@ -29,8 +29,8 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use crate::{
     kafka::{Kafka, Selection},
     order::Currency,
-    pipeline::Servers,
     registry::Registry,
+    servers::Servers,
     store::Store,
     telemetry::Telemetry,
 };
