@@ -19,7 +19,8 @@
 //! - **Invariant:** [`order`] does no I/O.
 //! - **Invariant:** [`store`] never retries. The worker in [`pipeline`] and [`purge`] do.
 //! - **Invariant:** no variable holds a last offset; only next offsets exist ([`kafka::NextOffset`]).
-//! - **Invariant:** no module depends on [`http`], except [`cli`]. [`http`] only reads.
+//! - **Invariant:** no module depends on [`http`], except [`cli`]; [`config`] reads its
+//!   [settings](http::settings). [`http`] only reads.
 //! - **Invariant:** no payload and no secret appears in a log line or a message.
 
 pub mod cli;

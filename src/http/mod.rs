@@ -4,6 +4,7 @@
 //! **Invariant:** the server is read-only. `access` controls which requests are answered.
 
 mod access;
+mod authority;
 pub mod dashboard;
 pub mod health;
 mod hosts;
@@ -11,6 +12,7 @@ pub mod metrics;
 mod origin;
 mod password;
 mod server;
+pub mod settings;
 
 use std::{io, sync::Arc};
 
@@ -36,11 +38,9 @@ use crate::{
 };
 
 use access::Access;
-pub use access::Settings;
 use dashboard::Dashboard;
 use health::Probes;
-pub use hosts::AllowedHost;
-pub use password::Credentials;
+use settings::Settings;
 
 /// The shared state of the handlers. Cheap to clone.
 #[derive(Clone)]
