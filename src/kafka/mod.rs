@@ -279,7 +279,7 @@ impl Kafka {
     }
 }
 
-fn present(name: &Arc<str>, topic: cluster::Topic) -> TopicState {
+fn present(name: &Arc<str>, topic: cluster::metadata::Topic) -> TopicState {
     let partitions = topic.partitions.into_keys().map(|partition| TopicPartition {
         topic: Arc::clone(name),
         partition,

@@ -17,8 +17,8 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::kafka::{
     KafkaError, NextOffset, OffsetAt, TopicPartition,
-    cluster::{Cluster, topic_name},
-    transport::connection::CallError,
+    cluster::{Cluster, metadata::topic_name},
+    transport::error::CallError,
     trouble::backoff,
 };
 

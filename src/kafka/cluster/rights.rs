@@ -10,8 +10,8 @@ use kafka_protocol::{
 
 use crate::kafka::{
     KafkaError, NextOffset, TopicPartition,
-    cluster::{Cluster, topic_name},
-    transport::connection::CallError,
+    cluster::{Cluster, metadata::topic_name},
+    transport::error::CallError,
 };
 
 /// Sends a fetch request from `at` on that returns nothing but needs READ on the topic. A partition

@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::kafka::{
     Settings,
-    cluster::about,
+    cluster::metadata::about,
     fetch::{
         memory::Memory,
         request::{self, Included},
@@ -26,7 +26,8 @@ use crate::kafka::{
     },
     transport::{
         access::Access,
-        connection::{CallError, Connection},
+        connection::Connection,
+        error::CallError,
     },
 };
 

@@ -17,7 +17,7 @@ use kafka_protocol::{
 };
 use uuid::Uuid;
 
-use crate::kafka::{TopicPartition, cluster::topic_name, fetch::subscription::Ready};
+use crate::kafka::{TopicPartition, cluster::metadata::topic_name, fetch::subscription::Ready};
 
 /// The partitions of a request, in order.
 ///

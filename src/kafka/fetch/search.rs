@@ -7,12 +7,12 @@ use tokio::{sync::mpsc, time::sleep};
 
 use crate::kafka::{
     KafkaError, NextOffset, Position, ReadError, TopicPartition,
-    cluster::{Cluster, Leader, offsets::Bound},
+    cluster::{Cluster, metadata::Leader, offsets::Bound},
     fetch::{
         memory::Account,
         subscription::{Feed, Loss, Subscription},
     },
-    transport::connection::CallError,
+    transport::error::CallError,
     trouble::Trouble,
 };
 use crate::outage::Severity;

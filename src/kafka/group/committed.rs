@@ -15,7 +15,7 @@ use kafka_protocol::{
 
 use crate::kafka::{
     NextOffset, TopicPartition,
-    cluster::{Cluster, topic_name},
+    cluster::{Cluster, metadata::topic_name},
     group::{Coordinator, GroupError, group_id},
 };
 

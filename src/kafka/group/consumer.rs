@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::kafka::{
     TopicPartition,
-    cluster::topic_name,
+    cluster::metadata::topic_name,
     group::{Beat, GroupError, coordinator::Coordinator, group_id, subscription::Subscription},
 };
 

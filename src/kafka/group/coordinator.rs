@@ -8,8 +8,8 @@ use tokio::time::{Instant, sleep};
 
 use crate::kafka::{
     KafkaError,
-    cluster::{Cluster, address},
-    transport::{api::Api, connection::CallError},
+    cluster::{Cluster, metadata::address},
+    transport::{api::Api, error::CallError},
     trouble::backoff,
 };
 

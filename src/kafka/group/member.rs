@@ -26,7 +26,7 @@ use super::{
     group_id,
     subscription::Subscription,
 };
-use crate::kafka::{NextOffset, Selection, TopicPartition, cluster::topic_name};
+use crate::kafka::{NextOffset, Selection, TopicPartition, cluster::metadata::topic_name};
 
 /// The protocol for joining a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

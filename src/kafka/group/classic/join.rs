@@ -36,7 +36,8 @@ use crate::kafka::{
     },
     transport::{
         api::Api,
-        connection::{CallError, Connection},
+        connection::Connection,
+        error::CallError,
     },
     trouble::backoff,
 };
