@@ -20,9 +20,12 @@ mod commit;
 mod dead_letters;
 mod encryption;
 mod error;
+mod finding;
 mod found;
 mod hosts;
+mod identifier;
 mod ledger;
+mod locks;
 mod notes;
 mod offsets;
 mod pool;
@@ -55,6 +58,7 @@ pub use dead_letters::{
 };
 pub use encryption::Encryption;
 pub use error::{Cause, StoreError};
+pub use finding::Finding;
 pub use hosts::{Host, Target};
 pub use offsets::PartitionRow;
 pub use purge::{Purge, PurgeGuard, Purged};
@@ -62,10 +66,11 @@ pub use purgeable::{PurgeableOrders, ShopDay};
 pub use replay::{DeadLetterPosition, Redecoded, ReplayableDeadLetter, Replayed};
 pub use roll_up::RollUp;
 pub use sales::{Ends, Period, Sales, SalesBy, SalesFigure, SalesLine, SalesQuestion, Unit};
-pub use schema::{Finding, SCHEMA, quote_identifier};
+pub use schema::SCHEMA;
 pub use statement::{CommitStatement, WriteMode};
 pub use totals::{Difference, Figures, ProductTotal, Totals, Verification, View};
 
+use identifier::quote_identifier;
 use pool::{Lending, Lent};
 use server::Server;
 

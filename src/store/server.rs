@@ -18,8 +18,8 @@ use super::{
     Cause, Encryption, Host, Settings, StoreError, Target,
     encryption::{Connected, REMEDIES, lacks_tls},
     hosts::{Location, Role},
+    identifier::quote_identifier,
     retention::Retention,
-    schema::quote_identifier,
     statement::CommitTexts,
 };
 use crate::{
