@@ -17,10 +17,10 @@ use tracing::{field::display, warn};
 
 use super::{
     authority::{Authority, Host},
-    fresh,
     hosts::{Hosts, Logging},
     origin::is_cross_origin,
     password::{CHALLENGE, Password},
+    response::fresh,
     settings::Settings,
 };
 

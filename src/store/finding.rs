@@ -97,8 +97,12 @@ pub(super) fn compare(table: &Table, found: &Found, name: &str, user: &str) -> V
         let ours = table.columns.iter().any(|(name, _)| name == column);
         if have.demands_value && !ours {
             findings.push(finding(
-                format!("column {column} is NOT NULL and has no default, and vendas has no value for it"),
-                format!("ALTER TABLE {name} ALTER COLUMN {column} DROP NOT NULL, or give it a default"),
+                format!(
+                    "column {column} is NOT NULL and has no default, and vendas has no value for it"
+                ),
+                format!(
+                    "ALTER TABLE {name} ALTER COLUMN {column} DROP NOT NULL, or give it a default"
+                ),
             ));
         }
     }
@@ -133,10 +137,9 @@ pub(super) fn compare(table: &Table, found: &Found, name: &str, user: &str) -> V
 /// the version.
 pub(super) fn compare_version(version: i32, name: String) -> Option<Finding> {
     let (problem, remedy) = match version.cmp(&VERSION) {
-        Ordering::Less => (
-            format!("version {version} is too old: this vendas needs version {VERSION}"),
-            APPLY,
-        ),
+        Ordering::Less => {
+            (format!("version {version} is too old: this vendas needs version {VERSION}"), APPLY)
+        }
         Ordering::Equal => return None,
         Ordering::Greater => (
             format!("version {version} is too new: this vendas supports version {VERSION}"),

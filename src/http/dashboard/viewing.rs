@@ -28,7 +28,7 @@ use super::{
     window::Window,
 };
 use crate::{
-    http::State,
+    http::state::State,
     store::{DeadLetterFilter, ReasonCount},
 };
 

@@ -43,10 +43,7 @@ impl Findings<'_, '_> {
                 ["unit_price", "amount"].iter().any(|role| built_in::names(role).contains(&name))
             })
         });
-        !worth.is_proven()
-            && several
-            && !is_built_in
-            && worth::is_doubtful_price(&worth.unit_price)
+        !worth.is_proven() && several && !is_built_in && worth::is_doubtful_price(&worth.unit_price)
     }
 
     /// Whether the total differs from the sum of lines and charges, and may be another sum.

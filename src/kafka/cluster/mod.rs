@@ -29,12 +29,7 @@ use metadata::{Topic, about, address, topic_name};
 use crate::kafka::{
     KafkaError, Settings, TopicPartition,
     fetch::{fetcher::Fetchers, memory::Memory},
-    transport::{
-        access::Access,
-        api::Api,
-        connection::Connection,
-        error::CallError,
-    },
+    transport::{access::Access, api::Api, connection::Connection, error::CallError},
     trouble::Troubles,
 };
 
@@ -300,4 +295,3 @@ impl Cluster {
         KafkaError::Unreachable { brokers: self.settings.brokers.join(", "), cause }
     }
 }
-

@@ -24,11 +24,7 @@ use crate::kafka::{
         request::{self, Included},
         subscription::{Loss, Ready, Subscription, Waiting, Whole, await_room},
     },
-    transport::{
-        access::Access,
-        connection::Connection,
-        error::CallError,
-    },
+    transport::{access::Access, connection::Connection, error::CallError},
 };
 
 /// How long a broker may wait for new records.

@@ -157,15 +157,11 @@ fn spellings(words: &str) -> [String; 3] {
 
 /// Marks the suspicious fields below `root` that no role of `settings` reads.
 pub(super) fn mark(root: &mut Spot, settings: &MappingSettings) {
-    let own = |role: Role| {
-        settings.places.iter().any(|(own, places)| *own == role && !places.is_empty())
-    };
+    let own =
+        |role: Role| settings.places.iter().any(|(own, places)| *own == role && !places.is_empty());
     let mut known = 0;
     for (bit, is_known) in [
-        (
-            STATUS | EVENT_OF_RECORD | EVENT_OF_ORDER,
-            own(Role::Status),
-        ),
+        (STATUS | EVENT_OF_RECORD | EVENT_OF_ORDER, own(Role::Status)),
         (CURRENCY, own(Role::Currency)),
         (CHARGE, [Role::Shipping, Role::Tax, Role::Discount].into_iter().any(own)),
         (MINOR_UNITS, settings.minor_units),

@@ -215,7 +215,8 @@ fn flag(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     };
     let places = findings.study.places();
     let Some(at) = places.iter().find(is_flag).map(|place| place.path.place()) else { return };
-    let settings = vec![Setting::at("status", at.clone()), Setting::new("cancelled", Value::texts(&["true"]))];
+    let settings =
+        vec![Setting::at("status", at.clone()), Setting::new("cancelled", Value::texts(&["true"]))];
     let answers =
         vec![Answer::new("yes", settings), Answer::new("no: it means something else", Vec::new())];
     let question = format!("{at} is true or false: does true mean that an order does not count?");

@@ -34,11 +34,7 @@ use crate::kafka::{
         coordinator::{Coordinator, is_transient},
         group_id,
     },
-    transport::{
-        api::Api,
-        connection::Connection,
-        error::CallError,
-    },
+    transport::{api::Api, connection::Connection, error::CallError},
     trouble::backoff,
 };
 
