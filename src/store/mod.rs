@@ -39,6 +39,7 @@ mod sales;
 mod schema;
 mod server;
 mod session;
+mod settings;
 mod statement;
 mod tables;
 mod totals;
@@ -67,47 +68,13 @@ pub use replay::{DeadLetterPosition, Redecoded, ReplayableDeadLetter, Replayed};
 pub use roll_up::RollUp;
 pub use sales::{Ends, Period, Sales, SalesBy, SalesFigure, SalesLine, SalesQuestion, Unit};
 pub use schema::SCHEMA;
+pub use settings::Settings;
 pub use statement::{CommitStatement, WriteMode};
 pub use totals::{Difference, Figures, ProductTotal, Totals, Verification, View};
 
 use identifier::quote_identifier;
 use pool::{Lending, Lent};
 use server::Server;
-
-use crate::secret::Secret;
-
-/// How to connect to PostgreSQL and use it.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The servers, of which one is used at a time; at least one.
-    pub hosts: Vec<Host>,
-    /// Which of them are acceptable.
-    pub target: Target,
-    /// The role to log in as.
-    pub user: String,
-    /// Its password, read again for each connection.
-    pub password: Secret,
-    /// Whether connections use TLS. Connections to a Unix socket never do.
-    pub encryption: Encryption,
-    /// The database.
-    pub dbname: String,
-    /// The schema that holds the tables.
-    pub schema: String,
-    /// Whether each commit waits for the WAL flush. Without it a crash of PostgreSQL loses
-    /// progress, but no order: the records are processed again, exactly once.
-    pub synchronous_commit: bool,
-    /// Whether prepared statements survive between transactions. They do not behind a pooler that
-    /// assigns a server per transaction.
-    pub prepared_statements: bool,
-    /// The maximum number of open connections.
-    pub pool_size: u32,
-    /// How long connecting to one address and logging in may take.
-    pub connect_timeout: Duration,
-    /// How long any one statement may take.
-    pub statement_timeout: Duration,
-    /// The shop's time zone: a name of the IANA database.
-    pub shop_timezone: String,
-}
 
 /// Access to PostgreSQL. Cheap to clone; all clones share one pool.
 #[derive(Clone, Debug)]

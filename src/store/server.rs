@@ -15,11 +15,12 @@ use tokio_postgres::config::Config;
 use tracing::warn;
 
 use super::{
-    Cause, Encryption, Host, Settings, StoreError, Target,
+    Cause, Encryption, Host, StoreError, Target,
     encryption::{Connected, REMEDIES, lacks_tls},
     hosts::{Location, Role},
     identifier::quote_identifier,
     retention::Retention,
+    settings::Settings,
     statement::CommitTexts,
 };
 use crate::{

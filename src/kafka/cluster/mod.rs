@@ -27,8 +27,9 @@ use identity::Identities;
 use metadata::{Topic, about, address, topic_name};
 
 use crate::kafka::{
-    KafkaError, Settings, TopicPartition,
+    KafkaError, TopicPartition,
     fetch::{fetcher::Fetchers, memory::Memory},
+    settings::Settings,
     transport::{access::Access, api::Api, connection::Connection, error::CallError},
     trouble::Troubles,
 };

@@ -17,13 +17,13 @@ use tokio::{
 use uuid::Uuid;
 
 use crate::kafka::{
-    Settings,
     cluster::metadata::about,
     fetch::{
         memory::Memory,
         request::{self, Included},
         subscription::{Loss, Ready, Subscription, Waiting, Whole, await_room},
     },
+    settings::Settings,
     transport::{access::Access, connection::Connection, error::CallError},
 };
 
