@@ -17,8 +17,6 @@
 
 mod effects;
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use jiff::{Timestamp, civil::DateTime};
 use tokio_postgres::types::{ToSql, Type};
