@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::{Store, StoreError, session::Connection};
+use super::{database::Store, error::StoreError, session::Connection};
 
 /// Allows one session at a time to apply the schema.
 pub(super) const APPLY_LOCK: i64 = 0x7665_6e64_6173;

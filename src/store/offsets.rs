@@ -9,7 +9,11 @@ use tokio_postgres::{
 };
 use uuid::Uuid;
 
-use super::{Cause, Store, StoreError, locks::START_LOCK};
+use super::{
+    database::Store,
+    error::{Cause, StoreError},
+    locks::START_LOCK,
+};
 use crate::kafka::{NextOffset, Position, TopicPartition};
 
 /// Inserts the rows that `present` does not return; `present` handles the existing ones.

@@ -14,7 +14,8 @@ use jiff::civil::{Date, DateTime};
 use tokio_postgres::types::Type;
 
 use super::{
-    Cause, Store, StoreError,
+    database::Store,
+    error::{Cause, StoreError},
     locks::PURGE_LOCK,
     rows::{Day, WallClock},
     session::{Connection, Parameter},

@@ -22,7 +22,10 @@ use jiff::{Timestamp, civil::DateTime};
 use tokio_postgres::types::{ToSql, Type};
 
 use super::{
-    DeadLetterFilter, Store, StoreError, dead_letters::FILTER, locks::lock_dead_letters,
+    database::Store,
+    dead_letters::{DeadLetterFilter, FILTER},
+    error::StoreError,
+    locks::lock_dead_letters,
     session::Connection,
 };
 use crate::{

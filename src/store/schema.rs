@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::{
-    Cause, Store, StoreError,
+    database::Store,
+    error::{Cause, StoreError},
     finding::{APPLY, Finding, Missing, VERSION, compare, compare_version},
     found::{Found, precision_and_scale},
     identifier::quote_identifier,

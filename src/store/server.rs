@@ -15,9 +15,9 @@ use tokio_postgres::config::Config;
 use tracing::warn;
 
 use super::{
-    Cause, Encryption, Host, StoreError, Target,
-    encryption::{Connected, REMEDIES, lacks_tls},
-    hosts::{Location, Role},
+    encryption::{Connected, Encryption, REMEDIES, lacks_tls},
+    error::{Cause, StoreError},
+    hosts::{Host, Location, Role, Target},
     identifier::quote_identifier,
     retention::Retention,
     settings::Settings,
