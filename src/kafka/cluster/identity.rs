@@ -7,7 +7,7 @@ use std::{
 
 use uuid::{Uuid, uuid};
 
-use crate::kafka::TopicPartition;
+use crate::kafka::log::record::TopicPartition;
 
 /// The namespace of ids derived from topic names (RFC 9562, 5.5).
 const NAMES: Uuid = uuid!("6f0c2f36-0d43-4a53-9d3c-9f2a6a0d7a11");

@@ -27,8 +27,9 @@ use identity::Identities;
 use metadata::{Topic, about, address, topic_name};
 
 use crate::kafka::{
-    KafkaError, TopicPartition,
+    error::KafkaError,
     fetch::{fetcher::Fetchers, memory::Memory},
+    log::record::TopicPartition,
     settings::Settings,
     transport::{access::Access, api::Api, connection::Connection, error::CallError},
     trouble::Troubles,

@@ -9,8 +9,10 @@ use kafka_protocol::{
 };
 
 use crate::kafka::{
-    KafkaError, NextOffset, TopicPartition,
     cluster::{Cluster, metadata::topic_name},
+    error::KafkaError,
+    log::record::TopicPartition,
+    offset::NextOffset,
     transport::error::CallError,
 };
 

@@ -6,12 +6,14 @@ use kafka_protocol::ResponseError;
 use tokio::{sync::mpsc, time::sleep};
 
 use crate::kafka::{
-    KafkaError, NextOffset, Position, ReadError, TopicPartition,
     cluster::{Cluster, metadata::Leader, offsets::Bound},
+    error::{KafkaError, ReadError},
     fetch::{
         memory::Account,
         subscription::{Feed, Loss, Subscription},
     },
+    log::record::TopicPartition,
+    offset::{NextOffset, Position},
     transport::error::CallError,
     trouble::Trouble,
 };

@@ -7,8 +7,8 @@ use thiserror::Error;
 use tokio::time::{Instant, sleep};
 
 use crate::kafka::{
-    KafkaError,
     cluster::{Cluster, metadata::address},
+    error::KafkaError,
     transport::{api::Api, error::CallError},
     trouble::backoff,
 };

@@ -27,8 +27,8 @@ use super::{
     protocol::{self, Malformed, PROTOCOL_TYPE},
 };
 use crate::kafka::{
-    KafkaError,
     cluster::Cluster,
+    error::KafkaError,
     group::{
         GroupError, GroupSettings,
         coordinator::{Coordinator, is_transient},
