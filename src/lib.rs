@@ -10,8 +10,8 @@
 //!
 //! Shared parts: [`cli`] has the commands, [`config`] the settings, [`tls`] the encryption of
 //! connections, [`secret`] passwords and their files, and [`http_client`] requests to HTTP servers. A
-//! run records its state in [`telemetry`] and [`outage`]; [`http`] serves it as metrics, health and
-//! dashboard.
+//! run uses [`servers`], counts records in a [`tally`], and records its state in [`telemetry`] and
+//! [`outage`]; [`http`] serves it as metrics, health and dashboard.
 //!
 //! The guarantee rests on one idea: a partition's next offset is stored with the data, and a batch is
 //! committed by *compare-and-set* on it, in one statement (see [`store`]).
@@ -19,7 +19,8 @@
 //! - **Invariant:** [`order`] does no I/O.
 //! - **Invariant:** [`store`] never retries. The worker in [`pipeline`] and [`purge`] do.
 //! - **Invariant:** no variable holds a last offset; only next offsets exist ([`kafka::NextOffset`]).
-//! - **Invariant:** no module depends on [`http`], except [`cli`]. [`http`] only reads.
+//! - **Invariant:** no module depends on [`http`], except [`cli`]; [`config`] reads its
+//!   [settings](http::settings). [`http`] only reads.
 //! - **Invariant:** no payload and no secret appears in a log line or a message.
 
 pub mod cli;
@@ -38,7 +39,9 @@ pub mod registry;
 pub mod replay;
 pub mod report;
 pub mod secret;
+pub mod servers;
 pub mod simulate;
 pub mod store;
+pub mod tally;
 pub mod telemetry;
 pub mod tls;

@@ -17,7 +17,7 @@ use crate::{
     kafka::{NextOffset, TopicPartition},
     order::{Reason, Unmapped},
     outage::{Ongoing, Outage},
-    pipeline::Tally,
+    tally::Tally,
 };
 
 /// Buckets from a single record to the maximum of `pipeline.commit_records`.

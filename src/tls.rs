@@ -1,11 +1,10 @@
 //! TLS for connections to all servers: trusted authorities and client certificates (`material`), and
 //! messages for failures (`fault`).
-//!
-//! rustls with ring: both can be linked into a static binary without a separate C library.
 
 mod fault;
 mod material;
 mod nameless;
+mod provider;
 
 use std::{
     fmt,
@@ -13,11 +12,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use rustls::{
-    ClientConfig,
-    crypto::{self, CryptoProvider},
-    sign::SingleCertAndKey,
-};
+use rustls::{ClientConfig, sign::SingleCertAndKey};
 use tracing::{info, warn};
 
 pub use fault::{Fault, Remedies};
@@ -25,6 +20,7 @@ pub use material::{Authorities, Chain, Identity, MaterialError};
 
 use material::Watched;
 use nameless::Nameless;
+use provider::provider;
 
 /// How a server's certificate is verified. In all cases the server has to prove that it has the key.
 #[derive(Clone)]
@@ -158,10 +154,6 @@ impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tls").field("has_identity", &self.has_identity).finish_non_exhaustive()
     }
-}
-
-fn provider() -> CryptoProvider {
-    crypto::ring::default_provider()
 }
 
 #[cfg(test)]

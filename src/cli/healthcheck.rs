@@ -11,7 +11,7 @@ use tokio::{net::TcpStream, time::timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{CliError, print};
-use crate::{config::Config, http};
+use crate::{config::Config, http::settings::Settings};
 
 /// The timeout of the request.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
@@ -27,7 +27,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn healthcheck(config: &Config, arguments: &Arguments) -> Result<(), CliError> {
-    let Some(http::Settings { listen: address, .. }) = &config.http else {
+    let Some(Settings { listen: address, .. }) = &config.http else {
         let text = "http.listen is not set, so `vendas run` has no HTTP server: set it for both";
         return Err(CliError::Failed(text.to_owned()));
     };

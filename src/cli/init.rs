@@ -14,10 +14,11 @@ use crate::{
     config::Config,
     format::{Format, Schemas},
     init::{
-        outcome,
+        outcome::outcome,
         proposal::{Doubt, Proposal, Setting, Value},
         propose::{Input, propose},
         render,
+        rules::rules,
         sample::{self, Sample},
     },
     order::{MappingSettings, Rules},
@@ -102,22 +103,22 @@ fn settle(
     (asks, several): (bool, bool),
 ) -> Result<Vec<Setting>, CliError> {
     let Sample { topic, records, from } = sample;
-    let rules = config.rules.of(topic);
+    let current = config.rules.of(topic);
     print(&format!("topic {topic}: {}, {from}\n", render::count(records.len(), "record")))?;
     if records.is_empty() {
         return Ok(Vec::new());
     }
-    let viewed = sample.as_json(rules.format(), schemas);
-    let proposal = propose(Input { sample: &viewed, shop_timezone: rules.shop_timezone() });
+    let viewed = sample.as_json(current.format(), schemas);
+    let proposal = propose(Input { sample: &viewed, shop_timezone: current.shop_timezone() });
     print(&render::proposal(&proposal))?;
     let answers = if asks { ask(&proposal)? } else { unanswered(&proposal)? };
     let proposed = proposal.with(&answers);
-    let mut settings = format_of(rules.mapping().settings());
+    let mut settings = format_of(current.mapping().settings());
     settings.extend(proposed.iter().cloned());
-    let zone = rules.shop_timezone().iana_name().unwrap_or("UTC");
-    let proposed = outcome::rules(&proposed, zone, rules.currency().code())?;
-    let proposed = Rules::clone(&proposed).reading(rules.format().clone());
-    let outcome = outcome::outcome(records, &proposed, schemas);
+    let zone = current.shop_timezone().iana_name().unwrap_or("UTC");
+    let proposed = rules(&proposed, zone, current.currency().code())?;
+    let proposed = Rules::clone(&proposed).reading(current.format().clone());
+    let outcome = outcome(records, &proposed, schemas);
     let trouble = render::trouble(&outcome);
     let heading = match (settings.is_empty(), answers.iter().any(Option::is_none)) {
         (true, _) if trouble.is_some() => "no mapping was found for these records\n".to_owned(),

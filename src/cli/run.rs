@@ -10,8 +10,9 @@ use crate::{
     config::Config,
     http,
     kafka::Kafka,
-    pipeline::{self, Servers, Until},
+    pipeline::{self, Until},
     registry::Registry,
+    servers::Servers,
     telemetry::Telemetry,
 };
 

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use super::{MAX_TIMEOUT, reader::Reader, security};
+use super::{
+    reader::{MAX_TIMEOUT, Reader},
+    security,
+};
 use crate::store::{Host, Settings, Target};
 
 /// `None` only if there is a problem, possibly with the shop's time zone.

@@ -3,11 +3,11 @@
 use secrecy::ExposeSecret;
 
 use super::{
-    is_host_and_port,
+    address::is_host_and_port,
     reader::Reader,
     security::{self, unused},
 };
-use crate::http::{AllowedHost, Credentials, Settings};
+use crate::http::settings::{AllowedHost, Credentials, Settings};
 
 const LISTEN: &str = "http.listen";
 const ALLOWED_HOSTS: &str = "http.allowed_hosts";

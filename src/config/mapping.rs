@@ -5,15 +5,16 @@ use std::{collections::BTreeMap, sync::Arc};
 use figment::value::Dict;
 use jiff::tz::TimeZone;
 
-use super::{format, reader::Reader};
+use super::reader::Reader;
 use crate::format::Format;
 use crate::order::{
     Currency, Identity, Mapping, MappingSettings, Role, Rulebook, Rules, Tombstones,
 };
 
+mod format;
 mod table;
 
-pub(super) use table::Table;
+use table::Table;
 
 /// The keys of `[mapping]`, in the order of the example file; roles' names are keys too.
 const KEYS: [&str; 35] = [

@@ -1,7 +1,10 @@
 //! Reads settings from their sources: which keys are set, the source of each value, and all problems
 //! with their places. `values` reads the keys.
 
-use std::fmt::{self, Display};
+use std::{
+    fmt::{self, Display},
+    time::Duration,
+};
 
 use figment::{
     Figment, Metadata, Provider, Source,
@@ -16,6 +19,9 @@ use super::{
 
 mod libpq;
 mod values;
+
+/// The maximum of all timeouts.
+pub(super) const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
 
 /// A problem with a setting.
 #[derive(Clone, Debug, PartialEq, Eq)]

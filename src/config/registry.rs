@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    MAX_TIMEOUT,
-    reader::Reader,
+    reader::{MAX_TIMEOUT, Reader},
     security::{self, TlsKeys, unused},
 };
 use crate::{http_client::Address, registry::Settings};

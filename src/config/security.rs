@@ -5,9 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{reader::Reader, sasl};
+use super::reader::Reader;
 use crate::{
-    kafka::Security,
     secret::Secret,
     store::Encryption,
     tls::{Authorities, Chain, Identity, MaterialError, Tls, Trust},
@@ -33,14 +32,8 @@ pub(super) fn secret_file(reader: &mut Reader, key: &str) -> Option<Option<Secre
     file(reader, key, |path| Secret::from_file(key, path))
 }
 
-/// `None` only if there is a problem.
-pub(super) fn kafka(reader: &mut Reader) -> Option<Security> {
-    let tls = kafka_tls(reader);
-    let sasl = sasl::sasl(reader);
-    Some(Security { tls: tls?, sasl: sasl? })
-}
-
-fn kafka_tls(reader: &mut Reader) -> Option<Option<Tls>> {
+/// TLS for brokers; the inner `None` means no TLS, the outer one that there is a problem.
+pub(super) fn kafka(reader: &mut Reader) -> Option<Option<Tls>> {
     const ENABLED: &str = "kafka.tls.enabled";
     const FILES: [&str; 3] = ["kafka.tls.ca_file", "kafka.tls.cert_file", "kafka.tls.key_file"];
     let enabled = reader.flag(ENABLED, false);

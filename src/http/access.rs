@@ -16,22 +16,13 @@ use prometheus_client::metrics::counter::Counter;
 use tracing::{field::display, warn};
 
 use super::{
-    fresh,
-    hosts::{AllowedHost, Authority, Host, Hosts, Logging},
+    authority::{Authority, Host},
+    hosts::{Hosts, Logging},
     origin::is_cross_origin,
-    password::{CHALLENGE, Credentials, Password},
+    password::{CHALLENGE, Password},
+    response::fresh,
+    settings::Settings,
 };
-
-/// The address and the access rules of the HTTP server.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// `host:port`.
-    pub listen: String,
-    /// Allowed names in `Host`, in addition to addresses, `localhost` and the host of `listen`.
-    pub allowed_hosts: Vec<AllowedHost>,
-    /// The required user and password; without them, there is no authentication.
-    pub credentials: Option<Credentials>,
-}
 
 /// The access rules of a server.
 pub(super) struct Access {
@@ -156,6 +147,7 @@ impl IntoResponse for Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::settings::AllowedHost;
 
     fn check(target: &str, hosts: &[&str]) -> Result<(), Refusal> {
         let settings = Settings {

@@ -3,12 +3,7 @@
 //! Workers report most outages. An idle run would not notice them, so servers without recent
 //! activity are probed.
 
-use std::{
-    collections::HashMap,
-    fmt::Display,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::HashMap, fmt::Display, time::Duration};
 
 use axum::{
     extract,
@@ -16,13 +11,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures::future::join_all;
-use jiff::Timestamp;
 use serde::Serialize;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::debug;
 use uuid::Uuid;
 
-use super::{State, fresh};
+use super::{response::fresh, state::State};
 use crate::{kafka::OffsetAt, outage::Ongoing, telemetry::Activity};
 
 /// How often log ends are requested and servers without recent activity are probed.
@@ -57,30 +51,6 @@ impl Server {
             Self::Postgresql => "postgresql",
             Self::Registry => "registry",
         }
-    }
-}
-
-/// The last results of the probes.
-#[derive(Debug, Default)]
-pub(super) struct Probes {
-    kafka: Probe,
-    postgres: Probe,
-}
-
-#[derive(Debug, Default)]
-struct Probe(Mutex<Option<Ongoing>>);
-
-impl Probe {
-    fn note(&self, failure: Option<&dyn Display>) {
-        let mut failing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *failing = failure.map(|error| Ongoing {
-            since: failing.take().map_or_else(Timestamp::now, |before| before.since),
-            error: error.to_string(),
-        });
-    }
-
-    fn failing(&self) -> Option<Ongoing> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

@@ -23,7 +23,7 @@ use prometheus_client::{
 };
 use tracing::debug;
 
-use super::{State, fresh, health::Server};
+use super::{health::Server, response::fresh, state::State};
 use crate::{order::Unmapped, registry::Registry as SchemaRegistry, telemetry::Activity};
 
 /// The media type of OpenMetrics 1.0.

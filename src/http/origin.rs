@@ -2,7 +2,7 @@
 
 use axum::http::{HeaderMap, HeaderName, header::ORIGIN};
 
-use super::hosts::Authority;
+use super::authority::Authority;
 
 /// Headers with a request's initiator, destination and mode (W3C, Fetch Metadata Request Headers),
 /// which pages cannot change.

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tracing::{field::display, warn};
 
-use crate::secret::Secret;
+use super::settings::Credentials;
 
 /// The challenge for clients without the password.
 pub(super) const CHALLENGE: HeaderValue =
@@ -23,15 +23,6 @@ pub(super) const CHALLENGE: HeaderValue =
 
 /// The time between two log lines about wrong passwords.
 const LOG_EVERY: Duration = Duration::from_secs(60);
-
-/// The user and the password for the dashboard and the metrics.
-#[derive(Clone, Debug)]
-pub struct Credentials {
-    /// Without a colon (RFC 7617, 2).
-    pub user: String,
-    /// Read again for each request.
-    pub password: Secret,
-}
 
 impl Credentials {
     /// Whether `headers` have this user and this password. The comparison takes constant time: it
@@ -107,6 +98,7 @@ impl Password {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret::Secret;
 
     fn password() -> Password {
         let secret = Secret::from(secrecy::SecretString::from("pass:wörd".to_owned()));

@@ -18,6 +18,7 @@ mod profile;
 pub(crate) mod proposal;
 pub(crate) mod propose;
 pub(crate) mod render;
+pub(crate) mod rules;
 pub(crate) mod sample;
 pub(crate) mod taken;
 mod times;

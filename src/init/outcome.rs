@@ -6,12 +6,7 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 use crate::{
-    config::{self, Problems, Sources},
     format::Schemas,
-    init::{
-        proposal::{Setting, Table},
-        render,
-    },
     kafka::{Record, TopicPartition},
     order::{Meaning, Order, OrderKey, Reason, Rules, Unmapped},
 };
@@ -116,30 +111,4 @@ impl Outcome {
     pub(crate) fn rejected(&self) -> usize {
         self.dead_letters.values().map(|(count, _)| count).sum()
     }
-}
-
-/// The rules from `settings`, for a shop in time zone `zone`, with `currency` unless the settings
-/// contain one.
-///
-/// # Errors
-/// The problems of the settings.
-pub(crate) fn rules(
-    settings: &[Setting],
-    zone: &str,
-    currency: &str,
-) -> Result<std::sync::Arc<Rules>, Problems> {
-    let sets_currency =
-        settings.iter().any(|setting| setting.table == Table::Orders && setting.key == "currency");
-    let (orders, mapping): (Vec<Setting>, Vec<Setting>) =
-        settings.iter().cloned().partition(|setting| setting.table == Table::Orders);
-    let mut text = format!("[orders]\nshop_timezone = {zone:?}\n");
-    if !sets_currency {
-        text.push_str(&format!("currency = {currency:?}\n"));
-    }
-    for setting in orders {
-        text.push_str(&format!("{}\n", setting.line()));
-    }
-    text.push_str(&render::toml(&mapping, None));
-    let config = config::load(&Sources { text: Some(text), ..Sources::default() })?;
-    Ok(std::sync::Arc::clone(&config.rules.general))
 }

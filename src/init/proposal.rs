@@ -34,6 +34,11 @@ pub(crate) enum Value {
 }
 
 impl Value {
+    /// A list of these texts.
+    pub(crate) fn texts(texts: &[&str]) -> Self {
+        Self::Texts(texts.iter().map(|text| (*text).to_owned()).collect())
+    }
+
     /// The value in TOML.
     pub(crate) fn toml(&self) -> String {
         let list = |texts: &[String]| {
@@ -94,6 +99,11 @@ pub(crate) struct Setting {
 impl Setting {
     pub(crate) const fn new(key: &'static str, value: Value) -> Self {
         Self { table: Table::Mapping, key, value, because: String::new() }
+    }
+
+    /// The setting that a role is at this place.
+    pub(crate) fn at(role: &'static str, place: impl Into<String>) -> Self {
+        Self::new(role, Value::Places(vec![vec![place.into()]]))
     }
 
     pub(crate) fn because(mut self, because: impl Into<String>) -> Self {

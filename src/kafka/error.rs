@@ -3,7 +3,7 @@
 use thiserror::Error;
 use uuid::Uuid;
 
-use super::{NextOffset, TopicPartition};
+use super::{log::record::TopicPartition, offset::NextOffset};
 
 /// Why a request to Kafka failed, by what the caller has to do.
 #[derive(Clone, Debug, Error)]

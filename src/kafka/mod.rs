@@ -20,13 +20,13 @@ mod log;
 mod offset;
 mod produce;
 mod selection;
+mod settings;
 mod transport;
 mod trouble;
 
 use std::{
     collections::BTreeMap,
     sync::{Arc, atomic::Ordering},
-    time::Duration,
 };
 
 use kafka_protocol::protocol::StrBytes;
@@ -41,9 +41,10 @@ pub use log::{
     decode::records_in,
     record::{Batch, Headers, Record, TopicPartition},
 };
-pub use offset::{NextOffset, Position, Span};
+pub use offset::{NextOffset, OffsetAt, Position, Span};
 pub use produce::{ProduceError, Producer};
 pub use selection::{Selected, Selection};
+pub use settings::Settings;
 pub use transport::{
     access::{Login, Mechanism, Sasl, Security},
     oauth::{OAuth, TokenSource, Tokens},
@@ -51,44 +52,6 @@ pub use transport::{
 };
 
 use crate::outage::Ongoing;
-
-/// The connection to Kafka, and limits.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Bootstrap brokers, as `host:port`.
-    pub brokers: Vec<String>,
-    /// TLS and authentication.
-    pub security: Security,
-    /// The client id in the brokers' logs and quotas.
-    pub client_id: String,
-    /// The maximum bytes of a partition per fetch, from 1. Larger record batches are returned in
-    /// full.
-    pub fetch_max_bytes: i32,
-    /// The maximum bytes of prefetched records of all partitions, before decompression. Record
-    /// batches larger than half a partition's share are still fetched in full.
-    pub buffer_bytes: usize,
-    /// The number of prefetched chunks per partition, in addition to the current one, from 1.
-    pub read_ahead: usize,
-    /// The maximum size of a record batch after decompression.
-    pub max_decompressed_bytes: usize,
-    /// The timeout of requests, including connecting; for long polls, in addition to their wait.
-    pub timeout: Duration,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            brokers: vec!["localhost:9092".to_owned()],
-            security: Security::default(),
-            client_id: "vendas".to_owned(),
-            fetch_max_bytes: 1 << 20,
-            buffer_bytes: 128 << 20,
-            read_ahead: 2,
-            max_decompressed_bytes: 64 << 20,
-            timeout: Duration::from_secs(10),
-        }
-    }
-}
 
 /// The state of a topic that was requested by name or pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,16 +81,6 @@ impl TopicState {
             Self::Present { partitions, .. } => partitions,
         }
     }
-}
-
-/// Which offset of a partition is requested.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OffsetAt {
-    /// The log start offset.
-    Earliest,
-    /// The last stable offset: after all records that can be read now, before the first open
-    /// transaction (KIP-98).
-    End,
 }
 
 /// A client of a Kafka cluster. Clones share connections and metadata.
@@ -279,7 +232,7 @@ impl Kafka {
     }
 }
 
-fn present(name: &Arc<str>, topic: cluster::Topic) -> TopicState {
+fn present(name: &Arc<str>, topic: cluster::metadata::Topic) -> TopicState {
     let partitions = topic.partitions.into_keys().map(|partition| TopicPartition {
         topic: Arc::clone(name),
         partition,

@@ -53,6 +53,16 @@ pub struct Position {
     pub leader_epoch: Option<i32>,
 }
 
+/// Which offset of a partition is requested.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OffsetAt {
+    /// The log start offset.
+    Earliest,
+    /// The last stable offset: after all records that can be read now, before the first open
+    /// transaction (KIP-98).
+    End,
+}
+
 /// The offsets that a batch accounts for, including gaps: `from <= offset < to`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Span {

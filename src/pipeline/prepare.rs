@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::{sync::mpsc, task::AbortHandle};
 
-use super::{Halt, Shared};
+use super::{halt::Halt, shared::Shared};
 use crate::{
     config::Pipeline,
     kafka::{NextOffset, Position, TopicPartition},

@@ -8,7 +8,7 @@ use std::{
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use tokio_util::sync::CancellationToken;
 
-use super::RunError;
+use super::error::RunError;
 use crate::{
     kafka::{GroupError, KafkaError},
     outage::{Outage, Severity},

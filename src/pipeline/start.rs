@@ -12,8 +12,11 @@ use tracing::info;
 use uuid::Uuid;
 
 use super::{
-    Halt, RunError, Shared, Until,
+    error::RunError,
+    halt::Halt,
     retry::{Stopped, persist},
+    shared::Shared,
+    until::Until,
     worker::Halted,
 };
 use crate::{

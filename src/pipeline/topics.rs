@@ -13,8 +13,10 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    RunError, Shared, Until,
+    error::RunError,
     retry::{Passing, Pauses, Stopped, persist},
+    shared::Shared,
+    until::Until,
 };
 use crate::{
     config::{Config, Partitions},

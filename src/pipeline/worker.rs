@@ -14,9 +14,10 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Halt, Shared, Tally,
+    halt::Halt,
     prepare::Prepared,
     retry::{Pauses, Stopped},
+    shared::Shared,
 };
 use guess::Guess;
 
@@ -25,6 +26,7 @@ use crate::{
     kafka::{NextOffset, Position, TopicPartition},
     outage::Severity,
     store::StoreError,
+    tally::Tally,
     telemetry::Partition,
 };
 

@@ -16,13 +16,16 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::{
-    Halt, RunError, Shared, Tally, Until,
+    error::RunError,
+    halt::Halt,
     retry::Passing,
+    shared::Shared,
     start::{Start, Started, Starts},
     topics::{REFRESH_EVERY, Wanted},
+    until::Until,
     worker::{Halted, Worker},
 };
-use crate::{kafka::TopicPartition, outage::REMIND_AFTER};
+use crate::{kafka::TopicPartition, outage::REMIND_AFTER, tally::Tally};
 
 /// How long a check for resets of halted partitions may take.
 const DECIDED_WITHIN: Duration = Duration::from_secs(2);

@@ -15,8 +15,9 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::time::timeout;
 
 use super::{
-    RegistryError, Settings,
     answer::{self, Answer},
+    error::RegistryError,
+    settings::Settings,
 };
 use crate::{
     format::SchemaId,

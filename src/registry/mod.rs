@@ -9,6 +9,7 @@ mod answer;
 mod cache;
 mod client;
 mod error;
+mod settings;
 
 use std::{
     collections::BTreeSet,
@@ -20,28 +21,14 @@ use std::{
 use crate::{
     format::{Import, Kind, NoSchema, Schema, SchemaId, Schemas, Source},
     http_client::Address,
-    secret::Secret,
-    tls::Tls,
 };
 
 pub use error::RegistryError;
+pub use settings::Settings;
 
 use answer::{Answer, Found, Reference};
 use cache::Cache;
 use client::Client;
-
-/// The connection settings of the registry.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Its addresses: the first that answers is used.
-    pub addresses: Vec<Address>,
-    /// The user and the password of basic authentication (RFC 7617).
-    pub credentials: Option<(String, Secret)>,
-    /// The TLS settings for `https` addresses; needed only if there is one.
-    pub tls: Option<Tls>,
-    /// The timeout of a request.
-    pub timeout: Duration,
-}
 
 /// The maximum number of schemas that one may refer to, directly and indirectly.
 const IMPORTS_LIMIT: usize = 200;

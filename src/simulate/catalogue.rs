@@ -3,7 +3,7 @@
 use fake::rand::RngExt;
 use rust_decimal::Decimal;
 
-use super::{Random, order::Line};
+use super::{order::Line, random::Random};
 
 /// Names and prices in cents, best sellers first.
 pub(super) const PRODUCTS: [(&str, i64); 48] = [

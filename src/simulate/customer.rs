@@ -7,7 +7,7 @@ use fake::{
 };
 use serde::Serialize;
 
-use super::Random;
+use super::random::Random;
 
 /// A customer as written in an order.
 #[derive(Clone, Debug, Default, Serialize)]

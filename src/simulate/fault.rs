@@ -5,8 +5,8 @@ use rust_decimal::Decimal;
 use serde_json::value::RawValue;
 
 use super::{
-    Random, Shape,
-    order::{Literal, Sale, Written, literal},
+    order::{Literal, Sale, Shape, Written, literal},
+    random::Random,
 };
 
 /// A fault in a record.

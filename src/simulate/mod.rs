@@ -16,13 +16,14 @@ mod fault;
 mod order;
 mod pace;
 mod past;
+mod random;
 #[cfg(test)]
 mod tests;
 
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use fake::rand::{Rng, RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
+use fake::rand::{Rng, RngExt, SeedableRng};
 use jiff::{Timestamp, ToSpan, civil::DateTime, tz::TimeZone};
 use rust_decimal::Decimal;
 use uuid::Builder;
@@ -32,12 +33,11 @@ use customer::Customer;
 use fault::Fault;
 use order::{Identity, Sale};
 use past::Past;
+use random::Random;
 
 pub use order::Shape;
 pub use pace::{Days, Rate, Share};
-
-/// The random number generator. Its output is the same on every machine and in every version.
-type Random = Xoshiro256PlusPlus;
+pub use past::Before;
 
 /// The number of customers of a shop; some buy often.
 const CUSTOMERS: usize = 2_000;
@@ -79,17 +79,6 @@ pub enum Clock {
 impl Clock {
     /// The start of the clock of [`Drawn`](Self::Drawn).
     pub const BEGINNING: DateTime = DateTime::constant(2026, 1, 1, 8, 0, 0, 0);
-}
-
-/// Past sales before the clock starts, distributed over hours as in a real shop.
-#[derive(Clone, Copy, Debug)]
-pub struct Before {
-    /// The number of days; the last one is the day of `until`.
-    pub days: u32,
-    /// The end of the past.
-    pub until: DateTime,
-    /// The number of records distributed over these days; they come first.
-    pub records: u64,
 }
 
 /// The kind of a record.

@@ -3,7 +3,7 @@
 use fake::rand::RngExt;
 use jiff::{ToSpan, civil::DateTime};
 
-use super::{Before, Random};
+use super::random::Random;
 
 /// The distribution of a day's orders over its hours: least before dawn, most in the evening.
 const HOURS: [u64; 24] =
@@ -14,6 +14,17 @@ const WEEKDAYS: [u64; 7] = [112, 108, 106, 104, 102, 84, 76];
 
 /// The resolution of a draw between two orders.
 const STEPS: u64 = 1 << 20;
+
+/// Past sales before the clock starts, distributed over hours as in a real shop.
+#[derive(Clone, Copy, Debug)]
+pub struct Before {
+    /// The number of days; the last one is the day of `until`.
+    pub days: u32,
+    /// The end of the past.
+    pub until: DateTime,
+    /// The number of records distributed over these days; they come first.
+    pub records: u64,
+}
 
 /// The hours of the past, with cumulative weights.
 #[derive(Clone, Debug)]

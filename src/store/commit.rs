@@ -5,8 +5,9 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use super::{
-    Cause, Store, StoreError,
     columns::Columns,
+    database::Store,
+    error::{Cause, StoreError},
     notes::NoteColumns,
     pool::Lent,
     rows::WallClock,
@@ -42,11 +43,21 @@ pub struct Session<'a> {
     lent: Lent<'a>,
 }
 
-impl<'a> Session<'a> {
-    pub(super) const fn new(store: &'a Store, lent: Lent<'a>) -> Self {
-        Self { store, lent }
+impl Store {
+    /// Waits for a connection from the pool to commit batches on.
+    ///
+    /// # Errors
+    /// [`StoreError::Transient`] if the server is unreachable or the pool exhausted,
+    /// [`StoreError::Permanent`] if it rejects the login.
+    pub async fn session(&self) -> Result<Session<'_>, StoreError> {
+        let lent = self.lend().await?;
+        // Done here because a later round trip would let one batch overtake another.
+        lent.connection()?.look_up_order_rows().await?;
+        Ok(Session { store: self, lent })
     }
+}
 
+impl Session<'_> {
     /// Chooses and prepares the statement that commits this batch.
     ///
     /// # Errors

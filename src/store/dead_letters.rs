@@ -6,7 +6,7 @@ use tokio_postgres::{
     types::{ToSql, Type},
 };
 
-use super::{Store, StoreError, replay::lock_dead_letters};
+use super::{database::Store, error::StoreError, locks::lock_dead_letters};
 
 /// Selects dead letters by `$1` to `$5`; a null parameter does not restrict.
 pub(super) const FILTER: &str = "\

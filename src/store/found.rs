@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use tokio_postgres::Row;
 
-use super::StoreError;
+use super::error::StoreError;
 
 /// The actual structure of a table, from the catalogue.
 #[derive(Default)]

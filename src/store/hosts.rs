@@ -5,7 +5,7 @@ use std::{fmt, net::IpAddr, time::Duration};
 use tokio::{net::lookup_host, time::timeout};
 use tokio_postgres::Client;
 
-use super::{Cause, StoreError};
+use super::error::{Cause, StoreError};
 
 /// The address of one PostgreSQL server.
 #[derive(Clone, Debug, PartialEq, Eq)]

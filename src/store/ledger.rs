@@ -1,6 +1,6 @@
 //! The ledgers of differences that triggers write (see `schema.sql`).
 
-use super::{Store, StoreError};
+use super::{database::Store, error::StoreError};
 
 impl Store {
     /// Folds the ledgers into the sums. This makes the totals quick to read and does not change

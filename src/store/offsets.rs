@@ -9,11 +9,12 @@ use tokio_postgres::{
 };
 use uuid::Uuid;
 
-use super::{Cause, Store, StoreError};
+use super::{
+    database::Store,
+    error::{Cause, StoreError},
+    locks::START_LOCK,
+};
 use crate::kafka::{NextOffset, Position, TopicPartition};
-
-/// Key of the advisory lock for inserting rows into `partitions`: an arbitrary constant.
-const START_LOCK: i64 = 0x7665_6e64_6174;
 
 /// Inserts the rows that `present` does not return; `present` handles the existing ones.
 const PUT_PARTITIONS: &str = "\

@@ -9,7 +9,11 @@ use bb8::{ManageConnection, Pool, PooledConnection, RunError};
 use futures::FutureExt;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::{Cause, StoreError, server::Server, session::Connection};
+use super::{
+    error::{Cause, StoreError},
+    server::Server,
+    session::Connection,
+};
 
 /// Waiting in the queue for a connection is not an outage, however long the queue: every holder's
 /// work is bounded by deadlines.

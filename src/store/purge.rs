@@ -14,13 +14,12 @@ use jiff::civil::{Date, DateTime};
 use tokio_postgres::types::Type;
 
 use super::{
-    Cause, Store, StoreError,
+    database::Store,
+    error::{Cause, StoreError},
+    locks::PURGE_LOCK,
     rows::{Day, WallClock},
     session::{Connection, Parameter},
 };
-
-/// Key of the advisory lock that allows one purge at a time: an arbitrary constant.
-const PURGE_LOCK: i64 = 0x7665_6e64_6176;
 
 /// The maximum number of orders that one transaction deletes.
 const AT_ONCE: i64 = 10_000;
@@ -73,6 +72,32 @@ pub struct Purged {
 }
 
 impl Store {
+    /// The purge boundary in the shop's time zone, as known to this process. A batch can only be committed
+    /// if it was processed with it
+    /// ([`ProcessedBatch::with_purge_boundary`](crate::process::ProcessedBatch::with_purge_boundary)).
+    #[must_use]
+    pub fn known_retention(&self) -> Option<DateTime> {
+        self.server.retention.get()
+    }
+
+    /// The purge boundary in the shop's time zone; `None` if nothing was purged.
+    ///
+    /// # Errors
+    /// As [`Store::session`].
+    pub async fn purged_before(&self) -> Result<Option<DateTime>, StoreError> {
+        let lent = self.lend().await?;
+        self.purged_before_on(lent.connection()?).await
+    }
+
+    pub(super) async fn purged_before_on(
+        &self,
+        connection: &Connection,
+    ) -> Result<Option<DateTime>, StoreError> {
+        let sql = self.sql("SELECT (SELECT purged_before FROM {schema}.retention)");
+        let row = connection.in_time(connection.client().query_typed_one(&sql, &[])).await?;
+        Ok(row.try_get(0)?)
+    }
+
     /// Excludes other purges; `None` if one is running.
     ///
     /// The lock belongs to a transaction on a dedicated connection. It therefore also works behind

@@ -3,7 +3,7 @@
 use jiff::civil::{Date, DateTime};
 use tokio_postgres::types::Type;
 
-use super::{Store, StoreError, rows::WallClock};
+use super::{database::Store, error::StoreError, rows::WallClock};
 
 /// What a purge would delete.
 #[derive(Clone, Debug, PartialEq, Eq)]

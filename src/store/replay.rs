@@ -17,23 +17,23 @@
 
 mod effects;
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use jiff::{Timestamp, civil::DateTime};
 use tokio_postgres::types::{ToSql, Type};
 
-use super::{DeadLetterFilter, Store, StoreError, dead_letters::FILTER, session::Connection};
+use super::{
+    database::Store,
+    dead_letters::{DeadLetterFilter, FILTER},
+    error::StoreError,
+    locks::lock_dead_letters,
+    session::Connection,
+};
 use crate::{
     kafka::{Headers, Record, TopicPartition},
     order::{Meaning, Rejection},
 };
 
 use effects::{Marks, Rows};
-
-/// Key of the advisory lock that allows one session at a time to replay, discard or delete dead
-/// letters: an arbitrary constant.
-const DEAD_LETTERS_LOCK: i64 = 0x7665_6e64_6175;
 
 /// The maximum number of dead letters read at once, and approximately the maximum of their bytes.
 const PAGE: i64 = 100;
@@ -79,9 +79,6 @@ const MARK_IGNORED: &str = "\
 
 /// The reason for discarding a dead letter whose record the current mapping ignores.
 const IGNORED_BECAUSE: &str = "ignored by mapping.only or mapping.tombstones";
-
-/// How long a replay waits for batches that are being committed. Later batches queue behind it.
-const BATCHES_END_WITHIN: Duration = Duration::from_secs(5);
 
 const MARK_STILL_DEAD: &str = "\
     UPDATE {schema}.dead_letters SET reason = batch.reason, detail = batch.detail \
@@ -253,17 +250,6 @@ impl Store {
         Ok(Some(marks.outcomes))
     }
 
-    /// Waits for batches that are being committed, and excludes others until the transaction ends.
-    pub(super) async fn exclude_batches(&self, connection: &Connection) -> Result<(), StoreError> {
-        let sql = self.sql(&format!(
-            "SET LOCAL lock_timeout = {}; \
-             LOCK TABLE {{schema}}.partitions IN SHARE ROW EXCLUSIVE MODE; \
-             SET LOCAL lock_timeout TO DEFAULT; SET LOCAL TimeZone = 'UTC'",
-            BATCHES_END_WITHIN.as_millis()
-        ));
-        connection.in_time(connection.client().batch_execute(&sql)).await
-    }
-
     /// Returns the dead letters of which an order was written.
     async fn write_orders(
         &self,
@@ -285,17 +271,6 @@ impl Store {
         let written = connection.in_time(client.query_typed(&sql, parameters)).await?;
         written.iter().map(|row| Ok(row.try_get(0)?)).collect()
     }
-}
-
-/// Begins a durable transaction in which no other session replays, discards or deletes dead
-/// letters. The lock is taken in a separate statement, so that the next one sees what the last
-/// holder committed.
-pub(super) async fn lock_dead_letters(connection: &Connection) -> Result<(), StoreError> {
-    let begin = format!(
-        "{}; SELECT pg_advisory_xact_lock({DEAD_LETTERS_LOCK}); SET LOCAL synchronous_commit = on",
-        connection.begin()
-    );
-    connection.in_time(connection.client().batch_execute(&begin)).await
 }
 
 /// Prints the record's position, but not its contents.

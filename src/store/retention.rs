@@ -11,8 +11,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::civil::DateTime;
 use tracing::info;
 
-use super::{Store, StoreError, session::Connection};
-
 /// The known boundary; `None` if nothing was purged or nothing is known yet.
 #[derive(Debug, Default)]
 pub(super) struct Retention(Mutex<Option<DateTime>>);
@@ -35,33 +33,5 @@ impl Retention {
 
     fn lock(&self) -> MutexGuard<'_, Option<DateTime>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Store {
-    /// The purge boundary in the shop's time zone, as known to this process. A batch can only be committed
-    /// if it was processed with it
-    /// ([`ProcessedBatch::with_purge_boundary`](crate::process::ProcessedBatch::with_purge_boundary)).
-    #[must_use]
-    pub fn known_retention(&self) -> Option<DateTime> {
-        self.server.retention.get()
-    }
-
-    /// The purge boundary in the shop's time zone; `None` if nothing was purged.
-    ///
-    /// # Errors
-    /// As [`Store::session`].
-    pub async fn purged_before(&self) -> Result<Option<DateTime>, StoreError> {
-        let lent = self.lend().await?;
-        self.purged_before_on(lent.connection()?).await
-    }
-
-    pub(super) async fn purged_before_on(
-        &self,
-        connection: &Connection,
-    ) -> Result<Option<DateTime>, StoreError> {
-        let sql = self.sql("SELECT (SELECT purged_before FROM {schema}.retention)");
-        let row = connection.in_time(connection.client().query_typed_one(&sql, &[])).await?;
-        Ok(row.try_get(0)?)
     }
 }

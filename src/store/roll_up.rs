@@ -8,7 +8,7 @@
 use jiff::civil::Date;
 use tokio_postgres::types::{ToSql, Type};
 
-use super::{Store, StoreError, rows::Day};
+use super::{database::Store, error::StoreError, rows::Day};
 
 /// The effect of a roll-up on the product sums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,11 @@ use jiff::{
 };
 use tokio_postgres::{Row, types::Type};
 
-use super::{Cause, Store, StoreError, session::Parameter};
+use super::{
+    database::Store,
+    error::{Cause, StoreError},
+    session::Parameter,
+};
 
 /// A unit of the shop's calendar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,78 +1,22 @@
 //! Checks, creates and upgrades the tables.
 
-use std::{cmp::Ordering, collections::HashMap, fmt};
+use std::collections::HashMap;
 
 use tokio_postgres::types::{ToSql, Type};
 
 use super::{
-    Cause, Store, StoreError,
-    found::{Found, precision_and_scale, satisfies},
-    tables::{TABLES, Table},
+    database::Store,
+    error::{Cause, StoreError},
+    finding::{APPLY, Finding, Missing, VERSION, compare, compare_version},
+    found::{Found, precision_and_scale},
+    identifier::quote_identifier,
+    locks::APPLY_LOCK,
+    tables::TABLES,
 };
 use crate::order::SalesBounds;
 
 /// `schema.sql`: creates everything that is missing.
 pub const SCHEMA: &str = include_str!("../../schema.sql");
-
-/// The schema version that `schema.sql` creates and this program supports.
-const VERSION: i32 = 5;
-
-const APPLY: &str = "run `vendas schema --apply` as the role that owns the schema";
-
-const ELSEWHERE: &str = "set database.schema to a separate schema for vendas";
-
-/// Key of the advisory lock that allows one session at a time to apply the schema: an arbitrary
-/// constant.
-const APPLY_LOCK: i64 = 0x7665_6e64_6173;
-
-/// A problem with the tables that prevents vendas from working.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    /// The table or tables.
-    pub what: String,
-    /// What is wrong.
-    pub problem: String,
-    /// How to fix it.
-    pub remedy: String,
-    missing: Option<Missing>,
-}
-
-/// What is missing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Missing {
-    /// All tables.
-    Everything,
-    /// Some tables, or an upgrade step. As for [`Self::Everything`], the remedy is applying the
-    /// schema.
-    Part,
-    /// A column; tables of an earlier version may lack it.
-    Column,
-}
-
-impl Finding {
-    /// Whether none of the tables exists yet.
-    #[must_use]
-    pub fn is_fresh(&self) -> bool {
-        self.missing == Some(Missing::Everything)
-    }
-
-    /// Whether applying the schema is the remedy.
-    const fn is_absent(&self) -> bool {
-        matches!(self.missing, Some(Missing::Everything | Missing::Part))
-    }
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}: {}", self.what, self.problem, self.remedy)
-    }
-}
-
-/// `name` as a quoted identifier (PostgreSQL manual, 4.1.1).
-#[must_use]
-pub fn quote_identifier(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
 
 impl Store {
     /// All problems with the tables and the privileges on them that prevent vendas from working;
@@ -84,9 +28,9 @@ impl Store {
         let found = self.catalogue().await?;
         let mut findings = Vec::new();
         let may_use = self.may_use_schema().await?;
+        let user = self.server.config.get_user().unwrap_or_default();
         if !may_use {
-            let (user, schema) = (self.server.config.get_user().unwrap_or_default(), &self.schema);
-            let (role, quoted) = (quote_identifier(user), quote_identifier(schema));
+            let (role, quoted) = (quote_identifier(user), quote_identifier(&self.schema));
             findings.push(Finding {
                 what: format!("schema {quoted}"),
                 problem: format!("the role \"{user}\" lacks USAGE"),
@@ -106,9 +50,9 @@ impl Store {
             });
         }
         for table in present {
-            findings.extend(
-                found.get(table.name).into_iter().flat_map(|found| self.compare(table, found)),
-            );
+            if let Some(found) = found.get(table.name) {
+                findings.extend(compare(table, found, &self.qualified(table.name), user));
+            }
         }
         let versions = found.get("schema_version").filter(|versions| versions.is_readable());
         if may_use && versions.is_some() {
@@ -117,7 +61,7 @@ impl Store {
                 // The remaining upgrade steps add these.
                 findings.retain(|finding| finding.missing != Some(Missing::Column));
             }
-            findings.extend(self.compare_version(version));
+            findings.extend(compare_version(version, self.qualified("schema_version")));
         }
         Ok(findings)
     }
@@ -268,96 +212,6 @@ impl Store {
             tables.entry(table).or_default().add(row)?;
         }
         Ok(tables)
-    }
-
-    fn compare_version(&self, version: i32) -> Option<Finding> {
-        let (problem, remedy) = match version.cmp(&VERSION) {
-            Ordering::Less => (
-                format!("version {version} is too old: this vendas needs version {VERSION}"),
-                APPLY,
-            ),
-            Ordering::Equal => return None,
-            Ordering::Greater => (
-                format!("version {version} is too new: this vendas supports version {VERSION}"),
-                "upgrade vendas on this machine",
-            ),
-        };
-        Some(Finding {
-            what: self.qualified("schema_version"),
-            problem,
-            remedy: remedy.to_owned(),
-            missing: (version < VERSION).then_some(Missing::Part),
-        })
-    }
-
-    fn compare(&self, table: &Table, found: &Found) -> Vec<Finding> {
-        let name = self.qualified(table.name);
-        let user = self.server.config.get_user().unwrap_or_default();
-        let finding = |problem: String, remedy: String| Finding {
-            what: name.clone(),
-            problem,
-            remedy,
-            missing: None,
-        };
-        let mut findings = Vec::new();
-        if found.is_view != table.is_view {
-            let problem = if table.is_view { "is not a view" } else { "is not a table" };
-            findings.push(finding(problem.to_owned(), ELSEWHERE.to_owned()));
-            return findings;
-        }
-        if !found.is_logged {
-            findings.push(finding(
-                "is unlogged: a crash would empty it but keep the offsets".to_owned(),
-                format!("ALTER TABLE {name} SET LOGGED"),
-            ));
-        }
-        for (column, data_type) in table.columns {
-            let have = found.columns.get(*column).map(|column| column.data_type.as_str());
-            if have.is_none_or(|have| !satisfies(data_type, have)) {
-                let wanted = data_type.replace('|', " or ");
-                let problem = match have {
-                    Some(have) => format!("column {column} is {have}, must be {wanted}"),
-                    None => format!("has no column {column} of type {wanted}"),
-                };
-                let remedy = format!("alter it, or {ELSEWHERE}");
-                let missing = have.is_none().then_some(Missing::Column);
-                findings.push(Finding { missing, ..finding(problem, remedy) });
-            }
-        }
-        for (column, have) in &found.columns {
-            let ours = table.columns.iter().any(|(name, _)| name == column);
-            if have.demands_value && !ours {
-                findings.push(finding(
-                    format!("column {column} is NOT NULL and has no default, and vendas has no value for it"),
-                    format!("ALTER TABLE {name} ALTER COLUMN {column} DROP NOT NULL, or give it a default"),
-                ));
-            }
-        }
-        let same_columns = |key: &[String]| {
-            key.len() == table.key.len()
-                && table.key.iter().all(|column| key.iter().any(|have| have == column))
-        };
-        if !table.key.is_empty() && !found.keys.iter().any(|key| same_columns(key)) {
-            let key = table.key.join(", ");
-            findings.push(finding(
-                format!("has no primary key or unique constraint on exactly ({key})"),
-                format!("ALTER TABLE {name} ADD PRIMARY KEY ({key})"),
-            ));
-        }
-        let missing: Vec<&str> = table
-            .privileges
-            .iter()
-            .copied()
-            .filter(|privilege| !found.privileges.iter().any(|have| have == privilege))
-            .collect();
-        if !missing.is_empty() {
-            let missing = missing.join(", ");
-            findings.push(finding(
-                format!("the role \"{user}\" lacks {missing}"),
-                format!("GRANT {missing} ON {name} TO {}", quote_identifier(user)),
-            ));
-        }
-        findings
     }
 
     fn qualified(&self, table: &str) -> String {

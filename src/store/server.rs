@@ -15,11 +15,12 @@ use tokio_postgres::config::Config;
 use tracing::warn;
 
 use super::{
-    Cause, Encryption, Host, Settings, StoreError, Target,
-    encryption::{Connected, REMEDIES, lacks_tls},
-    hosts::{Location, Role},
+    encryption::{Connected, Encryption, REMEDIES, lacks_tls},
+    error::{Cause, StoreError},
+    hosts::{Host, Location, Role, Target},
+    identifier::quote_identifier,
     retention::Retention,
-    schema::quote_identifier,
+    settings::Settings,
     statement::CommitTexts,
 };
 use crate::{

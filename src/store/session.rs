@@ -18,8 +18,8 @@ use tokio_postgres::{
 use tracing::debug;
 
 use super::{
-    Cause, StoreError,
     encryption::{Connected, Transport},
+    error::{Cause, StoreError},
     retention::Retention,
     rows::{Oids, order_rows},
     server::{Epochs, Server, SqlText},

@@ -14,7 +14,7 @@ use rustls::{
     sign::CertifiedKey,
 };
 
-use super::provider;
+use super::provider::provider;
 
 /// The limit for files: larger than all public authorities together, smaller than most files named
 /// by mistake.

@@ -13,7 +13,7 @@ use rustls::{
     server::ParsedCertificate,
 };
 
-use super::Authorities;
+use super::material::Authorities;
 
 /// Accepts a certificate for any host. If there are authorities, one of them must have signed it.
 #[derive(Debug)]

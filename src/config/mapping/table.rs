@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Reads the keys of a mapping.
-pub(in crate::config) struct Table<'a> {
+pub(super) struct Table<'a> {
     reader: &'a mut Reader,
     prefix: &'a str,
     /// The table of the topic, and the general one.
@@ -18,7 +18,7 @@ pub(in crate::config) struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
-    pub(in crate::config) const fn new(
+    pub(super) const fn new(
         reader: &'a mut Reader,
         prefix: &'a str,
         tables: &'a [&'a Dict],
@@ -32,7 +32,7 @@ impl<'a> Table<'a> {
     }
 
     /// Reports a problem with the value of `key`: `text` is the predicate.
-    pub(in crate::config) fn problem(&mut self, key: &str, text: &str) {
+    pub(super) fn problem(&mut self, key: &str, text: &str) {
         self.failed = true;
         match self.find(key) {
             Some((value, true)) => {

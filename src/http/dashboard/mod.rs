@@ -13,6 +13,7 @@ mod assets;
 mod event;
 mod fresh;
 mod pace;
+mod picture;
 mod snapshot;
 mod sold;
 mod viewer;

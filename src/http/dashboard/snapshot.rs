@@ -7,8 +7,8 @@ use uuid::Uuid;
 use super::event::event;
 use crate::{
     http::{
-        State,
         health::{HealthReason, Server},
+        state::State,
     },
     store::ReasonCount,
 };

@@ -12,7 +12,7 @@ use futures::stream;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::viewing::Picture;
+use super::picture::Picture;
 
 /// How soon a browser reconnects.
 const RECONNECT_AFTER: Duration = Duration::from_secs(2);

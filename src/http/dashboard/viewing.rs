@@ -10,7 +10,6 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use futures::future::join_all;
 use tokio::{
     sync::{Notify, Semaphore, watch},
@@ -22,13 +21,14 @@ use super::{
     event::event,
     fresh::Fresh,
     pace::Pace,
+    picture::Picture,
     snapshot::{Seen, snapshot},
     sold::{self, Sold},
     viewer::Viewer,
     window::Window,
 };
 use crate::{
-    http::State,
+    http::state::State,
     store::{DeadLetterFilter, ReasonCount},
 };
 
@@ -62,17 +62,6 @@ struct View {
     /// The latest picture; `None` while there are no viewers.
     pictures: watch::Sender<Option<Picture>>,
     looked: Notify,
-}
-
-/// The events for viewers at one moment.
-#[derive(Clone, Debug)]
-pub(super) struct Picture {
-    /// The version of the sales; `None` until they are known.
-    pub(super) version: Option<u64>,
-    /// For viewers with this version: the state of the run.
-    pub(super) beat: Bytes,
-    /// For all others: also the sales.
-    pub(super) whole: Bytes,
 }
 
 impl View {

@@ -2,39 +2,21 @@
 
 use super::{
     choose::Choice,
-    circumstances::{self, Few},
-    doubts,
-    identity::Identity,
+    circumstances, doubts,
+    findings::Findings,
     leftovers,
+    lines::{Lines, Pricing},
     scores::Charge,
     study::Study,
-    worth::{Lines, Pricing, Worth},
 };
 use crate::init::{
     built_in,
     dictionary::{Name, Word},
     json::Json,
     path::{Path, Step},
-    profile::{List, Place},
+    profile::Place,
     proposal::{Proposal, Role, Setting, Value},
-    times::Look,
 };
-
-/// The roles found in an order.
-pub(super) struct Findings<'p, 'j> {
-    pub(super) study: &'p Study<'j>,
-    pub(super) items: Option<&'p List<'j>>,
-    pub(super) lines: Lines<'p, 'j>,
-    pub(super) product: Choice<'p, 'j>,
-    pub(super) worth: Worth<'p, 'j>,
-    pub(super) identity: Identity,
-    pub(super) identified: Choice<'p, 'j>,
-    pub(super) sold_at: Choice<'p, 'j>,
-    pub(super) looks: Vec<Look>,
-    pub(super) status: Option<Few<'p, 'j>>,
-    pub(super) kinds: Option<Few<'p, 'j>>,
-    pub(super) currency: Option<Few<'p, 'j>>,
-}
 
 /// A role, its places, and the number of orders or lines that have it.
 struct Found {
@@ -192,7 +174,7 @@ impl Findings<'_, '_> {
             });
         }
         let worth = &self.worth;
-        let is_proven = worth.is_proven() || !doubts::is_price_doubtful(self);
+        let is_proven = worth.is_proven() || !self.is_price_doubtful();
         let priced = |choice| if is_proven { Some(choice) } else { None };
         for (role, choice) in [
             ("product", Some(&self.product)),
@@ -211,7 +193,7 @@ impl Findings<'_, '_> {
                 found.push(Found { role: charge.key(), places, found: most, of: orders });
             }
         }
-        if !doubts::is_total_doubtful(self) {
+        if !self.is_total_doubtful() {
             found.extend(of_choice("total", &worth.total, orders));
         }
         found.extend(of_choice("sold_at", &self.sold_at, orders));

@@ -4,8 +4,8 @@
 use rust_decimal::Decimal;
 
 use super::{
+    lines::Lines,
     scores::{self, Charge},
-    worth::Lines,
 };
 use crate::init::{
     dictionary::{Name, Word},

@@ -1,6 +1,7 @@
 //! Picks the places of a role: the one with the best name, then places for the orders without it.
 
-use super::worth::Column;
+use rust_decimal::Decimal;
+
 use crate::init::{
     dictionary::Name,
     json::Json,
@@ -8,6 +9,9 @@ use crate::init::{
     profile::Place,
     value::{self, Decimals},
 };
+
+/// Numbers by line or by order; `None` for missing ones.
+pub(super) type Column = Vec<Option<Decimal>>;
 
 /// The places of a role; the first one present counts.
 #[derive(Clone, Debug, Default)]

@@ -1,9 +1,8 @@
 //! Fields that no role reads and that may be relevant.
 
 use super::{
-    Input,
-    build::Findings,
-    study::{self, Study},
+    findings::Findings,
+    study::{self, Input, Study},
 };
 use crate::init::{
     dictionary::{Name, Word},

@@ -6,30 +6,21 @@ mod charges;
 mod choose;
 mod circumstances;
 mod doubts;
+mod findings;
 mod identity;
 mod layout;
 mod leftovers;
+mod lines;
 mod money;
 mod scores;
 mod search;
 mod study;
 mod worth;
 
-use jiff::tz::TimeZone;
-
 use super::proposal::Proposal;
-use crate::kafka::{Record, TopicPartition};
 
 pub(crate) use leftovers::leftovers_of;
-
-/// The input of a proposal.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Input<'a> {
-    /// Records of one topic, in sending order as far as known.
-    pub(crate) sample: &'a [(TopicPartition, Record)],
-    /// The shop's time zone.
-    pub(crate) shop_timezone: &'a TimeZone,
-}
+pub(crate) use study::Input;
 
 /// The mapping for the records of `input`.
 pub(crate) fn propose(input: Input<'_>) -> Proposal {

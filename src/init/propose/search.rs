@@ -4,8 +4,8 @@ use rust_decimal::Decimal;
 
 use super::{
     charges::{self, ChargePlace},
-    choose::Choice,
-    worth::{Column, Lines, Pricing},
+    choose::{Choice, Column},
+    lines::{Lines, Pricing},
 };
 use crate::init::value::Decimals;
 

@@ -1,13 +1,15 @@
 //! The analysis of a sample: where its orders are, and which places have which role.
 
+use jiff::tz::TimeZone;
+
 use super::{
-    Input,
     choose::{self, Choice},
     circumstances::{self, Few},
     identity::{Evidence, Identity},
     layout::{self, Layout},
+    lines::Lines,
     money, scores,
-    worth::{self, Lines, Worth},
+    worth::{self, Worth},
 };
 use crate::{
     init::{
@@ -20,6 +22,15 @@ use crate::{
     },
     kafka::{Record, TopicPartition},
 };
+
+/// The input of a proposal.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Input<'a> {
+    /// Records of one topic, in sending order as far as known.
+    pub(crate) sample: &'a [(TopicPartition, Record)],
+    /// The shop's time zone.
+    pub(crate) shop_timezone: &'a TimeZone,
+}
 
 /// The records of a sample that are JSON, with their indices, and the keys of all records.
 pub(crate) struct Documents {

@@ -10,10 +10,11 @@ use uuid::Uuid;
 use crate::{
     init::{
         json::Json,
-        outcome::{self, Outcome, outcome},
+        outcome::{Outcome, outcome},
         proposal::{Doubt, Proposal, Setting},
         propose::{Input, propose},
         render,
+        rules::rules,
     },
     kafka::{Record, TopicPartition},
     order::{Rulebook, SalesBounds},
@@ -66,7 +67,7 @@ const ZONE: &str = "America/Sao_Paulo";
 
 /// The result of processing the records with `settings`, one line per order.
 fn comes_to(shape: &Shape, settings: &[Setting]) -> Vec<String> {
-    let rules = outcome::rules(settings, ZONE, "BRL").unwrap_or_else(|problems| {
+    let rules = rules(settings, ZONE, "BRL").unwrap_or_else(|problems| {
         panic!("{}: {problems}\n{}", shape.name, render::toml(settings, None))
     });
     // One of the shapes has numbers beyond INT, for a table with BIGINT.

@@ -6,10 +6,11 @@ use uuid::Uuid;
 
 use crate::{
     init::{
-        outcome::{self, outcome},
+        outcome::outcome,
         proposal::Proposal,
         propose::{Input, propose},
         render,
+        rules::rules,
     },
     kafka::{Record, TopicPartition},
 };
@@ -33,7 +34,7 @@ pub(super) fn settled(records: &[&str]) -> (String, String) {
     let proposal = proposal(records);
     let answers: Vec<_> = proposal.doubts.iter().map(|doubt| Some(doubt.likeliest)).collect();
     let settings = proposal.with(&answers);
-    let rules = outcome::rules(&settings, "America/Sao_Paulo", "BRL")
+    let rules = rules(&settings, "America/Sao_Paulo", "BRL")
         .unwrap_or_else(|problems| panic!("{problems}\n{}", render::toml(&settings, None)));
     let outcome = outcome(&sample(records), &rules, &crate::format::Schemas::default());
     (render::toml(&settings, None), render::outcome(&outcome))

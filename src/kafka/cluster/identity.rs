@@ -2,13 +2,12 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use uuid::{Uuid, uuid};
 
-use super::lock;
-use crate::kafka::TopicPartition;
+use crate::kafka::log::record::TopicPartition;
 
 /// The namespace of ids derived from topic names (RFC 9562, 5.5).
 const NAMES: Uuid = uuid!("6f0c2f36-0d43-4a53-9d3c-9f2a6a0d7a11");
@@ -43,7 +42,8 @@ pub(super) struct Identities {
 impl Identities {
     /// The id of the topic `name`; `given` is the id in the metadata, nil if there is none.
     pub(super) fn of(&self, name: &Arc<str>, given: Uuid) -> Uuid {
-        let mut known = lock(&self.given);
+        // No update under this lock can stop halfway, so poisoning is ignored.
+        let mut known = self.given.lock().unwrap_or_else(PoisonError::into_inner);
         if given.is_nil() {
             return known.get(name).copied().unwrap_or_else(|| of_name(name));
         }

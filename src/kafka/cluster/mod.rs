@@ -4,61 +4,39 @@
 //! poll: fetching has separate connections (see `fetcher`).
 
 mod identity;
+pub(in crate::kafka) mod metadata;
 pub(in crate::kafka) mod offsets;
 pub(in crate::kafka) mod rights;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
     time::Duration,
 };
 
 use kafka_protocol::{
     ResponseError,
-    messages::{
-        MetadataRequest, MetadataResponse, TopicName, metadata_request::MetadataRequestTopic,
-        metadata_response::MetadataResponseTopic,
-    },
-    protocol::StrBytes,
+    messages::{MetadataRequest, MetadataResponse},
 };
 use tokio::{
     sync::Mutex as AsyncMutex,
     time::{Instant, timeout_at},
 };
-use uuid::Uuid;
 
 use identity::Identities;
+use metadata::{Topic, about, address, topic_name};
 
 use crate::kafka::{
-    KafkaError, Settings, TopicPartition,
+    error::KafkaError,
     fetch::{fetcher::Fetchers, memory::Memory},
-    transport::{
-        access::Access,
-        api::Api,
-        connection::{CallError, Connection},
-    },
+    log::record::TopicPartition,
+    settings::Settings,
+    transport::{access::Access, api::Api, connection::Connection, error::CallError},
     trouble::Troubles,
 };
 
 /// The minimum time for one broker before the next one is tried.
 const MIN_TIME_PER_BROKER: Duration = Duration::from_secs(2);
-
-/// The leader of a partition.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::kafka) struct Leader {
-    /// `host:port`
-    pub(in crate::kafka) address: String,
-    pub(in crate::kafka) epoch: i32,
-}
-
-/// The metadata of a topic.
-#[derive(Debug)]
-pub(in crate::kafka) struct Topic {
-    /// Derived from the name if brokers return none.
-    pub(in crate::kafka) id: Uuid,
-    /// All partitions; those without a leader have the reason.
-    pub(in crate::kafka) partitions: BTreeMap<i32, Result<Leader, String>>,
-}
 
 /// A numbered version of a topic's metadata. If a request fails, it needs a newer version.
 #[derive(Clone, Debug)]
@@ -87,10 +65,6 @@ pub(in crate::kafka) struct Cluster {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // No update under these locks can stop halfway, so poisoning is ignored.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-pub(in crate::kafka) fn topic_name(name: &str) -> TopicName {
-    TopicName(StrBytes::from_string(name.to_owned()))
 }
 
 impl Cluster {
@@ -200,7 +174,7 @@ impl Cluster {
         names: &[Arc<str>],
     ) -> Result<HashMap<Arc<str>, Topic>, KafkaError> {
         let asked: Vec<_> = names.iter().map(|name| topic_name(name)).collect();
-        let response = self.call_any(about(&asked), judge_metadata).await?;
+        let response = self.call_any(about(&asked), metadata::judge).await?;
         let addresses = self.remember(&response);
         let mut topics = HashMap::new();
         for topic in response.topics {
@@ -208,7 +182,8 @@ impl Cluster {
             let Some(name) = names.iter().find(|asked| &***asked == name) else { continue };
             match ResponseError::try_from_code(topic.error_code) {
                 None | Some(ResponseError::LeaderNotAvailable) => {
-                    topics.insert(Arc::clone(name), self.topic_from(name, &topic, &addresses));
+                    let id = self.identities.of(name, topic.topic_id);
+                    topics.insert(Arc::clone(name), Topic::of(id, &topic, &addresses));
                 }
                 Some(ResponseError::UnknownTopicOrPartition) => {}
                 Some(error) if error.is_retriable() => {
@@ -229,7 +204,7 @@ impl Cluster {
     ) -> Result<HashMap<Arc<str>, Topic>, KafkaError> {
         let request =
             MetadataRequest::default().with_allow_auto_topic_creation(false).with_topics(None);
-        let response = self.call_any(request, judge_metadata).await?;
+        let response = self.call_any(request, metadata::judge).await?;
         let addresses = self.remember(&response);
         let present = response.topics.iter().filter(|topic| {
             let error = ResponseError::try_from_code(topic.error_code);
@@ -237,8 +212,8 @@ impl Cluster {
         });
         let topics = present.filter_map(|topic| {
             let name = Arc::from(topic.name.as_ref()?.as_str());
-            let topic = self.topic_from(&name, topic, &addresses);
-            Some((name, topic))
+            let id = self.identities.of(&name, topic.topic_id);
+            Some((name, Topic::of(id, topic, &addresses)))
         });
         Ok(topics.collect())
     }
@@ -318,50 +293,7 @@ impl Cluster {
         brokers.map(|broker| (broker.node_id.0, address(&broker.host, broker.port))).collect()
     }
 
-    fn topic_from(
-        &self,
-        name: &Arc<str>,
-        topic: &MetadataResponseTopic,
-        addresses: &HashMap<i32, String>,
-    ) -> Topic {
-        let partitions = topic.partitions.iter().map(|partition| {
-            let leader = match (addresses.get(&partition.leader_id.0), partition.error_code) {
-                (Some(address), 0 | 9) => {
-                    Ok(Leader { address: address.clone(), epoch: partition.leader_epoch })
-                }
-                (_, code) => Err(ResponseError::try_from_code(code)
-                    .unwrap_or(ResponseError::LeaderNotAvailable)
-                    .to_string()),
-            };
-            (partition.partition_index, leader)
-        });
-        Topic { id: self.identities.of(name, topic.topic_id), partitions: partitions.collect() }
-    }
-
     pub(in crate::kafka) fn unreachable(&self, cause: String) -> KafkaError {
         KafkaError::Unreachable { brokers: self.settings.brokers.join(", "), cause }
     }
-}
-
-/// A metadata request for the topics `names` that does not create them.
-pub(in crate::kafka) fn about<'a>(
-    names: impl IntoIterator<Item = &'a TopicName>,
-) -> MetadataRequest {
-    let topics =
-        names.into_iter().map(|name| MetadataRequestTopic::default().with_name(Some(name.clone())));
-    MetadataRequest::default()
-        .with_allow_auto_topic_creation(false)
-        .with_topics(Some(topics.collect()))
-}
-
-fn judge_metadata(response: &MetadataResponse) -> Result<(), String> {
-    match ResponseError::try_from_code(response.error_code) {
-        Some(error) => Err(error.to_string()),
-        None if response.brokers.is_empty() => Err("returned no brokers".to_owned()),
-        None => Ok(()),
-    }
-}
-
-pub(in crate::kafka) fn address(host: &str, port: i32) -> String {
-    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }

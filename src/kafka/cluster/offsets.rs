@@ -16,9 +16,11 @@ use kafka_protocol::{
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::kafka::{
-    KafkaError, NextOffset, OffsetAt, TopicPartition,
-    cluster::{Cluster, topic_name},
-    transport::connection::CallError,
+    cluster::{Cluster, metadata::topic_name},
+    error::KafkaError,
+    log::record::TopicPartition,
+    offset::{NextOffset, OffsetAt},
+    transport::error::CallError,
     trouble::backoff,
 };
 

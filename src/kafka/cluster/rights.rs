@@ -9,9 +9,11 @@ use kafka_protocol::{
 };
 
 use crate::kafka::{
-    KafkaError, NextOffset, TopicPartition,
-    cluster::{Cluster, topic_name},
-    transport::connection::CallError,
+    cluster::{Cluster, metadata::topic_name},
+    error::KafkaError,
+    log::record::TopicPartition,
+    offset::NextOffset,
+    transport::error::CallError,
 };
 
 /// Sends a fetch request from `at` on that returns nothing but needs READ on the topic. A partition

@@ -17,17 +17,14 @@ use tokio::{
 use uuid::Uuid;
 
 use crate::kafka::{
-    Settings,
-    cluster::about,
+    cluster::metadata::about,
     fetch::{
         memory::Memory,
         request::{self, Included},
         subscription::{Loss, Ready, Subscription, Waiting, Whole, await_room},
     },
-    transport::{
-        access::Access,
-        connection::{CallError, Connection},
-    },
+    settings::Settings,
+    transport::{access::Access, connection::Connection, error::CallError},
 };
 
 /// How long a broker may wait for new records.

@@ -6,8 +6,8 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::debug;
 
 use crate::kafka::{
-    Batch, NextOffset, Position, ReadError, Record, Span, TopicPartition,
     cluster::Cluster,
+    error::ReadError,
     fetch::{
         memory::Account,
         search::{Found, Search},
@@ -16,7 +16,9 @@ use crate::kafka::{
     log::{
         decode::{Decoder, Room},
         header::Fault,
+        record::{Batch, Record, TopicPartition},
     },
+    offset::{NextOffset, Position, Span},
     trouble::Trouble,
 };
 

@@ -17,7 +17,9 @@ use kafka_protocol::{
 };
 use uuid::Uuid;
 
-use crate::kafka::{TopicPartition, cluster::topic_name, fetch::subscription::Ready};
+use crate::kafka::{
+    cluster::metadata::topic_name, fetch::subscription::Ready, log::record::TopicPartition,
+};
 
 /// The partitions of a request, in order.
 ///

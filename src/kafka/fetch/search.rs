@@ -6,13 +6,15 @@ use kafka_protocol::ResponseError;
 use tokio::{sync::mpsc, time::sleep};
 
 use crate::kafka::{
-    KafkaError, NextOffset, Position, ReadError, TopicPartition,
-    cluster::{Cluster, Leader, offsets::Bound},
+    cluster::{Cluster, metadata::Leader, offsets::Bound},
+    error::{KafkaError, ReadError},
     fetch::{
         memory::Account,
         subscription::{Feed, Loss, Subscription},
     },
-    transport::connection::CallError,
+    log::record::TopicPartition,
+    offset::{NextOffset, Position},
+    transport::error::CallError,
     trouble::Trouble,
 };
 use crate::outage::Severity;

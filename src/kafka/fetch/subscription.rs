@@ -9,12 +9,13 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use crate::kafka::{
-    NextOffset, Position, TopicPartition,
     fetch::memory::Account,
     log::{
         decode::{Aborted, Chunk},
         header::scan,
+        record::TopicPartition,
     },
+    offset::{NextOffset, Position},
     trouble::Trouble,
 };
 

@@ -14,9 +14,10 @@ use kafka_protocol::{
 };
 
 use crate::kafka::{
-    NextOffset, TopicPartition,
-    cluster::{Cluster, topic_name},
+    cluster::{Cluster, metadata::topic_name},
     group::{Coordinator, GroupError, group_id},
+    log::record::TopicPartition,
+    offset::NextOffset,
 };
 
 /// The offsets that `group` has committed for `partitions`, in the same order; `None` if there are

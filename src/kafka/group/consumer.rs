@@ -15,9 +15,9 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::kafka::{
-    TopicPartition,
-    cluster::topic_name,
+    cluster::metadata::topic_name,
     group::{Beat, GroupError, coordinator::Coordinator, group_id, subscription::Subscription},
+    log::record::TopicPartition,
 };
 
 /// The member epochs for joining and leaving (KIP-848).

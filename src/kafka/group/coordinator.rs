@@ -7,9 +7,9 @@ use thiserror::Error;
 use tokio::time::{Instant, sleep};
 
 use crate::kafka::{
-    KafkaError,
-    cluster::{Cluster, address},
-    transport::{api::Api, connection::CallError},
+    cluster::{Cluster, metadata::address},
+    error::KafkaError,
+    transport::{api::Api, error::CallError},
     trouble::backoff,
 };
 

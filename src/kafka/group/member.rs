@@ -26,7 +26,10 @@ use super::{
     group_id,
     subscription::Subscription,
 };
-use crate::kafka::{NextOffset, Selection, TopicPartition, cluster::topic_name};
+use crate::kafka::{
+    cluster::metadata::topic_name, log::record::TopicPartition, offset::NextOffset,
+    selection::Selection,
+};
 
 /// The protocol for joining a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,9 +13,10 @@ use kafka_protocol::{
 use uuid::Uuid;
 
 use crate::kafka::{
-    KafkaError, TopicPartition,
     cluster::Cluster,
+    error::KafkaError,
     group::{Coordinator, GroupError, GroupProtocol, classic::protocol as classic, group_id},
+    log::record::TopicPartition,
 };
 
 /// The description of a group.

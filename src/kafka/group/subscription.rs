@@ -9,7 +9,7 @@ use std::{
 use tokio::time::Instant;
 use tracing::debug;
 
-use crate::kafka::{KafkaError, Selection, cluster::Cluster};
+use crate::kafka::{cluster::Cluster, error::KafkaError, selection::Selection};
 
 /// How often topics are checked: for matches of patterns, new partitions, and recreation.
 pub(super) const TOPICS_EVERY: Duration = Duration::from_secs(10);

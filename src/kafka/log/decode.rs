@@ -5,13 +5,13 @@ use std::{collections::HashSet, iter::Peekable, vec};
 use bytes::Bytes;
 
 use crate::kafka::{
-    NextOffset, Record,
     log::{
         compression::decompress,
         header::{Fault, HEADER_BYTES, Header, Timestamps},
-        record::Headers,
+        record::{Headers, Record},
         wire::Wire,
     },
+    offset::NextOffset,
 };
 
 /// The type of control record that ends an aborted transaction (KIP-98).

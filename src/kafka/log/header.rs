@@ -2,7 +2,7 @@
 
 use bytes::{Buf, TryGetError};
 
-use crate::kafka::NextOffset;
+use crate::kafka::offset::NextOffset;
 
 /// Base offset and length, which are not included in the length.
 const PREFIX_BYTES: usize = 12;

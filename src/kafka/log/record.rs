@@ -6,8 +6,8 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use crate::kafka::{
-    Span,
     log::{header::Fault, wire::Wire},
+    offset::Span,
 };
 
 /// A partition of a topic; a recreated topic has another `topic_id`.

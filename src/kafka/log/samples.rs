@@ -11,11 +11,11 @@ use kafka_protocol::{
 };
 
 use crate::kafka::{
-    NextOffset, Record,
     log::{
         decode::{Aborted, Chunk},
-        record::Headers,
+        record::{Headers, Record},
     },
+    offset::NextOffset,
 };
 
 pub(in crate::kafka) const CODECS: [Compression; 5] = [

@@ -25,8 +25,8 @@ use tokio::{sync::mpsc, time::Instant};
 use super::{KafkaError, ProduceError, TopicPartition};
 use crate::{
     kafka::{
-        cluster::{Cluster, topic_name},
-        transport::connection::{CallError, Connection},
+        cluster::{Cluster, metadata::topic_name},
+        transport::{connection::Connection, error::CallError},
         trouble::Trouble as Retry,
     },
     outage::Severity,

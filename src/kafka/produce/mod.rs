@@ -27,7 +27,8 @@ use tokio::{
 };
 
 use crate::kafka::{
-    Kafka, KafkaError, TopicPartition, TopicState, cluster::Cluster, trouble::backoff,
+    Kafka, TopicState, cluster::Cluster, error::KafkaError, log::record::TopicPartition,
+    trouble::backoff,
 };
 use lane::{Lane, Pending, ProducerId};
 

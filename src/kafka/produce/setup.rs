@@ -10,8 +10,8 @@ use tokio::time::{Instant, sleep};
 
 use super::{KafkaError, ProduceError, lane::ProducerId};
 use crate::kafka::{
-    cluster::{Cluster, topic_name},
-    transport::{api::Api, connection::CallError},
+    cluster::{Cluster, metadata::topic_name},
+    transport::{api::Api, error::CallError},
     trouble::backoff,
 };
 

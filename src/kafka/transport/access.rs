@@ -11,7 +11,7 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 use tokio_util::either::Either;
 
 use crate::{
-    kafka::transport::{connection::CallError, oauth::OAuth},
+    kafka::transport::{error::CallError, oauth::OAuth},
     secret::Secret,
     tls::{Fault, Remedies, Tls},
 };

@@ -2,7 +2,7 @@
 
 use std::{
     error::Error,
-    fmt, io,
+    io,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -17,10 +17,9 @@ use tokio::{
 
 use crate::kafka::transport::{
     access::{Access, Stream},
-    {
-        api::Api,
-        bridge::{Incoming, Outgoing},
-    },
+    api::Api,
+    bridge::{Incoming, Outgoing},
+    error::CallError,
 };
 
 /// The maximum size of a response. Record batches are returned in full whatever size was requested,
@@ -36,29 +35,6 @@ pub(in crate::kafka) struct Connection {
     answered: AtomicBool,
     /// When its authentication expires, minus a margin.
     expires: Option<Instant>,
-}
-
-/// Why a call to a broker failed.
-#[derive(Clone, Debug)]
-pub(in crate::kafka) enum CallError {
-    /// The broker supports no compatible version of this request.
-    NoVersion(&'static str),
-    /// The deadline passed during this operation.
-    Timeout(&'static str),
-    /// Connecting failed, or the connection was lost.
-    Broken(String),
-    /// Authentication failed, of this client or of the broker. The operator has to correct it.
-    Denied(String),
-}
-
-impl fmt::Display for CallError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoVersion(what) => write!(f, "supports no compatible version of {what}"),
-            Self::Timeout(what) => write!(f, "timed out ({what})"),
-            Self::Broken(cause) | Self::Denied(cause) => f.write_str(cause),
-        }
-    }
 }
 
 impl Connection {
@@ -145,11 +121,5 @@ fn innermost(error: &RequestError) -> String {
     match cause.downcast_ref::<io::Error>().map(io::Error::kind) {
         Some(io::ErrorKind::UnexpectedEof) => "closed the connection".to_owned(),
         _ => cause.to_string(),
-    }
-}
-
-impl CallError {
-    fn broken(error: impl fmt::Display) -> Self {
-        Self::Broken(error.to_string())
     }
 }

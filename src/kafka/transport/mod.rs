@@ -8,6 +8,7 @@ pub(in crate::kafka) mod api;
 mod bridge;
 mod classic;
 pub(in crate::kafka) mod connection;
+pub(in crate::kafka) mod error;
 pub(in crate::kafka) mod oauth;
 mod sasl;
 pub(in crate::kafka) mod token_endpoint;

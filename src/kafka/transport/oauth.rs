@@ -18,7 +18,7 @@ use tracing::{debug, warn};
 use crate::{
     http_client::Failure,
     kafka::transport::{
-        connection::CallError,
+        error::CallError,
         token_endpoint::{Granted, TokenEndpoint},
     },
     secret::Secret,

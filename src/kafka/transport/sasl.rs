@@ -21,7 +21,8 @@ use tokio::time::Instant;
 
 use crate::kafka::transport::{
     access::{Login, Mechanism, Sasl},
-    connection::{CallError, Connection},
+    connection::Connection,
+    error::CallError,
     oauth::{OAuth, TokenSource, remaining_life},
 };
 

@@ -3,6 +3,8 @@
 //! Names that are not in the tree are skipped. Only the values of roles are kept, as slices of the
 //! record's bytes where possible.
 
+mod name;
+
 use std::fmt;
 
 use bumpalo::Bump;
@@ -20,6 +22,8 @@ use crate::order::{
     text,
     value::Value,
 };
+
+use name::Name;
 
 /// Reads `text`, nested at most 128 levels deep, into `sink`. `arena` holds unescaped texts that
 /// contain JSON.
@@ -325,36 +329,5 @@ impl<'p> Visitor<'p> for Walk<'_, '_, '_, 'p> {
     fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
         self.other(false);
         Ok(())
-    }
-}
-
-/// Looks up a field name; `None` if it is not in the tree.
-struct Name<'m> {
-    tree: &'m Tree,
-    is_second: bool,
-}
-
-impl<'m, 'p> DeserializeSeed<'p> for Name<'m> {
-    type Value = Option<&'m Spot>;
-
-    fn deserialize<D: Deserializer<'p>>(self, json: D) -> Result<Self::Value, D::Error> {
-        if !self.is_second {
-            return json.deserialize_str(self);
-        }
-        let name = <&RawValue as serde::Deserialize>::deserialize(json)?.get();
-        let name: Option<String> = serde_json::from_str(name).ok();
-        Ok(name.and_then(|name| self.tree.names.get(&name)))
-    }
-}
-
-impl<'m> Visitor<'_> for Name<'m> {
-    type Value = Option<&'m Spot>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a name")
-    }
-
-    fn visit_str<E: Error>(self, name: &str) -> Result<Self::Value, E> {
-        Ok(self.tree.names.get(name))
     }
 }

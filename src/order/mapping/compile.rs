@@ -15,7 +15,7 @@ impl Mapping {
         let mut compiler = Compiler::new(&settings);
         compiler.check();
         compiler.orders();
-        compiler.suspects();
+        suspects::mark(&mut compiler.root, &settings);
         let Compiler { errors, places, mut root, key, outside, composites, .. } = compiler;
         if !errors.is_empty() {
             return Err(errors);
@@ -281,59 +281,6 @@ impl<'s> Compiler<'s> {
             }
             _ => self.outside.push(OutsidePlace { place: place.clone(), taker }),
         }
-    }
-
-    /// Adds the suspicious fields that no role reads.
-    fn suspects(&mut self) {
-        let settings = self.settings;
-        let own = |role: Role| {
-            settings.places.iter().any(|(own, places)| *own == role && !places.is_empty())
-        };
-        let mut known = 0;
-        for (bit, is_known) in [
-            (
-                suspects::STATUS | suspects::EVENT_OF_RECORD | suspects::EVENT_OF_ORDER,
-                own(Role::Status),
-            ),
-            (suspects::CURRENCY, own(Role::Currency)),
-            (suspects::CHARGE, [Role::Shipping, Role::Tax, Role::Discount].into_iter().any(own)),
-            (suspects::MINOR_UNITS, settings.minor_units),
-        ] {
-            known |= if is_known { bit } else { 0 };
-        }
-        suspect(&mut self.root, (Opens::Order, suspects::EVENT_OF_RECORD), known);
-    }
-}
-
-/// Marks the suspicious fields of an object and of all objects nested in it. `event` is the bit for
-/// an event type there.
-fn suspect(spot: &mut Spot, (within, event): (Opens, u8), known: u8) {
-    let within = spot.opens.unwrap_or(within);
-    if let Some(tree) = &mut spot.object {
-        for spot in tree.names.values_mut() {
-            let inner = spot.opens == Some(Opens::Order);
-            let event = if inner { suspects::EVENT_OF_ORDER } else { event };
-            suspect(spot, (within, event), known);
-        }
-        let names = match within {
-            Opens::Order => suspects::OF_ORDER,
-            Opens::Item => suspects::OF_ITEM,
-        };
-        let events = [(event, suspects::EVENT_TYPES)];
-        let events = events.iter().filter(|_| within == Opens::Order);
-        for (bit, words) in names.iter().chain(events).filter(|(bit, _)| bit & known == 0) {
-            for name in words.iter().flat_map(|words| suspects::spellings(words)) {
-                let spot = tree.names.entry(&name);
-                if !spot.matters() {
-                    spot.suspect |= *bit;
-                }
-            }
-        }
-    }
-    for inner in [&mut spot.each, &mut spot.text].into_iter().flatten() {
-        let is_order = inner.opens == Some(Opens::Order);
-        let event = if is_order { suspects::EVENT_OF_ORDER } else { event };
-        suspect(inner, (within, event), known);
     }
 }
 

@@ -1,7 +1,9 @@
-//! Names of fields that can change an order's value or products. If no role reads such a field, the
-//! order reports it ([`Unmapped`](crate::order::Unmapped)).
+//! Names of fields that can change an order's value or products, and where they are in a mapping's
+//! tree. If no role reads such a field, the order reports it ([`Unmapped`](crate::order::Unmapped)).
 //!
 //! Only unambiguous names are listed, in the spellings that programs use.
+
+use super::{MappingSettings, Opens, Role, Spot};
 
 /// The bits of [`Unmapped`](crate::order::Unmapped), in the order of its kinds.
 pub(in crate::order) const PRODUCT: u8 = 1;
@@ -16,7 +18,7 @@ pub(in crate::order) const EVENT_OF_RECORD: u8 = 1 << 5;
 pub(in crate::order) const EVENT_OF_ORDER: u8 = 1 << 6;
 
 /// Names of event types, as words.
-pub(super) const EVENT_TYPES: &[&str] = &[
+const EVENT_TYPES: &[&str] = &[
     "event type",
     "event name",
     "event",
@@ -38,7 +40,7 @@ pub(in crate::order) fn is_cancellation(event: &str) -> bool {
 }
 
 /// Names in an order, as words.
-pub(super) const OF_ORDER: &[(u8, &[&str])] = &[
+const OF_ORDER: &[(u8, &[&str])] = &[
     (
         PRODUCT,
         &[
@@ -116,7 +118,7 @@ pub(super) const OF_ORDER: &[(u8, &[&str])] = &[
 ];
 
 /// Names in an item, as words.
-pub(super) const OF_ITEM: &[(u8, &[&str])] = &[
+const OF_ITEM: &[(u8, &[&str])] = &[
     (
         PRODUCT,
         &[
@@ -140,7 +142,7 @@ pub(super) const OF_ITEM: &[(u8, &[&str])] = &[
 ];
 
 /// The spellings of a name: `line_items`, `lineItems` and `LineItems`.
-pub(super) fn spellings(words: &str) -> [String; 3] {
+fn spellings(words: &str) -> [String; 3] {
     let snake = words.replace(' ', "_");
     let mut pascal = String::new();
     for word in words.split(' ') {
@@ -151,6 +153,54 @@ pub(super) fn spellings(words: &str) -> [String; 3] {
     let (first, rest) = pascal.split_at_checked(1).unwrap_or((&pascal, ""));
     let camel = first.to_ascii_lowercase() + rest;
     [snake, camel, pascal]
+}
+
+/// Marks the suspicious fields below `root` that no role of `settings` reads.
+pub(super) fn mark(root: &mut Spot, settings: &MappingSettings) {
+    let own =
+        |role: Role| settings.places.iter().any(|(own, places)| *own == role && !places.is_empty());
+    let mut known = 0;
+    for (bit, is_known) in [
+        (STATUS | EVENT_OF_RECORD | EVENT_OF_ORDER, own(Role::Status)),
+        (CURRENCY, own(Role::Currency)),
+        (CHARGE, [Role::Shipping, Role::Tax, Role::Discount].into_iter().any(own)),
+        (MINOR_UNITS, settings.minor_units),
+    ] {
+        known |= if is_known { bit } else { 0 };
+    }
+    mark_within(root, (Opens::Order, EVENT_OF_RECORD), known);
+}
+
+/// Marks the suspicious fields of an object and of all objects nested in it. `event` is the bit for
+/// an event type there.
+fn mark_within(spot: &mut Spot, (within, event): (Opens, u8), known: u8) {
+    let within = spot.opens.unwrap_or(within);
+    if let Some(tree) = &mut spot.object {
+        for spot in tree.names.values_mut() {
+            let inner = spot.opens == Some(Opens::Order);
+            let event = if inner { EVENT_OF_ORDER } else { event };
+            mark_within(spot, (within, event), known);
+        }
+        let names = match within {
+            Opens::Order => OF_ORDER,
+            Opens::Item => OF_ITEM,
+        };
+        let events = [(event, EVENT_TYPES)];
+        let events = events.iter().filter(|_| within == Opens::Order);
+        for (bit, words) in names.iter().chain(events).filter(|(bit, _)| bit & known == 0) {
+            for name in words.iter().flat_map(|words| spellings(words)) {
+                let spot = tree.names.entry(&name);
+                if !spot.matters() {
+                    spot.suspect |= *bit;
+                }
+            }
+        }
+    }
+    for inner in [&mut spot.each, &mut spot.text].into_iter().flatten() {
+        let is_order = inner.opens == Some(Opens::Order);
+        let event = if is_order { EVENT_OF_ORDER } else { event };
+        mark_within(inner, (within, event), known);
+    }
 }
 
 #[cfg(test)]

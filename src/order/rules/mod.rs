@@ -2,14 +2,14 @@
 //! are independent of the record's format.
 
 mod charges;
+mod encoded;
 mod identity;
 mod kept;
 mod lines;
 mod number;
+mod outside;
 mod stored;
 mod total;
-
-use std::borrow::Cow;
 
 use bumpalo::Bump;
 use bytes::Bytes;
@@ -19,13 +19,12 @@ use uuid::Uuid;
 
 use super::{
     Currency, Meaning, Order, OrderKey, Reason, Rejection, Rules, SalesBounds, Unmapped,
-    decode::{Decoded, Document, Duplicate, Found, Sink, avro, json, protobuf},
-    mapping::{Mapping, Place, Role, Spot, Tombstones, suspects},
-    text,
+    decode::{Decoded, Document, Duplicate, Sink},
+    mapping::{Mapping, Role, Tombstones, suspects},
     value::{Value, decimal, time},
 };
 use crate::{
-    format::{Encoded, Reading, SchemaId, Schemas, Unreadable},
+    format::{Reading, SchemaId, Schemas},
     kafka::{Record, TopicPartition},
 };
 
@@ -91,8 +90,8 @@ impl Rules {
         let Some(payload) = &record.payload else {
             return self.tombstone(&sink.decoded());
         };
-        let encoded = self.reading.value(payload, schemas).map_err(unreadable)?;
-        read(encoded, mapping.root(), &mut sink, &arena)?;
+        let encoded = self.reading.value(payload, schemas).map_err(encoded::unreadable)?;
+        encoded::read(encoded, mapping.root(), &mut sink, &arena)?;
         let decoded = sink.decoded();
         // If reading was aborted, the value that decides whether the record counts may not have
         // been read.
@@ -279,120 +278,6 @@ impl Rules {
             format!("the total must fit the column sales.total, NUMERIC({precision},{scale})");
         Err(Rejection::new(Reason::OutOfRange, detail))
     }
-}
-
-impl Rules {
-    /// Reads the places outside the record's value.
-    fn outside<'r, 'p>(
-        &'r self,
-        sink: &mut Sink<'r, 'p>,
-        (partition, record): (&TopicPartition, &'p Record),
-        schemas: &'p Schemas,
-        arena: &'p Bump,
-    ) where
-        'r: 'p,
-    {
-        let key = record.key.as_deref().map(|bytes| self.reading.key(bytes, schemas));
-        for outside in self.mapping.outside() {
-            let value = match &outside.place {
-                Place::Key(None) => match key {
-                    None => Value::Null,
-                    Some(Ok(Encoded::Json(bytes))) => bytes_value(Some(bytes)),
-                    Some(Ok(Encoded::Avro(schema, bytes))) => {
-                        avro::single(bytes, schema, arena).map_or(Value::Other, Found::value)
-                    }
-                    Some(Ok(Encoded::Protobuf(..)) | Err(_)) => Value::Other,
-                },
-                Place::Header(name) => bytes_value(record.headers.get(name.as_bytes()).flatten()),
-                Place::Timestamp => record.timestamp.map_or(Value::Null, |milliseconds| {
-                    // In seconds, which are recognized as such by their magnitude.
-                    Value::Number(arena.alloc_str(&seconds(milliseconds)))
-                }),
-                Place::Coordinates => {
-                    let TopicPartition { topic, partition, topic_id } = partition;
-                    let coordinates = format!("{topic}/{topic_id}/{partition}/{}", record.offset);
-                    Value::Text(Cow::Borrowed(arena.alloc_str(&coordinates)))
-                }
-                Place::Key(Some(_)) | Place::Field { .. } => continue,
-            };
-            sink.give(outside.taker, Found::Value(arena.alloc(value)));
-        }
-        if let Some(spot) = self.mapping.key() {
-            let encoded = match key {
-                None => Encoded::Json(b"null"),
-                Some(Ok(encoded)) => encoded,
-                Some(Err(_)) => return,
-            };
-            // A key that cannot be read has no fields.
-            let _ = read(encoded, spot, sink, arena);
-        }
-    }
-}
-
-/// Reads bytes into `sink`.
-fn read<'m, 'p>(
-    encoded: Encoded<'p, 'p>,
-    root: &'m Spot,
-    sink: &mut Sink<'m, 'p>,
-    arena: &'p Bump,
-) -> Result<(), Rejection> {
-    match encoded {
-        Encoded::Json(bytes) => json::read(text::of(bytes)?, root, sink, arena),
-        Encoded::Avro(schema, bytes) => avro::read(bytes, schema, root, sink, arena),
-        Encoded::Protobuf(message, bytes) => protobuf::read(bytes, message, root, sink, arena),
-    }
-}
-
-/// The rejection of undecodable bytes.
-fn unreadable(why: Unreadable) -> Rejection {
-    match why {
-        Unreadable::NotFramed => {
-            let detail = "the record must begin with the header of a schema registry (a zero byte \
-                          and the schema id), as required by mapping.format";
-            Rejection::new(Reason::NotFramed, detail)
-        }
-        Unreadable::NoRegistry => {
-            let detail = "the record begins with a zero byte, like records with a schema registry \
-                          header: set registry.url, and mapping.format to \"auto\"";
-            Rejection::new(Reason::NotJson, detail)
-        }
-        Unreadable::UnknownSchema(id) if id.0 == 0 => {
-            let detail = "the schema registry has no schema with id 0: the id must have 4 bytes, \
-                          as written by Confluent's serializers; configure the producer to write \
-                          neither 8-byte ids, as Apicurio's can, nor ids in headers";
-            Rejection::new(Reason::UnknownSchema, detail)
-        }
-        Unreadable::UnknownSchema(id) => {
-            let detail = format!("the schema registry has no schema with id {id}");
-            Rejection::new(Reason::UnknownSchema, detail)
-        }
-        Unreadable::BrokenSchema(Some(id), why) => {
-            Rejection::new(Reason::BrokenSchema, format!("the schema with id {id}: {why}"))
-        }
-        Unreadable::BrokenSchema(None, why) => {
-            Rejection::new(Reason::BrokenSchema, format!("mapping.schema_file: {why}"))
-        }
-        Unreadable::NoSuchMessage(id) => {
-            let detail = format!("the header must refer to a message of the schema with id {id}");
-            Rejection::new(Reason::BrokenSchema, detail)
-        }
-    }
-}
-
-/// The value of bytes outside the record's value, read as text.
-fn bytes_value(bytes: Option<&[u8]>) -> Value<'_> {
-    match bytes.map(std::str::from_utf8) {
-        None => Value::Null,
-        Some(Ok(text)) => Value::Text(text.into()),
-        Some(Err(_)) => Value::Other,
-    }
-}
-
-/// Milliseconds as seconds with a fraction, such as `1795000000.123`.
-fn seconds(milliseconds: i64) -> String {
-    let sign = if milliseconds < 0 { "-" } else { "" };
-    let all = milliseconds.unsigned_abs();
-    format!("{sign}{}.{:03}", all / 1_000, all % 1_000)
 }
 
 fn cancelled(key: OrderKey) -> Order {

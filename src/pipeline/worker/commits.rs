@@ -8,9 +8,10 @@ use futures::{StreamExt, stream::FuturesOrdered};
 use super::{Broken, Worker};
 use crate::{
     config::OnDeadLetter,
-    pipeline::{Halt, Tally, prepare::Prepared},
+    pipeline::{halt::Halt, prepare::Prepared},
     process::ProcessedBatch,
     store::{CommitStatement, Committed, Session, StoreError, WriteMode},
+    tally::Tally,
 };
 
 /// The maximum record bytes that one statement commits, except for a single batch. This keeps

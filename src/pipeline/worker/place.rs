@@ -5,7 +5,7 @@ use std::{slice, time::Instant};
 use tracing::warn;
 
 use super::{Broken, Worker};
-use crate::{pipeline::Halt, store::PartitionRow};
+use crate::{pipeline::halt::Halt, store::PartitionRow};
 
 impl Worker {
     /// Reads the partition's row in PostgreSQL. Ends an outage that it has reported.

@@ -1,6 +1,5 @@
 //! Doubts about the identity of orders, and whether they count.
 
-use super::{is_price_doubtful, is_total_doubtful, place, texts};
 use crate::init::{
     dictionary::{Ending, Name, Word, ending, is_placement},
     json::Json,
@@ -8,8 +7,8 @@ use crate::init::{
     profile::Place,
     proposal::{Answer, Doubt, Proposal, Setting, Value},
     propose::{
-        build::Findings, circumstances::Few, identity::Doubtful, scores, study::Study,
-        worth::Pricing,
+        circumstances::Few, findings::Findings, identity::Doubtful, lines::Pricing, scores,
+        study::Study,
     },
 };
 
@@ -27,7 +26,7 @@ pub(super) fn identity(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
             let question = format!(
                 "{first} repeats with different products: is each record one line of an order?"
             );
-            let replaces = place("order_id", first);
+            let replaces = Setting::at("order_id", first);
             let answers = vec![
                 Answer::new(format!("yes: {shown} together are the key"), vec![found]),
                 Answer::new("no: a later record replaces the earlier one", vec![replaces]),
@@ -45,7 +44,7 @@ pub(super) fn identity(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     };
     let answers = vec![
         Answer::new(format!("yes: {shown}"), vec![found]),
-        Answer::new(other, vec![place("order_id", "coordinates")]),
+        Answer::new(other, vec![Setting::at("order_id", "coordinates")]),
     ];
     proposal.doubts.push(Doubt { question, answers, likeliest: 0 });
 }
@@ -137,8 +136,8 @@ pub(super) fn kinds(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
             "{at} has several values: which are orders, and does {} cancel an order?",
             cancels.join(", ")
         );
-        settings.push(place("status", at));
-        settings.push(Setting::new("cancelled", texts(&cancels)));
+        settings.push(Setting::at("status", at));
+        settings.push(Setting::new("cancelled", Value::texts(&cancels)));
     }
     let (likeliest, all) = if others.is_empty() {
         let orders = is.iter().filter(|kind| !cancels.contains(kind)).copied().collect::<Vec<_>>();
@@ -164,8 +163,8 @@ pub(super) fn status(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     let status = findings.status.as_ref().filter(|status| !is_operation(&status.place.path));
     if let Some(operation) = &operation {
         let because = "a deleted row is an order that does not count";
-        proposal.settings.push(place("status", operation.clone()).because(because));
-        proposal.settings.push(Setting::new("cancelled", texts(&["d"])));
+        proposal.settings.push(Setting::at("status", operation.clone()).because(because));
+        proposal.settings.push(Setting::new("cancelled", Value::texts(&["d"])));
     }
     if status.is_none_or(|status| status.endings().is_empty()) {
         flag(findings, proposal);
@@ -194,7 +193,7 @@ pub(super) fn status(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     for values in [&sure, &all] {
         let answer = Answer::new(
             values.join(", "),
-            vec![role.clone(), Setting::new("cancelled", texts(values))],
+            vec![role.clone(), Setting::new("cancelled", Value::texts(values))],
         );
         if !values.is_empty() && !answers.contains(&answer) {
             answers.push(answer);
@@ -216,7 +215,8 @@ fn flag(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     };
     let places = findings.study.places();
     let Some(at) = places.iter().find(is_flag).map(|place| place.path.place()) else { return };
-    let settings = vec![place("status", at.clone()), Setting::new("cancelled", texts(&["true"]))];
+    let settings =
+        vec![Setting::at("status", at.clone()), Setting::new("cancelled", Value::texts(&["true"]))];
     let answers =
         vec![Answer::new("yes", settings), Answer::new("no: it means something else", Vec::new())];
     let question = format!("{at} is true or false: does true mean that an order does not count?");
@@ -245,7 +245,7 @@ pub(super) fn tombstones(study: &Study<'_>, proposal: &mut Proposal) {
 
 /// Whether money in a line is the unit price or the line total.
 pub(super) fn price(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
-    if !is_price_doubtful(findings) {
+    if !findings.is_price_doubtful() {
         return;
     }
     let Some(path) = findings.worth.unit_price.places.first().map(|place| place.path.place())
@@ -253,8 +253,8 @@ pub(super) fn price(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
         return;
     };
     let answers = vec![
-        Answer::new("the unit price", vec![place("unit_price", path.clone())]),
-        Answer::new("the line total", vec![place("amount", path.clone())]),
+        Answer::new("the unit price", vec![Setting::at("unit_price", path.clone())]),
+        Answer::new("the line total", vec![Setting::at("amount", path.clone())]),
     ];
     let question = format!("is {path} the unit price or the line total?");
     proposal.doubts.push(Doubt { question, answers, likeliest: 0 });
@@ -298,7 +298,7 @@ pub(super) fn total(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
         }
     }
     let Some(total) = worth.total.places.first().map(|place| place.path.place()) else { return };
-    if is_total_doubtful(findings) {
+    if findings.is_total_doubtful() {
         let question = format!(
             "{total} equals lines plus charges in {} of {} orders: is it the total?",
             worth.agreeing, worth.comparable
@@ -307,7 +307,7 @@ pub(super) fn total(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
             Answer::new("no: lines and charges count", Vec::new()),
             Answer::new(
                 "yes: orders where it differs become dead letters",
-                vec![place("total", total)],
+                vec![Setting::at("total", total)],
             ),
         ];
         proposal.doubts.push(Doubt { question, answers, likeliest: 0 });

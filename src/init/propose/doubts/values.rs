@@ -2,14 +2,13 @@
 
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::place;
 use crate::init::{
     dictionary::{Name, Word},
     profile::Place,
     proposal::{Answer, Doubt, Proposal, Setting, Table, Value},
     propose::{
-        build::Findings,
         circumstances::{self, Format},
+        findings::Findings,
         money::{self, Cents},
         scores,
     },
@@ -33,7 +32,7 @@ pub(super) fn currency(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
         let currency = Value::Text(currency.to_owned());
         let because = "orders in another currency become dead letters (other_currency)";
         vec![
-            place("currency", at.clone()).because(because),
+            Setting::at("currency", at.clone()).because(because),
             Setting {
                 table: Table::Orders,
                 key: "currency",
@@ -277,7 +276,7 @@ fn without_time(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
             Answer::new("no: orders have no time", Vec::new()),
             Answer::new(
                 "yes: the time of sale is the record's timestamp",
-                vec![place("sold_at", "timestamp")],
+                vec![Setting::at("sold_at", "timestamp")],
             ),
         ];
         proposal.doubts.push(Doubt { question, answers, likeliest: 0 });

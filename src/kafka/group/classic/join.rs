@@ -27,17 +27,14 @@ use super::{
     protocol::{self, Malformed, PROTOCOL_TYPE},
 };
 use crate::kafka::{
-    KafkaError,
     cluster::Cluster,
+    error::KafkaError,
     group::{
         GroupError, GroupSettings,
         coordinator::{Coordinator, is_transient},
         group_id,
     },
-    transport::{
-        api::Api,
-        connection::{CallError, Connection},
-    },
+    transport::{api::Api, connection::Connection, error::CallError},
     trouble::backoff,
 };
 

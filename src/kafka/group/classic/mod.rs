@@ -33,13 +33,13 @@ use assign::Place;
 use join::{Membership, Outcome, Ticket, join, partitions};
 
 use crate::kafka::{
-    TopicPartition,
     group::{
         Beat, GroupError, GroupSettings,
         coordinator::Coordinator,
         group_id,
         subscription::{Subscription, TOPICS_EVERY},
     },
+    log::record::TopicPartition,
 };
 
 /// How often a running rebalance is polled.

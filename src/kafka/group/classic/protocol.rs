@@ -17,7 +17,7 @@ use kafka_protocol::{
 };
 
 use super::assign::{Candidate, Place};
-use crate::kafka::cluster::topic_name;
+use crate::kafka::cluster::metadata::topic_name;
 
 /// The protocol type of consumer groups.
 pub(super) const PROTOCOL_TYPE: &str = "consumer";

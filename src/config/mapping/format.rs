@@ -2,7 +2,7 @@
 
 use std::{fs::File, io::Read, path::Path, sync::Arc};
 
-use super::mapping::Table;
+use super::table::Table;
 use crate::{
     format::{Format, Kind, Reading, Schema, SchemaError, avro, protobuf},
     order::MappingSettings,

@@ -1,4 +1,4 @@
-//! Counts the outcomes of records.
+//! The counts of a run: its records and orders, by outcome.
 
 use std::fmt;
 
@@ -23,7 +23,7 @@ pub struct Tally {
 
 impl Tally {
     /// Counts the records of `batch`.
-    pub(super) fn of(batch: &ProcessedBatch) -> Self {
+    pub(crate) fn of(batch: &ProcessedBatch) -> Self {
         let mut tally = Self { records: batch.outcomes().len() as u64, ..Self::default() };
         for outcome in batch.outcomes() {
             let orders = match &outcome.result {
@@ -50,7 +50,7 @@ impl Tally {
         tally
     }
 
-    pub(super) fn add(&mut self, other: &Self) {
+    pub(crate) fn add(&mut self, other: &Self) {
         self.records += other.records;
         self.orders += other.orders;
         self.cancelled += other.cancelled;

@@ -1,0 +1,175 @@
+//! Texts that are almost JSON.
+
+use super::*;
+
+#[test]
+fn what_is_almost_json_is_not_json() {
+    for json in [
+        "{",
+        "}",
+        "{]",
+        "[}",
+        "{\"a\"",
+        "{\"a\":",
+        "{\"a\":}",
+        "{\"a\":1",
+        "{\"a\":1,}",
+        "{,}",
+        "{\"a\" 1}",
+        "{'order_id':'a'}",
+        "{order_id:1}",
+        "{1:2}",
+        "{null:1}",
+        "{\"a\":[1,]}",
+        "{\"a\":[1 2]}",
+        "{\"a\":1}}",
+        "/* c */{}",
+        "{}//",
+        "{\"a\":01}",
+        "{\"a\":+1}",
+        "{\"a\":.5}",
+        "{\"a\":1.}",
+        "{\"a\":0x1}",
+        "{\"a\":-}",
+        "{\"a\":NaN}",
+        "{\"a\":Infinity}",
+        "{\"a\":nul}",
+        "{\"a\":True}",
+        "{\"a\":\"\\x41\"}",
+        "{\"a\":\"\\u12\"}",
+        "{\"a\":\"\\u12g4\"}",
+        "{\"a\":\"\n\"}",
+        "{\"a\":\"\0\"}",
+        "{\"a\u{1}\":1}",
+        "{\"a\":\"b}",
+        "{\"order_id\":\"\0\",\"total\":1}",
+        "{\"order_id\":\"a\",\"total\":NaN}",
+        "{\"order_id\":\"a\",\"items\":[{\"qty\":1},]}",
+        "{\"order_id\":\"a\",\"items\":[{\"qty\":1,}]}",
+        "{\"order_id\":\"a\",\"items\":[5}",
+        "{\"order_id\":\"a\",\"items\":[}",
+        "{\"order_id\":\"a\",\"items\":nul}",
+        "\u{2028}{}",
+    ] {
+        assert_eq!(reason(json), Reason::NotJson, "{json:?}");
+    }
+    rejected("{\"a\":1,}", Reason::NotJson, "key must be a string at line 1 column 8");
+}
+
+#[test]
+fn invalid_numbers_are_not_json_anywhere() {
+    for number in [
+        "01",
+        "-01",
+        "00",
+        "+1",
+        "-",
+        "--1",
+        "-+1",
+        "1.",
+        "-1.",
+        "1.e5",
+        ".5",
+        "-.5",
+        "1e",
+        "1E",
+        "1e+",
+        "1e-",
+        "1e1.5",
+        "1ee2",
+        "1e2e3",
+        "1.2.3",
+        "0x1F",
+        "1_000",
+        "1 000",
+        "１",
+        "1f",
+        "NaN",
+        "-NaN",
+        "Infinity",
+        "-Infinity",
+        "inf",
+        "1/2",
+        "(1)",
+    ] {
+        for json in [
+            format!(r#"{{"order_id":"a","total":1,"x":{number}}}"#),
+            format!(r#"{{"order_id":"a","total":1,"x":[{number}]}}"#),
+            format!(r#"{{"order_id":"a","total":{number}}}"#),
+            format!(r#"{{"order_id":{number},"total":1}}"#),
+            format!(r#"{{"order_number":{number},"total":1}}"#),
+            format!(r#"{{"order_id":"a","items":[{{"qty":{number},"unit_price":1}}]}}"#),
+            format!(r#"{{"order_id":"a","items":[{{"qty":1,"unit_price":{number}}}]}}"#),
+            number.to_owned(),
+        ] {
+            assert_eq!(reason(&json), Reason::NotJson, "{json}");
+        }
+    }
+}
+
+#[test]
+fn invalid_strings_are_not_json_anywhere() {
+    for text in [
+        "\"\t\"",
+        "\"\r\"",
+        "\"\u{1f}\"",
+        "\"\u{0}\"",
+        r#""\a""#,
+        r#""\U0041""#,
+        r#""\u""#,
+        r#""\u00""#,
+        r#""\u004""#,
+        r#""\ud800\u""#,
+        r#""\ud800\u00""#,
+        r#""\""#,
+        r#"""#,
+        r#"a""#,
+        "'a'",
+        "`a`",
+        "“a”",
+        "\"a\" \"b\"",
+        "a",
+        r"\u0041",
+        "\"a\"\u{c}",
+        "\"a\"\u{b}",
+        "\u{a0}\"a\"",
+        "\"a\"/**/",
+        "#\n\"a\"",
+        "tru",
+        "TRUE",
+        "nil",
+        "undefined",
+        "",
+        "*",
+        "<a>",
+        "[",
+        "{",
+        "]",
+        "}",
+        "[}",
+        "[\"a\"",
+        "[,]",
+        "[\"a\",,\"b\"]",
+        "[\"a\":1]",
+        "{\"a\"}",
+        "{\"a\":}",
+        "{:1}",
+        "{\"a\"::1}",
+        "{\"a\":1,}",
+        "{\"a\":1,,\"b\":2}",
+        "{\"a\" 1}",
+        "{a:1}",
+        "{}}",
+    ] {
+        for json in [
+            format!(r#"{{"order_id":"a","total":1,"x":{text}}}"#),
+            format!(r#"{{"order_id":{text},"total":1}}"#),
+            format!(r#"{{"order_id":"a","total":1,"sold_at":{text}}}"#),
+            format!(r#"{{"order_id":"a","total":{text}}}"#),
+            format!(r#"{{"order_id":"a","total":1,"items":{text}}}"#),
+            format!(r#"{{"order_id":"a","total":1,"items":[{{"qty":1,"product":{text}}}]}}"#),
+        ] {
+            assert_eq!(reason(&json), Reason::NotJson, "{json:?}");
+        }
+    }
+}
