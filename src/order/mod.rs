@@ -204,7 +204,6 @@ pub enum OrderKey {
 /// An item of an order with a product.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Item {
-    /// Most names are short enough to need no allocation.
     product: SmolStr,
     quantity: Decimal,
     amount: Decimal,
