@@ -13,6 +13,27 @@
 //! run uses [`servers`], counts records in a [`tally`], and records its state in [`telemetry`] and
 //! [`outage`]; [`http`] serves it as metrics, health and dashboard.
 //!
+//! The settings determine what a record means. Money is decimal, so that no amount is approximate:
+//!
+//! ```
+//! use vendas::config::{self, Sources};
+//!
+//! let settings = r#"
+//!     [topics.pedidos.mapping]
+//!     order_id = "$.pedido.codigo"
+//!     total = "$.pedido.valor"
+//!     decimal = "comma"
+//! "#;
+//! let config = config::load(&Sources { text: Some(settings.to_owned()), ..Sources::default() })?;
+//!
+//! let record = br#"{"pedido": {"codigo": "A-17", "valor": "R$ 1.234,56"}}"#;
+//! let meaning = config.rules.of("pedidos").understand_value(Some(record))?;
+//! let [order] = meaning.orders() else { panic!("one order") };
+//! assert_eq!(order.id(), Some("A-17"));
+//! assert_eq!(order.total().to_string(), "1234.56");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! The guarantee rests on one idea: a partition's next offset is stored with the data, and a batch is
 //! committed by *compare-and-set* on it, in one statement (see [`store`]).
 //!

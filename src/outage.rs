@@ -17,6 +17,22 @@ pub const REMIND_AFTER: Duration = Duration::from_secs(60);
 const FLICKER: Duration = Duration::from_millis(500);
 
 /// One server's state, shared by all its users, so that an outage is logged once and not by each.
+///
+/// ```
+/// use std::time::Instant;
+///
+/// use vendas::outage::{Outage, Severity};
+///
+/// let postgres = Outage::new("PostgreSQL");
+/// // Two workers find the server unavailable; the first failure is logged.
+/// postgres.failed(Severity::Transient, &"connection refused");
+/// postgres.failed(Severity::Transient, &"the database system is starting up");
+/// let outage = postgres.ongoing().unwrap();
+/// assert_eq!(outage.error, "the database system is starting up");
+/// // One of them gets an answer, which ends the outage for both.
+/// postgres.recovered(Instant::now());
+/// assert_eq!(postgres.ongoing(), None);
+/// ```
 #[derive(Debug)]
 pub struct Outage {
     server: &'static str,

@@ -257,6 +257,36 @@ pub async fn process(
 
 /// Processes records of any topics with `rules` and `schemas`, as [`process`] does those of a
 /// batch. The results have the order of the records.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use vendas::{
+///     config::{self, Sources},
+///     format::Schemas,
+///     kafka::{Record, TopicPartition},
+///     order::Reason,
+///     process::understand_all,
+/// };
+///
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// let partition = TopicPartition { topic: "sales".into(), partition: 0, topic_id: uuid::Uuid::nil() };
+/// let record = |offset, payload: &'static str| {
+///     let payload = Some(payload.into());
+///     (partition.clone(), Record { offset, payload, ..Record::default() })
+/// };
+/// let records = [
+///     record(0, r#"{"order_number": 1, "order_items": [{"qty": 2, "value_unit": 1.10}]}"#),
+///     record(1, "rubbish"),
+/// ];
+/// let rules = config::load(&Sources::default())?.rules;
+/// let results = understand_all(&Arc::new(records.into()), &rules, Schemas::default()).await;
+/// assert_eq!(results[0].as_ref().unwrap().orders()[0].total().to_string(), "2.20");
+/// assert_eq!(results[1].as_ref().unwrap_err().reason(), Reason::NotJson);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub async fn understand_all(
     records: &Arc<Vec<(TopicPartition, Record)>>,
     rules: &Arc<Rulebook>,

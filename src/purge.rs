@@ -21,6 +21,8 @@ pub struct PurgeOrders<'a> {
     pub because: &'a str,
     /// The operator: USER@HOST.
     pub purged_by: &'a str,
+    /// The time limit of each statement that reads whole tables.
+    pub time_limit: Duration,
 }
 
 /// Why a purge ended early. The next one continues it.
@@ -99,7 +101,7 @@ impl Work<'_> {
             None => self.store.guard_purge().await?.ok_or(PurgeError::Running)?,
         };
         let guard = self.guard.insert(guard);
-        let PurgeOrders { before, forget_sums, because, purged_by } = self.orders;
+        let PurgeOrders { before, forget_sums, because, purged_by, time_limit } = self.orders;
         let purge = match &mut self.purge {
             Some(purge) => purge,
             none => {
@@ -110,6 +112,6 @@ impl Work<'_> {
         if self.store.purge_some(guard, purge).await? {
             return Ok(None);
         }
-        Ok(Some(self.store.end_purge(purge).await?))
+        Ok(Some(self.store.end_purge(purge, time_limit).await?))
     }
 }

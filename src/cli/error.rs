@@ -4,6 +4,7 @@ use std::{fmt, io, process::ExitCode};
 
 use tracing::error;
 
+use super::logging::COMMAND_FAILED;
 use crate::{
     config::Problems,
     http::ListenError,
@@ -45,12 +46,12 @@ impl CliError {
         matches!(self, Self::Logged)
     }
 
-    /// Writes the error to the log. Errors in arguments and settings are not logged: they are for
-    /// the user.
+    /// Writes the error to the log, at any `log.level`. Errors in arguments and settings are not
+    /// logged: they are for the user.
     pub(super) fn in_log(self) -> Self {
         match self {
-            Self::Failed(text) => error!("{text}"),
-            Self::Reported(text) => error!("{text}"),
+            Self::Failed(text) => error!(target: COMMAND_FAILED, "{text}"),
+            Self::Reported(text) => error!(target: COMMAND_FAILED, "{text}"),
             other => return other,
         }
         Self::Logged

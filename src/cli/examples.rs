@@ -160,7 +160,8 @@ Examples:
 pub(super) const VERIFY: &str = "\
 Examples:
   vendas verify                                       compare the totals with the orders
-  vendas verify --format json                         as JSON";
+  vendas verify --format json                         as JSON
+  vendas verify --timeout 5m                          give up after five minutes instead of an hour";
 
 pub(super) const SCHEMA: &str = "\
 Examples:

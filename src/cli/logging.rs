@@ -9,12 +9,17 @@ use tracing_subscriber::EnvFilter;
 use super::progress::Stderr;
 use crate::config::{Log, LogFormat};
 
+/// The target of the error of a failed command, which is logged whatever `log.level` is.
+pub(super) const COMMAND_FAILED: &str = "vendas::command_failed";
+
 /// Starts logging. Panics are logged with their place only: their message can contain data of a
 /// record.
 pub(super) fn start(log: &Log) {
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(&log.level))
-        .with_writer(|| Stderr);
+    let mut filter = EnvFilter::new(&log.level);
+    if let Ok(always) = format!("{COMMAND_FAILED}=error").parse() {
+        filter = filter.add_directive(always);
+    }
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Stderr);
     // As for --help: on a terminal that supports colours, unless NO_COLOR is set, or with
     // CLICOLOR_FORCE.
     let colours = AutoStream::choice(&io::stderr()) != ColorChoice::Never;

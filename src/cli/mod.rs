@@ -4,6 +4,7 @@ mod asking;
 mod check;
 mod completions;
 mod dead_letters;
+mod duration;
 mod error;
 mod examples;
 mod healthcheck;
@@ -29,6 +30,7 @@ mod tests;
 use std::{
     ffi::OsString,
     io::{self, Write},
+    time::Duration,
 };
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -37,6 +39,7 @@ use uuid::Uuid;
 pub use error::CliError;
 
 use dead_letters::DeadLettersCommand;
+use duration::{TIME_LIMIT, time_limit};
 use orders::OrdersCommand;
 use settings::{Settings, flag, sources};
 
@@ -130,6 +133,9 @@ enum Command {
         /// The output format.
         #[arg(long, value_enum, default_value_t = Format::Table)]
         format: Format,
+        /// The time limit for adding up all orders, such as 30m.
+        #[arg(long, value_name = "TIME", default_value = TIME_LIMIT, value_parser = time_limit)]
+        timeout: Duration,
     },
     /// Print the SQL that creates the tables, or apply it.
     #[command(after_help = examples::SCHEMA)]
@@ -137,6 +143,15 @@ enum Command {
         /// Create what is missing in database.schema, as database.user.
         #[arg(long)]
         apply: bool,
+        /// The time limit for applying it, such as 30m: an upgrade may add up all orders.
+        #[arg(
+            long,
+            value_name = "TIME",
+            requires = "apply",
+            default_value = TIME_LIMIT,
+            value_parser = time_limit
+        )]
+        timeout: Duration,
     },
 }
 
@@ -234,10 +249,10 @@ async fn dispatch(
         Command::DeadLetters { command } => dead_letters::dead_letters(config, command).await,
         Command::Orders { command } => orders::orders(config, command).await,
         Command::Report(arguments) => report::report(config, arguments, environment).await,
-        Command::Verify { format } => verify::verify(config, format).await,
-        Command::Schema { apply: false } => print(SCHEMA),
-        Command::Schema { apply: true } => {
-            store(config).apply_schema().await?;
+        Command::Verify { format, timeout } => verify::verify(config, format, timeout).await,
+        Command::Schema { apply: false, .. } => print(SCHEMA),
+        Command::Schema { apply: true, timeout } => {
+            store(config).apply_schema(Some(timeout)).await?;
             print(&format!("the tables are in schema \"{}\"\n", config.database.schema))
         }
     }

@@ -9,9 +9,8 @@ use std::{
 };
 
 use clap::{Args, CommandFactory, ValueEnum, error::ErrorKind};
-use jiff::SignedDuration;
 
-use super::{Cli, CliError, print, store};
+use super::{Cli, CliError, duration::interval, print, store};
 use crate::{
     config::Config,
     order::Currency,
@@ -59,7 +58,7 @@ pub(super) struct Arguments {
     #[arg(long)]
     watch: bool,
     /// The interval of --watch, such as 500ms.
-    #[arg(long, value_name = "TIME", requires = "watch", default_value = "1s", value_parser = time)]
+    #[arg(long, value_name = "TIME", requires = "watch", default_value = "1s", value_parser = interval)]
     interval: Duration,
 }
 
@@ -199,14 +198,4 @@ fn not_kept(field: &str, fields: &[String]) -> String {
         format!("available: {}", report::visible(&fields.join(", ")))
     };
     format!("--by {field}: must be product, day, hour, month, or an existing kept field: {known}")
-}
-
-fn time(text: &str) -> Result<Duration, String> {
-    text.parse::<SignedDuration>()
-        .ok()
-        .and_then(|time| Duration::try_from(time).ok())
-        .filter(|time| (Duration::from_millis(100)..=Duration::from_secs(86_400)).contains(time))
-        .ok_or_else(|| {
-            "must be a duration such as \"500ms\" or \"2s\", from 100ms to 24h".to_owned()
-        })
 }

@@ -1,6 +1,6 @@
 //! `vendas verify`: compares the stored sums with sums that are recomputed from the orders.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use comfy_table::{CellAlignment, Table, presets::NOTHING};
 use serde::Serialize;
@@ -53,10 +53,14 @@ impl<'a> From<&'a Difference> for Line<'a> {
     }
 }
 
-pub(super) async fn verify(config: &Config, format: Format) -> Result<(), CliError> {
+pub(super) async fn verify(
+    config: &Config,
+    format: Format,
+    timeout: Duration,
+) -> Result<(), CliError> {
     let store = store(config);
     let progress = Progress::new("summing up all orders");
-    let verification = progress.during(store.verify_totals(), || (None, None)).await?;
+    let verification = progress.during(store.verify_totals(timeout), || (None, None)).await?;
     let differences = &verification.differences;
     let text = match format {
         Format::Json => json(&verification)?,

@@ -64,6 +64,18 @@ pub enum OffsetAt {
 }
 
 /// The offsets that a batch accounts for, including gaps: `from <= offset < to`.
+///
+/// ```
+/// use vendas::kafka::{NextOffset, Span};
+///
+/// let stored = NextOffset::new(40).unwrap();
+/// let span = Span::new(stored, NextOffset::after(99).unwrap()).unwrap();
+/// assert!(span.contains(40) && span.contains(99) && !span.contains(100));
+/// assert_eq!(span.to_string(), "[40, 100)");
+/// // Progress only: a batch accounts for at least one offset.
+/// assert_eq!(Span::new(stored, stored), None);
+/// assert_eq!(span.to().lag(NextOffset::new(120).unwrap()), 20);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Span {
     from: NextOffset,

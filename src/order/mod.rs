@@ -48,6 +48,28 @@ use crate::{
 };
 
 /// The rules for decoding the records of one topic; created by [`Rules::new`].
+///
+/// [`Rules::built_in`] recognize common names. Totals are exact:
+///
+/// ```
+/// use jiff::tz::TimeZone;
+/// use vendas::order::Rules;
+///
+/// let record = br#"{
+///     "order_id": "A-17",
+///     "items": [
+///         {"product": "tea", "qty": 3, "unit_price": 0.1},
+///         {"product": "cup", "qty": 0.25, "unit_price": 7.4}
+///     ],
+///     "shipping": 5
+/// }"#;
+/// let meaning = Rules::built_in(TimeZone::UTC).understand_value(Some(record))?;
+/// let order = &meaning.orders()[0];
+/// let amounts: Vec<_> = order.items().iter().map(|item| item.amount().to_string()).collect();
+/// assert_eq!(amounts, ["0.30", "1.85"]);
+/// assert_eq!((order.charges().to_string(), order.total().to_string()), ("5.00".into(), "7.15".into()));
+/// # Ok::<(), vendas::order::Rejection>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Rules {
     mapping: Mapping,

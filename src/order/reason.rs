@@ -183,6 +183,16 @@ impl fmt::Display for Reason {
 /// The details of [`Rules::understand`](super::Rules::understand) contain the place and the rule,
 /// such as `order_items[3].qty must be above 0` (items count from 0). They never quote the payload:
 /// it holds personal data, and rejections are logged.
+///
+/// ```
+/// use jiff::tz::TimeZone;
+/// use vendas::order::{Reason, Rules};
+///
+/// let record = br#"{"order_id": "A-17", "items": [{"qty": -3, "unit_price": 2.50}]}"#;
+/// let rejection = Rules::built_in(TimeZone::UTC).understand_value(Some(record)).unwrap_err();
+/// assert_eq!(rejection.reason(), Reason::QuantityNotPositive);
+/// assert_eq!(rejection.to_string(), "");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}: {detail}")]
 pub struct Rejection {

@@ -104,6 +104,34 @@ pub struct Simulated {
 }
 
 /// Generates an endless sequence of records.
+///
+/// ```
+/// use jiff::tz::TimeZone;
+/// use vendas::{
+///     order::Rules,
+///     simulate::{Clock, Kind, Shape, Shop, ShopSettings},
+/// };
+///
+/// let settings = ShopSettings {
+///     shape: Shape::Ecommerce,
+///     seed: 7,
+///     clock: Clock::Drawn,
+///     before: None,
+///     first_number: 1,
+///     invalid: "10%".parse()?,
+///     corrections: "5%".parse()?,
+///     hard: false,
+/// };
+/// let (mut shop, mut same) = (Shop::open(settings.clone()), Shop::open(settings));
+/// let rules = Rules::built_in(TimeZone::UTC);
+/// for _ in 0..100 {
+///     let record = shop.next_record()?;
+///     assert_eq!(record.payload, same.next_record()?.payload);
+///     let meaning = rules.understand_value(record.payload.as_deref());
+///     assert_eq!(meaning.is_err(), record.kind == Kind::Invalid);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Shop {
     settings: ShopSettings,

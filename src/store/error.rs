@@ -181,6 +181,9 @@ fn remedy(code: &SqlState) -> Option<&'static str> {
              enable prepared statements in the pooler (PgBouncer 1.21 or newer: \
              max_prepared_statements)"
         }
+        SqlState::LOCK_NOT_AVAILABLE => {
+            "another session has held the lock for too long, pg_locks shows which one"
+        }
         SqlState::NOT_NULL_VIOLATION => "give that column a default, or drop its NOT NULL",
         _ => return None,
     })

@@ -27,6 +27,7 @@ mod hosts;
 mod identifier;
 mod ledger;
 mod locks;
+mod long;
 mod notes;
 mod numeric;
 mod offsets;

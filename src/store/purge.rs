@@ -10,6 +10,8 @@
 //! the row of `purges` counts them. A purge can be killed at any time; its completed batches stay
 //! consistent, and the next purge continues.
 
+use std::time::Duration;
+
 use jiff::civil::{Date, DateTime};
 use tokio_postgres::types::Type;
 
@@ -196,25 +198,27 @@ impl Store {
     }
 
     /// Records the end of the purge, and returns what it has deleted. If it has deleted sums,
-    /// removes their empty rows.
+    /// removes their empty rows, in statements of at most `limit` each.
     ///
     /// # Errors
-    /// As [`Store::session`].
-    pub async fn end_purge(&self, purge: &Purge) -> Result<Purged, StoreError> {
+    /// As [`Store::session`]; [`StoreError::Permanent`] also after `limit`.
+    pub async fn end_purge(&self, purge: &Purge, limit: Duration) -> Result<Purged, StoreError> {
         let sql = self.sql(
             "UPDATE {schema}.purges SET ended_at = coalesce(ended_at, now()) WHERE id = $1 \
              RETURNING sales, orders",
         );
+        if purge.forget_sums {
+            for (what, function) in
+                [("folding ledgers", "fold_ledgers"), ("deleting empty sums", "drop_empty_sums")]
+            {
+                let sql = self.sql(&format!("SELECT {{schema}}.{function}()"));
+                self.long_query(what, limit, &sql, &[]).await?;
+            }
+        }
         let lent = self.lend().await?;
         let connection = lent.connection()?;
-        let client = connection.client();
-        if purge.forget_sums {
-            // No deadline: nothing waits for these statements.
-            client.query_typed(&self.sql("SELECT {schema}.fold_ledgers()"), &[]).await?;
-            client.query_typed(&self.sql("SELECT {schema}.drop_empty_sums()"), &[]).await?;
-        }
         let id: [Parameter<'_>; 1] = [(&purge.id, Type::INT8)];
-        let row = connection.in_time(client.query_typed_one(&sql, &id)).await?;
+        let row = connection.in_time(connection.client().query_typed_one(&sql, &id)).await?;
         Ok(Purged { sales_rows: row.try_get(0)?, orders_rows: row.try_get(1)? })
     }
 

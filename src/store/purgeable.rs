@@ -1,5 +1,7 @@
 //! Counts what a purge would delete.
 
+use std::time::Duration;
+
 use jiff::civil::{Date, DateTime};
 use tokio_postgres::types::Type;
 
@@ -54,16 +56,20 @@ impl Store {
         Ok(ShopDay { today: row.try_get(0)?, then: row.try_get(1)?, timezone: row.try_get(2)? })
     }
 
-    /// What a purge of the orders before `before`, in the shop's time zone, would delete. It reads
-    /// both tables completely, without a deadline.
+    /// What a purge of the orders before `before`, in the shop's time zone, would delete. Reads
+    /// both tables completely, for at most `limit`.
     ///
     /// # Errors
-    /// As [`Store::session`].
-    pub async fn purgeable_orders(&self, before: DateTime) -> Result<PurgeableOrders, StoreError> {
+    /// As [`Store::session`]; [`StoreError::Permanent`] also after `limit`.
+    pub async fn purgeable_orders(
+        &self,
+        before: DateTime,
+        limit: Duration,
+    ) -> Result<PurgeableOrders, StoreError> {
         let sql = self.sql(include_str!("sql/purgeable.sql"));
-        let lent = self.lend().await?;
-        let client = lent.connection()?.client();
-        let row = client.query_typed_one(&sql, &[(&WallClock(before), Type::TIMESTAMP)]).await?;
+        let row = self
+            .long_row("counting orders", limit, &sql, &[(&WallClock(before), Type::TIMESTAMP)])
+            .await?;
         let first: Option<String> = row.try_get("first")?;
         let last: Option<String> = row.try_get("last")?;
         Ok(PurgeableOrders {

@@ -5,10 +5,12 @@
 //! per product. Monthly sums stay the same throughout, so a roll-up can be interrupted and started
 //! again.
 
-use jiff::civil::Date;
-use tokio_postgres::types::{ToSql, Type};
+use std::time::Duration;
 
-use super::{database::Store, error::StoreError, rows::Day};
+use jiff::civil::Date;
+use tokio_postgres::types::Type;
+
+use super::{database::Store, error::StoreError, rows::Day, session::Parameter};
 
 /// The effect of a roll-up on the product sums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,20 +22,19 @@ pub struct RollUp {
 }
 
 impl Store {
-    /// Counts what a roll-up before a day would change.
+    /// Counts what a roll-up before a day would change, for at most `limit`.
     ///
     /// # Errors
-    /// As [`Store::session`].
-    pub async fn roll_up(&self, before: Date) -> Result<RollUp, StoreError> {
+    /// As [`Store::session`]; [`StoreError::Permanent`] also after `limit`.
+    pub async fn roll_up(&self, before: Date, limit: Duration) -> Result<RollUp, StoreError> {
         let sql = self.sql(
             "SELECT (SELECT count(*) FROM {schema}.product_days \
                      WHERE isfinite(day) AND day < $1), \
                     (SELECT count(*) FROM {schema}.product_months \
                      WHERE isfinite(month) AND month < $1)",
         );
-        let lent = self.lend().await?;
-        let client = lent.connection()?.client();
-        let row = client.query_typed_one(&sql, &[(&Day(before), Type::DATE)]).await?;
+        let parameters: [Parameter<'_>; 1] = [(&Day(before), Type::DATE)];
+        let row = self.long_row("counting sums", limit, &sql, &parameters).await?;
         Ok(RollUp { days: row.try_get(0)?, months: row.try_get(1)? })
     }
 
@@ -51,7 +52,7 @@ impl Store {
             "INSERT INTO {schema}.roll_ups (rolled_up_before, because, rolled_up_by) \
              VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
         );
-        let parameters: [(&(dyn ToSql + Sync), Type); 3] =
+        let parameters: [Parameter<'_>; 3] =
             [(&Day(before), Type::DATE), (&because, Type::TEXT), (&rolled_up_by, Type::TEXT)];
         let lent = self.lend().await?;
         let connection = lent.connection()?;
@@ -63,13 +64,16 @@ impl Store {
     /// first day; `None` if there is none.
     ///
     /// # Errors
-    /// As [`Store::session`].
-    pub async fn roll_up_month(&self, done: Option<Date>) -> Result<Option<Date>, StoreError> {
+    /// As [`Store::session`]; [`StoreError::Permanent`] also after `limit`: then the month is as it
+    /// was.
+    pub async fn roll_up_month(
+        &self,
+        done: Option<Date>,
+        limit: Duration,
+    ) -> Result<Option<Date>, StoreError> {
         let sql = self.sql("SELECT {schema}.roll_up_month($1)");
-        let lent = self.lend().await?;
-        let client = lent.connection()?.client();
-        // No deadline: no batch waits for it.
-        let row = client.query_typed_one(&sql, &[(&done.map(Day), Type::DATE)]).await?;
+        let parameters: [Parameter<'_>; 1] = [(&done.map(Day), Type::DATE)];
+        let row = self.long_row("rolling up a month", limit, &sql, &parameters).await?;
         fail::fail_point!("rolled_up_month");
         Ok(row.try_get(0)?)
     }

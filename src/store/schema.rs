@@ -1,6 +1,6 @@
 //! Checks, creates and upgrades the tables.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use tokio_postgres::types::{ToSql, Type};
 
@@ -11,6 +11,7 @@ use super::{
     found::{Found, precision_and_scale},
     identifier::quote_identifier,
     locks::APPLY_LOCK,
+    long::begin_long,
     tables::TABLES,
 };
 use crate::order::SalesBounds;
@@ -74,7 +75,7 @@ impl Store {
     pub async fn prepare_schema(&self, may_apply: bool) -> Result<(), StoreError> {
         let mut findings = self.inspect().await?;
         if may_apply && findings.iter().any(Finding::is_absent) {
-            self.apply_schema().await.map_err(|error| match error {
+            self.apply_schema(None).await.map_err(|error| match error {
                 StoreError::Permanent(cause) => {
                     let missing: Vec<String> = findings.iter().map(Finding::to_string).collect();
                     let missing = missing.join("; ");
@@ -128,11 +129,14 @@ impl Store {
         Ok(row.map(|row| row.try_get(0)).transpose()?)
     }
 
-    /// Runs `schema.sql` in the configured schema, in one transaction.
+    /// Runs `schema.sql` in the configured schema, in one transaction. An upgrade step may add up all
+    /// orders: with a `limit`, that is the limit, and `database.statement_timeout` only limits each wait
+    /// for a lock, behind which commits queue.
     ///
     /// # Errors
-    /// [`StoreError::Permanent`] if the role lacks the privileges; otherwise as [`Store::session`].
-    pub async fn apply_schema(&self) -> Result<(), StoreError> {
+    /// [`StoreError::Permanent`] if the role lacks the privileges, or after `limit`; otherwise as
+    /// [`Store::session`].
+    pub async fn apply_schema(&self, limit: Option<Duration>) -> Result<(), StoreError> {
         let schema = quote_identifier(&self.schema);
         let lent = self.lend().await?;
         let connection = lent.connection()?;
@@ -146,13 +150,22 @@ impl Store {
             false => format!("CREATE SCHEMA IF NOT EXISTS {schema};"),
         };
         let clock = format!("'{}'", self.shop_timezone.replace('\'', "''"));
+        let limits = limit.map(|limit| {
+            let lock_timeout = self.server.statement_timeout.as_millis().max(1);
+            format!("{}; SET LOCAL lock_timeout = {lock_timeout};", begin_long(limit))
+        });
+        let limits = limits.unwrap_or_default();
         let sql = format!(
-            "BEGIN; SET LOCAL client_min_messages = warning; \
+            "BEGIN; {limits} SET LOCAL client_min_messages = warning; \
              SELECT pg_advisory_xact_lock({APPLY_LOCK}); {create} \
              SET LOCAL search_path TO {schema}; SET LOCAL vendas.shop_timezone = {clock}; \
              {SCHEMA} COMMIT"
         );
-        let applied = connection.in_time(connection.client().batch_execute(&sql)).await;
+        let apply = client.batch_execute(&sql);
+        let applied = match limit {
+            Some(limit) => self.in_long_time(connection, "applying the schema", limit, apply).await,
+            None => connection.in_time(apply).await,
+        };
         if applied.is_err() {
             connection.give_up();
         }

@@ -158,7 +158,23 @@ impl Connection {
         &self,
         answer: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T, StoreError> {
-        let result = match timeout(self.deadline, answer).await {
+        self.within(self.deadline, answer, || {
+            StoreError::Transient(Cause::new(format!(
+                "PostgreSQL did not answer a statement within database.statement_timeout, {:?}",
+                self.deadline
+            )))
+        })
+        .await
+    }
+
+    /// As [`Self::in_time`], with another deadline and the error after it.
+    pub(super) async fn within<T>(
+        &self,
+        deadline: Duration,
+        answer: impl Future<Output = Result<T, tokio_postgres::Error>>,
+        late: impl FnOnce() -> StoreError,
+    ) -> Result<T, StoreError> {
+        let result = match timeout(deadline, answer).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => {
                 if casts_doubt(&error) {
@@ -174,10 +190,7 @@ impl Connection {
             Err(_) => {
                 self.epochs.end(self.epoch);
                 self.cancel();
-                Err(StoreError::Transient(Cause::new(format!(
-                    "PostgreSQL did not answer a statement within database.statement_timeout, {:?}",
-                    self.deadline
-                ))))
+                Err(late())
             }
         };
         if matches!(result, Err(StoreError::Transient(_) | StoreError::Permanent(_))) {

@@ -3,6 +3,8 @@
 //! All arithmetic is done by PostgreSQL, whose NUMERIC is practically unbounded; numbers arrive
 //! here as text.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use tokio_postgres::{Row, types::Type};
 
@@ -164,15 +166,13 @@ impl Store {
     }
 
     /// Adds up all orders again, with the archived sums of purged ones, and compares the result
-    /// with the stored sums. Runs without a deadline: `database.statement_timeout` is meant for
-    /// statements that a batch waits for.
+    /// with the stored sums, for at most `limit`.
     ///
     /// # Errors
-    /// As [`Self::totals`].
-    pub async fn verify_totals(&self) -> Result<Verification, StoreError> {
+    /// As [`Self::totals`]; [`StoreError::Permanent`] also after `limit`.
+    pub async fn verify_totals(&self, limit: Duration) -> Result<Verification, StoreError> {
         let sql = self.sql(include_str!("sql/verify.sql"));
-        let lent = self.lend().await?;
-        let rows = lent.connection()?.client().query_typed(&sql, &[]).await?;
+        let rows = self.long_query("adding up all orders", limit, &sql, &[]).await?;
         let mut verification = Verification::default();
         for row in &rows {
             verification.orders = row.try_get("orders")?;

@@ -86,6 +86,27 @@ async fn a_json_log_has_one_object_per_line() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test]
+async fn with_the_log_off_only_the_error_of_a_failed_command_is_written() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    shop.send(0, &["rubbish"]).await?;
+    for format in ["text", "json"] {
+        let run = shop.vendas(&["run", "--until-end", "--log-format", format]);
+        let run = run.args(["--set", "log.level=off"]);
+        let done = run.clone().run(DEADLINE).await?.expect_code(0)?;
+        ensure!(done.stdout.is_empty() && done.stderr.is_empty(), "{format}: {}", done.state());
+        let failed = run.args(["--topics", "no-such-topic"]).run(DEADLINE).await?.expect_code(1)?;
+        let lines: Vec<_> = failed.stderr.lines().collect();
+        ensure!(failed.stdout.is_empty() && lines.len() == 1, "{format}: {}", failed.state());
+        let told = match format {
+            "json" => serde_json::from_str::<serde_json::Value>(lines[0])?["message"].to_string(),
+            _ => lines[0].to_owned(),
+        };
+        ensure!(told.contains("topic no-such-topic does not exist"), "{format}: {told}");
+    }
+    Ok(())
+}
+
 /// The output of `args` on a terminal.
 async fn on_terminal(shop: &Shop, args: &[&str], environment: &[(&str, &str)]) -> Result<String> {
     let command = pty_process::Command::new(VENDAS)

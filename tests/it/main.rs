@@ -47,6 +47,7 @@ mod stream;
 mod streams;
 mod sums;
 mod terminal;
+mod time_limits;
 mod topics;
 mod totals;
 mod two_databases;

@@ -9,6 +9,7 @@ use jiff::{Span, civil::Date};
 use super::{
     CliError,
     asking::{confirm, whoami},
+    duration::{TIME_LIMIT, time_limit},
     examples, print,
     progress::Progress,
     store,

@@ -1,8 +1,10 @@
 //! `vendas orders purge`.
 
+use std::time::Duration;
+
 use jiff::civil::{Date, Time};
 
-use super::{CliError, Limit, Progress, confirm, print, store, whoami};
+use super::{CliError, Limit, Progress, TIME_LIMIT, confirm, print, store, time_limit, whoami};
 use crate::{
     config::Config,
     purge::{self, PurgeOrders},
@@ -22,20 +24,30 @@ pub(in crate::cli) struct Arguments {
     /// Do not ask for confirmation. Without a terminal and without this flag, nothing is changed.
     #[arg(long)]
     yes: bool,
+    /// The time limit for each statement that reads whole tables, such as 30m.
+    #[arg(long, value_name = "TIME", default_value = TIME_LIMIT, value_parser = time_limit)]
+    timeout: Duration,
 }
 
 pub(super) async fn purge(config: &Config, arguments: &Arguments) -> Result<(), CliError> {
-    let Arguments { limit, forget_sums, because, yes } = arguments;
+    let Arguments { limit, forget_sums, because, yes, timeout } = arguments;
     let store = store(config);
     let (day, clock) = limit.day(&store).await?;
     let before = day.to_datetime(Time::midnight());
     let progress = Progress::new("counting orders");
-    let purgeable = progress.during(store.purgeable_orders(before), || (None, None)).await?;
+    let purgeable = store.purgeable_orders(before, *timeout);
+    let purgeable = progress.during(purgeable, || (None, None)).await?;
     print(&shown(&purgeable, &clock, day, *forget_sums))?;
     if !yes && !confirm("Delete them?")? {
         return print("nothing was changed: use --yes to delete them\n");
     }
-    let orders = PurgeOrders { before, forget_sums: *forget_sums, because, purged_by: &whoami() };
+    let orders = PurgeOrders {
+        before,
+        forget_sums: *forget_sums,
+        because,
+        purged_by: &whoami(),
+        time_limit: *timeout,
+    };
     let all = u64::try_from(purgeable.sales_rows + purgeable.orders_rows).ok();
     let mut progress = Progress::new("rows");
     let purged = purge::purge(&store, orders, |rows| progress.show(Some(rows), all)).await;

@@ -1,8 +1,10 @@
 //! `vendas orders roll-up`.
 
+use std::time::Duration;
+
 use jiff::ToSpan;
 
-use super::{CliError, Limit, Progress, confirm, print, store, whoami};
+use super::{CliError, Limit, Progress, TIME_LIMIT, confirm, print, store, time_limit, whoami};
 use crate::{config::Config, store::RollUp};
 
 /// The dashboard compares 30 days with the 30 before.
@@ -18,11 +20,14 @@ pub(in crate::cli) struct Arguments {
     /// Do not ask for confirmation. Without a terminal and without this flag, nothing is changed.
     #[arg(long)]
     yes: bool,
+    /// The time limit for each statement that reads or merges sums, such as 30m.
+    #[arg(long, value_name = "TIME", default_value = TIME_LIMIT, value_parser = time_limit)]
+    timeout: Duration,
 }
 
 /// Rolls up whole months that end before the boundary.
 pub(super) async fn roll_up(config: &Config, arguments: &Arguments) -> Result<(), CliError> {
-    let Arguments { limit, because, yes } = arguments;
+    let Arguments { limit, because, yes, timeout } = arguments;
     let store = store(config);
     let (day, clock) = limit.day(&store).await?;
     let before = day.first_of_month();
@@ -34,7 +39,8 @@ pub(super) async fn roll_up(config: &Config, arguments: &Arguments) -> Result<()
         )));
     }
     let progress = Progress::new("counting sums");
-    let RollUp { days, months } = progress.during(store.roll_up(before), || (None, None)).await?;
+    let counted = store.roll_up(before, *timeout);
+    let RollUp { days, months } = progress.during(counted, || (None, None)).await?;
     print(&format!(
         "sums of products before {before}: {days}, of a day each, become {months}, of a month each\n\
          reports by product then begin and end on the first day of a month there; orders by hour and \
@@ -46,7 +52,7 @@ pub(super) async fn roll_up(config: &Config, arguments: &Arguments) -> Result<()
     store.begin_roll_up(before, because, &whoami()).await?;
     let mut progress = Progress::new("months");
     let (mut rolled_up, mut done) = (0, None);
-    while let Some(month) = store.roll_up_month(done).await? {
+    while let Some(month) = store.roll_up_month(done, *timeout).await? {
         rolled_up += 1;
         progress.show(Some(rolled_up), None);
         done = Some(month);

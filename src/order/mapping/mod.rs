@@ -28,6 +28,32 @@ pub(super) use tree::{Handling, Opens, Spot, Taker, Tree};
 pub const PLACES_LIMIT: usize = 14;
 
 /// The configured mapping of a topic's records; [`Self::default`] is that without configuration.
+///
+/// ```
+/// use jiff::tz::TimeZone;
+/// use vendas::order::{Currency, Mapping, MappingSettings, Place, Role, Rules};
+///
+/// let settings = MappingSettings {
+///     records: vec![Place::parse("$.data.orders[*]")?],
+///     places: vec![
+///         (Role::OrderId, vec![vec![Place::parse("ref")?]]),
+///         (Role::Total, vec![vec![Place::parse("$.amount.cents")?]]),
+///     ],
+///     minor_units: true,
+///     ..MappingSettings::default()
+/// };
+/// let mapping = Mapping::compile(settings).map_err(|errors| errors[0].to_string())?;
+/// let rules = Rules::new(mapping, TimeZone::UTC, Currency::default());
+///
+/// let record = br#"{"data": {"orders": [
+///     {"ref": "a", "amount": {"cents": 1999}},
+///     {"ref": "b", "amount": {"cents": 5}}
+/// ]}}"#;
+/// let meaning = rules.understand_value(Some(record))?;
+/// let totals: Vec<_> = meaning.orders().iter().map(|order| order.total().to_string()).collect();
+/// assert_eq!(totals, ["19.99", "0.05"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct MappingSettings {
     /// The format of the records.

@@ -1,14 +1,17 @@
 //! The disk is full.
 
-use testbed::{PostgresOptions, Result, SmallDisk, Vendas, ensure};
+use testbed::{PostgresOptions, Result, SmallDisk, Vendas, ensure, eventually};
 
 use super::{load::Load, seed, times};
-use crate::scenario::count_lines;
+use crate::scenario::{DEADLINE, count_lines};
 
 const PAUSED: &str = "paused, will resume automatically";
 
 /// Enough for the tables at the start, and soon used up.
 const MEBIBYTES: u32 = 24;
+
+/// Enough for the write-ahead log of creating a database and the tables.
+const WAL_MEBIBYTES: u32 = 64;
 
 #[tokio::test]
 async fn a_full_disk_is_waited_for() -> Result<()> {
@@ -46,5 +49,50 @@ async fn a_full_disk_is_waited_for() -> Result<()> {
         "the log does not report the full disk: {}",
         ended.stderr
     );
+    load.check_and_print().await
+}
+
+/// PostgreSQL panics when it cannot write its log, and does not start again before there is space.
+#[tokio::test]
+async fn a_full_disk_under_the_write_ahead_log_is_waited_for() -> Result<()> {
+    let (rounds, seed) = (times(2)?, seed(31)?);
+    let Some(disk) = SmallDisk::mount(WAL_MEBIBYTES)? else {
+        println!("NOT TESTED: a full disk under the log, since only root may mount a small one");
+        return Ok(());
+    };
+    // Few segments are kept for later use, so that the log soon needs a new one.
+    let options = PostgresOptions::default().wal(disk.path());
+    let options = options.setting("min_wal_size", "2MB").setting("max_wal_size", "8MB");
+    let postgres = options.start().await?;
+    let what = "the disk of the write-ahead log full, PostgreSQL restarted";
+    let load = Load::with(what, postgres.database().await?, seed, rounds + 1).await?;
+    let panics = || {
+        let log = postgres.log()?;
+        let full = |line: &&str| line.contains("PANIC") && line.contains("No space left on device");
+        Ok::<_, testbed::Error>(log.lines().filter(full).count())
+    };
+    let vendas = load.scenario.vendas(["run"]).start()?;
+    let faults = async |vendas: &Vendas| {
+        load.round();
+        load.scenario.progress().await?.reach(1, vendas).await?;
+        for _ in 0..rounds {
+            let (told, panicked) = (count_lines(&vendas.stderr()?, PAUSED), panics()?);
+            load.round();
+            eventually("a panic of PostgreSQL", DEADLINE, async || {
+                disk.fill()?;
+                // Uses up the remaining segments. It fails when the server has ended.
+                let _ = postgres.postgres().execute("SELECT pg_switch_wal()").await;
+                ensure!(panics()? > panicked, "its log is:\n{}", postgres.log()?);
+                Ok(())
+            })
+            .await?;
+            load.until_logged(vendas, PAUSED, told + 1).await?;
+            disk.free()?;
+            postgres.recover().await?;
+            load.repaired_and_caught_up(vendas).await?;
+        }
+        Ok(())
+    };
+    load.run_faults(vendas, faults).await?;
     load.check_and_print().await
 }

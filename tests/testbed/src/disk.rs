@@ -49,7 +49,7 @@ impl SmallDisk {
     /// The empty folder.
     #[must_use]
     pub fn path(&self) -> PathBuf {
-        self.folder.path().join("tablespace")
+        self.folder.path().join("files")
     }
 
     fn ballast(&self) -> PathBuf {

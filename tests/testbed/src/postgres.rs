@@ -42,6 +42,7 @@ const PASSWORD: &str = "postgres";
 pub struct PostgresOptions {
     settings: Vec<(String, String)>,
     files: Vec<(String, String)>,
+    wal: Option<PathBuf>,
 }
 
 impl PostgresOptions {
@@ -60,6 +61,14 @@ impl PostgresOptions {
         self
     }
 
+    /// Puts the write-ahead log into this empty folder, which belongs to the server's user, in
+    /// segments of 1 MiB.
+    #[must_use]
+    pub fn wal(mut self, folder: PathBuf) -> Self {
+        self.wal = Some(folder);
+        self
+    }
+
     /// Starts a server with these options.
     ///
     /// # Errors
@@ -73,7 +82,7 @@ impl PostgresOptions {
     /// `None` if the port is in use.
     async fn start_at(&self, programs: &Path, port: u16) -> Result<Option<Postgres>> {
         let server = self.server(programs, port)?;
-        server.initdb().await?;
+        server.initdb(self.wal.as_deref()).await?;
         let postgres = Database::new("127.0.0.1", port, USER, PASSWORD, "postgres");
         match server.start(&postgres).await {
             Ok(()) => Ok(Some(Postgres { postgres, server: Some(server) })),
@@ -149,10 +158,10 @@ impl Server {
         })
     }
 
-    async fn initdb(&self) -> Result<()> {
+    async fn initdb(&self, wal: Option<&Path>) -> Result<()> {
         let folder = self.folder.path();
         fs::write(folder.join("password"), PASSWORD)?;
-        let args = [
+        let mut args = [
             "--pgdata=data",
             "--username=postgres",
             "--pwfile=password",
@@ -162,9 +171,14 @@ impl Server {
             "--no-instructions",
             // After a power loss the whole folder is gone.
             "--no-sync",
-        ];
+        ]
+        .map(OsString::from)
+        .to_vec();
+        if let Some(wal) = wal {
+            args.extend(["--wal-segsize=1".into(), "--waldir".into(), wal.as_os_str().to_owned()]);
+        }
         let log = folder.join("initdb.log");
-        let mut process = self.launch("initdb", args.map(OsString::from).to_vec(), &log)?;
+        let mut process = self.launch("initdb", args, &log)?;
         let status = process.wait(START_DEADLINE).await?;
         ensure!(status.success(), "{}", process.state());
         Ok(())
@@ -326,6 +340,34 @@ impl Postgres {
             self.stop().await?;
         }
         self.server()?.start(&self.postgres).await
+    }
+
+    /// Starts it if it has ended by itself, and waits until it accepts connections.
+    ///
+    /// # Errors
+    /// If it is not private or does not start.
+    pub async fn recover(&self) -> Result<()> {
+        let server = self.server()?;
+        crate::eventually("PostgreSQL", START_DEADLINE, async || {
+            let ended = match &mut *server.lock() {
+                Some(process) => process.exit_status()?.is_some(),
+                None => true,
+            };
+            if ended {
+                drop(server.lock().take());
+                server.start(&self.postgres).await?;
+            }
+            self.postgres.execute("SELECT 1").await
+        })
+        .await
+    }
+
+    /// Its log so far.
+    ///
+    /// # Errors
+    /// If it is not private, or the log cannot be read.
+    pub fn log(&self) -> Result<String> {
+        Ok(String::from_utf8_lossy(&fs::read(self.server()?.log())?).into_owned())
     }
 
     /// Freezes it with all its children: its connections stay open, and statements are not
