@@ -249,7 +249,7 @@ pub async fn process(
     let (partition, records, ..) = Arc::unwrap_or_clone(shared);
     let outcomes = records
         .into_iter()
-        .zip(results)
+        .zip(results.into_iter().rev())
         .map(|(record, result)| Outcome { record, result })
         .collect();
     ProcessedBatch { partition, span, leader_epoch, outcomes, purge_boundary: None }
@@ -293,14 +293,18 @@ pub async fn understand_all(
     schemas: Schemas,
 ) -> Vec<Result<Meaning, Rejection>> {
     let shared = Arc::new((Arc::clone(records), Arc::clone(rules), schemas));
-    understand_each(&shared, records.len(), |(records, rules, schemas), index| {
-        let (partition, record) = records.get(index).ok_or_else(lost)?;
-        understand(rules.of(&partition.topic), (partition, Some(record)), schemas)
-    })
-    .await
+    let mut results =
+        understand_each(&shared, records.len(), |(records, rules, schemas), index| {
+            let (partition, record) = records.get(index).ok_or_else(lost)?;
+            understand(rules.of(&partition.topic), (partition, Some(record)), schemas)
+        })
+        .await;
+    results.reverse();
+    results
 }
 
-/// Calls `understand` for each index below `count`, each in a separate task.
+/// Calls `understand` for each index below `count`, each in a separate task. The result of the last
+/// index is the first.
 async fn understand_each<T: Send + Sync + 'static>(
     shared: &Arc<T>,
     count: usize,
@@ -312,13 +316,12 @@ async fn understand_each<T: Send + Sync + 'static>(
             tokio::spawn(async move { understand(&shared, index) })
         })
         .collect();
-    // The last task is awaited first: when it has ended, most others have as well, so that this task
-    // is woken few times instead of once for each.
+    // The last task is awaited first: when it has ended, most others have as well, so that this one
+    // is woken a few times instead of once for each.
     let mut results = Vec::with_capacity(tasks.len());
     for task in tasks.into_iter().rev() {
         results.push(task.await.unwrap_or_else(|_| Err(lost())));
     }
-    results.reverse();
     results
 }
 

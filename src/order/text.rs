@@ -1,5 +1,7 @@
 //! Checks that bytes are safe to parse as text: UTF-8, no byte order mark, not nested too deeply.
 
+use simdutf8::compat::from_utf8;
+
 use super::{Reason, Rejection};
 
 /// The maximum nesting depth of lists and objects, including the order's object.
@@ -7,7 +9,7 @@ const DEPTH_LIMIT: usize = 128;
 
 /// The payload as text.
 pub(super) fn of(bytes: &[u8]) -> Result<&str, Rejection> {
-    let text = std::str::from_utf8(bytes).map_err(|error| {
+    let text = from_utf8(bytes).map_err(|error| {
         let valid = error.valid_up_to();
         Rejection::new(
             Reason::NotUtf8,
