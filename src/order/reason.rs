@@ -191,7 +191,7 @@ impl fmt::Display for Reason {
 /// let record = br#"{"order_id": "A-17", "items": [{"qty": -3, "unit_price": 2.50}]}"#;
 /// let rejection = Rules::built_in(TimeZone::UTC).understand_value(Some(record)).unwrap_err();
 /// assert_eq!(rejection.reason(), Reason::QuantityNotPositive);
-/// assert_eq!(rejection.to_string(), "");
+/// assert_eq!(rejection.to_string(), "quantity_not_positive: items[0].qty must be above 0");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}: {detail}")]
