@@ -1,7 +1,7 @@
 //! `--timeout` limits statements that read or change whole tables, and nothing that a command has
 //! started continues on the server after it.
 
-use testbed::{Database, Postgres, Result, Testbed, ensure, eventually};
+use testbed::{Database, Postgres, Result, Signal, Testbed, ensure, eventually};
 
 use crate::shop::{DEADLINE, Shop, VENDAS};
 
@@ -80,7 +80,7 @@ async fn commands_that_wait_for_too_long_name_the_statement_and_the_remedy() -> 
 }
 
 #[tokio::test]
-async fn the_server_ends_the_statement_of_a_killed_command() -> Result<()> {
+async fn the_server_ends_the_statement_of_a_killed_or_frozen_command() -> Result<()> {
     let shop = Shop::open(1).await?;
     shop.apply_schema().await?;
     let session = shop.database.connect().await?;
@@ -88,7 +88,14 @@ async fn the_server_ends_the_statement_of_a_killed_command() -> Result<()> {
     let verify = shop.vendas(&["verify"]).start()?;
     until_waiting(&shop.database, 1).await?;
     verify.kill()?;
-    until_waiting(&shop.database, 0).await
+    until_waiting(&shop.database, 0).await?;
+
+    let verify = shop.vendas(&["verify", "--timeout", "2s"]).start()?;
+    until_waiting(&shop.database, 1).await?;
+    verify.signal(Signal::STOP)?;
+    until_waiting(&shop.database, 0).await?;
+    verify.signal(Signal::CONT)?;
+    verify.wait_exit(DEADLINE).await?.expect_code(1).map(drop)
 }
 
 #[tokio::test]
