@@ -52,7 +52,7 @@ async fn a_full_disk_is_waited_for() -> Result<()> {
     load.check_and_print().await
 }
 
-/// PostgreSQL panics when it cannot write its log, and does not start again before there is space.
+/// PostgreSQL panics if it cannot write its log, and ends if it cannot do so during recovery either.
 #[tokio::test]
 async fn a_full_disk_under_the_write_ahead_log_is_waited_for() -> Result<()> {
     let (rounds, seed) = (times(2)?, seed(31)?);
@@ -64,7 +64,7 @@ async fn a_full_disk_under_the_write_ahead_log_is_waited_for() -> Result<()> {
     let options = PostgresOptions::default().wal(disk.path());
     let options = options.setting("min_wal_size", "2MB").setting("max_wal_size", "8MB");
     let postgres = options.start().await?;
-    let what = "the disk of the write-ahead log full, PostgreSQL restarted";
+    let what = "the disk of the write-ahead log full, PostgreSQL started again";
     let load = Load::with(what, postgres.database().await?, seed, rounds + 1).await?;
     let panics = || {
         let log = postgres.log()?;
@@ -78,17 +78,19 @@ async fn a_full_disk_under_the_write_ahead_log_is_waited_for() -> Result<()> {
         for _ in 0..rounds {
             let (told, panicked) = (count_lines(&vendas.stderr()?, PAUSED), panics()?);
             load.round();
-            eventually("a panic of PostgreSQL", DEADLINE, async || {
+            eventually("the end of PostgreSQL", DEADLINE, async || {
                 disk.fill()?;
-                // Uses up the remaining segments. It fails when the server has ended.
-                let _ = postgres.postgres().execute("SELECT pg_switch_wal()").await;
-                ensure!(panics()? > panicked, "its log is:\n{}", postgres.log()?);
+                // Uses up the segments that exist. It fails once there is none left.
+                let next = "SELECT pg_logical_emit_message(false, 'test', ''), pg_switch_wal()";
+                let _ = postgres.postgres().execute(next).await;
+                ensure!(postgres.process_id().is_none(), "its log is:\n{}", postgres.log()?);
                 Ok(())
             })
             .await?;
+            ensure!(panics()? > panicked, "it has not panicked:\n{}", postgres.log()?);
             load.until_logged(vendas, PAUSED, told + 1).await?;
             disk.free()?;
-            postgres.recover().await?;
+            postgres.restart().await?;
             load.repaired_and_caught_up(vendas).await?;
         }
         Ok(())

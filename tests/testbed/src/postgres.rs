@@ -286,7 +286,9 @@ impl Postgres {
     /// The private server's first process, while it runs: for its CPU time.
     #[must_use]
     pub fn process_id(&self) -> Option<u32> {
-        Some(self.server.as_ref()?.lock().as_ref()?.id())
+        let mut process = self.server.as_ref()?.lock();
+        let process = process.as_mut()?;
+        process.exit_status().ok()?.is_none().then(|| process.id())
     }
 
     /// Shuts it down and disconnects its clients ("fast"). Its data and its port stay.
@@ -340,26 +342,6 @@ impl Postgres {
             self.stop().await?;
         }
         self.server()?.start(&self.postgres).await
-    }
-
-    /// Starts it if it has ended by itself, and waits until it accepts connections.
-    ///
-    /// # Errors
-    /// If it is not private or does not start.
-    pub async fn recover(&self) -> Result<()> {
-        let server = self.server()?;
-        crate::eventually("PostgreSQL", START_DEADLINE, async || {
-            let ended = match &mut *server.lock() {
-                Some(process) => process.exit_status()?.is_some(),
-                None => true,
-            };
-            if ended {
-                drop(server.lock().take());
-                server.start(&self.postgres).await?;
-            }
-            self.postgres.execute("SELECT 1").await
-        })
-        .await
     }
 
     /// Its log so far.
