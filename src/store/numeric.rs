@@ -10,7 +10,7 @@ use rust_decimal::Decimal;
 ///
 /// It sends the same value as `Decimal` itself, but neither allocates nor divides all 96 bits for
 /// each digit: most of an order's parameters are decimals.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Numeric(pub(super) Decimal);
 
 /// How many decimal digits a numeric digit has (DEC_DIGITS in PostgreSQL's numeric.c).

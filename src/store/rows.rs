@@ -30,15 +30,7 @@ pub(super) struct OrderRow<'a> {
     counted_at: Option<WallClock>,
 }
 
-/// An item of an order; a value of the type `order_item`.
-#[derive(Debug)]
-struct ItemRow<'a> {
-    product: &'a str,
-    quantity: Numeric,
-    amount: Numeric,
-}
-
-/// The items of an order, each as an [`ItemRow`].
+/// The items of an order; a value of the type `order_item[]`.
 #[derive(Debug)]
 struct Items<'a>(&'a [Item]);
 
@@ -86,16 +78,6 @@ impl<'a> OrderRow<'a> {
     }
 }
 
-impl<'a> ItemRow<'a> {
-    fn of(item: &'a Item) -> Self {
-        Self {
-            product: item.product(),
-            quantity: Numeric(item.quantity()),
-            amount: Numeric(item.amount()),
-        }
-    }
-}
-
 impl ToSql for OrderRow<'_> {
     fn to_sql(
         &self,
@@ -118,26 +100,6 @@ impl ToSql for OrderRow<'_> {
 
     fn accepts(ty: &Type) -> bool {
         ty.name() == ORDER_ROW
-    }
-
-    to_sql_checked!();
-}
-
-impl ToSql for ItemRow<'_> {
-    fn to_sql(
-        &self,
-        ty: &Type,
-        out: &mut BytesMut,
-    ) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
-        let mut row = Composite::begin(ty, out)?;
-        row.put(&self.product)?;
-        row.put(&self.quantity)?;
-        row.put(&self.amount)?;
-        Ok(IsNull::No)
-    }
-
-    fn accepts(ty: &Type) -> bool {
-        ty.name() == ORDER_ITEM
     }
 
     to_sql_checked!();
@@ -186,7 +148,10 @@ impl ToSql for Items<'_> {
             one.oid(),
             self.0,
             |item, out| {
-                ItemRow::of(item).to_sql(one, out)?;
+                let mut row = Composite::begin(one, out)?;
+                row.put(&item.product())?;
+                row.put(&Numeric(item.quantity()))?;
+                row.put(&Numeric(item.amount()))?;
                 Ok(postgres_protocol::IsNull::No)
             },
             out,
@@ -195,7 +160,7 @@ impl ToSql for Items<'_> {
     }
 
     fn accepts(ty: &Type) -> bool {
-        matches!(ty.kind(), Kind::Array(one) if <ItemRow<'_> as ToSql>::accepts(one))
+        matches!(ty.kind(), Kind::Array(one) if one.name() == ORDER_ITEM)
     }
 
     to_sql_checked!();
