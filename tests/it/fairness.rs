@@ -4,7 +4,7 @@ use testbed::{Result, ensure, eventually};
 
 use crate::{
     audit,
-    scenario::count_lines,
+    http::{listen, scrape},
     shop::{DEADLINE, Shop},
 };
 
@@ -12,25 +12,30 @@ use crate::{
 async fn every_partition_progresses_before_the_first_is_done() -> Result<()> {
     const PARTITIONS: u16 = 12;
     const RECORDS: i32 = 3_000;
-    let shop = Shop::open(PARTITIONS).await?;
+    let (shop, listen) = (Shop::open(PARTITIONS).await?, listen()?);
     shop.apply_schema().await?;
     audit::install(&shop.database).await?;
     for partition in 0..i32::from(PARTITIONS) {
         let numbers = partition * RECORDS..(partition + 1) * RECORDS;
         shop.send_numbers(partition, numbers).await?;
     }
-    // No partition commits before all of them wait.
+    // No partition commits before all of them have records.
     let gate = shop.database.connect().await?;
     gate.batch_execute("BEGIN; LOCK TABLE sales").await?;
     let run = shop
         .vendas(&["run", "--until-end"])
+        .env("VENDAS_HTTP__LISTEN", &listen)
         .env("VENDAS_DATABASE__POOL_SIZE", "1")
         .env("VENDAS_PIPELINE__BATCH_SIZE", "10")
+        // Each partition needs hundreds of commits.
+        .env("VENDAS_PIPELINE__COMMIT_RECORDS", "10")
         .start()?;
-    eventually("all partitions to be assigned", DEADLINE, async || {
-        let working = count_lines(&run.stderr()?, "processing partition");
-        ensure!(working == usize::from(PARTITIONS), "{working}, {}", run.state());
-        Ok(())
+    eventually("all partitions to have fetched", DEADLINE, async || {
+        let scrape = scrape(&listen).await?;
+        (0..PARTITIONS).try_for_each(|partition| {
+            let labels = [("topic", &*shop.topic), ("partition", &*partition.to_string())];
+            scrape.expect("vendas_lag_offsets", &labels, f64::from(RECORDS))
+        })
     })
     .await?;
     gate.batch_execute("COMMIT").await?;

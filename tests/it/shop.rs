@@ -1,10 +1,11 @@
 //! A topic and a database for one test, on the servers that all tests share.
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 use testbed::{
     Database, Ended, Record, Result, Testbed, Vendas, VendasCommand, ensure, eventually,
 };
+use tokio_postgres::Client;
 
 /// Longer than any successful operation takes, even on a busy machine.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
@@ -67,6 +68,19 @@ impl Shop {
     ) -> Result<()> {
         let payloads: Vec<_> = numbers.into_iter().map(numbered).collect();
         self.send(partition, &payloads.iter().map(String::as_str).collect::<Vec<_>>()).await
+    }
+
+    /// Has another session insert these orders without a commit: until the returned connection is
+    /// dropped, vendas waits where it stores one of them.
+    pub(crate) async fn withhold(&self, numbers: Range<i32>) -> Result<Client> {
+        let session = self.database.connect().await?;
+        let sql = format!(
+            "BEGIN; INSERT INTO sales (order_number, total) SELECT n, 0 FROM generate_series({}, {}) n",
+            numbers.start,
+            numbers.end - 1
+        );
+        session.batch_execute(&sql).await?;
+        Ok(session)
     }
 
     /// Waits until a statement of `run`, and no other of vendas, waits for a lock.
