@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use testbed::{Record, Result, ensure, eventually};
 
-use crate::shop::{DEADLINE, Shop, numbered};
+use crate::{
+    brake::Brake,
+    shop::{DEADLINE, Shop, numbered},
+};
 
 const STATUS: [&str; 4] =
     ["--set", "mapping.status=status", "--set", "mapping.cancelled=cancelled"];
@@ -230,16 +233,21 @@ async fn killed_during_corrections_and_cancellations_it_counts_each_order_once()
     shop.send(0, &payloads.iter().map(String::as_str).collect::<Vec<_>>()).await?;
     let offset = "SELECT coalesce(sum(next_offset), 0)::bigint FROM partitions";
     for kill_at in [100, 700, 1_500, 2_300] {
-        let run = shop.vendas(&["run"]).args(STATUS).env("VENDAS_PIPELINE__BATCH_SIZE", "10");
-        let vendas = run.start()?;
+        let brake = Brake::at(&shop.database, kill_at + 200).await?;
+        let run = shop.vendas(&["run"]).args(STATUS);
+        let vendas = run
+            .env("VENDAS_PIPELINE__BATCH_SIZE", "10")
+            .env("VENDAS_PIPELINE__COMMIT_RECORDS", "10")
+            .start()?;
         eventually("the run to process the first records", DEADLINE, async || {
             let at: i64 = shop.database.query(offset, &[]).await?[0].try_get(0)?;
-            ensure!(at >= kill_at, "{at} records of {kill_at}");
+            ensure!(usize::try_from(at)? >= kill_at, "{at} records of {kill_at}");
             Ok(())
         })
         .await?;
         vendas.kill()?;
         vendas.wait_exit(DEADLINE).await?;
+        drop(brake);
     }
     shop.vendas(&["run", "--until-end"]).args(STATUS).run(DEADLINE).await?.expect_code(0)?;
     let stored = "

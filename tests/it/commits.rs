@@ -8,6 +8,7 @@ use crate::{
     scenario::terminate,
     shop::{DEADLINE, Shop, numbered},
     totals::expect_equal,
+    wait::until_lock_waits,
 };
 
 /// Records by how many offsets each statement moved a partition.
@@ -30,7 +31,7 @@ async fn steps(settings: &[&str]) -> Result<Vec<i64>> {
     let other = shop.database.connect().await?;
     other.batch_execute("BEGIN; LOCK TABLE partitions IN SHARE MODE").await?;
     let run = shop.vendas(&["run", "--until-end"]).args(settings.iter().copied()).start()?;
-    shop.until_lock_wait(&run).await?;
+    until_lock_waits(&shop.database, 1).await?;
     other.batch_execute("COMMIT").await?;
     run.wait_exit(DEADLINE).await?.expect_code(0)?;
     let rows = shop.database.query("SELECT offsets FROM steps ORDER BY n", &[]).await?;

@@ -98,11 +98,12 @@ async fn totals_update_without_a_reload_are_exact_and_names_are_not_interpreted_
         [IMAGE, "1.5", "R$3,000.02", "0.0%", "–"],
         ["\u{202e}odartsinim", "1", "R$0.00", "0.0%", "–"],
     ];
-    ensure!(
-        lines(&browser, "#products").await? == expected,
-        "{:#?}",
-        lines(&browser, "#products").await?
-    );
+    eventually("the products", DEADLINE, async || {
+        let products = lines(&browser, "#products").await?;
+        ensure!(products == expected, "{products:#?}");
+        Ok(())
+    })
+    .await?;
     let total = lines(&browser, "#sums").await?;
     ensure!(
         total == [["All 3 products", "1,000,001.5", "R$9,999,989,999,993,000.03", "100.0%", "–"]],

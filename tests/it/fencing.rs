@@ -1,12 +1,13 @@
 //! Several instances on the same partitions without a consumer group.
 
-use testbed::{Result, Signal, ensure};
+use testbed::{Result, Signal, ensure, eventually};
 use tokio::try_join;
 
 use crate::{
-    scenario::{DEADLINE, Scenario, committed_records, count_lines, terminate},
+    brake::Brake,
+    scenario::{DEADLINE, LANES, Scenario, committed_records, count_lines, terminate},
     shop::Shop,
-    wait::until_line,
+    wait::{until_line, until_lock_waits},
 };
 
 const FENCED: &str = "fenced: another instance committed past this offset";
@@ -16,12 +17,24 @@ async fn two_instances_on_the_same_partitions_fence_each_other() -> Result<()> {
     let scenario = Scenario::shared(6, 300).await?;
     let progress = scenario.progress().await?;
     let (one, other) = (scenario.vendas(["run"]).start()?, scenario.vendas(["run"]).start()?);
+    let lines = |text: &str| -> Result<_> {
+        Ok([count_lines(&one.stderr()?, text), count_lines(&other.stderr()?, text)])
+    };
+    eventually("both to process all partitions", DEADLINE, async || {
+        let working = lines("processing partition")?;
+        ensure!(working == [LANES; 2], "{working:?}: {}", one.state());
+        Ok(())
+    })
+    .await?;
     scenario.send_rest().await?;
     progress.reach(scenario.sent(), &one).await?;
+    eventually("one of them to be fenced", DEADLINE, async || {
+        ensure!(lines(FENCED)? != [0; 2], "{}\n{}", one.state(), other.state());
+        Ok(())
+    })
+    .await?;
     let (one, other) = try_join!(terminate(one), terminate(other))?;
     scenario.expect_all().await?;
-    let fenced = count_lines(&one.stderr, FENCED) + count_lines(&other.stderr, FENCED);
-    ensure!(fenced > 0, "neither was fenced:\n{}\n{}", one.state(), other.state());
     // Each record was committed by one of them.
     let (one, other) = (committed_records(&one)?, committed_records(&other)?);
     ensure!(one + other == scenario.sent(), "{one} and {other} make {}", scenario.sent());
@@ -32,13 +45,12 @@ async fn two_instances_on_the_same_partitions_fence_each_other() -> Result<()> {
 async fn an_instance_frozen_while_another_one_commits_writes_no_old_records() -> Result<()> {
     let scenario = Scenario::shared(7, 300).await?;
     let progress = scenario.progress().await?;
-    let frozen = scenario.vendas(["run"]).start()?;
-    try_join!(scenario.send(150), async {
-        progress.reach(100, &frozen).await?;
-        frozen.signal(Signal::STOP)
-    })?;
-    let at = progress.records().await?;
-    ensure!(at < scenario.sent(), "everything was processed before it froze");
+    let brake = Brake::at(&scenario.database, 40).await?;
+    let frozen = scenario.vendas(["run"]).env("VENDAS_PIPELINE__COMMIT_RECORDS", "10").start()?;
+    scenario.send(150).await?;
+    progress.reach(100, &frozen).await?;
+    frozen.signal(Signal::STOP)?;
+    drop(brake);
     let other = scenario.vendas(["run"]).start()?;
     scenario.send(50).await?;
     progress.reach(scenario.sent(), &other).await?;
@@ -65,7 +77,7 @@ async fn an_order_that_another_session_inserts_at_the_same_moment_is_replaced() 
     let vendas = shop.vendas(&["run", "--until-end"]).start()?;
     // Its snapshot does not include the other session's row, and it waits for the end of that
     // transaction.
-    shop.until_lock_wait(&vendas).await?;
+    until_lock_waits(&shop.database, 1).await?;
     other.batch_execute("COMMIT").await?;
 
     let ended = vendas.wait_exit(DEADLINE).await?.expect_code(0)?;

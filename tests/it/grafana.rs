@@ -6,9 +6,9 @@ mod sales;
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use testbed::{Context, Result, ensure};
+use testbed::{Context, Result, ensure, eventually};
 
-use crate::http::prometheus::Scraped;
+use crate::{http::prometheus::Scraped, shop::DEADLINE};
 
 const OPERATIONS: &str = include_str!("../../packaging/grafana/operations.json");
 const SALES: &str = include_str!("../../packaging/grafana/sales.json");
@@ -123,10 +123,14 @@ async fn each_panel_of_operations_has_data() -> Result<()> {
             expression = expression.replace(macro_name, value);
         }
         ensure!(!expression.contains('$'), "{title}: {expression}");
-        let found = scraped.query(&expression).await.with_context(|| title.clone())?;
-        ensure!(!found.is_empty(), "{title}: nothing for {expression}");
-        let is_number = found.iter().all(|series| series["value"][1] != "NaN");
-        ensure!(is_number, "{title}: {found:?} for {expression}");
+        eventually(&title, DEADLINE, async || {
+            let found = scraped.query(&expression).await?;
+            ensure!(!found.is_empty(), "nothing for {expression}");
+            let is_number = found.iter().all(|series| series["value"][1] != "NaN");
+            ensure!(is_number, "{found:?} for {expression}");
+            Ok(())
+        })
+        .await?;
     }
     // The queries of the variables.
     for variable in list(&dashboard["templating"], "list")?.iter().skip(1) {

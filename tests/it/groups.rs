@@ -10,13 +10,16 @@ use testbed::{
 };
 
 use crate::{
+    brake::Brake,
     scenario::{DEADLINE, Scenario, count_lines, terminate},
     shop::{Shop, VENDAS, numbered},
-    wait::until_line,
+    wait::{until_line, until_lock_waits},
 };
 
 /// The testbed's broker removes a member after 6 seconds without a heartbeat.
 const SESSION: &str = "6s";
+/// Connections of an instance whose statements all wait.
+const POOL: usize = 4;
 
 /// In a group, with the broker's session timeout.
 fn in_group(command: VendasCommand, group: &str) -> VendasCommand {
@@ -169,6 +172,7 @@ async fn revokes_without_postgresql(kafka: &'static Kafka) -> Result<()> {
     let group = format!("group-{}-revoked", std::process::id());
     let run = in_group(scenario.vendas(["run"]), &group)
         .env("VENDAS_PIPELINE__SHUTDOWN_TIMEOUT", "3s")
+        .env("VENDAS_DATABASE__POOL_SIZE", POOL.to_string())
         .env("VENDAS_DATABASE__STATEMENT_TIMEOUT", "60s");
     let members = async || {
         let args = ["--describe", "--members", "--group", &group];
@@ -196,9 +200,12 @@ async fn revokes_without_postgresql(kafka: &'static Kafka) -> Result<()> {
     until_assigned(&["6"], &[&one]).await?;
     scenario.send(40).await?;
     progress.reach(scenario.sent(), &one).await?;
-    // A frozen server does not answer, so that statements stay in flight.
-    postgres.pause()?;
+    // Commits wait when the server is frozen, and stay in flight.
+    let brake = Brake::at(&scenario.database, scenario.sent_per_partition()).await?;
     scenario.send(40).await?;
+    until_lock_waits(&scenario.database, POOL).await?;
+    postgres.pause()?;
+    drop(brake);
     two.signal(Signal::CONT)?;
     until_assigned(&["3", "3"], &[&one, &two]).await?;
     postgres.resume()?;

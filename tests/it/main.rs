@@ -6,6 +6,7 @@
 //! [`fencing`], [`groups`] and [`pooler`].
 
 mod audit;
+mod brake;
 mod brokers;
 mod cancelled;
 mod check;

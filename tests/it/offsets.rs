@@ -3,7 +3,7 @@ use testbed::{Result, ensure, eventually};
 use crate::{
     data_loss::with_deleted_records,
     shop::{DEADLINE, Shop},
-    wait::{until_count, until_line},
+    wait::{until_count, until_line, until_lock_waits},
 };
 
 #[tokio::test]
@@ -188,7 +188,7 @@ async fn a_reset_waits_for_commits_in_progress() -> Result<()> {
     other.batch_execute("BEGIN; SELECT FROM partitions FOR UPDATE").await?;
     shop.send_numbers(0, 2..3).await?;
     let run = shop.vendas(&["run", "--until-end"]).start()?;
-    shop.until_lock_wait(&run).await?;
+    until_lock_waits(&shop.database, 1).await?;
     let reset = ["offsets", "reset", "--to", "earliest", "--because", "a test", "--yes"];
     let reset = shop.vendas(&reset).start()?;
     eventually("a reset that waits for the commit", DEADLINE, async || {

@@ -5,8 +5,9 @@ use testbed::{
 };
 
 use crate::{
+    brake::Brake,
     shop::{DEADLINE, Shop, VENDAS, numbered},
-    wait::until_at_least,
+    wait::{until_at_least, until_lock_waits},
 };
 
 /// Servers of one test, and a run that processes the topic `t`.
@@ -81,8 +82,13 @@ async fn an_outage_of_postgresql_is_waited_for_and_logged_once() -> Result<()> {
     for times in 1..=2 {
         outage.send(sent..sent + 2000).await?;
         until_at_least(&outage.database, "sales", i64::from(sent) + 1, &run).await?;
+        // A commit is in progress when the server stops.
+        let brake = Brake::at(&outage.database, usize::try_from(sent)? + 2000).await?;
+        outage.send(sent + 2000..sent + 2500).await?;
+        until_lock_waits(&outage.database, 1).await?;
         outage.postgres.stop().await?;
-        outage.send(sent + 2000..sent + 3000).await?;
+        drop(brake);
+        outage.send(sent + 2500..sent + 3000).await?;
         sent += 3000;
         until_logged(&run, "PostgreSQL", "paused", times).await?;
         outage.postgres.restart().await?;

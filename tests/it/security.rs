@@ -35,13 +35,13 @@ const LISTENERS: [(&str, &str, &str, &str); 10] = [
         "sasl.enabled.mechanisms=SCRAM-SHA-256,SCRAM-SHA-512,PLAIN",
     ),
     ("GUARDED", "SASL_PLAINTEXT", "localhost", ""),
-    // Sessions must reauthenticate after a second.
-    ("FORGETFUL", "SASL_PLAINTEXT", "localhost", "scram-sha-512.connections.max.reauth.ms=1000"),
+    // Sessions must reauthenticate after three seconds.
+    ("FORGETFUL", "SASL_PLAINTEXT", "localhost", "scram-sha-512.connections.max.reauth.ms=3000"),
     // The same with client certificates.
     ("ROTATING", "SASL_SSL", "localhost", "scram-sha-512.connections.max.reauth.ms=1000"),
     // Signed and unsigned tokens.
-    ("SIGNED", "SASL_SSL", "localhost", "oauthbearer.connections.max.reauth.ms=1500"),
-    ("UNSIGNED", "SASL_PLAINTEXT", "localhost", "oauthbearer.connections.max.reauth.ms=1500"),
+    ("SIGNED", "SASL_SSL", "localhost", "oauthbearer.connections.max.reauth.ms=3000"),
+    ("UNSIGNED", "SASL_PLAINTEXT", "localhost", "oauthbearer.connections.max.reauth.ms=3000"),
 ];
 
 struct SecureServers {

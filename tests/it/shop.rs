@@ -1,11 +1,8 @@
 //! A topic and a database for one test, on the servers that all tests share.
 
-use std::{ops::Range, time::Duration};
+use std::time::Duration;
 
-use testbed::{
-    Database, Ended, Record, Result, Testbed, Vendas, VendasCommand, ensure, eventually,
-};
-use tokio_postgres::Client;
+use testbed::{Database, Ended, Record, Result, Testbed, VendasCommand};
 
 /// Longer than any successful operation takes, even on a busy machine.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
@@ -68,31 +65,6 @@ impl Shop {
     ) -> Result<()> {
         let payloads: Vec<_> = numbers.into_iter().map(numbered).collect();
         self.send(partition, &payloads.iter().map(String::as_str).collect::<Vec<_>>()).await
-    }
-
-    /// Has another session insert these orders without a commit: until the returned connection is
-    /// dropped, vendas waits where it stores one of them.
-    pub(crate) async fn withhold(&self, numbers: Range<i32>) -> Result<Client> {
-        let session = self.database.connect().await?;
-        let sql = format!(
-            "BEGIN; INSERT INTO sales (order_number, total) SELECT n, 0 FROM generate_series({}, {}) n",
-            numbers.start,
-            numbers.end - 1
-        );
-        session.batch_execute(&sql).await?;
-        Ok(session)
-    }
-
-    /// Waits until a statement of `run`, and no other of vendas, waits for a lock.
-    pub(crate) async fn until_lock_wait(&self, run: &Vendas) -> Result<()> {
-        eventually("a statement that waits for a lock", DEADLINE, async || {
-            let waiting = "SELECT count(*)::text FROM pg_stat_activity \
-                           WHERE application_name = 'vendas' AND wait_event_type = 'Lock'";
-            let waiting = self.rows(waiting).await?;
-            ensure!(waiting == ["1"], "{waiting:?} wait: {}", run.state());
-            Ok(())
-        })
-        .await
     }
 
     /// The rows of a query, each with its columns joined by `|`, and NULL as an empty string.

@@ -1,12 +1,14 @@
 //! Stopping the program, and whether its last messages are true.
 
-use std::time::Duration;
+use testbed::{PostgresOptions, Result, Signal, ensure, eventually};
 
-use testbed::{PostgresOptions, Result, ensure, eventually};
-use tokio::try_join;
-
-use crate::scenario::{
-    LANES, Scenario, committed_records, count_lines, field, postgres_with_delayed_wal, terminate,
+use crate::{
+    brake::Brake,
+    scenario::{
+        DEADLINE, LANES, Scenario, committed_records, count_lines, field,
+        postgres_with_delayed_wal, terminate,
+    },
+    wait::until_line,
 };
 
 /// Records of each partition.
@@ -27,13 +29,16 @@ async fn records_processed_by_until_end_survive_a_crash_of_postgresql() -> Resul
 async fn sigterm_stops_it_cleanly_and_a_restart_continues_at_the_same_offsets() -> Result<()> {
     let scenario = Scenario::shared(4, 200).await?;
     let progress = scenario.progress().await?;
-    let vendas = scenario.vendas(["run"]).start()?;
-    let ((), first) = try_join!(scenario.send_rest(), async {
-        progress.reach(150, &vendas).await?;
-        terminate(vendas).await
-    })?;
+    let brake = Brake::at(&scenario.database, 100).await?;
+    let vendas = scenario.vendas(["run"]).env("VENDAS_PIPELINE__COMMIT_RECORDS", "10").start()?;
+    scenario.send_rest().await?;
+    progress.reach(150, &vendas).await?;
+    vendas.signal(Signal::TERM)?;
+    until_line(&vendas, &["stopping"]).await?;
+    drop(brake);
+    let first = vendas.wait_exit(DEADLINE).await?.expect_code(0)?;
     let committed = progress.records().await?;
-    ensure!(committed < scenario.sent(), "everything was processed before the signal");
+    ensure!(committed < scenario.sent(), "it did not stop: {}", first.state());
     ensure!(committed_records(&first)? == committed, "{committed} committed: {}", first.state());
     let rows = scenario
         .database
@@ -64,10 +69,11 @@ async fn sigterm_while_postgresql_is_away_stops_it_without_losses() -> Result<()
     let postgres = PostgresOptions::default().start().await?;
     let scenario = Scenario::with(postgres.database().await?, 5, SHARE).await?;
     scenario.send_rest().await?;
-    let vendas = scenario.vendas(["run"]).start()?;
+    let _brake = Brake::at(&scenario.database, 10).await?;
+    let vendas = scenario.vendas(["run"]).env("VENDAS_PIPELINE__COMMIT_RECORDS", "10").start()?;
     scenario.progress().await?.reach(1, &vendas).await?;
     postgres.kill()?;
-    eventually("a log line about the outage", Duration::from_secs(30), async || {
+    eventually("a log line about the outage", DEADLINE, async || {
         ensure!(count_lines(&vendas.stderr()?, "paused") == 1, "{}", vendas.state());
         Ok(())
     })

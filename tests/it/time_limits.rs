@@ -1,37 +1,28 @@
 //! `--timeout` limits statements that read or change whole tables, and nothing that a command has
 //! started continues on the server after it.
 
-use testbed::{Database, Postgres, Result, Signal, Testbed, ensure, eventually};
+use testbed::{Database, Postgres, Result, Signal, Testbed, ensure};
 
-use crate::shop::{DEADLINE, Shop, VENDAS};
+use crate::{
+    shop::{DEADLINE, Shop, VENDAS},
+    wait::until_lock_waits,
+};
 
-/// Waits until this number of statements of vendas in a database wait for a lock.
-async fn until_waiting(database: &Database, number: usize) -> Result<()> {
-    eventually(&format!("{number} statements that wait for a lock"), DEADLINE, async || {
-        let sql = "SELECT query FROM pg_stat_activity WHERE application_name = 'vendas' \
-                   AND datname = current_database() AND wait_event_type = 'Lock'";
-        let waiting = database.rows(sql).await?;
-        ensure!(waiting.len() == number, "{waiting:?}");
-        Ok(())
-    })
-    .await
-}
-
-/// The message of a command whose statement took too long.
-fn message(database: &Database, what: &str) -> String {
+/// The message of a command whose statement took longer than `limit`.
+fn message(database: &Database, what: &str, limit: &str) -> String {
     let (host, port) = (database.host(), database.port());
     format!(
-        "vendas: PostgreSQL at {host}:{port}: {what} took longer than --timeout, 1s: set a longer one, \
+        "vendas: PostgreSQL at {host}:{port}: {what} took longer than --timeout, {limit}: set a longer one, \
          or check pg_stat_activity for locks and slow statements"
     )
 }
 
-/// The command fails after one second, and its statement has ended.
+/// The command fails after two seconds, and its statement has ended.
 async fn expect_late(shop: &Shop, args: &[&str], what: &str) -> Result<()> {
-    let ended = shop.vendas(args).args(["--timeout", "1s"]).run(DEADLINE).await?.expect_code(1)?;
-    let told = message(&shop.database, what);
+    let ended = shop.vendas(args).args(["--timeout", "2s"]).run(DEADLINE).await?.expect_code(1)?;
+    let told = message(&shop.database, what, "2s");
     ensure!(ended.stderr.starts_with(&told), "{args:?}: not {told:?}: {}", ended.state());
-    until_waiting(&shop.database, 0).await
+    until_lock_waits(&shop.database, 0).await
 }
 
 #[tokio::test]
@@ -61,7 +52,7 @@ async fn commands_that_wait_for_too_long_name_the_statement_and_the_remedy() -> 
         expect_late(&shop, args, what).await?;
     }
     // A wait for a lock, behind which commits would queue, is limited as for other statements.
-    let short = ["schema", "--apply", "--set", "database.statement_timeout=300ms"];
+    let short = ["schema", "--apply", "--set", "database.statement_timeout=2s"];
     let ended = shop.vendas(&short).run(DEADLINE).await?.expect_code(1)?;
     let told = "another session has held the lock for too long, pg_locks shows which one";
     ensure!(ended.stderr.contains(told), "{}", ended.state());
@@ -86,14 +77,14 @@ async fn the_server_ends_the_statement_of_a_killed_or_frozen_command() -> Result
     let session = shop.database.connect().await?;
     session.batch_execute("BEGIN; LOCK TABLE orders").await?;
     let verify = shop.vendas(&["verify"]).start()?;
-    until_waiting(&shop.database, 1).await?;
+    until_lock_waits(&shop.database, 1).await?;
     verify.kill()?;
-    until_waiting(&shop.database, 0).await?;
+    until_lock_waits(&shop.database, 0).await?;
 
-    let verify = shop.vendas(&["verify", "--timeout", "2s"]).start()?;
-    until_waiting(&shop.database, 1).await?;
+    let verify = shop.vendas(&["verify", "--timeout", "10s"]).start()?;
+    until_lock_waits(&shop.database, 1).await?;
     verify.signal(Signal::STOP)?;
-    until_waiting(&shop.database, 0).await?;
+    until_lock_waits(&shop.database, 0).await?;
     verify.signal(Signal::CONT)?;
     verify.wait_exit(DEADLINE).await?.expect_code(1).map(drop)
 }
@@ -106,11 +97,11 @@ async fn a_command_ends_even_if_the_server_does_not_answer() -> Result<()> {
     vendas.clone().args(["schema", "--apply"]).run(DEADLINE).await?.expect_code(0)?;
     let session = database.connect().await?;
     session.batch_execute("BEGIN; LOCK TABLE orders").await?;
-    let verify = vendas.args(["verify", "--timeout", "1s"]).start()?;
-    until_waiting(&database, 1).await?;
+    let verify = vendas.args(["verify", "--timeout", "10s"]).start()?;
+    until_lock_waits(&database, 1).await?;
     postgres.pause()?;
     let ended = verify.wait_exit(DEADLINE).await?.expect_code(1)?;
-    let told = message(&database, "adding up all orders");
+    let told = message(&database, "adding up all orders", "10s");
     ensure!(ended.stderr.starts_with(&told), "not {told:?}: {}", ended.state());
     postgres.resume()
 }
@@ -121,13 +112,13 @@ async fn applying_the_schema_may_take_longer_than_other_statements() -> Result<(
     let shop = Shop::open(1).await?;
     let slow = "CREATE FUNCTION public.slow() RETURNS EVENT_TRIGGER LANGUAGE plpgsql AS $$ BEGIN
                     IF coalesce(current_setting('test.slow', true), '') = '' THEN
-                        PERFORM set_config('test.slow', 'was', true), pg_sleep(1.5);
+                        PERFORM set_config('test.slow', 'was', true), pg_sleep(6);
                     END IF;
                 END $$;
                 CREATE EVENT TRIGGER slow ON ddl_command_start WHEN TAG IN ('CREATE TABLE')
                 EXECUTE FUNCTION public.slow()";
     shop.database.execute(slow).await?;
-    let short = ["--set", "database.statement_timeout=1s"];
+    let short = ["--set", "database.statement_timeout=5s"];
     shop.vendas(&["schema", "--apply"]).args(short).run(DEADLINE).await?.expect_code(0)?;
     shop.vendas(&["verify"]).run(DEADLINE).await?.expect_code(0).map(drop)
 }

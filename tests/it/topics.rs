@@ -453,10 +453,11 @@ async fn until_end_exits_at_once_for_a_topic_without_records() -> Result<()> {
     shop.servers.kafka.delete_records(&shop.topic, 1, 2).await?;
     let aborted = [Step::Begin("ana"), Step::Send("ana", record_of(2, "gone")), Step::Abort("ana")];
     librdkafka.transactions(&shop.topic, &aborted).await?;
+    shop.apply_schema().await?;
     let begun = std::time::Instant::now();
     shop.process_backlog().await?;
     let took = begun.elapsed();
-    ensure!(took < Duration::from_secs(10), "it took {took:?}");
+    ensure!(took < Duration::from_secs(30), "it took {took:?}");
     let logs = read_by_both(&shop, &librdkafka).await?;
     let ends: Vec<_> = logs.values().map(|log| log.end).collect();
     ensure!(ends == [0, 2, 2], "{ends:?}");

@@ -178,7 +178,7 @@ async fn totals_are_exact_at_all_times_while_two_instances_write_and_the_ledger_
             shop.vendas(&["verify"]).run(DEADLINE).await?.expect_code(0)?;
         }
     }
-    eventually("all 8000 records", DEADLINE, async || {
+    eventually("all 8000 records", DEADLINE * 3, async || {
         let rows = records().await?;
         ensure!(rows == ["8000"], "{rows:?} {}", instances[0].state());
         Ok(())

@@ -34,6 +34,18 @@ pub(crate) async fn until_at_least(
     .await
 }
 
+/// Waits until this number of statements of vendas in `database` wait for a lock.
+pub(crate) async fn until_lock_waits(database: &Database, number: usize) -> Result<()> {
+    eventually(&format!("{number} statements that wait for a lock"), DEADLINE, async || {
+        let sql = "SELECT query FROM pg_stat_activity WHERE application_name = 'vendas' \
+                   AND datname = current_database() AND wait_event_type = 'Lock'";
+        let waiting = database.rows(sql).await?;
+        ensure!(waiting.len() == number, "{waiting:?}");
+        Ok(())
+    })
+    .await
+}
+
 /// Waits until the log contains a line with all of `words`.
 pub(crate) async fn until_line(run: &Vendas, words: &[&str]) -> Result<()> {
     eventually(&format!("log line with {words:?}"), DEADLINE, async || {

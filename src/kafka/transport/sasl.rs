@@ -111,11 +111,12 @@ impl Sasl {
                 .step(received.as_deref(), &mut message)
                 .map_err(|error| self.distrust(&error))?;
             if state.has_sent_message() {
+                let sent = Instant::now();
                 let answer = send(connection, message, deadline).await?;
                 let lifetime = u64::try_from(answer.session_lifetime_ms).unwrap_or_default();
                 // Messages sent just before that may arrive later.
                 let lifetime = Duration::from_millis(lifetime - lifetime / 5);
-                expires = (!lifetime.is_zero()).then(|| Instant::now() + lifetime);
+                expires = (!lifetime.is_zero()).then(|| sent + lifetime);
                 received = Some(answer.auth_bytes);
             }
             if state.is_finished() {

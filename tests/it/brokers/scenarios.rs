@@ -6,6 +6,7 @@ use testbed::{
 };
 
 use crate::{
+    brake::Brake,
     scenario::{LANES, Scenario, terminate},
     shop::{DEADLINE, Shop},
     topics,
@@ -222,15 +223,21 @@ pub(super) async fn ids_after_upgrade(servers: &'static Testbed) -> Result<()> {
 pub(super) async fn restarts(servers: &'static Testbed) -> Result<()> {
     const ROUND: usize = 40;
     let scenario = Scenario::on(&servers.kafka, servers.database().await?, 23, 3 * ROUND).await?;
-    let vendas = scenario.vendas(["run"]).start()?;
+    let brake = Brake::at(&scenario.database, ROUND / 2).await?;
+    let vendas = scenario.vendas(["run"]).env("VENDAS_PIPELINE__COMMIT_RECORDS", "10").start()?;
     let progress = scenario.progress().await?;
     scenario.send(ROUND).await?;
-    progress.reach(ROUND * LANES / 2, &vendas).await?;
+    // Four partitions with waiting commits occupy all connections.
+    progress.reach(ROUND * 2, &vendas).await?;
     servers.kafka.kill()?;
+    drop(brake);
     servers.kafka.restart().await?;
+    progress.reach(ROUND * LANES, &vendas).await?;
+    let brake = Brake::at(&scenario.database, ROUND * 3 / 2).await?;
     scenario.send(ROUND).await?;
-    progress.reach(ROUND * LANES * 3 / 2, &vendas).await?;
+    progress.reach(ROUND * LANES + ROUND * 2, &vendas).await?;
     servers.kafka.restart().await?;
+    drop(brake);
     scenario.send_rest().await?;
     progress.reach(3 * ROUND * LANES, &vendas).await?;
     terminate(vendas).await?;

@@ -7,6 +7,7 @@ use testbed::{Context, Record, Result, ensure, eventually};
 
 use super::{CANCELLED, CANCELLED_LATE, CORRECTED, dead_letters, verify};
 use crate::{
+    brake::Brake,
     shop::{DEADLINE, Shop},
     stream::Dice,
 };
@@ -279,6 +280,7 @@ async fn killed_repeatedly_each_order_has_its_last_version() -> Result<()> {
             (first..).zip(&versions).map(|(offset, version)| version.record(offset)).collect();
         shop.servers.kafka.produce(&shop.topic, 0, &records).await?;
         model.run(versions);
+        let brake = Brake::at(&shop.database, first + RECORDS / 2).await?;
         let running = run().start()?;
         eventually("some of the records", DEADLINE, async || {
             let next = format!("partitions WHERE next_offset > {}", first + RECORDS / 4);
@@ -288,6 +290,7 @@ async fn killed_repeatedly_each_order_has_its_last_version() -> Result<()> {
         .await?;
         running.kill()?;
         running.wait_exit(DEADLINE).await?;
+        drop(brake);
     }
     shop.vendas(&["run", "--until-end"]).args(CANCELLED).run(DEADLINE).await?.expect_code(0)?;
     model.expect(&shop).await

@@ -1,5 +1,7 @@
 //! PostgreSQL is available and prevents commits.
 
+use std::time::Instant;
+
 use testbed::{Database, Ended, Result, Vendas, ensure, eventually};
 
 use super::{load::Load, seed, times};
@@ -18,7 +20,7 @@ struct Fault {
     says: [&'static str; 2],
 }
 
-/// The statement timeout of these tests.
+/// The statement timeout of these tests, but for deadlocks.
 const STATEMENT_TIMEOUT: &str = "700ms";
 
 /// A role with the privileges of the program.
@@ -41,12 +43,12 @@ async fn drop_role(load: &Load<'_>, role: &str) -> Result<()> {
     load.scenario.database.execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await
 }
 
-async fn start(load: &Load<'_>, role: &str) -> Result<Vendas> {
+async fn start(load: &Load<'_>, role: &str, statement_timeout: &str) -> Result<Vendas> {
     let database = load.scenario.database.as_user(role, "secret");
     load.scenario
         .vendas(["run"])
         .database(&database)
-        .env("VENDAS_DATABASE__STATEMENT_TIMEOUT", STATEMENT_TIMEOUT)
+        .env("VENDAS_DATABASE__STATEMENT_TIMEOUT", statement_timeout)
         .start()
 }
 
@@ -56,16 +58,16 @@ async fn recovers_from(fault: Fault) -> Result<()> {
     let load = Load::shared(fault.what, seed, rounds + 1).await?;
     let database = &load.scenario.database;
     let role = create_role(database).await?;
-    let vendas = start(&load, &role).await?;
+    let vendas = start(&load, &role, STATEMENT_TIMEOUT).await?;
     let faults = async |vendas: &Vendas| {
         load.round();
         load.scenario.progress().await?.reach(1, vendas).await?;
         for _ in 0..rounds {
-            load.round();
             // This session holds the lock.
             let session = database.connect().await?;
             let told = count_lines(&vendas.stderr()?, fault.says[0]);
             session.batch_execute(fault.begins).await?;
+            load.round();
             load.until_logged(vendas, fault.says[0], told + 1).await?;
             session.batch_execute(fault.ends).await?;
             load.repaired_and_caught_up(vendas).await?;
@@ -87,7 +89,7 @@ async fn starts_during(fault: Fault) -> Result<()> {
         for _ in 0..rounds {
             load.round();
             database.execute(&fault.begins.replace("{role}", &role)).await?;
-            let vendas = start(&load, &role).await?;
+            let vendas = start(&load, &role, STATEMENT_TIMEOUT).await?;
             load.until_logged(&vendas, fault.says[0], 1).await?;
             database.execute(&fault.ends.replace("{role}", &role)).await?;
             load.repaired_and_caught_up(&vendas).await?;
@@ -160,7 +162,7 @@ async fn with_too_few_connections_processing_continues_over_the_available_ones()
     let load = Load::shared(what, seed, rounds).await?;
     let role = create_role(&load.scenario.database).await?;
     load.scenario.database.execute(&format!("ALTER ROLE {role} CONNECTION LIMIT 1")).await?;
-    let vendas = start(&load, &role).await?;
+    let (began, vendas) = (Instant::now(), start(&load, &role, STATEMENT_TIMEOUT).await?);
     let rounds_of_records = async |vendas: &Vendas| {
         for _ in 0..rounds {
             load.round();
@@ -170,24 +172,26 @@ async fn with_too_few_connections_processing_continues_over_the_available_ones()
     };
     let ended = load.run_faults(vendas, rounds_of_records).await?;
     let told = [TRANSIENT, "53300"].map(|text| count_lines(&ended.stderr, text));
-    ensure!(told[1] > 0 && told[0] < 30 * rounds, "{told:?}: {}", ended.stderr);
+    // Each outage ends when a connection is free again.
+    let most = 30 * rounds + 10 * usize::try_from(began.elapsed().as_secs())?;
+    ensure!(told[1] > 0 && told[0] < most, "{told:?}, not {most}: {}", ended.stderr);
     load.check_and_print().await?;
     drop_role(&load, &role).await
 }
 
 #[tokio::test]
 async fn deadlocks_with_other_sessions_are_resolved() -> Result<()> {
-    let (rounds, seed) = (times(5)?, seed(22)?);
+    let (rounds, seed) = (times(2)?, seed(22)?);
     let what = "deadlocks with a session that locks in the opposite order";
     let load = Load::shared(what, seed, rounds + 1).await?;
     let database = &load.scenario.database;
     let role = create_role(database).await?;
     // A session checks for a deadlock after waiting this long, and is its victim.
-    database.execute(&format!("ALTER ROLE {role} SET deadlock_timeout = 300")).await?;
-    let vendas = start(&load, &role).await?;
+    database.execute(&format!("ALTER ROLE {role} SET deadlock_timeout = 3000")).await?;
+    let vendas = start(&load, &role, "20s").await?;
     let deadlocks = async |vendas: &Vendas| {
         let backwards = database.connect().await?;
-        backwards.batch_execute("SET deadlock_timeout = '10s'").await?;
+        backwards.batch_execute("SET deadlock_timeout = '60s'").await?;
         load.round();
         load.caught_up(vendas).await?;
         for _ in 0..rounds {

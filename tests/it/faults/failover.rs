@@ -79,7 +79,9 @@ async fn survives(
     synchronous_commit: &str,
 ) -> Result<usize> {
     let (failovers, seed) = (times(1)?, seed(30)?);
-    let load = Load::with(what, replicas.primary.database().await?, seed, failovers + 1).await?;
+    // A failover needs up to five rounds of records.
+    let rounds = 5 * failovers + 1;
+    let load = Load::with(what, replicas.primary.database().await?, seed, rounds).await?;
     replicas.caught_up().await?;
     let command = load
         .scenario
@@ -95,7 +97,6 @@ async fn survives(
         load.caught_up(vendas).await?;
         for _ in 0..failovers {
             replicas.caught_up().await?;
-            load.round();
             taken_back += usize::from(fail_over(replicas, old, &load, vendas).await?);
             load.caught_up(vendas).await?;
             replicas.rebuild().await?;
@@ -114,16 +115,15 @@ async fn fail_over(
     load: &Load<'_>,
     vendas: &Vendas,
 ) -> Result<bool> {
-    let progress = load.scenario.progress().await?;
-    let before = progress.reach(progress.records().await? + LANES, vendas).await?;
+    let before = load.advance(LANES, vendas).await?;
     let asynchronous = !replicas.is_synchronous();
     let told = count_lines(&vendas.stderr()?, ELSEWHERE);
     if asynchronous && old != OldPrimary::LeftAlive {
         replicas.cut_off().await?;
     }
     let seen = match asynchronous {
-        true => progress.reach(before + LANES, vendas).await?,
-        false => progress.records().await?,
+        true => load.advance(LANES, vendas).await?,
+        false => before,
     };
     match old {
         OldPrimary::Killed => replicas.primary.kill()?,
@@ -139,12 +139,13 @@ async fn fail_over(
             // Its clients notice nothing, and the promoted server does not receive their writes.
             // With a synchronous standby it accepts only commits that do not wait for the standby.
             let seen = match asynchronous {
-                true => progress.reach(seen + LANES, vendas).await?,
+                true => load.advance(LANES, vendas).await?,
                 false => seen,
             };
             let taken_back = there().await? < seen;
             ensure!(taken_back == asynchronous, "{seen} were seen on the old primary");
             if !asynchronous {
+                load.round();
                 load.until_logged(vendas, "PostgreSQL did not answer a statement", 1).await?;
             }
             replicas.standby.kill()?;
@@ -154,12 +155,12 @@ async fn fail_over(
     load.repaired();
     load.scenario.database.move_to(&promoted);
     if old == OldPrimary::Frozen {
-        let progress = load.scenario.progress().await?;
-        progress.reach(progress.records().await? + 1, vendas).await?;
+        load.advance(1, vendas).await?;
         until_no_connection(vendas, replicas.standby.postgres().port()).await?;
         replicas.standby.resume()?;
         until_no_client(&promoted.at(replicas.standby.postgres())).await?;
     }
+    load.round();
     load.until_logged(vendas, ELSEWHERE, told + 1).await?;
     Ok(taken_back)
 }

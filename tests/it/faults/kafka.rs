@@ -21,10 +21,7 @@ async fn a_broker_that_is_killed_and_restarted_is_waited_for() -> Result<()> {
     let mut dice = Dice::new(seed);
     let faults = async |vendas: &Vendas| {
         for _ in 0..rounds {
-            load.round();
-            let progress = load.scenario.progress().await?;
-            let before = progress.records().await?;
-            progress.reach(before + 1 + dice.below(SHARE * LANES / 3), vendas).await?;
+            load.advance(1 + dice.below(SHARE * LANES / 3), vendas).await?;
             kafka.kill()?;
             kafka.restart().await?;
             load.repaired_and_caught_up(vendas).await?;
@@ -46,9 +43,7 @@ async fn killing_leaders_in_turn_loses_no_record_acknowledged_by_all_replicas() 
     let vendas = load.scenario.vendas(["run"]).start()?;
     let faults = async |vendas: &Vendas| {
         for round in 0..rounds {
-            load.round();
-            let progress = load.scenario.progress().await?;
-            progress.reach(progress.records().await? + 1, vendas).await?;
+            load.advance(1, vendas).await?;
             // The leader of another partition each time.
             let partition = i32::try_from(round % 3)?;
             let (leader, _) = observer.replicas(topic).await?[&partition].clone();

@@ -73,6 +73,15 @@ impl<'k> Load<'k> {
         self.rounds.set(self.rounds.get() + 1);
     }
 
+    /// Sends another round, and waits until at least `records` of it are accounted for; returns the
+    /// number in all.
+    pub(super) async fn advance(&self, records: usize, vendas: &Vendas) -> Result<usize> {
+        let progress = self.scenario.progress().await?;
+        let before = progress.records().await?;
+        self.round();
+        progress.reach(before + records, vendas).await
+    }
+
     /// The fault is repaired.
     pub(super) fn repaired(&self) {
         self.repaired.borrow_mut().push(SystemTime::now());

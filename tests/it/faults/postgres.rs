@@ -1,6 +1,6 @@
 //! PostgreSQL is stopped or killed, and restarted.
 
-use testbed::{Postgres, Result, Vendas, ensure};
+use testbed::{Postgres, Result, Signal, Vendas, ensure};
 
 use super::{load::Load, seed, times};
 use crate::{
@@ -77,10 +77,13 @@ async fn commits_lost_by_a_crash_are_repeated_without_new_records() -> Result<()
     for _ in 0..2 {
         scenario.send(10).await?;
         scenario.progress().await?.reach(scenario.sent(), &vendas).await?;
+        // It repeats lost commits as soon as it can.
+        vendas.signal(Signal::STOP)?;
         postgres.kill()?;
         postgres.restart().await?;
         let progress = scenario.progress().await?;
         taken_back += scenario.sent() - progress.records().await?;
+        vendas.signal(Signal::CONT)?;
         progress.reach(scenario.sent(), &vendas).await?;
     }
     ensure!(taken_back > 0, "the crash lost no commits");
@@ -105,27 +108,25 @@ async fn survives(
         .start()?;
     let faults = async |vendas: &Vendas| {
         for _ in 0..outages {
-            load.round();
-            let progress = load.scenario.progress().await?;
-            let target = progress.records().await? + 1 + dice.below(10 * LANES);
-            let seen = progress.reach(target, vendas).await?;
+            let seen = load.advance(1 + dice.below(10 * LANES), vendas).await?;
             let before = count_lines(&vendas.stderr()?, "paused");
             end.of(postgres).await?;
             load.until_logged(vendas, "paused", before + 1).await?;
+            // It repeats lost commits as soon as it can.
+            vendas.signal(Signal::STOP)?;
             postgres.restart().await?;
-            load.repaired();
             taken_back += usize::from(load.scenario.progress().await?.records().await? < seen);
+            load.repaired();
+            vendas.signal(Signal::CONT)?;
             load.caught_up(vendas).await?;
         }
         Ok(())
     };
     let ended = load.run_faults(vendas, faults).await?;
-    for (text, said) in ["paused", "resumed"].map(|text| (text, count_lines(&ended.stderr, text))) {
-        // Without a postmaster, existing connections still work, and processing continues for a
-        // moment.
-        let once_each = said == outages || matches!(end, End::KilledPostmaster);
-        ensure!(once_each, "{outages} outages, {said} times {text:?}:\n{}", ended.stderr);
-    }
+    // While a server ends or starts, one connection may fail after another has succeeded.
+    let [paused, resumed] = ["paused", "resumed"].map(|text| count_lines(&ended.stderr, text));
+    let few = (outages..=2 * outages).contains(&paused) || matches!(end, End::KilledPostmaster);
+    ensure!(few && paused == resumed, "{outages}, {paused}, {resumed}:\n{}", ended.stderr);
     load.check_and_print().await?;
     Ok(taken_back)
 }

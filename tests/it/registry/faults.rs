@@ -4,7 +4,7 @@
 use serde_json::json;
 use testbed::{
     Authority, Fault, FaultyRegistry, Registry, Result, SchemaKind, Signal, Vendas, VendasCommand,
-    ensure,
+    ensure, eventually,
 };
 
 use super::{avro_orders, avro_schema, of_topics, send_avro, serializers, with_registry};
@@ -29,16 +29,23 @@ fn logged(run: &Vendas, text: &str) -> Result<usize> {
 async fn until_paused(run: &Vendas, listen: &str, before: usize) -> Result<String> {
     let body = until_ready(listen, 503, r#""what":"registry""#).await?;
     scrape(listen).await?.expect("vendas_paused", &PAUSED, 1.0)?;
-    let paused = logged(run, "paused")?;
-    ensure!(paused == before + 1, "said {paused} times: {}", run.state());
+    eventually("a log line about it", DEADLINE, async || {
+        let paused = logged(run, "paused")?;
+        ensure!(paused == before + 1, "said {paused} times: {}", run.state());
+        Ok(())
+    })
+    .await?;
     Ok(body)
 }
 
 async fn until_going_on(run: &Vendas, listen: &str) -> Result<()> {
     until_ready(listen, 200, r#""reasons":[]"#).await?;
     scrape(listen).await?.expect("vendas_paused", &PAUSED, 0.0)?;
-    ensure!(logged(run, "resumed")? == logged(run, "paused")?, "{}", run.state());
-    Ok(())
+    eventually("a log line about the end of each pause", DEADLINE, async || {
+        ensure!(logged(run, "resumed")? == logged(run, "paused")?, "{}", run.state());
+        Ok(())
+    })
+    .await
 }
 
 /// Sends `count` orders from `first` on, with a new schema.

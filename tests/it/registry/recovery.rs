@@ -6,6 +6,7 @@ use testbed::{Registry, Result, ensure};
 
 use super::{avro_orders, avro_schema, send_avro, serializers_of, with_registry};
 use crate::{
+    brake::Brake,
     shop::{DEADLINE, Shop},
     wait::{until_at_least, until_line},
 };
@@ -30,8 +31,6 @@ async fn with_registry_and_run_killed_repeatedly_each_order_counts_once() -> Res
     let by = serializers_of(&shop.servers.kafka, &registry).await?;
     send_avro(&by, &shop.topic, PARTITIONS, 0..COUNT).await?;
     registry.kill()?;
-    // Commits are small. Orders that are withheld, one of each partition, keep a run from storing
-    // everything before it is killed.
     let vendas = with_registry(&shop, registry.url(), &["run"])
         .env("VENDAS_REGISTRY__TIMEOUT", "500ms")
         .env("VENDAS_PIPELINE__BATCH_SIZE", "10")
@@ -43,17 +42,18 @@ async fn with_registry_and_run_killed_repeatedly_each_order_counts_once() -> Res
 
     let first = vendas.start()?;
     until_line(&first, &["paused", "registry"]).await?;
-    let [early, late] = [shop.withhold(1_500..1_503).await?, shop.withhold(2_700..2_703).await?];
+    let brake = Brake::at(&shop.database, 500).await?;
     registry.restart().await?;
     until_at_least(&shop.database, "sales", 300, &first).await?;
     first.kill()?;
-    drop(early);
+    drop(brake);
 
     // The schema is cached: an outage of the registry has no effect.
+    let brake = Brake::at(&shop.database, 900).await?;
     let second = vendas.start()?;
     until_at_least(&shop.database, "sales", 1_600, &second).await?;
     registry.kill()?;
-    drop(late);
+    drop(brake);
     until_at_least(&shop.database, "sales", i64::from(COUNT), &second).await?;
     ensure!(!second.stderr()?.contains("paused"), "{}", second.state());
     second.kill()?;
@@ -68,11 +68,11 @@ async fn with_registry_and_run_killed_repeatedly_each_order_counts_once() -> Res
     registry.pause()?;
     let third = vendas.start()?;
     until_line(&third, &["paused", "registry"]).await?;
-    let withheld = shop.withhold(COUNT + 1_500..COUNT + 1_503).await?;
+    let brake = Brake::at(&shop.database, 1_500).await?;
     registry.resume()?;
     until_at_least(&shop.database, "sales", i64::from(COUNT) + 300, &third).await?;
     third.kill()?;
-    drop(withheld);
+    drop(brake);
 
     let last = with_registry(&shop, registry.url(), &["run", "--until-end"]);
     last.run(DEADLINE).await?.expect_code(0)?;

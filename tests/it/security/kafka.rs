@@ -1,7 +1,4 @@
-use std::{
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::{path::Path, time::Instant};
 
 use testbed::{Certificate, Result, Signal, VendasCommand, ensure};
 
@@ -10,6 +7,7 @@ use super::{
     with_settings,
 };
 use crate::{
+    http::{listen, scrape},
     shop::{DEADLINE, VENDAS, numbered},
     wait::until_paused,
 };
@@ -203,12 +201,18 @@ async fn a_password_changed_while_running_is_waited_for() -> Result<()> {
     let database = servers.postgres.database().await?;
     let settings = [at(servers, "FORGETFUL"), sasl("SCRAM-SHA-512", "dora", PASSWORD)].concat();
     let vendas = VendasCommand::new(VENDAS).kafka(&servers.kafka, &["changed"]).database(&database);
-    let work = with_settings(&vendas, &settings).args(["run"]).start()?;
+    let listen = listen()?;
+    let vendas = with_settings(&vendas, &settings).env("VENDAS_HTTP__LISTEN", &listen);
+    let work = vendas.args(["run"]).start()?;
     let sent = |number| sell(servers, ("changed", 0), number, &database, &work);
-    let started = Instant::now();
-    let mut number = 0;
-    // The listener forces reauthentication twice during that, without a log line.
-    while started.elapsed() < Duration::from_millis(2500) {
+    let opened =
+        async || scrape(&listen).await?.value("vendas_connections_opened", &[("server", "kafka")]);
+    let mut number = 1;
+    sent(number).await?;
+    let (started, before) = (Instant::now(), opened().await?);
+    // The listener forces reauthentication twice, without a log line.
+    while opened().await? < before + 2.0 {
+        ensure!(started.elapsed() < DEADLINE, "{}", work.state());
         number += 1;
         sent(number).await?;
     }

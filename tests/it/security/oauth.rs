@@ -14,7 +14,7 @@ type Settings = Vec<(&'static str, String)>;
 
 const SCOPE: &str = "kafka read";
 /// Long enough to connect on a busy machine, short enough to be renewed several times.
-const SHORT: Duration = Duration::from_secs(4);
+const SHORT: Duration = Duration::from_secs(6);
 const LONG: Duration = Duration::from_secs(600);
 
 /// Settings for the listener that validates signed tokens.

@@ -3,7 +3,10 @@ use std::time::Duration;
 use testbed::{PostgresOptions, Result, Signal, ensure, eventually};
 
 use super::{PASSWORD, SecureServers, WRONG_PASSWORD, run_traced, silent_server, with_settings};
-use crate::shop::{DEADLINE, numbered};
+use crate::{
+    shop::{DEADLINE, numbered},
+    wait::until_lock_waits,
+};
 
 type Settings = Vec<(&'static str, String)>;
 
@@ -132,6 +135,10 @@ async fn no_tls_expired_certificates_and_silence_of_postgresql_are_reported() ->
     let at = |port: u16, sslmode: &str| {
         let mut settings = settings_for("postgres", sslmode);
         settings.push(("database.port", port.to_string()));
+        settings
+    };
+    let silent = |sslmode: &str| {
+        let mut settings = at(silent, sslmode);
         settings.push(("database.connect_timeout", "500ms".to_owned()));
         settings
     };
@@ -144,8 +151,8 @@ async fn no_tls_expired_certificates_and_silence_of_postgresql_are_reported() ->
             at(bare.postgres().port(), "require"),
             "does not support TLS: set ssl = on in postgresql.conf",
         ),
-        (at(silent, "require"), "no answer within database.connect_timeout"),
-        (at(silent, "disable"), "no answer within database.connect_timeout"),
+        (silent("require"), "no answer within database.connect_timeout"),
+        (silent("disable"), "no answer within database.connect_timeout"),
     ];
     for (settings, told) in cases {
         let checked = run_traced(&with_settings(&vendas, &settings), &["check"], 1).await?;
@@ -165,7 +172,7 @@ async fn a_timed_out_statement_is_cancelled_over_tls_too() -> Result<()> {
         &[
             settings_for("sealed", "verify-full"),
             trusting(&servers.authority),
-            vec![("database.statement_timeout", "300ms".to_owned())],
+            vec![("database.statement_timeout", "1s".to_owned())],
         ]
         .concat(),
     );
@@ -174,22 +181,9 @@ async fn a_timed_out_statement_is_cancelled_over_tls_too() -> Result<()> {
     lock.batch_execute("BEGIN; LOCK TABLE sales").await?;
     run_traced(&vendas.clone().input(numbered(1)), &["produce", "-"], 0).await?;
     let work = vendas.args(["run"]).start()?;
-    let waiting = async || -> Result<i64> {
-        let sql = "SELECT count(*) FROM pg_stat_activity \
-                   WHERE datname = current_database() AND wait_event_type = 'Lock'";
-        Ok(database.query(sql, &[]).await?[0].try_get(0)?)
-    };
-    let pauses = async |expected: &str, wanted: bool| {
-        eventually(expected, DEADLINE, async || {
-            let found = waiting().await? > 0;
-            ensure!(found == wanted, "{}", work.state());
-            Ok(())
-        })
-        .await
-    };
-    pauses("a waiting statement", true).await?;
+    until_lock_waits(&database, 1).await?;
     // Without a cancel request the statement would wait until the lock is released.
-    pauses("none", false).await?;
+    until_lock_waits(&database, 0).await?;
     lock.batch_execute("COMMIT").await?;
     eventually("the sale", DEADLINE, async || {
         ensure!(database.count("sales").await? == 1, "{}", work.state());

@@ -112,6 +112,8 @@ impl PostgresOptions {
             ("unix_socket_directories".to_owned(), String::new()),
             // In files of the folder, so that a killed server leaves none elsewhere.
             ("dynamic_shared_memory_type".to_owned(), "mmap".to_owned()),
+            // Many tests share a server.
+            ("max_connections".to_owned(), "500".to_owned()),
         ];
         args.extend(self.settings.clone());
         let args = args.iter().flat_map(|(name, value)| ["-c".into(), format!("{name}={value}")]);

@@ -14,7 +14,7 @@ use crate::{
 
 const START_DEADLINE: Duration = Duration::from_secs(60);
 
-/// A server that scrapes one target four times a second. Dropping it ends it.
+/// A server that scrapes one target every second. Dropping it ends it.
 #[derive(Debug)]
 pub struct Prometheus {
     address: String,
@@ -35,9 +35,9 @@ impl Prometheus {
         let rules = fs::canonicalize(rules).with_context(|| rules.display().to_string())?;
         let settings = format!(
             "global:\n  \
-               scrape_interval: 250ms\n  \
-               scrape_timeout: 250ms\n  \
-               evaluation_interval: 250ms\n\
+               scrape_interval: 1s\n  \
+               scrape_timeout: 1s\n  \
+               evaluation_interval: 1s\n\
              rule_files: ['{}']\n\
              scrape_configs:\n  \
                - job_name: vendas\n    \
