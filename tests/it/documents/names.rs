@@ -25,7 +25,7 @@ fn every_documented_setting_exists() -> Result<()> {
             for word in code.split(|c: char| !is_word(c) && c != '.') {
                 let word = word.trim_matches('.');
                 let Some((section, _)) = word.split_once('.') else { continue };
-                let is_file = [".json", ".sh", ".service", ".toml"];
+                let is_file = [".json", ".rs", ".sh", ".service", ".toml"];
                 if !SECTIONS.contains(&section) || is_file.iter().any(|end| word.ends_with(end)) {
                     continue;
                 }
