@@ -152,9 +152,11 @@ impl Reason {
             }
             Self::NegativeTotal
             | Self::QuantityNotPositive
-            | Self::NegativePrice
             | Self::NegativeAmount
             | Self::NegativeCharge => "for returns, set mapping.returns",
+            Self::NegativePrice => {
+                "correct the producer: a returned item has a negative quantity, with mapping.returns"
+            }
             Self::NoItemsNoTotal
             | Self::PartlyPriced
             | Self::MissingTotal
