@@ -202,5 +202,8 @@ pub(super) async fn reset(
         return print("nothing was changed: use --yes to apply this\n");
     }
     store.reset_partitions(&targets, because, &whoami()).await?;
-    print("done; running instances continue from there within seconds\n")
+    print(
+        "done; running instances continue from there within seconds, on partitions without new records \
+         within a minute\n",
+    )
 }

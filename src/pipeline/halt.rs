@@ -28,9 +28,9 @@ pub enum Halt {
     #[error(
         "the record of {partition} at offset {offset} is not a valid order ({why}), and \
          pipeline.on_dead_letter is \"halt\": fix the cause (the mapping or vocabulary, a table \
-         constraint), or set pipeline.on_dead_letter to \"record\", or skip the record (`vendas \
-         offsets reset --topics {topic} --partition {number} --to {next} --because …`), then \
-         restart",
+         constraint) or set pipeline.on_dead_letter to \"record\", then restart; or skip the \
+         record with `vendas offsets reset --topics {topic} --partition {number} --to {next} \
+         --because …`",
         topic = partition.topic,
         number = partition.partition,
         next = offset.saturating_add(1)

@@ -6,6 +6,7 @@ use crate::{
     audit,
     http::{listen, scrape},
     shop::{DEADLINE, Shop},
+    wait::until_lock_waits,
 };
 
 #[tokio::test]
@@ -19,7 +20,7 @@ async fn every_partition_progresses_before_the_first_is_done() -> Result<()> {
         let numbers = partition * RECORDS..(partition + 1) * RECORDS;
         shop.send_numbers(partition, numbers).await?;
     }
-    // No partition commits before all of them have records.
+    // No partition commits before all of them are processed and one of them waits.
     let gate = shop.database.connect().await?;
     gate.batch_execute("BEGIN; LOCK TABLE sales").await?;
     let run = shop
@@ -30,7 +31,7 @@ async fn every_partition_progresses_before_the_first_is_done() -> Result<()> {
         // Each partition needs hundreds of commits.
         .env("VENDAS_PIPELINE__COMMIT_RECORDS", "10")
         .start()?;
-    eventually("all partitions to have fetched", DEADLINE, async || {
+    eventually("all partitions to be processed", DEADLINE, async || {
         let scrape = scrape(&listen).await?;
         (0..PARTITIONS).try_for_each(|partition| {
             let labels = [("topic", &*shop.topic), ("partition", &*partition.to_string())];
@@ -38,6 +39,7 @@ async fn every_partition_progresses_before_the_first_is_done() -> Result<()> {
         })
     })
     .await?;
+    until_lock_waits(&shop.database, 1).await?;
     gate.batch_execute("COMMIT").await?;
     run.wait_exit(DEADLINE).await?.expect_code(0)?;
     let sql = "WITH moves AS (SELECT min(n) AS first, max(n) AS last FROM audit.moves GROUP BY place) \

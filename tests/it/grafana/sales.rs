@@ -28,6 +28,9 @@ fn replace_macros(sql: &str, timezone: &str, from: &str, to: &str) -> Result<Str
 /// A shop in whose time zone it is about noon, so that the test does not run across midnight.
 struct ShopAtNoon {
     shop: Shop,
+    /// The time to which all others are relative, as a timestamp of PostgreSQL: a new hour may
+    /// begin during the test.
+    now: String,
     timezone: String,
     reader: Database,
 }
@@ -35,14 +38,16 @@ struct ShopAtNoon {
 impl ShopAtNoon {
     async fn open() -> Result<Self> {
         let shop = Shop::open(1).await?;
+        let now = shop.rows("SELECT now()::text").await?.remove(0);
         let hour =
-            shop.rows("SELECT extract(hour FROM now() AT TIME ZONE 'UTC')::int - 12").await?;
+            format!("SELECT extract(hour FROM '{now}'::timestamptz AT TIME ZONE 'UTC')::int - 12");
+        let hour = shop.rows(&hour).await?;
         // The names have POSIX signs: Etc/GMT+5 is five hours behind UTC.
         let timezone = format!("Etc/GMT{:+}", hour[0].parse::<i32>()?);
         // Roles belong to the server.
         let role = format!("shop_reader_of_{}", shop.database.name());
         let reader = shop.database.as_user(&role, "r3ader");
-        Ok(Self { shop, timezone, reader })
+        Ok(Self { shop, now, timezone, reader })
     }
 
     async fn run(&self, args: &[&str]) -> Result<()> {
@@ -60,9 +65,9 @@ impl ShopAtNoon {
         line: (&str, &str),
     ) -> Result<String> {
         let sql = format!(
-            "SELECT to_char(now() AT TIME ZONE '{}' - interval '{hours} hours', \
+            "SELECT to_char('{}'::timestamptz AT TIME ZONE '{}' - interval '{hours} hours', \
              'DD/MM/YYYY HH24:MI:SS')",
-            self.timezone
+            self.now, self.timezone
         );
         let sold_at = self.shop.rows(&sql).await?.remove(0);
         let (quantity, price) = line;
@@ -85,8 +90,11 @@ impl ShopAtNoon {
             records.push(Record::new(self.order(id, hours, product, line).await?));
         }
         // One order without products, and with only the time of its record.
-        let milliseconds = "SELECT (extract(epoch FROM now()) * 1000)::bigint - 3 * 3600000";
-        let then = self.shop.rows(milliseconds).await?[0].parse()?;
+        let milliseconds = format!(
+            "SELECT (extract(epoch FROM '{}'::timestamptz) * 1000)::bigint - 3 * 3600000",
+            self.now
+        );
+        let then = self.shop.rows(&milliseconds).await?[0].parse()?;
         records.push(Record::new(numbered(3)).with_timestamp(then));
         self.shop.servers.kafka.produce(&self.shop.topic, 0, &records).await?;
         self.run(&["run", "--until-end"]).await
@@ -101,8 +109,9 @@ impl ShopAtNoon {
     /// This number of hours ago, in Grafana's format.
     async fn ago(&self, hours: &str) -> Result<String> {
         let sql = format!(
-            "SELECT to_char(date_trunc('hour', now()) AT TIME ZONE 'UTC' - interval '{hours} hours', \
-             'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
+            "SELECT to_char(date_trunc('hour', '{}'::timestamptz) AT TIME ZONE 'UTC' \
+             - interval '{hours} hours', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')",
+            self.now
         );
         Ok(self.shop.rows(&sql).await?.remove(0))
     }
