@@ -39,6 +39,14 @@ async fn killed_at_each_step_a_purge_continues_when_started_again() -> Result<()
         let second = super::purge(&shop).args(["--yes"]).run(DEADLINE).await?.expect_code(1)?;
         ensure!(second.stderr.contains("another purge is running"), "{}", second.stderr);
         purge.kill()?;
+        // Until PostgreSQL notices, its session holds the lock of purges.
+        eventually("the end of its session", DEADLINE, async || {
+            let sessions = "pg_stat_activity \
+                            WHERE datname = current_database() AND application_name = 'vendas'";
+            ensure!(shop.database.count(sessions).await? == 0, "it goes on after {failpoint}");
+            Ok(())
+        })
+        .await?;
         verified(&shop).await?;
         ensure!(shop.rows(OLD_SUMS).await? == sums, "other sums after {failpoint}");
         ensure!(shop.rows(OLD_ROWS).await? != ["0|0"], "everything was deleted before {failpoint}");
