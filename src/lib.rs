@@ -51,6 +51,7 @@ pub mod http;
 pub mod http_client;
 mod init;
 pub mod kafka;
+mod last_words;
 pub mod order;
 pub mod outage;
 pub mod pipeline;

@@ -14,7 +14,9 @@ pub(super) fn confirm(question: &str) -> Result<bool, CliError> {
     }
     print(&format!("{question} [y/N] "))?;
     let mut answer = String::new();
-    io::stdin().read_line(&mut answer)?;
+    io::stdin()
+        .read_line(&mut answer)
+        .map_err(|error| CliError::Failed(format!("cannot read the answer: {error}")))?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 

@@ -22,7 +22,7 @@ use crate::{
     },
     pipeline::RunError,
     registry::{self, Registry},
-    store::{Greeting, Store},
+    store::{Greeting, Settings as DatabaseSettings, Store},
 };
 
 #[derive(Debug, Args)]
@@ -88,7 +88,7 @@ async fn kafka(config: &Config) -> Vec<Line> {
         }
         Err(error) => return vec![Err(format!("kafka: {error}"))],
     };
-    let mut lines = vec![Ok(format!("kafka: {brokers} answers {security}"))];
+    let mut lines = vec![Ok(format!("kafka: the cluster at {brokers} answers {security}"))];
     if let Some(group) = &config.group {
         lines.push(
             joins(&kafka, group, config.group_protocol)
@@ -157,7 +157,7 @@ async fn joins(
         1 => "1 member".to_owned(),
         several => format!("{several} members"),
     };
-    Ok(format!("group {group}: can be joined by the {protocol} protocol, has {members}"))
+    Ok(format!("group {group}: can be joined with the {protocol} protocol, has {members}"))
 }
 
 async fn schema_registry(registry: &Registry, settings: &registry::Settings) -> Line {
@@ -201,12 +201,12 @@ async fn postgres(config: &Config) -> Vec<Line> {
                 "schema \"{}\": all tables and privileges are present",
                 settings.schema
             )));
-            lines.extend(other_clock(&store, &settings.shop_timezone).await);
+            lines.extend(other_clock(&store, settings).await);
         }
         Ok(findings) => {
             let makes = config.apply_schema && store.may_create().await.unwrap_or_default();
             lines.extend(findings.iter().map(|finding| match makes && finding.is_fresh() {
-                true => Ok("tables: missing, created by vendas run".to_owned()),
+                true => Ok("tables: missing, `vendas run` will create them".to_owned()),
                 false => Err(finding.to_string()),
             }));
         }
@@ -216,16 +216,18 @@ async fn postgres(config: &Config) -> Vec<Line> {
 }
 
 /// Reports a time zone in the tables that differs from the configured one.
-async fn other_clock(store: &Store, configured: &str) -> Option<Line> {
+async fn other_clock(store: &Store, settings: &DatabaseSettings) -> Option<Line> {
+    let (configured, schema) = (&settings.shop_timezone, &settings.schema);
     let clock = match store.shop_clock().await {
         Ok(clock) => clock?,
         Err(error) => return Some(Err(format!("shop_clock: {error}"))),
     };
-    (clock != configured).then(|| {
+    (clock != *configured).then(|| {
         Err(format!(
             "shop_clock: the tables use the time zone {clock}, but \
              orders.shop_timezone is {configured}: change the setting, or, as the tables' owner, \
-             `UPDATE shop_clock SET timezone = '{configured}'; SELECT rebuild_sums()`"
+             run `SET search_path = \"{schema}\"; UPDATE shop_clock SET timezone = '{configured}'; \
+             SELECT rebuild_sums()`"
         ))
     })
 }

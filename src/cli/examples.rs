@@ -24,7 +24,7 @@ Examples:
 pub(super) const RUN: &str = "\
 Examples:
   vendas run                                          the topic `sales`, until stopped
-  vendas run --until-end                              the current backlog, then exit 0
+  vendas run --until-end                              the current backlog, then exit
   vendas run --topics sales,vendas_ecommerce          several topics
   vendas run --set kafka.group=vendas                 share the partitions with other instances
   vendas run --set 'kafka.partitions=sales:0-3'       only these partitions
@@ -133,7 +133,7 @@ Examples:
   vendas orders roll-up --older-than 2y --because 'fewer rows'";
 
 pub(super) const ORDERS_PURGE: &str = "\
-Shows the changes and asks for confirmation. Deletes whole days of the shop's clock and keeps their sums.
+Shows the changes and asks for confirmation. Deletes whole days in the shop's time zone and keeps their sums.
 
 Examples:
   vendas orders purge --older-than 400d --because 'kept for 400 days'

@@ -81,8 +81,8 @@ fn registry_urls(config: &Config) -> Vec<String> {
 
 fn exists(path: &Path) -> CliError {
     CliError::Failed(format!(
-        "{} already exists: use --write OTHER to write another file, or --force to overwrite it with \
-         all its settings",
+        "{} already exists: use --write OTHER to write another file, or --force to overwrite it, which \
+         discards all its settings",
         path.display()
     ))
 }
@@ -127,7 +127,7 @@ fn settle(
         (false, _) => format!("\n{}", render::toml(&settings, several.then_some(&**topic))),
     };
     print(&heading)?;
-    print(&format!("\nwith this, {}\n", render::outcome(&outcome)))?;
+    print(&format!("\nresult: {}\n", render::outcome(&outcome)))?;
     if let Some(trouble) = trouble {
         print(&format!("{trouble}\n\n"))?;
     }

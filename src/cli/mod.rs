@@ -82,7 +82,8 @@ enum Command {
     /// Process orders from Kafka and maintain their totals in PostgreSQL.
     #[command(after_help = examples::RUN)]
     Run {
-        /// Process the current backlog, then exit with code 0.
+        /// Process the current backlog, then exit: with code 0, or 1 if a partition is halted or the run
+        /// is interrupted.
         #[arg(long)]
         until_end: bool,
         /// Sets pipeline.on_dead_letter: record dead letters, or halt the partition.
@@ -167,7 +168,7 @@ enum OffsetsCommand {
     /// Set the next offset of partitions: the records in between are skipped or processed again.
     #[command(after_help = examples::OFFSETS_RESET)]
     Reset {
-        /// The partition; without it, all partitions of the configured topics.
+        /// This partition of every topic of kafka.topics; by default, all partitions.
         #[arg(long, value_name = "N")]
         partition: Option<i32>,
         /// The new next offset: earliest, latest, or an offset.
@@ -218,7 +219,10 @@ pub fn run(
     }
     let config = config::load(&sources)?;
     logging::start(&config.log);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
     let result = runtime.block_on(dispatch(command, &config, &sources.environment));
     // Does not wait for blocking tasks, such as a name lookup.
     runtime.shutdown_background();

@@ -135,7 +135,7 @@ async fn partitions(kafka: &Kafka, config: &Config) -> Result<Vec<TopicPartition
 
 fn table(lines: &[Line], in_group: bool) -> Table {
     let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
-    let mut header = vec!["topic", "partition", "next offset", "log end", "lag", "moved by"];
+    let mut header = vec!["topic", "partition", "next offset", "log end", "lag", "committed by"];
     if in_group {
         header.extend(["member", "host"]);
     }
@@ -203,7 +203,7 @@ pub(super) async fn reset(
     }
     store.reset_partitions(&targets, because, &whoami()).await?;
     print(
-        "done; running instances continue from there within seconds, on partitions without new records \
-         within a minute\n",
+        "done; running instances continue from there within seconds, or within a minute on partitions \
+         without new records\n",
     )
 }

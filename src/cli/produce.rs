@@ -51,8 +51,8 @@ pub(super) struct Arguments {
     /// Send each line unchanged, JSON or not, without validating the file first.
     #[arg(long)]
     as_is: bool,
-    /// Encode the orders with the latest schema of this subject of the schema registry: as
-    /// Avro, or as JSON if that is a JSON schema, with the registry's header.
+    /// Encode the orders with the latest schema of this subject of the schema registry, and add the
+    /// header with its id. An Avro schema gives Avro, a JSON schema gives JSON.
     #[arg(long, value_name = "NAME", conflicts_with = "as_is")]
     subject: Option<String>,
 }

@@ -24,11 +24,12 @@ const MOST_LINES: usize = 1_000;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// One line per product, day, hour, month, or value of the named kept field (keep.NAME for one
-    /// that is named like one of these four). An order of several products counts for each of them.
+    /// Group by product, day, hour, month, or a field of mapping.keep, by its name (keep.NAME if it
+    /// is named product, day, hour or month). By product, an order of several products counts once
+    /// for each.
     #[arg(long, value_name = "WHAT", value_parser = by, default_value = "product")]
     by: SalesBy,
-    /// The first day, by the shop's clock; with --by hour, optionally an hour: 2026-11-22T14:00.
+    /// The first day, in the shop's time zone; with --by hour, optionally an hour: 2026-11-22T14:00.
     #[arg(long, value_name = "DATE", value_parser = report::moment)]
     from: Option<Moment>,
     /// The last day, or with --by hour the last hour, inclusive.

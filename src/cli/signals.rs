@@ -1,15 +1,20 @@
 //! SIGTERM and SIGINT: the first starts a graceful shutdown, the second exits immediately.
 
-use std::{io, process};
+use std::process;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use super::CliError;
+
 /// Cancels `stop` at the first signal.
-pub(super) fn cancel_on_signal(stop: &CancellationToken) -> io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+pub(super) fn cancel_on_signal(stop: &CancellationToken) -> Result<(), CliError> {
+    let listen = |kind| {
+        signal(kind).map_err(|error| CliError::Failed(format!("cannot handle signals: {error}")))
+    };
+    let mut terminate = listen(SignalKind::terminate())?;
+    let mut interrupt = listen(SignalKind::interrupt())?;
     let stop = stop.clone();
     tokio::spawn(async move {
         let signal = either(&mut terminate, &mut interrupt).await;

@@ -47,14 +47,14 @@ pub(super) struct Arguments {
     /// Stop after N records, including invalid ones; by default, run until stopped.
     #[arg(long, value_name = "N")]
     count: Option<u64>,
-    /// The seed of the random generator: the same seed gives the same records. With a seed, times
-    /// of orders are from 01/01/2026 on, some seconds apart, or with --past up to that day; without
-    /// one, now.
+    /// The seed of the random generator: the same seed gives the same records. Without --seed,
+    /// orders have the current time. With it, their times start at 2026-01-01, some seconds apart;
+    /// with --past, they end at that day.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// First send orders of the last days, including today, such as 30d: more of them in the
-    /// evening than at night and more on Monday than on Sunday. They are sent as fast as possible:
-    /// 2,000 records per day, or --count in all.
+    /// First send orders of this many past days, including today, such as 30d: 2,000 records for
+    /// each day, or --count in total, as fast as possible. There are more in the evening than at
+    /// night, and more on Monday than on Sunday.
     #[arg(long, value_name = "DAYS")]
     past: Option<Days>,
     /// Also generate orders that are hard to process exactly: weights, many decimals, tiny and huge

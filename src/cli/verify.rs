@@ -65,10 +65,10 @@ pub(super) async fn verify(
     let text = match format {
         Format::Json => json(&verification)?,
         Format::Table if differences.is_empty() => {
-            format!("{} match the sums of {}\n", compared(&verification), orders(&verification))
+            format!("{} match the {}\n", compared(&verification), orders(&verification))
         }
         Format::Table => format!(
-            "{}{} of {} differ from the sums of {}\n",
+            "{}{} of {} differ from the {}\n",
             tables(differences),
             differences.len(),
             compared(&verification),
@@ -85,9 +85,7 @@ pub(super) async fn verify(
 
 fn compared(verification: &Verification) -> String {
     let Verification { products, product_days, hours, .. } = verification;
-    format!(
-        "the totals of {products} products, {product_days} by product and day, and {hours} by hour"
-    )
+    format!("{products} sums by product, {product_days} by product and day, and {hours} by hour")
 }
 
 fn orders(verification: &Verification) -> String {
@@ -126,7 +124,7 @@ fn table(view: View, differences: &[Difference]) -> String {
     };
     let mut table = Table::new();
     let figures = view.figures().iter();
-    let figures = figures.flat_map(|name| [format!("{name} kept"), format!("{name} of orders")]);
+    let figures = figures.flat_map(|name| [format!("{name} stored"), format!("{name} recomputed")]);
     table.load_style(NOTHING).set_header(keys.iter().map(|key| (*key).to_owned()).chain(figures));
     for Difference { time, product, recomputed, kept, .. } in differences {
         let keys = [time, product].into_iter().flatten().map(|key| report::visible(key));

@@ -119,8 +119,8 @@ pub(super) fn database(reader: &mut Reader) -> Option<Encryption> {
             return None;
         }
         (SslMode::Disable | SslMode::Allow | SslMode::Prefer, Some(_)) => {
-            let text = "has no effect unless database.sslmode is verify-full or verify-ca: set \
-                        that, or remove this";
+            let text = "has no effect while database.sslmode is disable, allow or prefer: set \
+                        database.sslmode = \"verify-full\", or remove database.sslrootcert";
             reader.problem(ROOT, text);
             return None;
         }

@@ -119,7 +119,7 @@ fn register(state: &State, registry: &mut Registry) {
     // have a UNIT line.
     registry.register(
         "commit_duration_seconds",
-        "Time from sending a statement to PostgreSQL to its commit",
+        "Time between sending a statement to PostgreSQL and its commit",
         telemetry.commit_seconds.clone(),
     );
     registry.register(

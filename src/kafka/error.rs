@@ -77,9 +77,9 @@ pub enum ReadError {
     /// have the records that were read (KIP-320).
     #[error(
         "{partition} was read up to {next_offset}, but its log was truncated at {from}: the records \
-         read in [{from}, {next_offset}) are no longer in Kafka, and other records have their \
-         offsets; read those with `vendas offsets reset --topics {topic} --partition {number} \
-         --to {from} --because …`",
+         read in [{from}, {next_offset}) are no longer in Kafka, and their offsets now belong to \
+         other records; to read these, run `vendas offsets reset --topics {topic} --partition \
+         {number} --to {from} --because …`",
         topic = .partition.topic, number = .partition.partition
     )]
     Truncated {
@@ -103,7 +103,12 @@ pub enum ReadError {
         topic_id: Uuid,
     },
     /// The log cannot be decoded.
-    #[error("{partition} is corrupt at offset {offset}: {detail}")]
+    #[error(
+        "{partition} is corrupt at offset {offset}: {detail}; find the end of the damage with \
+         kafka-dump-log.sh, and skip it with `vendas offsets reset --topics {topic} --partition \
+         {number} --to … --because …`",
+        topic = .partition.topic, number = .partition.partition
+    )]
     Corrupt {
         /// The partition.
         partition: TopicPartition,
@@ -115,7 +120,10 @@ pub enum ReadError {
     /// A record batch is too large after decompression.
     #[error(
         "{partition} has a record batch at offset {offset} that decompresses to more than \
-         {max_bytes} bytes: raise kafka.max_decompressed_bytes if the batch is valid"
+         {max_bytes} bytes: if the batch is valid, raise kafka.max_decompressed_bytes and restart; \
+         otherwise skip it with `vendas offsets reset --topics {topic} --partition {number} --to … \
+         --because …`",
+        topic = .partition.topic, number = .partition.partition
     )]
     TooLarge {
         /// The partition.

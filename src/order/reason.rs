@@ -144,11 +144,12 @@ impl Reason {
             | Self::InvalidNumber
             | Self::InvalidProduct
             | Self::InvalidKept => {
-                "correct that field's place or format in [mapping] (sold_at_format, decimal, round)"
+                "correct that field's place or format in [mapping] (sold_at_format, decimal)"
             }
             Self::OtherCurrency => "set orders.currency",
             Self::OutOfRange => {
-                "for an order number: ALTER TABLE sales ALTER order_number TYPE bigint; otherwise correct the producer"
+                "for too many decimals, set mapping.round; for an order number, ALTER TABLE sales \
+                 ALTER order_number TYPE bigint, and restart; otherwise correct the producer"
             }
             Self::NegativeTotal
             | Self::QuantityNotPositive
@@ -163,7 +164,10 @@ impl Reason {
             | Self::MissingQuantity => {
                 "map the fields in [mapping]: items, quantity, unit_price, total"
             }
-            Self::AmountMismatch | Self::TotalMismatch => {
+            Self::AmountMismatch => {
+                "map the item's discount: mapping.item_discount; otherwise correct the producer"
+            }
+            Self::TotalMismatch => {
                 "map the charges: mapping.shipping, mapping.tax, mapping.discount"
             }
             Self::NulCharacter | Self::LoneSurrogate => "correct the producer",

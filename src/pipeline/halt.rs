@@ -11,8 +11,8 @@ pub enum Halt {
     /// The offset that PostgreSQL holds belongs to another topic of the same name.
     #[error(
         "the offset of {0} in PostgreSQL, {1}, belongs to a deleted topic: its records from there \
-         on were not read; `vendas offsets reset --topics {topic} --partition {number} --to \
-         earliest --because …` starts the new topic",
+         on were not read; to process the new topic, run `vendas offsets reset --topics {topic} \
+         --partition {number} --to earliest --because …`",
         topic = .0.topic, number = .0.partition
     )]
     OtherTopic(TopicPartition, NextOffset),

@@ -35,7 +35,7 @@ const KINDS: [(&str, &str); Unmapped::KINDS.len()] = [
         "set mapping.shipping, mapping.tax or mapping.discount, otherwise it is missing from the \
          total",
     ),
-    ("unit of money", "set mapping.minor_units = true if amounts are in cents, or map it"),
+    ("field in cents", "map it, and set mapping.minor_units = true"),
 ];
 
 /// When each kind was last warned of.
@@ -50,7 +50,11 @@ impl Warnings {
         for (kind, (name, remedy)) in KINDS.iter().enumerate() {
             let found = orders.get(kind).is_some_and(|orders| *orders > 0);
             if found && self.is_due(kind, Instant::now()) {
-                warn!(%topic, "orders contain a {name} that the mapping does not read: {remedy}");
+                warn!(
+                    %topic,
+                    "orders contain a {name} that the mapping does not read (`vendas check --sample \
+                     200` names the field): {remedy}"
+                );
             }
         }
     }

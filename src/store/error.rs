@@ -174,7 +174,8 @@ fn remedy(code: &SqlState) -> Option<&'static str> {
             "the table lacks the primary key that `vendas schema` shows: add it"
         }
         SqlState::INSUFFICIENT_PRIVILEGE => {
-            "grant it to database.user; `vendas check` lists the privileges that `run` needs"
+            "grant the privilege to database.user: `vendas check` lists those that `run` needs, \
+             packaging/grants-purge.sql those of purges"
         }
         SqlState::INVALID_SQL_STATEMENT_NAME | SqlState::DUPLICATE_PSTATEMENT => {
             "behind a pooler in transaction mode, set database.prepared_statements = false, or \

@@ -257,8 +257,9 @@ impl SalesQuestion {
         let bounds = [sales.since, sales.until, sales.since_before, sales.until_before];
         if has_days || bounds.iter().flatten().any(parts_a_month) {
             return Err(StoreError::Permanent(Cause::new(format!(
-                "product sums before {limit} are stored by month: begin and end the period, and \
-                 the period to compare with, on the first day of a month, or use --by month"
+                "product sums before {limit} are stored by month: use whole months, with --from on \
+                 the first and --to on the last day of a month, also for the compared period, and \
+                 --by month instead of --by day"
             ))));
         }
         Ok(())

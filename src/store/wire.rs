@@ -28,6 +28,8 @@ use tokio_postgres::{
 };
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
+use crate::last_words;
+
 /// Controls the stream of one connection.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Leash {
@@ -118,7 +120,7 @@ impl<S> LeashedStream<S> {
 
     fn has_read(&mut self, bytes: &[u8]) {
         if bytes.is_empty() {
-            match last_words(&self.last_error) {
+            match fatal_error(&self.last_error) {
                 Some(words) => self.leash.ended(words),
                 None => self.leash.ended("the server closed the connection"),
             }
@@ -132,7 +134,7 @@ impl<S> LeashedStream<S> {
 
 /// The message of an ErrorResponse (PostgreSQL manual, 54.7) with which a server ends a session.
 /// Errors of statements are excluded: they could quote a row.
-fn last_words(bytes: &[u8]) -> Option<String> {
+fn fatal_error(bytes: &[u8]) -> Option<String> {
     let (header, body) = bytes.split_at_checked(5)?;
     let length = u32::from_be_bytes(header.get(1..)?.try_into().ok()?);
     let body = body.get(..usize::try_from(length).ok()?.checked_sub(4)?)?;
@@ -172,6 +174,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for LeashedStream<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        let written = last_words::write(written, bytes.len());
         if let Poll::Ready(Err(error)) = &written {
             self.leash.ended(error);
         }
@@ -179,7 +182,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for LeashedStream<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        last_words::flush(Pin::new(&mut self.stream).poll_flush(context))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -256,7 +259,7 @@ impl AsyncWrite for PlainStream {
 
 #[cfg(test)]
 mod tests {
-    use super::last_words;
+    use super::fatal_error;
 
     /// An ErrorResponse with these fields.
     fn error(fields: &[&str]) -> Vec<u8> {
@@ -266,15 +269,15 @@ mod tests {
     }
 
     #[test]
-    fn last_words_are_those_that_end_a_session_and_no_others() {
+    fn fatal_error_are_those_that_end_a_session_and_no_others() {
         let shutdown = error(&["SFATAL", "VFATAL", "C57P01", "Mterminating connection"]);
         assert_eq!(
-            last_words(&shutdown).as_deref(),
+            fatal_error(&shutdown).as_deref(),
             Some("terminating connection (SQLSTATE 57P01)")
         );
         let rejected = error(&["SERROR", "VERROR", "C23514", "Mrow 17 violates"]);
         for other in [&rejected, &shutdown[..9], b"EXXXX", b""] {
-            assert_eq!(last_words(other), None);
+            assert_eq!(fatal_error(other), None);
         }
     }
 }

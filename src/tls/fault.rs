@@ -70,7 +70,10 @@ impl Fault {
                 format!("does not support TLS at this port: use its TLS port, or set {without}")
             }
             other => {
-                return Some(Self { text: format!("fails in TLS: {other}"), passes: true });
+                return Some(Self {
+                    text: format!("failed the TLS handshake ({other}): see the server's log"),
+                    passes: true,
+                });
             }
         };
         Some(Self { text, passes: false })

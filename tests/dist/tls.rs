@@ -43,7 +43,10 @@ async fn it_uses_tls_with_both_servers_and_verifies_their_names() -> Result<()> 
     let kept = database.rows("SELECT order_number, total FROM sales").await?;
     ensure!(kept == ["7|12.30"], "{kept:?}");
     let checked = run(&["check"], "", host, 0).await?.stdout;
-    ensure!(checked.contains(&format!("kafka: {brokers} answers over TLS\n")), "{checked}");
+    ensure!(
+        checked.contains(&format!("kafka: the cluster at {brokers} answers over TLS\n")),
+        "{checked}"
+    );
     ensure!(checked.contains("answers over TLSv1.3\n"), "{checked}");
     let other = run(&["check"], "", "other.example", 1).await?.stdout;
     ensure!(other.contains("has a certificate for database.shop.example and not for"), "{other}");

@@ -146,7 +146,7 @@ async fn a_time_zone_other_than_that_of_the_tables_is_reported_with_its_remedy()
 async fn check_changes_nothing() -> Result<()> {
     let shop = Shop::open(1).await?;
     let fresh = shop.vendas(&["check"]).run(DEADLINE).await?.expect_code(0)?;
-    expect(&fresh, &["ok    tables: missing, created by vendas run"])?;
+    expect(&fresh, &["ok    tables: missing, `vendas run` will create them"])?;
     // A role that may not create tables, and a setting that keeps `run` from creating them.
     let guest = role(&shop, "guest without tables").await?;
     let told = "missing: run `vendas schema --apply` as the role that owns the schema";

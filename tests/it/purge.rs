@@ -263,13 +263,17 @@ async fn without_confirmation_it_only_reports_what_it_would_delete() -> Result<(
     for text in [
         "orders before 2024-06-01 (America/Sao_Paulo): 31352, of 2024-03-01 to 2024-05-31, total ",
         "rows to delete: 18862 of sales, 18925 of orders\n",
-        "their sums are kept",
+        "the sums of these orders are kept",
         "nothing was changed: use --yes",
     ] {
         ensure!(shown.stdout.contains(text), "no {text:?} in {}", shown.stdout);
     }
     let forget = purge(&shop).args(["--forget-sums"]).run(DEADLINE).await?.expect_code(0)?;
-    ensure!(forget.stdout.contains("their sums are deleted too"), "{}", forget.stdout);
+    ensure!(
+        forget.stdout.contains("the sums of these orders are deleted too"),
+        "{}",
+        forget.stdout
+    );
     let future = ["orders", "purge", "--before", "2999-01-01", "--because", "a test", "--yes"];
     let future = shop.vendas(&future).run(DEADLINE).await?.expect_code(1)?;
     ensure!(future.stderr.contains("is after today"), "{}", future.stderr);
@@ -277,6 +281,8 @@ async fn without_confirmation_it_only_reports_what_it_would_delete() -> Result<(
         &["--before", "2024-01-01"][..],
         &["--because", "a test"],
         &["--because", "a test", "--older-than", "-3d"],
+        // Three minutes.
+        &["--because", "a test", "--older-than", "3m"],
         &["--because", "a test", "--older-than", "3d", "--before", "2024-01-01"],
     ] {
         shop.vendas(&["orders", "purge"]).args(wrong).run(DEADLINE).await?.expect_code(2)?;

@@ -267,9 +267,9 @@ async fn verify_counts_what_it_compared_and_finds_every_difference() -> Result<(
     let products = names().len() + 1;
     let orders = names().len();
     let right = verify(&[], 0).await?.stdout;
-    let expected = format!("the totals of {products} products, ");
+    let expected = format!("{products} sums by product, ");
     ensure!(right.starts_with(&expected), "{right}");
-    ensure!(right.ends_with(&format!(" match the sums of {orders} orders\n")), "{right}");
+    ensure!(right.ends_with(&format!(" match the {orders} orders\n")), "{right}");
 
     // Sums that triggers maintain cannot be wrong; in this table no trigger maintains them.
     shop.database

@@ -65,7 +65,11 @@ async fn days_are_merged_into_months_and_all_other_sums_stay() -> Result<()> {
     ensure!(recent.stderr.contains("are kept by day"), "{}", recent.stderr);
     ensure!(shop.database.count("roll_ups").await? == 0, "it was rolled up");
     let ended = roll_up(&shop).args(["--yes"]).run(DEADLINE).await?.expect_code(0)?;
-    ensure!(ended.stdout.contains("sums of products before 2025-02-01: "), "{}", ended.stdout);
+    ensure!(
+        ended.stdout.contains("sums by product and day, before 2025-02-01, become "),
+        "{}",
+        ended.stdout
+    );
     ensure!(ended.stdout.contains("rolled up 13 months"), "{}", ended.stdout);
     unchanged("rolling up").await?;
     // Rows that were not folded then are merged into months by now.

@@ -106,8 +106,11 @@ impl Terminal {
         look: impl Fn(&[String]) -> Result<()>,
     ) -> Result<Vec<String>> {
         eventually(what, DEADLINE, async || {
-            let contents = self.screen().contents();
-            let lines: Vec<String> = contents.lines().map(str::to_owned).collect();
+            let screen = self.screen();
+            // By row: a picture that was written before the terminal became narrower has wrapped.
+            let rows = screen.rows(0, screen.size().1.get());
+            let mut lines: Vec<_> = rows.map(|row| row.trim_end().to_owned()).collect();
+            while lines.pop_if(|last| last.is_empty()).is_some() {}
             look(&lines)?;
             Ok(lines)
         })

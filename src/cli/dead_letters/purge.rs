@@ -7,7 +7,7 @@ use crate::{config::Config, report, store::Purgeable};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Arguments {
-    /// The minimum age, such as 90d.
+    /// The minimum age, such as 90d, 6mo or 2y; m means minutes.
     #[arg(long, value_name = "AGE", value_parser = time::ago)]
     older_than: Timestamp,
     /// Delete them; without this flag they are only counted.

@@ -35,8 +35,8 @@ struct Chosen {
 pub(in crate::cli) struct ReplayArguments {
     #[command(flatten)]
     chosen: Chosen,
-    /// Also replay dead letters that are superseded, and so overwrite a version of the order that
-    /// was processed later, and dead letters that were discarded, if their ID is given.
+    /// Also replay superseded dead letters, which overwrites the later version of their orders, and
+    /// discarded dead letters that are named by ID.
     #[arg(long)]
     force: bool,
 }

@@ -60,25 +60,28 @@ async fn decoded(config: &Config, letter: &DeadLetter, bytes: &DeadLetterBytes) 
     };
     let schemas = match schemas {
         Ok(schemas) => schemas,
-        Err(error) => return format!("by {by}    cannot be shown: {error}\n"),
+        Err(error) => return format!("{by}    cannot be shown: {error}\n"),
     };
     match reading.value(payload, &schemas) {
         Ok(Encoded::Json(_)) if id.is_none() => String::new(),
-        Ok(Encoded::Json(json)) => format!("by {by}    JSON, {}", report::shown(Some(json))),
+        Ok(Encoded::Json(json)) => format!("{by}    JSON, {}", report::shown(Some(json))),
         Ok(encoded @ (Encoded::Avro(..) | Encoded::Protobuf(..))) => {
             let kind = if matches!(encoded, Encoded::Avro(..)) { "Avro" } else { "Protobuf" };
             match encoded.as_json() {
                 Some(json) => {
-                    format!("by {by}    {kind}, as JSON {}", report::shown(Some(json.as_bytes())))
+                    format!(
+                        "{by}    {kind}, decoded as JSON: {}",
+                        report::shown(Some(json.as_bytes()))
+                    )
                 }
-                None => format!("by {by}    {kind}, but the bytes do not match the schema\n"),
+                None => format!("{by}    {kind}, but the bytes do not match the schema\n"),
             }
         }
-        Err(Unreadable::UnknownSchema(_)) => format!("by {by}    not known to the registry\n"),
+        Err(Unreadable::UnknownSchema(_)) => format!("{by}    is not in the registry\n"),
         Err(Unreadable::BrokenSchema(_, why)) => {
-            format!("by {by}    cannot be used: {}\n", report::visible(&why))
+            format!("{by}    cannot be used: {}\n", report::visible(&why))
         }
-        Err(Unreadable::NoSuchMessage(_)) => format!("by {by}    has no such message\n"),
+        Err(Unreadable::NoSuchMessage(_)) => format!("{by}    has no such message\n"),
         Err(Unreadable::NotFramed | Unreadable::NoRegistry) => String::new(),
     }
 }

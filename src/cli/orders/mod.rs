@@ -34,10 +34,10 @@ pub(super) enum OrdersCommand {
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
 struct Limit {
-    /// Orders older than this by the shop's clock, in whole days, such as 400d or 2y.
+    /// The boundary as an age in whole days, such as 400d, 13mo or 2y, in the shop's time zone.
     #[arg(long, value_name = "AGE", value_parser = age)]
     older_than: Option<Span>,
-    /// Orders before this day by the shop's clock, such as 2025-01-01.
+    /// The boundary as a day, such as 2025-01-01: days before it are affected.
     #[arg(long, value_name = "DAY")]
     before: Option<Date>,
 }
@@ -50,7 +50,7 @@ impl Limit {
         let day = self.before.unwrap_or(clock.then);
         if day > clock.today {
             return Err(CliError::Failed(format!(
-                "--before {day} is after today, {}, by the shop's clock: use today or an earlier day",
+                "--before {day} is after today, {}, in the shop's time zone: use today or an earlier day",
                 clock.today
             )));
         }
@@ -59,8 +59,18 @@ impl Limit {
 }
 
 fn age(text: &str) -> Result<Span, String> {
-    let age = text.parse::<Span>().ok().filter(|age| age.is_positive());
-    age.ok_or_else(|| "must be an age such as 400d, 13mo or 2y".to_owned())
+    let age = text.parse::<Span>().ok().filter(|age| age.is_positive() && has_whole_days(age));
+    age.ok_or_else(|| "must be an age in whole days, such as 400d, 13mo or 2y".to_owned())
+}
+
+/// In jiff's format `m` means minutes: an age of `3m` would be less than a day.
+fn has_whole_days(age: &Span) -> bool {
+    age.get_hours() == 0
+        && age.get_minutes() == 0
+        && age.get_seconds() == 0
+        && age.get_milliseconds() == 0
+        && age.get_microseconds() == 0
+        && age.get_nanoseconds() == 0
 }
 
 pub(super) async fn orders(config: &Config, command: OrdersCommand) -> Result<(), CliError> {

@@ -70,14 +70,17 @@ fn shown(purgeable: &PurgeableOrders, clock: &ShopDay, day: Date, forget_sums: b
         text.push_str(&format!("orders with an unknown time: {unknown}, kept\n"));
     }
     text.push_str(&match (forget_sums, archived) {
-        (false, _) => "their sums are kept in reports and views\n".to_owned(),
-        (true, 0) => "their sums are deleted too\n".to_owned(),
+        (false, _) => {
+            "the sums of these orders are kept, except in reports by a kept field\n".to_owned()
+        }
+        (true, 0) => "the sums of these orders are deleted too\n".to_owned(),
         (true, archived) => format!(
-            "their sums are deleted too, and the sums of {archived} orders that were purged before\n"
+            "the sums of these orders are deleted too, and those of {archived} orders that were \
+             purged before\n"
         ),
     });
     text.push_str(
-        "records of orders before that day become dead letters (purged) from now on; PostgreSQL reuses \
+        "after that, records of orders before that day become dead letters (purged); PostgreSQL reuses \
          the space after VACUUM, and VACUUM FULL returns it to the system\n",
     );
     text

@@ -42,9 +42,9 @@ pub(super) async fn roll_up(config: &Config, arguments: &Arguments) -> Result<()
     let counted = store.roll_up(before, *timeout);
     let RollUp { days, months } = progress.during(counted, || (None, None)).await?;
     print(&format!(
-        "sums of products before {before}: {days}, of a day each, become {months}, of a month each\n\
-         reports by product then begin and end on the first day of a month there; orders by hour and \
-         day stay\n"
+        "{days} sums by product and day, before {before}, become {months} by product and month\n\
+         in these months, reports by product must then cover whole months; sums of orders by hour and \
+         day do not change\n"
     ))?;
     if !yes && !confirm("Roll them up? It cannot be undone.")? {
         return print("nothing was changed: use --yes to roll them up\n");

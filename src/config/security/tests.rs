@@ -88,7 +88,7 @@ fn settings_that_seem_secure_but_are_not_are_problems() {
             .concat(),
             "must be a list in which each element is a SASL extension",
         ),
-        (vec![("database.sslrootcert", &file)], "database.sslrootcert has no effect unless"),
+        (vec![("database.sslrootcert", &file)], "database.sslrootcert has no effect while"),
         (vec![("database.sslmode", "verify-ca")], "database.sslmode needs database.sslrootcert"),
         (
             vec![("database.sslmode", "verify-ca"), ("database.sslrootcert", "system")],

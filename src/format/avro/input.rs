@@ -66,7 +66,7 @@ impl<'p> Input<'p> {
     pub(crate) const fn end(&self) -> Result<(), Fault> {
         match self.rest {
             [] => Ok(()),
-            _ => Err(self.fault("the value must end")),
+            _ => Err(self.fault("no bytes may follow the value")),
         }
     }
 
@@ -77,7 +77,7 @@ impl<'p> Input<'p> {
                 self.empty = left;
                 Ok(())
             }
-            None => Err(self.fault("there are too many values without bytes")),
+            None => Err(self.fault("there are too many values of length zero")),
         }
     }
 
@@ -175,7 +175,10 @@ impl<'p> Input<'p> {
         let before = *self;
         let index = usize::try_from(self.long()?).ok();
         let one = index.and_then(|index| all.get(index));
-        one.ok_or_else(|| before.fault("there is no such branch or symbol"))
+        one.ok_or_else(|| {
+            before
+                .fault("the index must be one of a branch of the union or of a symbol of the enum")
+        })
     }
 
     /// The next block of an array or map; `None` at its end.
@@ -187,11 +190,7 @@ impl<'p> Input<'p> {
             1.. => None,
             _ => {
                 let size = usize::try_from(self.long()?).ok().filter(|it| *it <= self.rest.len());
-                Some(
-                    size.ok_or_else(|| {
-                        before.fault("a block must not be larger than what is left")
-                    })?,
-                )
+                Some(size.ok_or_else(|| before.fault("a block must not extend beyond the record"))?)
             }
         };
         Ok(Some(Block { count: count.unsigned_abs(), size }))

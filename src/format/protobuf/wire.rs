@@ -38,7 +38,7 @@ const VARINT: &str = "a number must have at most 64 bits";
 const LENGTH: &str = "a length must not reach beyond its message";
 const TAG: &str = "a field's number must be from 1 to 536,870,911";
 const WIRE_TYPE: &str = "a wire type must be 0, 1, 2, 3 or 5";
-const GROUP: &str = "a group must end where it began";
+const GROUP: &str = "the end of a group must have the number of its start";
 
 /// A range of the record's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -84,8 +84,10 @@ impl Findings<'_, '_> {
         let misread_fields = self.misread_fields(&found);
         let explicit = !misread_fields.is_empty();
         if explicit {
-            let because =
-                format!("{} would otherwise be read as something else", misread_fields.join(", "));
+            let because = format!(
+                "with built-in names, {} would be read in the wrong role",
+                misread_fields.join(", ")
+            );
             proposal.settings.push(Setting::new("built_in", Value::Flag(false)).because(because));
         }
         self.identify(&mut proposal, explicit);

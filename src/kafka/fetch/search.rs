@@ -145,8 +145,9 @@ impl Search {
             }
             Loss::Error(ResponseError::UnsupportedCompressionType) => {
                 let detail =
-                    "the broker supports Fetch only below version 10, which does not support \
-                              zstd (KIP-110): write the records with another compression.type"
+                    "the broker does not support Fetch version 10, which zstd needs (KIP-110): use \
+                     Apache Kafka 2.1 or newer, or set another compression.type and skip these \
+                     records with `vendas offsets reset`"
                         .to_owned();
                 Some(Setback::Final(ReadError::Unsupported { partition, offset, detail }))
             }

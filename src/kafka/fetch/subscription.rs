@@ -144,8 +144,11 @@ impl Ready {
             }
             if seen.next_offset == subscription.position.next_offset {
                 // The first record batch is complete, whatever its size (KIP-74).
-                let detail =
-                    if bytes.is_empty() { "a partial record batch" } else { "older records" };
+                let detail = if bytes.is_empty() {
+                    "a partial record batch"
+                } else {
+                    "records before this offset"
+                };
                 return Err(Loss::Stuck(format!("the broker returns only {detail}")));
             }
         }

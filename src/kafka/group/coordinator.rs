@@ -57,7 +57,10 @@ impl GroupError {
             }
             // group.consumer.migration.policy does not allow the conversion of such a group.
             ResponseError::GroupIdNotFound => {
-                let cause = format!("has {group} as a classic group");
+                let cause = format!(
+                    "does not convert the classic group {group} to the consumer protocol \
+                     (group.consumer.migration.policy)"
+                );
                 return Self::Unsupported { broker: broker.to_owned(), cause };
             }
             ResponseError::GroupAuthorizationFailed => "grant READ on the group",

@@ -79,7 +79,8 @@ impl Header {
                 .unwrap_or(Ok(None))
                 .map(|header| header.filter(|header| header.size_bytes <= bytes.len())),
             0 | 1 => Err(Fault::Unsupported(format!(
-                "message format {magic} from before Kafka 0.11: copy the topic with a newer producer"
+                "message format {magic} is older than Kafka 0.11: copy the records to a new topic \
+                 with a current producer and set kafka.topics, or skip them with `vendas offsets reset`"
             ))),
             _ => Err(Fault::Unsupported(format!("unknown message format {magic}: upgrade vendas"))),
         }

@@ -46,7 +46,7 @@ pub enum ProduceError {
     #[error(transparent)]
     Kafka(#[from] KafkaError),
     /// The topic does not exist and cannot be created.
-    #[error("cannot create topic {topic}: {cause}")]
+    #[error("cannot create topic {topic}: {cause}: grant CREATE, or create the topic")]
     NotCreated {
         /// The topic's name.
         topic: String,
@@ -54,7 +54,7 @@ pub enum ProduceError {
         cause: String,
     },
     /// A broker rejects records with a final error.
-    #[error("Kafka rejects records for {partition}: {cause}")]
+    #[error("Kafka rejects records for {partition}: {cause}: grant WRITE, or see the broker's log")]
     Refused {
         /// The partition.
         partition: TopicPartition,
@@ -62,7 +62,10 @@ pub enum ProduceError {
         cause: String,
     },
     /// No acknowledgement for too long. It is unknown whether the batches in flight were stored.
-    #[error("no acknowledgement from {partition} for {waited:?}: {cause}")]
+    #[error(
+        "no acknowledgement from {partition} for {waited:?}: {cause}; it is unknown whether the last \
+         records were stored"
+    )]
     NotAcknowledged {
         /// The partition.
         partition: TopicPartition,

@@ -2,7 +2,7 @@
 //!
 //! rskafka has this too, but does not return the broker's error and its mechanisms.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use kafka_protocol::{
@@ -141,8 +141,8 @@ impl Sasl {
                 let offered = offered.join(", ");
                 let known = Mechanism::ALL.map(Mechanism::name).join(", ");
                 Err(denied(format!(
-                    "supports SASL {offered}, but not {wanted}: set kafka.sasl.mechanism to one of \
-                     these that vendas supports too ({known})"
+                    "supports SASL {offered}, but not {wanted}: set kafka.sasl.mechanism to one that \
+                     the broker and vendas ({known}) support"
                 )))
             }
             Some(ResponseError::IllegalSaslState) => Err(denied(
@@ -175,12 +175,12 @@ impl Sasl {
         match self {
             Self::Plain(login) | Self::ScramSha256(login) | Self::ScramSha512(login) => {
                 denied(format!(
-                    "failed to prove that it has the password of {:?} ({error}): check \
-                     kafka.brokers",
+                    "failed the verification by SCRAM for user {:?} ({error}): check that \
+                     kafka.brokers names the right servers",
                     login.user
                 ))
             }
-            Self::OAuthBearer(_) => denied(format!("fails in SASL: {error}")),
+            Self::OAuthBearer(_) => denied(invalid_message(error)),
         }
     }
 
@@ -208,8 +208,8 @@ fn refusal_of_token(source: &TokenSource, token: &SecretString, detail: &str) ->
         _ => "",
     };
     format!(
-        "{what}: {expired}{remedy}, and that its issuer, audience and times match the broker's \
-         sasl.oauthbearer.* settings, see the broker's log{detail}"
+        "{what}: {expired}{remedy}, and check that the token's issuer, audience and times match the \
+         broker's sasl.oauthbearer.* settings, see the broker's log{detail}"
     )
 }
 
@@ -254,7 +254,11 @@ async fn send(
 }
 
 fn unusable(error: SASLError) -> CallError {
-    denied(format!("fails in SASL: {error}"))
+    denied(invalid_message(&error))
+}
+
+fn invalid_message(error: &impl fmt::Display) -> String {
+    format!("sent an invalid SASL message ({error}): see the broker's log")
 }
 
 const fn denied(cause: String) -> CallError {

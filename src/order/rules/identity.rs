@@ -133,7 +133,7 @@ fn joined(parts: Vec<Value<'_>>, name: &str) -> Result<String, Rejection> {
         key.push_str(&id_text(value, name)?);
     }
     if stored::is_too_long(&key) {
-        let detail = format!("{name} must have at most 200 characters together");
+        let detail = format!("the fields of {name} must have at most 200 characters together");
         return Err(Rejection::new(Reason::InvalidOrderId, detail));
     }
     Ok(key)

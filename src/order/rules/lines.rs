@@ -116,11 +116,11 @@ impl<'d> Lines<'d> {
             && !total::agree(stated, sum, self.all.len())
         {
             let lines = match self.list {
-                Some(list) => format!("the sum of quantity x unit price over {list}"),
+                Some(list) => format!("the sum of the amounts of {list}"),
                 None => "quantity x unit price".to_owned(),
             };
-            let plus = if charges.count > 0 { " and the charges" } else { "" };
-            let detail = format!("the total must be {lines}{plus}, to within half a cent per item");
+            let plus = if charges.count > 0 { ", plus the charges" } else { "" };
+            let detail = format!("the total must be {lines}{plus}, to within half a cent per line");
             return Err(Rejection::new(Reason::TotalMismatch, detail));
         }
         if sum.units < 0 && !self.returns() {

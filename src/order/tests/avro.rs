@@ -132,7 +132,7 @@ fn bytes_that_are_not_a_value_are_rejected() {
     assert_eq!(
         rejection.detail(),
         format!(
-            "the bytes must be a value of their Avro schema: at byte {}: the value must end",
+            "the bytes must be a value of their Avro schema: at byte {}: no bytes may follow the value",
             whole.len()
         )
     );

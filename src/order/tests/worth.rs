@@ -44,8 +44,7 @@ fn a_stated_total_must_agree_with_priced_items_and_the_computed_one_is_kept() {
         rejected(
             &two(stated),
             Reason::TotalMismatch,
-            "the total must be the sum of quantity x unit price over order_items, to within half a \
-             cent per item",
+            "the total must be the sum of the amounts of order_items, to within half a cent per line",
         );
     }
 }

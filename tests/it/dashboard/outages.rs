@@ -27,14 +27,14 @@ async fn without_kafka_the_lag_is_unknown_and_the_start_of_the_outage_stays() ->
     served.open(&browser, "7d").await?;
     shows(&browser, "#sold", "R$17.10").await?;
     shows(&browser, "#lag", "0").await?;
-    shows(&browser, "#lag-unit", "records not yet processed").await?;
+    shows(&browser, "#lag-unit", "offsets to process, this instance").await?;
 
     kafka.kill()?;
     shows(&browser, "#state", "Paused").await?;
     shows(&browser, "#lag", "–").await?;
     shows(&browser, "#lag-unit", "unknown at the moment").await?;
     let began = first_notice(&browser).await?;
-    ensure!(began.starts_with("Kafka has been unreachable since "), "{began}");
+    ensure!(began.starts_with("Kafka cannot be used since "), "{began}");
     // Listing topics fails later than fetching records.
     eventually("the second outage", DEADLINE, async || {
         let log = served.vendas.stderr()?;

@@ -99,7 +99,7 @@ async fn each_has_its_reason_and_is_replayed_when_its_schema_is_available() -> R
     for (offset, parts) in [
         (8, [&*format!("schema {avro}"), "Avro", "\"order_number\"", "\"unit_price\"", "1.5"]),
         (13, [&format!("schema {proto}"), "Protobuf", "\"order_number\"", "\"total\"", "-1.5"]),
-        (0, [&format!("schema {later}"), "not known to the registry", "", "", ""]),
+        (0, [&format!("schema {later}"), "is not in the registry", "", "", ""]),
         (2, [&format!("schema {broken}"), "cannot be used", "Nowhere", "", ""]),
     ] {
         let id = format!("SELECT id FROM dead_letters WHERE record_offset = {offset}");

@@ -80,7 +80,7 @@ async fn valid_credentials_for_kafka_can_read_and_produce() -> Result<()> {
         run_traced(&order, &["produce", "-"], 0).await?;
         run_traced(&vendas, &["run", "--until-end"], 0).await?;
         let checked = run_traced(&vendas, &["check"], 0).await?;
-        let line = format!("kafka: {} answers {told}", servers.kafka_at(listener));
+        let line = format!("kafka: the cluster at {} answers {told}", servers.kafka_at(listener));
         ensure!(checked.stdout.contains(&line), "no {line:?} in {}", checked.stdout);
         let shown = run_traced(&vendas, &["offsets", "show", "--format", "json"], 0).await?;
         let lag = shown.stdout.matches("\"lag\": 0").count();

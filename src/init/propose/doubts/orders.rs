@@ -133,7 +133,7 @@ pub(super) fn kinds(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
         format!("{at} has several values: which records contain the current state of an order?");
     if !cancels.is_empty() {
         question = format!(
-            "{at} has several values: which are orders, and does {} cancel an order?",
+            "{at} has several values: which are orders, and do these cancel an order: {}?",
             cancels.join(", ")
         );
         settings.push(Setting::at("status", at));
@@ -141,8 +141,7 @@ pub(super) fn kinds(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     }
     let (likeliest, all) = if others.is_empty() {
         let orders = is.iter().filter(|kind| !cancels.contains(kind)).copied().collect::<Vec<_>>();
-        let text =
-            format!("orders: {}; {} cancels an order", orders.join(", "), cancels.join(", "));
+        let text = format!("orders: {}; cancellations: {}", orders.join(", "), cancels.join(", "));
         (text, "all are orders and count")
     } else {
         let text = format!("orders: {}; others are ignored", is.join(", "));
@@ -304,7 +303,7 @@ pub(super) fn total(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
             worth.agreeing, worth.comparable
         );
         let answers = vec![
-            Answer::new("no: lines and charges count", Vec::new()),
+            Answer::new("no: the total is the sum of lines and charges", Vec::new()),
             Answer::new(
                 "yes: orders where it differs become dead letters",
                 vec![Setting::at("total", total)],

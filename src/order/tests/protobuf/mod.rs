@@ -100,8 +100,8 @@ fn built_in_names_are_found_without_a_mapping() {
             // An absent total is 0, which is not the sum of these items.
             (
                 r#"order_id: "a" items { product: "p" qty: 1 unit_price: 1 }"#,
-                "total_mismatch: the total must be the sum of quantity x unit price over items, to \
-                 within half a cent per item",
+                "total_mismatch: the total must be the sum of the amounts of items, to within half a cent \
+                 per line",
             ),
             (r#"total: 5"#, "missing_identity: the order must have a number or an id"),
             (r#"order_id: "a" total: 5"#, "a total 5.00"),

@@ -269,11 +269,11 @@ fn groups_are_messages_and_unknown_ones_are_skipped() {
             ),
             (
                 joined(&[order.clone(), field(9, 3, &[]), field(10, 4, &[])]),
-                "not_protobuf: at byte 6: a group must end where it began",
+                "not_protobuf: at byte 6: the end of a group must have the number of its start",
             ),
             (
                 joined(&[order.clone(), field(9, 4, &[])]),
-                "not_protobuf: at byte 5: a group must end where it began",
+                "not_protobuf: at byte 5: the end of a group must have the number of its start",
             ),
             (
                 joined(&[order, field(9, 3, &[])]),
