@@ -141,7 +141,7 @@ Examples:
   vendas orders purge --older-than 5y --forget-sums --because 'no longer needed'";
 
 pub(super) const ORDERS_ROLL_UP: &str = "\
-Shows the changes and asks for confirmation. Rolls up whole months.
+Shows the changes and asks for confirmation. Rolls up only months that end before the boundary.
 
 Examples:
   vendas orders roll-up --older-than 2y --because 'fewer rows'

@@ -78,8 +78,13 @@ pub(super) async fn verify(
     print(&text)?;
     match differences.len() {
         0 => Ok(()),
-        1 => Err(CliError::Reported("one sum is wrong")),
-        _ => Err(CliError::Reported("several sums are wrong")),
+        1 => Err(CliError::Reported(
+            "one sum is wrong: as the tables' owner, run `vendas schema --apply`, then `SELECT rebuild_sums()`",
+        )),
+        _ => Err(CliError::Reported(
+            "several sums are wrong: as the tables' owner, run `vendas schema --apply`, then `SELECT \
+             rebuild_sums()`",
+        )),
     }
 }
 

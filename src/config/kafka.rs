@@ -91,8 +91,13 @@ pub(super) fn partitions(reader: &mut Reader, topics: Option<&Selection>) -> Opt
             "cannot be combined with kafka.group, which assigns the partitions: remove one of them",
         );
     }
+    let is_processed = |topic: &str| topics.is_none_or(|topics| topics.contains(topic));
+    // `--topics` may name some of the configured topics, such as in `vendas offsets reset`.
+    let is_narrowed = reader.is_flag("kafka.topics")
+        && !reader.is_flag("kafka.partitions")
+        && chosen.iter().any(|(topic, _)| is_processed(topic));
     for (topic, _) in &chosen {
-        if topics.is_some_and(|topics| !topics.contains(topic)) {
+        if !is_narrowed && !is_processed(topic) {
             let text = format!("contains the topic {topic:?}, which is not in kafka.topics");
             reader.problem("kafka.partitions", &text);
         }

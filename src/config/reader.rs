@@ -123,6 +123,11 @@ impl Reader {
         self.figment.find_value(key).is_ok()
     }
 
+    /// Whether a flag sets `key`.
+    pub(super) fn is_flag(&self, key: &str) -> bool {
+        self.figment.find_value(key).is_ok_and(|value| self.came_from(&value, FLAGS))
+    }
+
     /// Reports a problem with the value of `key`, or its default: `text` is the predicate.
     pub(super) fn problem(&mut self, key: &str, text: &str) {
         let origin =

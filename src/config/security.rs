@@ -113,8 +113,9 @@ pub(super) fn database(reader: &mut Reader) -> Option<Encryption> {
         (SslMode::Require, None) => Trust::Anyone,
         (SslMode::VerifyCa, _) | (SslMode::Require, Some(Root::System)) => {
             // Public authorities sign certificates for anyone, so the host name has to be verified.
-            let text = "needs database.sslrootcert with a private authority: set that, or \
-                        database.sslmode = \"verify-full\"";
+            let text = "is verify-ca, or require with sslrootcert = \"system\": set \
+                        database.sslrootcert to a file with the certificate of a private authority, \
+                        or database.sslmode = \"verify-full\"";
             reader.problem(MODE, text);
             return None;
         }

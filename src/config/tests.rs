@@ -264,6 +264,21 @@ fn flags_set_keys_with_digits_and_of_any_topic() {
 }
 
 #[test]
+fn a_flag_narrows_the_topics_and_with_them_the_partitions() {
+    let (_folder, path) =
+        file("[kafka]\ntopics = [\"a\", \"b\"]\npartitions = [\"a:0-1\", \"b:0\"]\n");
+    let with = |topics: &str| {
+        let (name, key) = ("--topics".to_owned(), "kafka.topics".to_owned());
+        let flags = vec![Flag { name, key, value: topics.to_owned() }];
+        Sources { file: Some(path.clone()), flags, ..Sources::default() }
+    };
+    let partitions = load(&with("a")).unwrap().partitions;
+    assert!(partitions.contain("a", 1) && !partitions.contain("a", 2));
+    let told = problems(&with("c")).join("\n");
+    assert!(told.contains("contains the topic \"a\", which is not in kafka.topics"), "{told}");
+}
+
+#[test]
 fn settings_of_topics_that_are_not_processed_are_reported() {
     let idle = |text: &str| {
         let sources = Sources { text: Some(text.to_owned()), ..Sources::default() };

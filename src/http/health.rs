@@ -228,7 +228,7 @@ impl State {
             reasons.extend(
                 self.0.telemetry.topic.ongoing().map(|gone| HealthReason::new("topic", gone)),
             );
-            reasons.push(of_run("starting: reading the assigned partitions"));
+            reasons.push(of_run("starting: waiting for the partition assignment"));
         } else if partitions.working == 0 && !all.is_empty() {
             if troubles.is_empty() {
                 reasons.push(of_run("starting: reading the offsets of the partitions"));

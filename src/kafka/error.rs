@@ -34,7 +34,8 @@ pub enum KafkaError {
     },
     /// The brokers deny access. The operator has to correct it.
     #[error(
-        "Kafka denies access to topic {topic}: {cause}: check its name and grant READ and DESCRIBE"
+        "Kafka denies access to topic {topic}: {cause}: check its name and grant READ and DESCRIBE \
+         (for produce and simulate: WRITE)"
     )]
     Refused {
         /// The topic's name.

@@ -129,9 +129,11 @@ impl Reason {
             | Self::NotJson
             | Self::NotAnObject => {
                 "records must be JSON objects; for Avro and Protobuf, set registry.url or \
-                 mapping.schema_file; for JSON in a text, set mapping.records = \"$~\""
+                 mapping.schema_file; for JSON in a string, set mapping.records = \"$~\""
             }
-            Self::DuplicateField => "set in [mapping] which of the fields counts",
+            Self::DuplicateField => {
+                "set in [mapping] which of the fields counts, or correct the producer"
+            }
             Self::MissingIdentity => {
                 "map the field that identifies an order: mapping.order_number or mapping.order_id"
             }
@@ -146,7 +148,10 @@ impl Reason {
             | Self::InvalidKept => {
                 "correct that field's place or format in [mapping] (sold_at_format, decimal)"
             }
-            Self::OtherCurrency => "set orders.currency",
+            Self::OtherCurrency => {
+                "if all orders are in that currency, set orders.currency; otherwise process them with a \
+                 separate configuration, or use mapping.keep instead of mapping.currency"
+            }
             Self::OutOfRange => {
                 "for too many decimals, set mapping.round; for an order number, ALTER TABLE sales \
                  ALTER order_number TYPE bigint, and restart; otherwise correct the producer"
@@ -219,7 +224,7 @@ impl Rejection {
     pub fn purged(purged_before: DateTime) -> Self {
         let day = purged_before.date();
         let detail = format!(
-            "an order of this record counts before {day}, and `vendas orders purge` has deleted \
+            "an order of this record is from a day before {day}, and `vendas orders purge` has deleted \
              the orders before that day"
         );
         Self::new(Reason::Purged, detail)

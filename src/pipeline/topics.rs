@@ -116,7 +116,10 @@ impl Topics {
     fn report_missing(&self, missing: Option<&Arc<str>>) {
         match missing {
             Some(topic) => {
-                self.missing.failed(Severity::Transient, &format_args!("{topic} does not exist"));
+                let cause = format_args!(
+                    "topic {topic} does not exist: create it, or remove it from kafka.topics"
+                );
+                self.missing.failed(Severity::Transient, &cause);
             }
             None => self.missing.recovered(Instant::now()),
         }

@@ -122,7 +122,7 @@ pub(crate) fn counts_table(counts: &[ReasonCount], columns: Option<u16>) -> Stri
     let mut table = Table::new();
     table.load_style(NOTHING).set_header([
         "reason",
-        "letters",
+        "dead letters",
         "first failed at",
         "last failed at",
     ]);

@@ -168,14 +168,14 @@ fn remedy(code: &SqlState) -> Option<&'static str> {
         | SqlState::UNDEFINED_COLUMN
         | SqlState::UNDEFINED_FUNCTION
         | SqlState::INVALID_SCHEMA_NAME => {
-            "run `vendas schema --apply` as the role that owns the schema, or set database.schema"
+            "run `vendas schema --apply` as the tables' owner, or set database.schema"
         }
         SqlState::INVALID_COLUMN_REFERENCE => {
             "the table lacks the primary key that `vendas schema` shows: add it"
         }
         SqlState::INSUFFICIENT_PRIVILEGE => {
             "grant the privilege to database.user: `vendas check` lists those that `run` needs, \
-             packaging/grants-purge.sql those of purges"
+             packaging/grants-purge.sql in the source has those for purges and roll-ups"
         }
         SqlState::INVALID_SQL_STATEMENT_NAME | SqlState::DUPLICATE_PSTATEMENT => {
             "behind a pooler in transaction mode, set database.prepared_statements = false, or \

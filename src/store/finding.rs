@@ -12,7 +12,7 @@ use super::{
 pub(super) const VERSION: i32 = 5;
 
 /// The remedy for missing tables and upgrade steps.
-pub(super) const APPLY: &str = "run `vendas schema --apply` as the role that owns the schema";
+pub(super) const APPLY: &str = "run `vendas schema --apply` as the tables' owner";
 
 const ELSEWHERE: &str = "set database.schema to a separate schema for vendas";
 
@@ -114,7 +114,7 @@ pub(super) fn compare(table: &Table, found: &Found, name: &str, user: &str) -> V
         let key = table.key.join(", ");
         findings.push(finding(
             format!("has no primary key or unique constraint on exactly ({key})"),
-            format!("ALTER TABLE {name} ADD PRIMARY KEY ({key})"),
+            format!("ALTER TABLE {name} ADD UNIQUE ({key})"),
         ));
     }
     let missing: Vec<&str> = table

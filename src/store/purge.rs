@@ -208,9 +208,10 @@ impl Store {
              RETURNING sales, orders",
         );
         if purge.forget_sums {
-            for (what, function) in
-                [("folding ledgers", "fold_ledgers"), ("deleting empty sums", "drop_empty_sums")]
-            {
+            for (what, function) in [
+                ("merging pending changes into the sums", "fold_ledgers"),
+                ("deleting empty sums", "drop_empty_sums"),
+            ] {
                 let sql = self.sql(&format!("SELECT {{schema}}.{function}()"));
                 self.long_query(what, limit, &sql, &[]).await?;
             }

@@ -50,7 +50,7 @@ async fn each_problem_is_reported_with_its_remedy() -> Result<()> {
         &[
             "FAIL  topic no-such-topic: does not exist: create it (kafka-topics.sh",
             "FAIL  \"public\".sales, \"public\".orders, \"public\".shop_clock",
-            "missing: run `vendas schema --apply` as the role that owns the schema",
+            "missing: run `vendas schema --apply` as the tables' owner",
         ],
     )?;
 
@@ -149,7 +149,7 @@ async fn check_changes_nothing() -> Result<()> {
     expect(&fresh, &["ok    tables: missing, `vendas run` will create them"])?;
     // A role that may not create tables, and a setting that keeps `run` from creating them.
     let guest = role(&shop, "guest without tables").await?;
-    let told = "missing: run `vendas schema --apply` as the role that owns the schema";
+    let told = "missing: run `vendas schema --apply` as the tables' owner";
     let guest = shop.vendas(&["check"]).database(&guest).run(DEADLINE).await?.expect_code(1)?;
     expect(&guest, &[told])?;
     let off = ["check", "--set", "database.apply_schema=false"];

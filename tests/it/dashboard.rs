@@ -173,7 +173,7 @@ async fn a_page_survives_restarts_of_vendas_and_postgresql() -> Result<()> {
     shows(&browser, "#state", "Paused").await?;
     eventually("PostgreSQL's outage", DEADLINE, async || {
         let notices = browser.text("#notices").await?;
-        ensure!(notices.contains("PostgreSQL cannot be used since "), "{notices}");
+        ensure!(notices.contains("PostgreSQL has been unavailable since "), "{notices}");
         ensure!(notices.contains("The sales and dead letters shown are those of "), "{notices}");
         Ok(())
     })

@@ -180,7 +180,7 @@ async fn purge_deletes_old_dead_letters_and_reports_how_many_are_open() -> Resul
     shop.database.execute(age).await?;
     let purge = ["purge", "--older-than", "90d"];
     let shown = printed(&shop, &purge).await?;
-    ensure!(shown.starts_with("3 dead letters failed before "), "{shown}");
+    ensure!(shown.starts_with("3 dead letters of records rejected before "), "{shown}");
     ensure!(shown.contains(", 1 of them open\n") && shown.contains("use --yes"), "{shown}");
     ensure!(shop.database.count("dead_letters").await? == 4, "a dry run deletes");
 

@@ -126,7 +126,7 @@ async fn join_and_leave(
     until_line(&two, &["fenced: "]).await?;
     until_assigned(&show, &[6, 6], &[&two, &three]).await?;
     scenario.send_rest().await?;
-    progress.reach(scenario.sent(), &three).await?;
+    progress.reach(scenario.sent(), &three).await.with_context(|| two.state())?;
 
     // Kafka's own tool shows the assignment and the committed offsets.
     let args = ["--describe", "--group", &group];

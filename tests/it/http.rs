@@ -197,7 +197,10 @@ async fn without_servers_it_is_live_and_not_ready() -> Result<()> {
         .env("VENDAS_DATABASE__PASSWORD", "s3cret");
     let run = nowhere.clone().args(["run"]).start()?;
     let body = until_ready(&listen, 503, r#""what":"kafka""#).await?;
-    ensure!(body.contains("reading the assigned partitions") && !body.contains("s3cret"), "{body}");
+    ensure!(
+        body.contains("waiting for the partition assignment") && !body.contains("s3cret"),
+        "{body}"
+    );
     until_ready(&listen, 503, r#""what":"postgresql""#).await?;
     let Answer { status, body, .. } = get(&listen, "/healthz", "*/*").await?;
     ensure!((status, &*body) == (200, "ok\n"), "{status}: {body}");

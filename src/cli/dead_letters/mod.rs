@@ -22,7 +22,8 @@ pub(super) enum DeadLettersCommand {
     #[command(after_help = examples::SHOW)]
     Show(show::Arguments),
     /// Process dead letters again with the current settings, and write their orders: exit code 1
-    /// if one of them is still rejected or was superseded.
+    /// if one of them is still rejected, was superseded, or was discarded and is named without
+    /// --force.
     #[command(after_help = examples::REPLAY)]
     Replay(settle::ReplayArguments),
     /// Mark dead letters as not to be replayed. They are kept, with the reason.

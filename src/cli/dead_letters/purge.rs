@@ -20,7 +20,10 @@ pub(super) async fn purge(config: &Config, arguments: &Arguments) -> Result<(), 
     let store = store(config);
     let Purgeable { letters, open } = store.purgeable_dead_letters(limit).await?;
     let letters = count(u64::try_from(letters).unwrap_or_default());
-    print(&format!("{letters} failed before {}, {open} of them open\n", report::local(limit)))?;
+    print(&format!(
+        "{letters} of records rejected before {}, {open} of them open\n",
+        report::local(limit)
+    ))?;
     if arguments.yes {
         let deleted = store.purge_dead_letters(limit).await?;
         print(&format!("{} deleted\n", count(deleted)))

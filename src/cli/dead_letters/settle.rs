@@ -87,7 +87,7 @@ pub(super) async fn replay(config: &Config, arguments: ReplayArguments) -> Resul
     print(&tally.text())?;
     ended?;
     if tally.superseded + tally.still_dead + tally.refused > 0 {
-        return Err(CliError::Reported("not all of them were replayed"));
+        return Err(CliError::Reported("not all dead letters were replayed"));
     }
     Ok(())
 }
@@ -133,7 +133,7 @@ impl Tally {
             Outcome::Order => self.replayed += 1,
             Outcome::Superseded => {
                 self.superseded += 1;
-                let line = "superseded: a version of its order was processed after it failed";
+                let line = "superseded: another version of its order was processed after this record was rejected";
                 self.name(letter.id, line);
             }
             Outcome::Ignored => self.ignored += 1,

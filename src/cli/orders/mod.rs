@@ -21,11 +21,11 @@ use crate::{
 
 #[derive(Debug, Subcommand)]
 pub(super) enum OrdersCommand {
-    /// Delete old orders; `vendas run` may continue during this. Needs the DELETE
-    /// privilege, which `vendas run` does not need.
+    /// Delete old orders; `vendas run` may continue during this. Needs the privileges in
+    /// packaging/grants-purge.sql, which `vendas run` does not need.
     #[command(after_help = examples::ORDERS_PURGE)]
     Purge(purge::Arguments),
-    /// Merge old sums of products by day into sums by month.
+    /// Merge old sums of products by day into sums by month. Needs the same privileges.
     #[command(after_help = examples::ORDERS_ROLL_UP)]
     RollUp(roll_up::Arguments),
 }

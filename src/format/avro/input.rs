@@ -176,8 +176,7 @@ impl<'p> Input<'p> {
         let index = usize::try_from(self.long()?).ok();
         let one = index.and_then(|index| all.get(index));
         one.ok_or_else(|| {
-            before
-                .fault("the index must be one of a branch of the union or of a symbol of the enum")
+            before.fault("the index must refer to a branch of the union or a symbol of the enum")
         })
     }
 

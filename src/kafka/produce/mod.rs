@@ -64,7 +64,7 @@ pub enum ProduceError {
     /// No acknowledgement for too long. It is unknown whether the batches in flight were stored.
     #[error(
         "no acknowledgement from {partition} for {waited:?}: {cause}; it is unknown whether the last \
-         records were stored"
+         records were stored: send them again, since orders are upserted"
     )]
     NotAcknowledged {
         /// The partition.

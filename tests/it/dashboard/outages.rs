@@ -34,7 +34,7 @@ async fn without_kafka_the_lag_is_unknown_and_the_start_of_the_outage_stays() ->
     shows(&browser, "#lag", "–").await?;
     shows(&browser, "#lag-unit", "unknown at the moment").await?;
     let began = first_notice(&browser).await?;
-    ensure!(began.starts_with("Kafka cannot be used since "), "{began}");
+    ensure!(began.starts_with("Kafka has been unavailable since "), "{began}");
     // Listing topics fails later than fetching records.
     eventually("the second outage", DEADLINE, async || {
         let log = served.vendas.stderr()?;

@@ -94,7 +94,7 @@ async fn a_later_version_stays_unless_force_is_given() -> Result<()> {
     let ended = replay(&shop, &["--all"]).await?.expect_code(1)?;
     for offset in [0, 1] {
         let line = format!(
-            "dead letter {}: superseded: a version of its order was processed after it failed\n",
+            "dead letter {}: superseded: another version of its order was processed after this record was rejected\n",
             id(&shop, offset).await?
         );
         ensure!(ended.stdout.contains(&line), "{}", ended.stdout);

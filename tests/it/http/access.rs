@@ -221,7 +221,7 @@ async fn a_browser_with_the_password_shows_the_figures() -> Result<()> {
     browser.open(&format!("http://{}/", run.listen)).await?;
     eventually("the reasons in the stream", DEADLINE, async || {
         let notices = browser.text("#notices").await?;
-        ensure!(notices.contains("Kafka cannot be used since "), "{notices}");
+        ensure!(notices.contains("Kafka has been unavailable since "), "{notices}");
         Ok(())
     })
     .await?;

@@ -65,9 +65,9 @@ const ENGLISH = {
   lost: (time) => `vendas has not answered since ${time}. The page reconnects by itself; check that vendas is running.`,
   lastFigures: (time) => `The figures shown are those of ${time}.`,
   because: {
-    kafka: (time) => `Kafka cannot be used since ${time}. Orders sent since then are not included; they are processed when the problem is resolved.`,
-    postgresql: (time) => `PostgreSQL cannot be used since ${time}. Processing continues when the problem is resolved; no order is lost.`,
-    registry: (time) => `The schema registry cannot be used since ${time}. Records with schemas not used before wait until the problem is resolved.`,
+    kafka: (time) => `Kafka has been unavailable since ${time}. Orders sent since then are not included; they are processed when the problem is resolved.`,
+    postgresql: (time) => `PostgreSQL has been unavailable since ${time}. Processing continues when the problem is resolved; no order is lost.`,
+    registry: (time) => `The schema registry has been unavailable since ${time}. Partitions with a record whose schema is not cached wait until the problem is resolved.`,
     topic: (time) => `A topic has been missing since ${time}. Processing starts when it is created.`,
     run: () => "vendas is starting or stopping.",
   },
@@ -141,7 +141,7 @@ const PORTUGUESE = {
   because: {
     kafka: (time) => `Problema com o Kafka desde ${time}. Os pedidos enviados depois não estão incluídos; serão processados quando ele for resolvido.`,
     postgresql: (time) => `Problema com o PostgreSQL desde ${time}. O processamento continua quando ele for resolvido; nenhum pedido se perde.`,
-    registry: (time) => `Problema com o schema registry desde ${time}. Registros com esquemas ainda não usados esperam até ele ser resolvido.`,
+    registry: (time) => `Problema com o schema registry desde ${time}. Partições com um registro cujo esquema ainda não foi carregado esperam até ele ser resolvido.`,
     topic: (time) => `Falta um tópico desde ${time}. O processamento começa quando ele for criado.`,
     run: () => "O vendas está iniciando ou parando.",
   },

@@ -231,7 +231,7 @@ pub(super) fn tombstones(study: &Study<'_>, proposal: &mut Proposal) {
     let keyed = tombstones.iter().any(Option::is_some);
     let set = |what: &str| vec![Setting::new("tombstones", Value::Text(what.to_owned()))];
     let question =
-        format!("records without a value (tombstones): {}: what do they mean?", tombstones.len());
+        format!("{} records have no value (tombstones): what do they mean?", tombstones.len());
     let answers = vec![
         Answer::new("the order with that key is cancelled", set("cancel")),
         Answer::new("nothing: they are ignored", set("ignore")),

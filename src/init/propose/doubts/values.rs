@@ -127,10 +127,10 @@ pub(super) fn long_numbers(findings: &Findings<'_, '_>, proposal: &mut Proposal)
     }
     if long > 0 {
         let question =
-            format!("amounts with more than 4 decimals: {long}: should they be rounded to cents?");
+            format!("{long} amounts have more than 4 decimals: should they be rounded to cents?");
         let round = Setting::new("round", Value::Text("cents".to_owned()));
         let answers = vec![
-            Answer::new("yes, half up", vec![round]),
+            Answer::new("yes, half away from zero", vec![round]),
             Answer::new("no: such orders become dead letters (out_of_range)", Vec::new()),
         ];
         proposal.doubts.push(Doubt { question, answers, likeliest: 0 });
@@ -152,7 +152,7 @@ pub(super) fn returns(findings: &Findings<'_, '_>, proposal: &mut Proposal) {
     .filter(|number| number.is_sign_negative() && !number.is_zero())
     .count();
     if negative > 0 {
-        let question = format!("negative quantities or totals: {negative}: are they returns?");
+        let question = format!("{negative} quantities or totals are negative: are they returns?");
         let answers = vec![
             Answer::new(
                 "yes: they are subtracted from the totals",
