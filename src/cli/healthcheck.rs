@@ -28,7 +28,8 @@ pub(super) struct Arguments {
 
 pub(super) async fn healthcheck(config: &Config, arguments: &Arguments) -> Result<(), CliError> {
     let Some(Settings { listen: address, .. }) = &config.http else {
-        let text = "http.listen is not set, so `vendas run` has no HTTP server: set it for both";
+        let text = "http.listen is not set: set it to the same address for `vendas run` and `vendas \
+                    healthcheck`";
         return Err(CliError::Failed(text.to_owned()));
     };
     let path = if arguments.alive { "/healthz" } else { "/readyz" };

@@ -79,11 +79,10 @@ pub(super) async fn verify(
     match differences.len() {
         0 => Ok(()),
         1 => Err(CliError::Reported(
-            "one sum is wrong: as the tables' owner, run `vendas schema --apply`, then `SELECT rebuild_sums()`",
+            "one sum is wrong: see \"Wrong totals\" in docs/troubleshooting.md",
         )),
         _ => Err(CliError::Reported(
-            "several sums are wrong: as the tables' owner, run `vendas schema --apply`, then `SELECT \
-             rebuild_sums()`",
+            "several sums are wrong: see \"Wrong totals\" in docs/troubleshooting.md",
         )),
     }
 }

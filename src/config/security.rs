@@ -113,9 +113,9 @@ pub(super) fn database(reader: &mut Reader) -> Option<Encryption> {
         (SslMode::Require, None) => Trust::Anyone,
         (SslMode::VerifyCa, _) | (SslMode::Require, Some(Root::System)) => {
             // Public authorities sign certificates for anyone, so the host name has to be verified.
-            let text = "is verify-ca, or require with sslrootcert = \"system\": set \
-                        database.sslrootcert to a file with the certificate of a private authority, \
-                        or database.sslmode = \"verify-full\"";
+            let text = "does not verify the host name, so certificates of public authorities are \
+                        not sufficient: set database.sslmode = \"verify-full\", or set \
+                        database.sslrootcert to a file with the certificate of a private authority";
             reader.problem(MODE, text);
             return None;
         }

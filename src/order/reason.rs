@@ -154,7 +154,9 @@ impl Reason {
             }
             Self::OutOfRange => {
                 "for too many decimals, set mapping.round; for an order number, ALTER TABLE sales \
-                 ALTER order_number TYPE bigint, and restart; otherwise correct the producer"
+                 ALTER order_number TYPE bigint, and restart; for a total that does not fit \
+                 sales.total, ALTER TABLE sales ALTER total TYPE numeric, and restart; otherwise \
+                 correct the producer"
             }
             Self::NegativeTotal
             | Self::QuantityNotPositive
@@ -176,7 +178,7 @@ impl Reason {
                 "map the charges: mapping.shipping, mapping.tax, mapping.discount"
             }
             Self::NulCharacter | Self::LoneSurrogate => "correct the producer",
-            Self::Purged => "discard them; to count them again, add them up outside of vendas",
+            Self::Purged => "discard them: orders of purged days may have been counted already",
             Self::RejectedByDatabase => "change the constraint or trigger that rejects the rows",
             Self::Panicked => "report it as a defect",
         }

@@ -183,6 +183,7 @@ impl Session<'_> {
         batch: ProcessedBatch,
     ) -> Result<(ProcessedBatch, Option<Cause>), StoreError> {
         let (span, records) = (batch.span(), batch.records_with_orders());
+        let partition = batch.partition().clone();
         let (mut committed, mut causes) = (Vec::new(), Vec::new());
         let mut parts = vec![batch];
         while let Some(part) = parts.pop() {
@@ -215,7 +216,7 @@ impl Session<'_> {
             common_cause(&causes).filter(|_| records > 1 && causes.len() == records)
         {
             return Err(StoreError::Permanent(Cause::new(format!(
-                "every order of the batch {span} was rejected for the same reason, check the \
+                "every order of {partition} in {span} was rejected for the same reason, check the \
                  table's constraints and triggers: {cause}"
             ))));
         }

@@ -25,7 +25,8 @@ pub(super) enum OrdersCommand {
     /// packaging/grants-purge.sql, which `vendas run` does not need.
     #[command(after_help = examples::ORDERS_PURGE)]
     Purge(purge::Arguments),
-    /// Merge old sums of products by day into sums by month. Needs the same privileges.
+    /// Merge old sums of products by day into sums by month. Needs the privileges in
+    /// packaging/grants-purge.sql, which `vendas run` does not need.
     #[command(after_help = examples::ORDERS_ROLL_UP)]
     RollUp(roll_up::Arguments),
 }

@@ -89,14 +89,14 @@ fn settings_that_seem_secure_but_are_not_are_problems() {
             "must be a list in which each element is a SASL extension",
         ),
         (vec![("database.sslrootcert", &file)], "database.sslrootcert has no effect while"),
-        (vec![("database.sslmode", "verify-ca")], "database.sslmode is verify-ca, or require with"),
+        (vec![("database.sslmode", "verify-ca")], "database.sslmode does not verify the host name"),
         (
             vec![("database.sslmode", "verify-ca"), ("database.sslrootcert", "system")],
-            "database.sslmode is verify-ca, or require with",
+            "database.sslmode does not verify the host name",
         ),
         (
             vec![("database.sslmode", "require"), ("database.sslrootcert", "system")],
-            "database.sslmode is verify-ca, or require with",
+            "database.sslmode does not verify the host name",
         ),
         (vec![("http.user", "a")], "http.user needs http.listen"),
         (vec![("http.allowed_hosts", "a.example")], "http.allowed_hosts needs http.listen"),
