@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn fatal_error_are_those_that_end_a_session_and_no_others() {
+    fn fatal_errors_are_those_that_end_a_session_and_no_others() {
         let shutdown = error(&["SFATAL", "VFATAL", "C57P01", "Mterminating connection"]);
         assert_eq!(
             fatal_error(&shutdown).as_deref(),
