@@ -8,7 +8,7 @@ use crate::{
     scenario::{DEADLINE, count_lines, terminate},
     shop::{Shop, VENDAS, numbered},
     terminal::Terminal,
-    wait::{recreate_topic, until_count},
+    wait::until_count,
 };
 
 const TOPIC: &str = "orders";
@@ -124,7 +124,7 @@ async fn on_data_loss_continue_skips_the_loss_and_records_it() -> Result<()> {
     let run = vendas(&["run"]).start()?;
     shop.send_numbers(1, 130..140).await?;
     until_count(&shop.database, "sales", 100, &run).await?;
-    recreate_topic(&shop.servers.kafka, &shop.topic, 2).await?;
+    shop.servers.kafka.recreate_topic(&shop.topic).await?;
     shop.send_numbers(0, 200..210).await?;
     shop.send_numbers(1, 300..310).await?;
     until_count(&shop.database, "sales", 120, &run).await?;

@@ -1,6 +1,6 @@
 //! Waiting for rows and log lines of a running vendas.
 
-use testbed::{Database, Kafka, Result, Vendas, ensure, eventually};
+use testbed::{Database, Result, Vendas, ensure, eventually};
 
 use crate::shop::DEADLINE;
 
@@ -64,16 +64,6 @@ pub(crate) async fn until_paused(run: &Vendas, pause: &str, cause: &str) -> Resu
         let line = log.lines().find(|line| line.contains(pause));
         ensure!(line.is_some_and(|line| line.contains(cause)), "{log}");
         Ok(())
-    })
-    .await
-}
-
-/// Deletes a topic and creates another one of the same name.
-pub(crate) async fn recreate_topic(kafka: &Kafka, topic: &str, partitions: u16) -> Result<()> {
-    kafka.delete_topic(topic).await?;
-    // Kafka deletes a topic some time after it has answered.
-    eventually("the recreated topic", DEADLINE, async || {
-        kafka.create_topic(topic, partitions, &[]).await
     })
     .await
 }

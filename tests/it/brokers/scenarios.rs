@@ -10,7 +10,7 @@ use crate::{
     scenario::{LANES, Scenario, terminate},
     shop::{DEADLINE, Shop},
     topics,
-    wait::{recreate_topic, until_count, until_line},
+    wait::{until_count, until_line},
 };
 
 /// Records with every codec are read exactly.
@@ -178,7 +178,7 @@ pub(super) async fn recreated(servers: &'static Testbed) -> Result<()> {
     shop.send_numbers(0, 0..20).await?;
     let vendas = shop.vendas(&["run"]).start()?;
     until_count(&shop.database, "sales", 20, &vendas).await?;
-    recreate_topic(&servers.kafka, &shop.topic, 1).await?;
+    servers.kafka.recreate_topic(&shop.topic).await?;
     shop.send_numbers(0, 100..150).await?;
     until_line(&vendas, &["was recreated"]).await?;
     ensure!(shop.database.count("sales").await? == 20, "orders of the new topic");

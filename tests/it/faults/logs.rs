@@ -6,7 +6,7 @@ use super::{Figures, times};
 use crate::{
     scenario::count_lines,
     shop::Shop,
-    wait::{recreate_topic, until_count, until_line},
+    wait::{until_count, until_line},
 };
 
 /// A run on two topics of one partition each: one is affected by the fault, the other keeps
@@ -93,7 +93,7 @@ async fn a_topic_recreated_while_running_halts_and_its_records_are_not_processed
         if frozen {
             pair.vendas.signal(Signal::STOP)?;
         }
-        recreate_topic(kafka, topic, 1).await?;
+        kafka.recreate_topic(topic).await?;
         // A longer log than the one that was read.
         pair.hit.send_numbers(0, 5_000..5_090).await?;
         if frozen {

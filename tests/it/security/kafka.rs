@@ -193,11 +193,12 @@ async fn a_wrong_port_of_kafka_is_reported_with_possible_causes() -> Result<()> 
 #[tokio::test]
 async fn a_password_changed_while_running_is_waited_for() -> Result<()> {
     let servers = SecureServers::shared().await?;
-    servers.kafka.create_topic("changed", 1, &[]).await?;
     let set = async |password: &str| {
         set_password(&servers.kafka, "SCRAM-SHA-512", "dora", password).await
     };
     set(PASSWORD).await?;
+    // A broker that has the topic has the password too.
+    servers.kafka.create_topic("changed", 1, &[]).await?;
     let database = servers.postgres.database().await?;
     let settings = [at(servers, "FORGETFUL"), sasl("SCRAM-SHA-512", "dora", PASSWORD)].concat();
     let vendas = VendasCommand::new(VENDAS).kafka(&servers.kafka, &["changed"]).database(&database);

@@ -1,16 +1,23 @@
 //! Topics and their records.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use chrono::{DateTime, Utc};
 use rskafka::client::partition::{Compression, OffsetAt, PartitionClient, UnknownTopicHandling};
 use tokio::time::timeout;
 
 use super::{CALL_DEADLINE, Kafka, Record};
+use crate::eventually;
+
+/// For brokers to follow their controller: they may be creating hundreds of logs.
+const METADATA_DEADLINE: Duration = Duration::from_secs(60);
 
 /// Below the broker's `message.max.bytes` of 1 MiB.
 const PRODUCE_BYTES: usize = 500_000;
@@ -30,8 +37,8 @@ impl Kafka {
         Ok(name)
     }
 
-    /// Creates a topic; `configs` are Kafka's topic configurations, for example `("cleanup.policy",
-    /// "compact")`.
+    /// Creates a topic, and waits until the broker lists its partitions; `configs` are Kafka's topic
+    /// configurations, for example `("cleanup.policy", "compact")`.
     ///
     /// # Errors
     /// If the broker refuses or does not answer.
@@ -42,23 +49,68 @@ impl Kafka {
         configs: &[(&str, &str)],
     ) -> Result<()> {
         if configs.is_empty() {
-            let client = self.client().await?;
-            let controller = client.controller_client()?;
-            // With the default number of replicas of the brokers.
-            let created = controller.create_topic(name, i32::from(partitions), -1, 10_000);
-            timeout(CALL_DEADLINE, created)
-                .await
-                .with_context(|| format!("topic {name} not created within {CALL_DEADLINE:?}"))?
-                .with_context(|| format!("topic {name} not created"))?;
-            return Ok(());
+            self.request_topic(name, partitions).await?;
+        } else {
+            // rskafka does not support configurations.
+            let configs: Vec<_> =
+                configs.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let partitions = partitions.to_string();
+            let mut args = vec!["--create", "--topic", name, "--partitions", &partitions];
+            args.extend(configs.iter().flat_map(|config| ["--config", config]));
+            self.tool("org.apache.kafka.tools.TopicCommand", &args, b"").await?;
         }
-        // rskafka does not support configurations.
-        let configs: Vec<_> =
-            configs.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let partitions = partitions.to_string();
-        let mut args = vec!["--create", "--topic", name, "--partitions", &partitions];
-        args.extend(configs.iter().flat_map(|config| ["--config", config]));
-        self.tool("org.apache.kafka.tools.TopicCommand", &args, b"").await.map(drop)
+        // The controller answers first: a broker that is creating many other logs follows seconds
+        // later.
+        eventually(&format!("partitions of {name}"), METADATA_DEADLINE, async || {
+            let listed = self.partitions(name).await?;
+            ensure!(listed.len() == usize::from(partitions), "{listed:?}");
+            Ok(())
+        })
+        .await
+    }
+
+    /// Deletes a topic and creates another one of the same name. Each partition must contain
+    /// records.
+    ///
+    /// # Errors
+    /// If the broker refuses or does not answer, or a partition is empty.
+    pub async fn recreate_topic(&self, name: &str) -> Result<()> {
+        let partitions = u16::try_from(self.partitions(name).await?.len())?;
+        for partition in 0..i32::from(partitions) {
+            let end = self.log_end(name, partition).await?;
+            ensure!(end > 0, "{name}-{partition} is empty: its new log would look the same");
+        }
+        self.delete_topic(name).await?;
+        // Kafka deletes a topic some time after it has answered.
+        eventually(&format!("a new topic {name}"), METADATA_DEADLINE, async || {
+            self.request_topic(name, partitions).await
+        })
+        .await?;
+        // Until the broker follows the controller it acknowledges records in the deleted log.
+        for partition in 0..i32::from(partitions) {
+            eventually(
+                &format!("a new log of {name}-{partition}"),
+                METADATA_DEADLINE,
+                async || {
+                    let end = self.log_end(name, partition).await?;
+                    ensure!(end == 0, "the log ends at {end}");
+                    Ok(())
+                },
+            )
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// With the default number of replicas of the brokers.
+    async fn request_topic(&self, name: &str, partitions: u16) -> Result<()> {
+        let client = self.client().await?;
+        let controller = client.controller_client()?;
+        let created = controller.create_topic(name, i32::from(partitions), -1, 10_000);
+        timeout(CALL_DEADLINE, created)
+            .await
+            .with_context(|| format!("topic {name} not created within {CALL_DEADLINE:?}"))?
+            .with_context(|| format!("topic {name} not created"))
     }
 
     /// Deletes a topic. The broker completes this after its answer.
