@@ -4,27 +4,60 @@
 //! alert of RFC 8446, section 6.2), and close the connection before the client's first request. That
 //! write then fails with a mere "broken pipe", while the server's last message is still unread.
 
-use std::{io, task::Poll};
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+};
 
-/// The result of a write of `length` bytes. If the server has closed the connection, it is a success,
-/// so that the connection ends with what is read next: the last message, then the end of the stream.
-pub(crate) fn write(written: Poll<io::Result<usize>>, length: usize) -> Poll<io::Result<usize>> {
-    match written {
-        Poll::Ready(Err(error)) if is_closed(&error) => Poll::Ready(Ok(length)),
-        other => other,
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// A stream on which writing succeeds after the server has closed the connection, so that the
+/// connection ends with what is read next: the last message, then the end of the stream.
+#[derive(Debug)]
+pub(crate) struct LastWords<S>(pub(crate) S);
+
+impl<S: AsyncRead + Unpin> AsyncRead for LastWords<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(context, buffer)
     }
 }
 
-/// The same for a flush.
-pub(crate) fn flush(flushed: Poll<io::Result<()>>) -> Poll<io::Result<()>> {
-    match flushed {
-        Poll::Ready(Err(error)) if is_closed(&error) => Poll::Ready(Ok(())),
-        other => other,
+impl<S: AsyncWrite + Unpin> AsyncWrite for LastWords<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        unless_closed(Pin::new(&mut self.0).poll_write(context, bytes), bytes.len())
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        unless_closed(Pin::new(&mut self.0).poll_flush(context), ())
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(context)
     }
 }
 
-fn is_closed(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
+/// `result`, or `success` if the server has closed the connection.
+fn unless_closed<T>(result: Poll<io::Result<T>>, success: T) -> Poll<io::Result<T>> {
+    match result {
+        Poll::Ready(Err(error))
+            if matches!(
+                error.kind(),
+                io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset
+            ) =>
+        {
+            Poll::Ready(Ok(success))
+        }
+        other => other,
+    }
 }
 
 #[cfg(test)]
@@ -34,17 +67,15 @@ mod tests {
         task::Poll::{Pending, Ready},
     };
 
-    use super::{flush, write};
+    use super::unless_closed;
 
     #[test]
     fn only_a_closed_connection_is_left_to_the_reader() {
         for closed in [BrokenPipe, ConnectionReset] {
-            assert!(matches!(write(Ready(Err(closed.into())), 5), Ready(Ok(5))));
-            assert!(matches!(flush(Ready(Err(closed.into()))), Ready(Ok(()))));
+            assert!(matches!(unless_closed(Ready(Err(closed.into())), 5), Ready(Ok(5))));
         }
-        assert!(matches!(write(Ready(Ok(3)), 5), Ready(Ok(3))));
-        assert!(matches!(write(Ready(Err(TimedOut.into())), 5), Ready(Err(_))));
-        assert!(matches!(flush(Ready(Err(TimedOut.into()))), Ready(Err(_))));
-        assert!(write(Pending, 5).is_pending() && flush(Pending).is_pending());
+        assert!(matches!(unless_closed(Ready(Ok(3)), 5), Ready(Ok(3))));
+        assert!(matches!(unless_closed(Ready(Err(TimedOut.into())), 5), Ready(Err(_))));
+        assert!(unless_closed(Pending, 5).is_pending());
     }
 }

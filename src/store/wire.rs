@@ -28,7 +28,7 @@ use tokio_postgres::{
 };
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-use crate::last_words;
+use crate::last_words::LastWords;
 
 /// Controls the stream of one connection.
 #[derive(Clone, Debug, Default)]
@@ -102,7 +102,7 @@ where
 
 /// A stream that ends when its leash is cut.
 pub(super) struct LeashedStream<S> {
-    stream: S,
+    stream: LastWords<S>,
     leash: Leash,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
     /// The last error read, if nothing followed it.
@@ -115,7 +115,7 @@ const MAX_LAST_ERROR: usize = 1024;
 impl<S> LeashedStream<S> {
     fn new(stream: S, leash: Leash) -> Self {
         let cut = Box::pin(leash.cut.clone().cancelled_owned());
-        Self { stream, leash, cut, last_error: Vec::new() }
+        Self { stream: LastWords(stream), leash, cut, last_error: Vec::new() }
     }
 
     fn has_read(&mut self, bytes: &[u8]) {
@@ -174,7 +174,6 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for LeashedStream<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        let written = last_words::write(written, bytes.len());
         if let Poll::Ready(Err(error)) = &written {
             self.leash.ended(error);
         }
@@ -182,7 +181,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for LeashedStream<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        last_words::flush(Pin::new(&mut self.stream).poll_flush(context))
+        Pin::new(&mut self.stream).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -192,7 +191,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for LeashedStream<S> {
 
 impl<S: TlsStream + Unpin> TlsStream for LeashedStream<S> {
     fn channel_binding(&self) -> ChannelBinding {
-        self.stream.channel_binding()
+        self.stream.0.channel_binding()
     }
 }
 

@@ -1,23 +1,18 @@
 //! TLS and authentication for connections to brokers.
 
 use std::{
-    fmt, io,
-    pin::Pin,
+    fmt,
     sync::{Arc, atomic::AtomicU64},
-    task::{Context, Poll},
 };
 
 use rustls::pki_types::ServerName;
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tokio_util::either::Either;
 
 use crate::{
     kafka::transport::{error::CallError, oauth::OAuth},
-    last_words,
+    last_words::LastWords,
     secret::Secret,
     tls::{Fault, Remedies, Tls},
 };
@@ -142,36 +137,8 @@ pub(in crate::kafka) struct Access {
     pub(in crate::kafka) security: Security,
 }
 
-/// A plain or encrypted stream, on which a server's [last words](last_words) are read.
-pub(in crate::kafka) struct Stream(Either<TcpStream, Box<TlsStream<TcpStream>>>);
-
-impl AsyncRead for Stream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        last_words::write(Pin::new(&mut self.0).poll_write(context, bytes), bytes.len())
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        last_words::flush(Pin::new(&mut self.0).poll_flush(context))
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(context)
-    }
-}
+/// A plain or encrypted stream.
+pub(in crate::kafka) type Stream = LastWords<Either<TcpStream, Box<TlsStream<TcpStream>>>>;
 
 const REMEDIES: Remedies = Remedies {
     authorities: "kafka.tls.ca_file",
@@ -188,7 +155,7 @@ impl Access {
         address: &str,
     ) -> Result<Stream, CallError> {
         let Some(tls) = &self.security.tls else {
-            return Ok(Stream(Either::Left(stream)));
+            return Ok(LastWords(Either::Left(stream)));
         };
         let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
@@ -197,7 +164,7 @@ impl Access {
         })?;
         let connector = TlsConnector::from(tls.config());
         match connector.connect(host, stream).await {
-            Ok(stream) => Ok(Stream(Either::Right(Box::new(stream)))),
+            Ok(stream) => Ok(LastWords(Either::Right(Box::new(stream)))),
             Err(error) => Err(self.fault(&error).unwrap_or_else(|| {
                 CallError::Broken(format!(
                     "closed the connection during the TLS handshake ({error}): if that port does not use TLS, set {}",
