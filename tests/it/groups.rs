@@ -5,15 +5,15 @@ mod classic;
 use std::{collections::BTreeMap, time::Duration};
 
 use testbed::{
-    Context, Kafka, KafkaRelease, Pgbouncer, PostgresOptions, Record, Result, Signal, Testbed,
-    Vendas, VendasCommand, ensure, eventually,
+    Context, Direction, Kafka, KafkaOptions, KafkaRelease, Pgbouncer, PostgresOptions, Proxy,
+    Record, Result, Signal, Testbed, Vendas, VendasCommand, ensure, eventually,
 };
 
 use crate::{
     brake::Brake,
     scenario::{DEADLINE, Scenario, count_lines, terminate},
     shop::{Shop, VENDAS, numbered},
-    wait::{until_line, until_lock_waits},
+    wait::{until_count, until_line, until_lock_waits},
 };
 
 /// The testbed's broker removes a member after 6 seconds without a heartbeat.
@@ -153,6 +153,63 @@ async fn join_and_leave(
     until_assigned(&show, &[12], &[&three]).await?;
     terminate(three).await?;
     scenario.expect_all().await
+}
+
+/// The broker sends an assignment once, unless a member asks for it (KIP-848).
+#[tokio::test]
+async fn an_assignment_whose_response_is_lost_is_requested_again() -> Result<()> {
+    let proxy = Proxy::start().await?;
+    // No timeout makes it join again.
+    let kafka = KafkaOptions::default()
+        .behind(&proxy)
+        .property("group.consumer.session.timeout.ms", "60000")
+        .start()
+        .await?;
+    proxy.lead_to(kafka.behind_proxy()?);
+    kafka.create_topic("orders", 2, &[]).await?;
+    let database = Testbed::shared().await?.database().await?;
+    let vendas = VendasCommand::new(VENDAS)
+        .kafka(&kafka, &["orders"])
+        .database(&database)
+        .env("VENDAS_KAFKA__GROUP", "orders")
+        .env("VENDAS_KAFKA__SESSION_TIMEOUT", "60s")
+        .env("VENDAS_KAFKA__TIMEOUT", "60s");
+    let show = vendas.clone().args(["offsets", "show", "--format", "json"]);
+    let run = vendas.args(["run"]);
+    let two = run.clone().env("VENDAS_KAFKA__BROKERS", proxy.address()).start()?;
+    until_assigned(&show, &[2], &[&two]).await?;
+    let mut lost = false;
+    // The coordinator may assign the partition only after this heartbeat, and then nothing is lost.
+    for _ in 0..5 {
+        let one = run.start()?;
+        until_assigned(&show, &[1, 1], &[&one, &two]).await?;
+        // A heartbeat arrives when the other partition is free, and the connection is lost with the
+        // response.
+        proxy.block(Direction::ToServer);
+        terminate(one).await?;
+        until_assigned(&show, &[1], &[&two]).await?;
+        proxy.block(Direction::ToClient);
+        let assigned = eventually("an assignment", Duration::from_secs(5), async || {
+            let counts = assigned_counts(&show).await?;
+            ensure!(counts == [2], "{counts:?}");
+            Ok(())
+        });
+        lost = assigned.await.is_ok();
+        proxy.sever();
+        proxy.unblock();
+        if lost {
+            break;
+        }
+        until_assigned(&show, &[2], &[&two]).await?;
+    }
+    ensure!(lost, "no response with an assignment was lost: {}", two.state());
+    for partition in [0, 1] {
+        kafka.produce("orders", partition, &[Record::new(numbered(partition))]).await?;
+    }
+    until_count(&database, "sales", 2, &two).await?;
+    let ended = terminate(two).await?;
+    ensure!(count_lines(&ended.stderr, "fenced") == 0, "{}", ended.stderr);
+    Ok(())
 }
 
 #[tokio::test]

@@ -99,10 +99,21 @@ impl Cluster {
         message: M,
         deadline: Instant,
     ) -> Result<M::Response, CallError> {
+        self.call_or_retry(address, message.clone(), message, deadline).await
+    }
+
+    /// As [`Self::call`], with another request for the retry after a connection was closed: the
+    /// broker may have executed the first.
+    pub(in crate::kafka) async fn call_or_retry<M: Api>(
+        &self,
+        address: &str,
+        first: M,
+        retry: M,
+        deadline: Instant,
+    ) -> Result<M::Response, CallError> {
         let slot = Arc::clone(lock(&self.connections).entry(address.to_owned()).or_default());
-        let mut attempts = 0;
+        let (mut message, mut retry) = (first, Some(retry));
         loop {
-            attempts += 1;
             let waited = timeout_at(deadline, slot.lock()).await;
             let mut held = waited.map_err(|_| CallError::Timeout("connecting"))?;
             held.take_if(|connection| !connection.is_authenticated());
@@ -117,7 +128,7 @@ impl Cluster {
                 }
             };
             drop(held);
-            let result = connection.call(message.clone(), deadline).await;
+            let result = connection.call(message, deadline).await;
             if matches!(result, Err(CallError::Timeout(_) | CallError::Broken(_))) {
                 let mut held = slot.lock().await;
                 if held.as_ref().is_some_and(|current| Arc::ptr_eq(current, &connection)) {
@@ -125,7 +136,11 @@ impl Cluster {
                 }
             }
             // Brokers close idle connections, so this is not an error of the broker.
-            if used_before && attempts == 1 && matches!(result, Err(CallError::Broken(_))) {
+            if used_before
+                && matches!(result, Err(CallError::Broken(_)))
+                && let Some(again) = retry.take()
+            {
+                message = again;
                 continue;
             }
             return result;

@@ -8,7 +8,10 @@ use std::{
 };
 
 use kafka_protocol::{
-    messages::{ConsumerGroupHeartbeatRequest, consumer_group_heartbeat_request::TopicPartitions},
+    messages::{
+        ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse,
+        consumer_group_heartbeat_request::TopicPartitions,
+    },
     protocol::StrBytes,
 };
 use tokio::time::Instant;
@@ -37,13 +40,13 @@ pub(super) struct Consumer {
 struct State {
     epoch: i32,
     assigned: Vec<(Uuid, Vec<i32>)>,
-    /// The subscribed topics that were sent to the group.
-    subscribed: Arc<[Arc<str>]>,
+    /// The subscribed topics of the last heartbeat, unless its response is missing.
+    confirmed: Option<Arc<[Arc<str>]>>,
 }
 
 impl State {
     fn new() -> Self {
-        Self { epoch: JOINING, assigned: Vec::new(), subscribed: Arc::default() }
+        Self { epoch: JOINING, assigned: Vec::new(), confirmed: None }
     }
 }
 
@@ -75,21 +78,22 @@ impl Consumer {
         owned: &[TopicPartition],
         deadline: Instant,
     ) -> Result<Beat, GroupError> {
-        let (epoch, subscribed) = {
-            let state = self.state();
-            (state.epoch, Arc::clone(&state.subscribed))
+        let (epoch, confirmed) = {
+            let mut state = self.state();
+            (state.epoch, state.confirmed.take())
         };
         let topics = self.subscription.topics();
-        let mut request = self.heartbeat(epoch).with_topic_partitions(Some(by_topic_id(owned)));
-        if epoch == JOINING {
-            let timeout = i32::try_from(self.rebalance_timeout.as_millis()).unwrap_or(i32::MAX);
-            request = request.with_rebalance_timeout_ms(timeout);
-        }
-        if epoch == JOINING || subscribed != topics {
-            let names = topics.iter().map(|topic| topic_name(topic)).collect();
-            request = request.with_subscribed_topic_names(Some(names));
-        }
-        let asked = self.coordinator.ask(request, deadline, |response| response.error_code).await;
+        // A response has the assignment if it has just changed, or if all fields were sent (KIP-848).
+        // After any failure all fields are sent: a response with a change may have been lost.
+        let brief = self.heartbeat(epoch).with_topic_partitions(Some(by_topic_id(owned)));
+        let timeout = i32::try_from(self.rebalance_timeout.as_millis()).unwrap_or(i32::MAX);
+        let full = brief
+            .clone()
+            .with_rebalance_timeout_ms(timeout)
+            .with_subscribed_topic_names(Some(topics.iter().map(|it| topic_name(it)).collect()));
+        let first = if confirmed.as_ref() == Some(&topics) { brief } else { full.clone() };
+        let code = |response: &ConsumerGroupHeartbeatResponse| response.error_code;
+        let asked = self.coordinator.ask_or_retry(first, full, deadline, code).await;
         let response = match asked {
             Ok(response) => response,
             // Without the group or its protocol, the member owns no partitions.
@@ -102,7 +106,7 @@ impl Consumer {
         let assigned = {
             let mut state = self.state();
             state.epoch = response.member_epoch;
-            state.subscribed = Arc::clone(&topics);
+            state.confirmed = Some(Arc::clone(&topics));
             if let Some(assignment) = response.assignment {
                 let topics = assignment.topic_partitions.into_iter();
                 state.assigned = topics.map(|topic| (topic.topic_id, topic.partitions)).collect();

@@ -120,10 +120,23 @@ impl Coordinator {
         deadline: Instant,
         code: impl Fn(&M::Response) -> i16,
     ) -> Result<M::Response, GroupError> {
+        self.ask_or_retry(message.clone(), message, deadline, code).await
+    }
+
+    /// As [`Self::ask`], with another request for the retries: the coordinator may have executed the
+    /// first.
+    pub(in crate::kafka) async fn ask_or_retry<M: Api + Clone>(
+        &self,
+        first: M,
+        retry: M,
+        deadline: Instant,
+        code: impl Fn(&M::Response) -> i16,
+    ) -> Result<M::Response, GroupError> {
+        let mut message = first;
         let mut cause = "timed out".to_owned();
         for wait in backoff() {
             let broker = self.find().await?;
-            match self.cluster.call(&broker, message.clone(), deadline).await {
+            match self.cluster.call_or_retry(&broker, message, retry.clone(), deadline).await {
                 Ok(response) => match ResponseError::try_from_code(code(&response)) {
                     None => return Ok(response),
                     Some(error) if is_transient(error) => cause = format!("{broker}: {error}"),
@@ -138,6 +151,7 @@ impl Coordinator {
                 }
                 Err(error) => cause = format!("{broker}: {error}"),
             }
+            message = retry.clone();
             self.forget();
             if Instant::now() + wait >= deadline {
                 break;

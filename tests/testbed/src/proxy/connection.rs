@@ -51,12 +51,14 @@ pub(super) async fn serve(client: TcpStream, shared: Arc<Shared>) {
     let mut back =
         Lane::new(Side::Server, &shared, (&conversation, &asked), from_server, to_client);
     let ended = tokio::select! {
-        Err(ended) = there.run() => ended,
-        Err(ended) = back.run() => ended,
+        // Data that was held back is not passed on any more.
+        biased;
         decided = fate.wait_for(Option::is_some) => match decided.map(|after| *after) {
             Ok(Some(After::Silent)) => Ended::Silent,
             _ => Ended::Closed,
         },
+        Err(ended) = there.run() => ended,
+        Err(ended) = back.run() => ended,
     };
     if let Ended::Silent = ended {
         // Both sockets stay open.
