@@ -184,6 +184,8 @@ const reopen = follow(chosenPeriod, {
     connected = true;
     arrivedAt = Date.now();
     rates.add(arrived.rate);
+    // Without orders the page names the topics.
+    if (sales !== null && !sales.begun) showSales();
     show();
   },
 }, () => {
