@@ -20,8 +20,7 @@ impl Brake {
     pub(crate) async fn at(database: &Database, offset: usize) -> Result<Self> {
         let session = database.connect().await?;
         let sql = format!(
-            "SELECT pg_advisory_lock(0, 0);
-             CREATE OR REPLACE FUNCTION brake() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            "CREATE OR REPLACE FUNCTION brake() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
                  PERFORM pg_advisory_xact_lock_shared(0, 0);
                  RETURN NEW;
              END $$;
@@ -29,6 +28,8 @@ impl Brake {
                  WHEN (NEW.next_offset > {offset}) EXECUTE FUNCTION brake()"
         );
         session.batch_execute(&sql).await?;
+        // Separately: a statement of a killed run may hold the table's lock and wait for this one.
+        session.batch_execute("SELECT pg_advisory_lock(0, 0)").await?;
         Ok(Self { _session: session })
     }
 }

@@ -183,10 +183,13 @@ async fn a_page_survives_restarts_of_vendas_and_postgresql() -> Result<()> {
     postgres.restart().await?;
     shows(&browser, "#sold", "R$24.10").await?;
     shows(&browser, "#state", "Running").await?;
-    ensure!(
-        browser.evaluate("return [window.kept, document.querySelector('#notices').hidden]").await?
-            == json!(["kept", true])
-    );
+    eventually("the end of the notices on the same page", DEADLINE, async || {
+        let script = "return [window.kept, document.querySelector('#notices').hidden]";
+        let seen = browser.evaluate(script).await?;
+        ensure!(seen == json!(["kept", true]), "{seen}");
+        Ok(())
+    })
+    .await?;
     let console_errors = console_errors(&browser).await?;
     ensure!(console_errors.is_empty(), "{console_errors:#?}");
     drop(again);
@@ -266,6 +269,7 @@ async fn the_layout_fits_small_and_large_screens_in_both_languages_and_themes() 
     // The choice is remembered.
     served.open(&browser, "7d").await?;
     shows(&browser, "#state", "Running").await?;
+    shows(&browser, "#sums .others th", "9 others").await?;
     ensure_accessible_structure(&browser).await?;
     let console_errors = console_errors(&browser).await?;
     ensure!(console_errors.is_empty(), "{console_errors:#?}");

@@ -79,8 +79,7 @@ async fn latest_is_resolved_once_and_new_partitions_start_at_their_first_record(
     // Written while no instance runs: resolving `latest` a second time would skip it.
     shop.send_numbers(0, [10]).await?;
     let run = shop.vendas(&["run"]).args(latest).start()?;
-    let alter = ["--alter", "--topic", &shop.topic, "--partitions", "2"];
-    shop.servers.kafka.tool("org.apache.kafka.tools.TopicCommand", &alter, b"").await?;
+    shop.servers.kafka.add_partitions(&shop.topic, 2).await?;
     shop.send_numbers(1, [11]).await?;
     eventually("both orders after the start", DEADLINE, async || {
         let rows = shop.rows("SELECT order_number FROM sales ORDER BY 1").await?;

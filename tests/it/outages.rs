@@ -93,6 +93,8 @@ async fn an_outage_of_postgresql_is_waited_for_and_logged_once() -> Result<()> {
         until_logged(&run, "PostgreSQL", "paused", times).await?;
         outage.postgres.restart().await?;
         until_at_least(&outage.database, "sales", i64::from(sent), &run).await?;
+        // The rows are visible before the commit is answered.
+        until_logged(&run, "PostgreSQL", "resumed", times).await?;
         for text in ["paused", "resumed"] {
             let found = logged(&run, "PostgreSQL", text)?;
             ensure!(found == times, "{text:?} {found} times: {}", run.stderr()?);

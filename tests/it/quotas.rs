@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use testbed::{Record, Result, Testbed, ensure};
+use testbed::{Record, Result, ensure};
 
 use crate::shop::{DEADLINE, Shop};
 
@@ -12,16 +12,15 @@ const CONFIG_COMMAND: &str = "kafka.admin.ConfigCommand";
 async fn under_a_quota_records_are_processed_slowly_and_nothing_is_reported() -> Result<()> {
     const RECORDS: i32 = 80;
     const BYTES: usize = 20_000;
-    let servers = Testbed::shared().await?;
-    let client = format!("throttled-{}", std::process::id());
+    let shop = Shop::open(1).await?;
+    let client = format!("throttled-{}", shop.topic);
     // Brokers count over 11 seconds: so many times the rate may come at once, here 1.1 of 1.6 MB.
     let rate = 100_000;
     let config = format!("consumer_byte_rate={rate}");
     let alter = ["--alter", "--add-config", &config, "--entity-type", "clients"];
     let args = [&alter[..], &["--entity-name", &client]].concat();
-    servers.kafka.tool(CONFIG_COMMAND, &args, b"").await?;
-    // The topic is created after the quota: a broker that has the topic has the quota.
-    let shop = Shop::on(servers, 1, &[]).await?;
+    shop.servers.kafka.tool(CONFIG_COMMAND, &args, b"").await?;
+    shop.servers.kafka.settled().await?;
     let padding = "x".repeat(BYTES);
     let order = |number| {
         Record::new(format!(r#"{{"order_number": {number}, "total": 1, "padding": "{padding}"}}"#))

@@ -194,12 +194,13 @@ fn with_tokens(options: KafkaOptions, issuer: &TokenIssuer) -> KafkaOptions {
         .property(&key("oauthbearer.clock.skew.seconds"), "0")
 }
 
-/// Brokers keep a password for each mechanism.
+/// Brokers keep a password for each mechanism. It can be used at once.
 async fn set_password(kafka: &Kafka, mechanism: &str, user: &str, password: &str) -> Result<()> {
     let config = format!("{mechanism}=[password={password}]");
     let args =
         ["--alter", "--add-config", &config, "--entity-type", "users", "--entity-name", user];
-    kafka.tool("kafka.admin.ConfigCommand", &args, b"").await.map(drop)
+    kafka.tool("kafka.admin.ConfigCommand", &args, b"").await?;
+    kafka.settled().await
 }
 
 /// The program with more settings: keys without the prefix, and values.

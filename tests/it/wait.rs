@@ -46,6 +46,19 @@ pub(crate) async fn until_lock_waits(database: &Database, number: usize) -> Resu
     .await
 }
 
+/// Waits until no session of vendas in `database` is left. A session outlives its program until
+/// PostgreSQL notices, and holds its locks.
+pub(crate) async fn until_no_session(database: &Database) -> Result<()> {
+    eventually("the end of all sessions", DEADLINE, async || {
+        let sql = "SELECT query FROM pg_stat_activity WHERE application_name = 'vendas' \
+                   AND datname = current_database()";
+        let sessions = database.rows(sql).await?;
+        ensure!(sessions.is_empty(), "{sessions:?}");
+        Ok(())
+    })
+    .await
+}
+
 /// Waits until the log contains a line with all of `words`.
 pub(crate) async fn until_line(run: &Vendas, words: &[&str]) -> Result<()> {
     eventually(&format!("log line with {words:?}"), DEADLINE, async || {

@@ -6,7 +6,7 @@ use testbed::{
 
 use crate::{
     shop::{DEADLINE, Shop},
-    wait::until_paused,
+    wait::{until_count, until_paused},
 };
 
 /// With an authorizer that allows everything to users without ACLs.
@@ -36,20 +36,20 @@ pub(super) async fn check_finds_missing_acls(servers: &'static Testbed) -> Resul
     let member = || shop.vendas(&[]).env("VENDAS_KAFKA__GROUP", &shop.topic);
     let (topic, group) = (["--topic", &shop.topic], ["--group", &shop.topic]);
 
-    both_succeed(alone()).await?;
+    both_succeed(&shop, 5, alone()).await?;
     allow(servers, "User:nobody", "Read", topic).await?;
     both_report(alone, "grant READ and DESCRIBE", Run::Ends).await?;
     both_report(member, "grant READ and DESCRIBE", Run::Ends).await?;
     allow(servers, "User:ANONYMOUS", "Describe", topic).await?;
     both_report(alone, "grant READ", Run::Waits).await?;
     allow(servers, "User:ANONYMOUS", "Read", topic).await?;
-    both_succeed(alone()).await?;
+    both_succeed(&shop, 6, alone()).await?;
 
-    both_succeed(member()).await?;
+    both_succeed(&shop, 7, member()).await?;
     allow(servers, "User:nobody", "Read", group).await?;
     both_report(member, "grant READ on the group", Run::Ends).await?;
     allow(servers, "User:ANONYMOUS", "Read", group).await?;
-    both_succeed(member()).await
+    both_succeed(&shop, 8, member()).await
 }
 
 /// Adds an ACL.
@@ -94,19 +94,19 @@ async fn both_report(vendas: impl Fn() -> VendasCommand, told: &str, run: Run) -
     Ok(())
 }
 
-async fn both_succeed(vendas: VendasCommand) -> Result<()> {
+/// `check` reports no problem, and `run` processes an order with this number.
+async fn both_succeed(shop: &Shop, number: i32, vendas: VendasCommand) -> Result<()> {
     eventually("check to report no problem", DEADLINE, async || {
         vendas.clone().args(["check"]).run(DEADLINE).await?.expect_code(0).map(drop)
     })
     .await?;
+    shop.send_numbers(0, [number]).await?;
     let work = vendas.clone().args(["run"]).start()?;
-    eventually("all records of the topic", DEADLINE, async || {
-        let shown = vendas.clone().args(["offsets", "show", "--format", "json"]);
-        let shown = shown.run(DEADLINE).await?.expect_code(0)?;
-        ensure!(shown.stdout.contains("\"lag\": 0"), "{}\n{}", shown.stdout, work.state());
-        Ok(())
-    })
-    .await?;
+    let order = format!("sales WHERE order_number = {number}");
+    until_count(&shop.database, &order, 1, &work).await?;
+    let shown = vendas.args(["offsets", "show", "--format", "json"]);
+    let shown = shown.run(DEADLINE).await?.expect_code(0)?;
+    ensure!(shown.stdout.contains("\"lag\": 0"), "{}\n{}", shown.stdout, work.state());
     work.signal(Signal::TERM)?;
     work.wait_exit(DEADLINE).await?.expect_code(0).map(drop)
 }

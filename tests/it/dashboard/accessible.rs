@@ -40,6 +40,7 @@ async fn axe_finds_no_violation_in_any_state() -> Result<()> {
     browser.click("[data-language=pt-BR]").await?;
     browser.click("[data-period=today]").await?;
     shows(&browser, "#state", "Funcionando").await?;
+    shows(&browser, "#orders", "14").await?;
     ensure_accessible(&browser, "full, in Portuguese").await?;
     browser.resize(390, 844).await?;
     ensure_accessible(&browser, "on a telephone").await?;

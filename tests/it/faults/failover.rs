@@ -146,7 +146,9 @@ async fn fail_over(
             ensure!(taken_back == asynchronous, "{seen} were seen on the old primary");
             if !asynchronous {
                 load.round();
-                load.until_logged(vendas, "PostgreSQL did not answer a statement", 1).await?;
+                let unanswered = "PostgreSQL did not answer a statement";
+                let said = count_lines(&vendas.stderr()?, unanswered);
+                load.until_logged(vendas, unanswered, said + 1).await?;
             }
             replicas.standby.kill()?;
             taken_back

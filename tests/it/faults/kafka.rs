@@ -1,6 +1,6 @@
 //! Brokers are killed and restarted.
 
-use testbed::{Kafka, KafkaCluster, Librdkafka, Result, Vendas, ensure, eventually};
+use testbed::{Context, Kafka, KafkaCluster, Librdkafka, Result, Vendas, ensure, eventually};
 
 use super::{
     load::{Load, SHARE},
@@ -46,7 +46,13 @@ async fn killing_leaders_in_turn_loses_no_record_acknowledged_by_all_replicas() 
             load.advance(1, vendas).await?;
             // The leader of another partition each time.
             let partition = i32::try_from(round % 3)?;
-            let (leader, _) = observer.replicas(topic).await?[&partition].clone();
+            let leader = eventually("a leader", DEADLINE, async || {
+                let replicas = observer.replicas(topic).await?;
+                let (leader, _) = replicas.get(&partition).context("not listed")?;
+                ensure!(*leader > 0, "{replicas:?}");
+                Ok(*leader)
+            })
+            .await?;
             cluster.broker(leader)?.kill()?;
             // The two other brokers continue without it.
             load.repaired_and_caught_up(vendas).await?;

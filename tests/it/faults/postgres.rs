@@ -1,10 +1,10 @@
 //! PostgreSQL is stopped or killed, and restarted.
 
-use testbed::{Postgres, Result, Signal, Vendas, ensure};
+use testbed::{Postgres, Result, Signal, Vendas, ensure, eventually};
 
 use super::{load::Load, seed, times};
 use crate::{
-    scenario::{LANES, Scenario, count_lines, postgres_with_delayed_wal},
+    scenario::{DEADLINE, LANES, Scenario, count_lines, postgres_with_delayed_wal},
     stream::Dice,
 };
 
@@ -120,7 +120,12 @@ async fn survives(
             vendas.signal(Signal::CONT)?;
             load.caught_up(vendas).await?;
         }
-        Ok(())
+        eventually("the end of each outage", DEADLINE, async || {
+            let log = vendas.stderr()?;
+            ensure!(count_lines(&log, "paused") == count_lines(&log, "resumed"), "{log}");
+            Ok(())
+        })
+        .await
     };
     let ended = load.run_faults(vendas, faults).await?;
     // While a server ends or starts, one connection may fail after another has succeeded.

@@ -1,7 +1,7 @@
 //! An unclean leader election (KIP-320): the log no longer contains the records that were read.
 
 use testbed::{
-    KafkaCluster, Librdkafka, Record, Result, Testbed, VendasCommand, ensure, eventually,
+    Context, KafkaCluster, Librdkafka, Record, Result, Testbed, VendasCommand, ensure, eventually,
 };
 
 use super::Figures;
@@ -23,7 +23,8 @@ async fn an_unclean_election_that_replaces_records_already_read_halts_the_partit
     let observer = Librdkafka::start(kafka).await?;
     let until = async |expected: (i32, &[i32])| {
         eventually(&format!("leader and replicas in sync {expected:?}"), DEADLINE, async || {
-            let (leader, in_sync) = observer.replicas("t").await?[&0].clone();
+            let (leader, in_sync) =
+                observer.replicas("t").await?.get(&0).context("not listed")?.clone();
             ensure!((leader, &in_sync[..]) == expected, "{leader} {in_sync:?}");
             Ok(())
         })

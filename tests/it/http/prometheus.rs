@@ -81,10 +81,15 @@ async fn promtool_finds_each_rule_valid_and_each_fires_in_its_test() -> Result<(
 #[tokio::test]
 async fn prometheus_scrapes_all_samples_and_evaluates_the_rules() -> Result<()> {
     let scraped = Scraped::open().await?;
-    let targets = scraped.api("targets").await?;
-    let targets = targets["activeTargets"].as_array().context("no targets")?;
-    ensure!(targets.len() == 1, "{targets:?}");
-    ensure!(targets[0]["health"] == "up" && targets[0]["lastError"] == "", "{}", targets[0]);
+    // A scrape may be late on a busy machine.
+    eventually("a successful scrape", DEADLINE, async || {
+        let targets = scraped.api("targets").await?;
+        let targets = targets["activeTargets"].as_array().context("no targets")?;
+        ensure!(targets.len() == 1, "{targets:?}");
+        ensure!(targets[0]["health"] == "up" && targets[0]["lastError"] == "", "{}", targets[0]);
+        Ok(())
+    })
+    .await?;
 
     let metadata = scraped.api("targets/metadata").await?;
     let metadata = metadata.as_array().context("no metadata")?;
@@ -94,13 +99,17 @@ async fn prometheus_scrapes_all_samples_and_evaluates_the_rules() -> Result<()> 
         ensure!(has_help && metric["type"] != "unknown", "{metric}");
     }
     // Each sample of a scrape is stored and unique.
-    let samples = scraped.query("scrape_samples_scraped").await?;
-    let stored = scraped.query("scrape_samples_post_metric_relabeling").await?;
-    ensure!(samples[0]["value"][1] == stored[0]["value"][1], "{samples:?} {stored:?}");
-    let body = get(&scraped.listen, "/metrics", "*/*").await?.body;
-    let sent = body.lines().filter(|line| !line.starts_with('#')).count();
-    let counted = samples[0]["value"][1].as_str().and_then(|count| count.parse().ok());
-    ensure!(counted == Some(sent), "{sent} samples, {samples:?}");
+    eventually("a scrape with the present samples", DEADLINE, async || {
+        let samples = scraped.query("scrape_samples_scraped").await?;
+        let stored = scraped.query("scrape_samples_post_metric_relabeling").await?;
+        ensure!(samples[0]["value"][1] == stored[0]["value"][1], "{samples:?} {stored:?}");
+        let body = get(&scraped.listen, "/metrics", "*/*").await?.body;
+        let sent = body.lines().filter(|line| !line.starts_with('#')).count();
+        let counted = samples[0]["value"][1].as_str().and_then(|count| count.parse().ok());
+        ensure!(counted == Some(sent), "{sent} samples, {samples:?}");
+        Ok(())
+    })
+    .await?;
 
     let fires = |rules: &Value, alert: &str| {
         rules
@@ -113,6 +122,12 @@ async fn prometheus_scrapes_all_samples_and_evaluates_the_rules() -> Result<()> 
         let mut rules = scraped.api("rules").await?;
         let rules = rules["groups"][0]["rules"].take();
         ensure!(fires(&rules, "VendasDeadLetters"), "{rules:#}");
+        // A late scrape makes others pending. There are too few records for the alert on their
+        // share, but it is one record in fifty.
+        for rule in rules.as_array().context("no rules")? {
+            let alerts = rule["alerts"].as_array().map_or(0, Vec::len);
+            ensure!(alerts == 0 || rule["name"] == "VendasDeadLetters", "{rule:#}");
+        }
         Ok(rules)
     })
     .await?;
@@ -121,10 +136,6 @@ async fn prometheus_scrapes_all_samples_and_evaluates_the_rules() -> Result<()> 
     ensure!(rules.len() == alerts, "{} rules of {alerts}", rules.len());
     for rule in rules {
         ensure!(rule["health"] == "ok" && rule["lastError"].is_null(), "{rule:#}");
-        let alert = rule["alerts"].as_array().and_then(|alerts| alerts.first());
-        let name = rule["name"].as_str().unwrap_or_default();
-        // Too few records for the alert on the share, but it is one record in fifty.
-        ensure!(alert.is_none() || name == "VendasDeadLetters", "{rule:#}");
     }
     let summary = rules.iter().map(|rule| &rule["alerts"][0]["annotations"]["summary"]);
     let summary: Vec<_> = summary.filter_map(Value::as_str).collect();

@@ -1,10 +1,13 @@
 //! A purge is killed, or its server is, at any moment.
 
-use testbed::{Postgres, Result, Vendas, ensure, eventually, samples::Random};
+use testbed::{Context, Postgres, Result, Vendas, ensure, eventually, samples::Random};
 
 use super::{BOUNDARY, OLD_ORDERS, OLD_ROWS, OLD_SUMS, purge, purged, verified, with_old_orders};
-use crate::shop::{DEADLINE, Shop, VENDAS};
-use crate::totals::expect_equal;
+use crate::{
+    shop::{DEADLINE, Shop, VENDAS},
+    totals::expect_equal,
+    wait::until_no_session,
+};
 
 /// Starts a purge that stops at a failpoint.
 fn start_with_failpoint(shop: &Shop, failpoint: &str) -> Result<Vendas> {
@@ -39,14 +42,7 @@ async fn killed_at_each_step_a_purge_continues_when_started_again() -> Result<()
         let second = super::purge(&shop).args(["--yes"]).run(DEADLINE).await?.expect_code(1)?;
         ensure!(second.stderr.contains("another purge is running"), "{}", second.stderr);
         purge.kill()?;
-        // Until PostgreSQL notices, its session holds the lock of purges.
-        eventually("the end of its session", DEADLINE, async || {
-            let sessions = "pg_stat_activity \
-                            WHERE datname = current_database() AND application_name = 'vendas'";
-            ensure!(shop.database.count(sessions).await? == 0, "it goes on after {failpoint}");
-            Ok(())
-        })
-        .await?;
+        until_no_session(&shop.database).await.context(failpoint)?;
         verified(&shop).await?;
         ensure!(shop.rows(OLD_SUMS).await? == sums, "other sums after {failpoint}");
         ensure!(shop.rows(OLD_ROWS).await? != ["0|0"], "everything was deleted before {failpoint}");
@@ -89,6 +85,7 @@ async fn killed_at_random_moments_together_with_run_nothing_is_counted_twice() -
         .await?;
         purge.kill()?;
         run.kill()?;
+        until_no_session(&shop.database).await?;
         ensure!(shop.rows(OLD_SUMS).await? == sums, "other sums in round {round}");
         verified(&shop).await?;
     }

@@ -94,13 +94,14 @@ async fn with_any_registry_fault_the_partition_waits_and_another_topic_continues
     let mut sent = 0;
     for (before, (fault, says)) in faults.into_iter().enumerate() {
         let context = |error: testbed::Error| error.context(format!("{fault:?}"));
+        let said = logged(&run, says)?;
         faulty.fail(Some(fault));
         let id = send_by_new_schema(&shop.topic, sent, COUNT).await?;
         // JSON after it in its partition waits too.
         shop.send_numbers(0, sent + COUNT..sent + 2 * COUNT).await?;
         let body = until_paused(&run, &listen, before).await.map_err(context)?;
         ensure!(body.contains("localhost:"), "{fault:?}: no address in {body}");
-        ensure!(logged(&run, says)? > 0, "{fault:?}: {}", run.state());
+        ensure!(logged(&run, says)? > said, "{fault:?}: {}", run.state());
         let plainly = (sent + 2 * COUNT..sent + 3 * COUNT).map(crate::shop::numbered);
         let records: Vec<_> = plainly.map(testbed::Record::new).collect();
         shop.servers.kafka.produce(&plain, 0, &records).await?;

@@ -50,6 +50,11 @@ async fn granted() -> Result<&'static SecureServers> {
     static GRANTED: OnceCell<()> = OnceCell::const_new();
     let servers = SecureServers::shared().await?;
     let grants = async || -> Result<()> {
+        for topic in TOPICS {
+            servers.kafka.create_topic(topic, 1, &[]).await?;
+            let records = [Record::new(numbered(1))];
+            servers.kafka.produce(topic, 0, &records).await?;
+        }
         let on = |kind: &'static str, names: &[&'static str]| -> Vec<_> {
             names.iter().map(|name| (kind, *name)).collect()
         };
@@ -63,13 +68,7 @@ async fn granted() -> Result<&'static SecureServers> {
             grant(servers, "erin", "Describe", &described),
             grant(servers, "erin", "Read", &read),
         )?;
-        // A broker that has a topic has what the controller was told before.
-        for topic in TOPICS {
-            servers.kafka.create_topic(topic, 1, &[]).await?;
-            let records = [Record::new(numbered(1))];
-            servers.kafka.produce(topic, 0, &records).await?;
-        }
-        Ok(())
+        servers.kafka.settled().await
     };
     GRANTED.get_or_try_init(grants).await?;
     Ok(servers)

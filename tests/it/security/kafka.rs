@@ -197,7 +197,6 @@ async fn a_password_changed_while_running_is_waited_for() -> Result<()> {
         set_password(&servers.kafka, "SCRAM-SHA-512", "dora", password).await
     };
     set(PASSWORD).await?;
-    // A broker that has the topic has the password too.
     servers.kafka.create_topic("changed", 1, &[]).await?;
     let database = servers.postgres.database().await?;
     let settings = [at(servers, "FORGETFUL"), sasl("SCRAM-SHA-512", "dora", PASSWORD)].concat();

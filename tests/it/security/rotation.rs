@@ -2,12 +2,15 @@
 
 use std::fs;
 
-use testbed::{Certificate, Result, Signal, ensure, eventually};
+use testbed::{Certificate, Record, Result, Signal, ensure, eventually};
 
 use super::{
     PASSWORD, SecureServers, WRONG_PASSWORD, run_traced, sell, set_password, with_settings,
 };
-use crate::{shop::DEADLINE, wait::until_line};
+use crate::{
+    shop::{DEADLINE, numbered},
+    wait::until_line,
+};
 
 /// The new password of frank.
 const NEW_PASSWORD: &str = "0pen-barley";
@@ -130,9 +133,11 @@ async fn the_password_of_postgresql_is_replaced_under_load() -> Result<()> {
     // A wrong password is waited for until the file contains the right one.
     fs::write(&file, WRONG_PASSWORD)?;
     postgres.execute(ended).await?;
+    let records = [Record::new(numbered(3))];
+    servers.kafka.produce("rotated-role", 0, &records).await?;
     until_line(&work, &["check database.user and database.password"]).await?;
     fs::write(&file, NEW_PASSWORD)?;
-    sent(3).await?;
+    sent(4).await?;
     work.signal(Signal::TERM)?;
     work.wait_exit(DEADLINE).await?.expect_code(0)?;
     Ok(())

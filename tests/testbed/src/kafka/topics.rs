@@ -59,8 +59,36 @@ impl Kafka {
             args.extend(configs.iter().flat_map(|config| ["--config", config]));
             self.tool("org.apache.kafka.tools.TopicCommand", &args, b"").await?;
         }
-        // The controller answers first: a broker that is creating many other logs follows seconds
-        // later.
+        self.until_listed(name, partitions).await
+    }
+
+    /// Increases the number of a topic's partitions, and waits until the broker lists them.
+    ///
+    /// # Errors
+    /// If the broker refuses or does not answer.
+    pub async fn add_partitions(&self, name: &str, partitions: u16) -> Result<()> {
+        let number = partitions.to_string();
+        let args = ["--alter", "--topic", name, "--partitions", &number];
+        self.tool("org.apache.kafka.tools.TopicCommand", &args, b"").await?;
+        self.until_listed(name, partitions).await
+    }
+
+    /// Waits until the broker has all that the controller was told before: topics, configurations,
+    /// quotas, users and ACLs.
+    ///
+    /// # Errors
+    /// If the broker does not answer in time.
+    pub async fn settled(&self) -> Result<()> {
+        // A broker applies one set of changes after the other, and in each the topics first. A
+        // second topic belongs to a later set than the first.
+        for _ in 0..2 {
+            self.new_topic(1, &[]).await?;
+        }
+        Ok(())
+    }
+
+    /// The controller answers first: a broker that is creating many other logs follows seconds later.
+    async fn until_listed(&self, name: &str, partitions: u16) -> Result<()> {
         eventually(&format!("partitions of {name}"), METADATA_DEADLINE, async || {
             let listed = self.partitions(name).await?;
             ensure!(listed.len() == usize::from(partitions), "{listed:?}");

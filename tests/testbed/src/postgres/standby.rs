@@ -127,7 +127,9 @@ impl Replicas {
             ensure!(postgres.count(waits).await? == 1, "the standby is not synchronous");
             Ok(())
         })
-        .await
+        .await?;
+        // Commits wait for it once the checkpointer too has read the setting.
+        postgres.execute("CHECKPOINT").await
     }
 }
 
