@@ -163,19 +163,15 @@ impl Session<'_> {
         end: &str,
     ) -> Result<(ProcessedBatch, Option<Cause>), StoreError> {
         // Deferred constraints would fail at commit and not identify the order.
+        let connection = self.lent.connection()?;
         let tried = async {
-            let begin = self.lent.connection()?.begin();
+            let begin = connection.begin();
             self.execute(&format!("{begin}; SET CONSTRAINTS ALL IMMEDIATE")).await?;
             let tried = self.write_in_parts(batch).await?;
             self.execute(end).await?;
             Ok(tried)
         };
-        let tried = tried.await;
-        if tried.is_err() {
-            // Closing the connection ends the transaction and releases its locks.
-            self.lent.connection()?.give_up();
-        }
-        tried
+        connection.transaction(tried).await
     }
 
     async fn write_in_parts(

@@ -251,17 +251,11 @@ impl Store {
                 connection.in_time(client.batch_execute("COMMIT")).await?;
                 Ok::<(Option<i64>, i64), StoreError>((row.try_get(0)?, row.try_get(1)?))
             };
-            match change.await {
-                Ok((None, _)) => return Ok(all),
-                Ok((Some(last), changed)) => {
-                    after = last;
-                    all += u64::try_from(changed).unwrap_or_default();
-                }
-                Err(error) => {
-                    connection.give_up();
-                    return Err(error);
-                }
-            }
+            let (Some(last), changed) = connection.transaction(change).await? else {
+                return Ok(all);
+            };
+            after = last;
+            all += u64::try_from(changed).unwrap_or_default();
         }
     }
 

@@ -49,12 +49,7 @@ impl Store {
             connection.in_time(client.batch_execute("COMMIT")).await?;
             Ok(rows)
         };
-        let result = all.await;
-        if result.is_err() {
-            // Closing the connection ends the transaction.
-            connection.give_up();
-        }
-        result
+        connection.transaction(all).await
     }
 
     /// The single row of such a statement.

@@ -229,11 +229,7 @@ impl Store {
             connection.in_time(client.query_typed(&put, &parameters)).await?;
             connection.in_time(client.batch_execute("COMMIT")).await
         };
-        let result = all.await;
-        if result.is_err() {
-            connection.give_up();
-        }
-        result
+        connection.transaction(all).await
     }
 
     /// Makes all previous commits durable, and returns the current rows of these partitions: with

@@ -193,12 +193,13 @@ impl Store {
     ) -> Result<Option<Vec<Replayed>>, StoreError> {
         let lent = self.lend().await?;
         let connection = lent.connection()?;
-        let replayed = self.replay_in_transaction(connection, letters, purged_before, force).await;
-        if !matches!(replayed, Ok(Some(_))) {
+        let replay = self.replay_in_transaction(connection, letters, purged_before, force);
+        let replayed = connection.transaction(replay).await?;
+        if replayed.is_none() {
             // Closing the connection ends the transaction.
             connection.give_up();
         }
-        replayed
+        Ok(replayed)
     }
 
     async fn replay_in_transaction(

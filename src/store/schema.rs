@@ -162,14 +162,15 @@ impl Store {
              {SCHEMA} COMMIT"
         );
         let apply = client.batch_execute(&sql);
-        let applied = match limit {
-            Some(limit) => self.in_long_time(connection, "applying the schema", limit, apply).await,
-            None => connection.in_time(apply).await,
+        let applied = async {
+            match limit {
+                Some(limit) => {
+                    self.in_long_time(connection, "applying the schema", limit, apply).await
+                }
+                None => connection.in_time(apply).await,
+            }
         };
-        if applied.is_err() {
-            connection.give_up();
-        }
-        applied
+        connection.transaction(applied).await
     }
 
     /// Whether the role may create tables in the configured schema, or the schema itself if it does

@@ -151,6 +151,19 @@ impl Connection {
         format!("BEGIN; SET LOCAL idle_in_transaction_session_timeout = {patience}")
     }
 
+    /// Awaits `statements`, which begin a transaction and commit it. Unless they succeed, the connection
+    /// is not used again, also if they are cancelled: closing it ends the transaction, which would
+    /// otherwise include the statements of the next borrower.
+    pub(super) async fn transaction<T>(
+        &self,
+        statements: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let mut unfinished = Unfinished { connection: Some(self) };
+        let done = statements.await?;
+        unfinished.connection = None;
+        Ok(done)
+    }
+
     /// Awaits `answer` for at most the statement deadline. After any error except a data error the
     /// connection is not used again. After an error that casts doubt on the server, no connection
     /// opened before it is used again: each would otherwise have to wait as long to find out.
@@ -233,6 +246,19 @@ fn casts_doubt(error: &tokio_postgres::Error) -> bool {
         ]
         .contains(&code),
         None => error.is_closed(),
+    }
+}
+
+/// Gives up the connection of a transaction that has not ended.
+struct Unfinished<'a> {
+    connection: Option<&'a Connection>,
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection {
+            connection.give_up();
+        }
     }
 }
 

@@ -172,6 +172,40 @@ async fn records_deleted_unread_halt_their_partition_only() -> Result<()> {
     Ok(())
 }
 
+/// When further partitions are added, the start of partitions is cancelled and begins again. The
+/// cancelled transaction must not stay open.
+#[tokio::test]
+async fn a_cancelled_start_of_partitions_releases_its_locks() -> Result<()> {
+    let shop = Shop::open(1).await?;
+    let kafka = &shop.servers.kafka;
+    shop.send_numbers(0, [0]).await?;
+    let run = shop.vendas(&["run"]).env("VENDAS_DATABASE__STATEMENT_TIMEOUT", "10min").start()?;
+    until_count(&shop.database, "sales", 1, &run).await?;
+    let other = shop.database.connect().await?;
+    other.batch_execute("BEGIN; LOCK TABLE partitions IN EXCLUSIVE MODE").await?;
+    let until_waits = async |statement: &str| {
+        eventually(&format!("a waiting {statement}"), DEADLINE, async || {
+            let waiting = format!(
+                "pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()
+                 AND query LIKE '%{statement}%'"
+            );
+            ensure!(shop.database.count(&waiting).await? == 1, "{}", run.state());
+            Ok(())
+        })
+        .await
+    };
+    kafka.add_partitions(&shop.topic, 2).await?;
+    until_waits("INSERT INTO").await?;
+    kafka.add_partitions(&shop.topic, 3).await?;
+    // The next start waits for the cancelled one, on another connection.
+    until_waits("pg_advisory_xact_lock").await?;
+    other.batch_execute("COMMIT").await?;
+    for partition in [1, 2] {
+        shop.send_numbers(partition, [partition]).await?;
+    }
+    until_count(&shop.database, "sales", 3, &run).await
+}
+
 /// A commit that began before a reset sees the other tables as they were then, and must not
 /// complete after it.
 #[tokio::test]
