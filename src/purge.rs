@@ -44,37 +44,16 @@ pub enum PurgeError {
 pub async fn purge(
     store: &Store,
     orders: PurgeOrders<'_>,
-    mut progress: impl FnMut(u64),
+    progress: impl FnMut(u64),
 ) -> Result<Purged, PurgeError> {
     let guard = store.guard_purge().await?.ok_or(PurgeError::Running)?;
     let mut work = Work { store, orders, guard: Some(guard), purge: None };
-    let new_pauses = || {
-        ExponentialBuilder::new()
-            .with_min_delay(Duration::from_millis(100))
-            .with_max_delay(Duration::from_secs(10))
-            .with_max_times(RETRIES)
-            .with_jitter()
-            .build()
-    };
-    let mut pauses = new_pauses();
-    loop {
-        match work.step().await {
-            Ok(Some(purged)) => return Ok(purged),
-            Ok(None) => {
-                pauses = new_pauses();
-                progress(work.purge.as_ref().map_or(0, Purge::rows));
-            }
-            Err(error) if error.is_transient() => {
-                // The connection with the lock may be closed too.
-                work.guard = None;
-                match pauses.next() {
-                    Some(pause) => tokio::time::sleep(pause).await,
-                    None => return Err(error),
-                }
-            }
-            Err(error) => return Err(error),
-        }
+    let result = work.repeat_steps(progress).await;
+    if let Some(guard) = work.guard.take() {
+        // After an error the connection is closed, which releases the lock too.
+        drop(guard.release().await);
     }
+    result
 }
 
 impl PurgeError {
@@ -94,6 +73,37 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
+    /// Deletes everything, and retries transient errors.
+    async fn repeat_steps(&mut self, mut progress: impl FnMut(u64)) -> Result<Purged, PurgeError> {
+        let new_pauses = || {
+            ExponentialBuilder::new()
+                .with_min_delay(Duration::from_millis(100))
+                .with_max_delay(Duration::from_secs(10))
+                .with_max_times(RETRIES)
+                .with_jitter()
+                .build()
+        };
+        let mut pauses = new_pauses();
+        loop {
+            match self.step().await {
+                Ok(Some(purged)) => return Ok(purged),
+                Ok(None) => {
+                    pauses = new_pauses();
+                    progress(self.purge.as_ref().map_or(0, Purge::rows));
+                }
+                Err(error) if error.is_transient() => {
+                    // The connection with the lock may be closed too.
+                    self.guard = None;
+                    match pauses.next() {
+                        Some(pause) => tokio::time::sleep(pause).await,
+                        None => return Err(error),
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     /// Deletes the next chunk; at the end returns what was deleted.
     async fn step(&mut self) -> Result<Option<Purged>, PurgeError> {
         let guard = match self.guard.take() {

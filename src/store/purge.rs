@@ -29,9 +29,20 @@ const AT_ONCE: i64 = 10_000;
 /// The number of table blocks (8 KiB each) that one statement reads.
 const BLOCKS: u64 = 256;
 
-/// Excludes other purges until it is dropped.
+/// Excludes other purges until it is [released](Self::release), or until PostgreSQL notices that the
+/// connection is closed.
 #[derive(Debug)]
 pub struct PurgeGuard(Connection);
+
+impl PurgeGuard {
+    /// Allows other purges from now on.
+    ///
+    /// # Errors
+    /// [`StoreError::Transient`]: the connection is closed.
+    pub async fn release(self) -> Result<(), StoreError> {
+        self.0.in_time(self.0.client().batch_execute("ROLLBACK")).await
+    }
+}
 
 /// A purge and its progress.
 #[derive(Debug)]
@@ -313,8 +324,7 @@ impl Store {
     }
 }
 
-/// Does `work` in a durable transaction that begins with `setting`. After an error the connection
-/// is closed, which ends the transaction.
+/// Does `work` in a durable transaction that begins with `setting`.
 async fn in_transaction<T>(
     connection: &Connection,
     setting: &str,
@@ -328,9 +338,5 @@ async fn in_transaction<T>(
         connection.in_time(connection.client().batch_execute("COMMIT")).await?;
         Ok(done)
     };
-    let result = all.await;
-    if result.is_err() {
-        connection.give_up();
-    }
-    result
+    connection.transaction(all).await
 }

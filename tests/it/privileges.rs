@@ -4,7 +4,7 @@ use testbed::{Context, Database, Ended, Result, Signal, VendasCommand, ensure, e
 
 use crate::{
     shop::{DEADLINE, Shop, numbered},
-    wait::{until_line, until_no_session},
+    wait::until_line,
 };
 
 const ROLES: &str = include_str!("../../packaging/roles.sql");
@@ -164,7 +164,6 @@ async fn purges_need_their_own_grants_and_each_of_them() -> Result<()> {
     }
     roles.owner.execute(&roles.named(&statements(GRANTS_PURGE))).await?;
     for args in purge {
-        until_no_session(&roles.owner).await?;
         roles.run(args, 0).await?;
     }
     let privileges = privileges(GRANTS_PURGE)?;
@@ -175,7 +174,6 @@ async fn purges_need_their_own_grants_and_each_of_them() -> Result<()> {
         roles.set_granted("REVOKE", &privilege, "FROM").await?;
         let mut refused = 0;
         for args in purge.iter().chain(&purge) {
-            until_no_session(&roles.owner).await?;
             let ended = roles.vendas(&roles.app, args).run(DEADLINE).await?;
             refused += i32::from(ended.stderr.contains("permission denied"));
         }

@@ -8,7 +8,6 @@ use testbed::{Ended, Result, Signal, VendasCommand, ensure, eventually};
 use crate::{
     shop::{DEADLINE, Shop, numbered},
     totals::expect_equal,
-    wait::until_no_session,
 };
 
 /// More than one batch of each table: numbered orders with and without products, orders with ids
@@ -123,7 +122,6 @@ async fn forgetting_sums_includes_those_kept_by_earlier_purges() -> Result<()> {
     let kept = shop.rows(later).await?;
     let first = ["orders", "purge", "--before", "2024-04-01", "--because", "a test", "--yes"];
     shop.vendas(&first).run(DEADLINE).await?.expect_code(0)?;
-    until_no_session(&shop.database).await?;
     let ended =
         purge(&shop).args(["--forget-sums", "--yes"]).run(DEADLINE).await?.expect_code(0)?;
     ensure!(ended.stdout.contains("that were purged before"), "{}", ended.stdout);
@@ -300,7 +298,6 @@ async fn without_confirmation_it_only_reports_what_it_would_delete() -> Result<(
                     FROM retention";
     ensure!(shop.rows(boundary).await? == ["t"], "{:?}", shop.rows("TABLE retention").await?);
     // A purge with an earlier boundary does not move it back.
-    until_no_session(&shop.database).await?;
     purged(&shop).await?;
     ensure!(shop.rows(boundary).await? == ["t"], "{:?}", shop.rows("TABLE retention").await?);
     Ok(())

@@ -7,7 +7,6 @@ use testbed::{Result, ensure};
 use crate::{
     shop::{DEADLINE, Shop},
     totals::expect_equal,
-    wait::until_no_session,
 };
 
 /// Orders with ids over two years; the last ones are still in the ledger.
@@ -102,7 +101,6 @@ async fn days_are_merged_into_months_and_all_other_sums_stay() -> Result<()> {
     shop.vendas(&purge).run(DEADLINE).await?.expect_code(0)?;
     ensure!(shop.rows(MONTHS).await? == months, "other months after a purge");
     verified(&shop).await?;
-    until_no_session(&shop.database).await?;
     shop.vendas(&purge).args(["--forget-sums"]).run(DEADLINE).await?.expect_code(0)?;
     let left = shop.rows(MONTHS).await?;
     let expected: Vec<_> = months.into_iter().filter(|line| &**line >= "2024-11").collect();
