@@ -82,9 +82,14 @@ impl Drop for Trouble {
     fn drop(&mut self) {
         let mut partitions = self.shared.partitions.lock().unwrap_or_else(PoisonError::into_inner);
         *partitions = partitions.saturating_sub(1);
-        // Dropping a reader during trouble says nothing about Kafka.
-        if *partitions == 0 && self.over {
+        if *partitions > 0 {
+            return;
+        }
+        if self.over {
             self.shared.outage.recovered(Instant::now());
+        } else {
+            // The last reader was dropped during trouble: whether Kafka is available is unknown.
+            self.shared.outage.forget();
         }
     }
 }

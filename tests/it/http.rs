@@ -16,6 +16,7 @@ use testbed::{
 use crate::{
     data_loss::with_deleted_records,
     shop::{DEADLINE, Shop, VENDAS, numbered},
+    wait::until_count,
 };
 use client::{Answer, get};
 use scrape::Scrape;
@@ -151,6 +152,27 @@ async fn the_end_of_an_outage_is_noticed_without_new_records() -> Result<()> {
     run.signal(Signal::TERM)?;
     run.wait_exit(DEADLINE).await?.expect_code(0)?;
     Ok(())
+}
+
+/// The reader that reports the missing topic ends when it finds another topic of that name.
+#[tokio::test]
+async fn after_a_reset_of_a_recreated_topic_the_run_is_ready() -> Result<()> {
+    let (shop, listen) = (Shop::open(1).await?, listen()?);
+    let kafka = &shop.servers.kafka;
+    let run = shop.vendas(&["run"]).env("VENDAS_HTTP__LISTEN", &listen).start()?;
+    until_ready(&listen, 200, r#""working":1"#).await?;
+    kafka.delete_topic(&shop.topic).await?;
+    until_ready(&listen, 503, r#""what":"kafka""#).await?;
+    eventually("a new topic", DEADLINE, async || kafka.create_topic(&shop.topic, 1, &[]).await)
+        .await?;
+    until_ready(&listen, 503, r#""halted":1"#).await?;
+    let reset = ["offsets", "reset", "--to", "earliest", "--because", "a new topic", "--yes"];
+    shop.vendas(&reset).run(DEADLINE).await?.expect_code(0)?;
+    shop.send_numbers(0, [1]).await?;
+    until_count(&shop.database, "sales", 1, &run).await?;
+    until_ready(&listen, 200, r#""reasons":[]"#).await?;
+    run.signal(Signal::TERM)?;
+    run.wait_exit(DEADLINE).await?.expect_code(0).map(drop)
 }
 
 #[tokio::test]

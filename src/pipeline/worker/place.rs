@@ -22,6 +22,7 @@ impl Worker {
                     // Without new records, no commit would end the outage reported here.
                     if failed {
                         self.shared.postgres.recovered(asked);
+                        self.status.trouble.recovered(asked);
                     }
                     return self.own(row).await;
                 }
@@ -35,6 +36,7 @@ impl Worker {
 
     /// As [`Self::row`], after making all commits durable.
     pub(super) async fn durable_row(&mut self) -> Result<PartitionRow, Broken> {
+        let mut failed = false;
         loop {
             let asked = Instant::now();
             let read = tokio::select! {
@@ -44,9 +46,15 @@ impl Worker {
             match read {
                 Ok(mut rows) => {
                     self.shared.postgres.recovered(asked);
+                    if failed {
+                        self.status.trouble.recovered(asked);
+                    }
                     return self.own(rows.pop()).await;
                 }
-                Err(error) => self.react(error).await?,
+                Err(error) => {
+                    failed = true;
+                    self.react(error).await?;
+                }
             }
         }
     }
