@@ -95,7 +95,6 @@ impl Membership {
                         self.warn("fenced: the group has removed this instance");
                         self.want(Wanted::new());
                         (lost, heard) = (true, Instant::now());
-                        continue;
                     }
                     Err(error) if joined || error.passes() => {
                         self.outage.failed(error.severity(), &error);

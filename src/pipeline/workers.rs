@@ -100,7 +100,7 @@ impl Workers {
                     false => Err(RunError::Halted(self.halts().cloned().collect())),
                 };
             }
-            let mut starting = !missing.is_empty();
+            let (mut starting, mut ended_meanwhile) = (!missing.is_empty(), false);
             let start = starts.find(&missing, &stop);
             tokio::pin!(start);
             loop {
@@ -117,6 +117,7 @@ impl Workers {
                         if !starting {
                             break;
                         }
+                        ended_meanwhile = true;
                     }
                     found = &mut start, if starting => {
                         starting = false;
@@ -130,7 +131,8 @@ impl Workers {
                             Err(error) if !started_before => return Err(error),
                             Err(error) => self.shared.kafka_outage.failed(error.severity(), &error),
                         }
-                        if until == Until::End {
+                        // A partition that ended may be wanted again.
+                        if until == Until::End || ended_meanwhile {
                             break;
                         }
                     }
@@ -241,6 +243,8 @@ impl Workers {
                     self.done.insert(partition);
                 }
             }
+            // The next owner finds out for itself.
+            Ok((_, Err(_))) if revoked => {}
             Ok((_, Err(halt))) => self.halt(partition, halt),
             Err(error) if error.is_cancelled() => {
                 warn!(
@@ -251,6 +255,10 @@ impl Workers {
                 );
             }
             Err(_) => return Err(RunError::WorkerFailed),
+        }
+        if revoked && self.running.is_empty() {
+            // No worker is left that would notice the end of an outage.
+            self.shared.postgres.forget();
         }
         Ok(())
     }

@@ -40,7 +40,7 @@ pub(super) struct Consumer {
 struct State {
     epoch: i32,
     assigned: Vec<(Uuid, Vec<i32>)>,
-    /// The subscribed topics of the last heartbeat, unless its response is missing.
+    /// The subscribed topics of the last heartbeat, if the assignment is known since its response.
     confirmed: Option<Arc<[Arc<str>]>>,
 }
 
@@ -105,8 +105,11 @@ impl Consumer {
         };
         let assigned = {
             let mut state = self.state();
+            // An earlier heartbeat that arrived late, and had the response with the assignment, may
+            // have changed the epoch.
+            let is_known = response.member_epoch == epoch || response.assignment.is_some();
             state.epoch = response.member_epoch;
-            state.confirmed = Some(Arc::clone(&topics));
+            state.confirmed = is_known.then(|| Arc::clone(&topics));
             if let Some(assignment) = response.assignment {
                 let topics = assignment.topic_partitions.into_iter();
                 state.assigned = topics.map(|topic| (topic.topic_id, topic.partitions)).collect();
