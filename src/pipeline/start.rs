@@ -251,9 +251,19 @@ impl Starts {
         // is read first because a failover may happen in between.
         let failovers = *self.shared.store.failovers().borrow();
         let put = || self.shared.store.start_partitions(&starts);
-        let made = persist(stop, &self.shared.postgres, put).await?;
+        if let Err(Stopped) = persist(stop, &self.shared.postgres, put).await? {
+            return Ok(Err(Stopped));
+        }
+        let Ok(rows) = self.rows(partitions, stop).await? else {
+            return Ok(Err(Stopped));
+        };
+        let instance = self.shared.store.instance();
+        starts.retain(|(partition, offset)| {
+            rows.get(&place(partition))
+                .is_some_and(|row| row.moved_by == instance && row.next_offset == *offset)
+        });
         self.shared.begun.note(&starts, failovers);
-        Ok(made)
+        Ok(Ok(()))
     }
 
     /// The committed offsets of `group`; the first record of partitions without one.
