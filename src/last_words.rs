@@ -14,7 +14,6 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// A stream on which writing succeeds after the server has closed the connection, so that the
 /// connection ends with what is read next: the last message, then the end of the stream.
-#[derive(Debug)]
 pub(crate) struct LastWords<S>(pub(crate) S);
 
 impl<S: AsyncRead + Unpin> AsyncRead for LastWords<S> {

@@ -28,7 +28,8 @@ impl Brake {
                  WHEN (NEW.next_offset > {offset}) EXECUTE FUNCTION brake()"
         );
         session.batch_execute(&sql).await?;
-        // Separately: a statement of a killed run may hold the table's lock and wait for this one.
+        // In a second transaction: a statement of a killed run may hold a lock on the table and wait
+        // for this advisory lock, which would be a deadlock.
         session.batch_execute("SELECT pg_advisory_lock(0, 0)").await?;
         Ok(Self { _session: session })
     }

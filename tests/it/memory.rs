@@ -60,7 +60,7 @@ async fn two_hundred_partitions_that_cannot_commit_stay_within_the_memory_bounds
     });
     stream::iter(sending).buffer_unordered(8).try_collect::<()>().await?;
     let (mut before, mut same) = (0, 0);
-    eventually("no further records to be fetched", DEADLINE, async || {
+    eventually("a full buffer and no further growth", DEADLINE, async || {
         let now = memory(&run, "VmRSS")?;
         same = if now == before { same + 1 } else { 0 };
         before = now;

@@ -194,7 +194,7 @@ fn with_tokens(options: KafkaOptions, issuer: &TokenIssuer) -> KafkaOptions {
         .property(&key("oauthbearer.clock.skew.seconds"), "0")
 }
 
-/// Brokers keep a password for each mechanism. It can be used at once.
+/// Sets a user's password for one mechanism, and waits until the broker uses it.
 async fn set_password(kafka: &Kafka, mechanism: &str, user: &str, password: &str) -> Result<()> {
     let config = format!("{mechanism}=[password={password}]");
     let args =

@@ -1,4 +1,4 @@
-//! Waiting for rows and log lines of a running vendas.
+//! Waits for rows, locks, sessions and log lines of vendas.
 
 use testbed::{Database, Result, Vendas, ensure, eventually};
 
@@ -46,8 +46,8 @@ pub(crate) async fn until_lock_waits(database: &Database, number: usize) -> Resu
     .await
 }
 
-/// Waits until no session of vendas in `database` is left. A session outlives its program until
-/// PostgreSQL notices, and holds its locks.
+/// Waits until no session of vendas is left in `database`. PostgreSQL notices the end of a killed
+/// program late; until then its sessions hold their locks.
 pub(crate) async fn until_no_session(database: &Database) -> Result<()> {
     eventually("the end of all sessions", DEADLINE, async || {
         let sql = "SELECT query FROM pg_stat_activity WHERE application_name = 'vendas' \

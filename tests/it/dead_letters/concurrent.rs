@@ -4,7 +4,10 @@ use testbed::{Result, Vendas, ensure, eventually};
 use tokio_postgres::Client;
 
 use super::{CANCELLED, CORRECTED, id, numbered, replay, verify};
-use crate::shop::{DEADLINE, Shop};
+use crate::{
+    shop::{DEADLINE, Shop},
+    wait::until_no_session,
+};
 
 /// Marking dead letters waits for the advisory lock 4711; the orders are written by then.
 const SLOW: &str = "
@@ -136,13 +139,7 @@ async fn killed_between_the_order_and_the_mark_a_replay_has_written_neither() ->
     let (holder, replaying) = start_blocked_replay(&shop).await?;
     replaying.kill()?;
     drop(holder);
-    eventually("the end of its session", DEADLINE, async || {
-        let sessions = "pg_stat_activity WHERE application_name = 'vendas' \
-                        AND datname = current_database()";
-        ensure!(shop.database.count(sessions).await? == 0, "its session still exists");
-        Ok(())
-    })
-    .await?;
+    until_no_session(&shop.database).await?;
     let done = "SELECT (SELECT count(*) FROM sales), (SELECT count(*) FROM orders), \
                 count(*) FILTER (WHERE replayed_at IS NULL) FROM dead_letters";
     ensure!(shop.rows(done).await? == ["0|0|2"], "{:?}", shop.rows(done).await?);

@@ -21,6 +21,7 @@ enum OldPrimary {
     LeftAlive,
 }
 
+const UNANSWERED: &str = "PostgreSQL did not answer a statement";
 const ELSEWHERE: &str = "connected to a different or newly promoted PostgreSQL server";
 
 /// The short run as part of all tests leaves out cases that another case covers.
@@ -118,6 +119,7 @@ async fn fail_over(
     let before = load.advance(LANES, vendas).await?;
     let asynchronous = !replicas.is_synchronous();
     let told = count_lines(&vendas.stderr()?, ELSEWHERE);
+    let unanswered = count_lines(&vendas.stderr()?, UNANSWERED);
     if asynchronous && old != OldPrimary::LeftAlive {
         replicas.cut_off().await?;
     }
@@ -146,9 +148,7 @@ async fn fail_over(
             ensure!(taken_back == asynchronous, "{seen} were seen on the old primary");
             if !asynchronous {
                 load.round();
-                let unanswered = "PostgreSQL did not answer a statement";
-                let said = count_lines(&vendas.stderr()?, unanswered);
-                load.until_logged(vendas, unanswered, said + 1).await?;
+                load.until_logged(vendas, UNANSWERED, unanswered + 1).await?;
             }
             replicas.standby.kill()?;
             taken_back

@@ -34,6 +34,7 @@ async fn an_unclean_election_that_replaces_records_already_read_halts_the_partit
         let records: Vec<_> = numbers.map(|number| Record::new(numbered(number))).collect();
         eventually("an answer", DEADLINE, async || kafka.produce("t", 0, &records).await).await
     };
+    until((1, &[1, 2])).await?;
     let database = Testbed::shared().await?.database().await?;
     let vendas = VendasCommand::new(VENDAS)
         .args(["run"])
@@ -41,7 +42,6 @@ async fn an_unclean_election_that_replaces_records_already_read_halts_the_partit
         .database(&database)
         .start()?;
 
-    until((1, &[1, 2])).await?;
     send(0..100).await?;
     cluster.broker(2)?.kill()?;
     until((1, &[1])).await?;

@@ -99,7 +99,7 @@ async fn prometheus_scrapes_all_samples_and_evaluates_the_rules() -> Result<()> 
         ensure!(has_help && metric["type"] != "unknown", "{metric}");
     }
     // Each sample of a scrape is stored and unique.
-    eventually("a scrape with the present samples", DEADLINE, async || {
+    eventually("a scrape with the current samples", DEADLINE, async || {
         let samples = scraped.query("scrape_samples_scraped").await?;
         let stored = scraped.query("scrape_samples_post_metric_relabeling").await?;
         ensure!(samples[0]["value"][1] == stored[0]["value"][1], "{samples:?} {stored:?}");
@@ -122,8 +122,8 @@ async fn prometheus_scrapes_all_samples_and_evaluates_the_rules() -> Result<()> 
         let mut rules = scraped.api("rules").await?;
         let rules = rules["groups"][0]["rules"].take();
         ensure!(fires(&rules, "VendasDeadLetters"), "{rules:#}");
-        // A late scrape makes others pending. There are too few records for the alert on their
-        // share, but it is one record in fifty.
+        // A late scrape makes other alerts pending for a moment. One record in fifty is a dead
+        // letter, which is too few records for VendasMostlyDeadLetters.
         for rule in rules.as_array().context("no rules")? {
             let alerts = rule["alerts"].as_array().map_or(0, Vec::len);
             ensure!(alerts == 0 || rule["name"] == "VendasDeadLetters", "{rule:#}");

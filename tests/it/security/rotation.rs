@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use testbed::{Certificate, Record, Result, Signal, ensure, eventually};
+use testbed::{Certificate, Record, Result, Signal, ensure};
 
 use super::{
     PASSWORD, SecureServers, WRONG_PASSWORD, run_traced, sell, set_password, with_settings,
@@ -85,12 +85,7 @@ async fn certificates_and_passwords_of_kafka_are_replaced_under_load() -> Result
     fs::write(path("ca.pem"), servers.next.pem())?;
 
     set_password(&servers.kafka, "SCRAM-SHA-512", "frank", NEW_PASSWORD).await?;
-    eventually("a rejection of the old password", DEADLINE, async || {
-        let log = work.stderr()?;
-        ensure!(log.contains("rejects kafka.sasl.user \"frank\""), "{log}");
-        Ok(())
-    })
-    .await?;
+    until_line(&work, &["rejects kafka.sasl.user \"frank\""]).await?;
     fs::write(path("password"), NEW_PASSWORD)?;
     sent().await?;
     work.signal(Signal::TERM)?;

@@ -184,7 +184,7 @@ const reopen = follow(chosenPeriod, {
     connected = true;
     arrivedAt = Date.now();
     rates.add(arrived.rate);
-    // Without orders the page names the topics.
+    // The hint for a page without orders names the topics of the snapshot.
     if (sales !== null && !sales.begun) showSales();
     show();
   },

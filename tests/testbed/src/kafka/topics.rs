@@ -16,7 +16,8 @@ use tokio::time::timeout;
 use super::{CALL_DEADLINE, Kafka, Record};
 use crate::eventually;
 
-/// For brokers to follow their controller: they may be creating hundreds of logs.
+/// How long a broker may take to apply the controller's changes, also while it creates hundreds of
+/// logs.
 const METADATA_DEADLINE: Duration = Duration::from_secs(60);
 
 /// Below the broker's `message.max.bytes` of 1 MiB.
@@ -73,14 +74,14 @@ impl Kafka {
         self.until_listed(name, partitions).await
     }
 
-    /// Waits until the broker has all that the controller was told before: topics, configurations,
-    /// quotas, users and ACLs.
+    /// Waits until the broker has applied all earlier changes of topics, configurations, quotas, users
+    /// and ACLs. For a single broker.
     ///
     /// # Errors
     /// If the broker does not answer in time.
     pub async fn settled(&self) -> Result<()> {
-        // A broker applies one set of changes after the other, and in each the topics first. A
-        // second topic belongs to a later set than the first.
+        // A broker applies changes in batches, and in each the topics first. Once a second topic is
+        // listed, the batch with the first one is applied.
         for _ in 0..2 {
             self.new_topic(1, &[]).await?;
         }
@@ -97,8 +98,8 @@ impl Kafka {
         .await
     }
 
-    /// Deletes a topic and creates another one of the same name. Each partition must contain
-    /// records.
+    /// Deletes a topic and creates another one of the same name, with the broker's default
+    /// configuration. Each partition must contain records.
     ///
     /// # Errors
     /// If the broker refuses or does not answer, or a partition is empty.
@@ -130,7 +131,7 @@ impl Kafka {
         Ok(())
     }
 
-    /// With the default number of replicas of the brokers.
+    /// Asks the controller to create a topic, with the brokers' default number of replicas.
     async fn request_topic(&self, name: &str, partitions: u16) -> Result<()> {
         let client = self.client().await?;
         let controller = client.controller_client()?;

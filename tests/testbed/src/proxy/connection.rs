@@ -51,7 +51,7 @@ pub(super) async fn serve(client: TcpStream, shared: Arc<Shared>) {
     let mut back =
         Lane::new(Side::Server, &shared, (&conversation, &asked), from_server, to_client);
     let ended = tokio::select! {
-        // Data that was held back is not passed on any more.
+        // This is checked first: data that was held back must not be passed on after `sever`.
         biased;
         decided = fate.wait_for(Option::is_some) => match decided.map(|after| *after) {
             Ok(Some(After::Silent)) => Ended::Silent,
