@@ -200,7 +200,7 @@ impl<S: TlsStream + Unpin> TlsStream for LeashedStream<S> {
 pub(super) struct Plain;
 
 impl MakeTlsConnect<Socket> for Plain {
-    type Stream = PlainStream;
+    type Stream = LastWords<Socket>;
     type TlsConnect = Self;
     type Error = Infallible;
 
@@ -210,49 +210,18 @@ impl MakeTlsConnect<Socket> for Plain {
 }
 
 impl TlsConnect<Socket> for Plain {
-    type Stream = PlainStream;
+    type Stream = LastWords<Socket>;
     type Error = Infallible;
-    type Future = Ready<Result<PlainStream, Infallible>>;
+    type Future = Ready<Result<LastWords<Socket>, Infallible>>;
 
     fn connect(self, socket: Socket) -> Self::Future {
-        ready(Ok(PlainStream(socket)))
+        ready(Ok(LastWords(socket)))
     }
 }
 
-/// A plain socket.
-pub(super) struct PlainStream(Socket);
-
-impl TlsStream for PlainStream {
+impl TlsStream for LastWords<Socket> {
     fn channel_binding(&self) -> ChannelBinding {
         ChannelBinding::none()
-    }
-}
-
-impl AsyncRead for PlainStream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for PlainStream {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(context)
     }
 }
 

@@ -7,49 +7,53 @@ use tracing::warn;
 use super::{Broken, Worker};
 use crate::{pipeline::halt::Halt, store::PartitionRow};
 
+/// What precedes reading the row.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum After {
+    Nothing,
+    /// All commits are made durable.
+    Flush,
+}
+
 impl Worker {
     /// Reads the partition's row in PostgreSQL. Ends an outage that it has reported.
     pub(super) async fn row(&mut self) -> Result<PartitionRow, Broken> {
+        self.read_row(After::Nothing).await
+    }
+
+    /// As [`Self::row`], after making all commits durable. Ends any outage: PostgreSQL has committed.
+    pub(super) async fn durable_row(&mut self) -> Result<PartitionRow, Broken> {
+        self.read_row(After::Flush).await
+    }
+
+    async fn read_row(&mut self, after: After) -> Result<PartitionRow, Broken> {
         let mut failed = false;
         loop {
             let asked = Instant::now();
+            let (store, partition) = (&self.shared.store, &self.partition);
+            let read = async {
+                match after {
+                    After::Nothing => store.partition(partition).await,
+                    After::Flush => {
+                        let rows = store.make_durable(slice::from_ref(partition)).await;
+                        rows.map(|mut rows| rows.pop())
+                    }
+                }
+            };
             let read = tokio::select! {
                 () = self.stop.cancelled() => return Err(Broken::Stopped),
-                read = self.shared.store.partition(&self.partition) => read,
+                read = read => read,
             };
             match read {
                 Ok(row) => {
-                    // Without new records, no commit would end the outage reported here.
-                    if failed {
+                    // Without new records, no commit would end an outage reported here.
+                    if failed || after == After::Flush {
                         self.shared.postgres.recovered(asked);
+                    }
+                    if failed {
                         self.status.trouble.recovered(asked);
                     }
                     return self.own(row).await;
-                }
-                Err(error) => {
-                    failed = true;
-                    self.react(error).await?;
-                }
-            }
-        }
-    }
-
-    /// As [`Self::row`], after making all commits durable.
-    pub(super) async fn durable_row(&mut self) -> Result<PartitionRow, Broken> {
-        let mut failed = false;
-        loop {
-            let asked = Instant::now();
-            let read = tokio::select! {
-                () = self.stop.cancelled() => return Err(Broken::Stopped),
-                read = self.shared.store.make_durable(slice::from_ref(&self.partition)) => read,
-            };
-            match read {
-                Ok(mut rows) => {
-                    self.shared.postgres.recovered(asked);
-                    if failed {
-                        self.status.trouble.recovered(asked);
-                    }
-                    return self.own(rows.pop()).await;
                 }
                 Err(error) => {
                     failed = true;
